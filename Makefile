@@ -1,0 +1,95 @@
+# `make` alone lists the targets. Everything that is fetched or built stays inside the clone, in
+# folders that git ignores.
+
+PYTHON ?= python3
+CARGO ?= cargo
+PREFIX ?= $(HOME)/.local
+DESTDIR ?=
+# Flags for cargo, for example CARGOFLAGS=--no-default-features (no libtorch, flex only).
+CARGOFLAGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+# Only the default features need libtorch.
+LIBTORCH_STEP := $(if $(findstring --no-default-features,$(CARGOFLAGS)),,libtorch)
+# Tests share the release build of the dependencies, which is most of the time, but our own code
+# is built with the checks that a release leaves out.
+CHECKED := --config profile.release.package.vggscope.debug-assertions=true \
+           --config profile.release.package.vggscope.overflow-checks=true
+TEST_PYTHON := .venv-test/bin/python
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, CARGOFLAGS=--no-default-features: see README.md\n'
+
+.PHONY: demo
+demo: build ## libtorch once, build, then VGG16 over photos/: writes runs/demo
+	@rm -rf runs/demo
+	$(TARGET)/vggscope images photos --config configs/photos.toml --run demo
+
+.PHONY: build
+build: $(LIBTORCH_STEP) ## target/release/vggscope
+	$(CARGO) build --release $(CARGOFLAGS)
+
+.PHONY: libtorch
+libtorch: need-python ## libtorch 2.9.0 into .libtorch/, or the one that LIBTORCH names
+	@$(PYTHON) scripts/libtorch.py
+
+.PHONY: test
+test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included
+	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS)
+
+.PHONY: lint
+lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings denied
+
+.PHONY: fmt clippy doc deny advisories
+fmt:
+	$(CARGO) fmt --check
+clippy: $(LIBTORCH_STEP)
+	$(CARGO) clippy --release --all-targets $(CARGOFLAGS) -- -D warnings
+doc: $(LIBTORCH_STEP)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps $(CARGOFLAGS)
+deny: $(CARGO_DENY)
+	$(CARGO_DENY) check bans licenses sources
+# Apart from `deny`, because its database cannot be fetched everywhere.
+advisories: $(CARGO_DENY)
+	$(CARGO_DENY) check advisories
+
+.PHONY: bench
+bench: $(LIBTORCH_STEP) ## the benchmarks
+	$(CARGO) bench $(CARGOFLAGS)
+
+.PHONY: install uninstall
+install: $(LIBTORCH_STEP) need-python ## PREFIX/bin/vggscope (PREFIX is ~/.local), independent of this clone
+	@$(PYTHON) scripts/install.py install --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"
+uninstall: need-python ## what install put there
+	@$(PYTHON) scripts/install.py uninstall --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
+
+.PHONY: clean distclean
+clean: ## what was built
+	$(CARGO) clean
+distclean: clean ## what was built and fetched; runs/ stays
+	rm -rf .libtorch .venv-test .tools
+
+.PHONY: need-python
+need-python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || { \
+	  echo "$(PYTHON) is not here or is older than 3.9. Install Python with pip, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+
+# Filled by the pip of $(PYTHON): a venv with a pip of its own needs the package python3-venv on Debian.
+.venv-test/ready: scripts/test-requirements.txt | need-python
+	@rm -rf .venv-test
+	$(PYTHON) -m venv --without-pip .venv-test
+	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check -r scripts/test-requirements.txt \
+	  --target "$$($(TEST_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+	  || { echo "make test needs the packages of scripts/test-requirements.txt: see pip's message above" >&2; exit 1; }
+	@touch $@
+
+# Unoptimised: built in a third of the time, and a check takes seconds all the same.
+$(CARGO_DENY):
+	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)

@@ -1,0 +1,173 @@
+"""The Python program that vggscope is compared with: the same pictures, as an expert writes it.
+
+    python peer.py --weights W.pth --images DIR --logdir L [--layers 0,5] [--max-maps 64] ...
+    python peer.py --checkpoints DIR --images ONE.png --logdir L ...
+
+`--naive` does what most people write (hooks, `make_grid`, `SummaryWriter.add_image`). Otherwise:
+channels_last, weights mapped and assigned, normalising and tiling in place, OpenCV's PNG encoder on
+a thread pool, CRC in C. Needs torch 2.9, torchvision, tensorboard, crc32c, opencv-python-headless.
+"""
+import argparse
+import math
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torchvision import transforms
+from torchvision.models import vgg16
+from torchvision.utils import make_grid
+
+ENDINGS = {".png", ".jpg", ".jpeg"}
+
+
+def natural(path):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+
+
+class Naive:
+    """SummaryWriter and make_grid."""
+
+    def __init__(self, logdir):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(logdir)
+
+    def grid(self, tag, tiles, step):
+        columns = math.ceil(math.sqrt(len(tiles)))
+        grid = make_grid(tiles, nrow=columns, normalize=True, scale_each=True)
+        self.writer.add_image(tag, grid, step)
+
+    def end_step(self, step):
+        self.writer.flush()
+
+    def close(self):
+        self.writer.close()
+
+
+class Expert:
+    """The same pictures with everything that is known to be slow taken out."""
+
+    def __init__(self, logdir, threads):
+        import crc32c
+        import cv2
+        from tensorboard.summary.writer import record_writer
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        def masked(data):
+            crc = crc32c.crc32c(data)
+            return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+        record_writer.masked_crc32c = masked
+        cv2.setNumThreads(1)
+        self.cv2 = cv2
+        self.writer = EventFileWriter(logdir)
+        self.pool, self.waiting = ThreadPoolExecutor(threads), []
+
+    def grid(self, tag, tiles, step, pad=2):
+        count, channels, height, width = tiles.shape
+        low = tiles.amin((1, 2, 3), keepdim=True)
+        scale = 255.0 / (tiles.amax((1, 2, 3), keepdim=True) - low).clamp_min(1e-5)
+        levels = torch.sub(tiles, low).mul_(scale).to(torch.uint8)
+        columns = math.ceil(math.sqrt(count))
+        rows = math.ceil(count / columns)
+        grid = torch.zeros(rows * (height + pad) + pad, columns * (width + pad) + pad, channels, dtype=torch.uint8)
+        for index in range(count):
+            y, x = divmod(index, columns)
+            top, left = pad + y * (height + pad), pad + x * (width + pad)
+            grid[top : top + height, left : left + width] = levels[index].permute(1, 2, 0)
+        self.waiting.append((tag, self.pool.submit(self.encode, grid.numpy())))
+
+    def encode(self, grid):
+        height, width, channels = grid.shape
+        png = self.cv2.imencode(".png", grid[..., ::-1])[1].tobytes()
+        return Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
+
+    def end_step(self, step):
+        for tag, future in self.waiting:
+            value = Summary.Value(tag=tag, image=future.result())
+            self.writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
+        self.waiting.clear()
+        self.writer.flush()
+
+    def close(self):
+        self.writer.close()
+
+
+def network(naive):
+    if naive:
+        net = vgg16(weights=None).features
+    else:
+        with torch.device("meta"):
+            net = vgg16(weights=None, init_weights=False).features
+    for module in net:
+        if isinstance(module, torch.nn.ReLU):
+            module.inplace = False
+    return net.eval()
+
+
+def load(net, path, naive):
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=not naive)
+    state = {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
+    net.load_state_dict(state, assign=not naive)
+    if not naive:
+        net.to(memory_format=torch.channels_last)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--weights")
+    p.add_argument("--checkpoints", type=Path)
+    p.add_argument("--images", type=Path, required=True)
+    p.add_argument("--logdir", required=True)
+    p.add_argument("--layers", default="all")
+    p.add_argument("--max-maps", type=int)
+    p.add_argument("--resize", type=int, default=256)
+    p.add_argument("--crop", type=int, default=224)
+    p.add_argument("--threads", type=int, default=torch.get_num_threads())
+    p.add_argument("--naive", action="store_true")
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+
+    net = network(a.naive)
+    wanted = range(len(net)) if a.layers == "all" else [int(index) for index in a.layers.split(",")]
+    prepare = transforms.Compose([
+        transforms.Resize(a.resize), transforms.CenterCrop(a.crop), transforms.ToTensor(),
+        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ])
+    sink = Naive(a.logdir) if a.naive else Expert(a.logdir, a.threads)
+
+    def picture(path):
+        x = prepare(Image.open(path).convert("RGB")).unsqueeze(0)
+        return x if a.naive else x.contiguous(memory_format=torch.channels_last)
+
+    def show(x, step):
+        for index in range(max(wanted) + 1):
+            x = net[index](x)
+            if index in wanted:
+                maps = x[0, : a.max_maps]
+                sink.grid(f"feature_maps/{index:02d}", maps.contiguous().unsqueeze(1), step)
+        sink.grid("kernels/00", net[0].weight, step)
+        sink.end_step(step)
+
+    images = [a.images] if a.images.is_file() else sorted(
+        (f for f in a.images.iterdir() if f.suffix.lower() in ENDINGS), key=natural)
+    with torch.inference_mode():
+        if a.checkpoints:
+            x = picture(images[0])
+            for step, path in enumerate(sorted(a.checkpoints.glob("*.pth"), key=natural)):
+                load(net, path, a.naive)
+                show(x, step)
+        else:
+            load(net, a.weights, a.naive)
+            for step, path in enumerate(images):
+                show(picture(path), step)
+    sink.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Build vggscope and install it with the libtorch that it was built on.
+
+    make install [PREFIX=DIR] [DESTDIR=DIR] [CARGOFLAGS=...]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/
+    make uninstall [PREFIX=DIR] [DESTDIR=DIR]
+
+A libtorch inside the clone is copied, so that the program starts after the clone is gone: it looks
+in ../lib/vggscope/torch/lib first (see build.rs). A libtorch elsewhere on the machine is the
+user's own: it is not copied, and the program keeps looking for it where it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parent.parent
+LIBRARY = re.compile(r".+\.(so[.0-9]*|dylib)$")
+
+
+class Failed(Exception):
+    """One line that says what went wrong and how to go on."""
+
+
+def build(cargo: str, flags: list[str]) -> tuple[Path, Path | None]:
+    """The program, and the folder of the libtorch it is linked to (None without libtorch)."""
+    command = [cargo, "build", "--release", "--bin", "vggscope", "--message-format=json-render-diagnostics", *flags]
+    try:
+        built = subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True)
+    except FileNotFoundError:
+        raise Failed(f"{cargo} is not on the PATH. Under sudo, say: sudo env \"PATH=$PATH\" make install ...") from None
+    if built.returncode != 0:
+        raise Failed("the build failed, so nothing was installed")
+    program = libraries = None
+    for line in built.stdout.splitlines():
+        message = json.loads(line)
+        if message["reason"] == "compiler-artifact" and message["target"]["name"] == "vggscope":
+            program = message["executable"] or program
+        if message["reason"] == "build-script-executed":
+            libraries = dict(message["env"]).get("VGGSCOPE_LIBTORCH_DIR", libraries)
+    if program is None:
+        raise Failed("cargo built no program called vggscope, so nothing was installed")
+    return Path(program), Path(libraries) if libraries else None
+
+
+def library_folders(libraries: Path) -> list[tuple[Path, str]]:
+    """Every folder that libtorch loads from, and its place under lib/vggscope. libtorch finds the
+    others by paths relative to its own, so their arrangement is kept."""
+    packages = libraries.parent.parent
+    others = [packages / "torch.libs", *sorted(packages.glob("nvidia/*/lib"))]
+    return [(libraries, "torch/lib")] + [(folder, str(folder.relative_to(packages))) for folder in others if folder.is_dir()]
+
+
+def copy_libraries(libraries: Path, home: Path) -> None:
+    """Replace `home` by a copy that is whole before it gets its name."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix="vggscope-", dir=home.parent))
+    try:
+        for folder, place in library_folders(libraries):
+            target = part / place
+            target.mkdir(parents=True)
+            for file in folder.iterdir():
+                if LIBRARY.match(file.name) and "torch_python" not in file.name:
+                    shutil.copy2(file, target / file.name, follow_symlinks=False)
+        part.chmod(0o755)
+        shutil.rmtree(home, ignore_errors=True)
+        part.rename(home)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def copy_program(program: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(".vggscope.part")
+    shutil.copy2(program, part)
+    part.replace(place)
+
+
+def install(root: Path, prefix: Path, cargo: str, flags: list[str]) -> None:
+    program, libraries = build(cargo, flags)
+    home = root / "lib/vggscope"
+    if libraries is None:
+        shutil.rmtree(home, ignore_errors=True)
+        note = "it needs no libtorch"
+    elif CLONE in libraries.resolve().parents:
+        copy_libraries(libraries, home)
+        note = f"its libtorch is in {prefix}/lib/vggscope"
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+        note = f"it uses your libtorch, which must stay in {libraries}"
+    copy_program(program, root / "bin/vggscope")
+    print(f"installed {prefix}/bin/vggscope; {note}")
+    if str(prefix / "bin") not in os.environ.get("PATH", "").split(os.pathsep):
+        print(f"{prefix}/bin is not on your PATH")
+
+
+def uninstall(root: Path, prefix: Path) -> None:
+    (root / "bin/vggscope").unlink(missing_ok=True)
+    shutil.rmtree(root / "lib/vggscope", ignore_errors=True)
+    print(f"removed {prefix}/bin/vggscope and {prefix}/lib/vggscope")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=["install", "uninstall"])
+    parser.add_argument("--prefix", type=Path, required=True)
+    parser.add_argument("--destdir", default="")
+    parser.add_argument("--cargo", default="cargo")
+    parser.add_argument("--cargoflags", default="")
+    args = parser.parse_args()
+    prefix = Path(os.path.abspath(args.prefix.expanduser()))
+    root = Path(args.destdir + str(prefix)) if args.destdir else prefix
+    if args.action == "install":
+        install(root, prefix, args.cargo, shlex.split(args.cargoflags))
+    else:
+        uninstall(root, prefix)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(f"install: {failure}")
+    except OSError as error:
+        sys.exit(f"install: {error}. PREFIX=DIR chooses another place")
+    except KeyboardInterrupt:
+        sys.exit("install: interrupted; run it again")

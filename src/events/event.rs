@@ -1,0 +1,125 @@
+//! Events, each appended to a buffer as one framed record.
+//!
+//! Values take the "new style": a tensor, and on the first value of a tag the metadata that names
+//! the plugin. TensorBoard's own `summary_v2` writes no `data_class`; both of its loaders derive
+//! it from the plugin name, so it is left out here too.
+//!
+//! Source: `tensorboard/plugins/{image,text,scalar}/summary_v2.py` and `data_compat.py`.
+
+use std::io;
+
+use protobuf::{Message, RepeatedField};
+use tensorboard_proto::event as proto;
+use tensorboard_proto::summary as values;
+use tensorboard_proto::tensor::TensorProto;
+use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
+use tensorboard_proto::types::DataType;
+
+use super::record;
+use super::summary::{Summary, Value};
+
+/// What the first record of an event file says.
+pub(super) const FILE_VERSION: &str = "brain.Event:2";
+
+/// The first record of every event file.
+pub(super) fn append_file_version(buffer: &mut Vec<u8>, wall_time: f64) -> io::Result<()> {
+    let mut event = proto::Event::new();
+    event.set_wall_time(wall_time);
+    event.set_file_version(FILE_VERSION.to_owned());
+    append(buffer, &event)
+}
+
+/// Tells the slow loader that this file begins a new attempt at the run: steps of an earlier file
+/// from here on are void.
+pub(super) fn append_session_start(buffer: &mut Vec<u8>, wall_time: f64) -> io::Result<()> {
+    let mut session = proto::SessionLog::new();
+    session.set_status(proto::SessionLog_SessionStatus::START);
+    let mut event = proto::Event::new();
+    event.set_wall_time(wall_time);
+    event.set_session_log(session);
+    append(buffer, &event)
+}
+
+/// One summary at one step. A tag's first value in a file must come with `metadata`, or the tag
+/// stays invisible.
+pub(super) fn append_summary(
+    buffer: &mut Vec<u8>,
+    wall_time: f64,
+    step: i64,
+    summary: Summary,
+    metadata: bool,
+) -> io::Result<()> {
+    let mut value = values::Summary_Value::new();
+    if metadata {
+        value.set_metadata(plugin_metadata(summary.value.plugin(), summary.description));
+    }
+    value.set_tag(summary.tag);
+    value.set_tensor(tensor(summary.value));
+    let mut message = values::Summary::new();
+    message.set_value(RepeatedField::from_vec(vec![value]));
+    let mut event = proto::Event::new();
+    event.set_wall_time(wall_time);
+    event.set_step(step);
+    event.set_summary(message);
+    append(buffer, &event)
+}
+
+fn append(buffer: &mut Vec<u8>, event: &proto::Event) -> io::Result<()> {
+    record::append(buffer, |buffer| {
+        event.write_to_vec(buffer).map_err(io::Error::from)
+    })
+}
+
+fn plugin_metadata(plugin: &str, description: String) -> values::SummaryMetadata {
+    let mut data = values::SummaryMetadata_PluginData::new();
+    data.set_plugin_name(plugin.to_owned());
+    let mut metadata = values::SummaryMetadata::new();
+    metadata.set_plugin_data(data);
+    metadata.set_summary_description(description);
+    metadata
+}
+
+fn tensor(value: Value) -> TensorProto {
+    match value {
+        Value::Image {
+            width,
+            height,
+            pngs,
+        } => {
+            let mut strings = Vec::with_capacity(2 + pngs.len());
+            strings.push(width.to_string().into_bytes());
+            strings.push(height.to_string().into_bytes());
+            strings.extend(pngs);
+            string_tensor(vector_shape(strings.len()), strings)
+        }
+        Value::Text(markdown) => string_tensor(scalar_shape(), vec![markdown.into_bytes()]),
+        Value::Scalar(value) => {
+            let mut tensor = TensorProto::new();
+            tensor.set_dtype(DataType::DT_FLOAT);
+            tensor.set_tensor_shape(scalar_shape());
+            tensor.set_float_val(vec![value]);
+            tensor
+        }
+    }
+}
+
+fn string_tensor(shape: TensorShapeProto, strings: Vec<Vec<u8>>) -> TensorProto {
+    let mut tensor = TensorProto::new();
+    tensor.set_dtype(DataType::DT_STRING);
+    tensor.set_tensor_shape(shape);
+    tensor.set_string_val(RepeatedField::from_vec(strings));
+    tensor
+}
+
+fn scalar_shape() -> TensorShapeProto {
+    TensorShapeProto::new()
+}
+
+fn vector_shape(length: usize) -> TensorShapeProto {
+    let mut dim = TensorShapeProto_Dim::new();
+    // No vector holds more than `isize::MAX` elements.
+    dim.set_size(i64::try_from(length).unwrap_or(i64::MAX));
+    let mut shape = TensorShapeProto::new();
+    shape.set_dim(RepeatedField::from_vec(vec![dim]));
+    shape
+}

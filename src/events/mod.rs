@@ -1,0 +1,41 @@
+//! Summaries into a TensorBoard event file, and back.
+//!
+//! This room knows bytes and shapes only, never a tensor. Its layers, each on the one before:
+//!
+//! | module | knows |
+//! | --- | --- |
+//! | [`record`] | framing: a length, two checksums, any bytes between |
+//! | [`summary`] | one value under one tag: pictures, Markdown, a number |
+//! | `event` | a summary at a step and a wall time, as the bytes of one record |
+//! | `series` | what a file remembers of its tags, and which steps may follow |
+//! | `sink` | where a file writes to, and how that is cut back |
+//! | `run_folder` | the name of an event file, and which files of a folder are event files |
+//! | [`file`](mod@file) | one event file being written, a whole step at a time |
+//! | [`read`] | an event file read back, strictly |
+//!
+//! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
+//! the series. Within a tag the steps of a file only go up.
+//!
+//! Source: TensorBoard's `tensorboard/compat/proto/{event,summary,tensor}.proto`, its
+//! `summary/writer/record_writer.py`, and its Rust data server (`tensorboard/data/server`), whose
+//! layers these are.
+
+mod event;
+pub mod file;
+pub mod read;
+pub mod record;
+mod run_folder;
+mod series;
+mod sink;
+pub mod summary;
+mod wire;
+
+pub use file::{EventFile, EventFileError};
+pub use read::{Content, Event, EventReader, ReadError, ReadSummary, Survey, survey};
+pub use run_folder::holds_event_files;
+pub use series::StepError;
+pub use sink::EventSink;
+pub use summary::{Summary, Value};
+
+#[cfg(test)]
+mod tests;

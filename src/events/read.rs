@@ -1,0 +1,280 @@
+//! An event file read back, as strictly as TensorBoard's fast loader reads it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::event::FILE_VERSION;
+use super::record::{RecordError, RecordReader};
+use super::summary::Value;
+use super::wire::{self, WireEvent, WireValue};
+
+/// Why an event file could not be read on. What was read before stays true.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file could not be opened.
+    #[error("cannot open the event file `{}`; see that it is there and can be read", path.display())]
+    Open {
+        /// The event file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A record is damaged or cut short, or the system could not read it.
+    #[error(
+        "`{}` can be read up to byte {} only; every step before that is whole",
+        path.display(),
+        source.offset()
+    )]
+    Record {
+        /// The event file.
+        path: PathBuf,
+        /// The damage.
+        source: RecordError,
+    },
+    /// A whole record does not hold an event.
+    #[error("the record at byte {offset} of `{}` is no event; was the file written by another program?", path.display())]
+    Malformed {
+        /// The event file.
+        path: PathBuf,
+        /// Where the record begins.
+        offset: u64,
+        /// What does not fit.
+        source: io::Error,
+    },
+    /// The first event does not say that this is an event file.
+    #[error(
+        "`{}` begins with {found}, expected the version `{FILE_VERSION}`: it is no event file that this program reads",
+        path.display()
+    )]
+    Version {
+        /// The event file.
+        path: PathBuf,
+        /// What stands there.
+        found: String,
+    },
+    /// TensorBoard's fast loader reads no further than such an event.
+    #[error("the event at byte {offset} of `{}` has the wall time {wall_time}, expected seconds since 1970", path.display())]
+    WallTime {
+        /// The event file.
+        path: PathBuf,
+        /// Where the record begins.
+        offset: u64,
+        /// What stands there.
+        wall_time: f64,
+    },
+}
+
+/// One record of an event file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Where the record begins. Units: bytes.
+    pub offset: u64,
+    /// When it was written. Units: seconds since 1970.
+    pub wall_time: f64,
+    /// The step of its summaries.
+    pub step: i64,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What an [`Event`] says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// The version of the file format: the first event.
+    FileVersion(String),
+    /// An attempt at the run begins.
+    SessionStart,
+    /// Values of some tags.
+    Summaries(Vec<ReadSummary>),
+    /// Something that this tool does not write.
+    Other,
+}
+
+/// A summary as it stands in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadSummary {
+    /// The name of the series.
+    pub tag: String,
+    /// The plugin that shows the series, as the tag's first value in this file names it; empty
+    /// when it names none.
+    pub plugin: String,
+    /// Markdown about the series; only on the tag's first value.
+    pub description: String,
+    /// The value, or `None` when it is not of a form that this tool writes.
+    pub value: Option<Value>,
+}
+
+/// Reads events one after the other; the first error is the last item.
+#[derive(Debug)]
+pub struct EventReader<R> {
+    records: RecordReader<R>,
+    path: PathBuf,
+    plugins: HashMap<String, String>,
+    stopped: bool,
+}
+
+impl EventReader<BufReader<File>> {
+    /// A reader of the event file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let file = File::open(path).map_err(|source| ReadError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::new(BufReader::new(file), path))
+    }
+}
+
+impl<R: Read> EventReader<R> {
+    /// A reader of the bytes of an event file; `path` names it in errors.
+    pub fn new(source: R, path: impl Into<PathBuf>) -> Self {
+        Self {
+            records: RecordReader::new(source),
+            path: path.into(),
+            plugins: HashMap::new(),
+            stopped: false,
+        }
+    }
+
+    /// Where the last whole record ends. Units: bytes.
+    pub fn offset(&self) -> u64 {
+        self.records.offset()
+    }
+
+    fn event(
+        &mut self,
+        offset: u64,
+        record: Result<Vec<u8>, RecordError>,
+    ) -> Result<Event, ReadError> {
+        let data = record.map_err(|source| ReadError::Record {
+            path: self.path.clone(),
+            source,
+        })?;
+        let event = wire::event(&data).map_err(|error| ReadError::Malformed {
+            path: self.path.clone(),
+            offset,
+            source: error.into(),
+        })?;
+        if !event.wall_time.is_finite() {
+            return Err(ReadError::WallTime {
+                path: self.path.clone(),
+                offset,
+                wall_time: event.wall_time,
+            });
+        }
+        if offset == 0 {
+            self.check_version(&event)?;
+        }
+        Ok(Event {
+            offset,
+            wall_time: event.wall_time,
+            step: event.step,
+            content: self.content(event),
+        })
+    }
+
+    fn check_version(&self, event: &WireEvent) -> Result<(), ReadError> {
+        let found = match event.file_version.as_deref() {
+            Some(FILE_VERSION) => return Ok(()),
+            Some(version) => format!("the version {version:?}"),
+            None => "no version".to_owned(),
+        };
+        Err(ReadError::Version {
+            path: self.path.clone(),
+            found,
+        })
+    }
+
+    fn content(&mut self, event: WireEvent) -> Content {
+        if let Some(version) = event.file_version {
+            Content::FileVersion(version)
+        } else if event.session_start {
+            Content::SessionStart
+        } else if event.values.is_empty() {
+            Content::Other
+        } else {
+            let summaries = event.values.into_iter().map(|value| self.summary(value));
+            Content::Summaries(summaries.collect())
+        }
+    }
+
+    fn summary(&mut self, mut value: WireValue) -> ReadSummary {
+        let tag = std::mem::take(&mut value.tag);
+        let plugin = self
+            .plugins
+            .entry(tag.clone())
+            .or_insert_with(|| value.plugin.take().unwrap_or_default())
+            .clone();
+        ReadSummary {
+            description: std::mem::take(&mut value.description),
+            value: value.into_value(&plugin),
+            tag,
+            plugin,
+        }
+    }
+}
+
+impl<R: Read> Iterator for EventReader<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.stopped {
+            return None;
+        }
+        let offset = self.records.offset();
+        let event = self.records.next().map(|record| self.event(offset, record));
+        self.stopped = !matches!(event, Some(Ok(_)));
+        event
+    }
+}
+
+impl<R: Read> std::iter::FusedIterator for EventReader<R> {}
+
+/// What an event file holds, without its pictures.
+#[derive(Debug)]
+pub struct Survey {
+    /// The steps of each tag, in the order of the file.
+    pub steps: BTreeMap<String, Vec<i64>>,
+    /// Where the last whole event ends; what lies behind it cannot be read. Units: bytes.
+    pub whole: u64,
+    /// What is wrong there; `None` when the file ends there.
+    pub damage: Option<ReadError>,
+}
+
+/// Reads a whole event file for the steps it holds. Memory does not grow with its pictures.
+///
+/// # Errors
+///
+/// When the file cannot be opened. Damage inside is part of the answer.
+pub fn survey(path: &Path) -> Result<Survey, ReadError> {
+    let mut survey = Survey {
+        steps: BTreeMap::new(),
+        whole: 0,
+        damage: None,
+    };
+    let mut events = EventReader::open(path)?;
+    while let Some(event) = events.next() {
+        match event {
+            Ok(event) => survey.add(event, events.offset()),
+            Err(damage) => survey.damage = Some(damage),
+        }
+    }
+    Ok(survey)
+}
+
+impl Survey {
+    fn add(&mut self, event: Event, end: u64) {
+        self.whole = end;
+        if let Content::Summaries(summaries) = event.content {
+            for summary in summaries {
+                self.steps.entry(summary.tag).or_default().push(event.step);
+            }
+        }
+    }
+}

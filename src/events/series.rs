@@ -1,0 +1,113 @@
+//! What an event file remembers of its tags, and which steps may follow.
+
+use std::collections::{HashMap, HashSet};
+
+use super::summary::Summary;
+
+/// The longest protocol buffer that every reader takes. Units: bytes.
+const MESSAGE_LIMIT: u64 = i32::MAX as u64;
+
+/// Why a step may not follow what an event file holds.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// TensorBoard drops a tag's later steps when an earlier one comes after them.
+    #[error("tag `{tag}` is at step {last} already, expected a later step")]
+    NotAfter {
+        /// The tag.
+        tag: String,
+        /// The tag's last step in the file.
+        last: i64,
+    },
+    /// One step holds two values of one tag.
+    #[error("tag `{tag}` has two values, expected one a step; name them apart")]
+    TagTwice {
+        /// The tag.
+        tag: String,
+    },
+    /// A tag's first value decides which plugin shows it.
+    #[error("tag `{tag}` has {expected}, found {found}; choose another tag")]
+    KindChanged {
+        /// The tag.
+        tag: String,
+        /// The plugin of the tag's first value.
+        expected: &'static str,
+        /// The plugin of this value.
+        found: &'static str,
+    },
+    /// The summary is longer than a record may be.
+    #[error(
+        "tag `{tag}` has {bytes} bytes, expected at most {MESSAGE_LIMIT}; write fewer or smaller pictures (--max-maps, --crop)"
+    )]
+    TooLarge {
+        /// The tag.
+        tag: String,
+        /// The length of the summary.
+        bytes: u64,
+    },
+}
+
+/// The tags of one event file.
+#[derive(Debug, Default)]
+pub(super) struct SeriesBook(HashMap<String, Series>);
+
+#[derive(Debug)]
+struct Series {
+    last_step: i64,
+    plugin: &'static str,
+}
+
+impl SeriesBook {
+    /// Whether all of `summaries` may be written at `step`.
+    pub(super) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
+        let mut tags = HashSet::with_capacity(summaries.len());
+        for summary in summaries {
+            if !tags.insert(summary.tag.as_str()) {
+                return Err(StepError::TagTwice {
+                    tag: summary.tag.clone(),
+                });
+            }
+            self.check_summary(step, summary)?;
+        }
+        Ok(())
+    }
+
+    fn check_summary(&self, step: i64, summary: &Summary) -> Result<(), StepError> {
+        let tag = || summary.tag.clone();
+        let bytes = summary.size_hint();
+        if bytes > MESSAGE_LIMIT {
+            return Err(StepError::TooLarge { tag: tag(), bytes });
+        }
+        let Some(series) = self.0.get(&summary.tag) else {
+            return Ok(());
+        };
+        if step <= series.last_step {
+            return Err(StepError::NotAfter {
+                tag: tag(),
+                last: series.last_step,
+            });
+        }
+        if summary.value.plugin() != series.plugin {
+            return Err(StepError::KindChanged {
+                tag: tag(),
+                expected: series.plugin,
+                found: summary.value.plugin(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Remembers that `summary` is written at `step`; true when its tag is new to the file.
+    pub(super) fn note(&mut self, step: i64, summary: &Summary) -> bool {
+        if let Some(series) = self.0.get_mut(&summary.tag) {
+            series.last_step = step;
+            return false;
+        }
+        let series = Series {
+            last_step: step,
+            plugin: summary.value.plugin(),
+        };
+        self.0.insert(summary.tag.clone(), series);
+        true
+    }
+}

@@ -1,0 +1,112 @@
+//! One value under one tag, as this tool writes it.
+
+/// One value of a tag, to be written at some step by
+/// [`EventFile::write_step`](super::EventFile::write_step).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The name of the series; TensorBoard groups tags by what stands before their last `/`.
+    pub tag: String,
+    /// What TensorBoard shows beside the series, as Markdown; empty for nothing. Only the one that
+    /// comes with a tag's first value is written.
+    pub description: String,
+    /// The value itself.
+    pub value: Value,
+}
+
+/// What a [`Summary`] says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Pictures of one size, already encoded.
+    Image {
+        /// Width of each picture, in pixels.
+        width: u32,
+        /// Height of each picture, in pixels.
+        height: u32,
+        /// The pictures, each a whole PNG file. TensorBoard shows each beside the others.
+        pngs: Vec<Vec<u8>>,
+    },
+    /// Markdown.
+    Text(String),
+    /// One point of a curve.
+    Scalar(f32),
+}
+
+impl Summary {
+    /// Pictures for TensorBoard's Images tab. The PNG bytes are taken over, not copied.
+    ///
+    /// # Units
+    ///
+    /// `width` and `height` in pixels; every picture in `pngs` has that size.
+    #[must_use]
+    pub fn image(
+        tag: impl Into<String>,
+        description: impl Into<String>,
+        width: u32,
+        height: u32,
+        pngs: Vec<Vec<u8>>,
+    ) -> Self {
+        Self {
+            tag: tag.into(),
+            description: description.into(),
+            value: Value::Image {
+                width,
+                height,
+                pngs,
+            },
+        }
+    }
+
+    /// Markdown for TensorBoard's Text tab.
+    #[must_use]
+    pub fn text(tag: impl Into<String>, markdown: impl Into<String>) -> Self {
+        Self {
+            tag: tag.into(),
+            description: String::new(),
+            value: Value::Text(markdown.into()),
+        }
+    }
+
+    /// One point of a curve in TensorBoard's Scalars tab.
+    #[must_use]
+    pub fn scalar(tag: impl Into<String>, value: f32) -> Self {
+        Self {
+            tag: tag.into(),
+            description: String::new(),
+            value: Value::Scalar(value),
+        }
+    }
+
+    /// Near enough how long the record of this summary gets. Units: bytes.
+    pub(super) fn size_hint(&self) -> u64 {
+        // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
+        const FIXED: u64 = 256;
+        const PER_PICTURE: u64 = 8;
+        let value = match &self.value {
+            Value::Image { pngs, .. } => pngs
+                .iter()
+                .map(|png| png.len() as u64 + PER_PICTURE)
+                .sum::<u64>(),
+            Value::Text(markdown) => markdown.len() as u64,
+            Value::Scalar(_) => 0,
+        };
+        FIXED + self.tag.len() as u64 + self.description.len() as u64 + value
+    }
+}
+
+impl Value {
+    /// The TensorBoard plugin that shows such a value.
+    ///
+    /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar}/metadata.py`.
+    #[must_use]
+    pub fn plugin(&self) -> &'static str {
+        match self {
+            Self::Image { .. } => IMAGES,
+            Self::Text(_) => TEXT,
+            Self::Scalar(_) => SCALARS,
+        }
+    }
+}
+
+pub(super) const IMAGES: &str = "images";
+pub(super) const TEXT: &str = "text";
+pub(super) const SCALARS: &str = "scalars";

@@ -1,0 +1,269 @@
+//! An event's bytes, read field by field.
+//!
+//! The generated messages are not used to read: for a packed field they reserve the memory that
+//! the bytes ask for before looking how many bytes there are, so that a few bytes of a foreign
+//! file could end the program. Here fields that this tool does not write are stepped over.
+
+use protobuf::wire_format::WireType::{
+    self, WireTypeFixed32, WireTypeFixed64, WireTypeLengthDelimited, WireTypeVarint,
+};
+use protobuf::{CodedInputStream, ProtobufError};
+use tensorboard_proto::event::SessionLog_SessionStatus;
+use tensorboard_proto::types::DataType;
+
+use super::summary::{IMAGES, SCALARS, TEXT, Value};
+
+/// The fields of an event that this tool knows.
+#[derive(Debug, Default)]
+pub(super) struct WireEvent {
+    pub(super) wall_time: f64,
+    pub(super) step: i64,
+    pub(super) file_version: Option<String>,
+    pub(super) session_start: bool,
+    pub(super) values: Vec<WireValue>,
+}
+
+/// The fields of one value of a summary.
+#[derive(Debug, Default)]
+pub(super) struct WireValue {
+    pub(super) tag: String,
+    pub(super) plugin: Option<String>,
+    pub(super) description: String,
+    tensor: Option<WireTensor>,
+}
+
+#[derive(Debug, Default)]
+struct WireTensor {
+    data_type: i32,
+    shape: Vec<i64>,
+    content: Vec<u8>,
+    floats: Vec<f32>,
+    strings: Vec<Vec<u8>>,
+}
+
+type Stream<'a> = CodedInputStream<'a>;
+type Parsed<T> = Result<T, ProtobufError>;
+
+/// Source: `tensorboard/compat/proto/event.proto`, `Event`.
+pub(super) fn event(data: &[u8]) -> Parsed<WireEvent> {
+    let mut event = WireEvent::default();
+    let mut stream = Stream::from_bytes(data);
+    // Without it, a message inside may claim to be longer than the data.
+    stream.push_limit(data.len() as u64)?;
+    fields(&mut stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeFixed64) => event.wall_time = stream.read_double()?,
+            (2, WireTypeVarint) => event.step = stream.read_int64()?,
+            (3, WireTypeLengthDelimited) => event.file_version = Some(stream.read_string()?),
+            (5, WireTypeLengthDelimited) => summary(stream, &mut event.values)?,
+            (7, WireTypeLengthDelimited) => event.session_start = session_start(stream)?,
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })?;
+    Ok(event)
+}
+
+/// Source: `event.proto`, `SessionLog`.
+fn session_start(stream: &mut Stream<'_>) -> Parsed<bool> {
+    let mut start = false;
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeVarint) => {
+                start = stream.read_int32()? == SessionLog_SessionStatus::START as i32;
+            }
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })?;
+    Ok(start)
+}
+
+/// Source: `summary.proto`, `Summary`.
+fn summary(stream: &mut Stream<'_>, values: &mut Vec<WireValue>) -> Parsed<()> {
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeLengthDelimited) => values.push(value(stream)?),
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })
+}
+
+/// Source: `summary.proto`, `Summary.Value`.
+fn value(stream: &mut Stream<'_>) -> Parsed<WireValue> {
+    let mut value = WireValue::default();
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeLengthDelimited) => value.tag = stream.read_string()?,
+            (8, WireTypeLengthDelimited) => value.tensor = Some(tensor(stream)?),
+            (9, WireTypeLengthDelimited) => metadata(stream, &mut value)?,
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })?;
+    Ok(value)
+}
+
+/// Source: `summary.proto`, `SummaryMetadata`.
+fn metadata(stream: &mut Stream<'_>, value: &mut WireValue) -> Parsed<()> {
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeLengthDelimited) => plugin_data(stream, &mut value.plugin)?,
+            (3, WireTypeLengthDelimited) => value.description = stream.read_string()?,
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })
+}
+
+/// Source: `summary.proto`, `SummaryMetadata.PluginData`.
+fn plugin_data(stream: &mut Stream<'_>, plugin: &mut Option<String>) -> Parsed<()> {
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeLengthDelimited) => *plugin = Some(stream.read_string()?),
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })
+}
+
+/// Source: `tensor.proto`, `TensorProto`.
+fn tensor(stream: &mut Stream<'_>) -> Parsed<WireTensor> {
+    let mut tensor = WireTensor::default();
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeVarint) => tensor.data_type = stream.read_int32()?,
+            (2, WireTypeLengthDelimited) => shape(stream, &mut tensor.shape)?,
+            (4, WireTypeLengthDelimited) => tensor.content = stream.read_bytes()?,
+            (5, WireTypeFixed32) => tensor.floats.push(stream.read_float()?),
+            (5, WireTypeLengthDelimited) => packed_floats(stream, &mut tensor.floats)?,
+            (8, WireTypeLengthDelimited) => tensor.strings.push(stream.read_bytes()?),
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })?;
+    Ok(tensor)
+}
+
+/// Source: `tensor_shape.proto`, `TensorShapeProto`.
+fn shape(stream: &mut Stream<'_>, shape: &mut Vec<i64>) -> Parsed<()> {
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (2, WireTypeLengthDelimited) => shape.push(dimension(stream)?),
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })
+}
+
+/// Source: `tensor_shape.proto`, `TensorShapeProto.Dim`.
+fn dimension(stream: &mut Stream<'_>) -> Parsed<i64> {
+    let mut size = 0;
+    nested(stream, |stream, field, wire| {
+        match (field, wire) {
+            (1, WireTypeVarint) => size = stream.read_int64()?,
+            _ => stream.skip_field(wire)?,
+        }
+        Ok(())
+    })?;
+    Ok(size)
+}
+
+fn packed_floats(stream: &mut Stream<'_>, floats: &mut Vec<f32>) -> Parsed<()> {
+    within_length(stream, |stream| {
+        while !stream.eof()? {
+            floats.push(stream.read_float()?);
+        }
+        Ok(())
+    })
+}
+
+/// Hands each field of a message inside a message to `take`.
+fn nested(
+    stream: &mut Stream<'_>,
+    take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+) -> Parsed<()> {
+    within_length(stream, |stream| fields(stream, take))
+}
+
+/// Hands each field up to the limit of the stream to `take`.
+fn fields(
+    stream: &mut Stream<'_>,
+    mut take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+) -> Parsed<()> {
+    while !stream.eof()? {
+        let (field, wire) = stream.read_tag_unpack()?;
+        take(stream, field, wire)?;
+    }
+    Ok(())
+}
+
+/// Reads a length and lets `read` see no more than so many bytes.
+fn within_length(
+    stream: &mut Stream<'_>,
+    read: impl FnOnce(&mut Stream<'_>) -> Parsed<()>,
+) -> Parsed<()> {
+    let length = stream.read_raw_varint64()?;
+    let outer = stream.push_limit(length)?;
+    read(stream)?;
+    stream.pop_limit(outer);
+    Ok(())
+}
+
+impl WireValue {
+    /// The value as the plugin would read it; `None` when it is not as this tool writes it.
+    pub(super) fn into_value(self, plugin: &str) -> Option<Value> {
+        let tensor = self.tensor?;
+        match plugin {
+            IMAGES => tensor.into_image(),
+            TEXT => tensor.into_text(),
+            SCALARS => tensor.into_scalar(),
+            _ => None,
+        }
+    }
+}
+
+impl WireTensor {
+    /// Shape `[2 + k]`: width, height, and k pictures.
+    fn into_image(self) -> Option<Value> {
+        let length = i64::try_from(self.strings.len()).ok()?;
+        if self.data_type != DataType::DT_STRING as i32 || self.shape != [length] {
+            return None;
+        }
+        let mut strings = self.strings.into_iter();
+        let width = decimal(&strings.next()?)?;
+        let height = decimal(&strings.next()?)?;
+        Some(Value::Image {
+            width,
+            height,
+            pngs: strings.collect(),
+        })
+    }
+
+    /// Shape `[]`.
+    fn into_text(mut self) -> Option<Value> {
+        if self.data_type != DataType::DT_STRING as i32 || !self.shape.is_empty() {
+            return None;
+        }
+        let markdown = self.strings.pop().filter(|_| self.strings.is_empty())?;
+        String::from_utf8(markdown).ok().map(Value::Text)
+    }
+
+    /// Shape `[]`, in either of the two fields that writers use.
+    fn into_scalar(self) -> Option<Value> {
+        if self.data_type != DataType::DT_FLOAT as i32 || !self.shape.is_empty() {
+            return None;
+        }
+        let value = match (self.floats.as_slice(), self.content.as_slice()) {
+            ([value], []) => *value,
+            ([], content) => f32::from_le_bytes(content.try_into().ok()?),
+            _ => return None,
+        };
+        Some(Value::Scalar(value))
+    }
+}
+
+fn decimal(digits: &[u8]) -> Option<u32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

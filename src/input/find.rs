@@ -1,0 +1,260 @@
+//! The user's words (files, folders, patterns) -> files.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use glob::MatchOptions;
+use thiserror::Error;
+use walkdir::{DirEntry, WalkDir};
+
+use super::natural::NaturalKey;
+
+/// What to look for in folders and among a pattern's matches.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// What a file is called in messages: `image`, `checkpoint`.
+    pub(crate) noun: &'static str,
+    /// The endings of wanted files, lower case, without the dot.
+    pub(crate) extensions: &'static [&'static str],
+    /// Whether folders below a named folder are searched too.
+    pub(crate) recursive: bool,
+}
+
+impl Wanted {
+    fn accepts(&self, path: &Path) -> bool {
+        let Some(name) = path.file_name() else {
+            return false;
+        };
+        let name = name.to_string_lossy().to_ascii_lowercase();
+        self.extensions.iter().any(|extension| {
+            name.strip_suffix(extension)
+                .is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
+        })
+    }
+
+    fn endings(&self) -> String {
+        self.extensions.join(" ")
+    }
+}
+
+/// What keeps the user's words from being a list of files.
+#[derive(Debug, Error)]
+pub enum FindError {
+    /// No words at all.
+    #[error(
+        "no {noun}s given; name files, folders or quoted patterns such as 'folder/*.{example}'"
+    )]
+    Nothing {
+        /// What was looked for.
+        noun: &'static str,
+        /// An ending that would be taken.
+        example: &'static str,
+    },
+    /// A word that is neither a path nor a pattern.
+    #[error("{}: there is no such file or folder; check the path", path.display())]
+    Missing {
+        /// The word.
+        path: PathBuf,
+    },
+    /// A folder with nothing to take.
+    #[error(
+        "{}: no {noun} in this folder; looked for files ending in {extensions}{}, hidden ones skipped",
+        path.display(),
+        if *recursive { ", in folders below it too" } else { ", not in folders below it" }
+    )]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What was looked for.
+        noun: &'static str,
+        /// The endings that would have been taken.
+        extensions: String,
+        /// Whether the folders below it were searched.
+        recursive: bool,
+    },
+    /// A pattern with nothing to take.
+    #[error(
+        "'{pattern}': this pattern matches no {noun}: {others} other files match it; looked for \
+         files ending in {extensions}, hidden ones skipped; a file named directly is read whatever \
+         its ending"
+    )]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// What was looked for.
+        noun: &'static str,
+        /// How many files matched that have another ending.
+        others: usize,
+        /// The endings that would have been taken.
+        extensions: String,
+    },
+    /// A word with `*`, `?` or `[` that is no path and no valid pattern.
+    #[error("'{pattern}': no such file, and not a valid pattern; write '[[]' for a plain '['")]
+    Pattern {
+        /// The word.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: glob::PatternError,
+    },
+    /// Something that is there but cannot be looked into.
+    #[error("{}: cannot be read; check its permissions, or leave it out", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The files that the words name, in the words' order, each once.
+///
+/// A folder gives its wanted files in natural order; a pattern gives its wanted matches in natural
+/// order, and folders among them are gone through like named ones; a file named directly is taken
+/// whatever its ending. A word that exists is a path even where it could be read as a pattern.
+pub(crate) fn find<P: AsRef<Path>>(
+    words: &[P],
+    wanted: &Wanted,
+) -> Result<Vec<PathBuf>, FindError> {
+    if words.is_empty() {
+        return Err(FindError::Nothing {
+            noun: wanted.noun,
+            example: wanted.extensions.first().copied().unwrap_or_default(),
+        });
+    }
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
+    for word in words {
+        for file in find_word(word.as_ref(), wanted)? {
+            if seen.insert(identity(&file)?) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The folder as the system knows it, and the name in it. Two links to one file stay two files;
+/// `a.png`, `./a.png` and `sub/../a.png` are one.
+pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder
+        .canonicalize()
+        .map_err(|source| unreadable(folder, source))?;
+    Ok((folder, file.file_name().unwrap_or_default().to_owned()))
+}
+
+fn find_word(word: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    match word.metadata() {
+        Ok(metadata) if metadata.is_dir() => find_folder(word, wanted),
+        Ok(_) => Ok(vec![word.to_path_buf()]),
+        Err(error) if is_absent(&error) => match word.to_str() {
+            Some(pattern) if pattern.contains(['*', '?', '[']) => find_pattern(pattern, wanted),
+            _ => Err(FindError::Missing {
+                path: word.to_path_buf(),
+            }),
+        },
+        Err(source) => Err(unreadable(word, source)),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> FindError {
+    FindError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+fn find_folder(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    let files = walk(folder, wanted)?;
+    if files.is_empty() {
+        return Err(FindError::EmptyFolder {
+            path: folder.to_path_buf(),
+            noun: wanted.noun,
+            extensions: wanted.endings(),
+            recursive: wanted.recursive,
+        });
+    }
+    Ok(files)
+}
+
+fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    let depth = if wanted.recursive { usize::MAX } else { 1 };
+    let entries = WalkDir::new(folder)
+        .follow_links(true)
+        .max_depth(depth)
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path()));
+    let mut files = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) if is_wanted_file(&entry, wanted) => files.push(entry.into_path()),
+            Ok(_) => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_path_buf();
+                // A link to nothing is an error only where it would have been taken.
+                if !is_hidden(&path) && (path.is_dir() || wanted.accepts(&path)) {
+                    return Err(unreadable(&path, error.into()));
+                }
+            }
+        }
+    }
+    files.sort_by_cached_key(|path| NaturalKey::new(path));
+    Ok(files)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_wanted_file(entry: &DirEntry, wanted: &Wanted) -> bool {
+    entry.file_type().is_file() && wanted.accepts(entry.path())
+}
+
+fn find_pattern(pattern: &str, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let matches = glob::glob_with(pattern, options).map_err(|source| FindError::Pattern {
+        pattern: pattern.to_owned(),
+        source,
+    })?;
+    let mut files = Vec::new();
+    let mut others = 0;
+    for path in matches {
+        let path = path.map_err(|error| {
+            let folder = error.path().to_path_buf();
+            unreadable(&folder, error.into())
+        })?;
+        if path.is_dir() {
+            files.extend(walk(&path, wanted)?);
+        } else if wanted.accepts(&path) {
+            files.push(path);
+        } else {
+            others += 1;
+        }
+    }
+    if files.is_empty() {
+        return Err(FindError::NoMatch {
+            pattern: pattern.to_owned(),
+            noun: wanted.noun,
+            others,
+            extensions: wanted.endings(),
+        });
+    }
+    files.sort_by_cached_key(|path| NaturalKey::new(path));
+    Ok(files)
+}

@@ -1,0 +1,157 @@
+//! Natural order of paths: `img2` before `img10`.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+/// A path's place in natural order.
+///
+/// Paths are compared one component at a time, without regard to case, and runs of digits by their
+/// value (`img2`, `img10`; `img007` beside `img7`). Paths that are alike in all this are put in
+/// the order of their bytes, so that different paths never compare equal.
+///
+/// The crates that do this compare whole strings instead of components, or digits after a leading
+/// zero as a fraction (`010` before `9`).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NaturalKey {
+    components: Vec<Vec<Piece>>,
+    path: PathBuf,
+}
+
+/// A character, or a run of digits without its leading zeros.
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    Number(String),
+    Letter(char),
+}
+
+impl NaturalKey {
+    pub(crate) fn new(path: &Path) -> Self {
+        let components = path
+            .components()
+            .map(|component| pieces(&component.as_os_str().to_string_lossy()))
+            .collect();
+        Self {
+            components,
+            path: path.to_path_buf(),
+        }
+    }
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 {
+            let (number, after) = rest.split_at(digits);
+            pieces.push(Piece::Number(number.trim_start_matches('0').to_owned()));
+            rest = after;
+        } else {
+            pieces.extend(first.to_lowercase().map(Piece::Letter));
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    pieces
+}
+
+impl Ord for Piece {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            // Without leading zeros the longer number is the larger one, whatever its length.
+            (Self::Number(a), Self::Number(b)) => (a.len(), a).cmp(&(b.len(), b)),
+            (Self::Letter(a), Self::Letter(b)) => a.cmp(b),
+            // A number stands where ASCII has its digits: after `-` and `.`, before letters.
+            (Self::Number(_), Self::Letter(letter)) => '0'.cmp(letter),
+            (Self::Letter(letter), Self::Number(_)) => letter.cmp(&'0'),
+        }
+    }
+}
+
+impl PartialOrd for Piece {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NaturalKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (&self.components, &self.path).cmp(&(&other.components, &other.path))
+    }
+}
+
+impl PartialOrd for NaturalKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sorted(names: &[&str]) -> Vec<String> {
+        let mut paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+        paths.sort_by_cached_key(|path| NaturalKey::new(path));
+        paths.iter().map(|p| p.display().to_string()).collect()
+    }
+
+    #[test]
+    fn digits_by_value_and_case_ignored() {
+        assert_eq!(
+            sorted(&[
+                "img10.png",
+                "IMG9.png",
+                "img010b.png",
+                "img2.png",
+                "Img1.png"
+            ]),
+            [
+                "Img1.png",
+                "img2.png",
+                "IMG9.png",
+                "img10.png",
+                "img010b.png"
+            ]
+        );
+        assert_eq!(
+            sorted(&["v1.10", "v1.9", "v1.09.1", "v1"]),
+            ["v1", "v1.9", "v1.09.1", "v1.10"]
+        );
+    }
+
+    #[test]
+    fn component_by_component() {
+        // As whole strings "a-b/x" would stand before "a/x", since '-' < '/'.
+        assert_eq!(
+            sorted(&["a-b/x", "a/y", "a/x", "a10/x", "a9/x"]),
+            ["a/x", "a/y", "a-b/x", "a9/x", "a10/x"]
+        );
+    }
+
+    #[test]
+    fn numbers_longer_than_any_integer() {
+        let long = format!("a{}", "9".repeat(60));
+        let longer = format!("a1{}", "0".repeat(60));
+        assert_eq!(sorted(&[&longer, &long]), [long.clone(), longer.clone()]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_total_order(a in "[a-cA-C0-2./-]{0,8}", b in "[a-cA-C0-2./-]{0,8}", c in "[a-cA-C0-2./-]{0,8}") {
+            let [a, b, c] = [a, b, c].map(|text| NaturalKey::new(Path::new(&text)));
+            prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+            if a <= b && b <= c {
+                prop_assert!(a <= c);
+            }
+            prop_assert_eq!(a.cmp(&b) == Ordering::Equal, a.path == b.path);
+        }
+
+        #[test]
+        fn numbers_sort_by_value(a in 0_u64.., b in 0_u64.., zeros in 0_usize..4) {
+            let key = |n: u64, zeros: usize| NaturalKey::new(Path::new(&format!("x{}{n}y", "0".repeat(zeros))));
+            prop_assume!(a != b);
+            prop_assert_eq!(key(a, zeros).cmp(&key(b, 0)), a.cmp(&b));
+        }
+    }
+}

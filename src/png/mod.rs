@@ -1,0 +1,131 @@
+//! A picture as the bytes of a PNG file, small and fast.
+//!
+//! Written here because nothing on crates.io is both: of the encoders that come down to `OpenCV`'s
+//! size on grids of feature maps the fastest needs four times as long, and the one that is as fast
+//! writes an eighth more (`benches/render.rs` measures them). What makes the difference is
+//! knowing the pictures: every row takes the Paeth filter, which is best or nearly best on maps and
+//! costs one vectorised pass, and of all that deflate can do only its Huffman codes, made afresh
+//! for every block, and its runs of zeros are used.
+//!
+//! Source: PNG, third edition, <https://www.w3.org/TR/png-3/>; zlib, RFC 1950; deflate, RFC 1951.
+
+mod deflate;
+mod filter;
+mod huffman;
+
+#[cfg(test)]
+mod tests;
+
+use crc32fast::Hasher;
+use thiserror::Error;
+
+use crate::render::{Colour, Picture};
+use deflate::Zlib;
+use filter::Rows;
+
+/// What every PNG file begins with.
+const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+
+/// The largest side and the largest chunk that PNG allows.
+const MOST: u32 = i32::MAX as u32;
+
+/// A picture that cannot be written as PNG.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PngError {
+    /// No pixels, or a side or the whole is too long for the format.
+    #[error(
+        "a picture of {width} x {height} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all: show fewer or smaller maps"
+    )]
+    Size {
+        /// The picture's.
+        width: u32,
+        /// The picture's.
+        height: u32,
+    },
+    /// The pixels are not as many as the size says.
+    #[error("a picture of {width} x {height} pixels needs {expected} bytes and has {found}")]
+    Length {
+        /// The picture's.
+        width: u32,
+        /// The picture's.
+        height: u32,
+        /// Width times height times channels.
+        expected: u64,
+        /// What the picture holds.
+        found: usize,
+    },
+}
+
+/// Encodes `picture`: grey as one channel, a colormap's as indices and a palette, anything else as
+/// three channels; eight bits each, not interlaced.
+///
+/// # Errors
+///
+/// The picture is empty or larger than PNG allows, or has not as many bytes as its size says.
+pub fn encode(picture: &Picture) -> Result<Vec<u8>, PngError> {
+    check(picture)?;
+    let (colour_type, channels) = match picture.colour {
+        Colour::Grey => (0, 1),
+        Colour::Indexed(_) => (3, 1),
+        Colour::Rgb => (2, 3),
+    };
+    // Feature maps take 0.45 to 0.75 of a byte a pixel.
+    let mut out = Vec::with_capacity(picture.pixels.len() / 4 * 3 + 2048);
+    out.extend_from_slice(&SIGNATURE);
+    chunk(&mut out, *b"IHDR", |out| {
+        out.extend_from_slice(&picture.width.to_be_bytes());
+        out.extend_from_slice(&picture.height.to_be_bytes());
+        out.extend_from_slice(&[8, colour_type, 0, 0, 0]);
+    });
+    if let Colour::Indexed(colormap) = picture.colour {
+        chunk(&mut out, *b"PLTE", |out| {
+            out.extend_from_slice(colormap.palette().as_flattened());
+        });
+    }
+    chunk(&mut out, *b"IDAT", |out| {
+        let mut zlib = Zlib::new(out);
+        let mut rows = Rows::new(picture, channels);
+        while let Some(block) = rows.next_block() {
+            zlib.block(block.bytes, block.last);
+        }
+        zlib.finish();
+    });
+    chunk(&mut out, *b"IEND", |_| {});
+    Ok(out)
+}
+
+fn check(picture: &Picture) -> Result<(), PngError> {
+    let &Picture { width, height, .. } = picture;
+    let sides = 1..=MOST;
+    if !sides.contains(&width) || !sides.contains(&height) {
+        return Err(PngError::Size { width, height });
+    }
+    let expected = u64::from(width) * u64::from(height) * picture.colour.channels() as u64;
+    // The length of a chunk has 31 bits, and the worst code spends 12 bits on a byte.
+    if expected > 1 << 30 {
+        return Err(PngError::Size { width, height });
+    }
+    let found = picture.pixels.len();
+    if found as u64 != expected {
+        return Err(PngError::Length {
+            width,
+            height,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}
+
+/// Appends a chunk whose data `write` appends.
+fn chunk(out: &mut Vec<u8>, name: [u8; 4], write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&name);
+    write(out);
+    let length = u32::try_from(out.len() - start - 8).unwrap_or(u32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    let mut crc = Hasher::new();
+    crc.update(&out[start + 4..]);
+    out.extend_from_slice(&crc.finalize().to_be_bytes());
+}

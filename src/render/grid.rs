@@ -1,0 +1,130 @@
+//! Where every map stands in the picture.
+
+use super::RenderError;
+
+/// Black pixels around and between the tiles, as in torchvision's `make_grid`.
+const PADDING: usize = 2;
+
+/// A grid above this many pixels is refused: no browser shows it, and a slip of the finger in a
+/// size must not ask for all memory there is.
+const MOST_PIXELS: usize = 1 << 29;
+
+/// Equal tiles in rows of `ceil(sqrt(count))`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grid {
+    pub(super) count: usize,
+    pub(super) columns: usize,
+    pub(super) tile_width: usize,
+    pub(super) tile_height: usize,
+    /// None around a single tile.
+    padding: usize,
+}
+
+impl Grid {
+    pub(super) fn new(
+        count: usize,
+        tile_width: usize,
+        tile_height: usize,
+    ) -> Result<Self, RenderError> {
+        let root = count.isqrt();
+        let columns = if root * root < count { root + 1 } else { root };
+        let padding = if count == 1 { 0 } else { PADDING };
+        let grid = Self {
+            count,
+            columns,
+            tile_width,
+            tile_height,
+            padding,
+        };
+        let side = |tiles: usize, size: usize| {
+            size.checked_add(padding)?
+                .checked_mul(tiles)?
+                .checked_add(padding)
+        };
+        let pixels = side(columns, tile_width)
+            .and_then(|width| side(grid.rows(), tile_height)?.checked_mul(width));
+        match pixels {
+            Some(1..=MOST_PIXELS) => Ok(grid),
+            _ => Err(RenderError::TooLarge {
+                count,
+                tile_width,
+                tile_height,
+            }),
+        }
+    }
+
+    pub(super) const fn rows(&self) -> usize {
+        self.count.div_ceil(self.columns)
+    }
+
+    /// Pixels in a row of the picture.
+    pub(super) const fn width(&self) -> usize {
+        self.columns * (self.tile_width + self.padding) + self.padding
+    }
+
+    /// Rows of the picture.
+    pub(super) const fn height(&self) -> usize {
+        self.rows() * (self.tile_height + self.padding) + self.padding
+    }
+
+    /// The pixel, counted through the picture row by row, where row `y` of tile `index` begins.
+    pub(super) const fn start(&self, index: usize, y: usize) -> usize {
+        let row = index / self.columns * (self.tile_height + self.padding) + self.padding + y;
+        let column = index % self.columns * (self.tile_width + self.padding) + self.padding;
+        row * self.width() + column
+    }
+
+    /// How often tiles must be enlarged for their smaller side to have `min_tile` pixels.
+    pub(super) fn factor(&self, min_tile: Option<u32>) -> usize {
+        let side = self.tile_width.min(self.tile_height);
+        min_tile.map_or(1, |least| (least as usize).div_ceil(side).max(1))
+    }
+
+    /// The same tiles, `factor` times as wide and as high.
+    pub(super) fn enlarged(&self, factor: usize) -> Result<Self, RenderError> {
+        Self::new(
+            self.count,
+            self.tile_width.saturating_mul(factor),
+            self.tile_height.saturating_mul(factor),
+        )
+    }
+
+    /// The pixels of tile `index` by themselves.
+    pub(super) fn tile(&self, pixels: &[u8], channels: usize, index: usize) -> Vec<u8> {
+        let length = self.tile_width * channels;
+        let mut tile = Vec::with_capacity(length * self.tile_height);
+        for y in 0..self.tile_height {
+            let start = self.start(index, y) * channels;
+            tile.extend_from_slice(&pixels[start..start + length]);
+        }
+        tile
+    }
+}
+
+/// Repeats every pixel of every tile `factor` times across and down; the padding keeps its width.
+pub(super) fn enlarge(pixels: &[u8], channels: usize, small: &Grid, large: &Grid) -> Vec<u8> {
+    let mut out = vec![0; large.width() * large.height() * channels];
+    let factor = large.tile_width / small.tile_width;
+    let (short, long) = (small.tile_width * channels, large.tile_width * channels);
+    for index in 0..small.count {
+        for y in 0..small.tile_height {
+            let from = small.start(index, y) * channels;
+            let to = large.start(index, y * factor) * channels;
+            let source = pixels[from..from + short].chunks_exact(channels);
+            for (wide, pixel) in out[to..to + long]
+                .chunks_exact_mut(factor * channels)
+                .zip(source)
+            {
+                wide.chunks_exact_mut(channels)
+                    .for_each(|copy| copy.copy_from_slice(pixel));
+            }
+            for below in 1..factor {
+                out.copy_within(
+                    to..to + long,
+                    large.start(index, y * factor + below) * channels,
+                );
+            }
+        }
+    }
+    out
+}

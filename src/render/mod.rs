@@ -1,0 +1,198 @@
+//! Feature maps and kernels, as slices of floats, to pictures of eight bits a channel.
+//!
+//! A layer becomes a grid of all its maps, `ceil(sqrt(n))` in a row, with two black pixels around
+//! each. With the defaults the grid is the one that torchvision's `make_grid(maps, nrow, normalize,
+//! scale_each)` makes and `SummaryWriter.add_image` stores, level for level, as one channel.
+//!
+//! Values that are NaN or infinite never take part in a range. They are counted and painted
+//! magenta (NaN), cyan (infinite) and green (negative infinite), which no colormap has; such a
+//! picture has three channels.
+
+mod colormap;
+mod extremes;
+mod grid;
+mod kernels;
+mod maps;
+mod paint;
+mod picture;
+mod quantise;
+mod range;
+
+use thiserror::Error;
+
+pub use colormap::{Colormap, Palette};
+pub use kernels::kernels;
+pub use maps::{Layout, Maps};
+pub use picture::{Colour, Picture};
+pub use range::Range;
+
+use extremes::Extremes;
+use grid::Grid;
+use range::Scales;
+
+/// Why there is no picture.
+#[derive(Debug, Error, PartialEq)]
+pub enum RenderError {
+    /// Nothing to show.
+    #[error("values of shape {shape:?} make no picture: every dimension must be at least 1")]
+    Shape {
+        /// What was handed over.
+        shape: Vec<usize>,
+    },
+    /// The slice does not fit the shape.
+    #[error("shape {shape:?} needs {expected} values, found {found}")]
+    Length {
+        /// What the slice was said to hold.
+        shape: Vec<usize>,
+        /// The product of the shape.
+        expected: usize,
+        /// The length of the slice.
+        found: usize,
+    },
+    /// The ends of a fixed range.
+    #[error("a fixed range must go from one finite number to a larger one, found {low} to {high}")]
+    Fixed {
+        /// The first end.
+        low: f32,
+        /// The second.
+        high: f32,
+    },
+    /// More pixels than anything shows.
+    #[error(
+        "a grid of {count} tiles of {tile_width} x {tile_height} pixels is too large: choose a smaller --min-tile, --max-maps or --crop"
+    )]
+    TooLarge {
+        /// Maps or kernels.
+        count: usize,
+        /// After enlarging.
+        tile_width: usize,
+        /// After enlarging.
+        tile_height: usize,
+    },
+    /// Kernels that are neither grey nor coloured.
+    #[error(
+        "kernels over {channels} input channels cannot be shown as colours, only 3 or 1 can: leave the kernels out with --no-kernels"
+    )]
+    KernelChannels {
+        /// The second dimension of the kernels.
+        channels: usize,
+    },
+}
+
+/// How a layer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Style {
+    /// What becomes black and white.
+    pub range: Range,
+    /// Only the first ones, and at least one, if given.
+    pub max_maps: Option<usize>,
+    /// Maps whose smaller side has fewer pixels are enlarged by the smallest whole factor that
+    /// reaches it; every pixel becomes a square.
+    pub min_tile: Option<u32>,
+    /// The colours of levels.
+    pub colormap: Colormap,
+}
+
+/// A grid and what a description says about it.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// All tiles.
+    pub picture: Picture,
+    /// From the lowest value that a level 0 stands for to the highest that a level 255 stands for.
+    pub range: (f32, f32),
+    /// How many values were NaN or infinite.
+    pub non_finite: usize,
+    grid: Grid,
+}
+
+impl Rendered {
+    /// Every tile as a picture of its own, in order, just as it is in the grid.
+    #[must_use]
+    pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {
+        let colour = self.picture.colour;
+        (0..self.grid.count).map(move |index| Picture {
+            width: pixels(self.grid.tile_width),
+            height: pixels(self.grid.tile_height),
+            colour,
+            pixels: self
+                .grid
+                .tile(&self.picture.pixels, colour.channels(), index),
+        })
+    }
+}
+
+/// Renders the feature maps of one layer.
+///
+/// # Errors
+///
+/// The style asks for a fixed range that is none, or for a grid too large to show.
+pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderError> {
+    check_range(style.range)?;
+    let count = shown(maps.channels, style);
+    let grid = Grid::new(count, maps.width, maps.height)?;
+    let large = grid.enlarged(grid.factor(style.min_tile))?;
+    let extremes = Extremes::find(maps, count);
+    let scales = Scales::new(
+        style.range,
+        style.colormap == Colormap::Diverging,
+        &extremes,
+    );
+    let levels = quantise::levels(maps, &scales, &grid);
+    let (colour, pixels) =
+        paint::levels(levels, maps, style.colormap, &grid, extremes.non_finite > 0);
+    Ok(finish(
+        pixels,
+        colour,
+        &grid,
+        large,
+        scales.over_all,
+        extremes.non_finite,
+    ))
+}
+
+/// How many of `count` tiles the style shows.
+fn shown(count: usize, style: &Style) -> usize {
+    style.max_maps.map_or(count, |most| most.clamp(1, count))
+}
+
+fn check_range(range: Range) -> Result<(), RenderError> {
+    match range {
+        Range::Fixed(low, high) if !(low.is_finite() && high.is_finite() && low < high) => {
+            Err(RenderError::Fixed { low, high })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Enlarges what is to be enlarged.
+fn finish(
+    small: Vec<u8>,
+    colour: Colour,
+    grid: &Grid,
+    large: Grid,
+    range: (f32, f32),
+    non_finite: usize,
+) -> Rendered {
+    let pixels_of = if large == *grid {
+        small
+    } else {
+        grid::enlarge(&small, colour.channels(), grid, &large)
+    };
+    let picture = Picture {
+        width: pixels(large.width()),
+        height: pixels(large.height()),
+        colour,
+        pixels: pixels_of,
+    };
+    Rendered {
+        picture,
+        range,
+        non_finite,
+        grid: large,
+    }
+}
+
+/// A side of a picture; [`Grid::new`] has seen to it that it fits.
+fn pixels(side: usize) -> u32 {
+    u32::try_from(side).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,76 @@
+//! From levels to what the picture holds: grey, indices, or colours where a value has no level.
+
+use super::colormap::{Colormap, INFINITE, NAN, NEGATIVE_INFINITE};
+use super::grid::Grid;
+use super::maps::{Layout, Maps};
+use super::picture::Colour;
+
+/// Colours the `levels` of a grid; `in_colours` when some values of `maps` are not finite.
+pub(super) fn levels(
+    mut levels: Vec<u8>,
+    maps: &Maps<'_>,
+    colormap: Colormap,
+    grid: &Grid,
+    in_colours: bool,
+) -> (Colour, Vec<u8>) {
+    if colormap != Colormap::Grey {
+        keep_padding_apart(&mut levels, grid);
+    }
+    if in_colours {
+        let palette = colormap.palette();
+        let mut pixels: Vec<u8> = levels
+            .iter()
+            .flat_map(|&level| palette[usize::from(level)])
+            .collect();
+        mark_maps(&mut pixels, maps, grid);
+        return (Colour::Rgb, pixels);
+    }
+    match colormap {
+        Colormap::Grey => (Colour::Grey, levels),
+        _ => (Colour::Indexed(colormap), levels),
+    }
+}
+
+/// Raises level 0 to 1 in the tiles, because 0 is the padding's index in a palette.
+fn keep_padding_apart(levels: &mut [u8], grid: &Grid) {
+    for index in 0..grid.count {
+        for y in 0..grid.tile_height {
+            let start = grid.start(index, y);
+            for level in &mut levels[start..start + grid.tile_width] {
+                *level = (*level).max(1);
+            }
+        }
+    }
+}
+
+/// Paints the values that have no level into an RGB grid.
+fn mark_maps(pixels: &mut [u8], maps: &Maps<'_>, grid: &Grid) {
+    let area = maps.width * maps.height;
+    for (at, &value) in maps.data.iter().enumerate() {
+        let (map, pixel) = match maps.layout {
+            Layout::Planar => (at / area, at % area),
+            Layout::Interleaved => (at % maps.channels, at / maps.channels),
+        };
+        if map < grid.count {
+            mark(
+                pixels,
+                grid.start(map, pixel / maps.width) + pixel % maps.width,
+                value,
+            );
+        }
+    }
+}
+
+/// Paints pixel number `at` of an RGB picture if `value` has no level.
+pub(super) fn mark(pixels: &mut [u8], at: usize, value: f32) {
+    let colour = if value.is_finite() {
+        return;
+    } else if value.is_nan() {
+        NAN
+    } else if value > 0.0 {
+        INFINITE
+    } else {
+        NEGATIVE_INFINITE
+    };
+    pixels[3 * at..3 * at + 3].copy_from_slice(&colour);
+}

@@ -1,0 +1,243 @@
+//! The VGG family as torchvision lays it out: which layer stands at which index.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Output channels of the convolutions of each block in the published networks.
+pub const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
+
+/// Classes of the published networks (ImageNet).
+pub const PUBLISHED_CLASSES: usize = 1000;
+
+/// Width of the two hidden fully connected layers in the published networks.
+pub const PUBLISHED_HIDDEN: usize = 4096;
+
+/// One network of the family: how many convolutions a block has, and whether each is followed by
+/// batch normalisation.
+///
+/// Source: Simonyan and Zisserman, <https://arxiv.org/abs/1409.1556>, table 1 (A, B, D, E), and
+/// `torchvision.models.vgg`, whose indices and state-dict names are kept exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arch {
+    depth: u8,
+    batch_norm: bool,
+}
+
+/// Convolutions of each block, by the number in the network's name.
+const BLOCKS: [(u8, [usize; 5]); 4] = [
+    (11, [1, 1, 2, 2, 2]),
+    (13, [2, 2, 2, 2, 2]),
+    (16, [2, 2, 3, 3, 3]),
+    (19, [2, 2, 4, 4, 4]),
+];
+
+/// A network name that is not one of the family's.
+#[derive(Debug, Error)]
+#[error(
+    "unknown network {0:?}: expected vgg11, vgg13, vgg16 or vgg19, each also with _bn (as in vgg16_bn)"
+)]
+pub struct UnknownArch(String);
+
+impl Arch {
+    /// VGG16, the default.
+    pub const VGG16: Self = Self {
+        depth: 16,
+        batch_norm: false,
+    };
+
+    /// Every network of the family, plain ones first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [false, true].into_iter().flat_map(|batch_norm| {
+            BLOCKS
+                .iter()
+                .map(move |&(depth, _)| Self { depth, batch_norm })
+        })
+    }
+
+    /// Whether each convolution is followed by batch normalisation.
+    #[must_use]
+    pub const fn batch_norm(self) -> bool {
+        self.batch_norm
+    }
+
+    /// Convolutions of each of the five blocks.
+    #[must_use]
+    pub fn convolutions(self) -> [usize; 5] {
+        BLOCKS
+            .iter()
+            .find(|(depth, _)| *depth == self.depth)
+            .map_or([0; 5], |&(_, blocks)| blocks)
+    }
+
+    /// The layers of `features`, in the order of their torchvision index.
+    #[must_use]
+    pub fn layers(self) -> Vec<Layer> {
+        let mut layers = Vec::new();
+        let mut push = |kind, block, number| {
+            layers.push(Layer {
+                index: layers.len(),
+                kind,
+                block,
+                number,
+            });
+        };
+        for (block, count) in (1..).zip(self.convolutions()) {
+            for number in 1..=count {
+                push(LayerKind::Convolution, block, number);
+                if self.batch_norm {
+                    push(LayerKind::BatchNorm, block, number);
+                }
+                push(LayerKind::Relu, block, number);
+            }
+            push(LayerKind::MaxPool, block, 0);
+        }
+        layers
+    }
+}
+
+impl FromStr for Arch {
+    type Err = UnknownArch;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::all()
+            .find(|arch| arch.to_string().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownArch(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "vgg{}{}",
+            self.depth,
+            if self.batch_norm { "_bn" } else { "" }
+        )
+    }
+}
+
+/// What a layer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// 3 x 3, stride 1, one pixel of zero padding.
+    Convolution,
+    /// Per-channel normalisation with running statistics.
+    BatchNorm,
+    /// `max(x, 0)`.
+    Relu,
+    /// 2 x 2, stride 2.
+    MaxPool,
+}
+
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Convolution => "convolution 3x3",
+            Self::BatchNorm => "batch norm",
+            Self::Relu => "ReLU",
+            Self::MaxPool => "max pool 2x2",
+        })
+    }
+}
+
+/// One layer of `features`: its place and its two names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// torchvision's index: this is `features.{index}`.
+    pub index: usize,
+    /// What it does.
+    pub kind: LayerKind,
+    /// The block it belongs to, from 1.
+    pub block: usize,
+    /// Its number within the block, from 1; 0 for the block's pool.
+    pub number: usize,
+}
+
+impl Layer {
+    /// The paper's name: `conv3_3`, `relu3_3`, `pool3` (and `bn3_3`, which the paper does not have).
+    #[must_use]
+    pub fn name(self) -> String {
+        let Self { block, number, .. } = self;
+        match self.kind {
+            LayerKind::Convolution => format!("conv{block}_{number}"),
+            LayerKind::BatchNorm => format!("bn{block}_{number}"),
+            LayerKind::Relu => format!("relu{block}_{number}"),
+            LayerKind::MaxPool => format!("pool{block}"),
+        }
+    }
+
+    /// torchvision's name: `features.14`.
+    #[must_use]
+    pub fn torch_name(self) -> String {
+        format!("features.{}", self.index)
+    }
+
+    /// The name within a tag: `14_conv3_3`. The index comes first so that TensorBoard's sorting is
+    /// the network's order.
+    #[must_use]
+    pub fn tag(self) -> String {
+        format!("{:02}_{}", self.index, self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Convolution indices of `torchvision.models.vgg*().features`, printed by torchvision 0.24.
+    #[test]
+    fn convolutions_stand_where_torchvision_has_them() {
+        let expected: [(&str, &[usize]); 8] = [
+            ("vgg11", &[0, 3, 6, 8, 11, 13, 16, 18]),
+            ("vgg13", &[0, 2, 5, 7, 10, 12, 15, 17, 20, 22]),
+            ("vgg16", &[0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]),
+            (
+                "vgg19",
+                &[0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34],
+            ),
+            ("vgg11_bn", &[0, 4, 8, 11, 15, 18, 22, 25]),
+            ("vgg13_bn", &[0, 3, 7, 10, 14, 17, 21, 24, 28, 31]),
+            (
+                "vgg16_bn",
+                &[0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40],
+            ),
+            (
+                "vgg19_bn",
+                &[0, 3, 7, 10, 14, 17, 20, 23, 27, 30, 33, 36, 40, 43, 46, 49],
+            ),
+        ];
+        for (name, indices) in expected {
+            let arch: Arch = name.parse().unwrap();
+            let found: Vec<usize> = arch
+                .layers()
+                .iter()
+                .filter(|layer| layer.kind == LayerKind::Convolution)
+                .map(|layer| layer.index)
+                .collect();
+            assert_eq!(found, indices, "{name}");
+            assert_eq!(arch.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn vgg16_layers_have_the_papers_names() {
+        let layers = Arch::VGG16.layers();
+        assert_eq!(layers.len(), 31);
+        let named = |index: usize| layers[index].name();
+        assert_eq!(named(0), "conv1_1");
+        assert_eq!(named(4), "pool1");
+        assert_eq!(named(14), "conv3_3");
+        assert_eq!(named(29), "relu5_3");
+        assert_eq!(named(30), "pool5");
+        assert_eq!(layers[5].tag(), "05_conv2_1");
+        assert_eq!(layers[14].torch_name(), "features.14");
+    }
+
+    #[test]
+    fn an_unknown_network_is_an_error_that_lists_the_known_ones() {
+        let error = "resnet50".parse::<Arch>().unwrap_err().to_string();
+        assert!(error.contains("resnet50") && error.contains("vgg16_bn"), "{error}");
+    }
+}

@@ -1,0 +1,213 @@
+//! Random parameters, initialised as torchvision does.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, Normal};
+use thiserror::Error;
+
+use super::arch::{Arch, Layer, LayerKind, PUBLISHED_WIDTHS};
+use super::build::ParameterSource;
+
+/// Channels of the input picture.
+const INPUT_CHANNELS: usize = 3;
+
+/// Seeded random parameters of one network of the published widths.
+///
+/// The values depend on the seed and the parameter alone: not on the device, the number of threads
+/// or which other parameters are read.
+///
+/// Convolutions are drawn from N(0, 2 / (9 * out channels)), the fully connected layers from
+/// N(0, 0.01²), biases are 0, batch normalisation starts as the identity.
+/// Source: `init_weights` in `torchvision.models.vgg` (`kaiming_normal_` with `fan_out`).
+#[derive(Debug, Clone)]
+pub struct RandomParameters {
+    seed: u64,
+    parameters: HashMap<String, Parameter>,
+}
+
+#[derive(Debug, Clone)]
+struct Parameter {
+    /// Place in the state dict; separates the random streams.
+    stream: u64,
+    shape: Vec<usize>,
+    values: Values,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Values {
+    Constant(f32),
+    Normal { std: f32 },
+}
+
+/// A parameter that the network does not have.
+#[derive(Debug, Error)]
+#[error("the network has no parameter {name}")]
+pub struct NoSuchParameter {
+    name: String,
+}
+
+impl RandomParameters {
+    /// Lays out the parameters of `arch` with `classes` outputs and `hidden` units in the
+    /// classifier's hidden layers; nothing is drawn yet.
+    #[must_use]
+    pub fn new(arch: Arch, classes: usize, hidden: usize, seed: u64) -> Self {
+        let mut list = Vec::new();
+        let mut channels = INPUT_CHANNELS;
+        for layer in arch.layers() {
+            layer_parameters(layer, &mut channels, &mut list);
+        }
+        let mut input = channels * 49;
+        for (index, output) in [(0, hidden), (3, hidden), (6, classes)] {
+            let weight = Values::Normal { std: 0.01 };
+            list.push((format!("classifier.{index}.weight"), vec![output, input], weight));
+            list.push((format!("classifier.{index}.bias"), vec![output], Values::Constant(0.0)));
+            input = output;
+        }
+        let parameters = (0..)
+            .zip(list)
+            .map(|(stream, (name, shape, values))| {
+                (
+                    name,
+                    Parameter {
+                        stream,
+                        shape,
+                        values,
+                    },
+                )
+            })
+            .collect();
+        Self { seed, parameters }
+    }
+
+    fn find(&self, name: &str) -> Result<&Parameter, NoSuchParameter> {
+        self.parameters.get(name).ok_or_else(|| NoSuchParameter {
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// Adds what `layer` has, in the order of torchvision's state dict.
+fn layer_parameters(
+    layer: Layer,
+    channels: &mut usize,
+    list: &mut Vec<(String, Vec<usize>, Values)>,
+) {
+    let name = layer.torch_name();
+    match layer.kind {
+        LayerKind::Convolution => {
+            let out = PUBLISHED_WIDTHS[layer.block - 1];
+            #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
+            let std = (2.0 / (9 * out) as f32).sqrt();
+            let shape = vec![out, *channels, 3, 3];
+            list.push((format!("{name}.weight"), shape, Values::Normal { std }));
+            list.push((format!("{name}.bias"), vec![out], Values::Constant(0.0)));
+            *channels = out;
+        }
+        LayerKind::BatchNorm => {
+            for (part, value) in [
+                ("weight", 1.0),
+                ("bias", 0.0),
+                ("running_mean", 0.0),
+                ("running_var", 1.0),
+            ] {
+                let values = Values::Constant(value);
+                list.push((format!("{name}.{part}"), vec![*channels], values));
+            }
+        }
+        LayerKind::Relu | LayerKind::MaxPool => {}
+    }
+}
+
+impl ParameterSource for RandomParameters {
+    type Error = NoSuchParameter;
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>, Self::Error> {
+        Ok(self.find(name)?.shape.clone())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, Self::Error> {
+        let parameter = self.find(name)?;
+        let count = parameter.shape.iter().product();
+        Ok(match parameter.values {
+            Values::Constant(value) => vec![value; count],
+            Values::Normal { std } => {
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(parameter.stream);
+                normal(&mut rng, std, count)
+            }
+        })
+    }
+}
+
+fn normal(rng: &mut ChaCha8Rng, std: f32, count: usize) -> Vec<f32> {
+    // A finite standard deviation is all that Normal asks for.
+    Normal::new(0.0, std).map_or_else(
+        |_| vec![0.0; count],
+        |distribution| distribution.sample_iter(rng).take(count).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(values: &[f32]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let var = values
+            .iter()
+            .map(|v| (f64::from(*v) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        (mean, var.sqrt())
+    }
+
+    #[test]
+    fn convolutions_have_torchvisions_spread() {
+        let source = RandomParameters::new(Arch::VGG16, 10, 32, 0);
+        let (mean, std) = moments(&source.read("features.10.weight").unwrap());
+        let expected = (2.0f64 / (9.0 * 256.0)).sqrt();
+        assert!(mean.abs() < 0.001, "{mean}");
+        assert!((std / expected - 1.0).abs() < 0.01, "{std} {expected}");
+        assert!(source.read("features.10.bias").unwrap().iter().all(|v| *v == 0.0));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_values_and_parameters_differ() {
+        let draw = |seed, name: &str| {
+            RandomParameters::new(Arch::VGG16, 10, 32, seed)
+                .read(name)
+                .unwrap()
+        };
+        assert_eq!(draw(7, "features.2.weight"), draw(7, "features.2.weight"));
+        assert_ne!(draw(7, "features.2.weight"), draw(8, "features.2.weight"));
+        let (a, b) = (draw(7, "features.24.weight"), draw(7, "features.26.weight"));
+        assert_ne!(a, b);
+    }
+
+    /// 138,357,544 is what `sum(p.numel() for p in torchvision.models.vgg16().parameters())` says;
+    /// with _bn the running statistics (2 x 4224) come on top of 138,365,992.
+    #[test]
+    fn the_published_network_has_the_published_size() {
+        for (name, expected) in [("vgg16", 138_357_544), ("vgg16_bn", 138_365_992 + 2 * 4224)] {
+            let source = RandomParameters::new(name.parse().unwrap(), 1000, 4096, 0);
+            let count: usize = source
+                .parameters
+                .values()
+                .map(|p| p.shape.iter().product::<usize>())
+                .sum();
+            assert_eq!(count, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn batch_normalisation_starts_as_the_identity() {
+        let source = RandomParameters::new("vgg11_bn".parse().unwrap(), 10, 32, 0);
+        assert_eq!(source.shape("features.1.running_var").unwrap(), [64]);
+        assert_eq!(source.read("features.1.running_var").unwrap()[0], 1.0);
+        assert_eq!(source.read("features.1.running_mean").unwrap()[0], 0.0);
+        assert!(source.read("features.2.weight").is_err());
+    }
+}

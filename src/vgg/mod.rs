@@ -1,0 +1,17 @@
+//! The VGG networks: their layers, their parameters and the forward pass.
+
+mod arch;
+mod build;
+mod init;
+mod model;
+mod select;
+mod shape;
+
+pub use arch::{
+    Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, UnknownArch,
+};
+pub use build::{BuildError, Extent, ParameterSource, build};
+pub use init::{NoSuchParameter, RandomParameters};
+pub use model::{Classifier, Feature, Vgg};
+pub use select::{SelectError, select};
+pub use shape::{InputTooSmall, output_shapes};

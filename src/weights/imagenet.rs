@@ -1,0 +1,173 @@
+//! The ImageNet weights that torchvision publishes: found in a cache, or downloaded.
+//!
+//! A file that is found is used as it is; its hash is checked when it is downloaded. (Hashing
+//! 553 MB takes most of a second, and a file that was cut does not open anyway.)
+//!
+//! Source: `torchvision/models/vgg.py` (the URLs), `torch/hub.py` (the folders).
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use thiserror::Error;
+
+pub use super::download::{DownloadError, Progress};
+
+/// Where torchvision's files are published.
+const PUBLISHER: &str = "https://download.pytorch.org/models";
+
+/// torchvision's `IMAGENET1K_V1` files. Their names end with the first digits of their SHA-256.
+const PUBLISHED: [(&str, &str); 8] = [
+    ("vgg11", "vgg11-8a719046.pth"),
+    ("vgg13", "vgg13-19584684.pth"),
+    ("vgg16", "vgg16-397923af.pth"),
+    ("vgg19", "vgg19-dcbb9e9d.pth"),
+    ("vgg11_bn", "vgg11_bn-6002323d.pth"),
+    ("vgg13_bn", "vgg13_bn-abd245e5.pth"),
+    ("vgg16_bn", "vgg16_bn-6c64b313.pth"),
+    ("vgg19_bn", "vgg19_bn-c79401a0.pth"),
+];
+
+/// Why the published weights cannot be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImagenetError {
+    /// There is no published file for this network.
+    #[error("torchvision publishes no ImageNet weights for {0}; expected one of {1}")]
+    NotPublished(String, String),
+    /// It is in no cache, and could not be downloaded.
+    #[error(
+        "{file} is not in {places}, and cannot be downloaded from {url}; put the file there, or pass --weights FILE",
+        places = listed(.places)
+    )]
+    Unavailable {
+        /// The file's name.
+        file: String,
+        /// The folders in which it was looked for.
+        places: Vec<PathBuf>,
+        /// From where it was to come.
+        url: String,
+        /// What went wrong.
+        #[source]
+        source: DownloadError,
+    },
+    /// There is no folder to keep the file in.
+    #[error("no cache folder is known for {0}; set VGGSCOPE_CACHE, or pass --weights FILE")]
+    NoCache(String),
+}
+
+fn listed(places: &[PathBuf]) -> String {
+    let places: Vec<String> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    places.join(" or ")
+}
+
+/// The folders in which published files are looked for, and where they come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `torch.hub`'s folder, which is read and never written.
+    pub torch: Option<PathBuf>,
+    /// Our own folder, into which files are downloaded.
+    pub own: Option<PathBuf>,
+    /// The URL of the folder with the files, without its last slash.
+    pub url: String,
+}
+
+impl Places {
+    /// The places that the environment names:
+    ///
+    /// - torch's: `$TORCH_HOME/hub/checkpoints`, else `$XDG_CACHE_HOME/torch/hub/checkpoints`,
+    ///   else `~/.cache/torch/hub/checkpoints`, on every system, as `torch.hub` has it;
+    /// - our own: `$VGGSCOPE_CACHE`, else `vggscope` in the system's cache folder;
+    /// - the URL: `$VGGSCOPE_WEIGHTS_URL` (a mirror), else torchvision's publisher.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::from_vars(&|name| env::var_os(name), env::home_dir().as_deref())
+    }
+
+    fn from_vars(var: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Self {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
+        let folder = |name: &str| var(name).and_then(|value| expand_home(value.into(), home));
+
+        let cache = folder("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")));
+        let torch = folder("TORCH_HOME").or_else(|| Some(cache?.join("torch")));
+        let system_cache = || {
+            let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
+            Some(strategy.cache_dir().join("vggscope"))
+        };
+        let url = var("VGGSCOPE_WEIGHTS_URL").and_then(|url| url.into_string().ok());
+        let url = url.as_deref().unwrap_or(PUBLISHER).trim_end_matches('/');
+        Self {
+            torch: torch.map(|torch| torch.join("hub").join("checkpoints")),
+            own: folder("VGGSCOPE_CACHE").or_else(system_cache),
+            url: url.to_owned(),
+        }
+    }
+}
+
+/// `~` and what follows, as `os.path.expanduser` has it.
+fn expand_home(path: PathBuf, home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Some(home?.join(rest)),
+        Err(_) => Some(path),
+    }
+}
+
+/// The file with the ImageNet weights of `arch` (`vgg16`): from torch's cache, from ours, or
+/// downloaded into ours.
+///
+/// # Errors
+///
+/// [`ImagenetError`], which names the file, the folders and the URL.
+pub fn resolve(
+    arch: &str,
+    places: &Places,
+    progress: &mut Progress<'_>,
+) -> Result<PathBuf, ImagenetError> {
+    let published = PUBLISHED.iter().find(|(name, _)| *name == arch);
+    let Some((_, file)) = published else {
+        let known: Vec<&str> = PUBLISHED.iter().map(|(name, _)| *name).collect();
+        return Err(ImagenetError::NotPublished(
+            arch.to_owned(),
+            known.join(", "),
+        ));
+    };
+    resolve_file(file, places, progress)
+}
+
+/// Like [`resolve`], for any file whose name ends with `-` and the first digits of its SHA-256.
+fn resolve_file(
+    file: &str,
+    places: &Places,
+    progress: &mut Progress<'_>,
+) -> Result<PathBuf, ImagenetError> {
+    let folders = [&places.torch, &places.own].into_iter().flatten();
+    let mut kept = folders.clone().map(|folder| folder.join(file));
+    if let Some(found) = kept.find(|path| path.is_file()) {
+        return Ok(found);
+    }
+    let Some(own) = &places.own else {
+        return Err(ImagenetError::NoCache(file.to_owned()));
+    };
+    let url = format!("{}/{file}", places.url);
+    let target = own.join(file);
+    let digits = Path::new(file)
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.rsplit('-').next())
+        .unwrap_or_default();
+    match super::download::fetch(&url, &target, digits, progress) {
+        Ok(()) => Ok(target),
+        Err(source) => Err(ImagenetError::Unavailable {
+            file: file.to_owned(),
+            places: folders.cloned().collect(),
+            url,
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! `.safetensors`: a JSON header, then the tensors' bytes.
+//!
+//! Source: <https://github.com/huggingface/safetensors>, crate 0.8.
+
+use std::io::{BufReader, Read};
+
+use safetensors::tensor::{Dtype, Metadata};
+
+use super::dtype::DType;
+use super::problem::Problem;
+use super::source::Source;
+use super::tensor::{Place, RawTensor};
+
+/// Bytes of the header's length field.
+const LENGTH_FIELD: u64 = 8;
+
+/// The largest header that the format allows.
+pub(super) const MAX_HEADER: u64 = 100_000_000;
+
+/// Parses the header; no tensor is read.
+///
+/// The crate's own `SafeTensors::read_metadata` wants the whole file in memory or in a map, which
+/// needs `unsafe`; its header type checks names, shapes and offsets all the same.
+pub(super) fn open(source: &Source) -> Result<Vec<RawTensor>, Problem> {
+    let mut length = [0_u8; 8];
+    source.whole().read_exact(&mut length)?;
+    let header_len = u64::from_le_bytes(length).min(MAX_HEADER);
+    let data_start = LENGTH_FIELD + header_len;
+    if data_start > source.len() {
+        return Err(Problem::Truncated(format!(
+            "its header needs {data_start} bytes, the file has {}",
+            source.len()
+        )));
+    }
+    let header = BufReader::new(source.part(LENGTH_FIELD, header_len));
+    let metadata: Metadata = serde_json::from_reader(header)
+        .map_err(|error| Problem::Damaged(format!("safetensors header: {error}")))?;
+
+    let expected = data_start.saturating_add(metadata.data_len() as u64);
+    match source.len() {
+        found if found < expected => Err(Problem::Truncated(format!(
+            "its header promises {expected} bytes, the file has {found}"
+        ))),
+        found if found > expected => Err(Problem::Damaged(format!(
+            "its header describes {expected} bytes, the file has {found}"
+        ))),
+        _ => Ok(tensors(source, &metadata, data_start)),
+    }
+}
+
+fn tensors(source: &Source, metadata: &Metadata, data_start: u64) -> Vec<RawTensor> {
+    let names = metadata.offset_keys().into_iter();
+    let tensors = names.filter_map(|name| {
+        let info = metadata.info(&name)?;
+        let (start, end) = info.data_offsets;
+        Some(RawTensor {
+            name,
+            torch_name: None,
+            dtype: dtype(info.dtype),
+            shape: info.shape.clone(),
+            stride: None,
+            place: Place::Plain {
+                part: source.part(data_start + start as u64, (end - start) as u64),
+                crc32: None,
+            },
+        })
+    });
+    tensors.collect()
+}
+
+fn dtype(dtype: Dtype) -> DType {
+    match dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F64 => DType::F64,
+        other => DType::Other(format!("{other:?}").to_lowercase()),
+    }
+}

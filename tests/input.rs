@@ -1,0 +1,677 @@
+//! Input against its real producers: pictures against Pillow, preprocessing against torchvision.
+//! Lists of images and checkpoints against folders made for the test.
+
+use std::error::Error;
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use vggscope::input::Picture;
+use vggscope::input::checkpoints::{CheckpointError, StepFrom, list_checkpoints};
+use vggscope::input::decode::{DecodeError, MAX_PIXELS, decode};
+use vggscope::input::find::FindError;
+use vggscope::input::list::list_images;
+use vggscope::input::load::{LoadError, load};
+use vggscope::input::transform::{Preprocess, Preset, TransformError};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/input")
+        .join(name)
+}
+
+/// A binary PPM (P6), as Pillow writes it: three header lines, then the pixels.
+fn ppm(path: &Path) -> Picture {
+    let bytes = fs::read(path).unwrap();
+    let mut lines = bytes.splitn(4, |&byte| byte == b'\n');
+    assert_eq!(lines.next(), Some(&b"P6"[..]), "{}", path.display());
+    let size = String::from_utf8(lines.next().unwrap().to_vec()).unwrap();
+    let (width, height) = size.split_once(' ').unwrap();
+    assert_eq!(lines.next(), Some(&b"255"[..]));
+    let pixels = lines.next().unwrap().to_vec();
+    Picture::new(width.parse().unwrap(), height.parse().unwrap(), pixels).unwrap()
+}
+
+fn differences(a: &Picture, b: &Picture) -> Vec<u8> {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let pairs = a.pixels().iter().zip(b.pixels());
+    pairs.map(|(a, b)| a.abs_diff(*b)).collect()
+}
+
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+// Decoding ---------------------------------------------------------------------------------------
+
+/// `image` spreads 5 and 6 bits over 0..=255 with rounding, Pillow without.
+const ONE_LEVEL_OFF: [&str; 2] = ["rgb555.bmp", "rgb565.bmp"];
+
+fn decode_fixtures() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(fixture("decode"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().unwrap() != "ppm")
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_kind_of_file_equals_pillow() {
+    let files = decode_fixtures();
+    assert!(files.len() > 80, "only {} fixtures", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let expected = ppm(Path::new(&format!("{}.ppm", file.display())));
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let allowed = u8::from(ONE_LEVEL_OFF.contains(&name));
+        match decode(&file) {
+            Err(error) => wrong.push(with_sources(&error)),
+            Ok(found)
+                if found.width() != expected.width() || found.height() != expected.height() =>
+            {
+                wrong.push(format!("{name}: {found:?} instead of {expected:?}"));
+            }
+            Ok(found) => {
+                let differences = differences(&found, &expected);
+                let largest = differences.iter().max().unwrap();
+                if *largest > allowed {
+                    let count = differences.iter().filter(|d| **d > allowed).count();
+                    wrong.push(format!(
+                        "{name}: {count} of {} differ, by up to {largest}",
+                        differences.len()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where Pillow says "image file is truncated", so do we; a picture with a grey rest is never made.
+#[test]
+fn a_file_that_is_cut_off_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    for file in decode_fixtures() {
+        let bytes = fs::read(&file).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        for length in [bytes.len() / 3, bytes.len() / 2, bytes.len() * 3 / 4] {
+            let cut = write(folder.path(), name, &bytes[..length]);
+            match decode(&cut) {
+                Ok(_) => {
+                    // Uncompressed pictures whose tags stand before or whose text comes after it.
+                    assert!(
+                        name.ends_with(".bmp") || name.contains("trns"),
+                        "{name} at {length}"
+                    );
+                    panic!("{name} cut to {length} bytes was read");
+                }
+                Err(error) => {
+                    let text = with_sources(&error);
+                    assert!(text.contains(name), "{text}");
+                    assert!(
+                        matches!(
+                            error,
+                            DecodeError::Truncated { .. } | DecodeError::Damaged { .. }
+                        ),
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_that_is_cut_off_says_so() {
+    let folder = TempDir::new().unwrap();
+    for name in ["420.jpg", "420_progressive.jpg", "cmyk_adobe.jpg"] {
+        let bytes = fs::read(fixture("decode").join(name)).unwrap();
+        // The last two bytes are the end marker; without it a sequential JPEG is still whole.
+        for length in 20..bytes.len() - 8 {
+            let cut = write(folder.path(), name, &bytes[..length]);
+            let error = decode(&cut).unwrap_err();
+            assert!(
+                matches!(&error, DecodeError::Truncated { format: "JPEG", bytes, .. } if *bytes == length),
+                "{name} at {length}: {}",
+                with_sources(&error)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_image_says_what_it_is() {
+    let folder = TempDir::new().unwrap();
+    let text = write(folder.path(), "notes.png", b"# My notes\nabout pictures");
+    let error = decode(&text).unwrap_err();
+    assert!(matches!(error, DecodeError::NotAnImage { .. }));
+    let message = with_sources(&error);
+    assert!(
+        message.contains("notes.png: this is not an image"),
+        "{message}"
+    );
+    assert!(
+        message.contains(r##"it begins with "# My notes\na" (23 20 4d"##),
+        "{message}"
+    );
+
+    let empty = write(folder.path(), "empty.jpg", b"");
+    assert!(
+        with_sources(&decode(&empty).unwrap_err())
+            .contains("empty.jpg: this is not an image: it is empty")
+    );
+
+    let icon = write(
+        folder.path(),
+        "icon.png",
+        b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0",
+    );
+    let error = decode(&icon).unwrap_err();
+    assert!(
+        matches!(error, DecodeError::Unsupported { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().contains("the format Ico is not read"),
+        "{error}"
+    );
+
+    let error = decode(&folder.path().join("nowhere.png")).unwrap_err();
+    assert!(matches!(error, DecodeError::Read { .. }));
+    assert!(error.to_string().contains("nowhere.png"), "{error}");
+    assert!(matches!(
+        decode(folder.path()).unwrap_err(),
+        DecodeError::Read { .. }
+    ));
+}
+
+fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = fs::read(fixture("decode/rgb8.png")).unwrap();
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    let checksum = crc32(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
+    bytes
+}
+
+/// PNG's checksum (RFC 2083, appendix 15).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[test]
+fn decompression_bombs_are_refused_by_their_header() {
+    let folder = TempDir::new().unwrap();
+    let mut bombs = vec![(
+        "bomb.png",
+        png_that_claims(100_000, 100_000),
+        (100_000, 100_000),
+    )];
+    let mut jpeg = fs::read(fixture("decode/420.jpg")).unwrap();
+    let frame = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xFD, 0xE8, 0xFD, 0xE8]);
+    bombs.push(("bomb.jpg", jpeg, (65_000, 65_000)));
+    let mut gif = fs::read(fixture("decode/palette.gif")).unwrap();
+    gif[6..10].copy_from_slice(&[0xFF; 4]);
+    bombs.push(("bomb.gif", gif, (65_535, 65_535)));
+    let mut bmp = fs::read(fixture("decode/rgb.bmp")).unwrap();
+    bmp[18..26].copy_from_slice(&[0, 0, 1, 0, 0, 0, 1, 0]);
+    bombs.push(("bomb.bmp", bmp, (65_536, 65_536)));
+    let mut tiff = fs::read(fixture("decode/rgb16.tif")).unwrap();
+    for (tag, side) in [(256_u16, 50_000_u16), (257, 50_000)] {
+        let place = tiff
+            .windows(2)
+            .position(|w| w == tag.to_le_bytes())
+            .unwrap();
+        tiff[place + 8..place + 10].copy_from_slice(&side.to_le_bytes());
+    }
+    bombs.push(("bomb.tif", tiff, (50_000, 50_000)));
+    for (name, bytes, claimed) in bombs {
+        let error = decode(&write(folder.path(), name, &bytes)).unwrap_err();
+        let DecodeError::TooLarge { width, height, .. } = error else {
+            panic!("{name}: {}", with_sources(&error));
+        };
+        assert_eq!((width, height), claimed, "{name}");
+        let message = error.to_string();
+        let pixels = u64::from(width) * u64::from(height);
+        for part in [name, &pixels.to_string(), &MAX_PIXELS.to_string()] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_picture_without_pixels_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let mut gif = fs::read(fixture("decode/palette.gif")).unwrap();
+    let frame = gif
+        .windows(5)
+        .position(|w| w == [b',', 0, 0, 0, 0])
+        .unwrap();
+    gif[6..8].fill(0);
+    gif[frame + 5..frame + 7].fill(0);
+    let error = decode(&write(folder.path(), "flat.gif", &gif)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DecodeError::NoPixels {
+                width: 0,
+                height: 17,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let error = decode(&write(folder.path(), "flat.png", &png_that_claims(0, 17))).unwrap_err();
+    assert!(with_sources(&error).contains("flat.png"), "{error}");
+}
+
+// Preprocessing ----------------------------------------------------------------------------------
+
+fn without_normalisation(resize: Option<u32>, crop: Option<u32>) -> Preprocess {
+    Preprocess {
+        resize: resize.and_then(NonZeroU32::new),
+        crop: crop.and_then(NonZeroU32::new),
+        ..Preset::Imagenet.preprocess()
+    }
+}
+
+fn source(name: &str) -> Picture {
+    decode(&fixture(&format!("transform/{name}.png"))).unwrap()
+}
+
+/// At most one grey level anywhere; a rounding that always errs one way would show in the mean.
+fn assert_close(found: &Picture, expected: &Picture, what: &str) {
+    let differences = differences(found, expected);
+    let count = differences.len();
+    let sum: usize = differences.iter().map(|&d| usize::from(d)).sum();
+    assert!(differences.iter().all(|&d| d <= 1), "{what}");
+    assert!(sum * 3 <= count, "{what}: {sum} of {count} differ");
+}
+
+#[test]
+fn resize_and_crop_equal_torchvision() {
+    let cases = [
+        ("photo", Some(40), Some(32)),
+        ("photo", Some(70), Some(49)),
+        ("photo", None, Some(40)),
+        ("photo", None, Some(38)),
+        ("noise", Some(20), Some(16)),
+        ("noise", Some(33), None),
+        ("noise", Some(1), None),
+        ("noise", Some(25), None),
+        ("small", None, Some(33)),
+        ("small", None, Some(25)),
+        ("small", Some(30), Some(48)),
+        ("line", Some(3), Some(7)),
+    ];
+    for (name, resize, crop) in cases {
+        let mut stem = name.to_owned();
+        resize.inspect(|n: &u32| stem.push_str(&format!("_r{n}")));
+        crop.inspect(|n: &u32| stem.push_str(&format!("_c{n}")));
+        let expected = ppm(&fixture(&format!("transform/{stem}.ppm")));
+        let found = without_normalisation(resize, crop)
+            .picture(&source(name))
+            .unwrap();
+        assert_close(&found, &expected, &stem);
+        // Only scaling may round: what was just cut, padded or left alone is equal.
+        if resize.is_none() || resize == Some(25) {
+            assert_eq!(found, expected, "{stem}");
+        }
+    }
+}
+
+#[test]
+fn presets_equal_torchvision() {
+    let photo = source("photo");
+    for (preset, places) in [
+        (Preset::Imagenet, [(0, 0), (100, 57), (208, 208)]),
+        (Preset::Article, [(0, 0), (333, 500), (656, 656)]),
+    ] {
+        let found = preset.preprocess().picture(&photo).unwrap();
+        for (x, y) in places {
+            let stem = format!("photo_{}_{x}_{y}", preset.name());
+            let expected = ppm(&fixture(&format!("transform/{stem}.ppm")));
+            let rows = found.pixels().chunks_exact(found.width() * 3);
+            let window = rows
+                .skip(y)
+                .take(16)
+                .flat_map(|row| row[x * 3..(x + 16) * 3].to_vec());
+            let window = Picture::new(16, 16, window.collect()).unwrap();
+            assert_close(&window, &expected, &stem);
+        }
+    }
+}
+
+#[test]
+fn numbers_are_torchvisions_own() {
+    let picture = ppm(&fixture("transform/photo_r40_c32.ppm"));
+    for preset in [Preset::Imagenet, Preset::Caffe] {
+        let bytes = fs::read(fixture(&format!("transform/photo_{}.f32", preset.name()))).unwrap();
+        let expected: Vec<f32> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&b| f32::from_le_bytes(b))
+            .collect();
+        let found = preset.preprocess().normalise.apply(&picture);
+        assert_eq!(found.len(), 32 * 32 * 3);
+        assert_eq!(found, expected, "{}", preset.name());
+    }
+}
+
+#[test]
+fn load_names_the_file_that_does_not_fit() {
+    let preset = Preset::Imagenet.preprocess();
+    let seen = load(&fixture("decode/420.jpg"), &preset).unwrap();
+    assert_eq!((seen.width(), seen.height()), (224, 224));
+
+    let preprocess = without_normalisation(Some(100_000), None);
+    let error = load(&fixture("transform/line.png"), &preprocess).unwrap_err();
+    let text = with_sources(&error);
+    let LoadError::Transform { source, .. } = error else {
+        panic!("{text}");
+    };
+    assert!(matches!(
+        source,
+        TransformError::TooLarge {
+            from_width: 50,
+            from_height: 1,
+            width: 5_000_000,
+            height: 100_000
+        }
+    ));
+    assert!(
+        text.contains("line.png") && text.contains("--resize"),
+        "{text}"
+    );
+}
+
+// Lists of images --------------------------------------------------------------------------------
+
+fn listed(words: &[PathBuf], root: &Path) -> Vec<(String, String)> {
+    let images = list_images(words).unwrap();
+    let relative = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
+    images
+        .iter()
+        .map(|image| (relative(&image.path), image.name.clone()))
+        .collect()
+}
+
+fn folder_of(names: &[&str]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in names {
+        write(folder.path(), name, b"");
+    }
+    folder
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|&(a, b)| (a.to_owned(), b.to_owned()))
+        .collect()
+}
+
+#[test]
+fn folders_files_and_patterns_in_the_order_given() {
+    let folder = folder_of(&[
+        "b/img10.png",
+        "b/IMG2.JPG",
+        "b/img1.jpeg",
+        "b/.hidden.png",
+        "b/._img1.png",
+        "b/notes.txt",
+        "b/.git/x.png",
+        "b/sub/deep/z.TIFF",
+        "a/one.webp",
+        "a/two.bmp",
+        "a/three.txt",
+        "plain",
+        "png",
+    ]);
+    let root = folder.path();
+    let words = ["plain", "b", "a/*", "a/one.webp", "b/../b/img1.jpeg"].map(|word| root.join(word));
+    assert_eq!(
+        listed(&words, root),
+        pairs(&[
+            ("plain", "plain"),
+            ("b/img1.jpeg", "img1"),
+            ("b/IMG2.JPG", "IMG2"),
+            ("b/img10.png", "img10"),
+            ("b/sub/deep/z.TIFF", "z"),
+            ("a/one.webp", "one"),
+            ("a/two.bmp", "two"),
+        ])
+    );
+    let everything = listed(&[root.join("**/*.[pw]*")], root);
+    let paths: Vec<&str> = everything.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["a/one.webp", "b/img10.png"]);
+}
+
+#[test]
+fn equal_stems_get_their_folders_names() {
+    let folder = folder_of(&["cats/1.png", "dogs/1.png", "dogs/1.jpg", "dogs/kernels.png"]);
+    let names: Vec<String> = listed(&[folder.path().to_owned()], folder.path())
+        .into_iter()
+        .map(|(_, name)| name)
+        .collect();
+    assert_eq!(names[0], "cats_1");
+    assert!(
+        names[1].ends_with("dogs_1") && names[2] == format!("{}_2", names[1]),
+        "{names:?}"
+    );
+    assert_eq!(names[3], "dogs_kernels");
+}
+
+#[test]
+fn a_path_with_brackets_is_a_path() {
+    let folder = folder_of(&["img[1].png", "img1.png"]);
+    let words = [folder.path().join("img[1].png")];
+    assert_eq!(
+        listed(&words, folder.path()),
+        pairs(&[("img[1].png", "img_1_")])
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_loops_are_named() {
+    use std::os::unix::fs::symlink;
+    let folder = folder_of(&["real/a.png"]);
+    let root = folder.path();
+    symlink(root.join("real/a.png"), root.join("b.png")).unwrap();
+    symlink(root.join("nowhere"), root.join(".#lock.png")).unwrap();
+    symlink(root.join("nowhere"), root.join("notes")).unwrap();
+    assert_eq!(
+        listed(&[root.to_owned()], root),
+        pairs(&[("b.png", "b"), ("real/a.png", "a")])
+    );
+    symlink(root.join("nowhere"), root.join("gone.png")).unwrap();
+    let error = list_images(&[root]).unwrap_err();
+    assert!(matches!(error, FindError::Unreadable { .. }));
+    assert!(error.to_string().contains("gone.png"), "{error}");
+    fs::remove_file(root.join("gone.png")).unwrap();
+    symlink(root, root.join("real/loop")).unwrap();
+    let error = list_images(&[root]).unwrap_err();
+    assert!(with_sources(&error).contains("real/loop"), "{error}");
+}
+
+#[test]
+fn words_that_name_nothing() {
+    let folder = folder_of(&["empty/.x.png", "empty/readme.txt"]);
+    let root = folder.path();
+    let error = |word: &str| list_images(&[root.join(word)]).unwrap_err();
+
+    assert!(matches!(
+        list_images::<PathBuf>(&[]).unwrap_err(),
+        FindError::Nothing { .. }
+    ));
+    let missing = error("absent.png");
+    assert!(matches!(missing, FindError::Missing { .. }));
+    assert!(
+        missing
+            .to_string()
+            .contains("absent.png: there is no such file or folder")
+    );
+    assert!(matches!(
+        error("empty/readme.txt/x"),
+        FindError::Missing { .. }
+    ));
+    let empty = error("empty");
+    assert!(matches!(empty, FindError::EmptyFolder { .. }));
+    assert!(
+        empty
+            .to_string()
+            .contains("empty: no image in this folder; looked for files ending in png jpg")
+    );
+    let pattern = error("empty/*");
+    assert!(
+        matches!(pattern, FindError::NoMatch { others: 1, .. }),
+        "{pattern:?}"
+    );
+    assert!(
+        pattern
+            .to_string()
+            .contains("empty/*': this pattern matches no image")
+    );
+    assert!(matches!(error("a[b"), FindError::Pattern { .. }));
+}
+
+// Checkpoints ------------------------------------------------------------------------------------
+
+fn steps(names: &[&str], step_from: StepFrom) -> Result<Vec<(String, i64)>, CheckpointError> {
+    let folder = folder_of(names);
+    let checkpoints = list_checkpoints(&[folder.path()], step_from)?;
+    Ok(checkpoints
+        .iter()
+        .map(|c| {
+            (
+                c.path
+                    .strip_prefix(folder.path())
+                    .unwrap()
+                    .display()
+                    .to_string(),
+                c.step,
+            )
+        })
+        .collect())
+}
+
+#[test]
+fn a_folder_of_checkpoints_by_step() {
+    let names = [
+        "epoch_10.pth",
+        "epoch_9.pth",
+        "epoch_100.PT",
+        "epoch_1.pth.tar",
+        "epoch_3.safetensors",
+        "epoch_4.bpk",
+        "epoch_5.ckpt",
+        "log_6.txt",
+        ".epoch_7.pth",
+        "older/epoch_8.pth",
+    ];
+    let expected = [
+        ("epoch_1.pth.tar", 1),
+        ("epoch_3.safetensors", 3),
+        ("epoch_4.bpk", 4),
+        ("epoch_5.ckpt", 5),
+        ("epoch_9.pth", 9),
+        ("epoch_10.pth", 10),
+        ("epoch_100.PT", 100),
+    ];
+    let expected = expected.map(|(name, step)| (name.to_owned(), step));
+    assert_eq!(steps(&names, StepFrom::Name).unwrap(), expected);
+}
+
+#[test]
+fn by_index_any_names_will_do() {
+    let names = ["best.pth", "e10_s1.pth", "e2_s9.pth", "Alpha.pt"];
+    let expected = [
+        ("Alpha.pt", 0),
+        ("best.pth", 1),
+        ("e2_s9.pth", 2),
+        ("e10_s1.pth", 3),
+    ];
+    let expected = expected.map(|(name, step)| (name.to_owned(), step));
+    assert_eq!(steps(&names, StepFrom::Index).unwrap(), expected);
+}
+
+#[test]
+fn files_and_patterns_are_put_in_order_too() {
+    let folder = folder_of(&["x/it20.pth", "y/it3.pth", "y/it100.bin", "y/notes5.txt"]);
+    let words = ["y/it100.bin", "x/*.pth", "y/*", "y/it3.pth"].map(|word| folder.path().join(word));
+    let found = list_checkpoints(&words, StepFrom::Name).unwrap();
+    assert_eq!(
+        found.iter().map(|c| c.step).collect::<Vec<_>>(),
+        [3, 20, 100]
+    );
+}
+
+#[test]
+fn names_that_tell_no_order_show_the_way_out() {
+    let message = |names: &[&str]| {
+        let error = steps(names, StepFrom::Name).unwrap_err();
+        let text = with_sources(&error);
+        assert!(text.contains("--step-from index"), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+        (error, text)
+    };
+    let (error, text) = message(&["epoch_1.pth", "model_best.pth"]);
+    assert!(matches!(error, CheckpointError::NoNumber { .. }));
+    assert!(text.contains("model_best.pth"), "{text}");
+
+    let (error, text) = message(&["epoch_1.pth", "epoch_01.pt"]);
+    assert!(matches!(error, CheckpointError::SameStep { step: 1, .. }));
+    assert!(
+        text.contains("epoch_1.pth") && text.contains("epoch_01.pt"),
+        "{text}"
+    );
+
+    let (error, text) = message(&["2024-05-01_10.pth", "2024-05-02_20.pth"]);
+    assert!(matches!(error, CheckpointError::Ambiguous { .. }));
+    assert!(
+        text.contains("-01_10.pth") && text.contains("-02_20.pth"),
+        "{text}"
+    );
+
+    let (error, text) = message(&["epoch1_step50.pth", "epoch2_step10.pth"]);
+    assert!(matches!(error, CheckpointError::Contradiction { .. }));
+    assert!(text.contains("epoch2_step10.pth and "), "{text}");
+
+    let (error, text) = message(&["step_99999999999999999999.pth"]);
+    assert!(matches!(error, CheckpointError::TooLarge { .. }));
+    assert!(text.contains("9223372036854775807"), "{text}");
+
+    let folder = folder_of(&["a.png"]);
+    let error = list_checkpoints(&[folder.path()], StepFrom::Name).unwrap_err();
+    assert!(matches!(
+        error,
+        CheckpointError::Find(FindError::EmptyFolder { .. })
+    ));
+    assert!(
+        error.to_string().contains("no checkpoint in this folder"),
+        "{error}"
+    );
+}

@@ -1,0 +1,184 @@
+//! Running the program and looking at what it left.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+use vggscope::events::{Content, EventReader, Value};
+
+/// A narrow VGG16 (3 to 6 channels a layer), so that a run takes milliseconds.
+pub fn weights() -> PathBuf {
+    root().join("tests/fixtures/vgg/vgg16.weights.safetensors")
+}
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn photo(name: &str) -> PathBuf {
+    root().join("photos").join(name)
+}
+
+/// A folder to run in, and the program in it.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Copies a file into the folder.
+    pub fn put(&self, from: &Path, name: &str) -> PathBuf {
+        let to = self.path(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, &to).unwrap();
+        to
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let to = self.path(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(&to, bytes).unwrap();
+        to
+    }
+
+    /// Runs the program with the words of `line`, then `more`.
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, line: &str, more: &[S]) -> Ran {
+        self.run_with(line, more, |_| {})
+    }
+
+    pub fn run_with<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        line: &str,
+        more: &[S],
+        set: impl FnOnce(&mut Command),
+    ) -> Ran {
+        let mut command = Command::cargo_bin("vggscope").unwrap();
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env_remove("TORCH_HOME")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("VGGSCOPE_CACHE")
+            .env_remove("VGGSCOPE_WEIGHTS_URL")
+            .args(line.split_whitespace())
+            .args(more);
+        set(&mut command);
+        Ran(command.output().unwrap())
+    }
+}
+
+/// What a run of the program came to.
+pub struct Ran(Output);
+
+impl Ran {
+    pub fn code(&self) -> i32 {
+        self.0.status.code().unwrap_or(-1)
+    }
+
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code(), 0, "{}{}", self.out(), self.err());
+        self
+    }
+
+    /// Asserts the exit code, and one error line that holds all of `words`.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &[&str]) -> Self {
+        let err = self.err();
+        assert_eq!(self.code(), code, "{}{err}", self.out());
+        let errors: Vec<&str> = err.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "one line, please: {err}");
+        for word in words {
+            assert!(errors[0].contains(word), "no {word:?} in {err}");
+        }
+        assert!(!err.contains("panicked"), "{err}");
+        self
+    }
+}
+
+/// One value of an event file.
+pub struct Seen {
+    pub step: i64,
+    pub tag: String,
+    pub description: String,
+    pub value: Value,
+}
+
+/// Everything in the one event file of a run.
+pub fn events(run: &Path) -> Vec<Seen> {
+    let files: Vec<PathBuf> = std::fs::read_dir(run)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("tfevents"))
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let mut seen = Vec::new();
+    for event in EventReader::open(&files[0]).unwrap() {
+        let event = event.unwrap();
+        if let Content::Summaries(values) = event.content {
+            seen.extend(values.into_iter().map(|value| Seen {
+                step: event.step,
+                tag: value.tag,
+                description: value.description,
+                value: value.value.unwrap(),
+            }));
+        }
+    }
+    seen
+}
+
+/// The steps of a tag.
+pub fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
+    seen.iter().filter(|one| one.tag == tag).map(|one| one.step).collect()
+}
+
+/// The tags, each once, sorted.
+pub fn tags(seen: &[Seen]) -> Vec<String> {
+    let mut tags: Vec<String> = seen.iter().map(|one| one.tag.clone()).collect();
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+/// A picture of an event file: width, height, channels, pixels.
+pub fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
+    let one = seen
+        .iter()
+        .find(|one| one.tag == tag && one.step == step)
+        .unwrap_or_else(|| panic!("no {tag} at {step}"));
+    let Value::Image { width, height, pngs } = &one.value else {
+        panic!("{tag} is no image");
+    };
+    let (w, h, channels, pixels) = decode(&pngs[0]);
+    assert_eq!((w, h), (*width, *height), "{tag}");
+    (w, h, channels, pixels)
+}
+
+/// Decodes a PNG.
+pub fn decode(png: &[u8]) -> (u32, u32, u8, Vec<u8>) {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    pixels.truncate(info.buffer_size());
+    let channels = u8::try_from(info.color_type.samples()).unwrap();
+    (info.width, info.height, channels, pixels)
+}
