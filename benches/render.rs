@@ -1,10 +1,17 @@
 //! What one layer costs: floats to a grid, and the grid to a PNG, beside the `png` crate's encoder.
 //!
-//! The maps are waves with noise on them, and their ReLU: about as hard to compress as the maps of
+//! The maps are waves with noise on them, and those rectified: about as hard to compress as the maps of
 //! an untrained network.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark fails by panicking"
+)]
 
 use std::hint::black_box;
 
+use ::png::DeflateCompression;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use vggscope::png;
 use vggscope::render::{Layout, Maps, Picture, Style, feature_maps};
@@ -17,40 +24,34 @@ const LAYERS: [[usize; 3]; 4] = [
     [512, 28, 28],
 ];
 
-/// `[channels, height, width]` or `[height, width, channels]`, which look alike to the eye and are
-/// different work.
-fn floats(channels: usize, height: usize, width: usize, layout: Layout, relu: bool) -> Vec<f32> {
+/// The values of a layer in the order of `layout`, and a value of every channel at every pixel.
+fn floats([channels, height, width]: [usize; 3], layout: Layout, relu: bool) -> Vec<f32> {
     let mut noise = 1_u32;
-    let value = |channel: usize, y: usize, x: usize, noise: &mut u32| {
-        *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let wave =
-            |t: usize, length: usize| ((t * (channel % 7 + 1)) as f32 / length as f32 * 4.0).sin();
-        let value = wave(y, height) + wave(x, width) + (*noise >> 8) as f32 * 1.2e-8;
+    let mut value = |channel: usize, pixel: usize| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let wave = |at: usize, side: usize| {
+            let turns = at * (channel % 7 + 1) * 256 / side;
+            (u16::try_from(turns).map_or(0.0, f32::from) / 64.0).sin()
+        };
+        let [.., high, low] = (noise >> 16).to_be_bytes();
+        let noise = f32::from(u16::from_be_bytes([high, low])) * 3e-6;
+        let value = wave(pixel / width, height) + wave(pixel % width, width) + noise;
         if relu { value.max(0.0) } else { value }
     };
-    let mut values = Vec::with_capacity(channels * height * width);
-    match layout {
-        Layout::Planar => {
-            for at in 0..channels * height * width {
-                let (channel, pixel) = (at / (height * width), at % (height * width));
-                values.push(value(channel, pixel / width, pixel % width, &mut noise));
-            }
-        }
-        Layout::Interleaved => {
-            for at in 0..channels * height * width {
-                let (pixel, channel) = (at / channels, at % channels);
-                values.push(value(channel, pixel / width, pixel % width, &mut noise));
-            }
-        }
-    }
-    values
+    let area = height * width;
+    (0..channels * area)
+        .map(|at| match layout {
+            Layout::Planar => value(at / area, at % area),
+            Layout::Interleaved => value(at % channels, at / channels),
+        })
+        .collect()
 }
 
 fn render(c: &mut Criterion) {
     let mut group = c.benchmark_group("render");
     for [channels, height, width] in LAYERS {
         for layout in [Layout::Interleaved, Layout::Planar] {
-            let values = floats(channels, height, width, layout, false);
+            let values = floats([channels, height, width], layout, false);
             let maps = Maps::new(&values, channels, height, width, layout).unwrap();
             group.throughput(Throughput::Bytes(4 * values.len() as u64));
             let id = BenchmarkId::new(
@@ -65,11 +66,11 @@ fn render(c: &mut Criterion) {
 }
 
 /// The `png` crate's encoder on a grey picture.
-fn other_encoder(picture: &Picture, compression: ::png::Compression) -> Vec<u8> {
+fn other_encoder(picture: &Picture, compression: DeflateCompression) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = ::png::Encoder::new(&mut bytes, picture.width, picture.height);
     encoder.set_color(::png::ColorType::Grayscale);
-    encoder.set_compression(compression);
+    encoder.set_deflate_compression(compression);
     encoder.set_filter(::png::Filter::Paeth);
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&picture.pixels).unwrap();
@@ -77,26 +78,28 @@ fn other_encoder(picture: &Picture, compression: ::png::Compression) -> Vec<u8> 
     bytes
 }
 
+type Encoder = fn(&Picture) -> Vec<u8>;
+
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("png");
-    for relu in [false, true] {
-        let values = floats(64, 224, 224, Layout::Planar, relu);
+    let encoders: [(&str, Encoder); 3] = [
+        ("vggscope", |picture| png::encode(picture).unwrap()),
+        ("png, fastest", |picture| {
+            other_encoder(picture, DeflateCompression::FdeflateUltraFast)
+        }),
+        ("png, level 1", |picture| {
+            other_encoder(picture, DeflateCompression::Level(1))
+        }),
+    ];
+    for (layer, relu) in [("conv", false), ("relu", true)] {
+        let values = floats([64, 224, 224], Layout::Planar, relu);
         let maps = Maps::new(&values, 64, 224, 224, Layout::Planar).unwrap();
         let picture = feature_maps(&maps, &Style::default()).unwrap().picture;
-        let name = if relu { "relu" } else { "conv" };
         group.throughput(Throughput::Bytes(picture.pixels.len() as u64));
-        let size = png::encode(&picture).unwrap().len();
-        group.bench_function(
-            BenchmarkId::new(format!("vggscope, {size} bytes"), name),
-            |b| {
-                b.iter(|| png::encode(black_box(&picture)).unwrap());
-            },
-        );
-        for compression in [::png::Compression::Fast, ::png::Compression::Balanced] {
-            let size = other_encoder(&picture, compression).len();
-            let id = BenchmarkId::new(format!("png {compression:?}, {size} bytes"), name);
-            group.bench_function(id, |b| {
-                b.iter(|| other_encoder(black_box(&picture), compression));
+        for (name, encoder) in encoders {
+            println!("{name}, {layer}: {} bytes", encoder(&picture).len());
+            group.bench_function(BenchmarkId::new(name, layer), |b| {
+                b.iter(|| encoder(black_box(&picture)));
             });
         }
     }

@@ -110,12 +110,14 @@ def uninstall(root: Path, prefix: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("action", choices=["install", "uninstall"])
-    parser.add_argument("--prefix", type=Path, required=True)
+    parser.add_argument("--prefix", required=True)
     parser.add_argument("--destdir", default="")
     parser.add_argument("--cargo", default="cargo")
     parser.add_argument("--cargoflags", default="")
     args = parser.parse_args()
-    prefix = Path(os.path.abspath(args.prefix.expanduser()))
+    if not args.prefix:
+        raise Failed("PREFIX is empty; it names the folder that gets bin/ and lib/")
+    prefix = Path(args.prefix).expanduser().absolute()
     root = Path(args.destdir + str(prefix)) if args.destdir else prefix
     if args.action == "install":
         install(root, prefix, args.cargo, shlex.split(args.cargoflags))

@@ -20,6 +20,7 @@ mod tiff_jpeg;
 mod tiff_samples;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -137,11 +138,17 @@ enum Failure {
 }
 
 impl Failure {
+    /// Damage, in the decoder's words. They are taken as one text: the decoders' errors repeat
+    /// their sources' words in their own.
+    fn damaged(error: impl Display) -> Self {
+        Self::Damaged(error.to_string().into())
+    }
+
     /// Damage, or the end of the file where the decoder says that it met it.
-    fn from_io(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    fn from_io(kind: ErrorKind, error: impl Display) -> Self {
         match kind {
             ErrorKind::UnexpectedEof => Self::Truncated,
-            _ => Self::Damaged(source.into()),
+            _ => Self::damaged(error),
         }
     }
 
@@ -297,6 +304,6 @@ fn picture(size: (usize, usize), pixels: Vec<u8>) -> Result<Picture, Failure> {
     let found = pixels.len();
     Picture::new(size.0, size.1, pixels).ok_or_else(|| {
         let (width, height) = size;
-        Failure::Damaged(format!("{found} bytes of pixels for {width} x {height}").into())
+        Failure::damaged(format!("{found} bytes of pixels for {width} x {height}"))
     })
 }

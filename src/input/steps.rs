@@ -182,9 +182,12 @@ fn by_word(numbers: &[Vec<Number>]) -> Result<Option<Vec<Value>>, Untold> {
     let Some(values) = told.next() else {
         return Ok(None);
     };
-    for coarser in told {
-        if let Some((a, b)) = contradiction(&values, &coarser) {
-            return Err(Untold::Contradiction(a, b));
+    // Where no count tells them all apart, equal steps are what is wrong, not the order.
+    if chosen.is_some() {
+        for coarser in told {
+            if let Some((a, b)) = contradiction(&values, &coarser) {
+                return Err(Untold::Contradiction(a, b));
+            }
         }
     }
     Ok(Some(values))

@@ -147,4 +147,5 @@ fn check_size(picture: &Picture, width: u64, height: u64) -> Result<(), Transfor
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -181,10 +181,8 @@ fn load(
     let vgg = laps.time(Stage::Load, || {
         let weights = WeightsFile::open(&file.path)?;
         weights.expect_arch(&arch.to_string())?;
-        build(&weights, arch, extent, &device.device).map_err(|source| RunError::Build {
-            path: file.path.clone(),
-            source,
-        })
+        build(&weights, arch, extent, &device.device)
+            .map_err(|error| RunError::build(&file.path, error))
     })?;
     Ok((vgg, laps))
 }

@@ -55,12 +55,8 @@ fn load_network(lane: &Lane, parameters: &Parameters) -> Result<Vgg, RunError> {
     let device = &lane.device.device;
     match parameters {
         Parameters::Random(source) => Ok(build(source, lane.arch, extent, device)?),
-        Parameters::File(file) => {
-            build(file, lane.arch, extent, device).map_err(|source| RunError::Build {
-                path: file.path().to_owned(),
-                source,
-            })
-        }
+        Parameters::File(file) => build(file, lane.arch, extent, device)
+            .map_err(|error| RunError::build(file.path(), error)),
     }
 }
 

@@ -20,7 +20,7 @@ mod report;
 mod timings;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -61,7 +61,7 @@ pub enum RunError {
     /// The published weights cannot be had.
     #[error(transparent)]
     Imagenet(#[from] ImagenetError),
-    /// The weights of a file do not make the network.
+    /// The tensors of a file do not fit each other.
     #[error("{path}")]
     Build {
         /// The file.
@@ -148,6 +148,18 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// A network that could not be built from the file at `path`.
+    fn build(path: &Path, error: BuildError<WeightsError>) -> Self {
+        match error {
+            // Names the file itself.
+            BuildError::Source(error) => Self::Weights(error),
+            source @ BuildError::Shape { .. } => Self::Build {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
+
     /// Whether the command could never have worked as it was typed.
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {

@@ -2,7 +2,8 @@
 
 use simd_adler32::Adler32;
 
-use super::huffman::{Code, MAX_BITS, codes, lengths};
+use super::bits::Bits;
+use super::huffman::{MAX_BITS, codes, lengths};
 
 /// Literals, the end of the block and the match lengths.
 const SYMBOLS: usize = 286;
@@ -269,79 +270,8 @@ fn count_literals(bytes: &[u8], tables: &mut [[u32; 256]; 4]) {
     }
 }
 
-/// Writes bits, lowest first, at the end of a buffer.
-struct Bits<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where the next whole byte goes; beyond it `out` holds zeros not yet written over.
-    at: usize,
-    /// Fewer than 8 bits that are not in `out` yet.
-    held: u64,
-    count: u32,
-}
-
-impl<'a> Bits<'a> {
-    fn new(out: &'a mut Vec<u8>) -> Self {
-        let at = out.len();
-        Self {
-            out,
-            at,
-            held: 0,
-            count: 0,
-        }
-    }
-
-    /// Makes room for `bytes` more bytes.
-    fn reserve(&mut self, bytes: usize) {
-        let needed = self.at + bytes;
-        if self.out.len() < needed {
-            self.out.resize(needed, 0);
-        }
-    }
-
-    /// Writes the lowest `count` bits of `bits`, at most 56; the others must be 0.
-    #[inline]
-    fn put(&mut self, bits: u64, count: u32) {
-        self.held |= bits << self.count;
-        self.count += count;
-        self.out[self.at..self.at + 8].copy_from_slice(&self.held.to_le_bytes());
-        let whole = self.count / 8;
-        self.at += whole as usize;
-        self.held >>= whole * 8;
-        self.count %= 8;
-    }
-
-    #[inline]
-    fn code(&mut self, code: Code) {
-        self.put(u64::from(code.bits), u32::from(code.len));
-    }
-
-    /// Writes the codes of `bytes`, four in one go.
-    fn literals(&mut self, bytes: &[u8], codes: &[Code; 256]) {
-        let (words, rest) = bytes.as_chunks::<4>();
-        for word in words {
-            let (mut bits, mut count) = (0, 0);
-            for byte in word {
-                let code = codes[usize::from(*byte)];
-                bits |= u64::from(code.bits) << count;
-                count += u32::from(code.len);
-            }
-            self.put(bits, count);
-        }
-        for byte in rest {
-            self.code(codes[usize::from(*byte)]);
-        }
-    }
-
-    /// Fills up the last byte and gives the buffer back.
-    fn finish(mut self) -> &'a mut Vec<u8> {
-        self.reserve(8);
-        self.put(0, (8 - self.count) % 8);
-        self.out.truncate(self.at);
-        self.out
-    }
-}
-
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

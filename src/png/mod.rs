@@ -9,11 +9,13 @@
 //!
 //! Source: PNG, third edition, <https://www.w3.org/TR/png-3/>; zlib, RFC 1950; deflate, RFC 1951.
 
+mod bits;
 mod deflate;
 mod filter;
 mod huffman;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
 use crc32fast::Hasher;

@@ -88,13 +88,16 @@ fn matcher(name: &str) -> impl Fn(Layer) -> bool {
 /// The name of the layer that `wrong` was probably meant to be.
 fn nearest(layers: &[Layer], wrong: &str) -> String {
     let wrong = wrong.to_ascii_lowercase();
+    let near = |a: &String, b: &String| {
+        let edits = |name: &str| strsim::osa_distance(name, &wrong);
+        let likeness = |name: &str| strsim::jaro_winkler(name, &wrong);
+        // Fewest slips of the finger; among equals, the one that begins alike.
+        (edits(a).cmp(&edits(b))).then(likeness(b).total_cmp(&likeness(a)))
+    };
     layers
         .iter()
         .flat_map(|layer| [layer.name(), layer.torch_name()])
-        .max_by(|a, b| {
-            let likeness = |name: &str| strsim::jaro_winkler(name, &wrong);
-            likeness(a).total_cmp(&likeness(b))
-        })
+        .min_by(near)
         .unwrap_or_default()
 }
 

@@ -87,9 +87,15 @@ fn the_shipped_files_name_only_keys_that_are_there() {
     for (command, file) in [("images", "photos"), ("checkpoints", "checkpoints"), ("layers", "layers")] {
         let text = std::fs::read_to_string(root().join(format!("configs/{file}.toml"))).unwrap();
         // What is commented out is an example and must be right too.
-        let everything: String = text
+        let given: Vec<&str> = text.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+        let setting = |line: &str| {
+            line.split_once(" = ").is_some_and(|(key, _)| {
+                key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !given.contains(&key)
+            })
+        };
+        let everything = text
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(':')).unwrap_or(line))
+            .map(|line| line.strip_prefix("# ").filter(|rest| setting(rest)).unwrap_or(line))
             .fold(String::new(), |all, line| all + line + "\n");
         let place = Place::new();
         place.write("c.toml", everything);

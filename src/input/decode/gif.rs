@@ -69,6 +69,6 @@ fn failure(error: DecodingError) -> Failure {
     match error {
         DecodingError::UnexpectedEof => Failure::Truncated,
         DecodingError::Io(source) => Failure::from_io(source.kind(), source),
-        other => Failure::Damaged(other.into()),
+        other => Failure::damaged(other),
     }
 }

@@ -3,15 +3,19 @@
 use std::error::Error;
 use std::io::{self, Cursor, ErrorKind};
 
-use image::{
-    DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::{Failure, MAX_PIXELS, checked_size, picture, pillow};
 use crate::input::Picture;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
+
+/// Where a PNG says how its pixels are stored (in its first chunk, `IHDR`), and what it says of grey
+/// without an alpha channel. `image` tells grey with a transparent value (`tRNS`) only as grey with
+/// alpha.
+const PNG_COLOUR_TYPE: usize = 25;
+const PNG_GREY: u8 = 0;
 
 pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failure> {
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -21,13 +25,13 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failu
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
-    let stored = decoder.original_color_type();
     let image = DynamicImage::from_decoder(decoder).map_err(failure)?;
-    picture(size, to_rgb(image, stored)?)
+    let stored_grey = bytes.get(PNG_COLOUR_TYPE) == Some(&PNG_GREY);
+    picture(size, to_rgb(image, stored_grey)?)
 }
 
 /// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and grey too, Pillow neither.
-fn to_rgb(decoded: DynamicImage, stored: ExtendedColorType) -> Result<Vec<u8>, Failure> {
+fn to_rgb(decoded: DynamicImage, stored_grey: bool) -> Result<Vec<u8>, Failure> {
     Ok(match decoded {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
         DynamicImage::ImageRgba8(image) => image.pixels().flat_map(|p| first_three(p.0)).collect(),
@@ -37,7 +41,7 @@ fn to_rgb(decoded: DynamicImage, stored: ExtendedColorType) -> Result<Vec<u8>, F
         // Grey with a transparent value (`tRNS`) is still Pillow's mode `I;16`, which is cut off; a
         // real alpha channel makes it a colour mode, of which the upper bits are kept.
         DynamicImage::ImageLumaA16(image) => pillow::grey(image.pixels().map(|p| {
-            if stored == ExtendedColorType::L16 {
+            if stored_grey {
                 cut16(p.0[0])
             } else {
                 pillow::upper(p.0[0])
@@ -50,7 +54,10 @@ fn to_rgb(decoded: DynamicImage, stored: ExtendedColorType) -> Result<Vec<u8>, F
             .pixels()
             .flat_map(|p| first_three(p.0).map(pillow::upper))
             .collect(),
-        _ => return Err(Failure::Unsupported(format!("the pixel type {stored:?}"))),
+        other => {
+            let kind = format!("the pixel type {:?}", other.color());
+            return Err(Failure::Unsupported(kind));
+        }
     })
 }
 

@@ -61,7 +61,7 @@ pub(super) fn decode_with(
         Ok(Ok(decoded)) => Ok(decoded),
         Ok(Err(Failure::Damaged(_))) | Err(_) if met_end.get() => Err(Failure::Truncated),
         Ok(Err(failure)) => Err(failure),
-        Err(exit) => Err(Failure::Damaged(exit_message(exit.as_ref()).into())),
+        Err(exit) => Err(Failure::damaged(exit_message(exit.as_ref()))),
     }
 }
 
@@ -69,21 +69,17 @@ fn decode_source<'a>(
     source: Source<'a>,
     choose: impl FnOnce(&Header<'a>) -> Result<ColorSpace, Failure>,
 ) -> Result<Decoded, Failure> {
-    let header = Decompress::new_reader(source).map_err(damaged)?;
+    let header = Decompress::new_reader(source).map_err(Failure::damaged)?;
     let size = checked_size(side(header.width()), side(header.height()))?;
     let space = choose(&header)?;
-    let mut lines = header.to_colorspace(space).map_err(damaged)?;
-    let samples: Vec<u8> = lines.read_scanlines().map_err(damaged)?;
+    let mut lines = header.to_colorspace(space).map_err(Failure::damaged)?;
+    let samples: Vec<u8> = lines.read_scanlines().map_err(Failure::damaged)?;
     let channels = samples.len() / (size.0 * size.1);
     Ok(Decoded {
         size,
         channels,
         samples,
     })
-}
-
-fn damaged(error: io::Error) -> Failure {
-    Failure::Damaged(error.into())
 }
 
 fn side(length: usize) -> u32 {

@@ -123,7 +123,7 @@ pub(super) fn failure(error: TiffError) -> Failure {
             Failure::Unsupported(format!("a TIFF of this kind ({what})"))
         }
         TiffError::IoError(source) => Failure::from_io(source.kind(), source),
-        other => Failure::Damaged(other.into()),
+        other => Failure::damaged(other),
     }
 }
 

@@ -48,9 +48,7 @@ pub(super) fn decode(
         if chunk.width() < place.0.saturating_sub(left)
             || chunk.height() < place.1.saturating_sub(top)
         {
-            return Err(Failure::Damaged(
-                "a JPEG strip smaller than its place".into(),
-            ));
+            return Err(Failure::damaged("a JPEG strip smaller than its place"));
         }
         copy(&chunk, &mut pixels, size.0, (left, top), place);
     }
