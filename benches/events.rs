@@ -43,7 +43,9 @@ fn step() -> Vec<Summary> {
 
 fn framing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("events");
-    group.throughput(Throughput::Bytes(BYTES as u64)).sample_size(20);
+    group
+        .throughput(Throughput::Bytes(BYTES as u64))
+        .sample_size(20);
     let mut file = EventFile::begin(Nowhere, "nowhere").unwrap();
     let mut number = 0;
     group.bench_function("frame 31 pictures of 17 MB", |bencher| {

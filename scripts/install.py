@@ -117,7 +117,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.prefix:
         raise Failed("PREFIX is empty; it names the folder that gets bin/ and lib/")
-    prefix = Path(args.prefix).expanduser().absolute()
+    prefix = Path(os.path.abspath(os.path.expanduser(args.prefix)))
     root = Path(args.destdir + str(prefix)) if args.destdir else prefix
     if args.action == "install":
         install(root, prefix, args.cargo, shlex.split(args.cargoflags))

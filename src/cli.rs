@@ -10,7 +10,9 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use thiserror::Error;
 
 use crate::config::file::{self, FileError};
-use crate::config::{Limit, OnError, Size, parse_colormap, parse_preset, parse_range, parse_step_from};
+use crate::config::{
+    Limit, OnError, Size, parse_colormap, parse_preset, parse_range, parse_step_from,
+};
 use crate::device::DeviceChoice;
 use crate::input::checkpoints::StepFrom;
 use crate::input::transform::Preset;
@@ -19,7 +21,12 @@ use crate::vgg::Arch;
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]
-#[command(name = "vggscope", version, max_term_width = 100, args_override_self = true)]
+#[command(
+    name = "vggscope",
+    version,
+    max_term_width = 100,
+    args_override_self = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -40,7 +40,9 @@ pub enum DeviceError {
     )]
     NoLibtorch(DeviceChoice),
     /// libtorch does not reach a GPU.
-    #[error("{choice} is not there: {why}; `vggscope doctor` shows what is, and --device auto takes the best of it")]
+    #[error(
+        "{choice} is not there: {why}; `vggscope doctor` shows what is, and --device auto takes the best of it"
+    )]
     Missing {
         /// What was asked for.
         choice: DeviceChoice,
@@ -203,10 +205,14 @@ fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
     match kind {
         DeviceChoice::LibtorchCuda(number) => {
             let why = linked_libtorch().and_then(|found| why_no_cuda(&found, number));
-            why.map_or_else(|| Ok(Device::libtorch_cuda(number)), |why| Err(missing(why)))
+            why.map_or_else(
+                || Ok(Device::libtorch_cuda(number)),
+                |why| Err(missing(why)),
+            )
         }
         DeviceChoice::LibtorchMps if !mps_is_there() => Err(missing(
-            "libtorch reaches Apple's GPU only on macOS 12.3 or newer with Apple silicon".to_owned(),
+            "libtorch reaches Apple's GPU only on macOS 12.3 or newer with Apple silicon"
+                .to_owned(),
         )),
         DeviceChoice::LibtorchMps => Ok(Device::libtorch_mps()),
         _ => Ok(Device::libtorch()),
@@ -269,12 +275,22 @@ mod tests {
             "cuda:1".parse::<DeviceChoice>().unwrap(),
             DeviceChoice::LibtorchCuda(1)
         );
-        assert_eq!("cpu".parse::<DeviceChoice>().unwrap(), DeviceChoice::LibtorchCpu);
+        assert_eq!(
+            "cpu".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::LibtorchCpu
+        );
     }
 
     #[test]
     fn other_names_are_refused() {
-        for name in ["gpu", "cuda:", "cuda:x", "libtorch:auto", "libtorch:flex", ""] {
+        for name in [
+            "gpu",
+            "cuda:",
+            "cuda:x",
+            "libtorch:auto",
+            "libtorch:flex",
+            "",
+        ] {
             let error = name.parse::<DeviceChoice>().unwrap_err().to_string();
             assert!(error.contains("expected auto"), "{error}");
         }

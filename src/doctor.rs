@@ -12,7 +12,11 @@ pub fn report() -> String {
     let gpus = nvidia_gpus();
     let mut text = format!("vggscope   {}\n", env!("CARGO_PKG_VERSION"));
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "libtorch   {}", libtorch_line(survey.libtorch.as_ref()));
+    let _ = writeln!(
+        text,
+        "libtorch   {}",
+        libtorch_line(survey.libtorch.as_ref())
+    );
     let _ = writeln!(text, "CUDA       {}", cuda_line(&survey, &gpus));
     let names: Vec<String> = survey.devices.iter().map(ToString::to_string).collect();
     let _ = writeln!(text, "devices    {}", names.join(", "));
@@ -40,7 +44,11 @@ fn libtorch_line(libtorch: Option<&Libtorch>) -> String {
             format!(
                 "{} ({}) from {}",
                 found.version,
-                if found.built_with_cuda { "CUDA" } else { "CPU only" },
+                if found.built_with_cuda {
+                    "CUDA"
+                } else {
+                    "CPU only"
+                },
                 found.dir
             )
         },
@@ -61,7 +69,11 @@ fn cuda_line(survey: &Survey, gpus: &[String]) -> String {
         None => format!(
             "usable: {} device(s), cuDNN {} ({seen})",
             libtorch.cuda_devices,
-            if libtorch.has_cudnn { "found" } else { "not found" }
+            if libtorch.has_cudnn {
+                "found"
+            } else {
+                "not found"
+            }
         ),
     }
 }

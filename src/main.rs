@@ -64,7 +64,11 @@ fn checked(config: Result<Config, ConfigError>) -> ExitCode {
         Ok(report) => conclude(&report, config.quiet),
         Err(error) => {
             terminal.end();
-            let code = if error.is_wrong_use() { WRONG_USE } else { FAILED };
+            let code = if error.is_wrong_use() {
+                WRONG_USE
+            } else {
+                FAILED
+            };
             fail(&error, code)
         }
     }

@@ -43,9 +43,7 @@ pub enum Unit {
 impl Unit {
     fn style(self) -> &'static str {
         match self {
-            Self::Steps => {
-                "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {wide_msg}"
-            }
+            Self::Steps => "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {wide_msg}",
             Self::Bytes => {
                 "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}"
             }

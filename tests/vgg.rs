@@ -107,7 +107,11 @@ fn a_captured_convolution_keeps_its_negative_values() {
             }
         });
         let data = captured.unwrap().into_data();
-        let least = data.as_slice::<f32>().unwrap().iter().fold(0.0f32, |m, v| m.min(*v));
+        let least = data
+            .as_slice::<f32>()
+            .unwrap()
+            .iter()
+            .fold(0.0f32, |m, v| m.min(*v));
         assert!(least < -0.1, "{least} on {}", device.kind);
     }
 }

@@ -36,7 +36,9 @@ pub enum FileError {
         message: String,
     },
     /// It was written for another command.
-    #[error("{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line {COMMAND_KEY:?} out")]
+    #[error(
+        "{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line {COMMAND_KEY:?} out"
+    )]
     OtherCommand {
         /// The file.
         path: PathBuf,
@@ -130,7 +132,9 @@ fn check_command(path: &Path, command: &clap::Command, value: &Value) -> Result<
     }
     Err(FileError::OtherCommand {
         path: path.to_owned(),
-        theirs: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        theirs: value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
         ours: command.get_name().to_owned(),
     })
 }
@@ -175,7 +179,11 @@ fn flag(path: &Path, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString
     let write = |word: String| {
         if arg.is_positional() {
             // A file name that begins with a dash must not be taken for a flag.
-            let word = if word.starts_with('-') { format!("./{word}") } else { word };
+            let word = if word.starts_with('-') {
+                format!("./{word}")
+            } else {
+                word
+            };
             OsString::from(word)
         } else {
             OsString::from(format!("--{key}={word}"))

@@ -20,8 +20,8 @@ use crate::render::{Colormap, Range};
 use crate::vgg::Arch;
 pub use resolved::{Resolved, as_markdown};
 pub use words::{
-    Limit, NotAWord, OnError, Size, colormap_word, parse_colormap, parse_preset, parse_range, parse_step_from,
-    range_word,
+    Limit, NotAWord, OnError, Size, colormap_word, parse_colormap, parse_preset, parse_range,
+    parse_step_from, range_word,
 };
 
 /// A run that is asked for in a way that cannot work. Wrong use: exit code 2.
@@ -36,7 +36,9 @@ pub enum ConfigError {
         how: &'static str,
     },
     /// A run name that leaves the log folder.
-    #[error("--run {0:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder")]
+    #[error(
+        "--run {0:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
+    )]
     RunOutside(PathBuf),
 }
 

@@ -105,7 +105,8 @@ impl Resolved {
 #[must_use]
 pub fn as_markdown(toml: &str) -> String {
     // Four spaces make a code block in every Markdown dialect.
-    toml.lines().fold(String::new(), |text, line| text + "    " + line + "\n")
+    toml.lines()
+        .fold(String::new(), |text, line| text + "    " + line + "\n")
 }
 
 fn weights_word(weights: &WeightsChoice) -> Option<PathBuf> {

@@ -242,7 +242,10 @@ mod tests {
 
     #[test]
     fn ranges_are_read_in_every_form() {
-        assert_eq!(parse_range("fixed=-1, 2.5").unwrap(), Range::Fixed(-1.0, 2.5));
+        assert_eq!(
+            parse_range("fixed=-1, 2.5").unwrap(),
+            Range::Fixed(-1.0, 2.5)
+        );
         assert_eq!(parse_range("0,6").unwrap(), Range::Fixed(0.0, 6.0));
         for range in [Range::Map, Range::Layer, Range::Fixed(-0.25, 1e6)] {
             assert_eq!(parse_range(&range_word(range)).unwrap(), range);

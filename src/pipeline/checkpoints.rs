@@ -61,9 +61,19 @@ pub(super) fn run(
             open.add("config", Summary::text("config", config_text));
         }
         let name = file_name(&loaded.file.path);
-        open.add("checkpoint", Summary::text("checkpoint", format!("`{name}`")));
+        open.add(
+            "checkpoint",
+            Summary::text("checkpoint", format!("`{name}`")),
+        );
         for batch in &batches {
-            show(lane, &vgg, batch, &mut open, &name, Showing { alone, first })?;
+            show(
+                lane,
+                &vgg,
+                batch,
+                &mut open,
+                &name,
+                Showing { alone, first },
+            )?;
         }
         if lane.kernels {
             let folder = Arc::from(format!("{:06}", open.step()));

@@ -21,10 +21,7 @@ impl WeightsLabel {
     pub(super) fn with_hash(label: String, thread: JoinHandle<Result<String, String>>) -> Self {
         let thread = Mutex::new(Some(thread));
         Self(LazyLock::new(Box::new(move || {
-            let thread = thread
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
             match thread.and_then(|thread| thread.join().ok()) {
                 Some(Ok(hash)) => format!("{label}, SHA-256 {hash}"),
                 Some(Err(why)) => format!("{label}, SHA-256 unknown: {why}"),
@@ -129,9 +126,6 @@ fn range_in_words(style: &Style, rendered: &Rendered, one: &str) -> String {
             "each {one} from its own minimum to its own maximum (over all: {lo} to {hi}){non_finite}"
         ),
         Range::Layer => format!("{lo} to {hi}, the same for every {one}{non_finite}"),
-        Range::Fixed(..) => format!(
-            "{} for every {one}{non_finite}",
-            range_word(style.range)
-        ),
+        Range::Fixed(..) => format!("{} for every {one}{non_finite}", range_word(style.range)),
     }
 }

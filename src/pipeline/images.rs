@@ -38,7 +38,13 @@ pub(super) fn run(
         if lane.interrupt.is_asked() {
             break;
         }
-        let shown = show(lane, &vgg, &batch, std::mem::take(&mut laps), first.then_some(config_text))?;
+        let shown = show(
+            lane,
+            &vgg,
+            &batch,
+            std::mem::take(&mut laps),
+            first.then_some(config_text),
+        )?;
         if shown.is_none() {
             break;
         }
@@ -66,17 +72,19 @@ fn readable(
     on_error: OnError,
     skipped: &mut Vec<String>,
 ) -> impl Iterator<Item = Result<Numbered, RunError>> {
-    (0..).zip(prepared).filter_map(move |(step, (_, loaded))| match loaded {
-        Ok(image) => Some(Ok(Numbered {
-            step,
-            image: Arc::new(image),
-        })),
-        Err(error) if on_error == OnError::Skip => {
-            skipped.push(super::one_line(&error));
-            None
-        }
-        Err(error) => Some(Err(error.into())),
-    })
+    (0..)
+        .zip(prepared)
+        .filter_map(move |(step, (_, loaded))| match loaded {
+            Ok(image) => Some(Ok(Numbered {
+                step,
+                image: Arc::new(image),
+            })),
+            Err(error) if on_error == OnError::Skip => {
+                skipped.push(super::one_line(&error));
+                None
+            }
+            Err(error) => Some(Err(error.into())),
+        })
 }
 
 /// The next images of one size, at most `most`; `None` at the end.
@@ -93,9 +101,7 @@ fn next_batch(
     let size = (first.image.height, first.image.width);
     let mut batch = vec![first];
     while batch.len() < most {
-        let same_size = |next: &Result<Numbered, RunError>| {
-            matches!(next, Ok(next) if (next.image.height, next.image.width) == size)
-        };
+        let same_size = |next: &Result<Numbered, RunError>| matches!(next, Ok(next) if (next.image.height, next.image.width) == size);
         match images.next_if(same_size) {
             Some(Ok(next)) => batch.push(next),
             _ => break,
@@ -116,7 +122,10 @@ fn show(
         require_size(lane, image)?;
     }
     let pictures: Vec<Arc<Prepared>> = batch.iter().map(|one| Arc::clone(&one.image)).collect();
-    let what = pictures.first().map(|image| image.title()).unwrap_or_default();
+    let what = pictures
+        .first()
+        .map(|image| image.title())
+        .unwrap_or_default();
     let captured = laps.time(Stage::Forward, || lane.forward(vgg, &pictures, &what))?;
     for (at, Numbered { step, image }) in batch.iter().enumerate() {
         let Ok(mut open) = lane.begin(*step, image.title()) else {

@@ -1,7 +1,7 @@
 //! The way of one step: forward pass here, pictures on the rendering threads, file on the writer's.
 
-use std::sync::mpsc::{Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -161,7 +161,13 @@ impl OpenStep {
     }
 
     /// Has the grid of first-layer kernels made.
-    pub(super) fn make_kernels(&mut self, vgg: &Vgg, arch: Arch, folder: &Arc<str>, describe: bool) {
+    pub(super) fn make_kernels(
+        &mut self,
+        vgg: &Vgg,
+        arch: Arch,
+        folder: &Arc<str>,
+        describe: bool,
+    ) {
         let (Some(kernels), Some(layer)) = (vgg.kernels(), arch.layers().first().copied()) else {
             return;
         };
@@ -200,4 +206,3 @@ impl OpenStep {
         let _ = self.sender.send(done);
     }
 }
-

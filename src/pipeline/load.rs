@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::timings::{Laps, Stage};
-use crate::input::load::{LoadError, load};
 use crate::input::list::ImageFile;
+use crate::input::load::{LoadError, load};
 use crate::input::transform::Preprocess;
 use crate::render;
 
@@ -79,7 +79,10 @@ pub(super) fn ahead(
     thread::spawn(move || {
         for (index, file) in files.iter().enumerate() {
             // Whoever took the images has stopped; so do we.
-            if sender.send((index, Prepared::load(file, &preprocess))).is_err() {
+            if sender
+                .send((index, Prepared::load(file, &preprocess)))
+                .is_err()
+            {
                 break;
             }
         }

@@ -125,7 +125,9 @@ pub enum RunError {
     #[error(transparent)]
     Picture(#[from] PictureError),
     /// The backend gave up: out of memory, most likely.
-    #[error("{what}: the device gave up: {why}; try a smaller --crop, fewer layers or a smaller --batch")]
+    #[error(
+        "{what}: the device gave up: {why}; try a smaller --crop, fewer layers or a smaller --batch"
+    )]
     Backend {
         /// What was being run.
         what: String,
@@ -253,9 +255,7 @@ pub fn run(
         bytes: progress.bytes,
         skipped,
         non_finite: progress.non_finite,
-        timings: config
-            .timings
-            .then(|| progress.laps.table(progress.steps)),
+        timings: config.timings.then(|| progress.laps.table(progress.steps)),
         interrupted: interrupt.is_asked(),
     })
 }

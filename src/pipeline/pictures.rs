@@ -156,9 +156,7 @@ impl Studio {
         let png = laps.time(Stage::Encode, || encode(&name, &rendered.picture))?;
         if let Some(root) = &self.png {
             let file = format!("kernels_{}.png", layer.tag());
-            laps.time(Stage::Write, || {
-                write_file(&root.join(folder), &file, &png)
-            })?;
+            laps.time(Stage::Write, || write_file(&root.join(folder), &file, &png))?;
         }
         Ok(done(slot, name, tag, description, &rendered, png, laps))
     }

@@ -16,9 +16,7 @@ use crate::input::list::{ImageFile, list_images};
 use crate::input::transform::ChannelOrder;
 use crate::render::{Layout, Style};
 use crate::terminal::{Terminal, Unit};
-use crate::vgg::{
-    self, Arch, Layer, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, RandomParameters,
-};
+use crate::vgg::{self, Arch, Layer, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, RandomParameters};
 use crate::weights::{WeightsFile, imagenet};
 
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
@@ -60,9 +58,7 @@ pub(super) fn plan(
 ) -> Result<Plan, RunError> {
     let images = list_images(&config.images)?;
     let sequence = match &config.source {
-        Source::Checkpoints { files, step_from } => {
-            Some(list_checkpoints(files, *step_from)?)
-        }
+        Source::Checkpoints { files, step_from } => Some(list_checkpoints(files, *step_from)?),
         Source::Images { .. } => None,
     };
     let device = OpenDevice::open(config.device)?;
@@ -160,7 +156,9 @@ fn open_one(
     let path = match weights {
         WeightsChoice::Random => return Ok(random(config, terminal)),
         WeightsChoice::File(path) => path.clone(),
-        WeightsChoice::Imagenet => published(config.arch.unwrap_or(Arch::VGG16), terminal, interrupt)?,
+        WeightsChoice::Imagenet => {
+            published(config.arch.unwrap_or(Arch::VGG16), terminal, interrupt)?
+        }
     };
     let file = WeightsFile::open(&path)?;
     let arch = arch_of(&file, config.arch)?;
@@ -186,11 +184,7 @@ fn random(config: &Config, terminal: &Terminal) -> Opened {
 }
 
 /// The published ImageNet weights, downloaded if they are nowhere yet.
-fn published(
-    arch: Arch,
-    terminal: &Terminal,
-    interrupt: &Interrupt,
-) -> Result<PathBuf, RunError> {
+fn published(arch: Arch, terminal: &Terminal, interrupt: &Interrupt) -> Result<PathBuf, RunError> {
     let mut begun = false;
     let mut progress = |done: u64, total: Option<u64>| {
         if !begun {
@@ -239,7 +233,10 @@ fn arch_of(file: &WeightsFile, asked: Option<Arch>) -> Result<Arch, RunError> {
     let vgg16 = Arch::VGG16.to_string();
     let arch = asked
         .or_else(|| {
-            let name = fitting.iter().find(|name| **name == vgg16).or(fitting.first());
+            let name = fitting
+                .iter()
+                .find(|name| **name == vgg16)
+                .or(fitting.first());
             name?.parse().ok()
         })
         .unwrap_or(Arch::VGG16);
@@ -285,5 +282,9 @@ fn list_unused(networks: &Networks, layers: &[Layer], terminal: &Terminal) {
 
 /// The `14` of `features.14.weight`.
 fn feature_index(name: &str) -> Option<usize> {
-    name.strip_prefix("features.")?.split('.').next()?.parse().ok()
+    name.strip_prefix("features.")?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }

@@ -169,6 +169,9 @@ mod tests {
     #[test]
     fn a_folder_with_spaces_is_quoted() {
         let command = report("my 'runs'", 1).tensorboard_command();
-        assert!(command.contains(r"--logdir 'my '\''runs'\''' "), "{command}");
+        assert!(
+            command.contains(r"--logdir 'my '\''runs'\''' "),
+            "{command}"
+        );
     }
 }

@@ -4,10 +4,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
 
+use super::RunError;
 use super::pictures::{Done, PictureError};
 use super::report::Progress;
 use super::timings::{Laps, Stage};
-use super::RunError;
 use crate::events::{EventFile, Summary};
 
 /// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
@@ -57,7 +57,9 @@ impl Writer {
     /// Waits until everything is in the file.
     pub(super) fn finish(self) -> Result<Progress, RunError> {
         drop(self.steps);
-        self.thread.join().unwrap_or_else(|_| Err(RunError::Crashed))
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(RunError::Crashed))
     }
 }
 
@@ -99,7 +101,10 @@ impl Task {
 
         self.write_late_timings()?;
         let writing = Instant::now();
-        let tags = summaries.iter().map(|summary| summary.tag.clone()).collect();
+        let tags = summaries
+            .iter()
+            .map(|summary| summary.tag.clone())
+            .collect();
         self.events.write_step(pending.step, summaries)?;
         laps.record(Stage::Write, writing.elapsed());
         if self.write_timings {

@@ -238,6 +238,9 @@ mod tests {
     #[test]
     fn an_unknown_network_is_an_error_that_lists_the_known_ones() {
         let error = "resnet50".parse::<Arch>().unwrap_err().to_string();
-        assert!(error.contains("resnet50") && error.contains("vgg16_bn"), "{error}");
+        assert!(
+            error.contains("resnet50") && error.contains("vgg16_bn"),
+            "{error}"
+        );
     }
 }

@@ -1,10 +1,10 @@
 //! From named parameters to a network on a device, checking every shape on the way.
 
 use burn::module::Param;
+use burn::module::RunningState;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d, Relu};
-use burn::module::RunningState;
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
@@ -51,7 +51,9 @@ pub enum BuildError<E: std::error::Error + 'static> {
     #[error(transparent)]
     Source(#[from] E),
     /// A parameter has another shape than its place in the network allows.
-    #[error("{name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}")]
+    #[error(
+        "{name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
+    )]
     Shape {
         /// torchvision's name of the parameter.
         name: String,
@@ -187,11 +189,9 @@ impl<S: ParameterSource> Builder<'_, S> {
             LayerKind::Convolution => Feature::Convolution(self.convolution(&name)?),
             LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(&name, width)?),
             LayerKind::Relu => Feature::Relu(Relu::new()),
-            LayerKind::MaxPool => Feature::MaxPool(
-                MaxPool2dConfig::new([2, 2])
-                    .with_strides([2, 2])
-                    .init(),
-            ),
+            LayerKind::MaxPool => {
+                Feature::MaxPool(MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init())
+            }
         })
     }
 

@@ -61,8 +61,16 @@ impl RandomParameters {
         let mut input = channels * 49;
         for (index, output) in [(0, hidden), (3, hidden), (6, classes)] {
             let weight = Values::Normal { std: 0.01 };
-            list.push((format!("classifier.{index}.weight"), vec![output, input], weight));
-            list.push((format!("classifier.{index}.bias"), vec![output], Values::Constant(0.0)));
+            list.push((
+                format!("classifier.{index}.weight"),
+                vec![output, input],
+                weight,
+            ));
+            list.push((
+                format!("classifier.{index}.bias"),
+                vec![output],
+                Values::Constant(0.0),
+            ));
             input = output;
         }
         let parameters = (0..)
@@ -171,7 +179,13 @@ mod tests {
         let expected = (2.0f64 / (9.0 * 256.0)).sqrt();
         assert!(mean.abs() < 0.001, "{mean}");
         assert!((std / expected - 1.0).abs() < 0.01, "{std} {expected}");
-        assert!(source.read("features.10.bias").unwrap().iter().all(|v| *v == 0.0));
+        assert!(
+            source
+                .read("features.10.bias")
+                .unwrap()
+                .iter()
+                .all(|v| *v == 0.0)
+        );
     }
 
     #[test]

@@ -77,8 +77,12 @@ impl Classifier {
     /// Shapes: `[batch, channels, height, width]` in, `[batch, classes]` out.
     fn forward(&self, maps: Tensor<4>) -> Tensor<2> {
         let x: Tensor<2> = self.pool.forward(maps).flatten(1, 3);
-        let x = self.dropout.forward(self.relu.forward(self.hidden1.forward(x)));
-        let x = self.dropout.forward(self.relu.forward(self.hidden2.forward(x)));
+        let x = self
+            .dropout
+            .forward(self.relu.forward(self.hidden1.forward(x)));
+        let x = self
+            .dropout
+            .forward(self.relu.forward(self.hidden2.forward(x)));
         self.output.forward(x)
     }
 }
@@ -92,11 +96,14 @@ impl Vgg {
     ///
     /// Shapes: input `[batch, 3, height, width]`; outputs `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>, mut see: impl FnMut(usize, &Tensor<4>)) -> Tensor<4> {
-        self.features.iter().enumerate().fold(x, |x, (index, layer)| {
-            let x = layer.forward(x);
-            see(index, &x);
-            x
-        })
+        self.features
+            .iter()
+            .enumerate()
+            .fold(x, |x, (index, layer)| {
+                let x = layer.forward(x);
+                see(index, &x);
+                x
+            })
     }
 
     /// The class scores, or `None` when the network was built without its classifier.

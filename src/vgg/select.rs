@@ -9,7 +9,9 @@ use super::arch::Layer;
 #[derive(Debug, Error)]
 pub enum SelectError {
     /// A name or pattern that fits nothing.
-    #[error("no layer {item:?} in {arch}: did you mean {nearest}? (`vggscope layers` lists them all)")]
+    #[error(
+        "no layer {item:?} in {arch}: did you mean {nearest}? (`vggscope layers` lists them all)"
+    )]
     Unknown {
         /// The item as the user wrote it.
         item: String,
@@ -148,7 +150,11 @@ mod tests {
 
     #[test]
     fn a_wrong_name_proposes_the_nearest() {
-        assert!(error("conv3_4").contains("did you mean conv3_"), "{}", error("conv3_4"));
+        assert!(
+            error("conv3_4").contains("did you mean conv3_"),
+            "{}",
+            error("conv3_4")
+        );
         assert!(error("covn1_1").contains("did you mean conv1_1"));
         assert!(error("features.31").contains("features.3"));
         assert!(error("!rleu*").contains("did you mean relu"));

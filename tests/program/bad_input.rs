@@ -16,11 +16,16 @@ fn with_photo(more: OsString) -> [OsString; 2] {
 fn images_that_are_not_there() {
     let place = Place::new();
     std::fs::create_dir(place.path("empty")).unwrap();
-    place.run("images gone.png", &[narrow()]).fails(1, &["gone.png"]);
+    place
+        .run("images gone.png", &[narrow()])
+        .fails(1, &["gone.png"]);
     place.run("images gone/", &[narrow()]).fails(1, &["gone"]);
     place.run("images empty", &[narrow()]).fails(1, &["empty"]);
     place.run("images *.png", &[narrow()]).fails(1, &["*.png"]);
-    assert!(!place.path("runs").exists(), "nothing is made before images are found");
+    assert!(
+        !place.path("runs").exists(),
+        "nothing is made before images are found"
+    );
 }
 
 #[test]
@@ -32,7 +37,10 @@ fn images_that_are_none() {
     place.write("empty.png", "");
     for (at, name) in ["cut.png", "text.png", "empty.png"].iter().enumerate() {
         place
-            .run(&format!("images {name} --run {at} --layers pool1"), &[narrow()])
+            .run(
+                &format!("images {name} --run {at} --layers pool1"),
+                &[narrow()],
+            )
             .fails(1, &[name]);
     }
 }
@@ -43,16 +51,28 @@ fn an_image_that_cannot_be_read_can_be_skipped() {
     place.put(&photo("chelsea.png"), "in/a.png");
     place.write("in/b.png", "no");
     place.put(&photo("coffee.png"), "in/c.png");
-    let ran = place.run("images in --run a --layers pool1 --on-error skip", &[narrow()]);
+    let ran = place.run(
+        "images in --run a --layers pool1 --on-error skip",
+        &[narrow()],
+    );
     assert_eq!(ran.code(), 1, "{}", ran.err());
-    assert!(ran.err().contains("skipped: ") && ran.err().contains("b.png"), "{}", ran.err());
+    assert!(
+        ran.err().contains("skipped: ") && ran.err().contains("b.png"),
+        "{}",
+        ran.err()
+    );
     assert_eq!(steps(&events(&place.path("runs/a")), "input"), [0, 2]);
 
-    place.run("images in --run b --layers pool1", &[narrow()]).fails(1, &["b.png"]);
+    place
+        .run("images in --run b --layers pool1", &[narrow()])
+        .fails(1, &["b.png"]);
     assert_eq!(steps(&events(&place.path("runs/b")), "input"), [0]);
 
     place
-        .run("images in/b.png --run c --layers pool1 --on-error skip", &[narrow()])
+        .run(
+            "images in/b.png --run c --layers pool1 --on-error skip",
+            &[narrow()],
+        )
         .fails(1, &["nothing is left", "b.png"]);
 }
 
@@ -70,7 +90,10 @@ fn a_decompression_bomb() {
         }
         png.extend(crc.finalize().to_be_bytes());
     };
-    chunk(b"IHDR", &[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 8, 2, 0, 0, 0]);
+    chunk(
+        b"IHDR",
+        &[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 8, 2, 0, 0, 0],
+    );
     chunk(b"IDAT", &[0x78, 0x01, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
     chunk(b"IEND", &[]);
     place.write("bomb.png", png);
@@ -84,12 +107,21 @@ fn weights_that_are_none() {
     let place = Place::new();
     place.write("page.pth", "<!DOCTYPE html><html></html>");
     place.write("empty.pth", "");
-    place.write("half.safetensors", &std::fs::read(weights()).unwrap()[..20_000]);
+    place.write(
+        "half.safetensors",
+        &std::fs::read(weights()).unwrap()[..20_000],
+    );
     for name in ["page.pth", "empty.pth", "half.safetensors", "gone.pth"] {
         place
-            .run("images --run a --layers pool1", &with_photo(format!("--weights={name}").into()))
+            .run(
+                "images --run a --layers pool1",
+                &with_photo(format!("--weights={name}").into()),
+            )
             .fails(1, &[name]);
-        assert!(!place.path("runs/a").exists(), "nothing is made before weights are open");
+        assert!(
+            !place.path("runs/a").exists(),
+            "nothing is made before weights are open"
+        );
     }
 }
 
@@ -112,7 +144,14 @@ fn published_weights_offline() {
             command.env("VGGSCOPE_WEIGHTS_URL", "http://127.0.0.1:9/models");
         },
     );
-    ran.fails(1, &["vgg16-397923af.pth", ".cache/torch/hub/checkpoints", "--weights FILE"]);
+    ran.fails(
+        1,
+        &[
+            "vgg16-397923af.pth",
+            ".cache/torch/hub/checkpoints",
+            "--weights FILE",
+        ],
+    );
 }
 
 #[test]
@@ -140,7 +179,10 @@ fn layers_that_are_not_there() {
     place
         .run("images --layers !all", &with_photo(narrow()))
         .fails(2, &["leaves no layer"]);
-    assert!(!place.path("runs").exists(), "nothing is made before layers are known");
+    assert!(
+        !place.path("runs").exists(),
+        "nothing is made before layers are known"
+    );
 }
 
 #[test]
@@ -150,7 +192,10 @@ fn inputs_that_are_too_small() {
         .run("images --crop 16 --resize 16", &with_photo(narrow()))
         .fails(2, &["pool5", "--crop"]);
     place
-        .run("images --crop off --resize 16 --run a", &with_photo(narrow()))
+        .run(
+            "images --crop off --resize 16 --run a",
+            &with_photo(narrow()),
+        )
         .fails(1, &["chelsea.png", "pool5"]);
 }
 
@@ -163,10 +208,16 @@ fn log_folders_that_cannot_be_written() {
         .run("images --logdir file --layers pool1", &with_photo(narrow()))
         .fails(1, &["file"]);
     place
-        .run("images --logdir /proc --run a --layers pool1", &with_photo(narrow()))
+        .run(
+            "images --logdir /proc --run a --layers pool1",
+            &with_photo(narrow()),
+        )
         .fails(1, &["/proc/a"]);
     place
-        .run("images --run ../outside --layers pool1", &with_photo(narrow()))
+        .run(
+            "images --run ../outside --layers pool1",
+            &with_photo(narrow()),
+        )
         .fails(2, &["--run", "inside the log folder"]);
 }
 
@@ -174,15 +225,24 @@ fn log_folders_that_cannot_be_written() {
 fn checkpoints_that_are_not_there() {
     let place = Place::new();
     std::fs::create_dir(place.path("empty")).unwrap();
-    let probe = [OsString::from("--images"), photo("chelsea.png").into_os_string()];
+    let probe = [
+        OsString::from("--images"),
+        photo("chelsea.png").into_os_string(),
+    ];
     place.run("checkpoints gone", &probe).fails(1, &["gone"]);
     place.run("checkpoints empty", &probe).fails(1, &["empty"]);
     place.put(&weights(), "c/last.safetensors");
-    place.run("checkpoints c", &probe).fails(1, &["last.safetensors", "--step-from index"]);
+    place
+        .run("checkpoints c", &probe)
+        .fails(1, &["last.safetensors", "--step-from index"]);
     place.put(&weights(), "d/a_1.safetensors");
     place.put(&weights(), "d/b_1.safetensors");
-    place.run("checkpoints d", &probe).fails(1, &["a_1", "b_1", "--step-from index"]);
-    place.run("checkpoints d", &["--images", "gone.png"]).fails(1, &["gone.png"]);
+    place
+        .run("checkpoints d", &probe)
+        .fails(1, &["a_1", "b_1", "--step-from index"]);
+    place
+        .run("checkpoints d", &["--images", "gone.png"])
+        .fails(1, &["gone.png"]);
 }
 
 #[test]
@@ -201,6 +261,10 @@ fn evil_pickles_are_refused_and_never_run() {
         place
             .run("images --layers pool1", &with_photo(weights.into()))
             .fails(1, &[&name, "nothing was run"]);
-        assert_eq!(std::fs::read_dir(place.path("")).unwrap().count(), 0, "it ran");
+        assert_eq!(
+            std::fs::read_dir(place.path("")).unwrap().count(),
+            0,
+            "it ran"
+        );
     }
 }

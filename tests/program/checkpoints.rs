@@ -28,7 +28,10 @@ fn probes(names: &[&str]) -> Vec<OsString> {
 fn steps_are_the_numbers_in_the_names() {
     let place = sequence();
     let ran = place
-        .run("checkpoints ckpts --run a --layers conv*", &probes(&["chelsea.png"]))
+        .run(
+            "checkpoints ckpts --run a --layers conv*",
+            &probes(&["chelsea.png"]),
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
     assert_eq!(steps(&seen, "feature_maps/00_conv1_1"), [1, 2, 10]);
@@ -60,25 +63,34 @@ fn several_probe_images_have_tags_of_their_own() {
         )
         .ok();
     let seen = events(&place.path("runs/a"));
-    assert_eq!(tags(&seen), [
-        "astronaut/04_pool1",
-        "checkpoint",
-        "chelsea/04_pool1",
-        "coffee/04_pool1",
-        "config",
-        "input/astronaut",
-        "input/chelsea",
-        "input/coffee",
-        "kernels/00_conv1_1",
-    ]);
+    assert_eq!(
+        tags(&seen),
+        [
+            "astronaut/04_pool1",
+            "checkpoint",
+            "chelsea/04_pool1",
+            "coffee/04_pool1",
+            "config",
+            "input/astronaut",
+            "input/chelsea",
+            "input/coffee",
+            "kernels/00_conv1_1",
+        ]
+    );
 }
 
 #[test]
 fn a_damaged_checkpoint_stops_the_run_and_leaves_what_was_written() {
     let place = sequence();
-    place.write("ckpts/epoch_2.safetensors", &std::fs::read(weights()).unwrap()[..9000]);
+    place.write(
+        "ckpts/epoch_2.safetensors",
+        &std::fs::read(weights()).unwrap()[..9000],
+    );
     place
-        .run("checkpoints ckpts --run a --layers pool1", &probes(&["chelsea.png"]))
+        .run(
+            "checkpoints ckpts --run a --layers pool1",
+            &probes(&["chelsea.png"]),
+        )
         .fails(1, &["epoch_2.safetensors"]);
     let seen = events(&place.path("runs/a"));
     assert_eq!(steps(&seen, "feature_maps/04_pool1"), [1]);
@@ -110,5 +122,8 @@ fn a_damaged_first_checkpoint_can_be_skipped_too() {
         &probes(&["chelsea.png"]),
     );
     assert_eq!(ran.code(), 1, "{}", ran.err());
-    assert_eq!(steps(&events(&place.path("runs/a")), "feature_maps/04_pool1"), [2, 10]);
+    assert_eq!(
+        steps(&events(&place.path("runs/a")), "feature_maps/04_pool1"),
+        [2, 10]
+    );
 }

@@ -10,20 +10,23 @@ fn narrow() -> String {
 fn every_image_is_a_step_with_maps_kernels_and_input() {
     let place = Place::new();
     let ran = place
-        .run("images --run a --layers conv1_1,conv3_3,pool5", &[
-            narrow().as_ref(),
-            root().join("photos").as_os_str(),
-        ])
+        .run(
+            "images --run a --layers conv1_1,conv3_3,pool5",
+            &[narrow().as_ref(), root().join("photos").as_os_str()],
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
-    assert_eq!(tags(&seen), [
-        "config",
-        "feature_maps/00_conv1_1",
-        "feature_maps/14_conv3_3",
-        "feature_maps/30_pool5",
-        "input",
-        "kernels/00_conv1_1",
-    ]);
+    assert_eq!(
+        tags(&seen),
+        [
+            "config",
+            "feature_maps/00_conv1_1",
+            "feature_maps/14_conv3_3",
+            "feature_maps/30_pool5",
+            "input",
+            "kernels/00_conv1_1",
+        ]
+    );
     for tag in tags(&seen).iter().filter(|tag| *tag != "config") {
         assert_eq!(steps(&seen, tag), [0, 1, 2], "{tag}");
     }
@@ -39,10 +42,10 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
 fn pictures_have_the_sizes_that_make_grid_gives() {
     let place = Place::new();
     place
-        .run("images --run a --layers conv1_1,conv5_1 --crop 64 --resize 64", &[
-            narrow().as_ref(),
-            photo("chelsea.png").as_os_str(),
-        ])
+        .run(
+            "images --run a --layers conv1_1,conv5_1 --crop 64 --resize 64",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
     // 3 maps of 64 x 64: two columns, two rows, 2 px around each; grey.
@@ -66,10 +69,10 @@ fn both_backends_draw_the_same_picture() {
     let draw = |device: &str| {
         let place = Place::new();
         place
-            .run(&format!("images --run a --device {device}"), &[
-                narrow().as_ref(),
-                photo("coffee.png").as_os_str(),
-            ])
+            .run(
+                &format!("images --run a --device {device}"),
+                &[narrow().as_ref(), photo("coffee.png").as_os_str()],
+            )
             .ok();
         let seen = events(&place.path("runs/a"));
         tags(&seen)
@@ -82,7 +85,11 @@ fn both_backends_draw_the_same_picture() {
         return;
     }
     for ((tag, flex), (_, libtorch)) in draw("flex").into_iter().zip(draw("libtorch:cpu")) {
-        let far = flex.iter().zip(&libtorch).map(|(a, b)| a.abs_diff(*b)).max();
+        let far = flex
+            .iter()
+            .zip(&libtorch)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
         assert!(far <= Some(1), "{tag}: {far:?} levels apart");
     }
 }
@@ -92,10 +99,10 @@ fn a_batch_changes_nothing() {
     let draw = |batch: u32| {
         let place = Place::new();
         place
-            .run(&format!("images --run a --batch {batch} --layers conv2_1,pool3"), &[
-                narrow().as_ref(),
-                root().join("photos").as_os_str(),
-            ])
+            .run(
+                &format!("images --run a --batch {batch} --layers conv2_1,pool3"),
+                &[narrow().as_ref(), root().join("photos").as_os_str()],
+            )
             .ok();
         let seen = events(&place.path("runs/a"));
         (0..3)
@@ -112,13 +119,16 @@ fn a_batch_changes_nothing() {
 fn descriptions_say_what_a_picture_shows() {
     let place = Place::new();
     place
-        .run("images --run a --layers conv1_2 --max-maps 2", &[
-            narrow().as_ref(),
-            photo("chelsea.png").as_os_str(),
-        ])
+        .run(
+            "images --run a --layers conv1_2 --max-maps 2",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
-    let maps = seen.iter().find(|one| one.tag.starts_with("feature_maps")).unwrap();
+    let maps = seen
+        .iter()
+        .find(|one| one.tag.starts_with("feature_maps"))
+        .unwrap();
     for word in [
         "conv1_2",
         "features.2",
@@ -130,7 +140,11 @@ fn descriptions_say_what_a_picture_shows() {
         // sha256sum tests/fixtures/vgg/vgg16.weights.safetensors
         include_str!("../fixtures/vgg/vgg16.weights.sha256").trim(),
     ] {
-        assert!(maps.description.contains(word), "{word}: {}", maps.description);
+        assert!(
+            maps.description.contains(word),
+            "{word}: {}",
+            maps.description
+        );
     }
 }
 
@@ -138,16 +152,18 @@ fn descriptions_say_what_a_picture_shows() {
 fn png_files_are_the_pictures_of_the_event_file() {
     let place = Place::new();
     place
-        .run("images --run a --layers conv4_1 --png pictures", &[
-            narrow().as_ref(),
-            photo("chelsea.png").as_os_str(),
-        ])
+        .run(
+            "images --run a --layers conv4_1 --png pictures",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
     let folder = place.path("pictures/000000_chelsea");
     let grid = std::fs::read(folder.join("17_conv4_1.png")).unwrap();
     assert_eq!(decode(&grid), picture(&seen, "feature_maps/17_conv4_1", 0));
-    let maps = std::fs::read_dir(folder.join("17_conv4_1")).unwrap().count();
+    let maps = std::fs::read_dir(folder.join("17_conv4_1"))
+        .unwrap()
+        .count();
     assert_eq!(maps, 6);
     let (width, height, ..) = decode(&std::fs::read(folder.join("17_conv4_1/000.png")).unwrap());
     assert_eq!((width, height), (28, 28));
@@ -158,10 +174,10 @@ fn png_files_are_the_pictures_of_the_event_file() {
 fn the_kernels_can_be_left_out() {
     let place = Place::new();
     place
-        .run("images --run a --layers pool5 --no-kernels", &[
-            narrow().as_ref(),
-            photo("chelsea.png").as_os_str(),
-        ])
+        .run(
+            "images --run a --layers pool5 --no-kernels",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
         .ok();
     let seen = events(&place.path("runs/a"));
     assert!(!tags(&seen).iter().any(|tag| tag.starts_with("kernels")));
@@ -171,10 +187,20 @@ fn the_kernels_can_be_left_out() {
 fn without_weights_the_network_is_random_and_says_so() {
     let place = Place::new();
     let args = [photo("chelsea.png")];
-    let first = place.run("images --run a --layers conv1_1 --seed 7", &args).ok();
-    assert!(first.err().contains("random weights, seed 7"), "{}", first.err());
-    place.run("images --run b --layers conv1_1 --seed 7", &args).ok();
-    place.run("images --run c --layers conv1_1 --seed 8", &args).ok();
+    let first = place
+        .run("images --run a --layers conv1_1 --seed 7", &args)
+        .ok();
+    assert!(
+        first.err().contains("random weights, seed 7"),
+        "{}",
+        first.err()
+    );
+    place
+        .run("images --run b --layers conv1_1 --seed 7", &args)
+        .ok();
+    place
+        .run("images --run c --layers conv1_1 --seed 8", &args)
+        .ok();
     let draw = |run: &str| picture(&events(&place.path(run)), "feature_maps/00_conv1_1", 0).3;
     assert_eq!(draw("runs/a"), draw("runs/b"));
     assert_ne!(draw("runs/a"), draw("runs/c"));
@@ -185,15 +211,25 @@ fn caffe_weights_show_the_same_kernels_in_the_same_colours() {
     let place = Place::new();
     let draw = |run: &str, preset: &str| {
         place
-            .run(&format!("images --run {run} --preset {preset} --layers conv1_1"), &[
-                narrow().as_ref(),
-                photo("chelsea.png").as_os_str(),
-            ])
+            .run(
+                &format!("images --run {run} --preset {preset} --layers conv1_1"),
+                &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+            )
             .ok();
-        picture(&events(&place.path(&format!("runs/{run}"))), "kernels/00_conv1_1", 0).3
+        picture(
+            &events(&place.path(&format!("runs/{run}"))),
+            "kernels/00_conv1_1",
+            0,
+        )
+        .3
     };
     let (rgb, bgr) = (draw("a", "imagenet"), draw("b", "caffe"));
-    let turned: Vec<u8> = rgb.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*b, *g, *r]).collect();
+    let turned: Vec<u8> = rgb
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .flat_map(|[r, g, b]| [*b, *g, *r])
+        .collect();
     assert_eq!(turned, bgr);
 }
 
@@ -212,10 +248,14 @@ fn a_run_folder_is_not_used_twice() {
 fn quiet_means_quiet_and_timings_are_scalars() {
     let place = Place::new();
     let args = [narrow().into(), photo("chelsea.png").into_os_string()];
-    let ran = place.run("images --run a --layers pool5 --quiet --timings", &args).ok();
+    let ran = place
+        .run("images --run a --layers pool5 --quiet --timings", &args)
+        .ok();
     assert_eq!((ran.out(), ran.err()), (String::new(), String::new()));
     let seen = events(&place.path("runs/a"));
     assert_eq!(steps(&seen, "timings/forward_ms"), [0]);
-    let loud = place.run("images --run b --layers pool5 --timings", &args).ok();
+    let loud = place
+        .run("images --run b --layers pool5 --timings", &args)
+        .ok();
     assert!(loud.out().contains("forward "), "{}", loud.out());
 }

@@ -9,7 +9,9 @@ fn layers_are_listed_with_their_shapes() {
     let out = Place::new().run("layers", &NOTHING).ok().out();
     let line = |name: &str| {
         let found = out.lines().find(|line| line.contains(name));
-        found.unwrap_or_else(|| panic!("no {name} in {out}")).to_owned()
+        found
+            .unwrap_or_else(|| panic!("no {name} in {out}"))
+            .to_owned()
     };
     assert!(line("conv1_1").ends_with("64 x 224 x 224"));
     assert!(line("conv3_3 ").contains("features.14"));
@@ -20,7 +22,10 @@ fn layers_are_listed_with_their_shapes() {
 #[test]
 fn layers_follow_the_network_the_input_and_the_weights() {
     let place = Place::new();
-    let bn = place.run("layers --arch vgg11_bn --crop 64", &NOTHING).ok().out();
+    let bn = place
+        .run("layers --arch vgg11_bn --crop 64", &NOTHING)
+        .ok()
+        .out();
     assert!(bn.contains("bn1_1") && bn.contains("512 x 2 x 2"), "{bn}");
     let weights = format!("--weights={}", weights().display());
     let narrow = place.run("layers --layers pool*", &[weights]).ok().out();
@@ -32,7 +37,11 @@ fn layers_follow_the_network_the_input_and_the_weights() {
 fn the_doctor_names_the_devices() {
     let out = Place::new().run("doctor", &NOTHING).ok().out();
     assert!(out.contains("flex"), "{out}");
-    assert_eq!(out.contains("libtorch:cpu"), cfg!(feature = "libtorch"), "{out}");
+    assert_eq!(
+        out.contains("libtorch:cpu"),
+        cfg!(feature = "libtorch"),
+        "{out}"
+    );
     assert!(out.contains("CUDA"), "{out}");
 }
 
@@ -44,22 +53,54 @@ fn help_and_version_are_no_errors() {
         assert!(help.contains(command), "{help}");
     }
     let version = place.run("--version", &NOTHING).ok().out();
-    assert_eq!(version.trim(), concat!("vggscope ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.trim(),
+        concat!("vggscope ", env!("CARGO_PKG_VERSION"))
+    );
     let flags = place.run("images --help", &NOTHING).ok().out();
     for flag in [
-        "--weights", "--arch", "--layers", "--preset", "--resize", "--crop", "--device", "--seed",
-        "--range", "--max-maps", "--min-tile", "--colormap", "--no-kernels", "--png", "--logdir",
-        "--run", "--on-error", "--config", "--quiet",
+        "--weights",
+        "--arch",
+        "--layers",
+        "--preset",
+        "--resize",
+        "--crop",
+        "--device",
+        "--seed",
+        "--range",
+        "--max-maps",
+        "--min-tile",
+        "--colormap",
+        "--no-kernels",
+        "--png",
+        "--logdir",
+        "--run",
+        "--on-error",
+        "--config",
+        "--quiet",
     ] {
         assert!(flags.contains(flag), "{flag}: {flags}");
     }
-    assert!(place.run("checkpoints --help", &NOTHING).ok().out().contains("--step-from"));
+    assert!(
+        place
+            .run("checkpoints --help", &NOTHING)
+            .ok()
+            .out()
+            .contains("--step-from")
+    );
 }
 
 #[test]
 fn wrong_use_is_exit_code_2() {
     let place = Place::new();
-    for line in ["", "imagse x", "images", "images x --crop 0", "images x --range 3,1", "checkpoints x"] {
+    for line in [
+        "",
+        "imagse x",
+        "images",
+        "images x --crop 0",
+        "images x --range 3,1",
+        "checkpoints x",
+    ] {
         let ran = place.run(line, &NOTHING);
         assert_eq!(ran.code(), 2, "{line}: {}", ran.err());
     }

@@ -105,7 +105,10 @@ impl Ran {
     pub fn fails(self, code: i32, words: &[&str]) -> Self {
         let err = self.err();
         assert_eq!(self.code(), code, "{}{err}", self.out());
-        let errors: Vec<&str> = err.lines().filter(|line| line.starts_with("error: ")).collect();
+        let errors: Vec<&str> = err
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
         assert_eq!(errors.len(), 1, "one line, please: {err}");
         for word in words {
             assert!(errors[0].contains(word), "no {word:?} in {err}");
@@ -148,7 +151,10 @@ pub fn events(run: &Path) -> Vec<Seen> {
 
 /// The steps of a tag.
 pub fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
-    seen.iter().filter(|one| one.tag == tag).map(|one| one.step).collect()
+    seen.iter()
+        .filter(|one| one.tag == tag)
+        .map(|one| one.step)
+        .collect()
 }
 
 /// The tags, each once, sorted.
@@ -165,7 +171,12 @@ pub fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
         .iter()
         .find(|one| one.tag == tag && one.step == step)
         .unwrap_or_else(|| panic!("no {tag} at {step}"));
-    let Value::Image { width, height, pngs } = &one.value else {
+    let Value::Image {
+        width,
+        height,
+        pngs,
+    } = &one.value
+    else {
         panic!("{tag} is no image");
     };
     let (w, h, channels, pixels) = decode(&pngs[0]);

@@ -24,7 +24,11 @@ fn vggscope(place: &Path, line: &str, more: &[&Path]) {
         .args(more)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Both loaders' view of a log folder: `{"slow": …, "fast": …}`.
@@ -36,14 +40,23 @@ fn read(logdir: &Path) -> Value {
         .arg(logdir)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn steps(view: &Value, tag: &str) -> Vec<i64> {
     let values = &view["images"][tag]["steps"];
-    let values = values.as_array().unwrap_or_else(|| panic!("no {tag} in {view}"));
-    values.iter().map(|value| value[0].as_i64().unwrap()).collect()
+    let values = values
+        .as_array()
+        .unwrap_or_else(|| panic!("no {tag} in {view}"));
+    values
+        .iter()
+        .map(|value| value[0].as_i64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -64,18 +77,31 @@ fn a_run_over_images_shows_every_step_in_both_loaders() {
             "kernels/00_conv1_1",
             "input",
         ] {
-            assert_eq!(steps(view, &format!("a:{tag}")), [0, 1, 2], "{loader} {tag}");
+            assert_eq!(
+                steps(view, &format!("a:{tag}")),
+                [0, 1, 2],
+                "{loader} {tag}"
+            );
         }
         let maps = &view["images"]["a:feature_maps/00_conv1_1"];
-        assert!(maps["description"].as_str().unwrap().contains("conv1_1"), "{loader}: {maps}");
+        assert!(
+            maps["description"].as_str().unwrap().contains("conv1_1"),
+            "{loader}: {maps}"
+        );
         // 3 maps of 224 x 224 in two columns and two rows, as one channel.
         let side = 2 * 226 + 2;
         assert_eq!(maps["steps"][0][1], serde_json::json!([side, side]));
         assert_eq!(maps["steps"][0][2][0], serde_json::json!([side, side, "L"]));
         assert_eq!(view["images"]["a:input"]["steps"][0][2][0][2], "RGB");
-        assert_eq!(view["scalars"]["a:timings/forward_ms"], serde_json::json!([0, 1, 2]));
+        assert_eq!(
+            view["scalars"]["a:timings/forward_ms"],
+            serde_json::json!([0, 1, 2])
+        );
         let config = view["text"]["a:config"][0][1].as_str().unwrap();
-        assert!(config.contains("layers = [\"conv1_1\", \"relu3_3\", \"pool5\"]"), "{config}");
+        assert!(
+            config.contains("layers = [\"conv1_1\", \"relu3_3\", \"pool5\"]"),
+            "{config}"
+        );
     }
     assert_eq!(both["slow"], both["fast"]);
 }
