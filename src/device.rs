@@ -215,8 +215,35 @@ fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
                 .to_owned(),
         )),
         DeviceChoice::LibtorchMps => Ok(Device::libtorch_mps()),
-        _ => Ok(Device::libtorch()),
+        _ => {
+            share_cores();
+            Ok(Device::libtorch())
+        }
     }
+}
+
+/// Makes libtorch's threads sleep, not spin, while they wait for each other.
+///
+/// libgomp spins for milliseconds at every barrier as long as its threads are no more than the cores,
+/// since it takes the cores for its own. Here rendering threads want them too, and a third of all
+/// processor time went into spinning. A second team, on a thread that then only sleeps, makes the
+/// threads more than the cores, and libgomp spins a thousand turns at most.
+///
+/// Source: `do_spin` and `gomp_managed_threads` in GCC's `libgomp/config/linux/wait.h`.
+#[cfg(feature = "libtorch")]
+fn share_cores() {
+    /// Elements that libtorch adds with all its threads.
+    const ENOUGH: i64 = 1 << 18;
+    static SECOND_TEAM: std::sync::Once = std::sync::Once::new();
+    SECOND_TEAM.call_once(|| {
+        std::thread::spawn(|| {
+            let ones = tch::Tensor::ones([ENOUGH], (tch::Kind::Float, tch::Device::Cpu));
+            drop(&ones + &ones);
+            loop {
+                std::thread::park();
+            }
+        });
+    });
 }
 
 #[cfg(feature = "libtorch")]

@@ -27,6 +27,9 @@
 //! into event files. [`pipeline`] is the only room that sees all of them; [`config`] says what a run
 //! does, [`cli`] what the user typed.
 
+// Not in Cargo.toml, since tests may.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod cli;
 pub mod config;
 pub mod device;

@@ -1,5 +1,7 @@
 //! The program: reads the command line, runs it, prints the error chain, gives the exit code.
 
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;

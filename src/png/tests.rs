@@ -227,6 +227,13 @@ fn sizes_that_do_not_fit_are_refused() {
         })
     );
     assert_eq!(
+        encode(&picture(1 << 15, 1 << 14, 3)),
+        Err(PngError::Size {
+            width: 1 << 15,
+            height: 1 << 14
+        })
+    );
+    assert_eq!(
         encode(&picture(2, 2, 11)),
         Err(PngError::Length {
             width: 2,

@@ -8,36 +8,36 @@ use tempfile::TempDir;
 use vggscope::events::{Content, EventReader, Value};
 
 /// A narrow VGG16 (3 to 6 channels a layer), so that a run takes milliseconds.
-pub fn weights() -> PathBuf {
+pub(crate) fn weights() -> PathBuf {
     root().join("tests/fixtures/vgg/vgg16.weights.safetensors")
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn photo(name: &str) -> PathBuf {
+pub(crate) fn photo(name: &str) -> PathBuf {
     root().join("photos").join(name)
 }
 
 /// A folder to run in, and the program in it.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Copies a file into the folder.
-    pub fn put(&self, from: &Path, name: &str) -> PathBuf {
+    pub(crate) fn put(&self, from: &Path, name: &str) -> PathBuf {
         let to = self.path(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::copy(from, &to).unwrap();
@@ -45,7 +45,7 @@ impl Place {
     }
 
     /// Writes a file into the folder.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let to = self.path(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::write(&to, bytes).unwrap();
@@ -53,11 +53,11 @@ impl Place {
     }
 
     /// Runs the program with the words of `line`, then `more`.
-    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, line: &str, more: &[S]) -> Ran {
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, line: &str, more: &[S]) -> Ran {
         self.run_with(line, more, |_| {})
     }
 
-    pub fn run_with<S: AsRef<std::ffi::OsStr>>(
+    pub(crate) fn run_with<S: AsRef<std::ffi::OsStr>>(
         &self,
         line: &str,
         more: &[S],
@@ -79,30 +79,30 @@ impl Place {
 }
 
 /// What a run of the program came to.
-pub struct Ran(Output);
+pub(crate) struct Ran(Output);
 
 impl Ran {
-    pub fn code(&self) -> i32 {
+    pub(crate) fn code(&self) -> i32 {
         self.0.status.code().unwrap_or(-1)
     }
 
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         String::from_utf8_lossy(&self.0.stdout).into_owned()
     }
 
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code(), 0, "{}{}", self.out(), self.err());
         self
     }
 
     /// Asserts the exit code, and one error line that holds all of `words`.
     #[track_caller]
-    pub fn fails(self, code: i32, words: &[&str]) -> Self {
+    pub(crate) fn fails(self, code: i32, words: &[&str]) -> Self {
         let err = self.err();
         assert_eq!(self.code(), code, "{}{err}", self.out());
         let errors: Vec<&str> = err
@@ -119,15 +119,15 @@ impl Ran {
 }
 
 /// One value of an event file.
-pub struct Seen {
-    pub step: i64,
-    pub tag: String,
-    pub description: String,
-    pub value: Value,
+pub(crate) struct Seen {
+    pub(crate) step: i64,
+    pub(crate) tag: String,
+    pub(crate) description: String,
+    pub(crate) value: Value,
 }
 
 /// Everything in the one event file of a run.
-pub fn events(run: &Path) -> Vec<Seen> {
+pub(crate) fn events(run: &Path) -> Vec<Seen> {
     let files: Vec<PathBuf> = std::fs::read_dir(run)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -150,7 +150,7 @@ pub fn events(run: &Path) -> Vec<Seen> {
 }
 
 /// The steps of a tag.
-pub fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
+pub(crate) fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
     seen.iter()
         .filter(|one| one.tag == tag)
         .map(|one| one.step)
@@ -158,7 +158,7 @@ pub fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
 }
 
 /// The tags, each once, sorted.
-pub fn tags(seen: &[Seen]) -> Vec<String> {
+pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {
     let mut tags: Vec<String> = seen.iter().map(|one| one.tag.clone()).collect();
     tags.sort();
     tags.dedup();
@@ -166,7 +166,7 @@ pub fn tags(seen: &[Seen]) -> Vec<String> {
 }
 
 /// A picture of an event file: width, height, channels, pixels.
-pub fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
+pub(crate) fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
     let one = seen
         .iter()
         .find(|one| one.tag == tag && one.step == step)
@@ -185,7 +185,7 @@ pub fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
 }
 
 /// Decodes a PNG.
-pub fn decode(png: &[u8]) -> (u32, u32, u8, Vec<u8>) {
+pub(crate) fn decode(png: &[u8]) -> (u32, u32, u8, Vec<u8>) {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     // A palette becomes its colours.
     decoder.set_transformations(png::Transformations::EXPAND);

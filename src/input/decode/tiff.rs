@@ -11,13 +11,12 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
-use super::tiff_samples::{self, Samples};
+use super::tiff_samples::{self, BLACK_IS_ZERO, Samples};
 use super::{Failure, MAX_PIXELS, checked_size, picture, tiff_jpeg};
 use crate::input::Picture;
 
 const PHOTOMETRIC_TAG: u16 = 262;
 const SHORT: u16 = 3;
-const BLACK_IS_ZERO: u16 = 1;
 const UNCOMPRESSED: u16 = 1;
 const JPEG: u16 = 7;
 const PLANAR: u16 = 2;

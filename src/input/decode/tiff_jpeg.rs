@@ -7,7 +7,7 @@ use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags::Tag;
 
 use super::tiff::{Kind, failure};
-use super::tiff_samples::{CMYK, YCBCR};
+use super::tiff_samples::{BLACK_IS_ZERO, CMYK, RGB, WHITE_IS_ZERO, YCBCR};
 use super::{Failure, jpeg, picture, pillow};
 use crate::input::Picture;
 
@@ -70,25 +70,31 @@ fn stream(tables: &[u8], data: &[u8]) -> Vec<u8> {
     [tables, data.get(END_MARKER..).unwrap_or_default()].concat()
 }
 
-/// What a sample means is said by the TIFF, not by the JPEG in it.
+/// What a sample means is said by the TIFF, not by the JPEG in it: only YCbCr is made RGB by libjpeg,
+/// everything else is taken as it is stored.
 fn decode_chunk(stream: &[u8], kind: &Kind) -> Result<Picture, Failure> {
-    let decoded = jpeg::decode_with(stream, |header| match kind.photometric {
-        YCBCR => Ok(ColorSpace::JCS_RGB),
-        _ => Ok(header.color_space()),
+    use ColorSpace::{JCS_CMYK, JCS_GRAYSCALE, JCS_RGB, JCS_YCCK, JCS_YCbCr};
+    let decoded = jpeg::decode_with(stream, |header| {
+        let stored = header.color_space();
+        match (kind.photometric, header.components().len(), stored) {
+            (WHITE_IS_ZERO | BLACK_IS_ZERO, 1, _) => Ok(JCS_GRAYSCALE),
+            (RGB, 3, JCS_RGB | JCS_YCbCr) | (CMYK, 4, JCS_CMYK | JCS_YCCK) => Ok(stored),
+            (YCBCR, 3, _) => Ok(JCS_RGB),
+            _ => Err(kind.unsupported()),
+        }
     })?;
     let size = decoded.size;
     match (kind.photometric, decoded.channels) {
-        (0, 1) => picture(
+        (WHITE_IS_ZERO, _) => picture(
             size,
             pillow::grey(decoded.samples.into_iter().map(|v| 255 - v)),
         ),
-        (1, 1) => picture(size, pillow::grey(decoded.samples)),
-        (2 | YCBCR, 3) => picture(size, decoded.samples),
-        (CMYK, 4) => {
+        (BLACK_IS_ZERO, _) => picture(size, pillow::grey(decoded.samples)),
+        (_, 3) => picture(size, decoded.samples),
+        _ => {
             let (inks, _) = decoded.samples.as_chunks::<4>();
             picture(size, inks.iter().copied().flat_map(pillow::cmyk).collect())
         }
-        _ => Err(kind.unsupported()),
     }
 }
 

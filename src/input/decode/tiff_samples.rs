@@ -5,9 +5,9 @@ use tiff::decoder::DecodingResult;
 use super::tiff::Kind;
 use super::{Failure, pillow};
 
-const WHITE_IS_ZERO: u16 = 0;
-const BLACK_IS_ZERO: u16 = 1;
-const RGB: u16 = 2;
+pub(super) const WHITE_IS_ZERO: u16 = 0;
+pub(super) const BLACK_IS_ZERO: u16 = 1;
+pub(super) const RGB: u16 = 2;
 pub(super) const PALETTE: u16 = 3;
 pub(super) const CMYK: u16 = 5;
 pub(super) const YCBCR: u16 = 6;
