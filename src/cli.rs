@@ -122,6 +122,7 @@ pub struct RunArgs {
 /// Which network.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network")]
+#[expect(clippy::doc_markdown, reason = "shown as it is in a terminal")]
 pub struct NetworkArgs {
     /// vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: what the weights are, else vgg16]
     #[arg(long, value_name = "NAME")]
@@ -230,8 +231,8 @@ pub enum UsageError {
 /// # Errors
 ///
 /// Unknown flags, keys or values; an unreadable configuration file.
-pub fn parse(typed: Vec<OsString>) -> Result<Cli, UsageError> {
-    let cli = Cli::try_parse_from(&typed)?;
+pub fn parse(typed: &[OsString]) -> Result<Cli, UsageError> {
+    let cli = Cli::try_parse_from(typed)?;
     let Some(path) = cli.command.config_file() else {
         return Ok(cli);
     };

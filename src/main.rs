@@ -22,15 +22,16 @@ const INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     // Panics are bugs or libtorch giving up; both are reported as errors, not as a trace.
     std::panic::set_hook(Box::new(|_| {}));
-    let outcome = std::panic::catch_unwind(|| match parse(std::env::args_os().collect()) {
-        Ok(cli) => run(cli.command),
-        Err(UsageError::Clap(error)) => {
-            // Help and version come this way too, with exit code 0.
-            let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USE))
-        }
-        Err(UsageError::File(error)) => fail(&error, WRONG_USE),
-    });
+    let outcome =
+        std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
+            Ok(cli) => run(cli.command),
+            Err(UsageError::Clap(error)) => {
+                // Help and version come this way too, with exit code 0.
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USE))
+            }
+            Err(UsageError::File(error)) => fail(&error, WRONG_USE),
+        });
     outcome.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
@@ -124,5 +125,5 @@ fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
 
 /// One line on stderr; a closed stderr is nobody's problem.
 fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {}", text);
+    let _ = writeln!(std::io::stderr(), "error: {text}");
 }

@@ -178,6 +178,7 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// Asks the run to end after the current step. True if there is a step to wait for.
+    #[must_use]
     pub fn ask(&self) -> bool {
         self.asked.store(true, Ordering::SeqCst);
         self.stepping.load(Ordering::SeqCst)

@@ -158,6 +158,11 @@ fn normal(rng: &mut ChaCha8Rng, std: f32, count: usize) -> Vec<f32> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "constants are exact, counts small"
+)]
 mod tests {
     use super::*;
 

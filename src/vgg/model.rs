@@ -20,10 +20,6 @@ pub struct Vgg {
 
 /// One layer of `features`.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a network has a few dozen layers; boxing them would cost a pointer chase and gain nothing"
-)]
 pub enum Feature {
     /// 3 x 3 convolution.
     Convolution(Conv2d),
@@ -109,6 +105,7 @@ impl Vgg {
     /// The class scores, or `None` when the network was built without its classifier.
     ///
     /// Shapes: input `[batch, 3, height, width]`, output `[batch, classes]`.
+    #[must_use]
     pub fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
         Some(classifier.forward(self.forward(x, |_, _| ())))

@@ -6,9 +6,9 @@ const NOTHING: [&str; 0] = [];
 
 fn settings(more: &str) -> String {
     format!(
-        "images = [{:?}]\nweights = {:?}\nrun = \"a\"\n{more}",
-        photo("chelsea.png"),
-        weights()
+        "images = ['{}']\nweights = '{}'\nrun = \"a\"\n{more}",
+        photo("chelsea.png").display(),
+        weights().display()
     )
 }
 
