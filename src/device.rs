@@ -135,8 +135,8 @@ pub struct Survey {
 /// The libtorch this program was linked with, and what it says of itself at run time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Libtorch {
-    /// The folder it was linked from.
-    pub dir: &'static str,
+    /// The folder it was loaded from, where the system tells, else the one it was linked from.
+    pub dir: String,
     /// Its version, as its own files say.
     pub version: &'static str,
     /// Whether it was built with CUDA.
@@ -253,7 +253,7 @@ fn share_cores() {
 )]
 fn linked_libtorch() -> Option<Libtorch> {
     Some(Libtorch {
-        dir: env!("VGGSCOPE_LIBTORCH_DIR"),
+        dir: loaded_from().unwrap_or_else(|| env!("VGGSCOPE_LIBTORCH_DIR").to_owned()),
         version: env!("VGGSCOPE_LIBTORCH_VERSION"),
         built_with_cuda: env!("VGGSCOPE_LIBTORCH_FLAVOR") == "cuda",
         has_cuda: tch::utils::has_cuda(),
@@ -261,6 +261,16 @@ fn linked_libtorch() -> Option<Libtorch> {
         has_cudnn: tch::Cuda::cudnn_is_available(),
         threads: tch::get_num_threads(),
     })
+}
+
+/// An installed program loads its own copy, not the one it was linked with.
+#[cfg(feature = "libtorch")]
+fn loaded_from() -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let library = maps
+        .lines()
+        .find_map(|line| line.strip_suffix("/libtorch_cpu.so"))?;
+    library.find('/').map(|at| library[at..].to_owned())
 }
 
 #[cfg(feature = "libtorch")]
@@ -326,7 +336,7 @@ mod tests {
     #[test]
     fn a_missing_gpu_says_what_was_found() {
         let mut found = Libtorch {
-            dir: "",
+            dir: String::new(),
             version: "",
             built_with_cuda: false,
             has_cuda: false,

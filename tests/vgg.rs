@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 use vggscope::device::{DeviceChoice, OpenDevice};
-use vggscope::vgg::{Arch, Extent, Vgg, build};
+use vggscope::vgg::{Arch, Extent, Placement, Vgg, build};
 use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {
@@ -47,10 +47,18 @@ fn both_backends_are_tested() {
     assert_eq!(devices().len(), expected);
 }
 
+/// As the pipeline places a network that sees many images.
+fn placement(device: &OpenDevice) -> Placement<'_> {
+    Placement {
+        device: &device.device,
+        interleaved_kernels: device.prefers_interleaved(),
+    }
+}
+
 fn load(arch: &str, extent: Extent, device: &OpenDevice) -> Vgg {
     let weights = WeightsFile::open(fixture(&format!("{arch}.weights.safetensors"))).unwrap();
     let arch: Arch = arch.parse().unwrap();
-    build(&weights, arch, extent, &device.device).unwrap()
+    build(&weights, arch, extent, placement(device)).unwrap()
 }
 
 /// The fixture's input as the pipeline hands it over: channels of a pixel side by side in memory.
@@ -147,6 +155,6 @@ fn the_wrong_network_is_refused_with_the_tensor_and_both_shapes() {
     let device = OpenDevice::open(DeviceChoice::Flex).unwrap();
     let weights = WeightsFile::open(fixture("vgg16.weights.safetensors")).unwrap();
     let arch: Arch = "vgg19".parse().unwrap();
-    let error = build(&weights, arch, Extent::Whole, &device.device).unwrap_err();
+    let error = build(&weights, arch, Extent::Whole, placement(&device)).unwrap_err();
     assert!(error.to_string().contains("features.16.weight"), "{error}");
 }

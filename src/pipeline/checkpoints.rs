@@ -13,7 +13,7 @@ use crate::device::OpenDevice;
 use crate::events::Summary;
 use crate::input::checkpoints::Checkpoint;
 use crate::input::list::ImageFile;
-use crate::vgg::{Arch, Extent, Vgg, build};
+use crate::vgg::{Arch, Extent, Placement, Vgg, build};
 use crate::weights::WeightsFile;
 
 /// A checkpoint that is on the device.
@@ -188,11 +188,15 @@ fn load(
     device: &OpenDevice,
 ) -> Result<(Vgg, Laps), RunError> {
     let mut laps = Laps::default();
+    let place = Placement {
+        device: &device.device,
+        // For one or two probe images turning them would cost more than it saves.
+        interleaved_kernels: false,
+    };
     let vgg = laps.time(Stage::Load, || {
         let weights = WeightsFile::open(&file.path)?;
         weights.expect_arch(&arch.to_string())?;
-        build(&weights, arch, extent, &device.device)
-            .map_err(|error| RunError::build(&file.path, error))
+        build(&weights, arch, extent, place).map_err(|error| RunError::build(&file.path, error))
     })?;
     Ok((vgg, laps))
 }

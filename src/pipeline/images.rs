@@ -12,7 +12,7 @@ use crate::config::{Config, OnError};
 use crate::events::Summary;
 use crate::input::list::ImageFile;
 use crate::input::load::LoadError;
-use crate::vgg::{Extent, Vgg, build};
+use crate::vgg::{Extent, Placement, Vgg, build};
 
 /// An image and its step.
 struct Numbered {
@@ -58,10 +58,13 @@ fn load_network(lane: &Lane, parameters: &Parameters) -> Result<Vgg, RunError> {
     let extent = Extent::Features {
         deepest: lane.deepest(),
     };
-    let device = &lane.device.device;
+    let place = Placement {
+        device: &lane.device.device,
+        interleaved_kernels: lane.device.prefers_interleaved(),
+    };
     match parameters {
-        Parameters::Random(source) => Ok(build(source, lane.arch, extent, device)?),
-        Parameters::File(file) => build(file, lane.arch, extent, device)
+        Parameters::Random(source) => Ok(build(source, lane.arch, extent, place)?),
+        Parameters::File(file) => build(file, lane.arch, extent, place)
             .map_err(|error| RunError::build(file.path(), error)),
     }
 }

@@ -78,7 +78,18 @@ pub enum Extent {
     Whole,
 }
 
-/// Builds a network on `device` from the parameters of `source`.
+/// Where a network is put.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement<'a> {
+    /// The device.
+    pub device: &'a Device,
+    /// Whether kernels lie in memory as `[out, 3, 3, in]` (and are seen as `[out, in, 3, 3]` all the
+    /// same). libtorch's CPU convolutions are an eighth faster for it; turning the kernels costs about
+    /// what two forward passes save.
+    pub interleaved_kernels: bool,
+}
+
+/// Builds a network from the parameters of `source`.
 ///
 /// Widths, input channels and class count are whatever the parameters have; that they fit each
 /// other is checked before anything is read. Only what `extent` needs is read.
@@ -90,12 +101,12 @@ pub fn build<S: ParameterSource>(
     source: &S,
     arch: Arch,
     extent: Extent,
-    device: &Device,
+    place: Placement<'_>,
 ) -> Result<Vgg, BuildError<S::Error>> {
     let builder = Builder {
         source,
         arch,
-        device,
+        place,
     };
     let mut layers = arch.layers();
     if let Extent::Features { deepest } = extent {
@@ -120,7 +131,7 @@ pub fn build<S: ParameterSource>(
 struct Builder<'a, S> {
     source: &'a S,
     arch: Arch,
-    device: &'a Device,
+    place: Placement<'a>,
 }
 
 type Built<T, S> = Result<T, BuildError<<S as ParameterSource>::Error>>;
@@ -198,18 +209,24 @@ impl<S: ParameterSource> Builder<'_, S> {
     fn convolution(&self, name: &str) -> Built<Conv2d, S> {
         let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
         let [out, input, ..] = weight.dims();
+        let weight = if self.place.interleaved_kernels {
+            let turned = weight.permute([0, 2, 3, 1]).into_data();
+            Tensor::<4>::from_data(turned, self.place.device).permute([0, 3, 1, 2])
+        } else {
+            weight
+        };
         // Burn initialises a layer only when its parameters are first looked at, and these are
         // replaced before that.
         let mut layer = Conv2dConfig::new([input, out], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .init(self.device);
+            .init(self.place.device);
         layer.weight = Param::from_tensor(weight);
         layer.bias = Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?));
         Ok(layer)
     }
 
     fn batch_norm(&self, name: &str, width: usize) -> Built<BatchNorm, S> {
-        let mut layer = BatchNormConfig::new(width).init(self.device);
+        let mut layer = BatchNormConfig::new(width).init(self.place.device);
         layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
         layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
         layer.running_mean = RunningState::new(self.tensor(&format!("{name}.running_mean"))?);
@@ -264,7 +281,7 @@ impl<S: ParameterSource> Builder<'_, S> {
         let values = self.source.read(name)?;
         Ok(Tensor::from_data(
             TensorData::new(values, shape),
-            self.device,
+            self.place.device,
         ))
     }
 }

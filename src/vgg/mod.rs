@@ -10,7 +10,7 @@ mod shape;
 pub use arch::{
     Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, UnknownArch,
 };
-pub use build::{BuildError, Extent, ParameterSource, build};
+pub use build::{BuildError, Extent, ParameterSource, Placement, build};
 pub use init::{NoSuchParameter, RandomParameters};
 pub use model::{Classifier, Feature, Vgg};
 pub use select::{SelectError, select};
