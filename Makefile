@@ -61,8 +61,10 @@ advisories: $(CARGO_DENY)
 	$(CARGO_DENY) check advisories
 
 .PHONY: bench
-bench: $(LIBTORCH_STEP) ## the benchmarks
-	$(CARGO) bench $(CARGOFLAGS)
+bench: build ## the benchmarks, and the comparison with PyTorch where a Python with torch is named by BENCH_PYTHON
+	$(CARGO) bench --features bench $(CARGOFLAGS)
+	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
+	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
 
 .PHONY: install uninstall
 install: $(LIBTORCH_STEP) need-python ## PREFIX/bin/vggscope (PREFIX is ~/.local), independent of this clone
