@@ -41,5 +41,6 @@ pub mod pipeline;
 pub mod png;
 pub mod render;
 pub mod terminal;
+pub mod train;
 pub mod vgg;
 pub mod weights;

@@ -4,6 +4,7 @@ mod arch;
 mod build;
 mod init;
 mod model;
+mod parameters;
 mod select;
 mod shape;
 
@@ -13,5 +14,6 @@ pub use arch::{
 pub use build::{BuildError, Extent, ParameterSource, Placement, build};
 pub use init::{NoSuchParameter, RandomParameters};
 pub use model::{Classifier, Feature, Vgg};
+pub use parameters::{Named, ParameterVisitor};
 pub use select::{SelectError, select};
 pub use shape::{InputTooSmall, output_shapes};

@@ -6,6 +6,8 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, Linear, Relu};
 use burn::tensor::Tensor;
 
+use crate::device::convolve;
+
 /// Side of the average-pooled picture that the classifier sees.
 const POOLED: usize = 7;
 
@@ -35,7 +37,10 @@ impl Feature {
     /// Shapes: `[batch, channels, height, width]` in and out.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Convolution(layer) => layer.forward(x),
+            Self::Convolution(layer) => match &layer.bias {
+                Some(bias) => convolve(x, layer.weight.val(), bias.val()),
+                None => layer.forward(x),
+            },
             Self::BatchNorm(layer) => layer.forward(x),
             Self::Relu(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),

@@ -1,13 +1,21 @@
-//! Where the network runs. The one file that names libtorch.
+//! Where the network runs. The one room that names libtorch.
 //!
 //! A device that was asked for and is not there is an error that says what was found and how to get
 //! it; only `auto` chooses by itself.
+
+#[cfg(feature = "libtorch")]
+mod autograd;
+mod convolution;
+mod norm;
 
 use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
 use thiserror::Error;
+
+pub(crate) use convolution::convolve;
+pub(crate) use norm::norm;
 
 /// What the user asked for with `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

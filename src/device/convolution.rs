@@ -1,0 +1,42 @@
+//! VGG's convolution as an operation of our own, so that a backend may bring better gradients than
+//! those that Burn derives.
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::ops::{ConvOptions, ModuleOps};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::Tensor;
+
+#[cfg(feature = "libtorch")]
+use burn::backend::LibTorch;
+
+/// A 3 x 3 convolution of stride 1 that keeps the picture's size, with gradients where the device has
+/// them.
+///
+/// Shapes: `x` `[batch, in, height, width]`, `kernels` `[out, in, 3, 3]`, `bias` `[out]`; the result
+/// `[batch, out, height, width]`.
+pub(crate) fn convolve(x: Tensor<4>, kernels: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Convolution>::convolve(
+        x.into_dispatch(),
+        kernels.into_dispatch(),
+        bias.into_dispatch(),
+    ))
+}
+
+/// The operation; Burn's own unless a backend has a better one.
+#[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex, Autodiff)]
+pub(crate) trait Convolution: Backend {
+    fn convolve(
+        x: FloatTensor<Self>,
+        kernels: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+        Self::conv2d(x, kernels, Some(bias), same_size)
+    }
+}
+
+impl Convolution for Flex {}
+impl<C: CheckpointStrategy> Convolution for Autodiff<Flex, C> {}
+#[cfg(feature = "libtorch")]
+impl Convolution for LibTorch {}

@@ -1,0 +1,122 @@
+//! How good class scores are.
+
+/// Sums over samples; the means are what TensorBoard gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Score {
+    /// Samples seen.
+    pub samples: usize,
+    /// Sum of the samples' losses.
+    loss: f64,
+    /// Samples whose class has the highest score.
+    right: usize,
+    /// Samples whose class is among the five highest.
+    among_five: usize,
+}
+
+impl Score {
+    /// Scores of samples with known losses.
+    ///
+    /// Shapes: `logits` `[samples, classes]`, row by row; `labels` `[samples]`.
+    #[must_use]
+    pub fn of(logits: &[f32], labels: &[usize], mean_loss: f64) -> Self {
+        let classes = logits.len() / labels.len().max(1);
+        let mut score = Self {
+            samples: labels.len(),
+            #[expect(clippy::cast_precision_loss, reason = "batches are small")]
+            loss: mean_loss * labels.len() as f64,
+            ..Self::default()
+        };
+        for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
+            let place = place(row, *label);
+            score.right += usize::from(place == 0);
+            score.among_five += usize::from(place < 5);
+        }
+        score
+    }
+
+    /// Adds the samples of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.samples += other.samples;
+        self.loss += other.loss;
+        self.right += other.right;
+        self.among_five += other.among_five;
+    }
+
+    /// Mean cross-entropy, in nats.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.mean(self.loss)
+    }
+
+    /// Share of samples whose class has the highest score, from 0 to 1.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
+        self.mean(self.right as f64)
+    }
+
+    /// Share of samples whose class is among the five highest scores, from 0 to 1.
+    #[must_use]
+    pub fn top_five(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
+        self.mean(self.among_five as f64)
+    }
+
+    fn mean(&self, sum: f64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
+        let samples = self.samples.max(1) as f64;
+        sum / samples
+    }
+}
+
+/// How many classes score higher than `label`. A NaN is higher than nothing, and nothing is right
+/// where the label's own score is NaN.
+fn place(row: &[f32], label: usize) -> usize {
+    match row.get(label) {
+        Some(own) if !own.is_nan() => row.iter().filter(|other| *other > own).count(),
+        _ => row.len(),
+    }
+}
+
+/// Cross-entropy of one sample, in nats: `log(sum(exp(row))) - row[label]`.
+#[must_use]
+pub fn cross_entropy(row: &[f32], label: usize) -> f64 {
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = row
+        .iter()
+        .map(|score| f64::from(score - highest).exp())
+        .sum();
+    let own = row.get(label).copied().unwrap_or(f32::NAN);
+    sum.ln() - f64::from(own - highest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // torch: F.cross_entropy(tensor([[1., 2., 3.]]), tensor([0])) is 2.4076059.
+    #[test]
+    fn cross_entropy_is_torchs() {
+        assert!((cross_entropy(&[1.0, 2.0, 3.0], 0) - 2.407_605_9).abs() < 1e-6);
+        assert!(cross_entropy(&[f32::NAN, 1.0], 0).is_nan());
+        assert!((cross_entropy(&[1e4, -1e4], 0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn means_are_over_samples_whatever_the_batches() {
+        let mut score = Score::of(&[3.0, 1.0, 2.0, 0.0, 1.0, 2.0], &[0, 1], 0.5);
+        score.add(&Score::of(&[1.0, 2.0, 3.0], &[2], 2.0));
+        assert_eq!(score.samples, 3);
+        assert!((score.loss() - 1.0).abs() < 1e-12);
+        assert!((score.accuracy() - 2.0 / 3.0).abs() < 1e-12);
+        assert!((score.top_five() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn top_five_counts_five() {
+        let row = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0];
+        let score = |label| Score::of(&row, &[label], 0.0).top_five();
+        assert!(score(4) > 0.5 && score(5) < 0.5);
+        assert!(Score::of(&[f32::NAN, 1.0], &[0], 0.0).accuracy() < 0.5);
+    }
+}
