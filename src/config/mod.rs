@@ -5,6 +5,9 @@
 
 pub mod file;
 mod resolved;
+mod resolved_training;
+mod train_words;
+mod training;
 mod words;
 
 use std::num::NonZeroU32;
@@ -19,6 +22,10 @@ use crate::input::transform::{Preprocess, Preset};
 use crate::render::{Colormap, Range};
 use crate::vgg::Arch;
 pub use resolved::{Resolved, as_markdown};
+pub use train_words::{
+    Every, Freeze, Jitter, Keep, NormLimit, Span, parse_schedule, parse_share, schedule_word,
+};
+pub use training::{Augmentation, Length, Training};
 pub use words::{
     Limit, NotAWord, OnError, Size, colormap_word, parse_colormap, parse_preset, parse_range,
     parse_step_from, range_word,
@@ -40,6 +47,27 @@ pub enum ConfigError {
         "--run {0:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
     )]
     RunOutside(PathBuf),
+    /// Batches are made of pictures of one size.
+    #[error("--crop off: a batch needs images of one size, so training needs a --crop in pixels")]
+    NoCrop,
+    /// A flag that another one rules out.
+    #[error("{flag} cannot be used here: {why}")]
+    Excluded {
+        /// The flag.
+        flag: &'static str,
+        /// What rules it out, and how to go on.
+        why: &'static str,
+    },
+    /// A number out of range.
+    #[error("{flag} is {found}, expected {expected}")]
+    Number {
+        /// The flag.
+        flag: &'static str,
+        /// The number.
+        found: f64,
+        /// What fits.
+        expected: &'static str,
+    },
 }
 
 /// Where a network's parameters come from.
@@ -66,7 +94,7 @@ impl WeightsChoice {
 }
 
 /// What a run goes through, one step after the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// One network over images: a step an image.
     Images {
@@ -80,6 +108,8 @@ pub enum Source {
         /// Where the step comes from.
         step_from: StepFrom,
     },
+    /// A training: a step an optimisation step.
+    Training(Box<Training>),
 }
 
 impl Source {
@@ -89,6 +119,7 @@ impl Source {
         match self {
             Self::Images { .. } => "images",
             Self::Checkpoints { .. } => "checkpoints",
+            Self::Training(_) => "train",
         }
     }
 }

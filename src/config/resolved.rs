@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::resolved_training::ResolvedTraining;
 use super::{Config, Size, Source, WeightsChoice, colormap_word, range_word};
 use crate::device::DeviceChoice;
 use crate::input::checkpoints::StepFrom;
@@ -22,6 +23,8 @@ pub struct Resolved {
     step_from: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<PathBuf>,
+    #[serde(flatten)]
+    training: Option<ResolvedTraining>,
     arch: String,
     layers: Vec<String>,
     device: String,
@@ -53,6 +56,11 @@ impl Resolved {
             Source::Checkpoints { files, step_from } => {
                 (absolute_all(files), Some(step_word(*step_from)), None)
             }
+            Source::Training(training) => (Vec::new(), None, weights_word(&training.weights)),
+        };
+        let training = match &config.source {
+            Source::Training(training) => Some(ResolvedTraining::from(&**training)),
+            Source::Images { .. } | Source::Checkpoints { .. } => None,
         };
         let size = |side: Option<NonZeroU32>| {
             side.map_or(Size::Off, |side| Size::Pixels(side.get()))
@@ -65,6 +73,7 @@ impl Resolved {
             images: absolute_all(&config.images),
             step_from,
             weights,
+            training,
             arch: arch.to_string(),
             layers: layers.iter().map(|layer| layer.name()).collect(),
             device: device.to_string(),
@@ -93,8 +102,12 @@ impl Resolved {
     /// A path that is not UTF-8, which TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         let settings = toml::to_string(self)?;
+        let resume = match self.training {
+            Some(_) => "# Go on with it, killed or not, with\n#     vggscope train --config THIS_FILE --resume\n",
+            None => "",
+        };
         Ok(format!(
-            "# Written by vggscope {version}. Run it again with\n#     vggscope {command} --config THIS_FILE --run ANOTHER_NAME\n{settings}",
+            "# Written by vggscope {version}. Run it again with\n#     vggscope {command} --config THIS_FILE --run ANOTHER_NAME\n{resume}{settings}",
             version = env!("CARGO_PKG_VERSION"),
             command = self.command,
         ))
@@ -129,6 +142,6 @@ fn absolute_all(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// The path from the root, symbolic links and patterns left as they are.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

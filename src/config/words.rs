@@ -17,6 +17,12 @@ pub struct NotAWord {
     expected: &'static str,
 }
 
+impl NotAWord {
+    pub(super) const fn new(expected: &'static str) -> Self {
+        Self { expected }
+    }
+}
+
 /// A number of pixels, or "off".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {

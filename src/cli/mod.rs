@@ -3,6 +3,8 @@
 //! A configuration file says the same things in TOML. It is turned into flags that stand before the
 //! typed ones ([`crate::config::file`]), so both are read by the same rules and typed flags win.
 
+mod train;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ use crate::input::checkpoints::StepFrom;
 use crate::input::transform::Preset;
 use crate::render::{Colormap, Range};
 use crate::vgg::Arch;
+pub use train::{DataArgs, OptimisationArgs, OptimiserName, RecordArgs, TrainArgs};
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]
@@ -40,6 +43,8 @@ pub enum Command {
     Images(ImagesArgs),
     /// Run a sequence of checkpoints over the same probe images: one step a checkpoint
     Checkpoints(CheckpointsArgs),
+    /// Train a network on a folder of images, showing it probe images as it learns
+    Train(Box<TrainArgs>),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersArgs),
     /// Show which devices this build can use, which libtorch it has, and why CUDA is not there
@@ -263,6 +268,7 @@ impl Command {
         match self {
             Self::Images(_) => "images",
             Self::Checkpoints(_) => "checkpoints",
+            Self::Train(_) => "train",
             Self::Layers(_) => "layers",
             Self::Doctor => "doctor",
         }
@@ -272,6 +278,7 @@ impl Command {
         match self {
             Self::Images(args) => args.run.output.config.as_deref(),
             Self::Checkpoints(args) => args.run.output.config.as_deref(),
+            Self::Train(args) => args.run.output.config.as_deref(),
             Self::Layers(args) => args.config.as_deref(),
             Self::Doctor => None,
         }
@@ -284,6 +291,13 @@ impl Command {
             Self::Images(args) => given("images", &args.images).into_iter().collect(),
             Self::Checkpoints(args) => [
                 given("checkpoints", &args.checkpoints),
+                given("images", &args.images),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            Self::Train(args) => [
+                args.data.is_some().then_some("data"),
                 given("images", &args.images),
             ]
             .into_iter()
