@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use protobuf::{CodedOutputStream, Message};
 use tensorboard_proto::event::Event as Message_;
 
+use super::super::hparams::{HparamValue, Hparams, SessionStart};
 use super::super::read::{Content, Event, EventReader, ReadError, ReadSummary};
 use super::super::record::{self, RecordError, RecordReader};
 use super::super::summary::Value;
@@ -102,7 +103,8 @@ fn steps_over_what_others_write() {
     let contents: Vec<_> = events.into_iter().map(|event| event.content).collect();
     let expected = [
         Content::FileVersion("brain.Event:2".to_owned()),
-        Content::Other,
+        // A node without a name.
+        Content::Graph(None),
         Content::Other,
         Content::Other,
         Content::Summaries(vec![
@@ -114,7 +116,11 @@ fn steps_over_what_others_write() {
             "_hparams_/session_start_info",
             "hparams",
             "",
-            None,
+            Some(Value::Hparams(Hparams::Start(SessionStart {
+                hparams: [("lr".to_owned(), HparamValue::Number(0.1))].into(),
+                group: "trial".to_owned(),
+                started: 0.0,
+            }))),
         )]),
         Content::Summaries(vec![summary(
             "loss",
@@ -212,6 +218,7 @@ fn hostile_lengths_and_depths_are_errors() {
             &[5, 1],
             &[5, 1, 8],
             &[5, 1, 9],
+            &[5, 1, 9, 1],
             &[5, 1, 8, 2],
         ] {
             cases.push(nest(path, &[&[tag(field)], &huge_length[..]].concat()));
@@ -283,7 +290,33 @@ fn values_of_another_form_are_none() {
         tensor
     };
     let dim = |size: u8| nest(&[2], &[0x08, size]);
+    let doubles = |sizes: &[u8], numbers: &[u8]| {
+        let shape: Vec<u8> = sizes.iter().flat_map(|&size| dim(size)).collect();
+        [vec![0x08, 2], nest(&[2], &shape), nest(&[4], numbers)].concat()
+    };
     let cases = [
+        ("histograms", doubles(&[1, 3], &[0; 24]), true),
+        ("histograms", doubles(&[0, 3], &[]), true),
+        ("histograms", doubles(&[3, 1], &[0; 24]), false),
+        ("histograms", doubles(&[2, 3], &[0; 24]), false),
+        ("histograms", doubles(&[3], &[0; 24]), false),
+        ("histograms", doubles(&[1, 3], &[0; 23]), false),
+        ("histograms", doubles(&[1, 3], &[0; 32]), false),
+        (
+            "histograms",
+            [
+                vec![0x08, 2],
+                nest(&[2], &[dim(1), dim(3)].concat()),
+                nest(&[6], &[0; 24]),
+            ]
+            .concat(),
+            true,
+        ),
+        (
+            "histograms",
+            [doubles(&[2, 3], &[0; 24]), nest(&[6], &[0; 24])].concat(),
+            false,
+        ),
         ("images", strings(&dim(3), &[b"3", b"2", GREY]), true),
         ("images", strings(&dim(2), &[b"3", b"2"]), true),
         ("images", strings(&dim(4), &[b"3", b"2", GREY]), false),

@@ -187,10 +187,10 @@ fn dimension(stream: &mut Stream<'_>) -> Parsed<i64> {
     Ok(size)
 }
 
-fn packed<T>(
-    stream: &mut Stream<'_>,
+fn packed<'a, T>(
+    stream: &mut Stream<'a>,
     numbers: &mut Vec<T>,
-    mut read: impl FnMut(&mut Stream<'_>) -> Parsed<T>,
+    mut read: impl FnMut(&mut Stream<'a>) -> Parsed<T>,
 ) -> Parsed<()> {
     within_length(stream, |stream| {
         while !stream.eof()? {
@@ -201,17 +201,17 @@ fn packed<T>(
 }
 
 /// Hands each field of a message inside a message to `take`.
-fn nested(
-    stream: &mut Stream<'_>,
-    take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+fn nested<'a>(
+    stream: &mut Stream<'a>,
+    take: impl FnMut(&mut Stream<'a>, u32, WireType) -> Parsed<()>,
 ) -> Parsed<()> {
     within_length(stream, |stream| fields(stream, take))
 }
 
 /// Hands each field up to the limit of the stream to `take`.
-fn fields(
-    stream: &mut Stream<'_>,
-    mut take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+fn fields<'a>(
+    stream: &mut Stream<'a>,
+    mut take: impl FnMut(&mut Stream<'a>, u32, WireType) -> Parsed<()>,
 ) -> Parsed<()> {
     while !stream.eof()? {
         let (field, wire) = stream.read_tag_unpack()?;
@@ -221,9 +221,9 @@ fn fields(
 }
 
 /// Reads a length and lets `read` see no more than so many bytes.
-fn within_length(
-    stream: &mut Stream<'_>,
-    read: impl FnOnce(&mut Stream<'_>) -> Parsed<()>,
+fn within_length<'a>(
+    stream: &mut Stream<'a>,
+    read: impl FnOnce(&mut Stream<'a>) -> Parsed<()>,
 ) -> Parsed<()> {
     let length = stream.read_raw_varint64()?;
     let outer = stream.push_limit(length)?;
