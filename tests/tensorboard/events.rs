@@ -40,8 +40,17 @@ fn step(step: i64, value: f32, colour: png::ColorType) -> Vec<Summary> {
     ]
 }
 
-/// Steps 1 to 7 of a run that was killed in the middle of step 8.
-fn killed_run(run: &Path) {
+/// How the first file of a run ends.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// In the middle of a record: the process was killed.
+    Cut,
+    /// In zeros: the power failed.
+    Zeros,
+}
+
+/// Steps 1 to 7 of a run, and a part of step 8.
+fn ended_run(run: &Path, end: End) {
     let mut file = EventFile::create(run).unwrap();
     file.write_graph(&graph()).unwrap();
     file.write_step(1, vec![picture("input", 1, png::ColorType::Grayscale)])
@@ -54,6 +63,9 @@ fn killed_run(run: &Path) {
     file.write_step(8, step(8, 0.25, png::ColorType::Grayscale))
         .unwrap();
     let file = File::options().write(true).open(file.path()).unwrap();
+    if end == End::Zeros {
+        file.set_len(whole).unwrap();
+    }
     file.set_len(whole + 30).unwrap();
 }
 
@@ -83,9 +95,9 @@ fn graph() -> Graph {
     graph
 }
 
-/// Width and mode of each picture of `maps`, with its step.
-fn maps(view: &Value) -> Vec<Value> {
-    let steps = view["images"]["run:maps"]["steps"].as_array().unwrap();
+/// Width and mode of each picture of a tag, with its step.
+fn pictures(view: &Value, tag: &str) -> Value {
+    let steps = view["images"][tag]["steps"].as_array().unwrap();
     let shown = |step: &Value| json!([step[0], step[2][0][0], step[2][0][2]]);
     steps.iter().map(shown).collect()
 }
@@ -93,39 +105,36 @@ fn maps(view: &Value) -> Vec<Value> {
 #[test]
 fn a_continued_run_shows_every_step_once_in_both_loaders() {
     let logdir = tempfile::tempdir().unwrap();
-    let run = logdir.path().join("run");
-    killed_run(&run);
-    let mut file = EventFile::resume(&run, 5).unwrap();
-    assert_eq!(file.write_graph(&graph()).unwrap(), 0);
-    for at in 5..=9 {
-        file.write_step(at, step(at, 0.5, png::ColorType::Rgb))
-            .unwrap();
+    let runs = [("cut", End::Cut), ("zeros", End::Zeros)];
+    for (run, end) in runs {
+        let run = logdir.path().join(run);
+        ended_run(&run, end);
+        let mut file = EventFile::resume(&run, 5).unwrap();
+        assert_eq!(file.write_graph(&graph()).unwrap(), 0);
+        for at in 5..=9 {
+            file.write_step(at, step(at, 0.5, png::ColorType::Rgb))
+                .unwrap();
+        }
     }
 
     let both = read(logdir.path());
+    let value = |at: i64| if at < 5 { 0.25 } else { 0.5 };
+    let mode = |at: i64| if at < 5 { "L" } else { "RGB" };
+    let every = |shown: &dyn Fn(i64) -> Value| (1..=9).map(shown).collect::<Value>();
+    let losses = every(&|at| json!([at, value(at)]));
+    let weights = every(&|at| json!([at, [[value(at), value(at), 1.0]]]));
+    let maps = every(&|at| json!([at, at + 1, mode(at)]));
     for loader in LOADERS {
         let view = &both[loader];
-        let value = |at| if at < 5 { 0.25 } else { 0.5 };
-        let losses: Vec<_> = (1..=9).map(|at| json!([at, value(at)])).collect();
-        assert_eq!(view["scalar_values"]["run:loss"], json!(losses), "{loader}");
-        let weights: Vec<_> = (1..=9)
-            .map(|at| json!([at, [[value(at), value(at), 1.0]]]))
-            .collect();
-        assert_eq!(
-            view["histograms"]["run:weights"],
-            json!(weights),
-            "{loader}"
-        );
-        let expected: Vec<_> = (1..=9)
-            .map(|at| json!([at, at + 1, if at < 5 { "L" } else { "RGB" }]))
-            .collect();
-        assert_eq!(maps(view), expected, "{loader}");
-        assert_eq!(steps(view, "run:input"), [1], "{loader}");
-        assert_eq!(
-            view["graphs"]["run"].as_object().unwrap().len(),
-            3,
-            "{loader}"
-        );
+        for (run, _) in runs {
+            let tag = |tag: &str| format!("{run}:{tag}");
+            assert_eq!(view["scalar_values"][tag("loss")], losses, "{loader}");
+            assert_eq!(view["histograms"][tag("weights")], weights, "{loader}");
+            assert_eq!(pictures(view, &tag("maps")), maps, "{loader}");
+            assert_eq!(steps(view, &tag("input")), [1], "{loader}");
+            let nodes = view["graphs"][run].as_object().unwrap();
+            assert_eq!(nodes.len(), 3, "{loader}");
+        }
     }
     assert_eq!(both["slow"], both["fast"]);
 }
