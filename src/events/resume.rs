@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::{EventFile, EventFileError};
 use super::graph::GRAPH_TAG;
-use super::read::survey;
+use super::read::{ReadError, survey};
+use super::record::RecordError;
 use super::run_folder;
 
 /// What earlier event files of a run leave to be done.
@@ -55,7 +56,11 @@ impl Earlier {
             ..Self::none()
         };
         for file in files {
-            for (tag, steps) in survey(file).map_err(EventFileError::Earlier)?.steps {
+            let survey = survey(file).map_err(EventFileError::Earlier)?;
+            if let Some(damage) = survey.damage.filter(is_unread) {
+                return Err(EventFileError::Earlier(damage));
+            }
+            for (tag, steps) in survey.steps {
                 if tag == GRAPH_TAG {
                     earlier.graph |= steps.iter().any(|&step| step < first_step);
                 } else if steps.iter().any(|&step| step >= first_step) {
@@ -65,6 +70,12 @@ impl Earlier {
         }
         Ok(earlier)
     }
+}
+
+/// Whether there may be more in the file, which the system did not give.
+fn is_unread(damage: &ReadError) -> bool {
+    let io = |source: &RecordError| matches!(source, RecordError::Io { .. });
+    matches!(damage, ReadError::Record { source, .. } if io(source))
 }
 
 impl EventFile {
@@ -77,9 +88,9 @@ impl EventFile {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or listed, when an event file in it cannot be opened, when
-    /// the new one cannot be made or written to, and when it could not have a name behind all
-    /// others. Damage in the others is none: a run that was killed has some.
+    /// When the folder cannot be made or listed, when an event file in it cannot be opened or
+    /// read, when the new one cannot be made or written to, and when it could not have a name
+    /// behind all others. Damage in the others is no error: a run that was killed has some.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
         fs::create_dir_all(run_dir).map_err(|source| EventFileError::CreateFolder {
             path: run_dir.to_owned(),

@@ -21,7 +21,7 @@ fn picture(tag: &str, step: i64, colour: png::ColorType) -> Summary {
     let mut encoder = png::Encoder::new(&mut bytes, width, 1);
     encoder.set_color(colour);
     let mut writer = encoder.write_header().unwrap();
-    let pixels = vec![7; step as usize * colour.samples() + colour.samples()];
+    let pixels = vec![7; width as usize * colour.samples()];
     writer.write_image_data(&pixels).unwrap();
     writer.finish().unwrap();
     Summary::image(tag, "", width, 1, vec![bytes])

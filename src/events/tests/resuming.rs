@@ -221,3 +221,15 @@ fn an_earlier_file_that_cannot_be_opened_is_named() {
     assert!(source.contains(lost.to_str().unwrap()), "{source}");
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
 }
+
+/// A folder cannot be read as a file, though it can be opened.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_earlier_file_that_cannot_be_read_is_an_error() {
+    let run = tempdir().unwrap();
+    let link = run.path().join("events.out.tfevents.1700000000.a.1.0");
+    std::os::unix::fs::symlink(run.path(), &link).unwrap();
+    let error = EventFile::resume(run.path(), 1).unwrap_err();
+    assert!(matches!(error, EventFileError::Earlier(_)), "{error}");
+    assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
+}
