@@ -38,6 +38,8 @@ fn cases() -> Vec<(String, usize, Vec<f32>)> {
         let values = words(500, 4).map(below_11).collect();
         cases.push((format!("integers_{buckets}"), buckets, values));
     }
+    let integers = (-3_i16..26).map(f32::from).collect();
+    cases.push(("edges".to_owned(), 100, integers));
     let positive = bell().into_iter().map(|value| value.max(0.0)).collect();
     cases.extend([
         ("bell".to_owned(), 30, bell()),
