@@ -5,10 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::graph::{Graph, GraphError};
+use super::read::ReadError;
+use super::resume::Earlier;
 use super::series::{SeriesBook, StepError};
 use super::sink::EventSink;
 use super::summary::Summary;
 use super::{event, run_folder};
+
+/// TensorBoard's graphs have a step too.
+const GRAPH_STEP: i64 = 0;
 
 /// Why a step was not written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,26 @@ pub enum EventFileError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The event files that the run has already could not be found.
+    #[error("cannot list the run folder `{}`; see that it can be read", path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An event file that the run has already could not be looked at.
+    #[error("cannot continue the run")]
+    Earlier(#[source] ReadError),
+    /// No name would come behind those of the event files that the run has already.
+    #[error(
+        "cannot continue the run: TensorBoard would read a new event file before `{}`, not after it; move that file away, or go on in a new run (--run)",
+        path.display()
+    )]
+    NoLaterName {
+        /// The last event file of the run.
+        path: PathBuf,
     },
     /// The event file could not be created. Choose another folder.
     #[error(
@@ -99,6 +125,14 @@ pub enum EventFileError {
         /// What does not fit.
         source: StepError,
     },
+    /// The graph is not one that TensorBoard can draw. The file is as it was.
+    #[error("cannot write the model's graph to `{}`", path.display())]
+    Graph {
+        /// The event file.
+        path: PathBuf,
+        /// What does not fit.
+        source: GraphError,
+    },
     /// Everything was handed to the system, which could not put it all on the disk.
     #[error(
         "`{}` was written but may not be whole on the disk; see whether the disk is full or was taken away, then run again in a new run (--run)",
@@ -121,6 +155,8 @@ pub struct EventFile<S = File> {
     sink: S,
     path: PathBuf,
     series: SeriesBook,
+    /// What earlier event files of the run leave to be done.
+    earlier: Earlier,
     /// The records of one step, kept between steps so that its memory is used again.
     buffer: Vec<u8>,
     /// Where the last whole step ends.
@@ -140,9 +176,18 @@ impl EventFile<File> {
             path: run_dir.to_owned(),
             source,
         })?;
-        let (file, path) = run_folder::create_event_file(run_dir)
+        Self::create_named(run_dir, run_folder::now(), Earlier::none())
+    }
+
+    /// Creates the event file of that second, behind the `earlier` ones.
+    pub(super) fn create_named(
+        run_dir: &Path,
+        seconds: u64,
+        earlier: Earlier,
+    ) -> Result<Self, EventFileError> {
+        let (file, path) = run_folder::create_event_file(run_dir, seconds)
             .map_err(|(path, source)| EventFileError::CreateFile { path, source })?;
-        Self::begin(file, path).inspect_err(|error| {
+        Self::begin_behind(file, path, wall_time(), earlier).inspect_err(|error| {
             if let EventFileError::Begin { path, .. } = error {
                 // An event file without events would only make the next run refuse this folder.
                 // The error that is on its way says more than a failure of this would.
@@ -159,14 +204,20 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// When the sink does not take the first two records.
     pub fn begin(sink: S, path: impl Into<PathBuf>) -> Result<Self, EventFileError> {
-        Self::begin_at(sink, path.into(), wall_time())
+        Self::begin_behind(sink, path.into(), wall_time(), Earlier::none())
     }
 
-    pub(super) fn begin_at(sink: S, path: PathBuf, wall_time: f64) -> Result<Self, EventFileError> {
+    pub(super) fn begin_behind(
+        sink: S,
+        path: PathBuf,
+        wall_time: f64,
+        earlier: Earlier,
+    ) -> Result<Self, EventFileError> {
         let mut file = Self {
             sink,
             path,
-            series: SeriesBook::default(),
+            series: SeriesBook::from_step(earlier.first_step.unwrap_or(i64::MIN)),
+            earlier,
             buffer: Vec::new(),
             whole: 0,
             failed: false,
@@ -182,7 +233,8 @@ impl<S: EventSink> EventFile<S> {
 
     fn write_beginning(&mut self, wall_time: f64) -> io::Result<()> {
         event::append_file_version(&mut self.buffer, wall_time)?;
-        event::append_session_start(&mut self.buffer, wall_time)?;
+        let step = self.earlier.first_step.unwrap_or(0);
+        event::append_session_start(&mut self.buffer, wall_time, step)?;
         self.write_buffer().map(drop)
     }
 
@@ -215,6 +267,52 @@ impl<S: EventSink> EventFile<S> {
             .map_err(|source| self.give_up(step, source))
     }
 
+    /// Writes the model's graph for TensorBoard's Graphs tab. Returns how many bytes it took.
+    ///
+    /// A run has one graph: where it has one already, in this file or an earlier one, that stays
+    /// and nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// When the tab could not draw it, nothing is written and the file stays usable. When the
+    /// write fails, as [`write_step`](Self::write_step) says.
+    pub fn write_graph(&mut self, graph: &Graph) -> Result<u64, EventFileError> {
+        self.write_graph_at(wall_time(), graph)
+    }
+
+    pub(super) fn write_graph_at(
+        &mut self,
+        wall_time: f64,
+        graph: &Graph,
+    ) -> Result<u64, EventFileError> {
+        if self.failed {
+            return Err(self.refused(GRAPH_STEP));
+        }
+        graph.check().map_err(|source| EventFileError::Graph {
+            path: self.path.clone(),
+            source,
+        })?;
+        if self.earlier.graph {
+            return Ok(0);
+        }
+        self.buffer.clear();
+        let written = event::append_graph(&mut self.buffer, wall_time, graph)
+            .and_then(|()| self.write_buffer())
+            .map_err(|source| self.give_up(GRAPH_STEP, source))?;
+        self.earlier.graph = true;
+        Ok(written)
+    }
+
+    /// Tags of which earlier event files of the run hold values at the first step of this file or
+    /// later, and which this file has not got yet; in the order of their names.
+    ///
+    /// Those values are void, but TensorBoard's fast loader, which is what `tensorboard` starts,
+    /// shows them until this file holds an earlier or equal step of their tag. So write each of
+    /// these tags at the first step, if it can be had there.
+    pub fn outdated_tags(&self) -> impl Iterator<Item = &str> {
+        self.earlier.outdated.iter().map(String::as_str)
+    }
+
     /// The event file's path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -242,10 +340,7 @@ impl<S: EventSink> EventFile<S> {
 
     fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), EventFileError> {
         if self.failed {
-            return Err(EventFileError::Refused {
-                path: self.path.clone(),
-                step,
-            });
+            return Err(self.refused(step));
         }
         self.series
             .check(step, summaries)
@@ -254,6 +349,11 @@ impl<S: EventSink> EventFile<S> {
                 step,
                 source,
             })
+    }
+
+    fn refused(&self, step: i64) -> EventFileError {
+        let path = self.path.clone();
+        EventFileError::Refused { path, step }
     }
 
     fn append_step(
@@ -268,6 +368,7 @@ impl<S: EventSink> EventFile<S> {
             .try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
         for summary in summaries {
             let first = self.series.note(step, &summary);
+            self.earlier.outdated.remove(&summary.tag);
             event::append_summary(&mut self.buffer, wall_time, step, summary, first)?;
         }
         Ok(())

@@ -5,12 +5,17 @@
 //! | module | knows |
 //! | --- | --- |
 //! | [`record`] | framing: a length, two checksums, any bytes between |
-//! | [`summary`] | one value under one tag: pictures, Markdown, a number |
-//! | `event` | a summary at a step and a wall time, as the bytes of one record |
+//! | [`histogram`] | how many of some values lie where |
+//! | [`hparams`] | settings, results and end of a training, for comparing runs |
+//! | [`graph`] | a model as nodes that take from each other |
+//! | [`summary`] | one value under one tag: pictures, Markdown, a number, a histogram, hparams |
+//! | `event` | a summary at a step and a wall time, or a graph, as the bytes of one record |
 //! | `series` | what a file remembers of its tags, and which steps may follow |
 //! | `sink` | where a file writes to, and how that is cut back |
 //! | `run_folder` | the name of an event file, and which files of a folder are event files |
 //! | [`file`](mod@file) | one event file being written, a whole step at a time |
+//! | [`resume`] | one more event file for a run that was cut off |
+//! | `wire` | the bytes of one record, as a summary or a graph |
 //! | [`read`] | an event file read back, strictly |
 //!
 //! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
@@ -22,8 +27,12 @@
 
 mod event;
 pub mod file;
+pub mod graph;
+pub mod histogram;
+pub mod hparams;
 pub mod read;
 pub mod record;
+pub mod resume;
 mod run_folder;
 mod series;
 mod sink;
@@ -31,6 +40,12 @@ pub mod summary;
 mod wire;
 
 pub use file::{EventFile, EventFileError};
+pub use graph::{Graph, GraphError, GraphNode};
+pub use histogram::{Bucket, Histogram};
+pub use hparams::{
+    Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
+    SessionStatus,
+};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary, Survey, survey};
 pub use run_folder::holds_event_files;
 pub use series::StepError;

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::event::FILE_VERSION;
+use super::graph::{GRAPH_TAG, Graph};
 use super::record::{RecordError, RecordReader};
 use super::summary::Value;
 use super::wire::{self, WireEvent, WireValue};
@@ -85,8 +86,11 @@ pub struct Event {
 pub enum Content {
     /// The version of the file format: the first event.
     FileVersion(String),
-    /// An attempt at the run begins.
+    /// An attempt at the run begins: what earlier files of the run hold at this event's step and
+    /// later is void.
     SessionStart,
+    /// The model's graph, or `None` when it is not of a form that this tool writes.
+    Graph(Option<Graph>),
     /// Values of some tags.
     Summaries(Vec<ReadSummary>),
     /// Something that this tool does not write.
@@ -196,6 +200,8 @@ impl<R: Read> EventReader<R> {
             Content::FileVersion(version)
         } else if event.session_start {
             Content::SessionStart
+        } else if let Some(bytes) = event.graph_def {
+            Content::Graph(wire::graph(&bytes))
         } else if event.values.is_empty() {
             Content::Other
         } else {
@@ -213,7 +219,7 @@ impl<R: Read> EventReader<R> {
             .clone();
         ReadSummary {
             description: std::mem::take(&mut value.description),
-            value: value.into_value(&plugin),
+            value: value.into_value(&tag, &plugin),
             tag,
             plugin,
         }
@@ -239,7 +245,8 @@ impl<R: Read> std::iter::FusedIterator for EventReader<R> {}
 /// What an event file holds, without its pictures.
 #[derive(Debug)]
 pub struct Survey {
-    /// The steps of each tag, in the order of the file.
+    /// The steps of each tag, in the order of the file. The model's graph has the tag that
+    /// TensorBoard gives it, `__run_graph__`.
     pub steps: BTreeMap<String, Vec<i64>>,
     /// Where the last whole event ends; what lies behind it cannot be read. Units: bytes.
     pub whole: u64,
@@ -271,10 +278,15 @@ pub fn survey(path: &Path) -> Result<Survey, ReadError> {
 impl Survey {
     fn add(&mut self, event: Event, end: u64) {
         self.whole = end;
-        if let Content::Summaries(summaries) = event.content {
-            for summary in summaries {
-                self.steps.entry(summary.tag).or_default().push(event.step);
+        let tags = match event.content {
+            Content::Summaries(summaries) => {
+                summaries.into_iter().map(|summary| summary.tag).collect()
             }
+            Content::Graph(_) => vec![GRAPH_TAG.to_owned()],
+            Content::FileVersion(_) | Content::SessionStart | Content::Other => Vec::new(),
+        };
+        for tag in tags {
+            self.steps.entry(tag).or_default().push(event.step);
         }
     }
 }

@@ -6,6 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// What the name of every event file of this tool begins with.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// How many digits the seconds have: enough until the year 2286, and so many that the order of
+/// names is the order of numbers.
+const DIGITS: usize = 10;
+const LAST_SECOND: u64 = 9_999_999_999;
+
 /// The event file that `folder` holds, the first by name, or `None` when it holds none or does not
 /// exist.
 ///
@@ -16,22 +24,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 ///
 /// When `folder` exists and cannot be listed.
 pub fn holds_event_files(folder: &Path) -> io::Result<Option<PathBuf>> {
+    event_files(folder).map(|files| files.into_iter().next())
+}
+
+/// The event files that `folder` holds, in the order in which TensorBoard reads them.
+pub(super) fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut first: Option<PathBuf> = None;
+    let mut files = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if !is_event_file_name(&entry.file_name()) || entry.file_type()?.is_dir() {
-            continue;
-        }
-        let path = entry.path();
-        if first.as_ref().is_none_or(|first| path < *first) {
-            first = Some(path);
+        if is_event_file_name(&entry.file_name()) && !entry.file_type()?.is_dir() {
+            files.push(entry.path());
         }
     }
-    Ok(first)
+    files.sort();
+    Ok(files)
 }
 
 fn is_event_file_name(name: &OsStr) -> bool {
@@ -43,22 +53,52 @@ fn is_event_file_name(name: &OsStr) -> bool {
 ///
 /// The seconds have ten digits, so the order of names is the order of beginnings, which is the
 /// order in which TensorBoard reads the files of a run. On failure, the path that was tried last.
-pub(super) fn create_event_file(folder: &Path) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+pub(super) fn create_event_file(
+    folder: &Path,
+    seconds: u64,
+) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
+    let begin = beginning(seconds);
     let host = host_name();
     let process = std::process::id();
     let mut n = 0_u32;
     loop {
-        let name = format!("events.out.tfevents.{seconds:010}.{host}.{process}.{n}");
-        let path = folder.join(name);
+        let path = folder.join(format!("{begin}{host}.{process}.{n}"));
         match File::create_new(&path) {
             Ok(file) => return Ok((file, path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < u32::MAX => n += 1,
             Err(error) => return Err((path, error)),
         }
     }
+}
+
+fn beginning(seconds: u64) -> String {
+    format!("{PREFIX}{seconds:0DIGITS$}.")
+}
+
+/// Seconds since 1970 for the name of a new event file.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Seconds for the name of a file that comes behind the one called `last`: `now`, or one later
+/// than `last` where that is of the same second or, after the clock was set back, of a later one.
+/// `None` when no name of ten digits comes behind it.
+pub(super) fn seconds_behind(last: &OsStr, now: u64) -> Option<u64> {
+    let last = last.as_encoded_bytes();
+    let is_behind = |&seconds: &u64| seconds <= LAST_SECOND && beginning(seconds).as_bytes() > last;
+    let later = || {
+        let digits = last.strip_prefix(PREFIX.as_bytes())?.get(..DIGITS)?;
+        str::from_utf8(digits)
+            .ok()?
+            .parse::<u64>()
+            .ok()?
+            .checked_add(1)
+    };
+    Some(now)
+        .filter(is_behind)
+        .or_else(|| later().filter(is_behind))
 }
 
 /// The machine's name as a part of a file name. It only helps people: a machine that will not tell

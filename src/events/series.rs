@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::summary::Summary;
+use super::summary::{Summary, Value};
 
 /// The longest protocol buffer that every reader takes. Units: bytes.
 const MESSAGE_LIMIT: u64 = i32::MAX as u64;
@@ -18,6 +18,18 @@ pub enum StepError {
         tag: String,
         /// The tag's last step in the file.
         last: i64,
+    },
+    /// The file goes on with a run from a later step on.
+    #[error("the run is continued from step {first}, expected that step or a later one")]
+    BeforeFirst {
+        /// The first step that the file may hold.
+        first: i64,
+    },
+    /// TensorBoard looks at the first value of such a tag only.
+    #[error("tag `{tag}` has been written already, expected it once a run")]
+    Again {
+        /// The tag.
+        tag: String,
     },
     /// One step holds two values of one tag.
     #[error("tag `{tag}` has two values, expected one a step; name them apart")]
@@ -48,8 +60,12 @@ pub enum StepError {
 }
 
 /// The tags of one event file.
-#[derive(Debug, Default)]
-pub(super) struct SeriesBook(HashMap<String, Series>);
+#[derive(Debug)]
+pub(super) struct SeriesBook {
+    series: HashMap<String, Series>,
+    /// The first step that the file may hold.
+    first_step: i64,
+}
 
 #[derive(Debug)]
 struct Series {
@@ -58,8 +74,20 @@ struct Series {
 }
 
 impl SeriesBook {
+    /// No tags yet, and no step before `first_step`.
+    pub(super) fn from_step(first_step: i64) -> Self {
+        Self {
+            series: HashMap::new(),
+            first_step,
+        }
+    }
+
     /// Whether all of `summaries` may be written at `step`.
     pub(super) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
+        if step < self.first_step {
+            let first = self.first_step;
+            return Err(StepError::BeforeFirst { first });
+        }
         let mut tags = HashSet::with_capacity(summaries.len());
         for summary in summaries {
             if !tags.insert(summary.tag.as_str()) {
@@ -78,9 +106,12 @@ impl SeriesBook {
         if bytes > MESSAGE_LIMIT {
             return Err(StepError::TooLarge { tag: tag(), bytes });
         }
-        let Some(series) = self.0.get(&summary.tag) else {
+        let Some(series) = self.series.get(&summary.tag) else {
             return Ok(());
         };
+        if matches!(summary.value, Value::Hparams(_)) {
+            return Err(StepError::Again { tag: tag() });
+        }
         if step <= series.last_step {
             return Err(StepError::NotAfter {
                 tag: tag(),
@@ -99,7 +130,7 @@ impl SeriesBook {
 
     /// Remembers that `summary` is written at `step`; true when its tag is new to the file.
     pub(super) fn note(&mut self, step: i64, summary: &Summary) -> bool {
-        if let Some(series) = self.0.get_mut(&summary.tag) {
+        if let Some(series) = self.series.get_mut(&summary.tag) {
             series.last_step = step;
             return false;
         }
@@ -107,7 +138,7 @@ impl SeriesBook {
             last_step: step,
             plugin: summary.value.plugin(),
         };
-        self.0.insert(summary.tag.clone(), series);
+        self.series.insert(summary.tag.clone(), series);
         true
     }
 }

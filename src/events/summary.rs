@@ -1,5 +1,8 @@
 //! One value under one tag, as this tool writes it.
 
+use super::histogram::Histogram;
+use super::hparams::Hparams;
+
 /// One value of a tag, to be written at some step by
 /// [`EventFile::write_step`](super::EventFile::write_step).
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,10 @@ pub enum Value {
     Text(String),
     /// One point of a curve.
     Scalar(f32),
+    /// How many values lie where.
+    Histogram(Histogram),
+    /// What tells the run from others in a comparison; made by [`Summary::hparams`].
+    Hparams(Hparams),
 }
 
 impl Summary {
@@ -76,11 +83,33 @@ impl Summary {
         }
     }
 
+    /// A distribution for TensorBoard's Histograms and Distributions tabs.
+    #[must_use]
+    pub fn histogram(tag: impl Into<String>, histogram: Histogram) -> Self {
+        Self {
+            tag: tag.into(),
+            description: String::new(),
+            value: Value::Histogram(histogram),
+        }
+    }
+
+    /// Settings, results or the end of a training for TensorBoard's `HParams` tab, whose tags are
+    /// fixed. Each once a run, at any step.
+    #[must_use]
+    pub fn hparams(hparams: Hparams) -> Self {
+        Self {
+            tag: hparams.tag().to_owned(),
+            description: String::new(),
+            value: Value::Hparams(hparams),
+        }
+    }
+
     /// Near enough how long the record of this summary gets. Units: bytes.
     pub(super) fn size_hint(&self) -> u64 {
         // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
         const FIXED: u64 = 256;
         const PER_PICTURE: u64 = 8;
+        const PER_BUCKET: u64 = 24;
         let value = match &self.value {
             Value::Image { pngs, .. } => pngs
                 .iter()
@@ -88,6 +117,8 @@ impl Summary {
                 .sum::<u64>(),
             Value::Text(markdown) => markdown.len() as u64,
             Value::Scalar(_) => 0,
+            Value::Histogram(histogram) => histogram.buckets.len() as u64 * PER_BUCKET,
+            Value::Hparams(hparams) => hparams.size_hint(),
         };
         FIXED + self.tag.len() as u64 + self.description.len() as u64 + value
     }
@@ -96,13 +127,16 @@ impl Summary {
 impl Value {
     /// The TensorBoard plugin that shows such a value.
     ///
-    /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar}/metadata.py`.
+    /// Source: `PLUGIN_NAME` in
+    /// `tensorboard/plugins/{image,text,scalar,histogram,hparams}/metadata.py`.
     #[must_use]
     pub fn plugin(&self) -> &'static str {
         match self {
             Self::Image { .. } => IMAGES,
             Self::Text(_) => TEXT,
             Self::Scalar(_) => SCALARS,
+            Self::Histogram(_) => HISTOGRAMS,
+            Self::Hparams(_) => HPARAMS,
         }
     }
 }
@@ -110,3 +144,5 @@ impl Value {
 pub(super) const IMAGES: &str = "images";
 pub(super) const TEXT: &str = "text";
 pub(super) const SCALARS: &str = "scalars";
+pub(super) const HISTOGRAMS: &str = "histograms";
+pub(super) const HPARAMS: &str = "hparams";

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+mod events;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -3,6 +3,7 @@ use tensorboard_proto::event::{Event, Event_oneof_what};
 
 use super::super::file::EventFile;
 use super::super::record::RecordReader;
+use super::super::resume::Earlier;
 use super::super::summary::Summary;
 use super::{Disk, GOLDEN, GREY, RGB};
 
@@ -11,7 +12,13 @@ const DESCRIPTION: &str = "layer `conv1_1`, shape [1, 64, 224, 224] \u{d7} 2";
 /// What `make_fixtures.py` has TensorBoard write, written by this tool.
 fn ours() -> Vec<u8> {
     let disk = Disk::new();
-    let mut file = EventFile::begin_at(disk.clone(), "golden".into(), 1_700_000_000.25).unwrap();
+    let mut file = EventFile::begin_behind(
+        disk.clone(),
+        "golden".into(),
+        1_700_000_000.25,
+        Earlier::none(),
+    )
+    .unwrap();
     let tag = "feature_maps/00_conv1_1";
     let config = "| key | value |\n|---|---|\n| seed | 7 |";
     let steps = [

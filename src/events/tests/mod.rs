@@ -9,11 +9,16 @@ use super::summary::Summary;
 
 mod framing;
 mod golden;
+mod histograms;
 mod reading;
+mod resuming;
+mod training;
 mod writing;
 
 const GOLDEN: &[u8] = include_bytes!("../../../tests/fixtures/events/golden.tfevents");
 const FOREIGN: &[u8] = include_bytes!("../../../tests/fixtures/events/foreign.tfevents");
+const HISTOGRAMS: &[u8] = include_bytes!("../../../tests/fixtures/events/histograms.tfevents");
+const TRAINING: &[u8] = include_bytes!("../../../tests/fixtures/events/training.tfevents");
 const GREY: &[u8] = include_bytes!("../../../tests/fixtures/events/grey.png");
 const RGB: &[u8] = include_bytes!("../../../tests/fixtures/events/rgb.png");
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use protobuf::{CodedOutputStream, Message};
 use tensorboard_proto::event::Event as Message_;
 
+use super::super::hparams::{HparamValue, Hparams, SessionStart};
 use super::super::read::{Content, Event, EventReader, ReadError, ReadSummary};
 use super::super::record::{self, RecordError, RecordReader};
 use super::super::summary::Value;
@@ -102,7 +103,8 @@ fn steps_over_what_others_write() {
     let contents: Vec<_> = events.into_iter().map(|event| event.content).collect();
     let expected = [
         Content::FileVersion("brain.Event:2".to_owned()),
-        Content::Other,
+        // A node without a name.
+        Content::Graph(None),
         Content::Other,
         Content::Other,
         Content::Summaries(vec![
@@ -114,7 +116,11 @@ fn steps_over_what_others_write() {
             "_hparams_/session_start_info",
             "hparams",
             "",
-            None,
+            Some(Value::Hparams(Hparams::Start(SessionStart {
+                hparams: [("lr".to_owned(), HparamValue::Number(0.1))].into(),
+                group: "trial".to_owned(),
+                started: 0.0,
+            }))),
         )]),
         Content::Summaries(vec![summary(
             "loss",
@@ -212,6 +218,7 @@ fn hostile_lengths_and_depths_are_errors() {
             &[5, 1],
             &[5, 1, 8],
             &[5, 1, 9],
+            &[5, 1, 9, 1],
             &[5, 1, 8, 2],
         ] {
             cases.push(nest(path, &[&[tag(field)], &huge_length[..]].concat()));
@@ -337,22 +344,57 @@ fn values_of_another_form_are_none() {
         ),
     ];
     for (plugin, tensor, readable) in cases {
-        let value = [
-            nest(&[1], b"tag"),
-            nest(&[9, 1, 1], plugin.as_bytes()),
-            nest(&[8], &tensor),
-        ];
-        let event = nest(&[5, 1], &value.concat());
-        let (events, error) = read(&file(&[&version(), &event]));
-        assert!(error.is_none(), "{error:?}");
-        let Content::Summaries(summaries) = &events[1].content else {
-            panic!("{events:?}");
-        };
-        assert_eq!(summaries[0].plugin, plugin);
-        assert_eq!(
-            summaries[0].value.is_some(),
-            readable,
-            "{plugin} {tensor:?}"
-        );
+        assert_eq!(is_read(plugin, &tensor), readable, "{plugin} {tensor:?}");
     }
+}
+
+#[test]
+fn histograms_of_another_form_are_none() {
+    let dim = |size: u8| nest(&[2], &[0x08, size]);
+    let doubles = |sizes: &[u8], numbers: &[u8]| {
+        let shape: Vec<u8> = sizes.iter().flat_map(|&size| dim(size)).collect();
+        [vec![0x08, 2], nest(&[2], &shape), nest(&[4], numbers)].concat()
+    };
+    let cases = [
+        (doubles(&[1, 3], &[0; 24]), true),
+        (doubles(&[0, 3], &[]), true),
+        (doubles(&[3, 1], &[0; 24]), false),
+        (doubles(&[2, 3], &[0; 24]), false),
+        (doubles(&[3], &[0; 24]), false),
+        (doubles(&[1, 3], &[0; 23]), false),
+        (doubles(&[1, 3], &[0; 32]), false),
+        (
+            [
+                vec![0x08, 2],
+                nest(&[2], &[dim(1), dim(3)].concat()),
+                nest(&[6], &[0; 24]),
+            ]
+            .concat(),
+            true,
+        ),
+        (
+            [doubles(&[2, 3], &[0; 24]), nest(&[6], &[0; 24])].concat(),
+            false,
+        ),
+    ];
+    for (tensor, readable) in cases {
+        assert_eq!(is_read("histograms", &tensor), readable, "{tensor:?}");
+    }
+}
+
+/// Whether the first value of a tag is understood.
+fn is_read(plugin: &str, tensor: &[u8]) -> bool {
+    let value = [
+        nest(&[1], b"tag"),
+        nest(&[9, 1, 1], plugin.as_bytes()),
+        nest(&[8], tensor),
+    ];
+    let event = nest(&[5, 1], &value.concat());
+    let (events, error) = read(&file(&[&version(), &event]));
+    assert!(error.is_none(), "{error:?}");
+    let Content::Summaries(summaries) = &events[1].content else {
+        panic!("{events:?}");
+    };
+    assert_eq!(summaries[0].plugin, plugin);
+    summaries[0].value.is_some()
 }

@@ -4,6 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::super::file::{EventFile, EventFileError};
+use super::super::histogram::{Bucket, Histogram};
 use super::super::read::{Content, Event, EventReader};
 use super::super::series::StepError;
 use super::super::summary::{Summary, Value};
@@ -309,6 +310,17 @@ fn value() -> impl Strategy<Value = Value> {
         any::<f32>()
             .prop_filter("a number", |value| !value.is_nan())
             .prop_map(Value::Scalar),
+        vec((-1e300..1e300, any::<f32>(), 0..u32::MAX), 0..40).prop_map(|buckets| {
+            let bucket = |(left, width, count)| Bucket {
+                left,
+                right: left + f64::from(f32::abs(width)).min(1e9),
+                count: f64::from(count),
+            };
+            Value::Histogram(Histogram {
+                buckets: buckets.into_iter().map(bucket).collect(),
+                non_finite: 0,
+            })
+        }),
     ]
 }
 

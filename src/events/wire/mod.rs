@@ -11,7 +11,13 @@ use protobuf::{CodedInputStream, ProtobufError};
 use tensorboard_proto::event::SessionLog_SessionStatus;
 use tensorboard_proto::types::DataType;
 
-use super::summary::{IMAGES, SCALARS, TEXT, Value};
+use super::histogram::{Bucket, Histogram};
+use super::summary::{HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
+
+mod graph;
+mod hparams;
+
+pub(super) use graph::graph;
 
 /// The fields of an event that this tool knows.
 #[derive(Debug, Default)]
@@ -20,6 +26,7 @@ pub(super) struct WireEvent {
     pub(super) step: i64,
     pub(super) file_version: Option<String>,
     pub(super) session_start: bool,
+    pub(super) graph_def: Option<Vec<u8>>,
     pub(super) values: Vec<WireValue>,
 }
 
@@ -29,6 +36,7 @@ pub(super) struct WireValue {
     pub(super) tag: String,
     pub(super) plugin: Option<String>,
     pub(super) description: String,
+    plugin_content: Vec<u8>,
     tensor: Option<WireTensor>,
 }
 
@@ -38,6 +46,7 @@ struct WireTensor {
     shape: Vec<i64>,
     content: Vec<u8>,
     floats: Vec<f32>,
+    doubles: Vec<f64>,
     strings: Vec<Vec<u8>>,
 }
 
@@ -55,6 +64,7 @@ pub(super) fn event(data: &[u8]) -> Parsed<WireEvent> {
             (1, WireTypeFixed64) => event.wall_time = stream.read_double()?,
             (2, WireTypeVarint) => event.step = stream.read_int64()?,
             (3, WireTypeLengthDelimited) => event.file_version = Some(stream.read_string()?),
+            (4, WireTypeLengthDelimited) => event.graph_def = Some(stream.read_bytes()?),
             (5, WireTypeLengthDelimited) => summary(stream, &mut event.values)?,
             (7, WireTypeLengthDelimited) => event.session_start = session_start(stream)?,
             _ => stream.skip_field(wire)?,
@@ -109,7 +119,7 @@ fn value(stream: &mut Stream<'_>) -> Parsed<WireValue> {
 fn metadata(stream: &mut Stream<'_>, value: &mut WireValue) -> Parsed<()> {
     nested(stream, |stream, field, wire| {
         match (field, wire) {
-            (1, WireTypeLengthDelimited) => plugin_data(stream, &mut value.plugin)?,
+            (1, WireTypeLengthDelimited) => plugin_data(stream, value)?,
             (3, WireTypeLengthDelimited) => value.description = stream.read_string()?,
             _ => stream.skip_field(wire)?,
         }
@@ -118,10 +128,11 @@ fn metadata(stream: &mut Stream<'_>, value: &mut WireValue) -> Parsed<()> {
 }
 
 /// Source: `summary.proto`, `SummaryMetadata.PluginData`.
-fn plugin_data(stream: &mut Stream<'_>, plugin: &mut Option<String>) -> Parsed<()> {
+fn plugin_data(stream: &mut Stream<'_>, value: &mut WireValue) -> Parsed<()> {
     nested(stream, |stream, field, wire| {
         match (field, wire) {
-            (1, WireTypeLengthDelimited) => *plugin = Some(stream.read_string()?),
+            (1, WireTypeLengthDelimited) => value.plugin = Some(stream.read_string()?),
+            (2, WireTypeLengthDelimited) => value.plugin_content = stream.read_bytes()?,
             _ => stream.skip_field(wire)?,
         }
         Ok(())
@@ -137,7 +148,13 @@ fn tensor(stream: &mut Stream<'_>) -> Parsed<WireTensor> {
             (2, WireTypeLengthDelimited) => shape(stream, &mut tensor.shape)?,
             (4, WireTypeLengthDelimited) => tensor.content = stream.read_bytes()?,
             (5, WireTypeFixed32) => tensor.floats.push(stream.read_float()?),
-            (5, WireTypeLengthDelimited) => packed_floats(stream, &mut tensor.floats)?,
+            (5, WireTypeLengthDelimited) => {
+                packed(stream, &mut tensor.floats, Stream::read_float)?;
+            }
+            (6, WireTypeFixed64) => tensor.doubles.push(stream.read_double()?),
+            (6, WireTypeLengthDelimited) => {
+                packed(stream, &mut tensor.doubles, Stream::read_double)?;
+            }
             (8, WireTypeLengthDelimited) => tensor.strings.push(stream.read_bytes()?),
             _ => stream.skip_field(wire)?,
         }
@@ -170,27 +187,31 @@ fn dimension(stream: &mut Stream<'_>) -> Parsed<i64> {
     Ok(size)
 }
 
-fn packed_floats(stream: &mut Stream<'_>, floats: &mut Vec<f32>) -> Parsed<()> {
+fn packed<'a, T>(
+    stream: &mut Stream<'a>,
+    numbers: &mut Vec<T>,
+    mut read: impl FnMut(&mut Stream<'a>) -> Parsed<T>,
+) -> Parsed<()> {
     within_length(stream, |stream| {
         while !stream.eof()? {
-            floats.push(stream.read_float()?);
+            numbers.push(read(stream)?);
         }
         Ok(())
     })
 }
 
 /// Hands each field of a message inside a message to `take`.
-fn nested(
-    stream: &mut Stream<'_>,
-    take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+fn nested<'a>(
+    stream: &mut Stream<'a>,
+    take: impl FnMut(&mut Stream<'a>, u32, WireType) -> Parsed<()>,
 ) -> Parsed<()> {
     within_length(stream, |stream| fields(stream, take))
 }
 
 /// Hands each field up to the limit of the stream to `take`.
-fn fields(
-    stream: &mut Stream<'_>,
-    mut take: impl FnMut(&mut Stream<'_>, u32, WireType) -> Parsed<()>,
+fn fields<'a>(
+    stream: &mut Stream<'a>,
+    mut take: impl FnMut(&mut Stream<'a>, u32, WireType) -> Parsed<()>,
 ) -> Parsed<()> {
     while !stream.eof()? {
         let (field, wire) = stream.read_tag_unpack()?;
@@ -200,9 +221,9 @@ fn fields(
 }
 
 /// Reads a length and lets `read` see no more than so many bytes.
-fn within_length(
-    stream: &mut Stream<'_>,
-    read: impl FnOnce(&mut Stream<'_>) -> Parsed<()>,
+fn within_length<'a>(
+    stream: &mut Stream<'a>,
+    read: impl FnOnce(&mut Stream<'a>) -> Parsed<()>,
 ) -> Parsed<()> {
     let length = stream.read_raw_varint64()?;
     let outer = stream.push_limit(length)?;
@@ -213,9 +234,14 @@ fn within_length(
 
 impl WireValue {
     /// The value as the plugin would read it; `None` when it is not as this tool writes it.
-    pub(super) fn into_value(self, plugin: &str) -> Option<Value> {
+    pub(super) fn into_value(self, tag: &str, plugin: &str) -> Option<Value> {
         let tensor = self.tensor?;
         match plugin {
+            HISTOGRAMS => tensor.into_histogram(),
+            // The value itself says nothing.
+            HPARAMS if tensor.is_null() => hparams::hparams(&self.plugin_content)
+                .filter(|hparams| hparams.tag() == tag)
+                .map(Value::Hparams),
             IMAGES => tensor.into_image(),
             TEXT => tensor.into_text(),
             SCALARS => tensor.into_scalar(),
@@ -248,6 +274,38 @@ impl WireTensor {
         }
         let markdown = self.strings.pop().filter(|_| self.strings.is_empty())?;
         String::from_utf8(markdown).ok().map(Value::Text)
+    }
+
+    /// Shape `[k, 3]`, in either of the two fields that writers use.
+    fn into_histogram(self) -> Option<Value> {
+        if self.data_type != DataType::DT_DOUBLE as i32 {
+            return None;
+        }
+        let numbers = match (self.doubles, self.content.as_chunks()) {
+            (doubles, ([], [])) => doubles,
+            (doubles, (content, [])) if doubles.is_empty() => {
+                content.iter().copied().map(f64::from_le_bytes).collect()
+            }
+            _ => return None,
+        };
+        let (buckets, []) = numbers.as_chunks::<3>() else {
+            return None;
+        };
+        if self.shape != [i64::try_from(buckets.len()).ok()?, 3] {
+            return None;
+        }
+        let bucket = |&[left, right, count]: &[f64; 3]| Bucket { left, right, count };
+        Some(Value::Histogram(Histogram {
+            buckets: buckets.iter().map(bucket).collect(),
+            non_finite: 0,
+        }))
+    }
+
+    /// What stands where only the metadata says something.
+    ///
+    /// Source: `tensorboard/plugins/hparams/metadata.py`, `NULL_TENSOR`.
+    fn is_null(&self) -> bool {
+        self.data_type == DataType::DT_FLOAT as i32 && self.shape == [0]
     }
 
     /// Shape `[]`, in either of the two fields that writers use.

@@ -1,0 +1,109 @@
+use super::super::histogram::{Bucket, Histogram};
+use super::super::read::{Content, EventReader};
+use super::super::summary::Value;
+use super::HISTOGRAMS;
+
+/// Numerical Recipes' generator, as in `make_training_fixtures.py`.
+fn words(count: usize, seed: u32) -> impl Iterator<Item = u32> {
+    let next = |word: &u32| Some(word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    std::iter::successors(Some(seed), next).skip(1).take(count)
+}
+
+/// 24 bits, which a float holds.
+#[expect(clippy::cast_precision_loss, reason = "nothing is lost of 24 bits")]
+fn unit(count: usize, seed: u32) -> Vec<f32> {
+    words(count, seed)
+        .map(|word| (word >> 8) as f32 * 2_f32.powi(-24))
+        .collect()
+}
+
+fn bell() -> Vec<f32> {
+    let parts = [5, 6, 7].map(|seed| unit(200_000, seed));
+    (0..200_000)
+        .map(|at| parts[0][at] + parts[1][at] + parts[2][at] - 1.5)
+        .collect()
+}
+
+/// As `cases` in `make_training_fixtures.py`.
+fn cases() -> Vec<(String, usize, Vec<f32>)> {
+    let bits = words(3000, 1).map(f32::from_bits).collect();
+    let tiny = unit(1000, 3).into_iter().map(|value| value * 1e-38);
+    let mut cases = vec![
+        ("any_bits".to_owned(), 30, bits),
+        ("unit".to_owned(), 30, unit(1000, 2)),
+        ("denormal".to_owned(), 30, tiny.collect()),
+    ];
+    for buckets in [1, 7, 10, 30, 100] {
+        let below_11 = |word: u32| f32::from(u8::try_from(word % 11).unwrap());
+        let values = words(500, 4).map(below_11).collect();
+        cases.push((format!("integers_{buckets}"), buckets, values));
+    }
+    let integers = (-3_i16..26).map(f32::from).collect();
+    cases.push(("edges".to_owned(), 100, integers));
+    let positive = bell().into_iter().map(|value| value.max(0.0)).collect();
+    cases.extend([
+        ("bell".to_owned(), 30, bell()),
+        ("bell_without_negatives".to_owned(), 30, positive),
+        ("one_value".to_owned(), 30, vec![-1.5; 100]),
+        ("empty".to_owned(), 30, Vec::new()),
+        ("no_buckets".to_owned(), 0, unit(10, 8)),
+    ]);
+    cases
+}
+
+/// Edges and counts to the last bit, and in the order of values too.
+#[test]
+fn histograms_are_tensorboards() {
+    let events = EventReader::new(HISTOGRAMS, "histograms.tfevents");
+    let expected: Vec<_> = events.map(|event| event.unwrap().content).collect();
+    let cases = cases();
+    assert_eq!(expected.len(), 1 + cases.len());
+    for ((name, buckets, values), expected) in cases.into_iter().zip(&expected[1..]) {
+        let Content::Summaries(summaries) = expected else {
+            panic!("{expected:?}");
+        };
+        assert_eq!(summaries[0].tag, name);
+        let Some(Value::Histogram(expected)) = &summaries[0].value else {
+            panic!("{name}: {summaries:?}");
+        };
+        let found = Histogram::of(&values, buckets);
+        assert_eq!(found.buckets, expected.buckets, "{name}");
+        let reversed: Vec<f32> = values.iter().rev().copied().collect();
+        assert_eq!(Histogram::of(&reversed, buckets), found, "{name}");
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_counted_apart() {
+    let mut values = unit(70_001, 9);
+    let expected = Histogram::of(&values, Histogram::BUCKETS);
+    assert_eq!(expected.non_finite, 0);
+    for at in [0, 1, 17, 40_000, 65_535, 65_536, 70_004, 70_007] {
+        let strange = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        values.insert(at.min(values.len()), strange[at % 3]);
+    }
+    let found = Histogram::of(&values, Histogram::BUCKETS);
+    assert_eq!(found.buckets, expected.buckets);
+    assert_eq!(found.non_finite, 8);
+
+    let found = Histogram::of(&[f32::NAN, f32::INFINITY], 2);
+    assert_eq!(found.buckets, [Bucket::default(); 2]);
+    assert_eq!(found.non_finite, 2);
+    assert_eq!(Histogram::of(&[f32::NAN, 1.0], 0).non_finite, 1);
+}
+
+#[test]
+fn every_value_is_in_a_bucket() {
+    let edge = [f32::MIN, f32::MAX, -0.0, 0.0, f32::MIN_POSITIVE];
+    for buckets in [1, 2, 3, 1000] {
+        let found = Histogram::of(&edge, buckets);
+        let count: f64 = found.buckets.iter().map(|bucket| bucket.count).sum();
+        assert_eq!(count.to_bits(), 5_f64.to_bits());
+        assert_eq!(
+            found.buckets[0].left.to_bits(),
+            f64::from(f32::MIN).to_bits()
+        );
+        let last = found.buckets[buckets - 1];
+        assert_eq!(last.right.to_bits(), f64::from(f32::MAX).to_bits());
+    }
+}
