@@ -105,7 +105,7 @@ impl Augment {
         check(
             turn,
             "hue",
-            hue,
+            &hue,
             "0 to 0.5, half a turn of the colour circle",
         )
     }
@@ -195,5 +195,111 @@ impl Recipe {
         let mut rng = numbers(Purpose::Augment, seed, epoch, sample);
         let drawn = augment.draw(picture.width(), picture.height(), &mut rng);
         augment.apply(picture, &drawn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn augment() -> Augment {
+        Augment {
+            jitter: ColourJitter {
+                brightness: 0.4,
+                contrast: 2.0,
+                saturation: 0.0,
+                hue: 0.1,
+            },
+            ..Augment::torchvision(NonZeroU32::MIN)
+        }
+    }
+
+    fn draws(augment: &Augment, count: usize) -> Vec<Drawn> {
+        (0..count)
+            .map(|sample| augment.draw(40, 30, &mut numbers(Purpose::Augment, 1, 0, sample)))
+            .collect()
+    }
+
+    #[test]
+    fn half_are_flipped_none_or_all() {
+        let flipped = |flip| {
+            let augment = Augment { flip, ..augment() };
+            draws(&augment, 4000)
+                .iter()
+                .filter(|drawn| drawn.flip)
+                .count()
+        };
+        assert_eq!((flipped(0.0), flipped(1.0)), (0, 4000));
+        // 4000 times p = 0.5 has a standard deviation of 32.
+        assert!(flipped(0.5).abs_diff(2000) < 130, "{}", flipped(0.5));
+    }
+
+    #[test]
+    fn colours_change_within_their_ranges_in_any_order() {
+        let mut orders = std::collections::HashSet::new();
+        let mut factors = [(f64::MAX, f64::MIN); 3];
+        for drawn in draws(&augment(), 3000) {
+            let order: Vec<usize> = drawn
+                .adjustments
+                .iter()
+                .map(|adjustment| {
+                    let (at, factor) = match *adjustment {
+                        Adjustment::Brightness(factor) => (0, factor),
+                        Adjustment::Contrast(factor) => (1, factor),
+                        Adjustment::Hue(turn) => (2, turn),
+                        Adjustment::Saturation(_) => panic!("it is 0"),
+                    };
+                    let (low, high) = &mut factors[at];
+                    (*low, *high) = (low.min(factor), high.max(factor));
+                    at
+                })
+                .collect();
+            assert_eq!(order.len(), 3);
+            orders.insert(order);
+        }
+        assert_eq!(orders.len(), 6);
+        for ((low, high), (from, to)) in
+            factors
+                .into_iter()
+                .zip([(0.6, 1.4), (0.0, 3.0), (-0.1, 0.1)])
+        {
+            let near = (to - from) / 100.0;
+            assert!(from <= low && low < from + near, "{low} {from}");
+            assert!(to - near < high && high <= to, "{high} {to}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        assert_eq!(augment().check(), Ok(()));
+        let crop = |scale, ratio| Augment {
+            crop: RandomResizedCrop {
+                scale,
+                ratio,
+                ..augment().crop
+            },
+            ..augment()
+        };
+        let jitter = |brightness, hue| Augment {
+            jitter: ColourJitter {
+                brightness,
+                hue,
+                ..ColourJitter::default()
+            },
+            ..augment()
+        };
+        let flip = |flip| Augment { flip, ..augment() };
+        for (wrong, expected) in [
+            (crop((0.0, 1.0), (1.0, 1.0)), "scale is 0 to 1"),
+            (crop((0.1, 1.0), (2.0, 1.0)), "ratio is 2 to 1"),
+            (crop((0.1, f64::NAN), (1.0, 1.0)), "scale is 0.1 to NaN"),
+            (flip(1.5), "flip is 1.5"),
+            (jitter(-0.1, 0.0), "brightness is -0.1"),
+            (jitter(0.0, 0.6), "hue is 0.6"),
+            (jitter(0.0, f64::NAN), "hue is NaN"),
+        ] {
+            let error = wrong.check().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

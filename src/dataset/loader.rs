@@ -264,4 +264,5 @@ fn check_plan(plan: Plan, samples: usize, from: Position) -> Result<(), LoaderEr
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
