@@ -24,7 +24,8 @@
 //!
 //! Data moves one way. [`input`] and [`weights`] read files, [`vgg`] runs the network on a
 //! [`device`], [`render`] and [`png`] turn slices of floats into pictures, [`events`] frames them
-//! into event files. [`pipeline`] is the only room that sees all of them; [`config`] says what a run
+//! into event files. For training, [`dataset`] makes batches of folders of labelled images.
+//! [`pipeline`] is the only room that sees all of them; [`config`] says what a run
 //! does, [`cli`] what the user typed.
 
 // Not in Cargo.toml, since tests may.
@@ -32,6 +33,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod dataset;
 pub mod device;
 pub mod doctor;
 pub mod events;

@@ -34,7 +34,7 @@ impl Wanted {
         })
     }
 
-    fn endings(&self) -> String {
+    pub(crate) fn endings(&self) -> String {
         self.extensions.join(" ")
     }
 }
@@ -164,11 +164,11 @@ fn find_word(word: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
+pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-fn unreadable(path: &Path, source: io::Error) -> FindError {
+pub(crate) fn unreadable(path: &Path, source: io::Error) -> FindError {
     FindError::Unreadable {
         path: path.to_path_buf(),
         source,
@@ -188,7 +188,8 @@ fn find_folder(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError
     Ok(files)
 }
 
-fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+/// The wanted files in a folder, in natural order; none is no error.
+pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
     let depth = if wanted.recursive { usize::MAX } else { 1 };
     let entries = WalkDir::new(folder)
         .follow_links(true)
@@ -213,7 +214,8 @@ fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
     Ok(files)
 }
 
-fn is_hidden(path: &Path) -> bool {
+/// Whether the name begins with a dot.
+pub(crate) fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }

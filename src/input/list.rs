@@ -8,6 +8,13 @@ use super::names;
 /// The endings by which images are recognised in folders and among a pattern's matches.
 pub const IMAGE_EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"];
 
+/// What an image is, among other files.
+pub(crate) const IMAGES: Wanted = Wanted {
+    noun: "image",
+    extensions: IMAGE_EXTENSIONS,
+    recursive: true,
+};
+
 /// A file that should hold an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFile {
@@ -40,12 +47,7 @@ pub struct ImageFile {
 /// # Errors
 /// [`FindError`], when a word names nothing or something that cannot be read.
 pub fn list_images<P: AsRef<Path>>(words: &[P]) -> Result<Vec<ImageFile>, FindError> {
-    let wanted = Wanted {
-        noun: "image",
-        extensions: IMAGE_EXTENSIONS,
-        recursive: true,
-    };
-    let paths = find::find(words, &wanted)?;
+    let paths = find::find(words, &IMAGES)?;
     let places = paths
         .iter()
         .map(|path| find::identity(path).map(|(folder, file)| folder.join(file)))

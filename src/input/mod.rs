@@ -15,7 +15,7 @@ pub mod find;
 pub mod list;
 pub mod load;
 mod names;
-mod natural;
+pub(crate) mod natural;
 mod picture;
 mod steps;
 pub mod transform;

@@ -1,10 +1,12 @@
 //! Picture -> resized, cropped picture -> the numbers that the network is fed, as torchvision does
 //! it with pictures of Pillow.
 
+mod crop;
 mod normalise;
 mod preset;
 mod resize;
 
+pub use crop::CropBox;
 pub use normalise::{ChannelOrder, Normalise};
 pub use preset::Preset;
 
@@ -47,6 +49,19 @@ pub enum TransformError {
         /// Height that it would get.
         height: u64,
     },
+    /// The box to cut out is not in the picture.
+    #[error(
+        "a box of {} x {} pixels at ({}, {}) is not inside a picture of {from_width} x {from_height} \
+         pixels; this is a bug", crop.width, crop.height, crop.left, crop.top
+    )]
+    Outside {
+        /// Width of the picture.
+        from_width: usize,
+        /// Height of the picture.
+        from_height: usize,
+        /// The box.
+        crop: CropBox,
+    },
     /// The resizer refuses the picture.
     #[error(
         "the picture cannot be resized from {from_width} x {from_height} pixels; this is a bug"
@@ -87,6 +102,29 @@ impl Preprocess {
             None => Ok(resized.clone()),
         }
     }
+}
+
+/// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
+///
+/// Equal to torchvision's result, to one grey level where it was resized. As there, the resize sees
+/// nothing of the picture beyond the box.
+///
+/// # Shapes
+/// `[height, width, 3]` -> `[size, size, 3]`.
+///
+/// # Errors
+/// [`TransformError`], when the box is not inside the picture or `size` is too large.
+///
+/// # Source
+/// `resized_crop` in torchvision 0.24's `transforms/functional.py`.
+pub fn resized_crop(
+    picture: &Picture,
+    crop: CropBox,
+    size: NonZeroU32,
+) -> Result<Picture, TransformError> {
+    let cut = crop::cut(picture, crop)?;
+    let square = resize::square_of(&cut, size)?;
+    Ok(square.unwrap_or(cut))
 }
 
 /// The middle `n` x `n` pixels.

@@ -17,6 +17,18 @@ pub(super) fn shorter_side_to(
     n: NonZeroU32,
 ) -> Result<Option<Picture>, TransformError> {
     let (width, height) = resized_size(picture.width(), picture.height(), n);
+    to_size(picture, width, height)
+}
+
+/// Makes both sides `n`, whatever that does to the aspect ratio; `None` where they are already.
+pub(super) fn square_of(
+    picture: &Picture,
+    n: NonZeroU32,
+) -> Result<Option<Picture>, TransformError> {
+    to_size(picture, n.get().into(), n.get().into())
+}
+
+fn to_size(picture: &Picture, width: u64, height: u64) -> Result<Option<Picture>, TransformError> {
     if (width, height) == (picture.width() as u64, picture.height() as u64) {
         return Ok(None);
     }

@@ -1,0 +1,142 @@
+//! Samples as they get ready -> whole batches, in order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use super::super::open::Sample;
+use super::problem::one_line;
+use super::threads::{Dealt, Pending};
+use super::{Batch, Done, LoaderError, OnUnreadable};
+
+/// Puts batches together.
+pub(super) struct Assembler {
+    samples: Arc<[Sample]>,
+    on_unreadable: OnUnreadable,
+    /// Batches in an epoch.
+    per_epoch: u64,
+    /// Batches of this epoch without any readable image, since the last that had one.
+    empty: u64,
+    /// Samples that were reported as unreadable.
+    reported: HashSet<usize>,
+    /// Reports that no batch has taken along yet.
+    skipped: Vec<String>,
+    first_skipped: Option<String>,
+}
+
+impl Assembler {
+    pub(super) fn new(samples: Arc<[Sample]>, on_unreadable: OnUnreadable, per_epoch: u64) -> Self {
+        Self {
+            samples,
+            on_unreadable,
+            per_epoch,
+            empty: 0,
+            reported: HashSet::new(),
+            skipped: Vec::new(),
+            first_skipped: None,
+        }
+    }
+
+    /// Gives all batches, then the reports that came after the last one.
+    pub(super) fn run(
+        &mut self,
+        pending: Receiver<Pending>,
+        batches: &SyncSender<Result<Batch, LoaderError>>,
+    ) -> Vec<String> {
+        for Pending { dealt, done } in pending {
+            let mut samples: Vec<(usize, Done)> = done.iter().collect();
+            if samples.len() < dealt.samples.len() {
+                // Only the end of the loader makes workers leave jobs undone.
+                break;
+            }
+            samples.sort_unstable_by_key(|(place, _)| *place);
+            let assembled = self.assemble(&dealt, samples).transpose();
+            let Some(item) = assembled else { continue };
+            let is_last = item.is_err();
+            if batches.send(item).is_err() || is_last {
+                break;
+            }
+        }
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// A batch of what could be read; `None` where that is nothing.
+    fn assemble(
+        &mut self,
+        dealt: &Dealt,
+        samples: Vec<(usize, Done)>,
+    ) -> Result<Option<Batch>, LoaderError> {
+        let mut batch = Batch {
+            pixels: Vec::new(),
+            height: 0,
+            width: 0,
+            labels: Vec::with_capacity(samples.len()),
+            samples: Vec::with_capacity(samples.len()),
+            pictures: Vec::with_capacity(samples.len()),
+            at: dealt.at,
+            position: dealt.after,
+            skipped: Vec::new(),
+        };
+        if dealt.at.batch == 0 {
+            self.empty = 0;
+        }
+        let count = samples.len();
+        for ((_, done), &sample) in samples.into_iter().zip(&dealt.samples) {
+            let Sample { path, class } = &self.samples[sample];
+            let prepared = match done {
+                Ok(prepared) => prepared,
+                Err(unreadable) => {
+                    let error = unreadable.of(path.clone());
+                    if self.on_unreadable == OnUnreadable::Stop {
+                        return Err(error);
+                    }
+                    self.skip(sample, &error);
+                    continue;
+                }
+            };
+            let size = (prepared.picture.width(), prepared.picture.height());
+            if let Some(&first) = batch.samples.first() {
+                if size != (batch.width, batch.height) {
+                    return Err(LoaderError::Sizes {
+                        path: path.clone(),
+                        size,
+                        other: self.samples[first].path.clone(),
+                        other_size: (batch.width, batch.height),
+                    });
+                }
+            } else {
+                (batch.width, batch.height) = size;
+                batch.pixels.reserve_exact(prepared.pixels.len() * count);
+            }
+            batch.pixels.extend_from_slice(&prepared.pixels);
+            batch.labels.push(*class);
+            batch.samples.push(sample);
+            batch.pictures.push(prepared.picture);
+        }
+        if batch.samples.is_empty() {
+            return self.nothing_left().map(|()| None);
+        }
+        self.empty = 0;
+        batch.skipped = std::mem::take(&mut self.skipped);
+        Ok(Some(batch))
+    }
+
+    fn skip(&mut self, sample: usize, error: &LoaderError) {
+        if self.reported.insert(sample) {
+            let line = one_line(error);
+            self.first_skipped.get_or_insert_with(|| line.clone());
+            self.skipped.push(line);
+        }
+    }
+
+    /// A batch is passed over, but not all of an epoch.
+    fn nothing_left(&mut self) -> Result<(), LoaderError> {
+        self.empty += 1;
+        if self.empty < self.per_epoch {
+            return Ok(());
+        }
+        Err(LoaderError::NothingReadable {
+            first: self.first_skipped.clone().unwrap_or_default(),
+        })
+    }
+}

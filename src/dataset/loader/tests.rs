@@ -1,0 +1,154 @@
+use super::*;
+use crate::dataset::open::Sample;
+use crate::input::transform::Preset;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+fn samples(count: usize) -> Arc<[Sample]> {
+    let sample = |n: usize| Sample {
+        path: PathBuf::from(format!("{n}.png")),
+        class: n % 2,
+    };
+    (0..count).map(sample).collect()
+}
+
+fn work(threads: usize, on_unreadable: OnUnreadable) -> Work {
+    Work {
+        threads: NonZeroUsize::new(threads).unwrap(),
+        on_unreadable,
+    }
+}
+
+fn plan(batch: usize) -> Plan {
+    Plan {
+        batch: NonZeroUsize::new(batch).unwrap(),
+        drop_last: false,
+        seed: 1,
+        epochs: u64::MAX,
+    }
+}
+
+fn ready(sample: usize) -> Prepared {
+    let picture = Picture::new(1, 1, vec![u8::try_from(sample).unwrap(); 3]).unwrap();
+    let pixels = Preset::Caffe.preprocess().normalise.apply(&picture);
+    Prepared { picture, pixels }
+}
+
+/// A loader of `count` samples in batches of two, around a `prepare` of the test's own.
+fn loader(
+    count: usize,
+    work: Work,
+    prepare: impl Fn(Position, usize) -> Result<Prepared, LoadError> + Send + Sync + 'static,
+) -> Loader {
+    let plan = plan(2);
+    let dealt = plan
+        .batches_from(count, Position::default())
+        .map(move |(at, samples)| Dealt {
+            at,
+            after: plan.after(count, at),
+            samples,
+        });
+    Loader::with(samples(count), dealt, plan.batches(count), work, prepare).unwrap()
+}
+
+#[test]
+fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
+    let crash = |_, sample| match sample {
+        3 => panic!("index out of bounds\nbacktrace"),
+        _ => Ok(ready(sample)),
+    };
+    let stopped: Vec<_> = loader(6, work(2, OnUnreadable::Stop), crash).collect();
+    let Some(Err(error @ LoaderError::Crashed { .. })) = stopped.last() else {
+        panic!("{stopped:?}");
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("3.png: reading it crashed (index out of bounds),")
+    );
+    assert!(stopped.len() <= 3, "nothing follows an error");
+
+    // One thread: the one that met the bug goes on.
+    let mut skipping = loader(6, work(1, OnUnreadable::Skip), crash);
+    let batches: Vec<Batch> = skipping.by_ref().take(9).map(Result::unwrap).collect();
+    let mut read: Vec<usize> = batches.iter().flat_map(|b| b.samples.clone()).collect();
+    read.sort_unstable();
+    let expected: Vec<usize> = [0, 1, 2, 4, 5].iter().flat_map(|n| [*n; 3]).collect();
+    assert_eq!(read, expected);
+    let reports: Vec<&String> = batches.iter().flat_map(|b| &b.skipped).collect();
+    assert_eq!(reports.len(), 1, "three epochs, one report: {reports:?}");
+}
+
+#[test]
+fn two_batches_are_made_ahead_and_no_more() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let mut loader = loader(100, work(3, OnUnreadable::Stop), move |_, sample| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(ready(sample))
+    });
+    for taken in 1..=3 {
+        loader.next().unwrap().unwrap();
+        let most = (taken + 2) * 2;
+        let patience = Instant::now() + Duration::from_secs(20);
+        while made.load(Ordering::SeqCst) < most {
+            assert!(Instant::now() < patience, "the loader does not read ahead");
+            std::thread::yield_now();
+        }
+        // A loader that read on without bound would soon be past it.
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(made.load(Ordering::SeqCst), most);
+    }
+}
+
+#[test]
+fn dropping_it_ends_its_threads_and_leaves_work_undone() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let mut loader = loader(100, work(2, OnUnreadable::Stop), move |_, sample| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(ready(sample))
+    });
+    loader.next().unwrap().unwrap();
+    drop(loader);
+    // The threads held the only other handle.
+    assert_eq!(Arc::strong_count(&made), 1);
+}
+
+#[test]
+fn what_was_asked_for_must_be_possible() {
+    let recipe = Recipe {
+        augment: None,
+        eval: Preset::Imagenet.preprocess(),
+    };
+    let train = |count, plan, batch| {
+        let from = Position { epoch: 2, batch };
+        let work = work(1, OnUnreadable::Stop);
+        Loader::train(&samples(count), &recipe, plan, from, work).map(drop)
+    };
+    assert!(matches!(train(0, plan(4), 0), Err(LoaderError::NoSamples)));
+    let full = Plan {
+        drop_last: true,
+        ..plan(4)
+    };
+    let error = train(3, full, 0).unwrap_err().to_string();
+    assert!(
+        error.starts_with("3 images do not fill one batch of 4"),
+        "{error}"
+    );
+    let error = train(10, plan(4), 3).unwrap_err().to_string();
+    assert!(
+        error.contains("batch 3 of epoch 2: an epoch has 3 batches"),
+        "{error}"
+    );
+    train(10, plan(4), 2).unwrap();
+    let preprocess = recipe.eval;
+    let eval = Loader::eval(
+        &[],
+        &preprocess,
+        NonZeroUsize::MIN,
+        work(1, OnUnreadable::Stop),
+    );
+    assert!(matches!(eval, Err(LoaderError::NoSamples)));
+}

@@ -1,0 +1,230 @@
+//! A folder with a folder of images for each class -> samples for training and validation.
+
+mod problem;
+
+pub use problem::DatasetError;
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::split::Split;
+use crate::input::find::{self, is_hidden};
+use crate::input::list::IMAGES;
+use crate::input::natural::NaturalKey;
+
+/// The names of the two folders where training and validation are kept apart.
+const PARTS: [&str; 2] = ["train", "val"];
+
+/// An image and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The file.
+    pub path: PathBuf,
+    /// The class: a place in [`Dataset::classes`].
+    pub class: usize,
+}
+
+/// Labelled images, apart for training and validation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// The names of the classes; two at least.
+    pub classes: Vec<String>,
+    /// Images to train with, by class and then in natural order; some of each class.
+    pub train: Vec<Sample>,
+    /// Images to validate with, in the same order; never empty.
+    pub val: Vec<Sample>,
+}
+
+impl Dataset {
+    /// Lists the images of a data set, in one of two layouts:
+    ///
+    /// - `root/train/<class>/…` and `root/val/<class>/…`, with the same classes in both;
+    /// - `root/<class>/…`, of which `split` puts a share of each class aside for validation. A
+    ///   class with one image has none for validation.
+    ///
+    /// The classes are the folders' names in natural order (`class2` before `class10`, case
+    /// ignored). A class's images are the files in its folder, and in all folders below it, that
+    /// end in [`IMAGE_EXTENSIONS`]; hidden files and folders are skipped, links followed, files
+    /// beside the classes' folders ignored. Nothing is opened yet.
+    ///
+    /// A folder `train` that holds no folders, with no `val` beside it, is a class like others.
+    ///
+    /// # Errors
+    /// [`DatasetError`], which names the folder and how to go on.
+    ///
+    /// [`IMAGE_EXTENSIONS`]: crate::input::list::IMAGE_EXTENSIONS
+    pub fn open(root: &Path, split: Split) -> Result<Self, DatasetError> {
+        check_folder(root)?;
+        let [train, val] = PARTS.map(|part| root.join(part));
+        match (train.is_dir(), val.is_dir()) {
+            (true, true) => two_parts(&train, &val),
+            (true, false) if !folders(&train)?.is_empty() => Err(lone_part(root, PARTS)?),
+            (false, true) if !folders(&val)?.is_empty() => {
+                Err(lone_part(root, [PARTS[1], PARTS[0]])?)
+            }
+            _ => one_part(root, split),
+        }
+    }
+}
+
+/// A class as the file system has it.
+struct Class {
+    name: OsString,
+    folder: PathBuf,
+    images: Vec<PathBuf>,
+}
+
+fn check_folder(root: &Path) -> Result<(), DatasetError> {
+    let path = root.to_path_buf();
+    match root.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(DatasetError::NotAFolder { path }),
+        Err(error) if find::is_absent(&error) => Err(DatasetError::Missing { path }),
+        Err(source) => Err(find::unreadable(root, source).into()),
+    }
+}
+
+fn two_parts(train: &Path, val: &Path) -> Result<Dataset, DatasetError> {
+    let [train_classes, val_classes] = [classes_in(train)?, classes_in(val)?];
+    same_classes(&train_classes, val, &val_classes)?;
+    Ok(Dataset {
+        classes: names(&train_classes),
+        train: all_samples(&train_classes),
+        val: all_samples(&val_classes),
+    })
+}
+
+fn one_part(root: &Path, split: Split) -> Result<Dataset, DatasetError> {
+    if !(split.fraction > 0.0 && split.fraction < 1.0) {
+        return Err(DatasetError::Fraction {
+            fraction: split.fraction,
+        });
+    }
+    let classes = classes_in(root)?;
+    let (mut train, mut val) = (Vec::new(), Vec::new());
+    for (class, found) in classes.iter().enumerate() {
+        let chosen = split.choose(class, found.images.len());
+        for (sample, for_val) in samples(class, &found.images).zip(chosen) {
+            if for_val { &mut val } else { &mut train }.push(sample);
+        }
+    }
+    if val.is_empty() {
+        return Err(DatasetError::NothingToSplit {
+            path: root.to_path_buf(),
+        });
+    }
+    Ok(Dataset {
+        classes: names(&classes),
+        train,
+        val,
+    })
+}
+
+fn all_samples(classes: &[Class]) -> Vec<Sample> {
+    let classes = classes.iter().enumerate();
+    classes
+        .flat_map(|(class, found)| samples(class, &found.images))
+        .collect()
+}
+
+fn samples(class: usize, images: &[PathBuf]) -> impl Iterator<Item = Sample> {
+    images.iter().map(move |path| Sample {
+        path: path.clone(),
+        class,
+    })
+}
+
+fn names(classes: &[Class]) -> Vec<String> {
+    let name = |class: &Class| class.name.to_string_lossy().into_owned();
+    classes.iter().map(name).collect()
+}
+
+/// The classes in a folder, each with its images; two at least, none of them empty.
+fn classes_in(root: &Path) -> Result<Vec<Class>, DatasetError> {
+    let path = root.to_path_buf();
+    let folders = folders(root)?;
+    match folders.as_slice() {
+        [] => {
+            // Only in the folder itself: below it there is nothing but what is hidden.
+            let images = find::walk(root, &IMAGES)?.len();
+            return Err(match images {
+                0 => DatasetError::NoClasses { path },
+                _ => DatasetError::ImagesDirectly { path, images },
+            });
+        }
+        [class] => {
+            return Err(DatasetError::OneClass {
+                path,
+                class: class.clone(),
+            });
+        }
+        _ => {}
+    }
+    let class = |folder: PathBuf| {
+        let images = find::walk(&folder, &IMAGES)?;
+        if images.is_empty() {
+            return Err(DatasetError::EmptyClass {
+                path: folder,
+                extensions: IMAGES.endings(),
+            });
+        }
+        Ok(Class {
+            name: folder.file_name().unwrap_or_default().to_owned(),
+            folder,
+            images,
+        })
+    };
+    folders.into_iter().map(class).collect()
+}
+
+/// The folders in a folder, links to folders among them, in natural order; hidden ones skipped.
+fn folders(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let unreadable = |source| find::unreadable(root, source);
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(root).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() && !is_hidden(&path) {
+            folders.push(path);
+        }
+    }
+    folders.sort_by_cached_key(|path| NaturalKey::new(path));
+    Ok(folders)
+}
+
+/// Checks that training and validation have the same classes; natural order then makes them the
+/// same at each place.
+fn same_classes(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(), DatasetError> {
+    let names = |classes: &[Class]| -> HashSet<OsString> {
+        classes.iter().map(|class| class.name.clone()).collect()
+    };
+    let (in_train, in_val) = (names(train), names(val));
+    if let Some(extra) = val.iter().find(|class| !in_train.contains(&class.name)) {
+        return Err(DatasetError::NotInTrain {
+            path: extra.folder.clone(),
+        });
+    }
+    if let Some(missing) = train.iter().find(|class| !in_val.contains(&class.name)) {
+        return Err(DatasetError::NotInVal {
+            path: missing.folder.clone(),
+            expected: val_folder.join(&missing.name),
+        });
+    }
+    Ok(())
+}
+
+/// The error for one of the two parts without the other.
+fn lone_part(root: &Path, [found, missing]: [&str; 2]) -> Result<DatasetError, DatasetError> {
+    let others = folders(root)?
+        .iter()
+        .filter(|path| !path.ends_with(found))
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(DatasetError::LonePart {
+        found: root.join(found),
+        missing: root.join(missing),
+        others,
+    })
+}
