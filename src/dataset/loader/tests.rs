@@ -89,7 +89,7 @@ fn two_batches_are_made_ahead_and_no_more() {
     });
     for taken in 0..50 {
         // Waits for both; no more than they come, however fast the threads are.
-        while made.recv_timeout(Duration::from_secs(60)).unwrap() < taken + 1 {}
+        while made.recv_timeout(Duration::from_mins(1)).unwrap() < taken + 1 {}
         assert!(made.try_iter().all(|batch| batch <= taken + 1));
         loader.next().unwrap().unwrap();
     }
