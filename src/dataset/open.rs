@@ -87,7 +87,9 @@ fn check_folder(root: &Path) -> Result<(), DatasetError> {
 }
 
 fn two_parts(train: &Path, val: &Path) -> Result<Dataset, DatasetError> {
-    let [train_classes, val_classes] = [classes_in(train)?, classes_in(val)?];
+    let train_classes = classes_in(train)?;
+    check_count(&train_classes)?;
+    let val_classes = classes_in(val)?;
     same_classes(&train_classes, val, &val_classes)?;
     Ok(Dataset {
         classes: names(&train_classes),
@@ -103,6 +105,7 @@ fn one_part(root: &Path, split: Split) -> Result<Dataset, DatasetError> {
         });
     }
     let classes = classes_in(root)?;
+    check_count(&classes)?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (class, found) in classes.iter().enumerate() {
         let chosen = split.choose(class, found.images.len());
@@ -141,26 +144,26 @@ fn names(classes: &[Class]) -> Vec<String> {
     classes.iter().map(name).collect()
 }
 
-/// The classes in a folder, each with its images; two at least, none of them empty.
+fn check_count(classes: &[Class]) -> Result<(), DatasetError> {
+    match classes {
+        [class] => Err(DatasetError::OneClass {
+            class: class.folder.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The classes in a folder, each with its images; one at least, none of them empty.
 fn classes_in(root: &Path) -> Result<Vec<Class>, DatasetError> {
     let path = root.to_path_buf();
     let folders = folders(root)?;
-    match folders.as_slice() {
-        [] => {
-            // Only in the folder itself: below it there is nothing but what is hidden.
-            let images = find::walk(root, &IMAGES)?.len();
-            return Err(match images {
-                0 => DatasetError::NoClasses { path },
-                _ => DatasetError::ImagesDirectly { path, images },
-            });
-        }
-        [class] => {
-            return Err(DatasetError::OneClass {
-                path,
-                class: class.clone(),
-            });
-        }
-        _ => {}
+    if folders.is_empty() {
+        // Only in the folder itself: below it there is nothing but what is hidden.
+        let images = find::walk(root, &IMAGES)?.len();
+        return Err(match images {
+            0 => DatasetError::NoClasses { path },
+            _ => DatasetError::ImagesDirectly { path, images },
+        });
     }
     let class = |folder: PathBuf| {
         let images = find::walk(&folder, &IMAGES)?;

@@ -56,9 +56,7 @@ pub enum DatasetError {
         class.display()
     )]
     OneClass {
-        /// The folder that should hold several.
-        path: PathBuf,
-        /// The one in it.
+        /// Its folder.
         class: PathBuf,
     },
     /// A class's folder without images.
