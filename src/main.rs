@@ -47,6 +47,7 @@ fn run(command: Command) -> ExitCode {
     match command {
         Command::Images(args) => checked(Config::for_images(args)),
         Command::Checkpoints(args) => checked(Config::for_checkpoints(args)),
+        Command::Train(args) => checked(Config::for_training(*args)),
         Command::Layers(args) => match layers::table(&args) {
             Ok(table) => print(&table),
             Err(error) => fail(&error, WRONG_USE),

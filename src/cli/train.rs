@@ -96,7 +96,13 @@ pub enum OptimiserName {
 #[command(next_help_heading = "Optimisation")]
 pub struct OptimisationArgs {
     /// sgd, adam or adamw
-    #[arg(long, value_enum, value_name = "NAME", default_value = "sgd", alias = "optimiser")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        default_value = "sgd",
+        alias = "optimiser"
+    )]
     pub optimizer: OptimiserName,
     /// Learning rate
     #[arg(long, value_name = "X", default_value_t = 0.01, alias = "lr")]

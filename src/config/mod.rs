@@ -266,6 +266,12 @@ impl Config {
         })
     }
 
+    /// Whether the run goes on with what its folder holds.
+    #[must_use]
+    pub fn resumes(&self) -> bool {
+        matches!(&self.source, Source::Training(training) if training.resume)
+    }
+
     /// The folder that the run's event file and its configuration are written to.
     #[must_use]
     pub fn run_folder(&self) -> PathBuf {

@@ -103,7 +103,9 @@ impl Resolved {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         let settings = toml::to_string(self)?;
         let resume = match self.training {
-            Some(_) => "# Go on with it, killed or not, with\n#     vggscope train --config THIS_FILE --resume\n",
+            Some(_) => {
+                "# Go on with it, killed or not, with\n#     vggscope train --config THIS_FILE --resume\n"
+            }
             None => "",
         };
         Ok(format!(

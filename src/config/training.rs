@@ -150,10 +150,11 @@ impl Training {
             data,
             weights,
             resume,
-            length: samples.steps.map_or(
-                Length::Epochs(samples.epochs.get() as u64),
-                |steps| Length::Steps(steps.get() as u64),
-            ),
+            length: samples
+                .steps
+                .map_or(Length::Epochs(samples.epochs.get() as u64), |steps| {
+                    Length::Steps(steps.get() as u64)
+                }),
             batch_size: samples.batch_size.get(),
             accumulate: samples.accumulate.get(),
             val_fraction: samples.val_fraction,

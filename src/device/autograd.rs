@@ -34,9 +34,7 @@ impl<C: CheckpointStrategy> Convolution for Autodiff<LibTorch, C> {
                 let maps = TchTensor::new(recorded.maps.tensor.detach());
                 prepared.finish(recorded, maps)
             }
-            OpsKind::UnTracked(prepared) => {
-                prepared.finish(LibTorch::convolve(x, kernels, bias))
-            }
+            OpsKind::UnTracked(prepared) => prepared.finish(LibTorch::convolve(x, kernels, bias)),
         }
     }
 }

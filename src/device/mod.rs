@@ -2,6 +2,13 @@
 //!
 //! A device that was asked for and is not there is an error that says what was found and how to get
 //! it; only `auto` chooses by itself.
+#![cfg_attr(
+    feature = "libtorch",
+    expect(
+        deprecated,
+        reason = "burn-tch is the backend this tool is made for; Burn 0.22 is pinned because it is the last release with it"
+    )
+)]
 
 #[cfg(feature = "libtorch")]
 mod autograd;
@@ -204,10 +211,6 @@ pub fn why_no_cuda(libtorch: &Libtorch, number: usize) -> Option<String> {
 }
 
 #[cfg(feature = "libtorch")]
-#[expect(
-    deprecated,
-    reason = "burn-tch is the backend this tool is made for; Burn 0.22 is pinned because it is the last release with it"
-)]
 fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
     let missing = |why| DeviceError::Missing { choice: kind, why };
     match kind {

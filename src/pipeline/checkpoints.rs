@@ -1,13 +1,13 @@
 //! Many checkpoints over the same probe images: a step a checkpoint.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use super::lane::{Lane, OpenStep};
-use super::load::{Prepared, file_name};
+use super::lane::Lane;
+use super::load::file_name;
+use super::probes::Probes;
 use super::timings::{Laps, Stage};
-use super::{RunError, one_line, require_size};
+use super::{RunError, one_line};
 use crate::config::{Config, OnError};
 use crate::device::OpenDevice;
 use crate::events::Summary;
@@ -22,9 +22,6 @@ struct Loaded {
     network: Result<(Vgg, Laps), RunError>,
 }
 
-/// Probe images of one size that go through the network together.
-type Batch = Vec<Arc<Prepared>>;
-
 /// Runs over all checkpoints; gives what was skipped.
 pub(super) fn run(
     lane: &Lane,
@@ -38,8 +35,7 @@ pub(super) fn run(
     };
     let networks = ahead(sequence, lane.arch, extent, lane.device.clone());
     let mut skipped = Vec::new();
-    let batches = probes(lane, images, config, &mut skipped)?;
-    let alone = batches.iter().map(Vec::len).sum::<usize>() == 1;
+    let probes = Probes::load(lane, images, config, &mut skipped)?;
     let mut first = true;
     for loaded in networks {
         if lane.interrupt.is_asked() {
@@ -65,99 +61,11 @@ pub(super) fn run(
             "checkpoint",
             Summary::text("checkpoint", format!("`{name}`")),
         );
-        for batch in &batches {
-            show(
-                lane,
-                &vgg,
-                batch,
-                &mut open,
-                &name,
-                Showing { alone, first },
-            )?;
-        }
-        if lane.kernels {
-            let folder = Arc::from(format!("{:06}", open.step()));
-            open.make_kernels(&vgg, lane.arch, &folder, first);
-        }
+        probes.show(lane, &vgg, &mut open, &name, first)?;
         open.finish();
         first = false;
     }
     Ok(skipped)
-}
-
-/// How a probe image's tags are written.
-#[derive(Clone, Copy)]
-struct Showing {
-    /// Whether it is the only probe image, so that tags need not name it.
-    alone: bool,
-    /// Whether this is the first step, which shows the inputs and describes every tag.
-    first: bool,
-}
-
-/// Reads every probe image once, in batches of one size.
-fn probes(
-    lane: &Lane,
-    images: &[ImageFile],
-    config: &Config,
-    skipped: &mut Vec<String>,
-) -> Result<Vec<Batch>, RunError> {
-    let mut batches: Vec<Batch> = Vec::new();
-    for file in images {
-        let image = match Prepared::load(file, &config.preprocess) {
-            Ok(image) => Arc::new(image),
-            Err(error) if lane.on_error == OnError::Skip => {
-                skipped.push(one_line(&error));
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        require_size(lane, &image)?;
-        match batches.last_mut() {
-            Some(batch)
-                if batch.len() < config.batch
-                    && (batch[0].height, batch[0].width) == (image.height, image.width) =>
-            {
-                batch.push(image);
-            }
-            _ => batches.push(vec![image]),
-        }
-    }
-    if batches.is_empty() {
-        return Err(RunError::NothingLeft {
-            count: skipped.len(),
-            what: "probe images",
-            first: skipped.first().cloned().unwrap_or_default(),
-        });
-    }
-    Ok(batches)
-}
-
-/// One forward pass over a batch of probe images, into an open step.
-fn show(
-    lane: &Lane,
-    vgg: &Vgg,
-    batch: &Batch,
-    open: &mut OpenStep,
-    checkpoint: &str,
-    showing: Showing,
-) -> Result<(), RunError> {
-    let start = std::time::Instant::now();
-    let captured = lane.forward(vgg, batch, checkpoint)?;
-    open.laps.record(Stage::Forward, start.elapsed());
-    for (at, image) in batch.iter().enumerate() {
-        let group: Arc<str> = if showing.alone {
-            Arc::from("feature_maps")
-        } else {
-            Arc::clone(&image.name)
-        };
-        let folder: Arc<str> = Arc::from(format!("{:06}/{}", open.step(), image.name));
-        open.make_maps(&captured, at, &group, &folder, showing.first);
-        if showing.first {
-            open.laps.add(&image.laps);
-            open.make_input(&format!("input/{}", image.name), image, true);
-        }
-    }
-    Ok(())
 }
 
 /// Loads the checkpoints in order on a thread of its own, one ahead of whoever takes them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lane::Lane;
 use super::load::{Prepared, ahead};
-use super::plan::Parameters;
+use super::open::Parameters;
 use super::timings::{Laps, Stage};
 use super::{RunError, require_size};
 use crate::config::{Config, OnError};

@@ -27,8 +27,29 @@ pub struct Report {
     pub non_finite: Vec<String>,
     /// Where the time went, if it was asked for.
     pub timings: Option<String>,
+    /// What else there is to say at the end, a line each.
+    pub notes: Vec<String>,
     /// Whether it was ended by Ctrl-C.
     pub interrupted: bool,
+}
+
+/// What a command's own part of the run came to.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// What was left out, each with its reason.
+    pub(super) skipped: Vec<String>,
+    /// What else there is to say, a line each.
+    pub(super) notes: Vec<String>,
+}
+
+impl Ended {
+    /// Nothing to say but what was left out.
+    pub(super) fn skipped(skipped: Vec<String>) -> Self {
+        Self {
+            skipped,
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// TensorBoard shows at most this many steps of a tag unless told otherwise.
@@ -56,6 +77,7 @@ impl Report {
             indicatif::HumanBytes(self.bytes)
         )];
         lines.extend(self.timings.clone());
+        lines.extend(self.notes.clone());
         lines.extend(
             self.non_finite
                 .iter()
@@ -94,11 +116,13 @@ pub(super) struct Progress {
 const NON_FINITE_LINES: usize = 5;
 
 impl Progress {
-    pub(super) fn new(terminal: Arc<Terminal>, total: u64) -> Self {
+    /// Counts on from the `done` steps that an earlier process wrote.
+    pub(super) fn new(terminal: Arc<Terminal>, done: u64, total: u64) -> Self {
         terminal.begin(total, Unit::Steps);
+        terminal.reached(done, "");
         Self {
             terminal,
-            steps: 0,
+            steps: done,
             tags: BTreeSet::new(),
             bytes: 0,
             laps: Laps::default(),
@@ -151,6 +175,7 @@ mod tests {
             skipped: Vec::new(),
             non_finite: Vec::new(),
             timings: None,
+            notes: Vec::new(),
             interrupted: false,
         }
     }

@@ -13,6 +13,8 @@ pub(super) enum Stage {
     Load,
     /// Decoding and preparing images.
     Decode,
+    /// An optimisation step.
+    Train,
     /// The forward pass.
     Forward,
     /// Feature maps from the device to the host.
@@ -28,9 +30,10 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Load,
         Self::Decode,
+        Self::Train,
         Self::Forward,
         Self::Copy,
         Self::Render,
@@ -43,6 +46,7 @@ impl Stage {
         match self {
             Self::Load => "load",
             Self::Decode => "decode",
+            Self::Train => "train",
             Self::Forward => "forward",
             Self::Copy => "copy",
             Self::Render => "render",
@@ -120,7 +124,7 @@ mod tests {
         assert!(sum.table(2).contains("render 7.0"), "{}", sum.table(2));
         assert!(sum.table(2).contains("write 0.0"));
         let tags: Vec<String> = sum.summaries().into_iter().map(|s| s.tag).collect();
-        assert_eq!(tags.len(), 8);
-        assert_eq!(tags[4], "timings/render_ms");
+        assert_eq!(tags.len(), 9);
+        assert_eq!(tags[5], "timings/render_ms");
     }
 }

@@ -1,6 +1,6 @@
 //! The one thread that writes: steps in order, each once all its pictures are there.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
 
@@ -23,9 +23,15 @@ pub(super) struct PendingStep {
     pub(super) pictures: Receiver<Result<Done, PictureError>>,
 }
 
+enum Job {
+    Step(PendingStep),
+    /// Tells when everything before it is in the file.
+    Flush(Sender<()>),
+}
+
 /// The writing thread and the way to it.
 pub(super) struct Writer {
-    steps: SyncSender<PendingStep>,
+    steps: SyncSender<Job>,
     thread: JoinHandle<Result<Progress, RunError>>,
 }
 
@@ -51,10 +57,19 @@ impl Writer {
 
     /// Hands over the next step, waiting while the writer is behind.
     pub(super) fn push(&self, step: PendingStep) -> Result<(), WriterStopped> {
-        self.steps.send(step).map_err(|_| WriterStopped)
+        self.steps.send(Job::Step(step)).map_err(|_| WriterStopped)
     }
 
-    /// Waits until everything is in the file.
+    /// Waits until every step that was handed over is in the file.
+    pub(super) fn flush(&self) -> Result<(), WriterStopped> {
+        let (sender, done) = channel();
+        self.steps
+            .send(Job::Flush(sender))
+            .map_err(|_| WriterStopped)?;
+        done.recv().map_err(|_| WriterStopped)
+    }
+
+    /// Waits until everything is in the file and ends the thread.
     pub(super) fn finish(self) -> Result<Progress, RunError> {
         drop(self.steps);
         self.thread
@@ -72,11 +87,15 @@ struct Task {
 }
 
 impl Task {
-    fn run(mut self, steps: &Receiver<PendingStep>) -> Result<Progress, RunError> {
+    fn run(mut self, steps: &Receiver<Job>) -> Result<Progress, RunError> {
         loop {
             let idle = Instant::now();
-            let Ok(pending) = steps.recv() else { break };
-            self.write(pending, idle)?;
+            match steps.recv() {
+                Ok(Job::Step(pending)) => self.write(pending, idle)?,
+                // Whoever asked may have gone.
+                Ok(Job::Flush(sender)) => drop(sender.send(())),
+                Err(_) => break,
+            }
         }
         self.write_late_timings()?;
         let bytes = self.events.close()?;

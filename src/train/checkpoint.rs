@@ -16,8 +16,8 @@ use safetensors::{Dtype, View};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::trainer::Trainer;
 use super::TrainError;
+use super::trainer::Trainer;
 use crate::vgg::{Named, ParameterVisitor, Vgg};
 
 /// Where a training is.
@@ -55,9 +55,7 @@ impl Best {
     /// Whether this is better than `other`.
     #[must_use]
     pub fn beats(&self, other: Option<&Self>) -> bool {
-        other.is_none_or(|other| {
-            (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
-        })
+        other.is_none_or(|other| (self.accuracy, -self.loss) > (other.accuracy, -other.loss))
     }
 }
 
@@ -288,7 +286,10 @@ impl ParameterVisitor for Collected {
             data: parameter.value.into_data(),
             dtype: Dtype::F32,
         };
-        let counted = parameter.name.strip_suffix("running_var").map(str::to_owned);
+        let counted = parameter
+            .name
+            .strip_suffix("running_var")
+            .map(str::to_owned);
         self.tensors.push((parameter.name, values));
         // torch counts batches beside the running statistics; strict loading asks for the count.
         if let Some(layer) = counted {

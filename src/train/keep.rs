@@ -37,11 +37,7 @@ impl Keeper {
 
 /// The network goes first: without it the others are no checkpoint any more.
 fn delete(saved: &Saved) {
-    for path in [
-        saved.network.clone(),
-        saved.optimiser(),
-        saved.progress(),
-    ] {
+    for path in [saved.network.clone(), saved.optimiser(), saved.progress()] {
         let _ = fs::remove_file(path);
     }
 }
@@ -55,11 +51,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for step in [10, 20, 30, 40, 1_000_000] {
             let saved = Saved::at(folder.path(), step);
-            for path in [
-                saved.network.clone(),
-                saved.optimiser(),
-                saved.progress(),
-            ] {
+            for path in [saved.network.clone(), saved.optimiser(), saved.progress()] {
                 fs::write(path, "").unwrap();
             }
         }

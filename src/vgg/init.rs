@@ -7,13 +7,33 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 use thiserror::Error;
 
-use super::arch::{Arch, Layer, LayerKind, PUBLISHED_WIDTHS};
+use super::arch::{Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
 use super::build::ParameterSource;
 
 /// Channels of the input picture.
 const INPUT_CHANNELS: usize = 3;
 
-/// Seeded random parameters of one network of the published widths.
+/// How large a network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Output channels of the convolutions of each block.
+    pub widths: [usize; 5],
+    /// Units of the classifier's two hidden layers.
+    pub hidden: usize,
+    /// Outputs.
+    pub classes: usize,
+}
+
+impl Sizes {
+    /// Those of the published networks.
+    pub const PUBLISHED: Self = Self {
+        widths: PUBLISHED_WIDTHS,
+        hidden: PUBLISHED_HIDDEN,
+        classes: PUBLISHED_CLASSES,
+    };
+}
+
+/// Seeded random parameters of one network.
 ///
 /// The values depend on the seed and the parameter alone: not on the device, the number of threads
 /// or which other parameters are read.
@@ -49,14 +69,18 @@ pub struct NoSuchParameter {
 }
 
 impl RandomParameters {
-    /// Lays out the parameters of `arch` with `classes` outputs and `hidden` units in the
-    /// classifier's hidden layers; nothing is drawn yet.
+    /// Lays out the parameters of `arch`; nothing is drawn yet.
     #[must_use]
-    pub fn new(arch: Arch, classes: usize, hidden: usize, seed: u64) -> Self {
+    pub fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
+        let Sizes {
+            widths,
+            hidden,
+            classes,
+        } = sizes;
         let mut list = Vec::new();
         let mut channels = INPUT_CHANNELS;
         for layer in arch.layers() {
-            layer_parameters(layer, &mut channels, &mut list);
+            layer_parameters(layer, widths, &mut channels, &mut list);
         }
         let mut input = channels * 49;
         for (index, output) in [(0, hidden), (3, hidden), (6, classes)] {
@@ -99,13 +123,14 @@ impl RandomParameters {
 /// Adds what `layer` has, in the order of torchvision's state dict.
 fn layer_parameters(
     layer: Layer,
+    widths: [usize; 5],
     channels: &mut usize,
     list: &mut Vec<(String, Vec<usize>, Values)>,
 ) {
     let name = layer.torch_name();
     match layer.kind {
         LayerKind::Convolution => {
-            let out = PUBLISHED_WIDTHS[layer.block - 1];
+            let out = widths[layer.block - 1];
             #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
             let std = (2.0 / (9 * out) as f32).sqrt();
             let shape = vec![out, *channels, 3, 3];
@@ -166,6 +191,12 @@ fn normal(rng: &mut ChaCha8Rng, std: f32, count: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    const SMALL: Sizes = Sizes {
+        classes: 10,
+        hidden: 32,
+        ..Sizes::PUBLISHED
+    };
+
     fn moments(values: &[f32]) -> (f64, f64) {
         let n = values.len() as f64;
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
@@ -179,7 +210,7 @@ mod tests {
 
     #[test]
     fn convolutions_have_torchvisions_spread() {
-        let source = RandomParameters::new(Arch::VGG16, 10, 32, 0);
+        let source = RandomParameters::new(Arch::VGG16, SMALL, 0);
         let (mean, std) = moments(&source.read("features.10.weight").unwrap());
         let expected = (2.0f64 / (9.0 * 256.0)).sqrt();
         assert!(mean.abs() < 0.001, "{mean}");
@@ -196,7 +227,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_values_and_parameters_differ() {
         let draw = |seed, name: &str| {
-            RandomParameters::new(Arch::VGG16, 10, 32, seed)
+            RandomParameters::new(Arch::VGG16, SMALL, seed)
                 .read(name)
                 .unwrap()
         };
@@ -211,7 +242,7 @@ mod tests {
     #[test]
     fn the_published_network_has_the_published_size() {
         for (name, expected) in [("vgg16", 138_357_544), ("vgg16_bn", 138_365_992 + 2 * 4224)] {
-            let source = RandomParameters::new(name.parse().unwrap(), 1000, 4096, 0);
+            let source = RandomParameters::new(name.parse().unwrap(), Sizes::PUBLISHED, 0);
             let count: usize = source
                 .parameters
                 .values()
@@ -223,7 +254,7 @@ mod tests {
 
     #[test]
     fn batch_normalisation_starts_as_the_identity() {
-        let source = RandomParameters::new("vgg11_bn".parse().unwrap(), 10, 32, 0);
+        let source = RandomParameters::new("vgg11_bn".parse().unwrap(), SMALL, 0);
         assert_eq!(source.shape("features.1.running_var").unwrap(), [64]);
         assert_eq!(source.read("features.1.running_var").unwrap()[0], 1.0);
         assert_eq!(source.read("features.1.running_mean").unwrap()[0], 0.0);

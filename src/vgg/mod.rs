@@ -2,6 +2,7 @@
 
 mod arch;
 mod build;
+mod graft;
 mod init;
 mod model;
 mod parameters;
@@ -12,7 +13,8 @@ pub use arch::{
     Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, UnknownArch,
 };
 pub use build::{BuildError, Extent, ParameterSource, Placement, build};
-pub use init::{NoSuchParameter, RandomParameters};
+pub use graft::{GraftError, Grafted, NewPart};
+pub use init::{NoSuchParameter, RandomParameters, Sizes};
 pub use model::{Classifier, Feature, Vgg};
 pub use parameters::{Named, ParameterVisitor};
 pub use select::{SelectError, select};

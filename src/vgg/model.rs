@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
-use burn::nn::{BatchNorm, Dropout, Linear, Relu};
+use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::Tensor;
 
 use crate::device::convolve;
@@ -71,7 +71,7 @@ impl Classifier {
             output,
             pool: AdaptiveAvgPool2dConfig::new([POOLED, POOLED]).init(),
             relu: Relu::new(),
-            dropout: burn::nn::DropoutConfig::new(dropout).init(),
+            dropout: DropoutConfig::new(dropout).init(),
         }
     }
 
@@ -114,6 +114,16 @@ impl Vgg {
     pub fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
         Some(classifier.forward(self.forward(x, |_, _| ())))
+    }
+
+    /// The same network with this chance that a hidden value of its classifier is dropped in training,
+    /// from 0 to below 1.
+    #[must_use]
+    pub fn with_dropout(mut self, chance: f64) -> Self {
+        if let Some(classifier) = &mut self.classifier {
+            classifier.dropout = DropoutConfig::new(chance).init();
+        }
+        self
     }
 
     /// The first convolution's kernels: `[kernels, channels, height, width]`.
