@@ -1,6 +1,5 @@
 //! The length of a tensor as one vector, read once where the backend can.
 
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;

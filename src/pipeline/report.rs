@@ -119,7 +119,9 @@ impl Progress {
     /// Counts on from the `done` steps that an earlier process wrote.
     pub(super) fn new(terminal: Arc<Terminal>, done: u64, total: u64) -> Self {
         terminal.begin(total, Unit::Steps);
-        terminal.reached(done, "");
+        if done > 0 {
+            terminal.reached(done, "");
+        }
         Self {
             terminal,
             steps: done,

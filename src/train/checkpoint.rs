@@ -271,6 +271,8 @@ fn write_network(vgg: &Vgg, progress: &Progress, path: &Path) -> std::io::Result
         ("step".to_owned(), progress.step.to_string()),
         ("classes".to_owned(), classes),
     ]);
+    // safetensors would create the file for its owner alone; one that is there keeps its mode.
+    File::create(path)?;
     safetensors::serialize_to_file(tensors.tensors, Some(about), path)
         .map_err(std::io::Error::other)
 }
