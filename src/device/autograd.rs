@@ -50,8 +50,11 @@ struct Recorded {
 
 impl Recorded {
     fn new(x: &TchTensor, kernels: &TchTensor, bias: &TchTensor) -> Self {
-        let inputs = [x, kernels, bias]
-            .map(|input| TchTensor::new(input.tensor.detach().set_requires_grad(true)));
+        // With the storage of what they are cut off from, or Burn would think itself alone with it.
+        let inputs = [x, kernels, bias].map(|input| {
+            let leaf = input.tensor.detach().set_requires_grad(true);
+            TchTensor::from_existing(leaf, input.storage.clone())
+        });
         let [x, kernels, bias] = &inputs;
         let maps = x.tensor.conv2d(
             &kernels.tensor,

@@ -13,6 +13,7 @@
 #[cfg(feature = "libtorch")]
 mod autograd;
 mod convolution;
+mod descend;
 mod norm;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use burn::tensor::Device;
 use thiserror::Error;
 
 pub(crate) use convolution::convolve;
+pub(crate) use descend::{Descent, descend};
 pub(crate) use norm::norm;
 
 /// What the user asked for with `--device`.

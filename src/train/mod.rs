@@ -5,6 +5,7 @@
 //! | `schedule` | the learning rate of every step |
 //! | `optimiser` | which rule moves the parameters |
 //! | `network` | how a network is made ready: parameters numbered, layers frozen |
+//! | `sgd` | gradient descent with momentum, in place |
 //! | `score` | loss, accuracy and top-5 of class scores |
 //! | `gradients` | the norm of all gradients, and scaling them |
 //! | `trainer` | [`Trainer`]: one optimisation step after the other |
@@ -21,6 +22,7 @@ mod network;
 mod optimiser;
 mod schedule;
 mod score;
+mod sgd;
 mod trainer;
 mod trouble;
 

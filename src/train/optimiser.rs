@@ -1,8 +1,10 @@
-//! Which optimiser moves the parameters: Burn's own, set as PyTorch has them.
+//! Which optimiser moves the parameters: Burn's own, set as PyTorch has them, and one of ours where
+//! speed asks for it.
 
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+
+use super::sgd::Sgd;
 
 /// PyTorch's `eps`; Burn's own default is a thousand times larger.
 const EPSILON: f32 = 1e-8;
@@ -28,14 +30,13 @@ impl Optimiser {
     pub(super) fn start(self, weight_decay: f32) -> ModuleOptimizer {
         let decay = (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay));
         match self {
-            Self::Sgd { momentum, nesterov } => SgdConfig::new()
-                .with_weight_decay(decay)
-                .with_momentum((momentum > 0.0).then(|| MomentumConfig {
-                    momentum,
-                    dampening: 0.0,
-                    nesterov,
-                }))
-                .init(),
+            Self::Sgd { momentum, nesterov } if momentum > 0.0 => Sgd {
+                momentum,
+                nesterov,
+                weight_decay: f64::from(weight_decay),
+            }
+            .into(),
+            Self::Sgd { .. } => SgdConfig::new().with_weight_decay(decay).init(),
             Self::Adam => AdamConfig::new()
                 .with_epsilon(EPSILON)
                 .with_weight_decay(decay)

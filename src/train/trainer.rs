@@ -159,9 +159,9 @@ impl Trainer {
             gradients::scale(&self.vgg, &mut gradients, longest / norm);
         }
         let learning_rate = self.rates.next();
-        self.vgg = self
-            .optimiser
-            .step(learning_rate, self.vgg.clone(), gradients);
+        // Taken out, not cloned: a parameter that is held twice cannot be changed in place.
+        let vgg = std::mem::replace(&mut self.vgg, Vgg::empty());
+        self.vgg = self.optimiser.step(learning_rate, vgg, gradients);
         self.steps += 1;
         Ok(Outcome {
             score,

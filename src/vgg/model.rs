@@ -107,6 +107,14 @@ impl Vgg {
             })
     }
 
+    /// No network at all: what stands in for one that is being changed.
+    pub(crate) fn empty() -> Self {
+        Self {
+            features: Vec::new(),
+            classifier: None,
+        }
+    }
+
     /// The class scores, or `None` when the network was built without its classifier.
     ///
     /// Shapes: input `[batch, 3, height, width]`, output `[batch, classes]`.
