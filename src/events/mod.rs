@@ -16,9 +16,9 @@
 //! | `run_folder` | the name of an event file, and which files of a folder are event files |
 //! | [`file`](mod@file) | one event file being written, a whole step at a time |
 //! | `wire` | the bytes of one record, as a summary or a graph |
+//! | [`read`] | an event file read back, strictly |
 //! | `scan` | how much of a file comes before a step, without reading its pictures |
 //! | [`resume`] | one more event file for a run that was cut off; the earlier ones cut back |
-//! | [`read`] | an event file read back, strictly |
 //!
 //! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
 //! the series. Within a tag the steps of a run only go up.

@@ -12,14 +12,14 @@
 //! | void steps of the earlier files | forgets them all at the `SessionLog` START of the new one | forgets those of a tag when the new file has an earlier or equal step of that tag |
 //! | a record that was cut short at their end | goes on with the next file | goes on with the next file, and waits for the rest beside that |
 //! | the same of a damaged record | goes on with the next file | goes on with the next file |
-//! | a file that gets shorter | reads nothing more from it | reads nothing more from it |
+//! | a file that gets shorter | reads nothing more from it, and logs that it was updated | reads nothing more from it |
 //! | a file that goes away while it is read | is stuck, and never shows the next file | goes on with the next file |
 //!
 //! A tag that is written now and then only, and whose next value comes after a void one of the
-//! earlier files, kept that one in the fast loader: one more reason to cut. A TensorBoard that is
-//! running has read the void steps already, and goes by these rules until it is started again:
-//! therefore the new file has a START and a name behind all others, and therefore no file is
-//! removed, even one of which nothing stays but its version and its own START.
+//! earlier files, would keep that one in the fast loader: one more reason to cut. But a TensorBoard
+//! that is running has read the void steps already, and goes by these rules until it is started
+//! again. So the new file still has a START and a name behind all others, and no earlier file is
+//! removed, even if nothing of it stays but its version and its own START.
 //!
 //! Source: `tensorboard/data/server/{run,reservoir}.rs`; `plugin_event_accumulator.py`,
 //! `directory_watcher.py` and `event_file_loader.py` in `tensorboard/backend/event_processing`.
