@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::graph::{Graph, GraphError};
+use super::lock::lock;
 use super::read::ReadError;
 use super::resume::Earlier;
 use super::series::{SeriesBook, StepError};
@@ -39,9 +40,45 @@ pub enum EventFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// An event file that the run has already could not be looked at.
+    /// An event file that the run has already could not be opened.
+    #[error(
+        "cannot continue the run: `{}` cannot be opened; see that it is there and can be read and written to",
+        path.display()
+    )]
+    OpenEarlier {
+        /// The event file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process writes to an event file of the run, so it is not cut.
+    #[error(
+        "`{}` is still being written by another process; end that first, or choose another --run",
+        path.display()
+    )]
+    Busy {
+        /// The event file.
+        path: PathBuf,
+    },
+    /// An event file that the run has already could not be read.
     #[error("cannot continue the run")]
     Earlier(#[source] ReadError),
+    /// A file that is called like an event file is none, so it is not cut.
+    #[error("cannot continue the run; move the file away, or go on in a new run (--run)")]
+    Foreign(#[source] ReadError),
+    /// An event file that the run has already could not be cut. Those after it may have been.
+    #[error(
+        "cannot continue the run: `{}` cannot be cut back to its first {length} bytes, which come before the step it goes on from; see that the file can be written to, or go on in a new run (--run)",
+        path.display()
+    )]
+    Cut {
+        /// The event file.
+        path: PathBuf,
+        /// How much of it was to stay. Units: bytes.
+        length: u64,
+        /// What the system said.
+        source: io::Error,
+    },
     /// No name would come behind those of the event files that the run has already.
     #[error(
         "cannot continue the run: TensorBoard would read a new event file before `{}`, not after it; move that file away, or go on in a new run (--run)",
@@ -155,7 +192,6 @@ pub struct EventFile<S = File> {
     sink: S,
     path: PathBuf,
     series: SeriesBook,
-    /// What earlier event files of the run leave to be done.
     earlier: Earlier,
     /// The records of one step, kept between steps so that its memory is used again.
     buffer: Vec<u8>,
@@ -166,7 +202,8 @@ pub struct EventFile<S = File> {
 
 impl EventFile<File> {
     /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at
-    /// once. No file that exists is ever opened.
+    /// once. No file that exists is ever opened. Until the new one is closed or dropped, or its
+    /// process ends, [`resume`](Self::resume) in another will not touch it.
     ///
     /// # Errors
     ///
@@ -187,6 +224,9 @@ impl EventFile<File> {
     ) -> Result<Self, EventFileError> {
         let (file, path) = run_folder::create_event_file(run_dir, seconds)
             .map_err(|(path, source)| EventFileError::CreateFile { path, source })?;
+        if lock(&file).is_err() {
+            return Err(EventFileError::Busy { path });
+        }
         Self::begin_behind(file, path, wall_time(), earlier).inspect_err(|error| {
             if let EventFileError::Begin { path, .. } = error {
                 // An event file without events would only make the next run refuse this folder.
@@ -303,16 +343,6 @@ impl<S: EventSink> EventFile<S> {
         Ok(written)
     }
 
-    /// Tags of which earlier event files of the run hold values at the first step of this file or
-    /// later, and which this file has not got yet; in the order of their names.
-    ///
-    /// Those values are void, but TensorBoard's fast loader, which is what `tensorboard` starts,
-    /// shows them until this file holds an earlier or equal step of their tag. So write each of
-    /// these tags at the first step, if it can be had there.
-    pub fn outdated_tags(&self) -> impl Iterator<Item = &str> {
-        self.earlier.outdated.iter().map(String::as_str)
-    }
-
     /// The event file's path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -368,7 +398,6 @@ impl<S: EventSink> EventFile<S> {
             .try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
         for summary in summaries {
             let first = self.series.note(step, &summary);
-            self.earlier.outdated.remove(&summary.tag);
             event::append_summary(&mut self.buffer, wall_time, step, summary, first)?;
         }
         Ok(())

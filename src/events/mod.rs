@@ -12,14 +12,16 @@
 //! | `event` | a summary at a step and a wall time, or a graph, as the bytes of one record |
 //! | `series` | what a file remembers of its tags, and which steps may follow |
 //! | `sink` | where a file writes to, and how that is cut back |
+//! | `lock` | that one process writes a file |
 //! | `run_folder` | the name of an event file, and which files of a folder are event files |
 //! | [`file`](mod@file) | one event file being written, a whole step at a time |
-//! | [`resume`] | one more event file for a run that was cut off |
 //! | `wire` | the bytes of one record, as a summary or a graph |
 //! | [`read`] | an event file read back, strictly |
+//! | `scan` | how much of a file comes before a step, without reading its pictures |
+//! | [`resume`] | one more event file for a run that was cut off; the earlier ones cut back |
 //!
 //! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
-//! the series. Within a tag the steps of a file only go up.
+//! the series. Within a tag the steps of a run only go up.
 //!
 //! Source: TensorBoard's `tensorboard/compat/proto/{event,summary,tensor}.proto`, its
 //! `summary/writer/record_writer.py`, and its Rust data server (`tensorboard/data/server`), whose
@@ -30,10 +32,12 @@ pub mod file;
 pub mod graph;
 pub mod histogram;
 pub mod hparams;
+mod lock;
 pub mod read;
 pub mod record;
 pub mod resume;
 mod run_folder;
+mod scan;
 mod series;
 mod sink;
 pub mod summary;

@@ -13,7 +13,7 @@ use std::io::{self, Read};
 
 const LENGTH_SIZE: usize = 8;
 const CRC_SIZE: usize = 4;
-const HEADER_SIZE: usize = LENGTH_SIZE + CRC_SIZE;
+pub(super) const HEADER_SIZE: usize = LENGTH_SIZE + CRC_SIZE;
 
 /// What framing adds to the data of a record. Units: bytes.
 pub const OVERHEAD: usize = HEADER_SIZE + CRC_SIZE;
@@ -49,6 +49,19 @@ fn header(length: u64) -> [u8; HEADER_SIZE] {
     header[..LENGTH_SIZE].copy_from_slice(&length);
     header[LENGTH_SIZE..].copy_from_slice(&masked_crc(&length).to_le_bytes());
     header
+}
+
+/// The length of a record's data, out of its header.
+///
+/// # Errors
+///
+/// When the header of the record at `offset` is not whole or does not match its checksum.
+pub(super) fn data_length(header: &[u8], offset: u64) -> Result<u64, RecordError> {
+    let (length, crc) = split_header(header).ok_or(RecordError::Truncated { offset })?;
+    if masked_crc(&length.to_le_bytes()) != crc {
+        return Err(RecordError::HeaderCrc { offset });
+    }
+    Ok(length)
 }
 
 /// CRC-32C, masked so that the checksum of data which holds checksums stays a good one.
@@ -139,11 +152,7 @@ impl<R: Read> RecordReader<R> {
         if header.is_empty() {
             return Ok(None);
         }
-        let (length, crc) = split_header(&header).ok_or(RecordError::Truncated { offset })?;
-        if masked_crc(&length.to_le_bytes()) != crc {
-            return Err(RecordError::HeaderCrc { offset });
-        }
-        let data = self.read_up_to(length)?;
+        let data = self.read_up_to(data_length(&header, offset)?)?;
         let footer = self.read_up_to(CRC_SIZE as u64)?;
         // Data that falls short leaves nothing for the footer.
         let footer: [u8; CRC_SIZE] = footer

@@ -1,40 +1,43 @@
 //! A run that was cut off and goes on, in one more event file.
 //!
-//! What lies in the earlier files stays as it is. TensorBoard reads the files of a run in the order
-//! of their names, and each of its loaders has its own way to forget what they hold of the steps
-//! that are done again:
+//! The earlier files are cut back to what comes before the step from which it goes on, and lose
+//! what was cut short or damaged at their ends. So whoever simply goes through the files of a run
+//! finds each tag's steps rising, and no record cut short.
+//!
+//! TensorBoard alone would not need most of that. It reads the files of a run in the order of their
+//! names, and each of its loaders has its own way to forget the steps that are done again:
 //!
 //! | | slow loader (Python) | fast loader (data server) |
 //! | --- | --- | --- |
 //! | void steps of the earlier files | forgets them all at the `SessionLog` START of the new one | forgets those of a tag when the new file has an earlier or equal step of that tag |
 //! | a record that was cut short at their end | goes on with the next file | goes on with the next file, and waits for the rest beside that |
 //! | the same of a damaged record | goes on with the next file | goes on with the next file |
+//! | a file that gets shorter | reads nothing more from it, and logs that it was updated | reads nothing more from it |
+//! | a file that goes away while it is read | is stuck, and never shows the next file | goes on with the next file |
 //!
-//! So a tag that is written now and then only, and whose next value comes after a void one of the
-//! earlier files, keeps that one in the fast loader: see
-//! [`outdated_tags`](EventFile::outdated_tags). And as no loader stops at a record that was cut
-//! short, earlier files are never opened for writing: another process may still have one open.
+//! A tag that is written now and then only, and whose next value comes after a void one of the
+//! earlier files, would keep that one in the fast loader: one more reason to cut. But a TensorBoard
+//! that is running has read the void steps already, and goes by these rules until it is started
+//! again. So the new file still has a START and a name behind all others, and no earlier file is
+//! removed, even if nothing of it stays but its version and its own START.
 //!
 //! Source: `tensorboard/data/server/{run,reservoir}.rs`; `plugin_event_accumulator.py`,
 //! `directory_watcher.py` and `event_file_loader.py` in `tensorboard/backend/event_processing`.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::file::{EventFile, EventFileError};
-use super::graph::GRAPH_TAG;
-use super::read::{ReadError, survey};
-use super::record::RecordError;
+use super::lock::lock;
+use super::read::ReadError;
 use super::run_folder;
+use super::scan::{Kept, kept};
 
-/// What earlier event files of a run leave to be done.
-#[derive(Debug)]
+/// What a new event file knows of the earlier ones of its run.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Earlier {
     /// The first step that is done again; `None` for a run that begins.
     pub(super) first_step: Option<i64>,
-    /// Tags with values from that step on.
-    pub(super) outdated: BTreeSet<String>,
     /// There is a graph that stays.
     pub(super) graph: bool,
 }
@@ -44,71 +47,135 @@ impl Earlier {
     pub(super) fn none() -> Self {
         Self {
             first_step: None,
-            outdated: BTreeSet::new(),
             graph: false,
         }
     }
+}
 
-    /// Reads `files` for what they hold at `first_step` and later.
-    fn survey(files: &[PathBuf], first_step: i64) -> Result<Self, EventFileError> {
-        let mut earlier = Self {
-            first_step: Some(first_step),
-            ..Self::none()
-        };
-        for file in files {
-            let survey = survey(file).map_err(EventFileError::Earlier)?;
-            if let Some(damage) = survey.damage.filter(is_unread) {
-                return Err(EventFileError::Earlier(damage));
-            }
-            for (tag, steps) in survey.steps {
-                if tag == GRAPH_TAG {
-                    earlier.graph |= steps.iter().any(|&step| step < first_step);
-                } else if steps.iter().any(|&step| step >= first_step) {
-                    earlier.outdated.insert(tag);
-                }
-            }
+/// An earlier event file of the run, which nobody else writes to while this lives.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    file: File,
+}
+
+impl Held {
+    fn open(path: &Path) -> Result<Self, EventFileError> {
+        let path = path.to_owned();
+        match File::options().read(true).write(true).open(&path) {
+            Ok(file) if lock(&file).is_ok() => Ok(Self { path, file }),
+            Ok(_) => Err(EventFileError::Busy { path }),
+            Err(source) => Err(EventFileError::OpenEarlier { path, source }),
         }
-        Ok(earlier)
+    }
+
+    /// How long it is, and what of it comes before `first_step`.
+    fn scan(&self, first_step: i64) -> Result<(u64, Kept), EventFileError> {
+        let length = self.file.metadata().map(|metadata| metadata.len());
+        let length = length.map_err(|source| EventFileError::OpenEarlier {
+            path: self.path.clone(),
+            source,
+        })?;
+        kept(&self.file, &self.path, length, first_step)
+            .map(|kept| (length, kept))
+            .map_err(|error| match error {
+                ReadError::Version { .. } | ReadError::Malformed { .. } => {
+                    EventFileError::Foreign(error)
+                }
+                error => EventFileError::Earlier(error),
+            })
+    }
+
+    fn cut(&self, length: u64) -> Result<(), EventFileError> {
+        self.file
+            .set_len(length)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|source| EventFileError::Cut {
+                path: self.path.clone(),
+                length,
+                source,
+            })
     }
 }
 
-/// Whether there may be more in the file, which the system did not give.
-fn is_unread(damage: &ReadError) -> bool {
-    let io = |source: &RecordError| matches!(source, RecordError::Io { .. });
-    matches!(damage, ReadError::Record { source, .. } if io(source))
-}
-
 impl EventFile {
-    /// Makes one more event file in `run_dir`, for a run that goes on from `first_step`; the
-    /// event files that are there are read for what [`outdated_tags`](Self::outdated_tags) tells,
-    /// and left as they are. Without any it is the first file of the run.
+    /// Makes one more event file in `run_dir`, for a run that goes on from `first_step`. Without
+    /// any other there it is the first of the run.
     ///
-    /// TensorBoard reads it after all others, whatever the clock says, and forgets what they hold
-    /// at `first_step` and later. No earlier step can be written to it.
+    /// The event files that are there are cut back to the last record before the first one at
+    /// `first_step` or later, and lose what is cut short or damaged at their ends. All of them are
+    /// looked at before any is cut. Pictures are not read for that, so it does not take long.
+    ///
+    /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what
+    /// it has read of `first_step` and later. No earlier step can be written to it.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or listed, when an event file in it cannot be opened or
-    /// read, when the new one cannot be made or written to, and when it could not have a name
-    /// behind all others. Damage in the others is no error: a run that was killed has some.
+    /// When the folder cannot be made or listed; when an event file in it is still being written by
+    /// another process, is by its beginning none, or cannot be read or cut; when the new one cannot
+    /// be made or written to, and when it could not have a name behind all others. But for the
+    /// cutting itself and the making of the new one, nothing was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
         fs::create_dir_all(run_dir).map_err(|source| EventFileError::CreateFolder {
             path: run_dir.to_owned(),
             source,
         })?;
-        let files = run_folder::event_files(run_dir).map_err(|source| EventFileError::List {
-            path: run_dir.to_owned(),
-            source,
-        })?;
+        let held = hold_all(run_dir)?;
         let now = run_folder::now();
-        let seconds = match files.last() {
+        let seconds = match held.last() {
             None => now,
             Some(last) => last
+                .path
                 .file_name()
                 .and_then(|name| run_folder::seconds_behind(name, now))
-                .ok_or_else(|| EventFileError::NoLaterName { path: last.clone() })?,
+                .ok_or_else(|| EventFileError::NoLaterName {
+                    path: last.path.clone(),
+                })?,
         };
-        let earlier = Earlier::survey(&files, first_step)?;
+        let graph = cut_all(&held, first_step)?;
+        let earlier = Earlier {
+            first_step: Some(first_step),
+            graph,
+        };
+        // The earlier files are held until the new one is there, and locked.
         Self::create_named(run_dir, seconds, earlier)
     }
+}
+
+/// Opens and locks every event file of the run.
+fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
+    let list = || {
+        run_folder::event_files(run_dir).map_err(|source| EventFileError::List {
+            path: run_dir.to_owned(),
+            source,
+        })
+    };
+    let mut files = list()?;
+    loop {
+        let held: Vec<_> = files
+            .iter()
+            .map(|path| Held::open(path))
+            .collect::<Result<_, _>>()?;
+        // Another process may have gone on with the run before these were locked.
+        let after = list()?;
+        if after == files {
+            return Ok(held);
+        }
+        files = after;
+    }
+}
+
+/// Cuts every file back to what comes before `first_step`: none before all were looked at, and the
+/// last one first, so that their steps rise all the while. True when a graph stays.
+fn cut_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
+    let scans: Vec<_> = held
+        .iter()
+        .map(|held| held.scan(first_step))
+        .collect::<Result<_, _>>()?;
+    for (held, (length, kept)) in held.iter().zip(&scans).rev() {
+        if kept.length < *length {
+            held.cut(kept.length)?;
+        }
+    }
+    Ok(scans.iter().any(|(_, kept)| kept.graph))
 }

@@ -1,16 +1,17 @@
 //! Event files of the library, without the program: values of a training, and continued runs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use vggscope::events::{
     EventFile, Experiment, Graph, GraphNode, Histogram, HparamValue, Hparams, MetricInfo,
-    SessionEnd, SessionStart, SessionStatus, Summary,
+    SessionEnd, SessionStart, SessionStatus, Summary, survey,
 };
 
-use super::{read, steps};
+use super::{Watch, read, steps};
 
 const LOADERS: [&str; 2] = ["slow", "fast"];
 
@@ -137,47 +138,139 @@ fn a_continued_run_shows_every_step_once_in_both_loaders() {
         }
     }
     assert_eq!(both["slow"], both["fast"]);
+    for (run, _) in runs {
+        let pass = plain_pass(&logdir.path().join(run));
+        for tag in ["loss", "weights", "maps"] {
+            assert_eq!(pass[tag], [1, 2, 3, 4, 5, 6, 7, 8, 9], "{run} {tag}");
+        }
+    }
 }
 
-/// A tag that is written every 10 steps, in a run that was killed after step 25 and goes on from
-/// step 15.
+/// The steps of each tag in all event files of a run, read strictly one after the other.
+fn plain_pass(run: &Path) -> BTreeMap<String, Vec<i64>> {
+    let mut files: Vec<_> = fs::read_dir(run)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let mut steps = BTreeMap::<_, Vec<_>>::new();
+    for file in files {
+        let survey = survey(&file).unwrap();
+        assert!(survey.damage.is_none(), "{:?}", survey.damage);
+        for (tag, more) in survey.steps {
+            steps.entry(tag).or_default().extend(more);
+        }
+    }
+    steps
+}
+
+/// Writes the given steps, a picture only at each tenth.
+fn write(file: &mut EventFile, steps: RangeInclusive<i64>, value: f32) {
+    for at in steps {
+        let mut summaries = vec![Summary::scalar("loss", value)];
+        if at % 10 == 0 {
+            summaries.push(picture("sparse", at, png::ColorType::Grayscale));
+        }
+        file.write_step(at, summaries).unwrap();
+    }
+}
+
+/// Writes the given steps, and is killed in the middle of one more.
+fn write_and_die(mut file: EventFile, steps: RangeInclusive<i64>, value: f32) {
+    let next = steps.end() + 1;
+    write(&mut file, steps, value);
+    let whole = file.bytes_written();
+    write(&mut file, next..=next, value);
+    let file = File::options().write(true).open(file.path()).unwrap();
+    file.set_len(whole + 30).unwrap();
+}
+
+/// What both loaders are to show of a run.
+fn assert_shown(view: &Value, run: &str, losses: &[(i64, f32)], sparse: &[i64]) {
+    for loader in LOADERS {
+        let shown = &view[loader];
+        let found = &shown["scalar_values"][format!("{run}:loss")];
+        assert_eq!(found, &json!(losses), "{loader} {run}");
+        assert_eq!(steps(shown, &format!("{run}:sparse")), sparse, "{loader}");
+        let nodes = shown["graphs"][run].as_object().unwrap();
+        assert_eq!(nodes.len(), 3, "{loader} {run}");
+    }
+}
+
+/// What a plain pass is to find of a run.
+fn assert_in_files(run: &Path, losses: &[(i64, f32)], sparse: &[i64]) {
+    let pass = plain_pass(run);
+    let at: Vec<_> = losses.iter().map(|&(at, _)| at).collect();
+    assert_eq!(pass["loss"], at);
+    assert_eq!(pass["sparse"], sparse);
+    assert_eq!(pass["__run_graph__"], [0]);
+}
+
+/// Steps with the value of the attempt that wrote them.
+fn losses<const N: usize>(attempts: [(RangeInclusive<i64>, f32); N]) -> Vec<(i64, f32)> {
+    let losses = |(steps, value): (RangeInclusive<i64>, f32)| steps.map(move |at| (at, value));
+    attempts.into_iter().flat_map(losses).collect()
+}
+
+/// Killed twice; the second time it goes on from before the second file, within it, or behind what
+/// is left of it. The sparse tag has its next value after some of its void ones.
 #[test]
-fn an_outdated_tag_is_shown_by_the_fast_loader_until_it_is_written() {
+fn a_run_that_was_killed_twice_shows_every_step_once() {
     let logdir = tempfile::tempdir().unwrap();
-    for written_at_once in [false, true] {
-        let run = logdir.path().join(format!("{written_at_once}"));
+    let runs = [("before", 12), ("within", 18), ("end", 31)];
+    for (name, from) in runs {
+        let run = logdir.path().join(name);
         let mut file = EventFile::create(&run).unwrap();
-        for at in [0, 10, 20] {
-            file.write_step(at, vec![histogram("sparse", 0.25)])
-                .unwrap();
-        }
-        file.write_step(25, vec![Summary::scalar("loss", 0.25)])
-            .unwrap();
+        file.write_graph(&graph()).unwrap();
+        write_and_die(file, 0..=25, 0.0);
         let mut file = EventFile::resume(&run, 15).unwrap();
-        let mut first = vec![Summary::scalar("loss", 0.5)];
-        if written_at_once {
-            let tags: Vec<_> = file.outdated_tags().collect();
-            assert_eq!(tags, ["loss", "sparse"]);
-            first.push(histogram("sparse", 0.5));
-        }
-        file.write_step(15, first).unwrap();
+        assert_eq!(file.write_graph(&graph()).unwrap(), 0);
+        write_and_die(file, 15..=30, 1.0);
+        let mut file = EventFile::resume(&run, from).unwrap();
+        assert_eq!(file.write_graph(&graph()).unwrap(), 0);
+        write(&mut file, from..=from + 1, 2.0);
+    }
+    let both = read(logdir.path());
+    assert_eq!(both["slow"], both["fast"]);
+    let check = |name: &str, losses: &[_], sparse: &[_]| {
+        assert_shown(&both, name, losses, sparse);
+        assert_in_files(&logdir.path().join(name), losses, sparse);
+    };
+    let before = losses([(0..=11, 0.0), (12..=13, 2.0)]);
+    check("before", &before, &[0, 10]);
+    let within = losses([(0..=14, 0.0), (15..=17, 1.0), (18..=19, 2.0)]);
+    check("within", &within, &[0, 10]);
+    let end = losses([(0..=14, 0.0), (15..=30, 1.0), (31..=32, 2.0)]);
+    check("end", &end, &[0, 10, 20, 30]);
+}
+
+/// A TensorBoard that has read the void steps forgets them: all at once, or each tag's when that is
+/// written again.
+#[test]
+fn a_running_tensorboard_shows_every_step_of_a_continued_run_once() {
+    let logdir = tempfile::tempdir().unwrap();
+    let run = logdir.path().join("run");
+    let mut file = EventFile::create(&run).unwrap();
+    file.write_graph(&graph()).unwrap();
+    write_and_die(file, 0..=25, 0.0);
+    let mut watch = Watch::open(logdir.path());
+    let before = watch.view();
+    for loader in LOADERS {
+        assert_eq!(steps(&before[loader], "run:sparse"), [0, 10, 20]);
     }
 
-    let both = read(logdir.path());
-    let shown = |loader: &str, run: &str| -> Vec<Value> {
-        let values = both[loader]["histograms"][format!("{run}:sparse")].as_array();
-        values
-            .unwrap()
-            .iter()
-            .map(|value| value[0].clone())
-            .collect()
-    };
-    assert_eq!(shown("slow", "false"), [0, 10]);
-    assert_eq!(shown("fast", "false"), [0, 10, 20]);
-    for loader in LOADERS {
-        assert_eq!(shown(loader, "true"), [0, 10, 15]);
-        assert_eq!(both[loader]["scalars"]["false:loss"], json!([15]));
-    }
+    write_and_die(EventFile::resume(&run, 15).unwrap(), 15..=31, 1.0);
+    watch.reload();
+    let expected = losses([(0..=14, 0.0), (15..=31, 1.0)]);
+    assert_shown(&watch.view(), "run", &expected, &[0, 10, 20, 30]);
+
+    // From before the file that they are reading, of which nothing but its beginning is left then.
+    let mut file = EventFile::resume(&run, 12).unwrap();
+    write(&mut file, 12..=33, 2.0);
+    watch.reload();
+    let expected = losses([(0..=11, 0.0), (12..=33, 2.0)]);
+    assert_shown(&watch.view(), "run", &expected, &[0, 10, 20, 30]);
+    assert_in_files(&run, &expected, &[0, 10, 20, 30]);
 }
 
 #[test]
@@ -274,11 +367,16 @@ fn the_hparams_tab_compares_runs() {
 }
 
 /// Without an experiment all scalars of the runs are results. A run that goes on keeps its
-/// settings, and the end that it has said once.
+/// settings, and the end that it has said before the step it goes on from.
 #[test]
 fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
     let logdir = tempfile::tempdir().unwrap();
-    for (run, failed) in [("failed", true), ("killed", false)] {
+    let runs = [
+        ("killed", false, 5, "STATUS_SUCCESS"),
+        ("failed", true, 8, "STATUS_FAILURE"),
+        ("failed_later", true, 7, "STATUS_SUCCESS"),
+    ];
+    for (run, failed, from, _) in runs {
         let run = logdir.path().join(run);
         let mut file = EventFile::create(&run).unwrap();
         let start = Summary::hparams(Hparams::Start(session(0.1, true)));
@@ -291,23 +389,24 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
             file.write_step(7, vec![ended(SessionStatus::Failure)])
                 .unwrap();
         }
-        let mut file = EventFile::resume(&run, 5).unwrap();
-        for at in 5..=6 {
+        drop(file);
+        let mut file = EventFile::resume(&run, from).unwrap();
+        for at in from..=9 {
             file.write_step(at, vec![Summary::scalar("loss", 0.5)])
                 .unwrap();
         }
-        file.write_step(6, vec![ended(SessionStatus::Success)])
+        file.write_step(9, vec![ended(SessionStatus::Success)])
             .unwrap();
     }
     let both = read(logdir.path());
     for loader in LOADERS {
         let hparams = &both[loader]["hparams"];
         assert_eq!(hparams["results"], json!(["loss"]), "{loader}");
-        for (run, status) in [("failed", "STATUS_FAILURE"), ("killed", "STATUS_SUCCESS")] {
+        for (run, _, _, status) in runs {
             let row = &hparams["rows"][run];
             assert_eq!(row["settings"]["lr"], 0.1, "{loader}");
-            assert_eq!(row["results"]["loss"], json!([6, 0.5]), "{loader}");
-            assert_eq!(row["runs"][run], status, "{loader}");
+            assert_eq!(row["results"]["loss"], json!([9, 0.5]), "{loader}");
+            assert_eq!(row["runs"][run], status, "{loader} {run}");
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! `make test` installs TensorBoard and names its Python in `VGGSCOPE_TEST_PYTHON`.
 
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -33,21 +34,63 @@ fn vggscope(place: &Path, line: &str, more: &[&Path]) {
     );
 }
 
-/// Both loaders' view of a log folder: `{"slow": …, "fast": …}`.
-fn read(logdir: &Path) -> Value {
+fn read_run() -> Command {
     let python = std::env::var("VGGSCOPE_TEST_PYTHON")
         .expect("VGGSCOPE_TEST_PYTHON must name a Python with tensorboard: run `make test`");
-    let output = Command::new(python)
-        .arg(root().join("tests/tensorboard/read_run.py"))
-        .arg(logdir)
-        .output()
-        .unwrap();
+    let mut command = Command::new(python);
+    command.arg(root().join("tests/tensorboard/read_run.py"));
+    command
+}
+
+/// Both loaders' view of a log folder: `{"slow": …, "fast": …}`.
+fn read(logdir: &Path) -> Value {
+    let output = read_run().arg(logdir).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Both loaders, left running while the log folder changes.
+struct Watch {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn open(logdir: &Path) -> Self {
+        let mut process = read_run()
+            .arg("--watch")
+            .arg(logdir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// What they make of the folder now, as [`read`] has it.
+    fn view(&mut self) -> Value {
+        let line = self.lines.next().expect("a view").unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Has them look again.
+    fn reload(&mut self) {
+        let input = self.process.stdin.as_mut().unwrap();
+        input.write_all(b"\n").unwrap();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Without input the process ends.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
 }
 
 fn steps(view: &Value, tag: &str) -> Vec<i64> {

@@ -1,6 +1,7 @@
 """What the real TensorBoard makes of a log folder, as JSON.
 
-    python read_run.py LOGDIR      # needs: tensorboard pillow
+    python read_run.py LOGDIR              # needs: tensorboard pillow
+    python read_run.py --watch LOGDIR      # and again, by the same readers, at each line of standard input
 
 Asks both of TensorBoard's data providers: the data server in Rust ("fast", what `tensorboard` starts)
 and the event multiplexer in Python ("slow"). For each, every tag of a run with its steps; for images
@@ -33,28 +34,31 @@ ALL = dict(experiment_id="", run_tag_filter=provider.RunTagFilter())
 def slow(logdir):
     multiplexer = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance=SAMPLES)
     multiplexer.AddRunsFromDirectory(logdir)
-    multiplexer.Reload()
-    return data_provider.MultiplexerDataProvider(multiplexer, logdir)
+    return multiplexer, data_provider.MultiplexerDataProvider(multiplexer, logdir)
 
 
-def fast(logdir):
+def fast(logdir, watch):
     ingester = server_ingester.SubprocessServerDataIngester(
         server_ingester.get_server_binary(),
         logdir,
-        reload_interval=0,
+        reload_interval=1 if watch else 0,
         channel_creds_type=grpc_util.ChannelCredsType.LOCAL,
         samples_per_plugin=SAMPLES,
     )
     ingester.start()
+    return ingester
+
+
+def settled(source, before):
     # The server loads in the background and does not say when it is done.
     last = None
     for _ in range(100):
-        seen = read(ingester.data_provider)
-        if seen == last and any(seen.values()):
-            return ingester
+        seen = read(source)
+        if seen == last and any(seen.values()) and seen != before:
+            return seen
         last = seen
         time.sleep(0.3)
-    sys.exit(f"the data server shows nothing of {logdir}")
+    sys.exit("the data server shows nothing new")
 
 
 def read(source):
@@ -161,10 +165,17 @@ def hparams(source):
     }
 
 
-def main(logdir):
-    ingester = fast(logdir)
-    json.dump({"slow": read(slow(logdir)), "fast": read(ingester.data_provider)}, sys.stdout)
+def main(logdir, watch):
+    ingester = fast(logdir, watch)
+    multiplexer, slow_provider = slow(logdir)
+    seen = None
+    while True:
+        multiplexer.Reload()
+        seen = settled(ingester.data_provider, seen)
+        print(json.dumps({"slow": read(slow_provider), "fast": seen}), flush=True)
+        if not watch or not sys.stdin.readline():
+            break
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[-1], "--watch" in sys.argv[1:])

@@ -12,6 +12,7 @@ mod golden;
 mod histograms;
 mod reading;
 mod resuming;
+mod scanning;
 mod training;
 mod writing;
 

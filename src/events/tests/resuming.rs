@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use tempfile::tempdir;
 use super::super::file::{EventFile, EventFileError};
 use super::super::graph::{Graph, GraphNode};
 use super::super::read::{Content, EventReader, survey};
-use super::super::run_folder::seconds_behind;
+use super::super::run_folder::{event_files, seconds_behind};
 use super::super::summary::Summary;
 use super::picture;
 
@@ -29,6 +30,28 @@ fn contents(path: &Path) -> Vec<(i64, Content)> {
         .map(|event| event.unwrap())
         .map(|event| (event.step, event.content))
         .collect()
+}
+
+/// The steps of each tag in all event files of a run, read strictly one after the other.
+fn steps(run: &Path) -> BTreeMap<String, Vec<i64>> {
+    let mut steps = BTreeMap::<_, Vec<_>>::new();
+    for file in event_files(run).unwrap() {
+        let survey = survey(&file).unwrap();
+        assert!(survey.damage.is_none(), "{:?}", survey.damage);
+        for (tag, more) in survey.steps {
+            steps.entry(tag).or_default().extend(more);
+        }
+    }
+    steps
+}
+
+fn graph() -> Graph {
+    Graph {
+        nodes: vec![GraphNode {
+            name: "input".to_owned(),
+            ..GraphNode::default()
+        }],
+    }
 }
 
 fn name(path: &Path) -> &str {
@@ -103,10 +126,15 @@ fn a_continued_run_has_its_file_behind_all_others() {
 fn a_continued_run_says_from_which_step() {
     let run = tempdir().unwrap();
     let mut first = EventFile::create(run.path()).unwrap();
-    for step in 1..=7 {
+    for step in 1..=4 {
         first.write_step(step, loss(0.0)).unwrap();
     }
-    let before = fs::read(first.path()).unwrap();
+    let path = first.path().to_owned();
+    let before = fs::read(&path).unwrap();
+    for step in 5..=7 {
+        first.write_step(step, loss(0.0)).unwrap();
+    }
+    drop(first);
 
     let mut file = EventFile::resume(run.path(), 5).unwrap();
     let error = file.write_step(4, loss(1.0)).unwrap_err();
@@ -116,9 +144,8 @@ fn a_continued_run_says_from_which_step() {
     );
     file.write_step(5, loss(1.0)).unwrap();
     assert_eq!(contents(file.path())[1], (5, Content::SessionStart));
-    assert_eq!(survey(file.path()).unwrap().steps["loss"], [5]);
-    assert_eq!(fs::read(first.path()).unwrap(), before);
-    assert_eq!(contents(first.path())[1], (0, Content::SessionStart));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(steps(run.path())["loss"], [1, 2, 3, 4, 5]);
 }
 
 #[test]
@@ -126,63 +153,121 @@ fn a_run_without_event_files_begins() {
     let logdir = tempdir().unwrap();
     let run = logdir.path().join("a/b");
     let mut file = EventFile::resume(&run, 3).unwrap();
-    assert_eq!(file.outdated_tags().count(), 0);
     assert_eq!(contents(file.path())[1], (3, Content::SessionStart));
     file.write_step(3, loss(1.0)).unwrap();
 }
 
+/// Killed three times, in the middle of a record: the last time before the second file was any use.
 #[test]
-fn tags_with_void_values_are_told_until_they_are_written() {
+fn a_run_can_be_continued_again_and_again() {
     let run = tempdir().unwrap();
-    let mut first = EventFile::create(run.path()).unwrap();
-    first.write_step(0, vec![picture("input")]).unwrap();
-    for step in [10, 20] {
-        let maps = vec![picture("maps"), picture("kernels")];
-        first.write_step(step, maps).unwrap();
-    }
-    first.write_step(21, loss(0.0)).unwrap();
-    let bytes = fs::metadata(first.path()).unwrap().len();
-    let cut = File::options().write(true).open(first.path()).unwrap();
-    cut.set_len(bytes - 1).unwrap();
-
-    let tags =
-        |file: &EventFile| -> Vec<String> { file.outdated_tags().map(str::to_owned).collect() };
-    assert!(tags(&EventFile::resume(run.path(), 21).unwrap()).is_empty());
+    let write = |mut file: EventFile, steps: std::ops::RangeInclusive<i64>| {
+        for step in steps {
+            let mut summaries = loss(0.0);
+            if step % 10 == 0 {
+                summaries.push(picture("sparse"));
+            }
+            file.write_step(step, summaries).unwrap();
+        }
+        let path = file.path().to_owned();
+        let bytes = file.close().unwrap();
+        let cut = File::options().write(true).open(&path).unwrap();
+        cut.set_len(bytes - 1).unwrap();
+        path
+    };
+    let first = write(EventFile::create(run.path()).unwrap(), 1..=25);
+    let second = write(EventFile::resume(run.path(), 15).unwrap(), 15..=31);
     assert_eq!(
-        tags(&EventFile::resume(run.path(), 0).unwrap()),
-        ["input", "kernels", "maps"]
+        survey(&first).unwrap().steps["loss"],
+        (1..=14).collect::<Vec<_>>()
     );
-    let mut file = EventFile::resume(run.path(), 15).unwrap();
-    assert_eq!(tags(&file), ["kernels", "maps"]);
-    assert!(file.write_step(14, vec![picture("maps")]).is_err());
-    assert_eq!(tags(&file), ["kernels", "maps"]);
-    file.write_step(15, vec![picture("maps"), picture("input")])
-        .unwrap();
-    assert_eq!(tags(&file), ["kernels"]);
-    // Where it was cut short it still is.
-    assert_eq!(fs::metadata(first.path()).unwrap().len(), bytes - 1);
+    let third = write(EventFile::resume(run.path(), 12).unwrap(), 12..=33);
+    assert_eq!(survey(&first).unwrap().steps["sparse"], [10]);
+    // It is there still, for a TensorBoard that is reading it.
+    let session = (15, Content::SessionStart);
+    assert_eq!(contents(&second)[1..], [session]);
+    let mut file = EventFile::resume(run.path(), 21).unwrap();
+    file.write_step(21, loss(1.0)).unwrap();
+    assert_eq!(survey(&third).unwrap().steps["sparse"], [20]);
+    let steps = steps(run.path());
+    assert_eq!(steps["loss"], (1..=21).collect::<Vec<_>>());
+    assert_eq!(steps["sparse"], [10, 20]);
 }
 
 #[test]
 fn the_graph_of_a_run_is_written_once() {
-    let graph = Graph {
-        nodes: vec![GraphNode {
-            name: "input".to_owned(),
-            ..GraphNode::default()
-        }],
-    };
     let run = tempdir().unwrap();
     EventFile::create(run.path()).unwrap();
     let mut second = EventFile::resume(run.path(), 3).unwrap();
-    assert!(second.write_graph(&graph).unwrap() > 0);
-    let steps = survey(second.path()).unwrap().steps;
-    assert_eq!(steps["__run_graph__"], [0]);
-    let mut third = EventFile::resume(run.path(), 3).unwrap();
-    assert_eq!(third.write_graph(&graph).unwrap(), 0);
+    assert!(second.write_graph(&graph()).unwrap() > 0);
+    drop(second);
+    let mut third = EventFile::resume(run.path(), 1).unwrap();
+    assert_eq!(third.write_graph(&graph()).unwrap(), 0);
+    drop(third);
+    assert_eq!(steps(run.path())["__run_graph__"], [0]);
     // From the very beginning again, the graph too.
     let mut fourth = EventFile::resume(run.path(), 0).unwrap();
-    assert_eq!(fourth.outdated_tags().count(), 0);
-    assert!(fourth.write_graph(&graph).unwrap() > 0);
+    assert!(fourth.write_graph(&graph()).unwrap() > 0);
+    assert_eq!(steps(run.path())["__run_graph__"], [0]);
+}
+
+/// Locks belong to open files, so a second handle stands for another process. On Windows there are
+/// none.
+#[cfg(not(windows))]
+#[test]
+fn no_file_is_cut_while_one_is_being_written() {
+    let run = tempdir().unwrap();
+    let mut first = EventFile::create(run.path()).unwrap();
+    first.write_step(7, loss(0.0)).unwrap();
+    let refused = |path: &Path| {
+        let error = EventFile::resume(run.path(), 5).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{}` is still being written by another process; end that first, or choose \
+                 another --run",
+                path.display()
+            )
+        );
+    };
+    let path = first.path().to_owned();
+    refused(&path);
+    drop(first);
+    let first = path;
+    let second = EventFile::resume(run.path(), 8).unwrap();
+    let path = second.path().to_owned();
+    refused(&path);
+    drop(second);
+    let second = path;
+    let other = File::open(&second).unwrap();
+    other.lock().unwrap();
+    refused(&second);
+    assert_eq!(survey(&first).unwrap().steps["loss"], [7]);
+    assert_eq!(event_files(run.path()).unwrap().len(), 2);
+    drop(other);
+    EventFile::resume(run.path(), 5).unwrap();
+    assert!(survey(&first).unwrap().steps.is_empty());
+}
+
+#[test]
+fn no_file_is_cut_beside_one_that_is_no_event_file() {
+    let run = tempdir().unwrap();
+    let first = run.path().join("events.out.tfevents.1700000000.a.1.0");
+    written(&first, &[1, 2]);
+    let before = fs::read(&first).unwrap();
+    let notes = run.path().join("about-tfevents.txt");
+    fs::write(&notes, "not to be lost").unwrap();
+    let error = EventFile::resume(run.path(), 1).unwrap_err();
+    assert!(matches!(error, EventFileError::Foreign(_)));
+    assert_eq!(
+        error.to_string(),
+        "cannot continue the run; move the file away, or go on in a new run (--run)"
+    );
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains(notes.to_str().unwrap()), "{source}");
+    assert_eq!(fs::read(&first).unwrap(), before);
+    assert_eq!(fs::read(&notes).unwrap(), b"not to be lost");
+    assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
 }
 
 #[test]
@@ -217,19 +302,14 @@ fn an_earlier_file_that_cannot_be_opened_is_named() {
     let lost = run.path().join("events.out.tfevents.1700000000.a.1.0");
     std::os::unix::fs::symlink("nowhere", &lost).unwrap();
     let error = EventFile::resume(run.path(), 1).unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.contains(lost.to_str().unwrap()), "{source}");
-    assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
-}
-
-/// A folder cannot be read as a file, though it can be opened.
-#[cfg(target_os = "linux")]
-#[test]
-fn an_earlier_file_that_cannot_be_read_is_an_error() {
-    let run = tempdir().unwrap();
-    let link = run.path().join("events.out.tfevents.1700000000.a.1.0");
-    std::os::unix::fs::symlink(run.path(), &link).unwrap();
-    let error = EventFile::resume(run.path(), 1).unwrap_err();
-    assert!(matches!(error, EventFileError::Earlier(_)), "{error}");
+    assert!(matches!(error, EventFileError::OpenEarlier { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot continue the run: `{}` cannot be opened; see that it is there and can be read \
+             and written to",
+            lost.display()
+        )
+    );
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
 }

@@ -74,6 +74,48 @@ pub(super) fn event(data: &[u8]) -> Parsed<WireEvent> {
     Ok(event)
 }
 
+/// How much of an event [`beginning`] looks at: wall time, the longest step, and what comes next.
+/// Units: bytes.
+pub(super) const BEGINNING: u64 = 9 + 11 + 1;
+
+/// What the first bytes of an event tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub(super) step: i64,
+    pub(super) what: What,
+}
+
+/// What an event is, by the number of the field that says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Graph,
+    SessionLog,
+    Other,
+}
+
+/// `None` when `data`, the first bytes of an event, does not begin with wall time and step, as
+/// every writer puts them that goes by the order of fields; a step of 0 is left out by most.
+///
+/// Source: `event.proto`, `Event`.
+pub(super) fn beginning(data: &[u8]) -> Option<Beginning> {
+    let mut stream = Stream::from_bytes(data);
+    if stream.read_tag_unpack().ok()? != (1, WireTypeFixed64) {
+        return None;
+    }
+    stream.read_double().ok()?;
+    if stream.read_tag_unpack().ok()? != (2, WireTypeVarint) {
+        return None;
+    }
+    let step = stream.read_int64().ok()?;
+    let (field, _) = stream.read_tag_unpack().ok()?;
+    let what = match field {
+        4 => What::Graph,
+        7 => What::SessionLog,
+        _ => What::Other,
+    };
+    Some(Beginning { step, what })
+}
+
 /// Source: `event.proto`, `SessionLog`.
 fn session_start(stream: &mut Stream<'_>) -> Parsed<bool> {
     let mut start = false;
