@@ -28,9 +28,11 @@ help: ## this list
 	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, CARGOFLAGS=--no-default-features: see README.md\n'
 
 .PHONY: demo
-demo: build ## libtorch once, build, then VGG16 over photos/: writes runs/demo
-	@rm -rf runs/demo
+demo: build ## libtorch once, build, then VGG16 over photos/, a training and a sweep of its checkpoints: runs/demo*
+	@rm -rf runs/demo runs/demo-training runs/demo-checkpoints
 	$(TARGET)/vggscope images photos --config configs/photos.toml --run demo
+	$(TARGET)/vggscope train --config configs/train.toml --run demo-training
+	$(TARGET)/vggscope checkpoints runs/demo-training/checkpoints --images photos/chelsea.png --config configs/demo.toml --run demo-checkpoints
 
 .PHONY: build
 build: $(LIBTORCH_STEP) ## target/release/vggscope

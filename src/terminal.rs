@@ -26,6 +26,8 @@ enum Shape {
 struct Lines {
     started: Instant,
     last: Option<Instant>,
+    /// What was there at the beginning.
+    from: u64,
     done: u64,
     total: u64,
     unit: Unit,
@@ -63,6 +65,7 @@ impl Terminal {
             Shape::Lines(Mutex::new(Lines {
                 started: Instant::now(),
                 last: None,
+                from: 0,
                 done: 0,
                 total: 0,
                 unit: Unit::Steps,
@@ -80,13 +83,16 @@ impl Terminal {
         }
     }
 
-    /// Begins to count from 0 to `total`.
-    pub fn begin(&self, total: u64, unit: Unit) {
+    /// Begins to count to `total`, of which `done` were there before.
+    pub fn begin(&self, done: u64, total: u64, unit: Unit) {
         match &self.shape {
             Shape::Quiet => {}
             Shape::Bar(bar) => {
                 bar.reset();
                 bar.set_length(total);
+                // The elapsed time begins here, and with it the rate.
+                bar.set_position(done);
+                bar.reset_eta();
                 if let Ok(style) = ProgressStyle::with_template(unit.style()) {
                     bar.set_style(style);
                 }
@@ -98,7 +104,8 @@ impl Terminal {
                     *lines = Lines {
                         started: Instant::now(),
                         last: None,
-                        done: 0,
+                        from: done,
+                        done,
                         total,
                         unit,
                     };
@@ -144,7 +151,8 @@ impl Lines {
 
     #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
     fn line(&self, now: Instant, what: &str) -> String {
-        let rate = self.done as f64 / (now - self.started).as_secs_f64().max(1e-9);
+        let here = self.done.saturating_sub(self.from);
+        let rate = here as f64 / (now - self.started).as_secs_f64().max(1e-9);
         let left = Duration::from_secs_f64(
             (self.total.saturating_sub(self.done) as f64 / rate.max(1e-9)).min(1e9),
         );
@@ -158,7 +166,7 @@ impl Lines {
                 "{}/{}  {}/s  {left} left  {what}",
                 indicatif::HumanBytes(self.done),
                 indicatif::HumanBytes(self.total),
-                indicatif::HumanBytes(self.done / (now - self.started).as_secs().max(1)),
+                indicatif::HumanBytes(here / (now - self.started).as_secs().max(1)),
             ),
         }
     }

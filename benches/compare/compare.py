@@ -1,11 +1,12 @@
 """vggscope beside PyTorch, by turns on this machine.
 
-    python benches/compare/compare.py [--work A,B,C,D,E] [--rounds 5] [--naive] [--vggscope PATH]
+    python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G] [--rounds 5] [--naive] [--vggscope PATH]
 
 Runs the same work with vggscope and with peer.py (the expert's program; `--naive` adds the one that
 most people write) in turns A B A B ..., so that a slow spell of the machine falls on both, and prints
 medians and the median of the rounds' ratios. A step is the time between the wall clocks of two steps in
-the event file, which both write; a process is timed from outside, imports and loading included.
+the event file, which both write; a process is timed from outside, imports and loading included. F and
+G train: see training.py.
 
 Random weights and copies of the photos are made once in --folder (4.5 GB with the 553 MB checkpoints).
 Needs a Python with torch 2.9, torchvision, tensorboard, crc32c, opencv-python-headless.
@@ -19,6 +20,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import training
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -147,21 +150,19 @@ def commands(a, work: Work, folder: Path, logs: Path) -> dict:
     return programs
 
 
-def measure(a, name: str, folder: Path) -> None:
+def measure(a, name: str, folder: Path, logs: Path) -> None:
     work = WORKS[name]
     rounds = []
-    with tempfile.TemporaryDirectory() as tmp:
-        logs = Path(tmp)
-        programs = commands(a, work, folder, logs)
-        for _ in range(a.rounds):
-            row = {}
-            for program, command in programs.items():
-                if program.startswith("forward"):
-                    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                    row[program] = {"step": float(out), "whole": float(out), "bytes": 0}
-                else:
-                    row[program] = run(command, logs / program)
-            rounds.append(row)
+    programs = commands(a, work, folder, logs)
+    for _ in range(a.rounds):
+        row = {}
+        for program, command in programs.items():
+            if program.startswith("forward"):
+                out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                row[program] = {"step": float(out), "whole": float(out), "bytes": 0}
+            else:
+                row[program] = run(command, logs / program)
+        rounds.append(row)
     key = "whole" if work.whole else "step"
     print(f"\n{name}: {work.title} ({'whole process' if work.whole else 'a step'}, median of {a.rounds})")
     for program in programs:
@@ -173,7 +174,7 @@ def measure(a, name: str, folder: Path) -> None:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--work", default="A,B,C,D,E", help="A, B, C, D, D+ or E, comma-separated")
+    p.add_argument("--work", default="A,B,C,D,D+,E,F,G", help="any of A, B, C, D, D+, E, F, G, comma-separated")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--naive", action="store_true")
     p.add_argument("--vggscope", default=str(ROOT / "target/release/vggscope"))
@@ -186,7 +187,13 @@ def main() -> None:
         return
     make_data(a.folder)
     for name in a.work.split(","):
-        measure(a, name, a.folder)
+        with tempfile.TemporaryDirectory() as logs:
+            if name == "F":
+                training.measure_step(a, a.folder, Path(logs))
+            elif name == "G":
+                training.measure_logging(a, a.folder, Path(logs))
+            else:
+                measure(a, name, a.folder, Path(logs))
 
 
 if __name__ == "__main__":

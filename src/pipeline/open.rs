@@ -81,7 +81,7 @@ pub(super) fn published(
     let mut begun = false;
     let mut progress = |done: u64, total: Option<u64>| {
         if !begun {
-            terminal.begin(total.unwrap_or_default(), Unit::Bytes);
+            terminal.begin(0, total.unwrap_or_default(), Unit::Bytes);
             begun = true;
         }
         terminal.reached(done, "ImageNet weights");

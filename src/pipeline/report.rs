@@ -118,10 +118,7 @@ const NON_FINITE_LINES: usize = 5;
 impl Progress {
     /// Counts on from the `done` steps that an earlier process wrote.
     pub(super) fn new(terminal: Arc<Terminal>, done: u64, total: u64) -> Self {
-        terminal.begin(total, Unit::Steps);
-        if done > 0 {
-            terminal.reached(done, "");
-        }
+        terminal.begin(done, total, Unit::Steps);
         Self {
             terminal,
             steps: done,

@@ -1,38 +1,46 @@
 //! The settings of a training for TensorBoard's `HParams` tab, and what changed between two of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::{Table, Value};
 
 use crate::events::{
-    Experiment, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart, SessionStatus, Summary,
+    Experiment, HparamInfo, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
+    SessionStatus, Summary,
 };
 
-/// Settings that say where things are and how they are shown, not how the network learns.
-const NOT_HPARAMS: [&str; 22] = [
-    "command",
-    "data",
-    "images",
-    "batch",
-    "layers",
-    "range",
-    "max-maps",
-    "min-tile",
-    "colormap",
-    "no-kernels",
-    "logdir",
-    "run",
-    "png",
-    "on-error",
-    "timings",
-    "every",
-    "validate-every",
-    "save-every",
-    "histograms-every",
-    "keep",
-    "misclassified",
-    "device",
+/// The settings that runs are compared by, in the order of the table's columns. The rest of the
+/// configuration says where things are and how they are shown; the `config` text has it.
+const HPARAMS: [&str; 28] = [
+    "optimizer",
+    "learning-rate",
+    "batch-size",
+    "epochs",
+    "steps",
+    "schedule",
+    "warm-up",
+    "momentum",
+    "nesterov",
+    "weight-decay",
+    "clip-norm",
+    "accumulate",
+    "label-smoothing",
+    "dropout",
+    "freeze",
+    "arch",
+    "weights",
+    "width",
+    "hidden",
+    "resize",
+    "crop",
+    "no-augment",
+    "scale",
+    "aspect",
+    "flip",
+    "jitter",
+    "seed",
+    "preset",
 ];
 
 /// The scalars that runs are compared by.
@@ -40,20 +48,32 @@ const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train
 
 /// What a training says at its beginning, from its resolved configuration.
 pub(super) fn beginning(resolved: &str) -> Vec<Summary> {
-    let table: Table = resolved.parse().unwrap_or_default();
-    let hparams: BTreeMap<String, HparamValue> = table
+    let mut table: Table = resolved.parse().unwrap_or_default();
+    let settings: Vec<(String, HparamValue)> = HPARAMS
         .into_iter()
-        .filter(|(key, _)| !NOT_HPARAMS.contains(&key.as_str()))
-        .map(|(key, value)| (key, hparam(value)))
+        .filter_map(|name| Some((name.to_owned(), hparam(table.remove(name)?))))
         .collect();
-    let start = SessionStart {
-        hparams,
-        group: String::new(),
-        started: now(),
+    let experiment = Experiment {
+        description: String::new(),
+        created: now(),
+        hparams: settings
+            .iter()
+            .map(|(name, value)| HparamInfo {
+                name: name.clone(),
+                title: String::new(),
+                description: String::new(),
+                kind: value.kind(),
+            })
+            .collect(),
+        metrics: METRICS.map(MetricInfo::new).to_vec(),
     };
-    let metrics = METRICS.map(MetricInfo::new).to_vec();
+    let start = SessionStart {
+        hparams: settings.into_iter().collect(),
+        group: String::new(),
+        started: experiment.created,
+    };
     vec![
-        Summary::hparams(Hparams::Experiment(Experiment::of(&start, metrics))),
+        Summary::hparams(Hparams::Experiment(experiment)),
         Summary::hparams(Hparams::Start(start)),
     ]
 }
