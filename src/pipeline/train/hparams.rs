@@ -10,7 +10,7 @@ use crate::events::{
     SessionStatus, Summary,
 };
 
-/// The settings that runs are compared by, in the order of the table's columns. The rest of the
+/// The settings that runs are compared by. The rest of the
 /// configuration says where things are and how they are shown; the `config` text has it.
 const HPARAMS: [&str; 28] = [
     "optimizer",
