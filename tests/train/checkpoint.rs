@@ -1,0 +1,241 @@
+//! A trainer saved and restored.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+use vggscope::device::OpenDevice;
+use vggscope::train::{
+    CheckpointError, Optimisation, Optimiser, Progress, Saved, Score, TrainError, Trainer, newest,
+};
+
+use crate::reference::{Reference, fixture, floats};
+use crate::support::{devices, load, parameters, trainer};
+
+const DROPOUT: f64 = 0.5;
+
+/// The settings of PyTorch's loop `case`, with dropout on.
+fn begin(reference: &Reference, case: &str, device: &OpenDevice) -> (Trainer, Optimisation) {
+    let case = &reference.text.cases[case];
+    let path = fixture(&format!("vgg/{}.weights.safetensors", case.arch));
+    let vgg = load(&path, &case.arch, device).with_dropout(DROPOUT);
+    (trainer(vgg, case.settings(), device), case.settings())
+}
+
+/// Takes a case's steps from the trainer's own on, up to `end`.
+fn steps(trainer: &mut Trainer, reference: &Reference, case: &str, end: usize) -> Vec<Score> {
+    let order = &reference.text.cases[case].order;
+    let from = usize::try_from(trainer.steps()).unwrap();
+    order[from..end]
+        .iter()
+        .map(|batches| {
+            let samples = batches.iter().map(|batch| reference.samples(batch));
+            let outcome = trainer.step(samples.collect(), |_, _| ()).unwrap();
+            outcome.score
+        })
+        .collect()
+}
+
+fn progress(trainer: &Trainer) -> Progress {
+    Progress {
+        step: trainer.steps(),
+        batches_seen: trainer.steps(),
+        classes: ["a", "b", "c", "d", "e"].map(str::to_owned).into(),
+        ..Progress::default()
+    }
+}
+
+#[test]
+fn a_restored_trainer_goes_on_with_equal_losses() {
+    let reference = Reference::read();
+    for case in ["momentum", "plain", "adam", "adamw", "schedule", "batch_norm"] {
+        for device in devices() {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut whole, settings) = begin(&reference, case, &device);
+            steps(&mut whole, &reference, case, 4);
+            let saved = whole.save(folder.path(), &progress(&whole)).unwrap();
+            assert_eq!(newest(folder.path()).unwrap(), saved);
+            assert_eq!(saved.read_progress().unwrap(), progress(&whole));
+            let uninterrupted = steps(&mut whole, &reference, case, 8);
+
+            let arch = &reference.text.cases[case].arch;
+            let vgg = load(&saved.network, arch, &device).with_dropout(DROPOUT);
+            let mut restored = trainer(vgg, settings, &device);
+            restored.restore(&saved).unwrap();
+            assert_eq!(restored.steps(), 4);
+            let what = format!("{case} on {}", device.kind);
+            assert_eq!(steps(&mut restored, &reference, case, 8), uninterrupted, "{what}");
+            assert_eq!(
+                parameters(&restored.network()),
+                parameters(&whole.network()),
+                "{what}"
+            );
+        }
+    }
+}
+
+/// Dropout draws anew at every step.
+#[test]
+fn dropout_is_not_the_same_at_every_step() {
+    let reference = Reference::read();
+    for device in devices() {
+        let (mut trainer, mut settings) = begin(&reference, "momentum", &device);
+        settings.schedule.learning_rate = 1e-30;
+        let vgg = trainer.network();
+        drop(vgg);
+        trainer = {
+            let path = fixture("vgg/vgg16.weights.safetensors");
+            let vgg = load(&path, "vgg16", &device).with_dropout(DROPOUT);
+            crate::support::trainer(vgg, settings, &device)
+        };
+        let mut loss = || {
+            let samples = vec![reference.samples(&[0, 1, 2, 3])];
+            trainer.step(samples, |_, _| ()).unwrap().score.loss()
+        };
+        let (first, second) = (loss(), loss());
+        assert!((first - second).abs() > 1e-6, "{first} on {}", device.kind);
+    }
+}
+
+/// The names, shapes and dtypes that `load_state_dict(strict=True)` asks for, as torchvision's own
+/// state dicts have them.
+#[test]
+fn a_checkpoint_is_a_state_dict_of_torchvisions() {
+    let reference = Reference::read();
+    for (case, arch) in [("plain", "vgg16"), ("batch_norm", "vgg11_bn")] {
+        for device in devices() {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut trainer, _) = begin(&reference, case, &device);
+            steps(&mut trainer, &reference, case, 3);
+            let saved = trainer.save(folder.path(), &progress(&trainer)).unwrap();
+            let bytes = std::fs::read(&saved.network).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let mut found: BTreeMap<String, (Vec<usize>, &str)> = file
+                .iter()
+                .map(|(name, view)| {
+                    let dtype = match view.dtype() {
+                        Dtype::F32 => "torch.float32",
+                        Dtype::I64 => "torch.int64",
+                        _ => "another",
+                    };
+                    (name.to_owned(), (view.shape().to_vec(), dtype))
+                })
+                .collect();
+            for (name, shape, dtype) in &reference.text.state_dicts[arch] {
+                let found = found.remove(name);
+                assert_eq!(found, Some((shape.clone(), dtype.as_str())), "{name}");
+            }
+            assert!(found.is_empty(), "{found:?}");
+            for (name, values) in parameters(&trainer.network()) {
+                assert_eq!(floats(file.tensor(&name).unwrap().data()), values, "{name}");
+            }
+            if arch == "vgg11_bn" {
+                let seen = file.tensor("features.1.num_batches_tracked").unwrap();
+                assert_eq!(seen.data(), 3i64.to_le_bytes());
+            }
+            about(&bytes);
+        }
+    }
+}
+
+/// The file says what it is: PyTorch's, of which step, of which classes.
+fn about(bytes: &[u8]) {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
+    let about = metadata.metadata().as_ref().unwrap();
+    assert_eq!(about["format"], "pt");
+    assert_eq!(about["step"], "3");
+    let classes: Vec<String> = serde_json::from_str(&about["classes"]).unwrap();
+    assert_eq!(classes, ["a", "b", "c", "d", "e"]);
+}
+
+fn saved(folder: &Path) -> (Reference, OpenDevice, Saved) {
+    let reference = Reference::read();
+    let device = devices().remove(0);
+    let (mut trainer, _) = begin(&reference, "adam", &device);
+    steps(&mut trainer, &reference, "adam", 1);
+    let saved = trainer.save(folder, &progress(&trainer)).unwrap();
+    (reference, device, saved)
+}
+
+#[test]
+fn a_checkpoint_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (.., saved) = saved(folder.path());
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["step_000001.optimiser", "step_000001.safetensors", "step_000001.toml"]
+    );
+    // What a killed process was writing is no checkpoint.
+    let half = folder.path().join("step_000002.safetensors.part");
+    std::fs::write(half, "half").unwrap();
+    assert_eq!(newest(folder.path()).unwrap(), saved);
+}
+
+#[test]
+fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reference, device, saved) = saved(folder.path());
+    let whole = std::fs::read(saved.optimiser()).unwrap();
+    let restore = || {
+        let (mut trainer, _) = begin(&reference, "adam", &device);
+        trainer.restore(&saved).unwrap_err()
+    };
+    let mut errors = Vec::new();
+    for length in [0, 7, 40, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(saved.optimiser(), &whole[..length]).unwrap();
+        errors.push(restore());
+    }
+    std::fs::write(saved.optimiser(), "<html>404</html>".repeat(100)).unwrap();
+    errors.push(restore());
+    std::fs::remove_file(saved.optimiser()).unwrap();
+    errors.push(restore());
+    for error in errors {
+        assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Read { .. })));
+        let error = error.to_string();
+        println!("{error}");
+        assert!(error.contains("step_000001.optimiser"), "{error}");
+        assert!(error.contains("step_000001.safetensors"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+/// Another rule's memory would be taken for none at all.
+#[test]
+fn the_state_of_another_optimiser_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reference, device, saved) = saved(folder.path());
+    let (mut trainer, _) = begin(&reference, "momentum", &device);
+    let error = trainer.restore(&saved).unwrap_err().to_string();
+    assert!(error.contains("step_000001.optimiser"), "{error}");
+    let _ = Optimiser::Adam;
+}
+
+#[test]
+fn a_damaged_or_missing_position_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (.., saved) = saved(folder.path());
+    for text in ["step = ", "step = 1\n", "step = -1\nepoch = 0\nbatch = 0\nbatches_seen = 1\nclasses = []"] {
+        std::fs::write(saved.progress(), text).unwrap();
+        let error = saved.read_progress().unwrap_err().to_string();
+        println!("{error}");
+        assert!(error.contains("step_000001.toml") && !error.contains('\n'), "{error}");
+    }
+    std::fs::remove_file(saved.progress()).unwrap();
+    let error = saved.read_progress().unwrap_err().to_string();
+    assert!(error.contains("step_000001.toml"), "{error}");
+}
+
+#[test]
+fn a_folder_without_checkpoints_says_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    for folder in [folder.path().to_owned(), folder.path().join("gone")] {
+        let error = newest(&folder).unwrap_err();
+        assert!(matches!(error, CheckpointError::Nothing { .. }));
+        assert!(error.to_string().contains("step_000100.safetensors"), "{error}");
+    }
+}
