@@ -2,24 +2,43 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use safetensors::{Dtype, SafeTensors};
 use vggscope::device::OpenDevice;
-use vggscope::train::{
-    CheckpointError, Optimisation, Optimiser, Progress, Saved, Score, TrainError, Trainer, newest,
-};
+use vggscope::train::{CheckpointError, Progress, Saved, Score, TrainError, Trainer, newest};
 
-use crate::reference::{Reference, fixture, floats};
-use crate::support::{devices, load, parameters, trainer};
+use crate::reference::{Reference, floats};
+use crate::support::{devices, load, narrow, parameters, trainer};
 
-const DROPOUT: f64 = 0.5;
+/// Backends draw from one stream of random numbers a process, so dropout in another test's thread
+/// would be in the way.
+static RANDOM: Mutex<()> = Mutex::new(());
 
-/// The settings of PyTorch's loop `case`, with dropout on.
-fn begin(reference: &Reference, case: &str, device: &OpenDevice) -> (Trainer, Optimisation) {
+fn alone() -> MutexGuard<'static, ()> {
+    RANDOM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A trainer with the settings of PyTorch's loop `case`.
+fn begin(reference: &Reference, case: &str, device: &OpenDevice, dropout: f64) -> Trainer {
     let case = &reference.text.cases[case];
-    let path = fixture(&format!("vgg/{}.weights.safetensors", case.arch));
-    let vgg = load(&path, &case.arch, device).with_dropout(DROPOUT);
-    (trainer(vgg, case.settings(), device), case.settings())
+    let vgg = narrow(&case.arch, device).with_dropout(dropout);
+    trainer(vgg, case.settings(), device)
+}
+
+/// The same, from a checkpoint.
+fn restored(
+    reference: &Reference,
+    case: &str,
+    device: &OpenDevice,
+    dropout: f64,
+    from: &Saved,
+) -> Trainer {
+    let case = &reference.text.cases[case];
+    let vgg = load(&from.network, &case.arch, device).with_dropout(dropout);
+    let mut trainer = trainer(vgg, case.settings(), device);
+    trainer.restore(from).unwrap();
+    trainer
 }
 
 /// Takes a case's steps from the trainer's own on, up to `end`.
@@ -47,53 +66,61 @@ fn progress(trainer: &Trainer) -> Progress {
 
 #[test]
 fn a_restored_trainer_goes_on_with_equal_losses() {
+    let _alone = alone();
     let reference = Reference::read();
-    for case in ["momentum", "plain", "adam", "adamw", "schedule", "batch_norm"] {
+    for case in [
+        "momentum",
+        "plain",
+        "adam",
+        "adamw",
+        "schedule",
+        "batch_norm",
+    ] {
         for device in devices() {
             let folder = tempfile::tempdir().unwrap();
-            let (mut whole, settings) = begin(&reference, case, &device);
+            let mut whole = begin(&reference, case, &device, 0.5);
             steps(&mut whole, &reference, case, 4);
             let saved = whole.save(folder.path(), &progress(&whole)).unwrap();
             assert_eq!(newest(folder.path()).unwrap(), saved);
             assert_eq!(saved.read_progress().unwrap(), progress(&whole));
             let uninterrupted = steps(&mut whole, &reference, case, 8);
 
-            let arch = &reference.text.cases[case].arch;
-            let vgg = load(&saved.network, arch, &device).with_dropout(DROPOUT);
-            let mut restored = trainer(vgg, settings, &device);
-            restored.restore(&saved).unwrap();
-            assert_eq!(restored.steps(), 4);
             let what = format!("{case} on {}", device.kind);
-            assert_eq!(steps(&mut restored, &reference, case, 8), uninterrupted, "{what}");
+            let mut restored = restored(&reference, case, &device, 0.5, &saved);
+            assert_eq!(restored.steps(), 4);
             assert_eq!(
-                parameters(&restored.network()),
-                parameters(&whole.network()),
+                steps(&mut restored, &reference, case, 8),
+                uninterrupted,
                 "{what}"
             );
+            let [restored, whole] = [restored, whole].map(|trainer| parameters(&trainer.network()));
+            assert!(restored == whole, "{what}");
         }
     }
 }
 
-/// Dropout draws anew at every step.
 #[test]
-fn dropout_is_not_the_same_at_every_step() {
+fn dropout_draws_anew_at_every_step_and_seed() {
+    let _alone = alone();
     let reference = Reference::read();
     for device in devices() {
-        let (mut trainer, mut settings) = begin(&reference, "momentum", &device);
-        settings.schedule.learning_rate = 1e-30;
-        let vgg = trainer.network();
-        drop(vgg);
-        trainer = {
-            let path = fixture("vgg/vgg16.weights.safetensors");
-            let vgg = load(&path, "vgg16", &device).with_dropout(DROPOUT);
-            crate::support::trainer(vgg, settings, &device)
+        let losses = |seed| {
+            let mut settings = reference.text.cases["plain"].settings();
+            settings.schedule.learning_rate = f64::MIN_POSITIVE;
+            settings.seed = seed;
+            let vgg = narrow("vgg16", &device).with_dropout(0.5);
+            let mut trainer = trainer(vgg, settings, &device);
+            [(); 2].map(|()| {
+                let samples = vec![reference.samples(&[0, 1, 2, 3])];
+                trainer.step(samples, |_, _| ()).unwrap().score.loss()
+            })
         };
-        let mut loss = || {
-            let samples = vec![reference.samples(&[0, 1, 2, 3])];
-            trainer.step(samples, |_, _| ()).unwrap().score.loss()
-        };
-        let (first, second) = (loss(), loss());
-        assert!((first - second).abs() > 1e-6, "{first} on {}", device.kind);
+        let ([a, b], [c, d]) = (losses(0), losses(1));
+        let apart = |x: f64, y: f64| (x - y).abs() > 1e-6;
+        assert!(
+            apart(a, b) && apart(c, d) && apart(a, c) && apart(b, c),
+            "{a} {b} {c} {d}"
+        );
     }
 }
 
@@ -105,7 +132,7 @@ fn a_checkpoint_is_a_state_dict_of_torchvisions() {
     for (case, arch) in [("plain", "vgg16"), ("batch_norm", "vgg11_bn")] {
         for device in devices() {
             let folder = tempfile::tempdir().unwrap();
-            let (mut trainer, _) = begin(&reference, case, &device);
+            let mut trainer = begin(&reference, case, &device, 0.0);
             steps(&mut trainer, &reference, case, 3);
             let saved = trainer.save(folder.path(), &progress(&trainer)).unwrap();
             let bytes = std::fs::read(&saved.network).unwrap();
@@ -151,7 +178,7 @@ fn about(bytes: &[u8]) {
 fn saved(folder: &Path) -> (Reference, OpenDevice, Saved) {
     let reference = Reference::read();
     let device = devices().remove(0);
-    let (mut trainer, _) = begin(&reference, "adam", &device);
+    let mut trainer = begin(&reference, "adam", &device, 0.0);
     steps(&mut trainer, &reference, "adam", 1);
     let saved = trainer.save(folder, &progress(&trainer)).unwrap();
     (reference, device, saved)
@@ -168,7 +195,11 @@ fn a_checkpoint_leaves_nothing_half_written() {
     names.sort();
     assert_eq!(
         names,
-        ["step_000001.optimiser", "step_000001.safetensors", "step_000001.toml"]
+        [
+            "step_000001.optimiser",
+            "step_000001.safetensors",
+            "step_000001.toml"
+        ]
     );
     // What a killed process was writing is no checkpoint.
     let half = folder.path().join("step_000002.safetensors.part");
@@ -182,7 +213,7 @@ fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
     let (reference, device, saved) = saved(folder.path());
     let whole = std::fs::read(saved.optimiser()).unwrap();
     let restore = || {
-        let (mut trainer, _) = begin(&reference, "adam", &device);
+        let mut trainer = begin(&reference, "adam", &device, 0.0);
         trainer.restore(&saved).unwrap_err()
     };
     let mut errors = Vec::new();
@@ -195,35 +226,48 @@ fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
     std::fs::remove_file(saved.optimiser()).unwrap();
     errors.push(restore());
     for error in errors {
-        assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Read { .. })));
+        assert!(matches!(
+            error,
+            TrainError::Checkpoint(CheckpointError::Read { .. })
+        ));
         let error = error.to_string();
-        println!("{error}");
         assert!(error.contains("step_000001.optimiser"), "{error}");
         assert!(error.contains("step_000001.safetensors"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
 }
 
-/// Another rule's memory would be taken for none at all.
+/// Whoever goes on with another rule begins with nothing remembered.
 #[test]
-fn the_state_of_another_optimiser_is_an_error() {
+fn what_another_optimiser_remembered_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let (reference, device, saved) = saved(folder.path());
-    let (mut trainer, _) = begin(&reference, "momentum", &device);
-    let error = trainer.restore(&saved).unwrap_err().to_string();
-    assert!(error.contains("step_000001.optimiser"), "{error}");
-    let _ = Optimiser::Adam;
+    let mut going_on = restored(&reference, "momentum", &device, 0.0, &saved);
+    let case = &reference.text.cases["momentum"];
+    let vgg = load(&saved.network, "vgg16", &device).with_dropout(0.0);
+    let mut fresh = trainer(vgg, case.settings(), &device);
+    for trainer in [&mut going_on, &mut fresh] {
+        let samples = vec![reference.samples(&[0, 1, 2, 3])];
+        trainer.step(samples, |_, _| ()).unwrap();
+    }
+    assert!(parameters(&going_on.network()) == parameters(&fresh.network()));
 }
 
 #[test]
 fn a_damaged_or_missing_position_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let (.., saved) = saved(folder.path());
-    for text in ["step = ", "step = 1\n", "step = -1\nepoch = 0\nbatch = 0\nbatches_seen = 1\nclasses = []"] {
+    for text in [
+        "step = ",
+        "step = 1\n",
+        "step = -1\nepoch = 0\nbatch = 0\nbatches_seen = 1\nclasses = []",
+    ] {
         std::fs::write(saved.progress(), text).unwrap();
         let error = saved.read_progress().unwrap_err().to_string();
-        println!("{error}");
-        assert!(error.contains("step_000001.toml") && !error.contains('\n'), "{error}");
+        assert!(
+            error.contains("step_000001.toml") && !error.contains('\n'),
+            "{error}"
+        );
     }
     std::fs::remove_file(saved.progress()).unwrap();
     let error = saved.read_progress().unwrap_err().to_string();
@@ -236,6 +280,9 @@ fn a_folder_without_checkpoints_says_what_was_expected() {
     for folder in [folder.path().to_owned(), folder.path().join("gone")] {
         let error = newest(&folder).unwrap_err();
         assert!(matches!(error, CheckpointError::Nothing { .. }));
-        assert!(error.to_string().contains("step_000100.safetensors"), "{error}");
+        assert!(
+            error.to_string().contains("step_000100.safetensors"),
+            "{error}"
+        );
     }
 }

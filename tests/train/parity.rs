@@ -27,13 +27,16 @@ fn assert_near(found: f64, expected: f64, tolerance: f64, what: &str) {
 fn follow(reference: &Reference, name: &str, device: &OpenDevice, tolerance: f64) {
     let case: &Case = &reference.text.cases[name];
     let mut trainer = trainer(narrow(&case.arch, device), case.settings(), device);
-    let mut largest = 0.0f64;
     for (step, batches) in case.order.iter().enumerate() {
         let samples = batches.iter().map(|batch| reference.samples(batch));
         let outcome = trainer.step(samples.collect(), |_, _| ()).unwrap();
         let what = |of: &str| format!("{name} on {}, {of} of step {step}", device.kind);
-        largest = largest.max((outcome.score.loss() / case.loss[step] - 1.0).abs());
-        assert_near(outcome.score.loss(), case.loss[step], tolerance, &what("loss"));
+        assert_near(
+            outcome.score.loss(),
+            case.loss[step],
+            tolerance,
+            &what("loss"),
+        );
         assert_near(
             outcome.gradient_norm,
             case.gradient_norm[step],
@@ -50,17 +53,14 @@ fn follow(reference: &Reference, name: &str, device: &OpenDevice, tolerance: f64
     let found = parameters(&trainer.network());
     let expected = reference.tensors(&format!("{name}/final/"));
     assert!(expected.len() >= 5);
-    let mut worst = 0.0f64;
     for (parameter, expected) in expected {
         let far = distance(&found[&parameter], &expected);
-        worst = worst.max(far);
         assert!(
             far <= tolerance,
             "{name} on {}: {parameter} is {far} from PyTorch's",
             device.kind
         );
     }
-    println!("{name} on {}: losses {largest:.1e}, parameters {worst:.1e}", device.kind);
 }
 
 #[test]
@@ -68,7 +68,13 @@ fn losses_and_parameters_are_pytorchs() {
     let reference = Reference::read();
     for name in reference.text.cases.keys() {
         for device in devices() {
-            follow(&reference, name, &device, 1e-3);
+            // Found: at most 1.1e-5 for losses, 8.3e-5 for parameters (Adam), else 3e-6.
+            follow(
+                &reference,
+                name,
+                &device,
+                if name == "adam" { 3e-4 } else { 1e-5 },
+            );
         }
     }
 }
@@ -92,12 +98,14 @@ fn the_first_gradients_are_pytorchs() {
                 // What batch normalisation cancels is nothing but rounding.
                 let largest = expected.iter().fold(0.0f32, |m, x| m.max(x.abs()));
                 if largest < 1e-7 {
-                    assert!(found.iter().all(|x| x.abs() < 1e-6), "{parameter}: {found:?}");
+                    assert!(
+                        found.iter().all(|x| x.abs() < 1e-6),
+                        "{parameter}: {found:?}"
+                    );
                     continue;
                 }
                 let far = distance(found, expected);
-                println!("{name} {parameter} on {}: {far:.1e}", device.kind);
-                assert!(far <= 1e-4, "{parameter} on {}: {far}", device.kind);
+                assert!(far <= 1e-5, "{parameter} on {}: {far}", device.kind);
             }
         }
     }

@@ -116,7 +116,10 @@ impl Reference {
                 .flat_map(|image| pool[*image])
                 .map(|byte| f32::from(byte) / 64.0 - 2.0)
                 .collect(),
-            labels: images.iter().map(|image| self.text.labels[*image]).collect(),
+            labels: images
+                .iter()
+                .map(|image| self.text.labels[*image])
+                .collect(),
             height: SIDE,
             width: SIDE,
         }

@@ -83,7 +83,11 @@ impl ParameterVisitor for Gradients<'_> {
             return;
         };
         // Burn's matrices lie the other way.
-        let gradient = if D == 2 { gradient.swap_dims(0, 1) } else { gradient };
+        let gradient = if D == 2 {
+            gradient.swap_dims(0, 1)
+        } else {
+            gradient
+        };
         let values = gradient.into_data().iter::<f32>().collect();
         self.found.insert(parameter.name, values);
     }
