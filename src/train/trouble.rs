@@ -49,7 +49,7 @@ pub enum Place {
 }
 
 /// Looks for the first value that is not finite: in the parameters, then in what the network makes
-/// of `x`.
+/// of `x`. Running statistics are not looked at: they are what the batch made of them.
 pub(super) fn locate(vgg: &Vgg, x: Option<Tensor<4>>) -> Place {
     let mut parameters = FirstParameter(None);
     vgg.each_parameter(&mut parameters);
@@ -78,7 +78,7 @@ struct FirstParameter(Option<String>);
 
 impl ParameterVisitor for FirstParameter {
     fn visit<const D: usize>(&mut self, parameter: Named<D>) {
-        if self.0.is_none() && !all_finite(parameter.value) {
+        if self.0.is_none() && parameter.id.is_some() && !all_finite(parameter.value) {
             self.0 = Some(parameter.name);
         }
     }

@@ -1,6 +1,7 @@
 //! The VGG networks: their layers, their parameters and the forward pass.
 
 mod arch;
+mod batch_norm;
 mod build;
 mod graft;
 mod init;

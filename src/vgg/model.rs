@@ -6,6 +6,7 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::Tensor;
 
+use super::batch_norm::normalise;
 use crate::device::convolve;
 
 /// Side of the average-pooled picture that the classifier sees.
@@ -41,7 +42,7 @@ impl Feature {
                 Some(bias) => convolve(x, layer.weight.val(), bias.val()),
                 None => layer.forward(x),
             },
-            Self::BatchNorm(layer) => layer.forward(x),
+            Self::BatchNorm(layer) => normalise(layer, x),
             Self::Relu(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),
         }

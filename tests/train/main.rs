@@ -1,0 +1,12 @@
+//! Training against PyTorch's, saved and restored, and going wrong.
+//!
+//! Fixtures: `tests/fixtures/train/make_train.py`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod checkpoint;
+mod learning;
+mod parity;
+mod reference;
+mod support;
+mod trouble;
