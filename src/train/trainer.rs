@@ -183,9 +183,10 @@ impl Trainer {
             let logits = self.vgg.logits(x.clone()).ok_or(TrainError::NoClassifier)?;
             let loss = self.loss.forward(logits.clone(), labels);
             let value = f64::from(loss.clone().into_scalar::<f32>());
-            // Also true of NaN.
-            if !(value <= self.settings.highest_loss) {
-                return Err(self.trouble(Symptom::Loss(value), Some(x)).into());
+            let highest = self.settings.highest_loss;
+            if value.is_nan() || value > highest {
+                let symptom = Symptom::Loss { value, highest };
+                return Err(self.trouble(symptom, Some(x)).into());
             }
             score.add(&Score::of(&host(logits), &samples.labels, value));
             #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]

@@ -20,8 +20,13 @@ pub struct Trouble {
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Symptom {
-    /// The loss.
-    Loss(f64),
+    /// The loss: not finite, or above what is allowed.
+    Loss {
+        /// What it is.
+        value: f64,
+        /// What is allowed.
+        highest: f64,
+    },
     /// The norm of all gradients.
     Gradients(f64),
 }
@@ -29,7 +34,10 @@ pub enum Symptom {
 impl fmt::Display for Symptom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loss(value) => write!(f, "the loss is {value}"),
+            Self::Loss { value, highest } if value.is_finite() => {
+                write!(f, "the loss is {value:.4e}, above {highest} (--stop-above)")
+            }
+            Self::Loss { value, .. } => write!(f, "the loss is {value}"),
             Self::Gradients(value) => write!(f, "the norm of the gradients is {value}"),
         }
     }

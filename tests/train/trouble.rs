@@ -90,7 +90,7 @@ fn the_first_layer_whose_maps_are_not_finite_is_named() {
             exploding.pixels.fill(3e38);
             let mut trainer = trainer(narrow(arch, &device), settings(), &device);
             let trouble = trouble(&mut trainer, exploding);
-            assert!(matches!(trouble.symptom, Symptom::Loss(loss) if loss.is_nan()));
+            assert!(matches!(trouble.symptom, Symptom::Loss { value, .. } if value.is_nan()));
             assert_eq!(trouble.place, Place::Layer(0), "{arch} on {}", device.kind);
         }
     }
@@ -120,7 +120,7 @@ fn a_loss_above_the_highest_ends_the_training_before_the_step() {
         let mut strict = trainer(narrow("vgg16", &device), limited(1.0), &device);
         let before = parameters(&strict.network());
         let trouble = trouble(&mut strict, samples());
-        let Symptom::Loss(loss) = trouble.symptom else {
+        let Symptom::Loss { value: loss, .. } = trouble.symptom else {
             panic!("{trouble:?}");
         };
         assert!(loss > 1.0 && loss < 3.0, "{loss}");
