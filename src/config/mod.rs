@@ -23,7 +23,8 @@ use crate::render::{Colormap, Range};
 use crate::vgg::Arch;
 pub use resolved::{Resolved, as_markdown};
 pub use train_words::{
-    Every, Freeze, Jitter, Keep, NormLimit, Span, parse_schedule, parse_share, schedule_word,
+    Every, Freeze, Jitter, Keep, NormLimit, Span, parse_count, parse_count_or_none, parse_schedule,
+    parse_share, schedule_word,
 };
 pub use training::{Augmentation, Length, Training};
 pub use words::{

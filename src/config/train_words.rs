@@ -1,6 +1,7 @@
 //! The values of `vggscope train`'s flags that are words or lists of numbers.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use super::words::NotAWord;
@@ -253,6 +254,26 @@ impl fmt::Display for Jitter {
     }
 }
 
+/// A number of things of which there must be some.
+///
+/// # Errors
+///
+/// Anything but a whole number from 1.
+pub fn parse_count(text: &str) -> Result<NonZeroUsize, NotAWord> {
+    text.parse()
+        .map_err(|_| NotAWord::new("a whole number from 1"))
+}
+
+/// A number of things of which there may be none.
+///
+/// # Errors
+///
+/// Anything but a whole number from 0.
+pub fn parse_count_or_none(text: &str) -> Result<usize, NotAWord> {
+    text.parse()
+        .map_err(|_| NotAWord::new("a whole number from 0"))
+}
+
 /// A share, from 0 to 1.
 ///
 /// # Errors
@@ -350,6 +371,8 @@ mod tests {
         for word in ["step", "step=0,0.1", "step=10,2", "step=10,nan", "linear"] {
             assert!(parse_schedule(word).is_err(), "{word}");
         }
+        assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
+        assert!(parse_count_or_none("-1").is_err());
         assert!(parse_share("1.1").is_err() && parse_share("nan").is_err());
     }
 

@@ -6,3 +6,4 @@ mod configuration;
 mod images;
 mod information;
 mod support;
+mod train;

@@ -63,7 +63,18 @@ impl Place {
         more: &[S],
         set: impl FnOnce(&mut Command),
     ) -> Ran {
-        let mut command = Command::cargo_bin("vggscope").unwrap();
+        let mut command = Command::from_std(self.command(line, more));
+        set(&mut command);
+        Ran(command.output().unwrap())
+    }
+
+    /// The program as [`run`](Self::run) starts it, not started yet.
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        line: &str,
+        more: &[S],
+    ) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vggscope"));
         command
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
@@ -73,13 +84,12 @@ impl Place {
             .env_remove("VGGSCOPE_WEIGHTS_URL")
             .args(line.split_whitespace())
             .args(more);
-        set(&mut command);
-        Ran(command.output().unwrap())
+        command
     }
 }
 
 /// What a run of the program came to.
-pub(crate) struct Ran(Output);
+pub(crate) struct Ran(pub(crate) Output);
 
 impl Ran {
     pub(crate) fn code(&self) -> i32 {
@@ -126,16 +136,31 @@ pub(crate) struct Seen {
     pub(crate) value: Value,
 }
 
-/// Everything in the one event file of a run.
-pub(crate) fn events(run: &Path) -> Vec<Seen> {
-    let files: Vec<PathBuf> = std::fs::read_dir(run)
+/// A run's event files, in the order in which TensorBoard reads them.
+pub(crate) fn event_files(run: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(run)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.to_string_lossy().contains("tfevents"))
         .collect();
+    files.sort();
+    files
+}
+
+/// Everything in the one event file of a run.
+pub(crate) fn events(run: &Path) -> Vec<Seen> {
+    let files = event_files(run);
     assert_eq!(files.len(), 1, "{files:?}");
+    events_of(&files)
+}
+
+/// Everything in some event files.
+pub(crate) fn events_of(files: &[PathBuf]) -> Vec<Seen> {
     let mut seen = Vec::new();
-    for event in EventReader::open(&files[0]).unwrap() {
+    for event in files
+        .iter()
+        .flat_map(|file| EventReader::open(file).unwrap())
+    {
         let event = event.unwrap();
         if let Content::Summaries(values) = event.content {
             seen.extend(values.into_iter().map(|value| Seen {

@@ -55,7 +55,7 @@ pub enum LoaderError {
     /// All samples are left out as the rest of a batch.
     #[error(
         "{samples} images do not fill one batch of {batch}, and batches that are not full are left \
-         out; choose a smaller --batch"
+         out; choose a smaller --batch-size"
     )]
     NoBatch {
         /// How many samples there are.
@@ -66,7 +66,7 @@ pub enum LoaderError {
     /// The position of another plan or another data set.
     #[error(
         "training cannot go on from batch {} of epoch {}: an epoch has {batches} batches now; go on \
-         with the data set and the --batch that the run began with, or begin anew",
+         with the data set and the --batch-size that the run began with, or begin anew",
         from.batch, from.epoch
     )]
     NoSuchPosition {

@@ -15,6 +15,7 @@ mod record;
 mod start;
 mod validate;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -48,7 +49,7 @@ pub(super) fn run(
     training: &Training,
     resolved: &str,
 ) -> Result<Ended, RunError> {
-    let (taken, total) = start.taken_and_total(config, training)?;
+    let (_, total) = start.taken_and_total(config, training)?;
     let mut ended = Ended::default();
     let probes = Probes::load(lane, images, config, &mut ended.skipped)?;
     let reading = Reading::new(config, training);
@@ -72,12 +73,14 @@ pub(super) fn run(
             |(_, progress)| progress.clone(),
         ),
         last_saved: start.resumed.as_ref().map(|(saved, _)| saved.clone()),
+        config_file: config.run_folder().join("config.toml"),
         reading,
         first: true,
         start,
         ended,
     };
-    if taken == 0 {
+    // What goes on from step 0 has written that already.
+    if session.start.resumed.is_none() {
         session.begin(resolved)?;
     }
     session.train()?;
@@ -131,6 +134,8 @@ struct Session<'a> {
     steps_per_epoch: u64,
     total: u64,
     last_saved: Option<Saved>,
+    /// The resolved configuration, with which the run can go on.
+    config_file: PathBuf,
     /// Whether no pictures were shown yet: a tag's first value in an event file carries its
     /// description.
     first: bool,
@@ -371,6 +376,12 @@ impl Session<'_> {
             self.ended
                 .notes
                 .push(format!("last checkpoint: {}", saved.network.display()));
+        }
+        if self.trainer.steps() < self.total {
+            self.ended.notes.push(format!(
+                "go on with:  vggscope train --config {} --resume",
+                self.config_file.display()
+            ));
         }
         self.ended
     }

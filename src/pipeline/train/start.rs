@@ -314,21 +314,16 @@ impl Start {
         Ok(EventFile::resume(&folder, next)?)
     }
 
-    /// Channels of each layer and outputs of the classifier's three layers, for the graph.
+    /// Channels of each convolution and outputs of the classifier's three layers, for the graph.
     fn sizes(&self) -> NetworkSizes {
         let rows = |name: &str| self.parameters.rows(name).unwrap_or_default();
-        let mut channels = 0;
         NetworkSizes {
             widths: self
                 .arch
                 .layers()
                 .iter()
-                .map(|layer| {
-                    if layer.kind == vgg::LayerKind::Convolution {
-                        channels = rows(&format!("{}.weight", layer.torch_name()));
-                    }
-                    channels
-                })
+                .filter(|layer| layer.kind == vgg::LayerKind::Convolution)
+                .map(|layer| rows(&format!("{}.weight", layer.torch_name())))
                 .collect(),
             classifier: [0, 3, 6].map(|index| rows(&format!("classifier.{index}.weight"))),
         }
@@ -337,7 +332,7 @@ impl Start {
 
 /// How wide each layer of a network is.
 pub(super) struct NetworkSizes {
-    /// Channels that come out of each layer of `features`.
+    /// Channels that come out of each convolution.
     pub(super) widths: Vec<usize>,
     /// Outputs of the classifier's three layers.
     pub(super) classifier: [usize; 3],
