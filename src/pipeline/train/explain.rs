@@ -14,30 +14,38 @@ pub(super) fn explain(error: TrainError, arch: Arch, saved: Option<&Saved>) -> R
     else {
         return error.into();
     };
-    let layers = arch.layers();
     RunError::Trouble {
-            what: format!("step {step}: {symptom}"),
-            place: match place {
-                Place::Parameter(name) => format!("the parameter {name} is not finite"),
-                Place::Layer(index) => {
-                    let layer = layers
-                        .get(index)
-                        .map_or_else(String::new, |layer| layer.name());
-                    format!(
-                        "{layer} (features.{index}) is the first layer whose maps are not finite"
-                    )
-                }
-                Place::Classifier => {
-                    "all feature maps are finite, the classifier's scores are not".to_owned()
-                }
-                Place::Nowhere => "all feature maps and scores are finite".to_owned(),
-            },
-            checkpoint: match saved {
-                Some(saved) => format!(
-                    "the last good checkpoint is {}: go on from it with a smaller --learning-rate, or with --clip-norm, and --resume",
-                    saved.network.display()
-                ),
-                None => "no checkpoint was saved yet: begin again with a smaller --learning-rate, or with --clip-norm".to_owned(),
-            },
+        what: format!("step {step}: {symptom}"),
+        place: in_words(place, arch),
+        checkpoint: way_on(saved),
+    }
+}
+
+fn in_words(place: Place, arch: Arch) -> String {
+    match place {
+        Place::Parameter(name) => format!("the parameter {name} is not finite"),
+        Place::Layer(index) => {
+            let layers = arch.layers();
+            let name = layers.get(index).map(|layer| layer.name());
+            format!(
+                "{} (features.{index}) is the first layer whose maps are not finite",
+                name.unwrap_or_default()
+            )
         }
+        Place::Classifier => {
+            "all feature maps are finite, the classifier's scores are not".to_owned()
+        }
+        Place::Nowhere => "all feature maps and scores are finite".to_owned(),
+    }
+}
+
+fn way_on(saved: Option<&Saved>) -> String {
+    const SMALLER: &str = "with a smaller --learning-rate, or with --clip-norm";
+    match saved {
+        Some(saved) => format!(
+            "the last good checkpoint is {}: go on from it {SMALLER}, and --resume",
+            saved.network.display()
+        ),
+        None => format!("no checkpoint was saved yet: begin again {SMALLER}"),
+    }
 }
