@@ -12,7 +12,7 @@ use crate::input::checkpoints::CheckpointError;
 use crate::input::find::FindError;
 use crate::input::load::LoadError;
 use crate::train::{self, TrainError};
-use crate::vgg::{BuildError, GraftError, InputTooSmall, NoSuchParameter, SelectError};
+use crate::vgg::{Arch, BuildError, GraftError, InputTooSmall, NoSuchParameter, SelectError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
 
 /// A run that did not come to its end. What was written before stays readable.
@@ -101,6 +101,16 @@ pub enum RunError {
     /// No such layer.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// What is to be frozen is not one layer.
+    #[error(
+        "--freeze {given:?}: expected \"none\", \"features\", or one layer of {arch}, the last that stays as it is, such as pool3 (`vggscope layers` lists them all)"
+    )]
+    Freeze {
+        /// What was given.
+        given: String,
+        /// The network.
+        arch: Arch,
+    },
     /// The pictures are too small for the layers.
     #[error(transparent)]
     Size(#[from] InputTooSmall),
@@ -191,7 +201,7 @@ impl RunError {
     /// Whether the command could never have worked as it was typed.
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Select(_) | Self::Size(_))
+        matches!(self, Self::Select(_) | Self::Freeze { .. } | Self::Size(_))
     }
 }
 

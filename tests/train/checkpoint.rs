@@ -2,22 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use safetensors::{Dtype, SafeTensors};
 use vggscope::device::OpenDevice;
 use vggscope::train::{CheckpointError, Progress, Saved, Score, TrainError, Trainer, newest};
 
 use crate::reference::{Reference, floats};
-use crate::support::{devices, load, narrow, parameters, trainer};
-
-/// Backends draw from one stream of random numbers a process, so dropout in another test's thread
-/// would be in the way.
-static RANDOM: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    RANDOM.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::support::{alone, devices, load, narrow, parameters, trainer};
 
 /// A trainer with the settings of PyTorch's loop `case`.
 fn begin(reference: &Reference, case: &str, device: &OpenDevice, dropout: f64) -> Trainer {
@@ -128,6 +119,7 @@ fn dropout_draws_anew_at_every_step_and_seed() {
 /// state dicts have them.
 #[test]
 fn a_checkpoint_is_a_state_dict_of_torchvisions() {
+    let _alone = alone();
     let reference = Reference::read();
     for (case, arch) in [("plain", "vgg16"), ("batch_norm", "vgg11_bn")] {
         for device in devices() {
@@ -186,6 +178,7 @@ fn saved(folder: &Path) -> (Reference, OpenDevice, Saved) {
 
 #[test]
 fn a_checkpoint_leaves_nothing_half_written() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (.., saved) = saved(folder.path());
     let mut names: Vec<String> = std::fs::read_dir(folder.path())
@@ -209,6 +202,7 @@ fn a_checkpoint_leaves_nothing_half_written() {
 
 #[test]
 fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (reference, device, saved) = saved(folder.path());
     let whole = std::fs::read(saved.optimiser()).unwrap();
@@ -240,6 +234,7 @@ fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
 /// Whoever goes on with another rule begins with nothing remembered.
 #[test]
 fn what_another_optimiser_remembered_is_not_used() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (reference, device, saved) = saved(folder.path());
     let mut going_on = restored(&reference, "momentum", &device, 0.0, &saved);
@@ -255,6 +250,7 @@ fn what_another_optimiser_remembered_is_not_used() {
 
 #[test]
 fn a_damaged_or_missing_position_is_an_error_that_names_it() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (.., saved) = saved(folder.path());
     for text in [

@@ -1,7 +1,6 @@
 //! It learns.
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::time::Instant;
 
 use vggscope::dataset::{Dataset, Loader, OnUnreadable, Plan, Position, Recipe, Split, Work};
 use vggscope::device::OpenDevice;
@@ -10,13 +9,14 @@ use vggscope::train::{Decay, Optimisation, Optimiser, Samples, Schedule, Score};
 use vggscope::vgg::{Arch, Extent, Placement, RandomParameters, Sizes, build};
 
 use crate::reference::fixture;
-use crate::support::{devices, learning, trainer};
+use crate::support::{alone, devices, learning, trainer};
 
 const SIDE: NonZeroU32 = NonZeroU32::new(32).unwrap();
-const BATCH: NonZeroUsize = NonZeroUsize::new(12).unwrap();
-const EPOCHS: u64 = 14;
+const BATCH: NonZeroUsize = NonZeroUsize::new(24).unwrap();
+const EPOCHS: u64 = 24;
 
-/// Which photo is this crop from? A narrow VGG11 with batch normalisation from random parameters.
+/// Which photo is this crop from? A narrow VGG11 with batch normalisation from random parameters. All
+/// crops are learnt from any of the seeds 0 to 3, so other rounding elsewhere will not matter.
 fn learn(device: &OpenDevice) -> Vec<Score> {
     let split = Split {
         fraction: 0.1,
@@ -50,7 +50,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
         device: &learning(device),
         interleaved_kernels: device.prefers_interleaved(),
     };
-    let random = RandomParameters::new(arch, sizes, 0);
+    let random = RandomParameters::new(arch, sizes, 1);
     let vgg = build(&random, arch, Extent::Whole, place)
         .unwrap()
         .with_dropout(0.0);
@@ -58,7 +58,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
         optimiser: Optimiser::AdamW,
         weight_decay: 0.01,
         schedule: Schedule {
-            learning_rate: 3e-3,
+            learning_rate: 2e-3,
             decay: Decay::Cosine,
             warm_up: 6,
             steps: usize::try_from(EPOCHS * plan.batches(dataset.train.len())).unwrap(),
@@ -88,12 +88,10 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
 
 #[test]
 fn it_learns_which_photo_a_crop_is_from() {
+    let _alone = alone();
     for device in devices() {
-        let began = Instant::now();
         let epochs = learn(&device);
         let (first, last) = (epochs[0], epochs[epochs.len() - 1]);
-        let all: Vec<_> = epochs.iter().map(|e| (e.loss(), e.accuracy())).collect();
-        println!("{} {:?} {all:?}", device.kind, began.elapsed());
         assert_eq!(last.samples, 72);
         assert!(last.accuracy() > 0.95, "{last:?} on {}", device.kind);
         assert!(

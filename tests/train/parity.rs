@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vggscope::device::OpenDevice;
 
 use crate::reference::{Case, Reference};
-use crate::support::{devices, gradients, narrow, parameters, trainer};
+use crate::support::{alone, devices, gradients, narrow, parameters, trainer};
 
 /// Length of the difference by the length of what is expected.
 fn distance(found: &[f32], expected: &[f32]) -> f64 {
@@ -65,6 +65,7 @@ fn follow(reference: &Reference, name: &str, device: &OpenDevice, tolerance: f64
 
 #[test]
 fn losses_and_parameters_are_pytorchs() {
+    let _alone = alone();
     let reference = Reference::read();
     for name in reference.text.cases.keys() {
         for device in devices() {
@@ -81,6 +82,7 @@ fn losses_and_parameters_are_pytorchs() {
 
 #[test]
 fn the_first_gradients_are_pytorchs() {
+    let _alone = alone();
     let reference = Reference::read();
     for name in ["plain", "batch_norm"] {
         let case = &reference.text.cases[name];

@@ -1,6 +1,7 @@
 //! Networks under training on every backend of this build.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -10,6 +11,14 @@ use vggscope::vgg::{Arch, Extent, Named, ParameterVisitor, Placement, Vgg, build
 use vggscope::weights::WeightsFile;
 
 use crate::reference::fixture;
+
+/// A process has one stream of random numbers a backend, and every step of a trainer begins it anew: what
+/// takes steps at the same time would be in dropout's way.
+static STEPPING: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    STEPPING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) fn devices() -> Vec<OpenDevice> {
     let devices: Vec<_> = [DeviceChoice::Flex, DeviceChoice::LibtorchCpu]

@@ -6,7 +6,7 @@ use vggscope::vgg::{Extent, ParameterSource, Placement, build};
 use vggscope::weights::WeightsFile;
 
 use crate::reference::{Reference, fixture};
-use crate::support::{devices, learning, narrow, parameters, trainer};
+use crate::support::{alone, devices, learning, narrow, parameters, trainer};
 
 /// A file's parameters, with all numbers of one of them replaced.
 struct Spoilt {
@@ -60,6 +60,7 @@ fn trouble(trainer: &mut Trainer, samples: Samples) -> Trouble {
 
 #[test]
 fn a_parameter_that_is_not_finite_is_named() {
+    let _alone = alone();
     for device in devices() {
         for (arch, name, number) in [
             ("vgg16", "features.5.weight", f32::INFINITY),
@@ -84,6 +85,7 @@ fn a_parameter_that_is_not_finite_is_named() {
 /// are not finite by then either; the layer is what is to be named.
 #[test]
 fn the_first_layer_whose_maps_are_not_finite_is_named() {
+    let _alone = alone();
     for device in devices() {
         for arch in ["vgg16", "vgg11_bn"] {
             let mut exploding = samples();
@@ -99,6 +101,7 @@ fn the_first_layer_whose_maps_are_not_finite_is_named() {
 /// Finite parameters whose products are not.
 #[test]
 fn a_layer_in_the_middle_and_the_classifier_are_told_apart() {
+    let _alone = alone();
     for device in devices() {
         let mut inner = spoilt("vgg16", "features.7.bias", 3e38, &device);
         // 7 is conv2_2; the next convolution adds up what it gives.
@@ -112,6 +115,7 @@ fn a_layer_in_the_middle_and_the_classifier_are_told_apart() {
 
 #[test]
 fn a_loss_above_the_highest_ends_the_training_before_the_step() {
+    let _alone = alone();
     for device in devices() {
         let limited = |highest_loss| Optimisation {
             highest_loss,
@@ -137,6 +141,7 @@ fn a_loss_above_the_highest_ends_the_training_before_the_step() {
 /// The second of two batches: nothing of the first one is left.
 #[test]
 fn a_step_that_fails_leaves_the_parameters_as_they_were() {
+    let _alone = alone();
     for device in devices() {
         let mut trainer = trainer(narrow("vgg16", &device), settings(), &device);
         trainer.step(vec![samples()], |_, _| ()).unwrap();

@@ -213,9 +213,15 @@ fn frozen(freeze: &Freeze, arch: Arch) -> Result<Option<usize>, RunError> {
     Ok(match freeze {
         Freeze::None => None,
         Freeze::Features => layers.last().map(|layer| layer.index),
-        Freeze::UpTo(name) => vgg::select(&layers, &arch.to_string(), name)?
-            .last()
-            .map(|layer| layer.index),
+        Freeze::UpTo(name) => match vgg::select(&layers, &arch.to_string(), name).as_deref() {
+            Ok([layer]) => Some(layer.index),
+            _ => {
+                return Err(RunError::Freeze {
+                    given: name.clone(),
+                    arch,
+                });
+            }
+        },
     })
 }
 

@@ -54,11 +54,16 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
     let place = Place::new();
     train(&place, &format!("--run whole {LONG}")).ok();
     let whole = run_of(&place, "runs/whole");
-    for (at, kills) in [[0, 15], [10, 30]].into_iter().enumerate() {
+    // In the middle of a checkpoint too: its network comes last.
+    let moments = [
+        ["step_000000.safetensors", "step_000015.optimiser"],
+        ["step_000010.toml", "step_000030.safetensors"],
+    ];
+    for (at, kills) in moments.into_iter().enumerate() {
         let run = format!("killed{at}");
         let mut flags = format!("--run {run} {LONG}");
-        for step in kills {
-            let file = checkpoint(&place, &format!("runs/{run}"), step);
+        for file in kills {
+            let file = place.path(&format!("runs/{run}/checkpoints/{file}"));
             let mut child = start_until(&place, &flags, &file);
             child.kill().unwrap();
             child.wait().unwrap();

@@ -112,7 +112,10 @@ fn settings_that_rule_each_other_out() {
     train(&place, "--crop 16").fails(2, &["16 x 16", "pool5", "--crop"]);
     // The whole network learns, whichever layers are shown.
     train(&place, "--crop 16 --layers conv1_1").fails(2, &["16 x 16", "pool5", "--crop"]);
-    train(&place, "--freeze conv9_9").fails(2, &["conv9_9", "vgg11_bn"]);
+    for what in ["conv9_9", "pool*", "pool1,pool3", "pool5,!pool5"] {
+        train(&place, &format!("--freeze {what}"))
+            .fails(2, &["--freeze", what, "one layer of vgg11_bn"]);
+    }
     train(&place, "--resume").fails(2, &["--run", "config.toml"]);
     place.put(&weights(), "w.safetensors");
     train(&place, "--weights w.safetensors").fails(2, &["--width", "weights"]);

@@ -314,3 +314,26 @@ fn threads_do_not_change_the_course() {
         course(&run_of(&place, "runs/5"))
     );
 }
+
+/// Dropout off: backends draw other random numbers.
+#[test]
+fn the_pure_rust_device_takes_the_same_course() {
+    let place = Place::new();
+    for device in ["auto", "flex"] {
+        train(
+            &place,
+            &format!("--run {device} --steps 4 --dropout 0 --device {device}"),
+        )
+        .ok();
+    }
+    let losses = |run: &str| scalars(&run_of(&place, &format!("runs/{run}")), "train/loss");
+    let (auto, flex) = (losses("auto"), losses("flex"));
+    assert_eq!(auto.len(), 4);
+    for (step, loss) in auto {
+        assert!(
+            (loss - flex[&step]).abs() < 1e-4,
+            "{loss} and {} at {step}",
+            flex[&step]
+        );
+    }
+}
