@@ -34,8 +34,12 @@ pub enum Symptom {
 impl fmt::Display for Symptom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Beyond this the digits before the point say nothing.
+            Self::Loss { value, highest } if value.is_finite() && value.abs() < 1e6 => {
+                write!(f, "the loss is {value:.4}, above {highest} (--stop-above)")
+            }
             Self::Loss { value, highest } if value.is_finite() => {
-                write!(f, "the loss is {value:.4e}, above {highest} (--stop-above)")
+                write!(f, "the loss is {value:.3e}, above {highest} (--stop-above)")
             }
             Self::Loss { value, .. } => write!(f, "the loss is {value}"),
             Self::Gradients(value) => write!(f, "the norm of the gradients is {value}"),

@@ -129,7 +129,10 @@ fn a_loss_above_the_highest_ends_the_training_before_the_step() {
         };
         assert!(loss > 1.0 && loss < 3.0, "{loss}");
         assert_eq!(trouble.place, Place::Nowhere);
-        assert_eq!(trouble.symptom.to_string(), format!("the loss is {loss}"));
+        assert_eq!(
+            trouble.symptom.to_string(),
+            format!("the loss is {loss:.4}, above 1 (--stop-above)")
+        );
         assert_eq!(parameters(&strict.network()), before);
         let mut lenient = trainer(narrow("vgg16", &device), limited(loss + 0.001), &device);
         lenient.step(vec![samples()], |_, _| ()).unwrap();
