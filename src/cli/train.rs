@@ -46,6 +46,7 @@ pub struct TrainArgs {
 /// Samples and how they are varied.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
+#[expect(clippy::doc_markdown, reason = "shown as it is in a terminal")]
 pub struct DataArgs {
     /// Times that every training image is seen
     #[arg(long, value_name = "N", default_value = "10", overrides_with = "steps", value_parser = parse_count)]

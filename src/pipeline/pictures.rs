@@ -188,33 +188,6 @@ impl Studio {
         })
     }
 
-    /// Encodes pictures of one size that stand side by side under one tag.
-    pub(super) fn pictures(
-        &self,
-        slot: usize,
-        tag: String,
-        description: String,
-        pictures: Vec<Arc<Picture>>,
-    ) -> Result<Done, PictureError> {
-        let mut laps = Laps::default();
-        let pngs = laps.time(Stage::Encode, || {
-            pictures
-                .iter()
-                .map(|picture| encode(&tag, picture))
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        let (width, height) = pictures
-            .first()
-            .map_or((0, 0), |picture| (picture.width, picture.height));
-        Ok(Done {
-            slot,
-            name: tag.clone(),
-            summaries: vec![Summary::image(tag, description, width, height, pngs)],
-            non_finite: 0,
-            laps,
-        })
-    }
-
     /// The maps' floats in the order that [`Studio::layout`] says.
     fn to_host(&self, maps: Tensor<4>, name: &str) -> Result<TensorData, PictureError> {
         match self.layout {
@@ -223,6 +196,32 @@ impl Studio {
             Layout::Interleaved => read(maps.permute([0, 2, 3, 1]), name),
         }
     }
+}
+
+/// Encodes pictures of one size that stand side by side under one tag.
+pub(super) fn side_by_side(
+    slot: usize,
+    tag: String,
+    description: String,
+    pictures: &[Picture],
+) -> Result<Done, PictureError> {
+    let mut laps = Laps::default();
+    let pngs = laps.time(Stage::Encode, || {
+        pictures
+            .iter()
+            .map(|picture| encode(&tag, picture))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let (width, height) = pictures
+        .first()
+        .map_or((0, 0), |picture| (picture.width, picture.height));
+    Ok(Done {
+        slot,
+        name: tag.clone(),
+        summaries: vec![Summary::image(tag, description, width, height, pngs)],
+        non_finite: 0,
+        laps,
+    })
 }
 
 fn read(tensor: Tensor<4>, name: &str) -> Result<TensorData, PictureError> {

@@ -18,7 +18,7 @@ use crate::vgg::Vgg;
 pub struct Optimisation {
     /// The rule.
     pub optimiser: Optimiser,
-    /// L2 penalty (SGD, Adam) or decoupled decay (AdamW).
+    /// L2 penalty (SGD, Adam) or decoupled decay (`AdamW`).
     pub weight_decay: f32,
     /// The learning rate of every step.
     pub schedule: Schedule,

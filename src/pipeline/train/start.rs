@@ -75,7 +75,7 @@ pub(in crate::pipeline) fn open(
         None => weights_path(config, training, terminal, interrupt)?,
     };
     let (arch, parameters, label) = match weights {
-        Some(path) => from_file(config, training, classes, path, terminal)?,
+        Some(path) => from_file(config, training, classes, &path, terminal)?,
         None => random(config, training, classes, terminal),
     };
     Ok(Opened {
@@ -160,12 +160,12 @@ fn from_file(
     config: &Config,
     training: &Training,
     classes: usize,
-    path: PathBuf,
+    path: &Path,
     terminal: &Terminal,
 ) -> Result<(Arch, First, String), RunError> {
-    let file = WeightsFile::open(&path)?;
+    let file = WeightsFile::open(path)?;
     let arch = arch_of(&file, config.arch)?;
-    let label = format!("trained from {}", file_name(&path));
+    let label = format!("trained from {}", file_name(path));
     let outputs = file
         .get("classifier.6.weight")
         .map(|entry| entry.shape()[0]);

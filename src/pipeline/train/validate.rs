@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use burn::tensor::Device;
 
@@ -14,6 +13,7 @@ use crate::pipeline::RunError;
 use crate::pipeline::guard::guarded;
 use crate::pipeline::lane::OpenStep;
 use crate::pipeline::load::file_name;
+use crate::pipeline::pictures::side_by_side;
 use crate::render;
 use crate::train::{Score, cross_entropy, logits};
 use crate::vgg::Vgg;
@@ -134,20 +134,20 @@ impl Validation {
             let description = format!(
                 "validation images of **{label}** that the network takes for **{taken_for}**, the worst first"
             );
-            let pictures = pictures.into_iter().map(drawable).collect();
-            open.make(move |studio, slot| studio.pictures(slot, tag, description, pictures));
+            let pictures: Vec<_> = pictures.into_iter().map(drawable).collect();
+            open.make(move |_, slot| side_by_side(slot, tag, description, &pictures));
         }
     }
 }
 
-fn drawable(picture: Picture) -> Arc<render::Picture> {
+fn drawable(picture: Picture) -> render::Picture {
     // Sides are crops of at most 16384 pixels.
     let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-    Arc::new(render::Picture::rgb(
+    render::Picture::rgb(
         side(picture.width()),
         side(picture.height()),
         picture.into_pixels(),
-    ))
+    )
 }
 
 fn table(mistakes: &[Mistake], data: &Dataset) -> String {

@@ -23,7 +23,7 @@ fn start_until(place: &Place, flags: &str, file: &Path) -> Child {
     let began = Instant::now();
     while !file.exists() {
         assert!(
-            began.elapsed() < Duration::from_secs(60),
+            began.elapsed() < Duration::from_mins(1),
             "no {}",
             file.display()
         );
