@@ -109,18 +109,23 @@ fn both(values: &[f32], shape: [usize; 3], layout: Layout, style: &Style) -> Pie
 
 #[test]
 fn pieces_make_the_picture_of_the_slice() {
-    let ranges = [Range::Map, Range::Layer, Range::Fixed(-50.0, 70.0)];
+    let styles = [
+        (Range::Map, Colormap::Grey),
+        (Range::Map, Colormap::Diverging),
+        (Range::Layer, Colormap::Viridis),
+        (Range::Fixed(-50.0, 70.0), Colormap::Grey),
+    ];
     for shape in SHAPES {
         let count: usize = shape.iter().product();
         for (every, passes) in [(count + 1, 2), (count / 9, 4)] {
             let values = noise(count, every);
             for layout in [Layout::Planar, Layout::Interleaved] {
-                for range in ranges {
+                for (range, colormap) in styles {
                     for max_maps in [None, Some(1), Some(3)] {
                         let style = Style {
                             range,
                             max_maps,
-                            colormap: Colormap::Diverging,
+                            colormap,
                             ..Style::default()
                         };
                         let pieces = both(&values, shape, layout, &style);
