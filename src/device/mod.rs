@@ -15,6 +15,7 @@ mod autograd;
 mod convolution;
 mod descend;
 mod norm;
+mod read;
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +26,7 @@ use thiserror::Error;
 pub(crate) use convolution::convolve;
 pub(crate) use descend::{Descent, descend};
 pub(crate) use norm::norm;
+pub(crate) use read::TensorFloats;
 
 /// What the user asked for with `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,6 +11,7 @@
 mod checkpoints;
 mod describe;
 mod error;
+mod floats;
 mod guard;
 mod images;
 mod lane;

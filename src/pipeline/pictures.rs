@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use thiserror::Error;
 
 use super::describe::Describer;
+use super::floats::MapFloats;
 use super::timings::{Laps, Stage};
 use crate::events::Summary;
 use crate::png;
@@ -97,17 +98,7 @@ impl Studio {
         let mut laps = Laps::default();
         let name = job.layer.name();
         let [_, channels, height, width] = job.maps.dims();
-        let data = laps.time(Stage::Copy, || self.to_host(job.maps, &name))?;
-        let failed = |source| PictureError::Render {
-            name: name.clone(),
-            source,
-        };
-        let rendered = laps.time(Stage::Render, || {
-            let floats = data.as_slice::<f32>().unwrap_or_default();
-            let maps = Maps::new(floats, channels, height, width, self.layout)?;
-            render::feature_maps(&maps, &self.maps)
-        });
-        let rendered = rendered.map_err(failed)?;
+        let rendered = self.render(job.maps, &name, &mut laps)?;
         let tag = format!("{}/{}", job.group, job.layer.tag());
         let description = if job.describe {
             self.describer
@@ -188,13 +179,28 @@ impl Studio {
         })
     }
 
-    /// The maps' floats in the order that [`Studio::layout`] says.
-    fn to_host(&self, maps: Tensor<4>, name: &str) -> Result<TensorData, PictureError> {
-        match self.layout {
-            Layout::Planar => read(maps, name),
-            // The maps already lie like this in memory, so this turns names, not numbers.
-            Layout::Interleaved => read(maps.permute([0, 2, 3, 1]), name),
-        }
+    /// The grid of `maps`, `[1, channels, height, width]`, whose memory is free afterwards.
+    fn render(
+        &self,
+        maps: Tensor<4>,
+        name: &str,
+        laps: &mut Laps,
+    ) -> Result<Rendered, PictureError> {
+        let [_, channels, height, width] = maps.dims();
+        let floats = laps
+            .time(Stage::Copy, || MapFloats::new(maps, self.layout))
+            .map_err(|why| PictureError::Copy {
+                name: name.to_owned(),
+                why,
+            })?;
+        laps.time(Stage::Render, || {
+            let maps = Maps::of(&floats, channels, height, width, self.layout)?;
+            render::feature_maps(&maps, &self.maps)
+        })
+        .map_err(|source| PictureError::Render {
+            name: name.to_owned(),
+            source,
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::RenderError;
 use super::maps::{Layout, Maps};
 
 /// Floats in a block of pixels that is gone over once for every few channels: half of a small
@@ -25,58 +26,62 @@ pub(super) struct Extremes {
 impl Extremes {
     /// Looks at the first `count` maps. A map without a finite value has an infinite minimum and a
     /// maximum below it.
-    pub(super) fn find(maps: &Maps<'_>, count: usize) -> Self {
-        let mut low = vec![f32::INFINITY; count];
-        let mut high = vec![f32::NEG_INFINITY; count];
-        let search = Search {
-            maps,
-            low: &mut low,
-            high: &mut high,
-        };
-        if Arch::new().dispatch(search) {
-            return Self {
-                low,
-                high,
-                non_finite: 0,
-            };
+    pub(super) fn find(maps: &Maps<'_>, count: usize) -> Result<Self, RenderError> {
+        let mut found = Self::none(count);
+        let mut finite = true;
+        let arch = Arch::new();
+        maps.in_pieces(count, |first_row, piece| {
+            finite &= arch.dispatch(Search {
+                maps,
+                first_row,
+                piece,
+                low: &mut found.low,
+                high: &mut found.high,
+            });
+        })?;
+        if finite {
+            Ok(found)
+        } else {
+            Self::find_finite(maps, count)
         }
-        Self::find_finite(maps, count)
+    }
+
+    fn none(count: usize) -> Self {
+        Self {
+            low: vec![f32::INFINITY; count],
+            high: vec![f32::NEG_INFINITY; count],
+            non_finite: 0,
+        }
     }
 
     /// The same, a value at a time, where some values must be left out.
-    fn find_finite(maps: &Maps<'_>, count: usize) -> Self {
-        let mut low = vec![f32::INFINITY; count];
-        let mut high = vec![f32::NEG_INFINITY; count];
-        let mut non_finite = 0;
-        let mut add = |map: usize, value: f32| {
-            if value.is_finite() {
-                low[map] = low[map].min(value);
-                high[map] = high[map].max(value);
-            } else {
-                non_finite += 1;
-            }
-        };
-        match maps.layout {
+    fn find_finite(maps: &Maps<'_>, count: usize) -> Result<Self, RenderError> {
+        let mut found = Self::none(count);
+        maps.in_pieces(count, |first_row, piece| match maps.layout {
             Layout::Planar => {
-                let planes = maps.data.chunks_exact(maps.height * maps.width);
-                for (map, plane) in planes.take(count).enumerate() {
-                    for &value in plane {
-                        add(map, value);
+                for (row, values) in (first_row..).zip(piece.chunks_exact(maps.width)) {
+                    for &value in values {
+                        found.add(row / maps.height, value);
                     }
                 }
             }
             Layout::Interleaved => {
-                for pixel in maps.data.chunks_exact(maps.channels) {
+                for pixel in piece.chunks_exact(maps.channels) {
                     for (map, &value) in pixel[..count].iter().enumerate() {
-                        add(map, value);
+                        found.add(map, value);
                     }
                 }
             }
-        }
-        Self {
-            low,
-            high,
-            non_finite,
+        })?;
+        Ok(found)
+    }
+
+    fn add(&mut self, map: usize, value: f32) {
+        if value.is_finite() {
+            self.low[map] = self.low[map].min(value);
+            self.high[map] = self.high[map].max(value);
+        } else {
+            self.non_finite += 1;
         }
     }
 
@@ -91,6 +96,8 @@ impl Extremes {
 /// The search for extremes over finite values. Says whether all were finite.
 struct Search<'a> {
     maps: &'a Maps<'a>,
+    first_row: usize,
+    piece: &'a [f32],
     low: &'a mut [f32],
     high: &'a mut [f32],
 }
@@ -100,17 +107,29 @@ impl WithSimd for Search<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> bool {
-        let Self { maps, low, high } = self;
+        let Self {
+            maps,
+            first_row,
+            piece,
+            low,
+            high,
+        } = self;
         match maps.layout {
             Layout::Planar => {
-                let planes = maps.data.chunks_exact(maps.height * maps.width);
+                let (mut row, mut rest) = (first_row, piece);
                 let mut finite = true;
-                for ((plane, low), high) in planes.zip(low).zip(high) {
-                    finite &= search_plane(plane, low, high);
+                while !rest.is_empty() {
+                    // To the end of the map that this row belongs to, or of the piece.
+                    let (map, y) = (row / maps.height, row % maps.height);
+                    let length = rest.len().min((maps.height - y) * maps.width);
+                    let (plane, after) = rest.split_at(length);
+                    finite &= search_plane(plane, &mut low[map], &mut high[map]);
+                    row += maps.height - y;
+                    rest = after;
                 }
                 finite
             }
-            Layout::Interleaved => search_pixels(maps.data, maps.channels, low, high),
+            Layout::Interleaved => search_pixels(piece, maps.channels, low, high),
         }
     }
 }
@@ -168,8 +187,16 @@ fn search_plane(plane: &[f32], low: &mut f32, high: &mut f32) -> bool {
     for &value in rest {
         last.add(&[value]);
     }
-    *low = lanes.low.iter().copied().fold(last.low[0], f32::min);
-    *high = lanes.high.iter().copied().fold(last.high[0], f32::max);
+    *low = lanes
+        .low
+        .iter()
+        .copied()
+        .fold(low.min(last.low[0]), f32::min);
+    *high = lanes
+        .high
+        .iter()
+        .copied()
+        .fold(high.max(last.high[0]), f32::max);
     lanes.all_finite() && last.all_finite()
 }
 

@@ -30,28 +30,33 @@ pub fn kernels(
     bgr: bool,
     style: &Style,
 ) -> Result<Rendered, RenderError> {
-    check_length(weights, &shape)?;
+    check_length(weights.len(), &shape)?;
     let [kernels, channels, height, width] = shape;
     // A kernel's channels lie one below the other, as one map that is `channels` times as high.
     let stacked = Maps::new(weights, kernels, channels * height, width, Layout::Planar)?;
     match channels {
         1 => feature_maps(&stacked, style),
-        3 => coloured(&stacked, bgr, style),
+        3 => coloured(weights, &stacked, bgr, style),
         _ => Err(RenderError::KernelChannels { channels }),
     }
 }
 
-/// `stacked` holds the three channels of each kernel one below the other.
-fn coloured(stacked: &Maps<'_>, bgr: bool, style: &Style) -> Result<Rendered, RenderError> {
+/// `stacked` holds the three channels of each kernel, the `weights`, one below the other.
+fn coloured(
+    weights: &[f32],
+    stacked: &Maps<'_>,
+    bgr: bool,
+    style: &Style,
+) -> Result<Rendered, RenderError> {
     check_range(style.range)?;
     let count = shown(stacked.channels, style);
     let (width, height) = (stacked.width, stacked.height / 3);
     let grid = Grid::new(count, width, height)?;
     let large = grid.enlarged(grid.factor(style.min_tile))?;
-    let extremes = Extremes::find(stacked, count);
+    let extremes = Extremes::find(stacked, count)?;
     let scales = Scales::new(style.range, false, &extremes);
     let stacks = Grid::new(count, width, stacked.height)?;
-    let levels = quantise::levels(stacked, &scales, &stacks);
+    let levels = quantise::levels(stacked, &scales, &stacks)?;
     let mut pixels = vec![0; 3 * grid.width() * grid.height()];
     for kernel in 0..count {
         for row in 0..stacked.height {
@@ -65,7 +70,7 @@ fn coloured(stacked: &Maps<'_>, bgr: bool, style: &Style) -> Result<Rendered, Re
     }
     if extremes.non_finite > 0 {
         let volume = stacked.height * width;
-        for (at, &value) in stacked.data[..count * volume].iter().enumerate() {
+        for (at, &value) in weights[..count * volume].iter().enumerate() {
             let (kernel, place) = (at / volume, at % (height * width));
             paint::mark(
                 &mut pixels,

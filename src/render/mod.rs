@@ -1,4 +1,4 @@
-//! Feature maps and kernels, as slices of floats, to pictures of eight bits a channel.
+//! Feature maps and kernels, as floats, to pictures of eight bits a channel.
 //!
 //! A layer becomes a grid of all its maps, `ceil(sqrt(n))` in a row, with two black pixels around
 //! each. With the defaults the grid is the one that torchvision's `make_grid(maps, nrow, normalize,
@@ -10,6 +10,7 @@
 
 mod colormap;
 mod extremes;
+mod floats;
 mod grid;
 mod kernels;
 mod maps;
@@ -21,6 +22,7 @@ mod range;
 use thiserror::Error;
 
 pub use colormap::{Colormap, Palette};
+pub use floats::Floats;
 pub use kernels::kernels;
 pub use maps::{Layout, Maps};
 pub use picture::{Colour, Picture};
@@ -77,6 +79,12 @@ pub enum RenderError {
         /// The second dimension of the kernels.
         channels: usize,
     },
+    /// [`Floats`] that cannot be had.
+    #[error("the values could not be read: {why}")]
+    Read {
+        /// What they say.
+        why: String,
+    },
 }
 
 /// How a layer is shown.
@@ -125,21 +133,22 @@ impl Rendered {
 ///
 /// # Errors
 ///
-/// The style asks for a fixed range that is none, or for a grid too large to show.
+/// The style asks for a fixed range that is none, or for a grid too large to show, or the values
+/// cannot be read.
 pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderError> {
     check_range(style.range)?;
     let count = shown(maps.channels, style);
     let grid = Grid::new(count, maps.width, maps.height)?;
     let large = grid.enlarged(grid.factor(style.min_tile))?;
-    let extremes = Extremes::find(maps, count);
+    let extremes = Extremes::find(maps, count)?;
     let scales = Scales::new(
         style.range,
         style.colormap == Colormap::Diverging,
         &extremes,
     );
-    let levels = quantise::levels(maps, &scales, &grid);
+    let levels = quantise::levels(maps, &scales, &grid)?;
     let (colour, pixels) =
-        paint::levels(levels, maps, style.colormap, &grid, extremes.non_finite > 0);
+        paint::levels(levels, maps, style.colormap, &grid, extremes.non_finite > 0)?;
     Ok(finish(
         pixels,
         colour,

@@ -1,5 +1,6 @@
 //! From levels to what the picture holds: grey, indices, or colours where a value has no level.
 
+use super::RenderError;
 use super::colormap::{Colormap, INFINITE, NAN, NEGATIVE_INFINITE};
 use super::grid::Grid;
 use super::maps::{Layout, Maps};
@@ -12,7 +13,7 @@ pub(super) fn levels(
     colormap: Colormap,
     grid: &Grid,
     in_colours: bool,
-) -> (Colour, Vec<u8>) {
+) -> Result<(Colour, Vec<u8>), RenderError> {
     if colormap != Colormap::Grey {
         keep_padding_apart(&mut levels, grid);
     }
@@ -22,13 +23,13 @@ pub(super) fn levels(
             .iter()
             .flat_map(|&level| palette[usize::from(level)])
             .collect();
-        mark_maps(&mut pixels, maps, grid);
-        return (Colour::Rgb, pixels);
+        mark_maps(&mut pixels, maps, grid)?;
+        return Ok((Colour::Rgb, pixels));
     }
-    match colormap {
+    Ok(match colormap {
         Colormap::Grey => (Colour::Grey, levels),
         _ => (Colour::Indexed(colormap), levels),
-    }
+    })
 }
 
 /// Raises level 0 to 1 in the tiles, because 0 is the padding's index in a palette.
@@ -44,21 +45,23 @@ fn keep_padding_apart(levels: &mut [u8], grid: &Grid) {
 }
 
 /// Paints the values that have no level into an RGB grid.
-fn mark_maps(pixels: &mut [u8], maps: &Maps<'_>, grid: &Grid) {
+fn mark_maps(pixels: &mut [u8], maps: &Maps<'_>, grid: &Grid) -> Result<(), RenderError> {
     let area = maps.width * maps.height;
-    for (at, &value) in maps.data.iter().enumerate() {
-        let (map, pixel) = match maps.layout {
-            Layout::Planar => (at / area, at % area),
-            Layout::Interleaved => (at % maps.channels, at / maps.channels),
-        };
-        if map < grid.count {
-            mark(
-                pixels,
-                grid.start(map, pixel / maps.width) + pixel % maps.width,
-                value,
-            );
+    maps.in_pieces(grid.count, |first_row, piece| {
+        for (at, &value) in (first_row * maps.row()..).zip(piece) {
+            let (map, pixel) = match maps.layout {
+                Layout::Planar => (at / area, at % area),
+                Layout::Interleaved => (at % maps.channels, at / maps.channels),
+            };
+            if map < grid.count {
+                mark(
+                    pixels,
+                    grid.start(map, pixel / maps.width) + pixel % maps.width,
+                    value,
+                );
+            }
         }
-    }
+    })
 }
 
 /// Paints pixel number `at` of an RGB picture if `value` has no level.

@@ -7,6 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::RenderError;
 use super::grid::Grid;
 use super::maps::{Layout, Maps};
 use super::range::Scales;
@@ -31,21 +32,39 @@ fn level(value: f32, low: f32, high: f32, span: f32) -> u32 {
 }
 
 /// The first `grid.count` maps as levels in a grid; the padding is 0.
-pub(super) fn levels(maps: &Maps<'_>, scales: &Scales, grid: &Grid) -> Vec<u8> {
+pub(super) fn levels(
+    maps: &Maps<'_>,
+    scales: &Scales,
+    grid: &Grid,
+) -> Result<Vec<u8>, RenderError> {
     let mut out = vec![0; grid.width() * grid.height()];
-    Arch::new().dispatch(Fill {
-        maps,
-        scales,
-        grid,
-        out: &mut out,
-    });
-    out
+    let mut words = match maps.layout {
+        Layout::Planar => Vec::new(),
+        Layout::Interleaved => vec![0; maps.width.div_ceil(4) * grid.count],
+    };
+    let arch = Arch::new();
+    maps.in_pieces(grid.count, |first_row, piece| {
+        arch.dispatch(Fill {
+            maps,
+            first_row,
+            piece,
+            scales,
+            grid,
+            words: &mut words,
+            out: &mut out,
+        });
+    })?;
+    Ok(out)
 }
 
 struct Fill<'a> {
     maps: &'a Maps<'a>,
+    first_row: usize,
+    piece: &'a [f32],
     scales: &'a Scales,
     grid: &'a Grid,
+    /// Room for a row of pixels, where maps are interleaved.
+    words: &'a mut [u32],
     out: &'a mut [u8],
 }
 
@@ -54,60 +73,57 @@ impl WithSimd for Fill<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
+        match self.maps.layout {
+            Layout::Planar => self.planar(),
+            Layout::Interleaved => self.interleaved(),
+        }
+    }
+}
+
+impl Fill<'_> {
+    #[inline(always)]
+    fn planar(self) {
         let Self {
-            maps,
-            scales,
-            grid,
-            out,
+            maps, scales, grid, ..
         } = self;
-        match maps.layout {
-            Layout::Planar => fill_planar(maps, scales, grid, out),
-            Layout::Interleaved => fill_interleaved(maps, scales, grid, out),
-        }
-    }
-}
-
-#[inline(always)]
-fn fill_planar(maps: &Maps<'_>, scales: &Scales, grid: &Grid, out: &mut [u8]) {
-    let rows = maps.data.chunks_exact(maps.width);
-    for (row, values) in rows.take(grid.count * maps.height).enumerate() {
-        let (map, y) = (row / maps.height, row % maps.height);
-        let (low, high, span) = (scales.low[map], scales.high[map], scales.span[map]);
-        let start = grid.start(map, y);
-        for (out, &value) in out[start..start + maps.width].iter_mut().zip(values) {
-            *out = level(value, low, high, span).to_le_bytes()[0];
-        }
-    }
-}
-
-/// Takes every row of pixels in two steps, both in the first-level cache: the levels of all maps,
-/// four pixels of a map in one word, then the words of each map to their places.
-#[inline(always)]
-fn fill_interleaved(maps: &Maps<'_>, scales: &Scales, grid: &Grid, out: &mut [u8]) {
-    let mut words = vec![0; maps.width.div_ceil(4) * grid.count];
-    for (y, row) in maps
-        .data
-        .chunks_exact(maps.width * maps.channels)
-        .enumerate()
-    {
-        for (x, words) in words.chunks_exact_mut(grid.count).enumerate() {
-            let pixel = |i: usize| {
-                // Past the end of the row the last pixel stands in; its level is not used.
-                let start = (4 * x + i).min(maps.width - 1) * maps.channels;
-                &row[start..start + grid.count]
-            };
-            quantise([pixel(0), pixel(1), pixel(2), pixel(3)], scales, words);
-        }
-        for map in 0..grid.count {
+        for (row, values) in (self.first_row..).zip(self.piece.chunks_exact(maps.width)) {
+            let (map, y) = (row / maps.height, row % maps.height);
+            let (low, high, span) = (scales.low[map], scales.high[map], scales.span[map]);
             let start = grid.start(map, y);
-            let (whole, rest) = out[start..start + maps.width].as_chunks_mut::<4>();
-            let mut words = words[map..].iter().step_by(grid.count);
-            for (out, word) in whole.iter_mut().zip(&mut words) {
-                *out = word.to_le_bytes();
+            let out = &mut self.out[start..start + maps.width];
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = level(value, low, high, span).to_le_bytes()[0];
             }
-            if let Some(word) = words.next() {
-                let length = rest.len();
-                rest.copy_from_slice(&word.to_le_bytes()[..length]);
+        }
+    }
+
+    /// Takes every row of pixels in two steps, both in the first-level cache: the levels of all
+    /// maps, four pixels of a map in one word, then the words of each map to their places.
+    #[inline(always)]
+    fn interleaved(self) {
+        let Self {
+            maps, scales, grid, ..
+        } = self;
+        for (y, row) in (self.first_row..).zip(self.piece.chunks_exact(maps.row())) {
+            for (x, words) in self.words.chunks_exact_mut(grid.count).enumerate() {
+                let pixel = |i: usize| {
+                    // Past the end of the row the last pixel stands in; its level is not used.
+                    let start = (4 * x + i).min(maps.width - 1) * maps.channels;
+                    &row[start..start + grid.count]
+                };
+                quantise([pixel(0), pixel(1), pixel(2), pixel(3)], scales, words);
+            }
+            for map in 0..grid.count {
+                let start = grid.start(map, y);
+                let (whole, rest) = self.out[start..start + maps.width].as_chunks_mut::<4>();
+                let mut words = self.words[map..].iter().step_by(grid.count);
+                for (out, word) in whole.iter_mut().zip(&mut words) {
+                    *out = word.to_le_bytes();
+                }
+                if let Some(word) = words.next() {
+                    let length = rest.len();
+                    rest.copy_from_slice(&word.to_le_bytes()[..length]);
+                }
             }
         }
     }
