@@ -1,5 +1,10 @@
 //! What cannot be trained, and what goes wrong on the way.
 
+use std::ffi::OsString;
+
+use vggscope::cli::{Cli, Command, parse};
+use vggscope::config::Config;
+
 use super::{checkpoints, crops, data, run_of, saved_steps, train, train_on};
 use crate::support::{Place, photo, steps, weights};
 
@@ -60,7 +65,6 @@ fn classes_that_are_empty_or_on_one_side_only() {
 
 #[test]
 fn numbers_that_cannot_be() {
-    let place = Place::new();
     for (flag, expected) in [
         ("--epochs 0", "a whole number from 1"),
         ("--steps 0", "a whole number from 1"),
@@ -96,10 +100,32 @@ fn numbers_that_cannot_be() {
         ("--keep 0", "\"all\""),
     ] {
         let name = flag.split(' ').next().unwrap();
-        train(&place, flag).fails(2, &[name, expected]);
+        let message = refusal(flag);
+        let first = message.lines().next().unwrap();
+        assert!(
+            first.contains(name) && first.contains(expected),
+            "{flag}: {message}"
+        );
     }
+    // The same through the program, one that is refused as it is read and one as it is checked.
+    let place = Place::new();
+    train(&place, "--epochs 0").fails(2, &["--epochs", "a whole number from 1"]);
+    train(&place, "--learning-rate -0.1").fails(2, &["--learning-rate", "a number above 0"]);
     train(&place, "--optimizer sdg").fails(2, &["--optimizer", "sdg"]);
     assert!(!place.path("runs").exists());
+}
+
+/// What is said of a flag; in this process, since starting the program takes longer than all of it.
+fn refusal(flag: &str) -> String {
+    let line = format!("vggscope train DATA --images x.png {flag}");
+    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+    match parse(&words) {
+        Err(error) => error.to_string(),
+        Ok(Cli {
+            command: Command::Train(args),
+        }) => Config::for_training(*args).unwrap_err().to_string(),
+        Ok(_) => unreachable!("the line says train"),
+    }
 }
 
 #[test]
