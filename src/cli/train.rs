@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::RunArgs;
 use crate::config::{
     Every, Freeze, Jitter, Keep, NormLimit, Span, parse_count, parse_count_or_none, parse_share,
+    parse_shares,
 };
 use crate::train::Decay;
 
@@ -67,7 +68,7 @@ pub struct DataArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub no_augment: bool,
     /// Random crop: its area, as shares of the image's
-    #[arg(long, value_name = "LO,HI", default_value = "0.08,1")]
+    #[arg(long, value_name = "LO,HI", default_value = "0.08,1", value_parser = parse_shares)]
     pub scale: Span,
     /// Random crop: its width by its height
     #[arg(long, value_name = "LO,HI", default_value = "0.75,1.3333333333333333")]

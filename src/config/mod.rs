@@ -24,7 +24,7 @@ use crate::vgg::Arch;
 pub use resolved::{Resolved, as_markdown};
 pub use train_words::{
     Every, Freeze, Jitter, Keep, NormLimit, Span, parse_count, parse_count_or_none, parse_schedule,
-    parse_share, schedule_word,
+    parse_share, parse_shares, schedule_word,
 };
 pub use training::{Augmentation, Length, Training};
 pub use words::{

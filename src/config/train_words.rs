@@ -19,12 +19,12 @@ pub enum Every {
 }
 
 impl Every {
-    /// Whether it is done at `step` (from 1), with `steps_per_epoch` steps an epoch.
+    /// Whether it is done at `step`, which ends its epoch or does not.
     #[must_use]
-    pub fn includes(self, step: u64, steps_per_epoch: u64) -> bool {
+    pub fn includes(self, step: u64, ends_epoch: bool) -> bool {
         match self {
             Self::Off => false,
-            Self::Epoch => step.is_multiple_of(steps_per_epoch.max(1)),
+            Self::Epoch => ends_epoch,
             Self::Steps(every) => step.is_multiple_of(every),
         }
     }
@@ -286,6 +286,20 @@ pub fn parse_share(text: &str) -> Result<f64, NotAWord> {
     }
 }
 
+/// Two shares above 0.
+///
+/// # Errors
+///
+/// Anything else.
+pub fn parse_shares(text: &str) -> Result<Span, NotAWord> {
+    match text.parse() {
+        Ok(span @ Span { to, .. }) if to <= 1.0 => Ok(span),
+        _ => Err(NotAWord::new(
+            "two numbers above 0 and at most 1, the second not below the first, as in 0.08,1",
+        )),
+    }
+}
+
 /// `constant`, `cosine` or `step=N,FACTOR`.
 ///
 /// # Errors
@@ -365,6 +379,7 @@ mod tests {
         for word in ["1,0.5", "0,1", "1", "a,b", "0.1,inf"] {
             assert!(word.parse::<Span>().is_err(), "{word}");
         }
+        assert!(parse_shares("0.5,2").is_err() && parse_shares("0.5").is_err());
         for word in ["0.1,0.1,0.1,0.6", "0.1", "-1,0,0,0"] {
             assert!(word.parse::<Jitter>().is_err(), "{word}");
         }
@@ -378,8 +393,8 @@ mod tests {
 
     #[test]
     fn every_counts_from_the_first_step() {
-        assert!(Every::Steps(10).includes(20, 7) && !Every::Steps(10).includes(21, 7));
-        assert!(Every::Epoch.includes(14, 7) && !Every::Epoch.includes(10, 7));
-        assert!(!Every::Off.includes(10, 10));
+        assert!(Every::Steps(10).includes(20, false) && !Every::Steps(10).includes(21, true));
+        assert!(Every::Epoch.includes(14, true) && !Every::Epoch.includes(10, false));
+        assert!(!Every::Off.includes(10, true));
     }
 }

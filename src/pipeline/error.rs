@@ -111,6 +111,28 @@ pub enum RunError {
         /// The network.
         arch: Arch,
     },
+    /// The weights' classifier is not as wide as asked.
+    #[error(
+        "--hidden {given}: the hidden layers of {path} have {found} units, and come with it; leave --hidden out"
+    )]
+    Hidden {
+        /// The weights.
+        path: PathBuf,
+        /// Units that were asked for.
+        given: usize,
+        /// Units that it has.
+        found: usize,
+    },
+    /// The training pictures are pooled away before they reach the classifier.
+    #[error(
+        "--crop {side} is too small to train with: pooling leaves nothing of {side} x {side} pixels at {layer}, and the classifier stands behind it; use a larger --crop"
+    )]
+    TrainingSize {
+        /// Pixels of a side.
+        side: usize,
+        /// The first layer with an empty output.
+        layer: String,
+    },
     /// The pictures are too small for the layers.
     #[error(transparent)]
     Size(#[from] InputTooSmall),
@@ -201,7 +223,14 @@ impl RunError {
     /// Whether the command could never have worked as it was typed.
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Select(_) | Self::Freeze { .. } | Self::Size(_))
+        matches!(
+            self,
+            Self::Select(_)
+                | Self::Freeze { .. }
+                | Self::Hidden { .. }
+                | Self::TrainingSize { .. }
+                | Self::Size(_)
+        )
     }
 }
 

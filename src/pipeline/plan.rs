@@ -144,14 +144,16 @@ fn check_size(config: &Config, arch: Arch, layers: &[Layer]) -> Result<(), RunEr
         return Ok(());
     };
     let all = arch.layers();
-    let deepest = match config.source {
-        // The classifier stands behind all of them.
-        Source::Training(_) => all.len() - 1,
-        _ => layers.last().map_or(0, |layer| layer.index),
-    };
     let side = side.get() as usize;
-    vgg::output_shapes(&all[..=deepest], &[1; 16], [side, side])?;
-    Ok(())
+    let check = |layers| vgg::output_shapes(layers, &[1; 16], [side, side]).map(drop);
+    if matches!(config.source, Source::Training(_)) {
+        return check(&all).map_err(|error| RunError::TrainingSize {
+            side,
+            layer: error.layer,
+        });
+    }
+    let deepest = layers.last().map_or(0, |layer| layer.index);
+    Ok(check(&all[..=deepest])?)
 }
 
 fn list_unused(networks: &Networks, layers: &[Layer], terminal: &Terminal) {

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::TrainError;
 use super::trainer::Trainer;
-use crate::vgg::{Named, ParameterVisitor, Vgg};
+use crate::vgg::{Named, ParameterVisitor};
 
 /// Where a training is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,13 +30,36 @@ pub struct Progress {
     pub epoch: u64,
     /// The place of the next batch in its epoch, from 0.
     pub batch: u64,
-    /// Batches that the network saw, for batch normalisation's `num_batches_tracked`.
+    /// Samples in a batch, in which `batch` is counted.
+    pub batch_size: usize,
+    /// Training samples in an epoch.
+    pub samples: usize,
+    /// Batches that this training showed the network, for `num_batches_tracked` of the batch
+    /// normalisation that learns. Nothing computes with it, but torch's strict loading asks for it.
     pub batches_seen: u64,
     /// The step with the best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,
     /// Class names; a class is its place here.
     pub classes: Vec<String>,
+}
+
+impl Progress {
+    /// The same place for a run with batches of `batch_size` out of `samples` an epoch. Where it falls
+    /// into a batch, that batch comes again as a whole; what is behind the last one is the next epoch.
+    #[must_use]
+    pub fn counted_in(mut self, batch_size: usize, samples: usize) -> Self {
+        let learnt = self.batch.saturating_mul(self.batch_size as u64);
+        if learnt < samples as u64 {
+            self.batch = learnt / (batch_size.max(1) as u64);
+        } else {
+            self.epoch += 1;
+            self.batch = 0;
+        }
+        self.batch_size = batch_size;
+        self.samples = samples;
+        self
+    }
 }
 
 /// The best validation.
@@ -217,7 +240,13 @@ impl Trainer {
         })?;
         whole(&saved.progress(), |path| fs::write(path, &text))?;
         whole(&saved.network, |path| {
-            write_network(&self.vgg, progress, path)
+            let mut tensors = Collected {
+                batches_seen: progress.batches_seen,
+                frozen: self.settings.frozen,
+                tensors: Vec::new(),
+            };
+            self.vgg.each_parameter(&mut tensors);
+            write_network(tensors.tensors, path)
         })?;
         Ok(saved)
     }
@@ -258,27 +287,18 @@ fn whole(
 }
 
 /// The network as PyTorch's `load_state_dict(strict=True)` wants it.
-fn write_network(vgg: &Vgg, progress: &Progress, path: &Path) -> std::io::Result<()> {
-    let mut tensors = Collected {
-        batches_seen: progress.batches_seen,
-        tensors: Vec::new(),
-    };
-    vgg.each_parameter(&mut tensors);
-    // A list of strings is always JSON.
-    let classes = serde_json::to_string(&progress.classes).unwrap_or_default();
-    let about = HashMap::from([
-        ("format".to_owned(), "pt".to_owned()),
-        ("step".to_owned(), progress.step.to_string()),
-        ("classes".to_owned(), classes),
-    ]);
+fn write_network(tensors: Vec<(String, Values)>, path: &Path) -> std::io::Result<()> {
+    // One word alone: safetensors writes several in any order, and the files of equal networks are equal.
+    let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     // safetensors would create the file for its owner alone; one that is there keeps its mode.
     File::create(path)?;
-    safetensors::serialize_to_file(tensors.tensors, Some(about), path)
-        .map_err(std::io::Error::other)
+    safetensors::serialize_to_file(tensors, Some(about), path).map_err(std::io::Error::other)
 }
 
 struct Collected {
     batches_seen: u64,
+    /// The deepest layer that stays, and its statistics with it.
+    frozen: Option<usize>,
     tensors: Vec<(String, Values)>,
 }
 
@@ -288,21 +308,24 @@ impl ParameterVisitor for Collected {
             data: parameter.value.into_data(),
             dtype: Dtype::F32,
         };
-        let counted = parameter
-            .name
-            .strip_suffix("running_var")
-            .map(str::to_owned);
+        let counted = self.counted_beside(&parameter.name);
         self.tensors.push((parameter.name, values));
-        // torch counts batches beside the running statistics; strict loading asks for the count.
-        if let Some(layer) = counted {
-            let count = i64::try_from(self.batches_seen).unwrap_or(i64::MAX);
-            let values = Values {
-                data: TensorData::new(vec![count], [0; 0]),
-                dtype: Dtype::I64,
-            };
-            self.tensors
-                .push((format!("{layer}num_batches_tracked"), values));
-        }
+        self.tensors.extend(counted);
+    }
+}
+
+impl Collected {
+    /// The count that torch has behind the statistic `name`, if it has one there.
+    fn counted_beside(&self, name: &str) -> Option<(String, Values)> {
+        let layer = name.strip_suffix(".running_var")?;
+        let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
+        let learns = self.frozen.is_none_or(|deepest| index > deepest);
+        let count = if learns { self.batches_seen } else { 0 };
+        let values = Values {
+            data: TensorData::new(vec![i64::try_from(count).unwrap_or(i64::MAX)], [0; 0]),
+            dtype: Dtype::I64,
+        };
+        Some((format!("{layer}.num_batches_tracked"), values))
     }
 }
 

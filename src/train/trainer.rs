@@ -78,12 +78,15 @@ pub struct Outcome {
 }
 
 /// A network under training.
+///
+/// Dropout draws from the device's own random numbers, which every step seeds: trainers that step at
+/// the same time on one device disturb each other's.
 pub struct Trainer {
     pub(super) vgg: Vgg,
     pub(super) optimiser: ModuleOptimizer,
     rates: Rates,
     loss: CrossEntropyLoss,
-    settings: Optimisation,
+    pub(super) settings: Optimisation,
     device: Device,
     /// Steps that were taken.
     pub(super) steps: u64,

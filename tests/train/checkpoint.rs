@@ -152,19 +152,62 @@ fn a_checkpoint_is_a_state_dict_of_torchvisions() {
                 let seen = file.tensor("features.1.num_batches_tracked").unwrap();
                 assert_eq!(seen.data(), 3i64.to_le_bytes());
             }
-            about(&bytes);
+            // Files of equal networks are equal.
+            let again = tempfile::tempdir().unwrap();
+            let again = trainer.save(again.path(), &progress(&trainer)).unwrap();
+            assert!(std::fs::read(again.network).unwrap() == bytes);
         }
     }
 }
 
-/// The file says what it is: PyTorch's, of which step, of which classes.
-fn about(bytes: &[u8]) {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
-    let about = metadata.metadata().as_ref().unwrap();
-    assert_eq!(about["format"], "pt");
-    assert_eq!(about["step"], "3");
-    let classes: Vec<String> = serde_json::from_str(&about["classes"]).unwrap();
-    assert_eq!(classes, ["a", "b", "c", "d", "e"]);
+/// Frozen batch normalisation keeps its statistics, and with them their count.
+#[test]
+fn only_batches_that_a_layer_learnt_from_are_counted() {
+    let _alone = alone();
+    let reference = Reference::read();
+    let device = devices().remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = begin(&reference, "batch_norm_frozen", &device, 0.0);
+    steps(&mut trainer, &reference, "batch_norm_frozen", 2);
+    let saved = trainer.save(folder.path(), &progress(&trainer)).unwrap();
+    let bytes = std::fs::read(&saved.network).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    // The case freezes everything up to features.7.
+    for (index, seen) in [(1, 0), (5, 0), (9, 2), (26, 2)] {
+        let name = format!("features.{index}.num_batches_tracked");
+        let count = file.tensor(&name).unwrap();
+        assert_eq!(count.data(), i64::to_le_bytes(seen), "{name}");
+    }
+}
+
+#[test]
+fn a_place_is_found_again_in_batches_of_another_size() {
+    let place = |epoch, batch, batch_size, samples| Progress {
+        step: 9,
+        epoch,
+        batch,
+        batch_size,
+        samples,
+        ..Progress::default()
+    };
+    for (before, batch_size, samples, after) in [
+        ((3, 5, 12, 72), 12, 72, (3, 5)),
+        ((3, 5, 12, 72), 6, 72, (3, 10)),
+        ((3, 5, 12, 72), 8, 72, (3, 7)),
+        ((3, 1, 12, 72), 64, 72, (3, 0)),
+        ((3, 5, 12, 72), 12, 60, (4, 0)),
+        ((3, 5, 12, 72), 12, 61, (3, 5)),
+        ((0, 0, 12, 72), 5, 10, (0, 0)),
+    ] {
+        let (epoch, batch, size, count) = before;
+        let found = place(epoch, batch, size, count).counted_in(batch_size, samples);
+        let (epoch, batch) = after;
+        assert_eq!(
+            found,
+            place(epoch, batch, batch_size, samples),
+            "{before:?}"
+        );
+    }
 }
 
 fn saved(folder: &Path) -> (Reference, OpenDevice, Saved) {
@@ -256,7 +299,7 @@ fn a_damaged_or_missing_position_is_an_error_that_names_it() {
     for text in [
         "step = ",
         "step = 1\n",
-        "step = -1\nepoch = 0\nbatch = 0\nbatches_seen = 1\nclasses = []",
+        "step = -1\nepoch = 0\nbatch = 0\nbatch_size = 1\nsamples = 1\nbatches_seen = 1\nclasses = []",
     ] {
         std::fs::write(saved.progress(), text).unwrap();
         let error = saved.read_progress().unwrap_err().to_string();

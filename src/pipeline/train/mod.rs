@@ -50,7 +50,6 @@ pub(super) fn run(
         lane,
         probes,
         training,
-        steps_per_epoch: reading.steps_per_epoch(&start.dataset),
         total,
         keeper: Keeper {
             folder: checkpoints_folder(&config.run_folder()),
@@ -59,6 +58,8 @@ pub(super) fn run(
         trainer: trainer(lane, &start, config, training, total, &device)?,
         progress: start.resumed.as_ref().map_or_else(
             || Progress {
+                batch_size: training.batch_size,
+                samples: start.dataset.train.len(),
                 classes: start.dataset.classes.clone(),
                 ..Progress::default()
             },

@@ -29,7 +29,6 @@ pub(super) struct Session<'a> {
     pub(super) trainer: Trainer,
     pub(super) progress: Progress,
     pub(super) keeper: Keeper,
-    pub(super) steps_per_epoch: u64,
     pub(super) total: u64,
     pub(super) last_saved: Option<Saved>,
     /// The resolved configuration, with which the run can go on.
@@ -102,16 +101,14 @@ impl Session<'_> {
     fn step(&mut self, group: Group, waited: Duration) -> Result<bool, RunError> {
         let step = self.trainer.steps() + 1;
         let last = step == self.total;
-        let due = |every: Every| last || every.includes(step, self.steps_per_epoch);
+        let ends_epoch = group.position.batch == 0;
+        let due = |every: Every| last || every.includes(step, ends_epoch);
         let [show, save, validation] = [
             due(self.training.every),
             due(self.training.save_every),
             due(self.training.validate_every),
         ];
-        let with_histograms = self
-            .training
-            .histograms_every
-            .includes(step, self.steps_per_epoch);
+        let with_histograms = self.training.histograms_every.includes(step, ends_epoch);
 
         let Learnt {
             outcome,

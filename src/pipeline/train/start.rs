@@ -66,7 +66,7 @@ pub(in crate::pipeline) fn open(
     let dataset = Dataset::open(&training.data, split)?;
     let classes = dataset.classes.len();
     let resumed = if training.resume {
-        Some(last_checkpoint(config, &dataset)?)
+        Some(last_checkpoint(config, training, &dataset, terminal)?)
     } else {
         None
     };
@@ -91,7 +91,12 @@ pub(in crate::pipeline) fn open(
     })
 }
 
-fn last_checkpoint(config: &Config, dataset: &Dataset) -> Result<(Saved, Progress), RunError> {
+fn last_checkpoint(
+    config: &Config,
+    training: &Training,
+    dataset: &Dataset,
+    terminal: &Terminal,
+) -> Result<(Saved, Progress), RunError> {
     let saved = newest(&checkpoints_folder(&config.run_folder()))?;
     let progress = saved.read_progress()?;
     if progress.classes != dataset.classes {
@@ -101,6 +106,15 @@ fn last_checkpoint(config: &Config, dataset: &Dataset) -> Result<(Saved, Progres
             found: dataset.classes.clone(),
         });
     }
+    let samples = dataset.train.len();
+    if progress.samples != samples {
+        terminal.note(&format!(
+            "the data set has {samples} training images, {} when the checkpoint was saved: from here on \
+             they come in another order",
+            progress.samples
+        ));
+    }
+    let progress = progress.counted_in(training.batch_size, samples);
     Ok((saved, progress))
 }
 
@@ -166,9 +180,20 @@ fn from_file(
     let file = WeightsFile::open(path)?;
     let arch = arch_of(&file, config.arch)?;
     let label = format!("trained from {}", file_name(path));
-    let outputs = file
-        .get("classifier.6.weight")
-        .map(|entry| entry.shape()[0]);
+    let rows = |name: &str| {
+        file.get(name)
+            .and_then(|entry| entry.shape().first().copied())
+    };
+    let outputs = rows("classifier.6.weight");
+    if let (Some(given), Some(found)) = (training.hidden, rows("classifier.3.weight"))
+        && given != found
+    {
+        return Err(RunError::Hidden {
+            path: path.to_owned(),
+            given,
+            found,
+        });
+    }
     if outputs == Some(classes) {
         return Ok((arch, First::File(file), label));
     }
@@ -189,10 +214,6 @@ fn from_file(
         ..Sizes::PUBLISHED
     };
     // The new part takes on the widths of what it stands on.
-    let rows = |name: &str| {
-        file.get(name)
-            .and_then(|entry| entry.shape().first().copied())
-    };
     let last = arch
         .layers()
         .into_iter()
@@ -259,14 +280,19 @@ impl Start {
         config: &Config,
         training: &Training,
     ) -> Result<(u64, u64), RunError> {
-        let taken = self
-            .resumed
-            .as_ref()
-            .map_or(0, |(_, progress)| progress.step);
-        let per_epoch = Reading::new(config, training).steps_per_epoch(&self.dataset);
+        let at = self.resumed.as_ref().map(|(_, progress)| progress);
+        let taken = at.map_or(0, |at| at.step);
         let total = match training.length {
             Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs.saturating_mul(per_epoch),
+            Length::Epochs(epochs) => {
+                let per_epoch = Reading::new(config, training).steps_per_epoch(&self.dataset);
+                // Those taken may have had batches of another size.
+                let passed = at.map_or(0, |at| {
+                    at.epoch.saturating_mul(per_epoch) + at.batch / training.accumulate as u64
+                });
+                let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
+                taken.saturating_add(left)
+            }
         };
         if taken < total {
             return Ok((taken, total));

@@ -89,6 +89,7 @@ fn numbers_that_cannot_be() {
         ("--val-fraction 1.5", "a number from 0 to 1"),
         ("--flip -1", "a number from 0 to 1"),
         ("--scale 1", "two numbers above 0"),
+        ("--scale 0.5,2", "at most 1"),
         ("--aspect 2,1", "two numbers above 0"),
         ("--jitter 0.1", "four numbers"),
         ("--jitter 0,0,0,0.6", "at most 0.5"),
@@ -135,7 +136,6 @@ fn settings_that_rule_each_other_out() {
     train(&place, "--optimizer sgd --momentum 0 --nesterov")
         .fails(2, &["--nesterov", "--momentum above 0"]);
     train(&place, "--crop off").fails(2, &["--crop", "one size"]);
-    train(&place, "--crop 16").fails(2, &["16 x 16", "pool5", "--crop"]);
     // The whole network learns, whichever layers are shown.
     train(&place, "--crop 16 --layers conv1_1").fails(2, &["16 x 16", "pool5", "--crop"]);
     for what in ["conv9_9", "pool*", "pool1,pool3", "pool5,!pool5"] {
@@ -145,6 +145,8 @@ fn settings_that_rule_each_other_out() {
     train(&place, "--resume").fails(2, &["--run", "config.toml"]);
     place.put(&weights(), "w.safetensors");
     train(&place, "--weights w.safetensors").fails(2, &["--width", "weights"]);
+    train(&place, "--weights w.safetensors --width 1 --arch vgg16")
+        .fails(2, &["--hidden 16", "w.safetensors", "leave --hidden out"]);
     place
         .run("train --weights gone.pth --run a", &data(&crops()))
         .fails(1, &["gone.pth"]);
@@ -173,8 +175,19 @@ fn another_data_set_cannot_be_gone_on_with() {
         1,
         &["step_000002.safetensors", "\"coffee\"", "same data set"],
     );
-    train(&place, "--run a --steps 4 --resume --batch-size 72")
-        .fails(1, &["batch 2 of epoch 0", "--batch-size"]);
+}
+
+#[test]
+fn a_data_set_that_grew_is_gone_on_with_and_said_so() {
+    let place = Place::new();
+    small(&place);
+    train_on(&place, "data", "--run a --steps 2").ok();
+    let image = "train/chelsea/01.jpg";
+    place.put(&crops().join(image), &format!("data/{image}"));
+    let ran = train_on(&place, "data", "--run a --steps 4 --resume").ok();
+    let note = "the data set has 3 training images, 2 when the checkpoint was saved";
+    assert!(ran.err().contains(note), "{}", ran.err());
+    assert_eq!(steps(&run_of(&place, "runs/a"), "train/loss"), [1, 2, 3, 4]);
 }
 
 /// The loss explodes at the second step: what was seen, where, and the way on.
