@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 use vggscope::device::{DeviceChoice, OpenDevice};
-use vggscope::vgg::{Arch, Extent, Placement, Vgg, build};
+use vggscope::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
 use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {
@@ -47,18 +47,31 @@ fn both_backends_are_tested() {
     assert_eq!(devices().len(), expected);
 }
 
-/// As the pipeline places a network that sees many images.
-fn placement(device: &OpenDevice) -> Placement<'_> {
-    Placement {
-        device: &device.device,
-        interleaved_kernels: device.prefers_interleaved(),
-    }
+/// The ways in which the pipeline places kernels: of a training, of a network that sees many images
+/// of one size, of a checkpoint among many.
+fn placements() -> [Kernels; 3] {
+    // The fixtures' input.
+    let packed = Kernels::Packed { batch: 2, side: 40 };
+    [Kernels::Interleaved, packed, Kernels::Planar]
+}
+
+fn everywhere() -> impl Iterator<Item = (OpenDevice, Kernels)> {
+    let on = |device: OpenDevice| placements().map(|kernels| (device.clone(), kernels));
+    devices().into_iter().flat_map(on)
 }
 
 fn load(arch: &str, extent: Extent, device: &OpenDevice) -> Vgg {
+    load_as(Kernels::Interleaved, arch, extent, device)
+}
+
+fn load_as(kernels: Kernels, arch: &str, extent: Extent, device: &OpenDevice) -> Vgg {
     let weights = WeightsFile::open(fixture(&format!("{arch}.weights.safetensors"))).unwrap();
     let arch: Arch = arch.parse().unwrap();
-    build(&weights, arch, extent, placement(device)).unwrap()
+    let place = Placement {
+        device: &device.device,
+        kernels,
+    };
+    build(&weights, arch, extent, place).unwrap()
 }
 
 /// The fixture's input as the pipeline hands it over: channels of a pixel side by side in memory.
@@ -85,8 +98,8 @@ fn assert_near(found: &TensorData, expected: &[f32], what: &str) {
 fn every_layer_equals_torchvisions() {
     for arch in ["vgg16", "vgg11_bn"] {
         let expected = Expected::of(arch);
-        for device in devices() {
-            let vgg = load(arch, Extent::Whole, &device);
+        for (device, kernels) in everywhere() {
+            let vgg = load_as(kernels, arch, Extent::Whole, &device);
             let mut seen = Vec::new();
             vgg.forward(input(&expected, &device), |index, maps| {
                 seen.push((index, maps.clone()));
@@ -96,7 +109,7 @@ fn every_layer_equals_torchvisions() {
                 let name = format!("features.{index}");
                 let (shape, values) = expected.get(&name);
                 assert_eq!(maps.dims().to_vec(), shape, "{arch} {name}");
-                let what = format!("{arch} {name} on {}", device.kind);
+                let what = format!("{arch} {name} on {}, {kernels:?}", device.kind);
                 assert_near(&maps.into_data(), &values, &what);
             }
         }

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import training
+from events import events
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -95,13 +96,10 @@ def bare_forward(size: int, channels_last: bool) -> None:
 
 def step_times(logdir: Path) -> list:
     """Seconds between the wall clocks of consecutive steps."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
     last = {}
-    for file in logdir.rglob("*tfevents*"):
-        for event in EventFileLoader(str(file)).Load():
-            if event.HasField("summary"):
-                last[event.step] = max(last.get(event.step, 0), event.wall_time)
+    for event in events(logdir):
+        if event.HasField("summary"):
+            last[event.step] = max(last.get(event.step, 0), event.wall_time)
     clocks = [last[step] for step in sorted(last)]
     return [b - a for a, b in zip(clocks, clocks[1:])]
 

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from events import events
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 STEPS = {"F": 6, "G": 11}
 
@@ -57,24 +59,14 @@ def command(vggscope: str, data: Path, batch: int, steps: int, every: str, logdi
 
 
 def scalars(logdir: Path, tag: str) -> list:
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-    from tensorboard.util.tensor_util import make_ndarray
-
-    values = []
-    for file in sorted(logdir.rglob("*tfevents*")):
-        for event in EventFileLoader(str(file)).Load():
-            values += [float(make_ndarray(v.tensor)) for v in event.summary.value if v.tag == tag]
-    return values
+    return [v.tensor.float_val[0] for event in events(logdir) for v in event.summary.value if v.tag == tag]
 
 
 def clocks(logdir: Path) -> list:
     """Seconds between the wall clocks of consecutive steps' losses."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
     times = [
         event.wall_time
-        for file in sorted(logdir.rglob("*tfevents*"))
-        for event in EventFileLoader(str(file)).Load()
+        for event in events(logdir)
         if any(v.tag == "train/loss" for v in event.summary.value)
     ]
     return [b - a for a, b in zip(times, times[1:])]

@@ -15,6 +15,8 @@ mod autograd;
 mod convolution;
 mod descend;
 mod norm;
+#[cfg(feature = "libtorch")]
+mod onednn;
 mod read;
 
 use std::fmt;
@@ -23,7 +25,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use thiserror::Error;
 
-pub(crate) use convolution::convolve;
+pub(crate) use convolution::{convolve, pack};
 pub(crate) use descend::{Descent, descend};
 pub(crate) use norm::norm;
 pub(crate) use read::TensorFloats;

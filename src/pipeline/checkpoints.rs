@@ -13,7 +13,7 @@ use crate::device::OpenDevice;
 use crate::events::Summary;
 use crate::input::checkpoints::Checkpoint;
 use crate::input::list::ImageFile;
-use crate::vgg::{Arch, Extent, Placement, Vgg, build};
+use crate::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
 use crate::weights::WeightsFile;
 
 /// A checkpoint that is on the device.
@@ -98,8 +98,8 @@ fn load(
     let mut laps = Laps::default();
     let place = Placement {
         device: &device.device,
-        // For one or two probe images turning them would cost more than it saves.
-        interleaved_kernels: false,
+        // For one or two probe images another order would cost more than it saves.
+        kernels: Kernels::Planar,
     };
     let vgg = laps.time(Stage::Load, || {
         let weights = WeightsFile::open(&file.path)?;

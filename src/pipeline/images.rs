@@ -12,7 +12,7 @@ use crate::config::{Config, OnError};
 use crate::events::Summary;
 use crate::input::list::ImageFile;
 use crate::input::load::LoadError;
-use crate::vgg::{Extent, Placement, Vgg, build};
+use crate::vgg::{Extent, Kernels, Placement, Vgg, build};
 
 /// An image and its step.
 struct Numbered {
@@ -28,9 +28,10 @@ pub(super) fn run(
     config: &Config,
     config_text: &str,
 ) -> Result<Vec<String>, RunError> {
-    let prepared = ahead(images, config.preprocess, config.batch);
     let mut laps = Laps::default();
-    let vgg = laps.time(Stage::Load, || load_network(lane, parameters))?;
+    let kernels = kernels(lane, config, images.len());
+    let prepared = ahead(images, config.preprocess, config.batch);
+    let vgg = laps.time(Stage::Load, || load_network(lane, parameters, kernels))?;
     let mut skipped = Vec::new();
     let mut images = readable(prepared.into_iter(), lane.on_error, &mut skipped).peekable();
     let mut first = true;
@@ -54,13 +55,25 @@ pub(super) fn run(
     Ok(skipped)
 }
 
-fn load_network(lane: &Lane, parameters: &Parameters) -> Result<Vgg, RunError> {
+/// The order in which kernels are fastest for many images.
+fn kernels(lane: &Lane, config: &Config, images: usize) -> Kernels {
+    match config.preprocess.crop {
+        _ if !lane.device.prefers_interleaved() => Kernels::Planar,
+        Some(side) => Kernels::Packed {
+            batch: config.batch.min(images),
+            side: side.get() as usize,
+        },
+        None => Kernels::Interleaved,
+    }
+}
+
+fn load_network(lane: &Lane, parameters: &Parameters, kernels: Kernels) -> Result<Vgg, RunError> {
     let extent = Extent::Features {
         deepest: lane.deepest(),
     };
     let place = Placement {
         device: &lane.device.device,
-        interleaved_kernels: lane.device.prefers_interleaved(),
+        kernels,
     };
     match parameters {
         Parameters::Random(source) => Ok(build(source, lane.arch, extent, place)?),

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::arch::{Arch, Layer, LayerKind};
 use super::model::{Classifier, Feature, Vgg};
+use crate::device::pack;
 use crate::weights::{WeightsError, WeightsFile};
 
 /// Somewhere to take parameters from, by torchvision's name.
@@ -83,10 +84,28 @@ pub enum Extent {
 pub struct Placement<'a> {
     /// The device.
     pub device: &'a Device,
-    /// Whether kernels lie in memory as `[out, 3, 3, in]` (and are seen as `[out, in, 3, 3]` all the
-    /// same). libtorch's CPU convolutions are an eighth faster for it; turning the kernels costs about
-    /// what two forward passes save.
-    pub interleaved_kernels: bool,
+    /// How kernels lie in memory.
+    pub kernels: Kernels,
+}
+
+/// How the kernels of convolutions lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernels {
+    /// As `[out, in, 3, 3]`.
+    Planar,
+    /// As `[out, 3, 3, in]`, seen as `[out, in, 3, 3]` all the same. libtorch's CPU convolutions are an
+    /// eighth faster for it; turning the kernels costs about what two forward passes save.
+    Interleaved,
+    /// In the order in which the device computes with them for inputs of this size, where it has one;
+    /// those of the first layer interleaved, since they are looked at. libtorch's CPU convolutions are
+    /// a tenth faster than with interleaved ones. Inputs of other sizes are computed rightly, but
+    /// slower. Such a network cannot be trained, nor its parameters read.
+    Packed {
+        /// Images in a batch.
+        batch: usize,
+        /// Pixels across and down.
+        side: usize,
+    },
 }
 
 /// Builds a network from the parameters of `source`.
@@ -197,7 +216,7 @@ impl<S: ParameterSource> Builder<'_, S> {
     fn feature(&self, layer: Layer, width: usize) -> Built<Feature, S> {
         let name = layer.torch_name();
         Ok(match layer.kind {
-            LayerKind::Convolution => Feature::Convolution(self.convolution(&name)?),
+            LayerKind::Convolution => Feature::Convolution(self.convolution(layer)?),
             LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(&name, width)?),
             LayerKind::Relu => Feature::Relu(Relu::new()),
             LayerKind::MaxPool => {
@@ -206,14 +225,20 @@ impl<S: ParameterSource> Builder<'_, S> {
         })
     }
 
-    fn convolution(&self, name: &str) -> Built<Conv2d, S> {
+    fn convolution(&self, layer: Layer) -> Built<Conv2d, S> {
+        let name = layer.torch_name();
         let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
         let [out, input, ..] = weight.dims();
-        let weight = if self.place.interleaved_kernels {
-            let turned = weight.permute([0, 2, 3, 1]).into_data();
-            Tensor::<4>::from_data(turned, self.place.device).permute([0, 3, 1, 2])
-        } else {
-            weight
+        let weight = match self.place.kernels {
+            Kernels::Planar => weight,
+            Kernels::Packed { batch, side } if layer.index > 0 => {
+                let side = side >> (layer.block - 1);
+                pack(weight, [batch, input, side, side])
+            }
+            Kernels::Interleaved | Kernels::Packed { .. } => {
+                let turned = weight.permute([0, 2, 3, 1]).into_data();
+                Tensor::<4>::from_data(turned, self.place.device).permute([0, 3, 1, 2])
+            }
         };
         // Burn initialises a layer only when its parameters are first looked at, and these are
         // replaced before that.

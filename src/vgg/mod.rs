@@ -13,7 +13,7 @@ mod shape;
 pub use arch::{
     Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, UnknownArch,
 };
-pub use build::{BuildError, Extent, ParameterSource, Placement, build};
+pub use build::{BuildError, Extent, Kernels, ParameterSource, Placement, build};
 pub use graft::{GraftError, Grafted, NewPart};
 pub use init::{NoSuchParameter, RandomParameters, Sizes};
 pub use model::{Classifier, Feature, Vgg};

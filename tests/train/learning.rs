@@ -6,7 +6,7 @@ use vggscope::dataset::{Dataset, Loader, OnUnreadable, Plan, Position, Recipe, S
 use vggscope::device::OpenDevice;
 use vggscope::input::transform::Preset;
 use vggscope::train::{Decay, Optimisation, Optimiser, Samples, Schedule, Score};
-use vggscope::vgg::{Arch, Extent, Placement, RandomParameters, Sizes, build};
+use vggscope::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
 
 use crate::reference::fixture;
 use crate::support::{alone, devices, learning, trainer};
@@ -48,7 +48,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     };
     let place = Placement {
         device: &learning(device),
-        interleaved_kernels: device.prefers_interleaved(),
+        kernels: Kernels::Interleaved,
     };
     let random = RandomParameters::new(arch, sizes, 1);
     let vgg = build(&random, arch, Extent::Whole, place)

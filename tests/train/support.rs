@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use vggscope::device::{DeviceChoice, OpenDevice};
 use vggscope::train::{Optimisation, Trainer};
-use vggscope::vgg::{Arch, Extent, Named, ParameterVisitor, Placement, Vgg, build};
+use vggscope::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
 use vggscope::weights::WeightsFile;
 
 use crate::reference::fixture;
@@ -40,7 +40,7 @@ pub(crate) fn load(path: &std::path::Path, arch: &str, device: &OpenDevice) -> V
     let arch: Arch = arch.parse().unwrap();
     let place = Placement {
         device: &learning(device),
-        interleaved_kernels: device.prefers_interleaved(),
+        kernels: Kernels::Interleaved,
     };
     build(&weights, arch, Extent::Whole, place).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use vggscope::device::OpenDevice;
 use vggscope::train::{Optimisation, Place, Samples, Symptom, TrainError, Trainer, Trouble};
-use vggscope::vgg::{Extent, ParameterSource, Placement, build};
+use vggscope::vgg::{Extent, Kernels, ParameterSource, Placement, build};
 use vggscope::weights::WeightsFile;
 
 use crate::reference::{Reference, fixture};
@@ -36,7 +36,7 @@ fn spoilt(arch: &str, name: &'static str, number: f32, device: &OpenDevice) -> T
     let source = Spoilt { file, name, number };
     let place = Placement {
         device: &learning(device),
-        interleaved_kernels: device.prefers_interleaved(),
+        kernels: Kernels::Interleaved,
     };
     let vgg = build(&source, arch.parse().unwrap(), Extent::Whole, place).unwrap();
     trainer(vgg, settings(), device)

@@ -31,6 +31,7 @@ use super::report::Ended;
 use crate::config::{Config, Training};
 use crate::input::list::ImageFile;
 use crate::train::{Keeper, Optimisation, Progress, Schedule, Trainer};
+use crate::vgg::Kernels;
 
 /// Trains to the end, or until it is asked to end.
 pub(super) fn run(
@@ -88,8 +89,13 @@ fn trainer(
     total: u64,
     device: &Device,
 ) -> Result<Trainer, RunError> {
+    let kernels = if lane.device.prefers_interleaved() {
+        Kernels::Interleaved
+    } else {
+        Kernels::Planar
+    };
     let vgg = start
-        .network(device, lane.device.prefers_interleaved())?
+        .network(device, kernels)?
         .with_dropout(training.dropout);
     #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]
     let settings = Optimisation {

@@ -17,7 +17,7 @@ use crate::pipeline::{Interrupt, RunError};
 use crate::terminal::Terminal;
 use crate::train::{Progress, Saved, newest};
 use crate::vgg::{
-    self, Arch, BuildError, Extent, Grafted, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS,
+    self, Arch, BuildError, Extent, Grafted, Kernels, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS,
     Placement, RandomParameters, Sizes, Vgg, build,
 };
 use crate::weights::WeightsFile;
@@ -248,11 +248,8 @@ fn frozen(freeze: &Freeze, arch: Arch) -> Result<Option<usize>, RunError> {
 
 impl Start {
     /// Builds the whole network on `device`.
-    pub(super) fn network(&self, device: &Device, interleaved: bool) -> Result<Vgg, RunError> {
-        let place = Placement {
-            device,
-            interleaved_kernels: interleaved,
-        };
+    pub(super) fn network(&self, device: &Device, kernels: Kernels) -> Result<Vgg, RunError> {
+        let place = Placement { device, kernels };
         match &self.parameters {
             First::Random(source) => Ok(build(source, self.arch, Extent::Whole, place)?),
             First::File(file) => build(file, self.arch, Extent::Whole, place)
