@@ -234,6 +234,7 @@ fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
         DeviceChoice::LibtorchMps => Ok(Device::libtorch_mps()),
         _ => {
             share_cores();
+            keep_memory();
             Ok(Device::libtorch())
         }
     }
@@ -261,6 +262,23 @@ fn share_cores() {
             }
         });
     });
+}
+
+/// Makes the C library keep the memory of one step's feature maps for the next.
+///
+/// glibc gives memory back to the system when twice the size of the largest block that it had from
+/// the system and got back lies free, and a step's maps are more than that: a twentieth of the time
+/// went into getting the same pages again. A block of the largest size that counts, had and given back
+/// without being touched, lets 64 MB lie.
+///
+/// Source: `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` in mallopt(3).
+#[cfg(feature = "libtorch")]
+fn keep_memory() {
+    /// Whole pages, its header and flags in the size included.
+    const LARGEST_THAT_COUNTS: usize = (32 << 20) - 8192;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(
+        LARGEST_THAT_COUNTS,
+    )));
 }
 
 #[cfg(feature = "libtorch")]

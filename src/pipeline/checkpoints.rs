@@ -33,7 +33,12 @@ pub(super) fn run(
     let extent = Extent::Features {
         deepest: lane.deepest(),
     };
-    let networks = ahead(sequence, lane.arch, extent, lane.device.clone());
+    let kernels = match lane.kernels_for(config, images.len()) {
+        // For one or two probe images turning them would cost more than it saves.
+        Kernels::Interleaved => Kernels::Planar,
+        other => other,
+    };
+    let networks = ahead(sequence, lane.arch, extent, kernels, lane.device.clone());
     let mut skipped = Vec::new();
     let probes = Probes::load(lane, images, config, &mut skipped)?;
     let mut first = true;
@@ -73,13 +78,14 @@ fn ahead(
     sequence: Vec<Checkpoint>,
     arch: Arch,
     extent: Extent,
+    kernels: Kernels,
     device: OpenDevice,
 ) -> Receiver<Loaded> {
     // No place to wait in: the thread holds the next network in its hands.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = load(&file, arch, extent, &device);
+            let network = load(&file, arch, extent, kernels, &device);
             // Whoever took the networks has stopped; so do we.
             if sender.send(Loaded { file, network }).is_err() {
                 break;
@@ -93,13 +99,13 @@ fn load(
     file: &Checkpoint,
     arch: Arch,
     extent: Extent,
+    kernels: Kernels,
     device: &OpenDevice,
 ) -> Result<(Vgg, Laps), RunError> {
     let mut laps = Laps::default();
     let place = Placement {
         device: &device.device,
-        // For one or two probe images another order would cost more than it saves.
-        kernels: Kernels::Planar,
+        kernels,
     };
     let vgg = laps.time(Stage::Load, || {
         let weights = WeightsFile::open(&file.path)?;

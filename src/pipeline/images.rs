@@ -29,7 +29,7 @@ pub(super) fn run(
     config_text: &str,
 ) -> Result<Vec<String>, RunError> {
     let mut laps = Laps::default();
-    let kernels = kernels(lane, config, images.len());
+    let kernels = lane.kernels_for(config, images.len());
     let prepared = ahead(images, config.preprocess, config.batch);
     let vgg = laps.time(Stage::Load, || load_network(lane, parameters, kernels))?;
     let mut skipped = Vec::new();
@@ -53,18 +53,6 @@ pub(super) fn run(
     }
     drop(images);
     Ok(skipped)
-}
-
-/// The order in which kernels are fastest for many images.
-fn kernels(lane: &Lane, config: &Config, images: usize) -> Kernels {
-    match config.preprocess.crop {
-        _ if !lane.device.prefers_interleaved() => Kernels::Planar,
-        Some(side) => Kernels::Packed {
-            batch: config.batch.min(images),
-            side: side.get() as usize,
-        },
-        None => Kernels::Interleaved,
-    }
 }
 
 fn load_network(lane: &Lane, parameters: &Parameters, kernels: Kernels) -> Result<Vgg, RunError> {

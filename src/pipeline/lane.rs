@@ -11,10 +11,10 @@ use super::pictures::{Done, MapsJob, PictureError, Studio};
 use super::timings::Laps;
 use super::writer::{PendingStep, Writer, WriterStopped};
 use super::{Interrupt, RunError};
-use crate::config::OnError;
+use crate::config::{Config, OnError};
 use crate::device::OpenDevice;
 use crate::events::Summary;
-use crate::vgg::{Arch, Layer, Vgg};
+use crate::vgg::{Arch, Kernels, Layer, Vgg};
 
 /// What every step of a run shares.
 pub(super) struct Lane {
@@ -35,6 +35,18 @@ impl Lane {
     /// The index of the deepest layer that is shown.
     pub(super) fn deepest(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.index)
+    }
+
+    /// The order in which kernels are fastest where `images` are shown.
+    pub(super) fn kernels_for(&self, config: &Config, images: usize) -> Kernels {
+        match config.preprocess.crop {
+            _ if !self.device.prefers_interleaved() => Kernels::Planar,
+            Some(side) => Kernels::Packed {
+                batch: config.batch.min(images),
+                side: side.get() as usize,
+            },
+            None => Kernels::Interleaved,
+        }
     }
 
     /// Runs the network over pictures of one size.
