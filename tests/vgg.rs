@@ -168,6 +168,10 @@ fn the_wrong_network_is_refused_with_the_tensor_and_both_shapes() {
     let device = OpenDevice::open(DeviceChoice::Flex).unwrap();
     let weights = WeightsFile::open(fixture("vgg16.weights.safetensors")).unwrap();
     let arch: Arch = "vgg19".parse().unwrap();
-    let error = build(&weights, arch, Extent::Whole, placement(&device)).unwrap_err();
+    let place = Placement {
+        device: &device.device,
+        kernels: Kernels::Planar,
+    };
+    let error = build(&weights, arch, Extent::Whole, place).unwrap_err();
     assert!(error.to_string().contains("features.16.weight"), "{error}");
 }

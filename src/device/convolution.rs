@@ -48,7 +48,8 @@ pub(crate) trait Convolution: Backend {
         by_burn::<Self>(x, kernels, bias)
     }
 
-    fn pack(kernels: FloatTensor<Self>, _input: [usize; 4]) -> FloatTensor<Self> {
+    fn pack(kernels: FloatTensor<Self>, input: [usize; 4]) -> FloatTensor<Self> {
+        let _ = input;
         kernels
     }
 }

@@ -98,7 +98,7 @@ pub enum Kernels {
     Interleaved,
     /// In the order in which the device computes with them for inputs of this size, where it has one;
     /// those of the first layer interleaved, since they are looked at. libtorch's CPU convolutions are
-    /// a tenth faster than with interleaved ones. Inputs of other sizes are computed rightly, but
+    /// a twentieth faster than with interleaved ones. Inputs of other sizes are computed rightly, but
     /// slower. Such a network cannot be trained, nor its parameters read.
     Packed {
         /// Images in a batch.

@@ -1,8 +1,8 @@
 //! Kernels packed once into the order in which oneDNN computes with them.
 //!
-//! libtorch's `conv2d` packs them anew in every call; for VGG16 that is a tenth of a forward pass of
+//! libtorch's `conv2d` packs them anew in every call; for VGG16 that is a twentieth of a forward pass of
 //! one image. Its operations for kernels that are packed already can only be called by name, which
-//! `tch` cannot; a TorchScript module of two lines can (`make_module.py`).
+//! `tch` cannot; a `TorchScript` module of two lines can (`make_module.py`).
 //!
 //! Source: `mkldnn::_convolution_pointwise` in libtorch's `aten/src/ATen/native/mkldnn/Conv.cpp`.
 
@@ -41,5 +41,37 @@ pub(super) fn convolve(x: &Tensor, kernels: &Tensor, bias: &Tensor) -> Option<Te
         Ok(maps) => Some(maps),
         // As tch does for every other operation; whoever runs a network catches it.
         Err(error) => panic!("{error}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    /// As libtorch computes it without packing, also for input of another size.
+    #[test]
+    fn packed_kernels_give_the_same_maps() {
+        let random = |shape: &[i64]| Tensor::rand(shape, (Kind::Float, Device::Cpu)) - 0.5;
+        let (kernels, bias) = (random(&[24, 16, 3, 3]), random(&[24]));
+        let packed = pack(&kernels, [2, 16, 30, 30]).unwrap();
+        assert!(packed.is_mkldnn());
+        for shape in [[2, 30, 30, 16], [1, 30, 30, 16], [3, 17, 50, 16]] {
+            let x = random(&shape).permute([0, 3, 1, 2]);
+            let found = convolve(&x, &packed, &bias).unwrap();
+            let expected = x.conv2d(&kernels, Some(&bias), [1, 1], [1, 1], [1, 1], 1);
+            assert_eq!(found.size(), expected.size());
+            // The order of the sums may differ by size; channels stay side by side.
+            assert!(found.allclose(&expected, 1e-5, 1e-5, false), "{shape:?}");
+            assert!(found.permute([0, 2, 3, 1]).is_contiguous(), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn plain_kernels_are_left_to_others() {
+        let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
+        let (x, kernels) = (ones(&[1, 2, 4, 4]), ones(&[3, 2, 3, 3]));
+        assert!(convolve(&x, &kernels, &ones(&[3])).is_none());
     }
 }
