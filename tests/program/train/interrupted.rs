@@ -213,6 +213,34 @@ fn ctrl_c_ends_after_the_step_saves_and_can_go_on() {
     assert_eq!(course(&seen), course(&run_of(&place, "runs/whole")));
 }
 
+/// A step of half a network's width and 72 images at 160 pixels takes seconds; nobody waits for it.
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let place = Place::new();
+    let flags = "--run a --width 0.5 --crop 160 --resize 160 --batch-size 72";
+    let first = checkpoint(&place, "runs/a", 0);
+    let mut child = start_until(&place, flags, &first);
+    interrupt(&child);
+    let mut notes = BufReader::new(child.stderr.take().unwrap());
+    let mut note = String::new();
+    while !note.contains("Ctrl-C again ends at once") {
+        note.clear();
+        assert_ne!(notes.read_line(&mut note).unwrap(), 0, "no such note");
+    }
+    interrupt(&child);
+    let mut rest = String::new();
+    notes.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    // The step was not waited for, and what was there stays readable.
+    assert_eq!(saved_steps(&place, "runs/a"), [0]);
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(steps(&seen, "train/loss"), [0; 0]);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [0]);
+}
+
 #[test]
 fn a_run_can_be_made_longer_by_its_own_configuration() {
     let place = Place::new();
