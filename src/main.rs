@@ -3,7 +3,6 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::Write as _;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use vggscope::cli::{Command, UsageError, parse};
@@ -12,6 +11,8 @@ use vggscope::pipeline::{Interrupt, Report};
 use vggscope::terminal::Terminal;
 use vggscope::{doctor, layers, pipeline};
 
+/// All that was asked for is there.
+const DONE: u8 = 0;
 /// Nothing went wrong, but not everything that was asked for is there.
 const FAILED: u8 = 1;
 /// The command cannot be run as it was typed.
@@ -19,7 +20,7 @@ const WRONG_USE: u8 = 2;
 /// Ended by Ctrl-C: 128 and the signal's number, as shells have it.
 const INTERRUPTED: u8 = 130;
 
-fn main() -> ExitCode {
+fn main() {
     // Panics are bugs or libtorch giving up; both are reported as errors, not as a trace.
     std::panic::set_hook(Box::new(|_| {}));
     let outcome =
@@ -28,22 +29,31 @@ fn main() -> ExitCode {
             Err(UsageError::Clap(error)) => {
                 // Help and version come this way too, with exit code 0.
                 let _ = error.print();
-                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USE))
+                u8::try_from(error.exit_code()).unwrap_or(WRONG_USE)
             }
             Err(UsageError::File(error)) => fail(&error, WRONG_USE),
         });
-    outcome.unwrap_or_else(|payload| {
+    leave(outcome.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
         complain(&format!(
             "internal error: {}; please report it with the command you ran",
             text.unwrap_or("unknown cause")
         ));
-        ExitCode::from(FAILED)
-    })
+        FAILED
+    }))
 }
 
-fn run(command: Command) -> ExitCode {
+/// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
+/// while another thread computes. Everything that is to be written has been.
+fn leave(code: u8) -> ! {
+    #[cfg(unix)]
+    signal_hook::low_level::exit(i32::from(code));
+    #[cfg(not(unix))]
+    std::process::exit(i32::from(code));
+}
+
+fn run(command: Command) -> u8 {
     match command {
         Command::Images(args) => checked(Config::for_images(args)),
         Command::Checkpoints(args) => checked(Config::for_checkpoints(args)),
@@ -56,7 +66,7 @@ fn run(command: Command) -> ExitCode {
     }
 }
 
-fn checked(config: Result<Config, ConfigError>) -> ExitCode {
+fn checked(config: Result<Config, ConfigError>) -> u8 {
     let config = match config {
         Ok(config) => config,
         Err(error) => return fail(&error, WRONG_USE),
@@ -84,7 +94,7 @@ fn end_on_ctrl_c(interrupt: Interrupt, terminal: Arc<Terminal>) {
         let again = interrupt.is_asked();
         if again || !interrupt.ask() {
             terminal.end();
-            std::process::exit(i32::from(INTERRUPTED));
+            leave(INTERRUPTED);
         }
         terminal.note("ending after this step (Ctrl-C again ends at once)");
     });
@@ -93,7 +103,7 @@ fn end_on_ctrl_c(interrupt: Interrupt, terminal: Arc<Terminal>) {
     }
 }
 
-fn conclude(report: &Report, quiet: bool) -> ExitCode {
+fn conclude(report: &Report, quiet: bool) -> u8 {
     if !quiet {
         print(&(report.lines().join("\n") + "\n"));
     }
@@ -101,27 +111,27 @@ fn conclude(report: &Report, quiet: bool) -> ExitCode {
         complain(&format!("skipped: {skipped}"));
     }
     if report.interrupted {
-        ExitCode::from(INTERRUPTED)
+        INTERRUPTED
     } else if report.skipped.is_empty() {
-        ExitCode::SUCCESS
+        DONE
     } else {
-        ExitCode::from(FAILED)
+        FAILED
     }
 }
 
 /// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.
-fn print(text: &str) -> ExitCode {
+fn print(text: &str) -> u8 {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(()) => DONE,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => DONE,
         Err(error) => fail(&error, FAILED),
     }
 }
 
-fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn fail(error: &dyn std::error::Error, code: u8) -> u8 {
     complain(&pipeline::one_line(error));
-    ExitCode::from(code)
+    code
 }
 
 /// One line on stderr; a closed stderr is nobody's problem.
