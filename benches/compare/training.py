@@ -1,8 +1,9 @@
 """A training step of vggscope beside PyTorch's, and what logging adds to it. Called by compare.py.
 
     F    VGG16, SGD with momentum, batch 8 at 224: seconds a step, by turns with PyTorch's
-    G    batch 16 at 224: what six layers and the kernels of one probe image add to a step, in one
-         training that logs every fourth, so that a slow spell falls on logged steps and others alike
+    G    batch 16 at 224: what six layers and the kernels of one probe image add to a step. Steps of ten
+         seconds differ by more than that, so it is the work of each logged step beside that step's own
+         training, from --timings, as if none of it were done while the next step computes
 """
 import shutil
 import statistics
@@ -62,15 +63,6 @@ def scalars(logdir: Path, tag: str) -> list:
     return [v.tensor.float_val[0] for event in events(logdir) for v in event.summary.value if v.tag == tag]
 
 
-def clocks(logdir: Path) -> dict:
-    """The wall clock of each step's loss."""
-    return {
-        event.step: event.wall_time
-        for event in events(logdir)
-        if any(v.tag == "train/loss" for v in event.summary.value)
-    }
-
-
 def train(command: list, logdir: Path) -> None:
     shutil.rmtree(logdir, ignore_errors=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -90,18 +82,15 @@ def measure_step(a, folder: Path, logs: Path) -> None:
 
 
 def measure_logging(a, folder: Path, logs: Path) -> None:
-    # The first steps find cold caches, and the last one saves and validates.
-    train(command(a.vggscope, make_classes(folder), 16, 4 * a.rounds + 5, "4", logs / "g"), logs / "g")
-    clock = clocks(logs / "g")
-    plain, added = [], []
-    for step in range(4, 4 * a.rounds + 1, 4):
-        # Pictures of a step are made while the next one computes; the third knows nothing of them.
-        plain.append(clock[step + 3] - clock[step + 2])
-        added.append((clock[step + 4] - clock[step]) / plain[-1] - 4)
+    # The first step finds cold caches, and the last one saves and validates.
+    train(command(a.vggscope, make_classes(folder), 16, a.rounds + 2, "1", logs / "g"), logs / "g")
+    stages = ["forward", "copy", "render", "encode", "write"]
+    trained, *work = (scalars(logs / "g", f"timings/{stage}_ms")[-a.rounds - 1 : -1] for stage in ["train", *stages])
+    added = statistics.median(sum(parts) / step for step, *parts in zip(trained, *work))
     print(f"\nG: VGG16, batch 16 at 224, six layers and kernels of one probe image logged (median of {a.rounds})")
-    print(f"  not logged    {statistics.median(plain):7.3f} s a step")
-    print(f"  every step    {statistics.median(added):+7.1%}")
-    print(f"  every tenth   {statistics.median(added) / 10:+7.1%}", flush=True)
+    print(f"  not logged    {statistics.median(trained) / 1e3:7.3f} s a step")
+    print(f"  every step    {added:+7.1%}")
+    print(f"  every tenth   {added / 10:+7.1%}", flush=True)
 
 
 if __name__ == "__main__":
