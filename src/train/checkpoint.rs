@@ -53,7 +53,7 @@ impl Progress {
         if learnt < samples as u64 {
             self.batch = learnt / (batch_size.max(1) as u64);
         } else {
-            self.epoch += 1;
+            self.epoch = self.epoch.saturating_add(1);
             self.batch = 0;
         }
         self.batch_size = batch_size;

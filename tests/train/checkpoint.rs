@@ -152,6 +152,10 @@ fn a_checkpoint_is_a_state_dict_of_torchvisions() {
                 let seen = file.tensor("features.1.num_batches_tracked").unwrap();
                 assert_eq!(seen.data(), 3i64.to_le_bytes());
             }
+            // The word by which libraries know PyTorch's files.
+            let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+            let about = metadata.metadata().as_ref().unwrap();
+            assert_eq!(about.get("format").map(String::as_str), Some("pt"));
             // Files of equal networks are equal.
             let again = tempfile::tempdir().unwrap();
             let again = trainer.save(again.path(), &progress(&trainer)).unwrap();

@@ -285,7 +285,8 @@ impl Start {
                 let per_epoch = Reading::new(config, training).steps_per_epoch(&self.dataset);
                 // Those taken may have had batches of another size.
                 let passed = at.map_or(0, |at| {
-                    at.epoch.saturating_mul(per_epoch) + at.batch / training.accumulate as u64
+                    let of_epoch = at.batch / training.accumulate as u64;
+                    at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
                 });
                 let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
                 taken.saturating_add(left)
