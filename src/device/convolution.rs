@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
 #[cfg(feature = "libtorch")]
-use super::onednn;
+use super::{onednn, winograd};
 #[cfg(feature = "libtorch")]
 use burn::backend::{LibTorch, libtorch::TchTensor};
 
@@ -73,13 +73,19 @@ impl Convolution for LibTorch {
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        match onednn::convolve(&x.tensor, &kernels.tensor, &bias.tensor) {
+        let (maps, kernel, shift) = (&x.tensor, &kernels.tensor, &bias.tensor);
+        let packed = winograd::convolve(maps, kernel, shift)
+            .or_else(|| onednn::convolve(maps, kernel, shift));
+        match packed {
             Some(maps) => TchTensor::new(maps),
             None => by_burn::<Self>(x, kernels, bias),
         }
     }
 
     fn pack(kernels: FloatTensor<Self>, input: [usize; 4]) -> FloatTensor<Self> {
+        if let Some(packed) = winograd::pack(&kernels.tensor, input) {
+            return TchTensor::new(packed);
+        }
         match onednn::pack(&kernels.tensor, input) {
             // Packed kernels have no address to tell storages apart by; that of the plain ones will do.
             Some(packed) => TchTensor {

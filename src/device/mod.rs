@@ -18,6 +18,8 @@ mod norm;
 #[cfg(feature = "libtorch")]
 mod onednn;
 mod read;
+#[cfg(feature = "libtorch")]
+mod winograd;
 
 use std::fmt;
 use std::str::FromStr;

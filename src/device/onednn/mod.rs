@@ -1,14 +1,15 @@
 //! Kernels packed once into the order in which oneDNN computes with them.
 //!
 //! libtorch's `conv2d` packs them anew in every call; for VGG16 that is a twentieth of a forward pass of
-//! one image. Its operations for kernels that are packed already can only be called by name, which
-//! `tch` cannot; a `TorchScript` module of two lines can (`make_module.py`).
+//! one image. Its operation for kernels that are packed already can only be called by name, which
+//! `tch` cannot; a `TorchScript` module of one line can (`make_module.py`).
 //!
 //! Source: `mkldnn::_convolution_pointwise` in libtorch's `aten/src/ATen/native/mkldnn/Conv.cpp`.
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
+use std::thread;
 
-use tch::{CModule, IValue, Tensor};
+use tch::{CModule, Device, Kind, Tensor};
 
 /// The module, or `None` where libtorch was built without oneDNN.
 fn module() -> Option<&'static CModule> {
@@ -21,14 +22,27 @@ fn module() -> Option<&'static CModule> {
 ///
 /// `None` where it cannot be done: without oneDNN, or for kernels that do not lie on the CPU as `f32`.
 pub(super) fn pack(kernels: &Tensor, input: [usize; 4]) -> Option<Tensor> {
+    static FIRST: Once = Once::new();
+    if (kernels.device(), kernels.kind()) != (Device::Cpu, Kind::Float) {
+        return None;
+    }
+    FIRST.call_once(|| drop(thread::spawn(warm_up)));
+    packed(kernels, input)
+}
+
+fn packed(kernels: &Tensor, input: [usize; 4]) -> Option<Tensor> {
     let shape = input.map(|side| i64::try_from(side).unwrap_or(i64::MAX));
-    let arguments = [
-        IValue::Tensor(kernels.shallow_clone()),
-        IValue::IntList(shape.to_vec()),
-    ];
-    match module()?.method_is("pack", &arguments) {
-        Ok(IValue::Tensor(packed)) => Some(packed),
-        _ => None,
+    let laid = kernels.f_to_mkldnn(None).ok()?;
+    laid.f_mkldnn_reorder_conv2d_weight([1, 1], [1, 1], [1, 1], 1, shape.as_slice())
+        .ok()
+}
+
+/// Has the module loaded and compiled, which takes half as long as a forward pass, while the rest of the
+/// network is read.
+fn warm_up() {
+    let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+    if let Some(kernels) = packed(&zeros(&[8, 8, 3, 3]), [1, 8, 4, 4]) {
+        drop(convolve(&zeros(&[1, 8, 4, 4]), &kernels, &zeros(&[8])));
     }
 }
 
@@ -48,7 +62,6 @@ pub(super) fn convolve(x: &Tensor, kernels: &Tensor, bias: &Tensor) -> Option<Te
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
 
     /// As libtorch computes it without packing, also for input of another size.
     #[test]
