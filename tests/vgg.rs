@@ -8,6 +8,8 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 use vggscope::device::{DeviceChoice, OpenDevice};
 use vggscope::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
+#[cfg(feature = "libtorch")]
+use vggscope::vgg::{Feature, RandomParameters, Sizes};
 use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {
@@ -89,7 +91,7 @@ fn assert_near(found: &TensorData, expected: &[f32], what: &str) {
     for (at, (a, b)) in found.iter().zip(expected).enumerate() {
         assert!(
             (a - b).abs() <= 1e-5 * largest,
-            "{what}[{at}]: {a}, torchvision has {b}"
+            "{what}[{at}]: {a}, expected {b}"
         );
     }
 }
@@ -150,6 +152,46 @@ fn the_classifier_equals_torchvisions() {
             let what = format!("{arch} logits on {}", device.kind);
             assert_near(&logits.into_data(), &values, &what);
         }
+    }
+}
+
+/// Of the published width, where layers are computed in other ways than the fixtures' narrow ones.
+#[cfg(feature = "libtorch")]
+#[test]
+fn packed_kernels_of_full_width_give_the_same_maps() {
+    let device = OpenDevice::open(DeviceChoice::LibtorchCpu).unwrap();
+    let source = RandomParameters::new(Arch::VGG16, Sizes::PUBLISHED, 5);
+    let maps = |kernels| {
+        let place = Placement {
+            device: &device.device,
+            kernels,
+        };
+        let extent = Extent::Features { deepest: 30 };
+        let vgg = build(&source, Arch::VGG16, extent, place).unwrap();
+        // A waving pattern of the size of a normalised photo.
+        let wave = (0..113_u16).map(|at| (f32::from(at) * 0.37).sin() * 2.0);
+        let values: Vec<f32> = wave.cycle().take(224 * 224 * 3).collect();
+        let pixels = TensorData::new(values, [1, 224, 224, 3]);
+        let x = Tensor::<4>::from_data(pixels, &device.device).permute([0, 3, 1, 2]);
+        let mut seen = Vec::new();
+        vgg.forward(x, |_, maps| seen.push(maps.clone()));
+        (vgg, seen)
+    };
+    let (_, plain) = maps(Kernels::Planar);
+    let (vgg, packed) = maps(Kernels::Packed {
+        batch: 1,
+        side: 224,
+    });
+    // conv4_2: the one order of kernels that is not oneDNN's own.
+    let Feature::Convolution(conv4_2) = &vgg.features[19] else {
+        panic!("features.19 is conv4_2");
+    };
+    assert_eq!(conv4_2.weight.dims(), [16, 1, 512, 512]);
+    for (index, (found, expected)) in packed.into_iter().zip(plain).enumerate() {
+        let expected = expected.into_data();
+        let expected = expected.as_slice::<f32>().unwrap();
+        let what = format!("features.{index}, packed beside plain");
+        assert_near(&found.into_data(), expected, &what);
     }
 }
 
