@@ -45,13 +45,14 @@ const WEIGHTS: [[f32; 4]; 3] = [
 const OUTPUT: [[f32; 4]; 2] = [[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, -1.0, -1.0]];
 
 /// `kernels` `[out, in, 3, 3]` as this room computes with them, `[16, 1, out, in]`, for input of the shape
-/// `[batch, in, height, width]`; `None` where that would not be faster.
+/// `[batch, in, height, width]`; `None` where that would not be faster, or where a weight is not finite.
 pub(super) fn pack(kernels: &Tensor, [_, _, height, width]: [usize; 4]) -> Option<Tensor> {
     let (out, input, ..) = kernels.size4().ok()?;
     let [many_out, many_in] = [out, input].map(|count| usize::try_from(count).unwrap_or(0));
     let faster = many_out * many_in >= TILING * (many_out + many_in)
         && height.div_ceil(2) * width.div_ceil(2) >= FEWEST_TILES;
-    if !faster || (kernels.device(), kernels.kind()) != (Device::Cpu, Kind::Float) {
+    let here = (kernels.device(), kernels.kind()) == (Device::Cpu, Kind::Float);
+    if !(faster && here && finite(kernels)) {
         return None;
     }
     let columns = kernels.reshape([out * input, 9]).transpose(0, 1);
@@ -65,8 +66,8 @@ pub(super) fn convolve(x: &Tensor, kernels: &Tensor, bias: &Tensor) -> Option<Te
         return None;
     };
     let maps = by_tiles(x, &kernels.view([16, out, input]), bias);
-    // A value that is not finite would spread over its whole tile.
-    if maps.sum(Kind::Float).double_value(&[]).is_finite() {
+    // A value that is not finite has spread over its whole tile.
+    if finite(&maps) {
         return Some(maps);
     }
     let weights = both_ways(&WEIGHTS).matmul(&kernels.view([16, out * input]));
@@ -125,6 +126,11 @@ fn fill_rows(maps: &Tensor, pixels: &Tensor, rows: Range<i64>, kernels: &Tensor,
     let outputs = outputs.view([2, 2, down, across, out]);
     let place = maps.narrow(0, rows.start, down);
     let _ = outputs.permute([2, 0, 3, 1, 4]).add_out(&place, bias);
+}
+
+/// Whether there is neither NaN nor infinity among the values, nor so much that their sum is infinite.
+fn finite(values: &Tensor) -> bool {
+    values.sum(Kind::Float).double_value(&[]).is_finite()
 }
 
 /// The matrix that does to both sides of a square what `one` does to a row: `one ⊗ one`.
@@ -193,11 +199,15 @@ mod tests {
         }
     }
 
-    /// Few channels, few tiles; and kernels that were packed by nobody.
+    /// Few channels, few tiles, weights that would spoil their neighbours; and kernels that were packed by
+    /// nobody.
     #[test]
-    fn what_it_would_not_make_faster_is_left_to_others() {
+    fn what_is_not_for_it_is_left_to_others() {
         assert!(pack(&random(&[128, 128, 3, 3]), [1, 128, 64, 64]).is_none());
         assert!(pack(&random(&[256, 256, 3, 3]), [1, 256, 14, 14]).is_none());
+        let spoilt = random(&[192, 160, 3, 3]);
+        let _ = spoilt.get(3).get(5).get(0).get(0).fill_(f64::INFINITY);
+        assert!(pack(&spoilt, [1, 160, 20, 20]).is_none());
         let kernels = random(&[4, 2, 3, 3]);
         assert!(convolve(&random(&[1, 2, 6, 6]), &kernels, &random(&[4])).is_none());
     }
