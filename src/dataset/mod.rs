@@ -47,3 +47,6 @@ pub use loader::{Batch, Loader, LoaderError, OnUnreadable, Work};
 pub use open::{Dataset, DatasetError, Sample};
 pub use order::{Plan, Position};
 pub use split::Split;
+
+#[cfg(test)]
+mod tests;

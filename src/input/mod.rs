@@ -21,3 +21,6 @@ mod steps;
 pub mod transform;
 
 pub use picture::Picture;
+
+#[cfg(test)]
+mod tests;

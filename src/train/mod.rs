@@ -58,3 +58,6 @@ impl From<Trouble> for TrainError {
         Self::Trouble(trouble)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Networks under training on every backend of this build.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::device::{DeviceChoice, OpenDevice};
+use crate::train::{Optimisation, Trainer};
+use crate::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
+use crate::weights::WeightsFile;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+
+use super::reference::fixture;
+
+/// A process has one stream of random numbers a backend, and every step of a trainer begins it anew: what
+/// takes steps at the same time would be in dropout's way.
+static STEPPING: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    STEPPING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn devices() -> Vec<OpenDevice> {
+    let devices: Vec<_> = [DeviceChoice::Flex, DeviceChoice::LibtorchCpu]
+        .into_iter()
+        .filter_map(|choice| OpenDevice::open(choice).ok())
+        .collect();
+    assert_eq!(devices.len(), 1 + usize::from(cfg!(feature = "libtorch")));
+    devices
+}
+
+/// The device with gradients.
+pub(crate) fn learning(device: &OpenDevice) -> Device {
+    device.device.clone().autodiff()
+}
+
+/// The network of a file of weights, placed as the pipeline places it.
+pub(crate) fn load(path: &std::path::Path, arch: &str, device: &OpenDevice) -> Vgg {
+    let weights = WeightsFile::open(path).unwrap();
+    let arch: Arch = arch.parse().unwrap();
+    let place = Placement {
+        device: &learning(device),
+        kernels: Kernels::Interleaved,
+    };
+    build(&weights, arch, Extent::Whole, place).unwrap()
+}
+
+/// The narrow network of `tests/fixtures/vgg`, dropout off.
+pub(crate) fn narrow(arch: &str, device: &OpenDevice) -> Vgg {
+    let path = fixture(&format!("vgg/{arch}.weights.safetensors"));
+    load(&path, arch, device).with_dropout(0.0)
+}
+
+pub(crate) fn trainer(vgg: Vgg, settings: Optimisation, device: &OpenDevice) -> Trainer {
+    Trainer::new(vgg, settings, &learning(device)).unwrap()
+}
+
+/// Parameters and running statistics by torchvision's names, each row-major in torch's shape.
+pub(crate) fn parameters(vgg: &Vgg) -> BTreeMap<String, Vec<f32>> {
+    let mut found = Parameters(BTreeMap::new());
+    vgg.each_parameter(&mut found);
+    found.0
+}
+
+struct Parameters(BTreeMap<String, Vec<f32>>);
+
+impl ParameterVisitor for Parameters {
+    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
+        let values = parameter.value.into_data().iter::<f32>().collect();
+        self.0.insert(parameter.name, values);
+    }
+}
+
+/// Gradients by the names of their parameters, each row-major in torch's shape.
+pub(crate) fn gradients(vgg: &Vgg, all: &GradientsParams) -> BTreeMap<String, Vec<f32>> {
+    let mut found = Gradients {
+        all,
+        found: BTreeMap::new(),
+    };
+    vgg.each_parameter(&mut found);
+    found.found
+}
+
+struct Gradients<'a> {
+    all: &'a GradientsParams,
+    found: BTreeMap<String, Vec<f32>>,
+}
+
+impl ParameterVisitor for Gradients<'_> {
+    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
+        let Some(gradient) = parameter.id.and_then(|id| self.all.get::<D>(id)) else {
+            return;
+        };
+        // Burn's matrices lie the other way.
+        let gradient = if D == 2 {
+            gradient.swap_dims(0, 1)
+        } else {
+            gradient
+        };
+        let values = gradient.into_data().iter::<f32>().collect();
+        self.found.insert(parameter.name, values);
+    }
+}

@@ -1,0 +1,174 @@
+//! Event files on a real disk.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use tempfile::tempdir;
+use vggscope::events::{
+    Content, EventFile, EventFileError, EventReader, ReadError, Summary, holds_event_files, survey,
+};
+
+fn picture(tag: &str) -> Summary {
+    let png = include_bytes!("../fixtures/events/grey.png").to_vec();
+    Summary::image(tag, "", 3, 2, vec![png])
+}
+
+#[test]
+fn a_run_is_written_and_surveyed() {
+    let logdir = tempdir().unwrap();
+    let run = logdir.path().join("photos/first");
+    let mut file = EventFile::create(&run).unwrap();
+    for step in [2, 4, 6] {
+        file.write_step(step, vec![picture("maps"), picture("kernels")])
+            .unwrap();
+    }
+    file.write_step(7, vec![Summary::scalar("loss", 0.5)])
+        .unwrap();
+    let path = file.path().to_owned();
+    let bytes = file.close().unwrap();
+
+    let survey = survey(&path).unwrap();
+    assert!(survey.damage.is_none());
+    assert_eq!(survey.whole, bytes);
+    assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
+    let steps: Vec<_> = survey.steps.into_iter().collect();
+    let expected = [
+        ("kernels", vec![2, 4, 6]),
+        ("loss", vec![7]),
+        ("maps", vec![2, 4, 6]),
+    ];
+    assert_eq!(steps, expected.map(|(tag, steps)| (tag.to_owned(), steps)));
+}
+
+#[test]
+fn the_name_is_one_that_tensorboard_finds_and_sorts() {
+    let run = tempdir().unwrap();
+    let file = EventFile::create(run.path()).unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    let rest = name.strip_prefix("events.out.tfevents.").unwrap();
+    let (seconds, rest) = rest.split_once('.').unwrap();
+    assert_eq!(seconds.len(), 10);
+    assert!(seconds.parse::<u64>().unwrap() > 1_600_000_000);
+    let end = format!(".{}.0", std::process::id());
+    let host = rest.strip_suffix(&end).unwrap();
+    assert!(!host.is_empty());
+}
+
+#[test]
+fn files_of_one_second_do_not_meet() {
+    let run = tempdir().unwrap();
+    let files: Vec<_> = (0..20)
+        .map(|_| EventFile::create(run.path()).unwrap())
+        .collect();
+    let mut paths: Vec<_> = files.iter().map(|file| file.path().to_owned()).collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), 20);
+    for path in paths {
+        let contents: Vec<_> = EventReader::open(&path)
+            .unwrap()
+            .map(|event| event.unwrap().content)
+            .collect();
+        let version = Content::FileVersion("brain.Event:2".to_owned());
+        assert_eq!(contents, [version, Content::SessionStart]);
+    }
+}
+
+#[test]
+fn event_files_of_a_folder_are_found() {
+    let logdir = tempdir().unwrap();
+    let run = logdir.path().join("run");
+    assert_eq!(holds_event_files(&run).unwrap(), None);
+    fs::create_dir(&run).unwrap();
+    assert_eq!(holds_event_files(&run).unwrap(), None);
+
+    // A run inside this one, folders by such a name, and other files do not count.
+    EventFile::create(&run.join("inner")).unwrap();
+    fs::create_dir(run.join("old.tfevents")).unwrap();
+    File::create(run.join("config.toml")).unwrap();
+    assert_eq!(holds_event_files(&run).unwrap(), None);
+
+    let by_hand = run.join("a.tfevents.v2");
+    File::create(&by_hand).unwrap();
+    EventFile::create(&run).unwrap();
+    assert_eq!(holds_event_files(&run).unwrap(), Some(by_hand));
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_is_an_error() {
+    let logdir = tempdir().unwrap();
+    let file = logdir.path().join("file");
+    File::create(&file).unwrap();
+    assert!(holds_event_files(&file).is_err());
+}
+
+#[test]
+fn a_run_folder_that_cannot_be_made_is_named() {
+    let logdir = tempdir().unwrap();
+    let file = logdir.path().join("file");
+    File::create(&file).unwrap();
+    for run in [file.clone(), file.join("run")] {
+        let error = EventFile::create(&run).unwrap_err();
+        assert!(matches!(error, EventFileError::CreateFolder { .. }));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot make the run folder `{}`; see that its parent can be written to, or \
+                 choose another with --logdir or --run",
+                run.display()
+            )
+        );
+    }
+}
+
+/// A system whose disk is always full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_device_is_an_error_that_names_it() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let error = EventFile::begin(full, "/dev/full").unwrap_err();
+    assert!(matches!(error, EventFileError::Begin { .. }));
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(source.to_string().starts_with("No space left on device"));
+    assert!(error.to_string().contains("`/dev/full`"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_surveyed_up_to_the_damage() {
+    let run = tempdir().unwrap();
+    let mut file = EventFile::create(run.path()).unwrap();
+    file.write_step(1, vec![picture("maps")]).unwrap();
+    let whole = file.bytes_written();
+    file.write_step(2, vec![picture("maps")]).unwrap();
+    let path = file.path().to_owned();
+    let bytes = file.close().unwrap();
+
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(bytes - 1)
+        .unwrap();
+    let survey = survey(&path).unwrap();
+    assert_eq!(survey.whole, whole);
+    assert_eq!(survey.steps["maps"], [1]);
+    let damage = survey.damage.unwrap();
+    assert_eq!(
+        damage.to_string(),
+        format!(
+            "`{}` can be read up to byte {whole} only; every step before that is whole",
+            path.display()
+        )
+    );
+    assert_eq!(
+        std::error::Error::source(&damage).unwrap().to_string(),
+        format!("the record at byte {whole} is cut short")
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = survey(Path::new("no/such.tfevents")).unwrap_err();
+    assert!(matches!(error, ReadError::Open { .. }));
+    assert!(error.to_string().contains("`no/such.tfevents`"));
+}

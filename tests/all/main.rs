@@ -1,0 +1,13 @@
+//! Everything that is tested from outside the crate, in one binary: linking libtorch takes longer than
+//! most of the tests.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod events;
+mod program;
+mod render;
+mod render_floats;
+mod tensorboard;
+mod vgg;
+mod weights;
+mod weights_refused;

@@ -1,0 +1,129 @@
+//! `vggscope checkpoints`.
+
+use std::ffi::OsString;
+
+use crate::program::support::{Place, events, photo, picture, steps, tags, weights};
+
+/// Three checkpoints named as training scripts do, the second with other numbers.
+fn sequence() -> Place {
+    let place = Place::new();
+    for name in ["epoch_2", "epoch_10", "epoch_1"] {
+        place.put(&weights(), &format!("ckpts/{name}.safetensors"));
+    }
+    let mut bytes = std::fs::read(weights()).unwrap();
+    // The last tensor's last numbers: whichever they are, maps or kernels change.
+    let end = bytes.len();
+    bytes[end - 64..].fill(0x3e);
+    place.write("ckpts/epoch_2.safetensors", bytes);
+    place
+}
+
+fn probes(names: &[&str]) -> Vec<OsString> {
+    std::iter::once("--images".into())
+        .chain(names.iter().map(|name| photo(name).into_os_string()))
+        .collect()
+}
+
+#[test]
+fn steps_are_the_numbers_in_the_names() {
+    let place = sequence();
+    let ran = place
+        .run(
+            "checkpoints ckpts --run a --layers conv*",
+            &probes(&["chelsea.png"]),
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/00_conv1_1"), [1, 2, 10]);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 2, 10]);
+    assert_eq!(steps(&seen, "input/chelsea"), [1]);
+    assert!(ran.out().contains("3 steps"), "{}", ran.out());
+}
+
+#[test]
+fn the_index_can_be_the_step() {
+    let place = sequence();
+    place
+        .run(
+            "checkpoints ckpts --run a --layers pool5 --step-from index",
+            &probes(&["chelsea.png"]),
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/30_pool5"), [0, 1, 2]);
+}
+
+#[test]
+fn several_probe_images_have_tags_of_their_own() {
+    let place = sequence();
+    place
+        .run(
+            "checkpoints ckpts --run a --layers pool1 --batch 2",
+            &probes(&["chelsea.png", "coffee.png", "astronaut.png"]),
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(
+        tags(&seen),
+        [
+            "astronaut/04_pool1",
+            "checkpoint",
+            "chelsea/04_pool1",
+            "coffee/04_pool1",
+            "config",
+            "input/astronaut",
+            "input/chelsea",
+            "input/coffee",
+            "kernels/00_conv1_1",
+        ]
+    );
+}
+
+#[test]
+fn a_damaged_checkpoint_stops_the_run_and_leaves_what_was_written() {
+    let place = sequence();
+    place.write(
+        "ckpts/epoch_2.safetensors",
+        &std::fs::read(weights()).unwrap()[..9000],
+    );
+    place
+        .run(
+            "checkpoints ckpts --run a --layers pool1",
+            &probes(&["chelsea.png"]),
+        )
+        .fails(1, &["epoch_2.safetensors"]);
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/04_pool1"), [1]);
+    picture(&seen, "feature_maps/04_pool1", 1);
+}
+
+#[test]
+fn a_damaged_checkpoint_can_be_skipped_and_is_listed() {
+    let place = sequence();
+    place.write("ckpts/epoch_2.safetensors", "<html>404</html>");
+    let ran = place.run(
+        "checkpoints ckpts --run a --layers pool1 --on-error skip",
+        &probes(&["chelsea.png"]),
+    );
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    assert!(ran.err().contains("skipped: "), "{}", ran.err());
+    assert!(ran.err().contains("epoch_2.safetensors"));
+    assert!(ran.out().contains("2 steps"), "{}", ran.out());
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/04_pool1"), [1, 10]);
+}
+
+#[test]
+fn a_damaged_first_checkpoint_can_be_skipped_too() {
+    let place = sequence();
+    place.write("ckpts/epoch_1.safetensors", "");
+    let ran = place.run(
+        "checkpoints ckpts --run a --layers pool1 --on-error skip",
+        &probes(&["chelsea.png"]),
+    );
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    assert_eq!(
+        steps(&events(&place.path("runs/a")), "feature_maps/04_pool1"),
+        [2, 10]
+    );
+}

@@ -1,0 +1,261 @@
+//! `vggscope images`.
+
+use crate::program::support::{Place, decode, events, photo, picture, root, steps, tags, weights};
+
+fn narrow() -> String {
+    format!("--weights={}", weights().display())
+}
+
+#[test]
+fn every_image_is_a_step_with_maps_kernels_and_input() {
+    let place = Place::new();
+    let ran = place
+        .run(
+            "images --run a --layers conv1_1,conv3_3,pool5",
+            &[narrow().as_ref(), root().join("photos").as_os_str()],
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(
+        tags(&seen),
+        [
+            "config",
+            "feature_maps/00_conv1_1",
+            "feature_maps/14_conv3_3",
+            "feature_maps/30_pool5",
+            "input",
+            "kernels/00_conv1_1",
+        ]
+    );
+    for tag in tags(&seen).iter().filter(|tag| *tag != "config") {
+        assert_eq!(steps(&seen, tag), [0, 1, 2], "{tag}");
+    }
+    let out = ran.out();
+    assert!(out.contains("3 steps, 6 tags"), "{out}");
+    assert!(
+        out.contains("tensorboard --logdir runs --samples_per_plugin images=10"),
+        "{out}"
+    );
+}
+
+#[test]
+fn pictures_have_the_sizes_that_make_grid_gives() {
+    let place = Place::new();
+    place
+        .run(
+            "images --run a --layers conv1_1,conv5_1 --crop 64 --resize 64",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    // 3 maps of 64 x 64: two columns, two rows, 2 px around each; grey.
+    let (width, height, channels, pixels) = picture(&seen, "feature_maps/00_conv1_1", 0);
+    assert_eq!((width, height, channels), (2 * 66 + 2, 2 * 66 + 2, 1));
+    // Each map reaches from black to white, and the fourth place is empty.
+    assert!(pixels.contains(&255));
+    assert!(pixels[pixels.len() - 67..].iter().all(|level| *level == 0));
+    // 6 maps of 4 x 4: three columns, two rows.
+    let (width, height, ..) = picture(&seen, "feature_maps/24_conv5_1", 0);
+    assert_eq!((width, height), (3 * 6 + 2, 2 * 6 + 2));
+    // 3 kernels of 3 x 3, enlarged eight times, in colour.
+    let (width, height, channels, _) = picture(&seen, "kernels/00_conv1_1", 0);
+    assert_eq!((width, height, channels), (2 * 26 + 2, 2 * 26 + 2, 3));
+    let (width, height, channels, _) = picture(&seen, "input", 0);
+    assert_eq!((width, height, channels), (64, 64, 3));
+}
+
+#[test]
+fn both_backends_draw_the_same_picture() {
+    let draw = |device: &str| {
+        let place = Place::new();
+        place
+            .run(
+                &format!("images --run a --device {device}"),
+                &[narrow().as_ref(), photo("coffee.png").as_os_str()],
+            )
+            .ok();
+        let seen = events(&place.path("runs/a"));
+        tags(&seen)
+            .into_iter()
+            .filter(|tag| tag != "config")
+            .map(|tag| (tag.clone(), picture(&seen, &tag, 0).3))
+            .collect::<Vec<_>>()
+    };
+    if !cfg!(feature = "libtorch") {
+        return;
+    }
+    for ((tag, flex), (_, libtorch)) in draw("flex").into_iter().zip(draw("libtorch:cpu")) {
+        let far = flex
+            .iter()
+            .zip(&libtorch)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(far <= Some(1), "{tag}: {far:?} levels apart");
+    }
+}
+
+#[test]
+fn a_batch_changes_nothing() {
+    let draw = |batch: u32| {
+        let place = Place::new();
+        place
+            .run(
+                &format!("images --run a --batch {batch} --layers conv2_1,pool3"),
+                &[narrow().as_ref(), root().join("photos").as_os_str()],
+            )
+            .ok();
+        let seen = events(&place.path("runs/a"));
+        (0..3)
+            .map(|step| picture(&seen, "feature_maps/05_conv2_1", step).3)
+            .collect::<Vec<_>>()
+    };
+    for (one, three) in draw(1).iter().zip(draw(3)) {
+        let far = one.iter().zip(&three).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(far <= Some(1), "{far:?} levels apart");
+    }
+}
+
+#[test]
+fn descriptions_say_what_a_picture_shows() {
+    let place = Place::new();
+    place
+        .run(
+            "images --run a --layers conv1_2 --max-maps 2",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    let maps = seen
+        .iter()
+        .find(|one| one.tag.starts_with("feature_maps"))
+        .unwrap();
+    for word in [
+        "conv1_2",
+        "features.2",
+        "vgg16",
+        "2 of 3 feature maps",
+        "224 x 224",
+        "resize 256, crop 224",
+        "vgg16.weights.safetensors",
+        // sha256sum tests/fixtures/vgg/vgg16.weights.safetensors
+        include_str!("../../fixtures/vgg/vgg16.weights.sha256").trim(),
+    ] {
+        assert!(
+            maps.description.contains(word),
+            "{word}: {}",
+            maps.description
+        );
+    }
+}
+
+#[test]
+fn png_files_are_the_pictures_of_the_event_file() {
+    let place = Place::new();
+    place
+        .run(
+            "images --run a --layers conv4_1 --png pictures",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    let folder = place.path("pictures/000000_chelsea");
+    let grid = std::fs::read(folder.join("17_conv4_1.png")).unwrap();
+    assert_eq!(decode(&grid), picture(&seen, "feature_maps/17_conv4_1", 0));
+    let maps = std::fs::read_dir(folder.join("17_conv4_1"))
+        .unwrap()
+        .count();
+    assert_eq!(maps, 6);
+    let (width, height, ..) = decode(&std::fs::read(folder.join("17_conv4_1/000.png")).unwrap());
+    assert_eq!((width, height), (28, 28));
+    assert!(folder.join("kernels_00_conv1_1.png").exists());
+}
+
+#[test]
+fn the_kernels_can_be_left_out() {
+    let place = Place::new();
+    place
+        .run(
+            "images --run a --layers pool5 --no-kernels",
+            &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+        )
+        .ok();
+    let seen = events(&place.path("runs/a"));
+    assert!(!tags(&seen).iter().any(|tag| tag.starts_with("kernels")));
+}
+
+#[test]
+fn without_weights_the_network_is_random_and_says_so() {
+    let place = Place::new();
+    let args = [photo("chelsea.png")];
+    let first = place
+        .run("images --run a --layers conv1_1 --seed 7", &args)
+        .ok();
+    assert!(
+        first.err().contains("random weights, seed 7"),
+        "{}",
+        first.err()
+    );
+    place
+        .run("images --run b --layers conv1_1 --seed 7", &args)
+        .ok();
+    place
+        .run("images --run c --layers conv1_1 --seed 8", &args)
+        .ok();
+    let draw = |run: &str| picture(&events(&place.path(run)), "feature_maps/00_conv1_1", 0).3;
+    assert_eq!(draw("runs/a"), draw("runs/b"));
+    assert_ne!(draw("runs/a"), draw("runs/c"));
+}
+
+#[test]
+fn caffe_weights_show_the_same_kernels_in_the_same_colours() {
+    let place = Place::new();
+    let draw = |run: &str, preset: &str| {
+        place
+            .run(
+                &format!("images --run {run} --preset {preset} --layers conv1_1"),
+                &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
+            )
+            .ok();
+        picture(
+            &events(&place.path(&format!("runs/{run}"))),
+            "kernels/00_conv1_1",
+            0,
+        )
+        .3
+    };
+    let (rgb, bgr) = (draw("a", "imagenet"), draw("b", "caffe"));
+    let turned: Vec<u8> = rgb
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .flat_map(|[r, g, b]| [*b, *g, *r])
+        .collect();
+    assert_eq!(turned, bgr);
+}
+
+#[test]
+fn a_run_folder_is_not_used_twice() {
+    let place = Place::new();
+    let args = [narrow().into(), photo("chelsea.png").into_os_string()];
+    place.run("images --run a --layers pool5", &args).ok();
+    place
+        .run("images --run a --layers pool5", &args)
+        .fails(1, &["runs/a", "already holds a run", "--run"]);
+    place.run("images --layers pool5", &args).ok();
+}
+
+#[test]
+fn quiet_means_quiet_and_timings_are_scalars() {
+    let place = Place::new();
+    let args = [narrow().into(), photo("chelsea.png").into_os_string()];
+    let ran = place
+        .run("images --run a --layers pool5 --quiet --timings", &args)
+        .ok();
+    assert_eq!((ran.out(), ran.err()), (String::new(), String::new()));
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "timings/forward_ms"), [0]);
+    let loud = place
+        .run("images --run b --layers pool5 --timings", &args)
+        .ok();
+    assert!(loud.out().contains("forward "), "{}", loud.out());
+}

@@ -1,0 +1,107 @@
+//! `vggscope layers`, `vggscope doctor`, help and version.
+
+use crate::program::support::{Place, weights};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn layers_are_listed_with_their_shapes() {
+    let out = Place::new().run("layers", &NOTHING).ok().out();
+    let line = |name: &str| {
+        let found = out.lines().find(|line| line.contains(name));
+        found
+            .unwrap_or_else(|| panic!("no {name} in {out}"))
+            .to_owned()
+    };
+    assert!(line("conv1_1").ends_with("64 x 224 x 224"));
+    assert!(line("conv3_3 ").contains("features.14"));
+    assert!(line("pool5").ends_with("512 x 7 x 7"));
+    assert_eq!(out.lines().count(), 2 + 31);
+}
+
+#[test]
+fn layers_follow_the_network_the_input_and_the_weights() {
+    let place = Place::new();
+    let bn = place
+        .run("layers --arch vgg11_bn --crop 64", &NOTHING)
+        .ok()
+        .out();
+    assert!(bn.contains("bn1_1") && bn.contains("512 x 2 x 2"), "{bn}");
+    let weights = format!("--weights={}", weights().display());
+    let narrow = place.run("layers --layers pool*", &[weights]).ok().out();
+    assert!(narrow.contains("6 x 7 x 7"), "{narrow}");
+    assert_eq!(narrow.lines().count(), 2 + 5);
+}
+
+#[test]
+fn the_doctor_names_the_devices() {
+    let out = Place::new().run("doctor", &NOTHING).ok().out();
+    assert!(out.contains("flex"), "{out}");
+    assert_eq!(
+        out.contains("libtorch:cpu"),
+        cfg!(feature = "libtorch"),
+        "{out}"
+    );
+    assert!(out.contains("CUDA"), "{out}");
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let place = Place::new();
+    let help = place.run("--help", &NOTHING).ok().out();
+    for command in ["images", "checkpoints", "layers", "doctor"] {
+        assert!(help.contains(command), "{help}");
+    }
+    let version = place.run("--version", &NOTHING).ok().out();
+    assert_eq!(
+        version.trim(),
+        concat!("vggscope ", env!("CARGO_PKG_VERSION"))
+    );
+    let flags = place.run("images --help", &NOTHING).ok().out();
+    for flag in [
+        "--weights",
+        "--arch",
+        "--layers",
+        "--preset",
+        "--resize",
+        "--crop",
+        "--device",
+        "--seed",
+        "--range",
+        "--max-maps",
+        "--min-tile",
+        "--colormap",
+        "--no-kernels",
+        "--png",
+        "--logdir",
+        "--run",
+        "--on-error",
+        "--config",
+        "--quiet",
+    ] {
+        assert!(flags.contains(flag), "{flag}: {flags}");
+    }
+    assert!(
+        place
+            .run("checkpoints --help", &NOTHING)
+            .ok()
+            .out()
+            .contains("--step-from")
+    );
+}
+
+#[test]
+fn wrong_use_is_exit_code_2() {
+    let place = Place::new();
+    for line in [
+        "",
+        "imagse x",
+        "images",
+        "images x --crop 0",
+        "images x --range 3,1",
+        "checkpoints x",
+    ] {
+        let ran = place.run(line, &NOTHING);
+        assert_eq!(ran.code(), 2, "{line}: {}", ran.err());
+    }
+}

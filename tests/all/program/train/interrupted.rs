@@ -1,0 +1,264 @@
+//! Runs that end before their end, and go on.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{NARROW, course, crops, data, run_of, saved_steps, train};
+use vggscope::events::Value;
+
+use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
+
+/// Dropout, augmentation and a schedule: everything that must go on where it was.
+const LONG: &str = "--steps 40 --save-every 5 --keep all --validate-every 7 --every 3 --schedule cosine --warm-up 4";
+
+/// Starts the program and waits for a file; none may fail to appear.
+fn start_until(place: &Place, flags: &str, file: &Path) -> Child {
+    let mut child = place
+        .command(&format!("{NARROW} {flags}"), &data(&crops()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while !file.exists() {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "no {}",
+            file.display()
+        );
+        if child.try_wait().unwrap().is_some() {
+            let ran = Ran(child.wait_with_output().unwrap());
+            panic!("ended before {}: {}", file.display(), ran.err());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+fn checkpoint(place: &Place, run: &str, step: u64) -> PathBuf {
+    place
+        .path(run)
+        .join(format!("checkpoints/step_{step:06}.safetensors"))
+}
+
+fn values<'a>(seen: &'a [Seen], tag: &str) -> Vec<&'a Value> {
+    let of_tag = seen.iter().filter(|one| one.tag == tag);
+    of_tag.map(|one| &one.value).collect()
+}
+
+/// kill -9 at several moments; each time it goes on. Then nothing tells the run from one that was
+/// never killed.
+#[test]
+fn a_killed_run_goes_on_as_if_nothing_had_been() {
+    let place = Place::new();
+    train(&place, &format!("--run whole {LONG}")).ok();
+    let whole = run_of(&place, "runs/whole");
+    // In the middle of a checkpoint too: its network comes last.
+    let moments = [
+        ["step_000000.safetensors", "step_000015.optimiser"],
+        ["step_000010.toml", "step_000030.safetensors"],
+    ];
+    for (at, kills) in moments.into_iter().enumerate() {
+        let run = format!("killed{at}");
+        let mut flags = format!("--run {run} {LONG}");
+        for file in kills {
+            let file = place.path(&format!("runs/{run}/checkpoints/{file}"));
+            let mut child = start_until(&place, &flags, &file);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            flags = format!("--run {run} {LONG} --resume");
+        }
+        let ran = train(&place, &flags).ok();
+        assert!(ran.err().contains("going on from"), "{}", ran.err());
+        assert!(!ran.err().contains("not as before"), "{}", ran.err());
+        let seen = run_of(&place, &format!("runs/{run}"));
+        assert_eq!(course(&seen), course(&whole));
+        for tag in [
+            "chelsea/00_conv1_1",
+            "coffee/28_pool5",
+            "kernels/00_conv1_1",
+        ] {
+            assert_eq!(steps(&seen, tag), steps(&whole, tag), "{tag}");
+            assert!(values(&seen, tag) == values(&whole, tag), "{tag}");
+        }
+        // Each process shows the inputs that it was given.
+        assert_eq!(steps(&seen, "input/coffee").len(), 3);
+        assert!(values(&seen, "input/coffee")[2] == values(&whole, "input/coffee")[0]);
+        assert_eq!(event_files(&place.path(&format!("runs/{run}"))).len(), 3);
+        let [killed, whole] =
+            [run.as_str(), "whole"].map(|run| checkpoint(&place, &format!("runs/{run}"), 40));
+        assert!(std::fs::read(killed).unwrap() == std::fs::read(whole).unwrap());
+    }
+}
+
+/// A half-written checkpoint is passed over, and a lost one too.
+#[test]
+fn what_was_being_written_is_no_checkpoint() {
+    let place = Place::new();
+    train(&place, "--run a --steps 6 --save-every 2 --keep all").ok();
+    let folder = "runs/a/checkpoints";
+    place.write(&format!("{folder}/step_000008.optimiser"), "half");
+    place.write(&format!("{folder}/step_000008.safetensors.part"), "half");
+    let ran = train(
+        &place,
+        "--run a --steps 8 --save-every 2 --keep all --resume",
+    )
+    .ok();
+    assert!(
+        ran.err()
+            .contains("step_000006.safetensors (step 6, epoch 1)"),
+        "{}",
+        ran.err()
+    );
+    assert!(
+        ran.err().contains("not as before: steps is 8, was 6"),
+        "{}",
+        ran.err()
+    );
+
+    place.write(&format!("{folder}/step_000008.optimiser"), "damaged");
+    train(&place, "--run a --steps 10 --resume").fails(
+        1,
+        &[
+            "step_000008.optimiser",
+            "cannot be read",
+            "delete",
+            "step_000008.safetensors",
+        ],
+    );
+    std::fs::remove_file(place.path(&format!("{folder}/step_000008.safetensors"))).unwrap();
+    let ran = train(&place, "--run a --steps 10 --resume --keep all").ok();
+    assert!(
+        ran.err().contains("step_000006.safetensors"),
+        "{}",
+        ran.err()
+    );
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(steps(&seen, "train/loss"), (1..=10).collect::<Vec<_>>());
+}
+
+/// Steps that were taken count as such; the rest of the epochs is counted in the new batches.
+#[test]
+fn a_run_goes_on_with_batches_of_another_size() {
+    let place = Place::new();
+    // 4 of 6 batches of 12.
+    train(&place, "--run a --steps 4").ok();
+    let ran = train(
+        &place,
+        "--run a --epochs 2 --batch-size 24 --accumulate 2 --save-every off --resume",
+    )
+    .ok();
+    assert!(
+        ran.err()
+            .contains("not as before: batch-size is 24, was 12"),
+        "{}",
+        ran.err()
+    );
+    // 48 of 72 images are behind it: a step for the batch that is left of this epoch, two for the next.
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(steps(&seen, "train/loss"), (1..=7).collect::<Vec<_>>());
+    assert_eq!(steps(&seen, "val/loss"), [4, 5, 7]);
+    let text = std::fs::read_to_string(place.path("runs/a/checkpoints/step_000007.toml")).unwrap();
+    assert!(
+        text.contains("epoch = 2") && text.contains("batch = 0"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_after_the_step_saves_and_can_go_on() {
+    let place = Place::new();
+    train(&place, &format!("--run whole {LONG}")).ok();
+    // Checkpoints at steps that no one would wait for.
+    let flags = LONG.replace("--save-every 5", "--save-every 1000");
+    let first = checkpoint(&place, "runs/a", 0);
+    let child = start_until(&place, &format!("--run a {flags}"), &first);
+    std::thread::sleep(Duration::from_millis(100));
+    interrupt(&child);
+    let ran = Ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code(), 130, "{}", ran.err());
+    assert!(
+        ran.err().contains("ending after this step"),
+        "{}",
+        ran.err()
+    );
+    let saved = saved_steps(&place, "runs/a");
+    let last = *saved.last().unwrap();
+    assert!((1..40).contains(&last), "{saved:?}");
+    assert!(
+        ran.out().contains(&format!("step_{last:06}.safetensors")),
+        "{}",
+        ran.out()
+    );
+    assert!(
+        ran.out().contains("--resume"),
+        "how to go on: {}",
+        ran.out()
+    );
+    let losses = steps(&run_of(&place, "runs/a"), "train/loss");
+    assert_eq!(losses.last(), Some(&i64::try_from(last).unwrap()));
+
+    train(&place, &format!("--run a {LONG} --resume")).ok();
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(course(&seen), course(&run_of(&place, "runs/whole")));
+}
+
+/// A step of half a network's width and 72 images at 160 pixels takes seconds; nobody waits for it.
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let place = Place::new();
+    let flags = "--run a --width 0.5 --crop 160 --resize 160 --batch-size 72";
+    let first = checkpoint(&place, "runs/a", 0);
+    let mut child = start_until(&place, flags, &first);
+    interrupt(&child);
+    let mut notes = BufReader::new(child.stderr.take().unwrap());
+    let mut note = String::new();
+    while !note.contains("Ctrl-C again ends at once") {
+        note.clear();
+        assert_ne!(notes.read_line(&mut note).unwrap(), 0, "no such note");
+    }
+    interrupt(&child);
+    let mut rest = String::new();
+    notes.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    // The step was not waited for, and what was there stays readable.
+    assert_eq!(saved_steps(&place, "runs/a"), [0]);
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(steps(&seen, "train/loss"), [0; 0]);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [0]);
+}
+
+#[test]
+fn a_run_can_be_made_longer_by_its_own_configuration() {
+    let place = Place::new();
+    train(&place, "--run long --epochs 3").ok();
+    train(&place, "--run a --epochs 2").ok();
+    let config = ["runs/a/config.toml"];
+    place
+        .run("train --resume --config", &config)
+        .fails(1, &["runs/a", "step 12 of 12", "--epochs"]);
+    let before = events_of(&event_files(&place.path("runs/a"))).len();
+    place
+        .run("train --resume --epochs 3 --config", &config)
+        .ok();
+    let seen = run_of(&place, "runs/a");
+    assert!(seen.len() > before);
+    assert_eq!(course(&seen), course(&run_of(&place, "runs/long")));
+    assert_eq!(
+        steps(&seen, "chelsea/00_conv1_1"),
+        (0..=18).collect::<Vec<_>>()
+    );
+}

@@ -1,0 +1,344 @@
+//! What a training leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vggscope::events::{Content, EventReader, Value};
+
+use super::{
+    IMAGES, NARROW, STEPS_PER_EPOCH, course, crops, data, run_of, saved_steps, scalars, train,
+};
+use crate::program::support::{Place, Seen, event_files, photo, steps, tags};
+
+const PICTURES: [&str; 5] = [
+    "chelsea/00_conv1_1",
+    "chelsea/28_pool5",
+    "coffee/00_conv1_1",
+    "coffee/28_pool5",
+    "kernels/00_conv1_1",
+];
+const SCALARS: [&str; 5] = [
+    "train/accuracy",
+    "train/gradient_norm",
+    "train/images_per_second",
+    "train/learning_rate",
+    "train/loss",
+];
+
+fn all(last: i64) -> Vec<i64> {
+    (0..=last).collect()
+}
+
+#[test]
+fn every_step_shows_the_network_and_its_numbers() {
+    let place = Place::new();
+    let ran = train(&place, "--run a --epochs 2").ok();
+    let seen = run_of(&place, "runs/a");
+    for tag in PICTURES {
+        assert_eq!(steps(&seen, tag), all(12), "{tag}");
+    }
+    for tag in SCALARS {
+        assert_eq!(steps(&seen, tag), all(12)[1..], "{tag}");
+    }
+    for tag in ["val/loss", "val/accuracy"] {
+        assert_eq!(steps(&seen, tag), [6, 12], "{tag}");
+    }
+    for tag in ["config", "input/chelsea", "input/coffee"] {
+        assert_eq!(steps(&seen, tag), [0], "{tag}");
+    }
+    for (tag, at) in [
+        ("weights/00_conv1_1.weight", [6, 12]),
+        ("gradients/00_conv1_1.weight", [6, 12]),
+        ("weights/01_bn1_1.running_var", [6, 12]),
+        ("gradients/classifier.6.bias", [6, 12]),
+    ] {
+        assert_eq!(steps(&seen, tag), at, "{tag}");
+    }
+    let names = tags(&seen);
+    assert!(
+        !names.iter().any(|tag| tag.contains("top5")),
+        "three classes have no top 5"
+    );
+    assert!(
+        !names
+            .iter()
+            .any(|tag| tag.starts_with("gradients/") && tag.contains("running"))
+    );
+    let known = |tag: &String| {
+        PICTURES.contains(&tag.as_str())
+            || SCALARS.contains(&tag.as_str())
+            || ["val/", "weights/", "gradients/", "input/", "misclassified"]
+                .iter()
+                .any(|p| tag.starts_with(p))
+            || tag == "config"
+            || tag.starts_with("_hparams_/")
+    };
+    assert_eq!(names.iter().find(|tag| !known(tag)), None);
+    assert_eq!(saved_steps(&place, "runs/a"), [0, 6, 12]);
+    assert!(ran.out().contains("13 steps"), "{}", ran.out());
+    assert!(
+        ran.out().contains("step_000012.safetensors"),
+        "{}",
+        ran.out()
+    );
+    assert!(ran.out().contains("best validation"), "{}", ran.out());
+    assert!(ran.out().contains("images=13"), "{}", ran.out());
+    has_graph(&place);
+}
+
+fn has_graph(place: &Place) {
+    let files = event_files(&place.path("runs/a"));
+    let graphs: Vec<_> = EventReader::open(&files[0])
+        .unwrap()
+        .filter_map(|event| match event.unwrap().content {
+            Content::Graph(graph) => Some(graph.unwrap()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(graphs.len(), 1);
+    let shape = |name: &str| {
+        let node = graphs[0].nodes.iter().find(|node| node.name == name);
+        node.unwrap_or_else(|| panic!("no {name}")).shape.clone()
+    };
+    // A tenth of 64 channels, of 512 after five poolings of 32 pixels.
+    assert_eq!(
+        shape("features/block1/00_conv1_1"),
+        Some(vec![-1, 6, 32, 32])
+    );
+    assert_eq!(
+        shape("features/block5/28_pool5").map(|s| s[1..].to_vec()),
+        Some(vec![51, 1, 1])
+    );
+    assert_eq!(shape("classifier/6_linear3"), Some(vec![-1, 3]));
+}
+
+#[test]
+fn what_is_written_when_can_be_chosen() {
+    let place = Place::new();
+    train(
+        &place,
+        "--run a --steps 10 --every 4 --validate-every 3 --save-every 5 --histograms-every 2 --keep all",
+    )
+    .ok();
+    let seen = run_of(&place, "runs/a");
+    // The last step is always shown, validated and saved.
+    assert_eq!(steps(&seen, "chelsea/00_conv1_1"), [0, 4, 8, 10]);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [0, 4, 8, 10]);
+    assert_eq!(steps(&seen, "val/loss"), [3, 6, 9, 10]);
+    assert_eq!(steps(&seen, "weights/00_conv1_1.bias"), [2, 4, 6, 8, 10]);
+    assert_eq!(steps(&seen, "train/loss"), all(10)[1..]);
+    assert_eq!(saved_steps(&place, "runs/a"), [0, 5, 10]);
+
+    train(
+        &place,
+        "--run b --steps 7 --every off --validate-every off --save-every off --histograms-every off --no-kernels",
+    )
+    .ok();
+    let seen = run_of(&place, "runs/b");
+    assert_eq!(steps(&seen, "chelsea/00_conv1_1"), [0, 7]);
+    assert_eq!(steps(&seen, "val/loss"), [7]);
+    assert_eq!(saved_steps(&place, "runs/b"), [7]);
+    let names = tags(&seen);
+    assert!(
+        !names
+            .iter()
+            .any(|tag| tag.contains("weights/") || tag.contains("kernels/")),
+        "{names:?}"
+    );
+    let losses = |run: &str| scalars(&run_of(&place, run), "train/loss");
+    assert_eq!(
+        losses("runs/a")
+            .into_iter()
+            .take(7)
+            .collect::<BTreeMap<_, _>>(),
+        losses("runs/b"),
+        "looking changes nothing"
+    );
+}
+
+#[test]
+fn the_newest_checkpoints_and_the_best_stay() {
+    let place = Place::new();
+    let ran = train(
+        &place,
+        "--run a --steps 24 --save-every 2 --validate-every 2 --keep 2",
+    )
+    .ok();
+    let seen = run_of(&place, "runs/a");
+    let (accuracies, losses) = (scalars(&seen, "val/accuracy"), scalars(&seen, "val/loss"));
+    let best = accuracies
+        .iter()
+        .max_by(|(a, x), (b, y)| x.total_cmp(y).then(losses[b].total_cmp(&losses[a])))
+        .map(|(step, _)| u64::try_from(*step).unwrap())
+        .unwrap();
+    // On flex, which rounds differently, the best one may be among the newest.
+    assert!(
+        best < 22 || cfg!(not(feature = "libtorch")),
+        "a best one that is old, or this proves nothing"
+    );
+    let expected: Vec<u64> = BTreeSet::from([best, 22, 24]).into_iter().collect();
+    assert_eq!(saved_steps(&place, "runs/a"), expected);
+    assert!(
+        ran.out().contains(&format!("at step {best}")),
+        "{}",
+        ran.out()
+    );
+}
+
+/// The pictures of a training's step are those of its checkpoint, to the byte.
+#[test]
+fn a_sweep_over_the_checkpoints_draws_the_same_pictures() {
+    let place = Place::new();
+    train(&place, "--run a --epochs 2").ok();
+    for flags in ["--run b", "--run c --batch 2"] {
+        place
+            .run(
+                &format!("checkpoints --layers conv1_1,pool5 --resize 32 --crop 32 {flags}"),
+                &data(&place.path("runs/a/checkpoints")),
+            )
+            .ok();
+    }
+    let pictures = |run: &str, step: i64| -> BTreeMap<String, Value> {
+        run_of(&place, run)
+            .into_iter()
+            .filter(|one| one.step == step && PICTURES.contains(&one.tag.as_str()))
+            .map(|one| (one.tag, one.value))
+            .collect()
+    };
+    for step in [0, 6, 12] {
+        let trained = pictures("runs/a", step);
+        assert_eq!(trained.len(), 5);
+        for run in ["runs/b", "runs/c"] {
+            for (tag, picture) in pictures(run, step) {
+                assert!(picture == trained[&tag], "{tag} of {run} at {step}");
+            }
+        }
+    }
+    assert!(pictures("runs/a", 0) != pictures("runs/a", 12));
+}
+
+#[test]
+fn a_single_probe_image_has_the_tags_of_a_single_image() {
+    let place = Place::new();
+    let words = [
+        crops().into_os_string(),
+        "--images".into(),
+        photo("coffee.png").into(),
+    ];
+    place
+        .run(
+            &format!("{NARROW} --run a --steps 1 --layers pool1"),
+            &words,
+        )
+        .ok();
+    let names = tags(&run_of(&place, "runs/a"));
+    assert!(
+        names.contains(&"feature_maps/03_pool1".to_owned()),
+        "{names:?}"
+    );
+}
+
+/// Mistakes are shown under the two classes, at most as many as asked for, and told in a table.
+#[test]
+fn mistakes_are_shown_with_both_classes() {
+    let place = Place::new();
+    train(&place, "--run a --steps 1 --misclassified 3").ok();
+    let seen = run_of(&place, "runs/a");
+    let mistakes: Vec<&Seen> = seen
+        .iter()
+        .filter(|one| one.tag.starts_with("misclassified/"))
+        .collect();
+    let mut shown = 0;
+    for one in &mistakes {
+        let (label, taken_for) = one.tag["misclassified/".len()..]
+            .split_once(" as ")
+            .unwrap();
+        assert!(["astronaut", "chelsea", "coffee"].contains(&label));
+        assert!(["astronaut", "chelsea", "coffee"].contains(&taken_for) && taken_for != label);
+        let Value::Image {
+            width,
+            height,
+            pngs,
+        } = &one.value
+        else {
+            panic!("{} is no image", one.tag);
+        };
+        assert_eq!((*width, *height), (32, 32));
+        shown += pngs.len();
+    }
+    assert_eq!(shown, 3);
+    let Value::Text(table) = &seen
+        .iter()
+        .find(|one| one.tag == "misclassified")
+        .unwrap()
+        .value
+    else {
+        panic!("no table");
+    };
+    assert_eq!(table.lines().count(), 5, "{table}");
+
+    train(&place, "--run b --steps 1 --misclassified 0").ok();
+    let names = tags(&run_of(&place, "runs/b"));
+    assert!(
+        !names.iter().any(|tag| tag.starts_with("misclassified")),
+        "{names:?}"
+    );
+}
+
+/// Steps, not batches, are counted: an epoch of 6 batches has 2 steps of 4 and 2 batches.
+#[test]
+fn accumulated_batches_are_one_step() {
+    let place = Place::new();
+    train(&place, "--run a --epochs 2 --accumulate 4 --save-every off").ok();
+    let seen = run_of(&place, "runs/a");
+    assert_eq!(steps(&seen, "train/loss"), [1, 2, 3, 4]);
+    assert_eq!(steps(&seen, "val/loss"), [2, 4]);
+    let text = std::fs::read_to_string(place.path("runs/a/checkpoints/step_000004.toml")).unwrap();
+    assert!(
+        text.contains(&format!("batches_seen = {}", 2 * STEPS_PER_EPOCH)),
+        "{text}"
+    );
+    assert!(
+        text.contains("epoch = 2") && text.contains("batch = 0"),
+        "{text}"
+    );
+    assert_eq!(IMAGES.div_ceil(12), STEPS_PER_EPOCH);
+}
+
+#[test]
+fn threads_do_not_change_the_course() {
+    let place = Place::new();
+    for threads in [1, 5] {
+        train(
+            &place,
+            &format!("--run {threads} --epochs 2 --threads {threads} --jitter 0.4,0.4,0.4,0.1"),
+        )
+        .ok();
+    }
+    assert_eq!(
+        course(&run_of(&place, "runs/1")),
+        course(&run_of(&place, "runs/5"))
+    );
+}
+
+/// Dropout off: backends draw other random numbers.
+#[test]
+fn the_pure_rust_device_takes_the_same_course() {
+    let place = Place::new();
+    for device in ["auto", "flex"] {
+        train(
+            &place,
+            &format!("--run {device} --steps 4 --dropout 0 --device {device}"),
+        )
+        .ok();
+    }
+    let losses = |run: &str| scalars(&run_of(&place, &format!("runs/{run}")), "train/loss");
+    let (auto, flex) = (losses("auto"), losses("flex"));
+    assert_eq!(auto.len(), 4);
+    for (step, loss) in auto {
+        assert!(
+            (loss - flex[&step]).abs() < 1e-4,
+            "{loss} and {} at {step}",
+            flex[&step]
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! What both loaders make of a training.
+
+use serde_json::{Value, json};
+
+use super::{read, root, steps, vggscope};
+
+const NARROW: &str = "--arch vgg11_bn --width 0.1 --hidden 16 --resize 32 --crop 32 --batch-size 12 \
+                      --layers conv1_1,pool5 --optimizer adamw --learning-rate 0.002 --images";
+
+fn train(place: &std::path::Path, flags: &str) {
+    let line = format!(
+        "train {} {flags} {NARROW}",
+        root().join("tests/fixtures/crops").display()
+    );
+    vggscope(
+        place,
+        &line,
+        &[
+            &root().join("photos/chelsea.png"),
+            &root().join("photos/coffee.png"),
+        ],
+    );
+}
+
+#[test]
+fn a_training_shows_in_every_tab_of_both_loaders() {
+    let place = tempfile::tempdir().unwrap();
+    train(place.path(), "--run a --epochs 2");
+    let both = read(&place.path().join("runs"));
+    for loader in ["slow", "fast"] {
+        let view = &both[loader];
+        let every: Vec<i64> = (0..=12).collect();
+        for tag in [
+            "chelsea/00_conv1_1",
+            "coffee/28_pool5",
+            "kernels/00_conv1_1",
+        ] {
+            assert_eq!(steps(view, &format!("a:{tag}")), every, "{loader} {tag}");
+        }
+        assert_eq!(steps(view, "a:input/chelsea"), [0], "{loader}");
+        for tag in [
+            "loss",
+            "accuracy",
+            "learning_rate",
+            "gradient_norm",
+            "images_per_second",
+        ] {
+            let found = &view["scalars"][format!("a:train/{tag}")];
+            assert_eq!(*found, json!(every[1..]), "{loader} {tag}");
+        }
+        for tag in ["loss", "accuracy"] {
+            let found = &view["scalars"][format!("a:val/{tag}")];
+            assert_eq!(*found, json!([6, 12]), "{loader} {tag}");
+        }
+        histograms(view);
+        graph(&view["graphs"]["a"]);
+        hparams(view);
+        let config = view["text"]["a:config"][0][1].as_str().unwrap();
+        assert!(config.contains("optimizer = \"adamw\""), "{config}");
+    }
+    assert_eq!(both["slow"], both["fast"]);
+}
+
+/// As many values as the parameter has: 6 kernels of 3 x 3 x 3.
+fn histograms(view: &Value) {
+    for tag in ["weights/00_conv1_1.weight", "gradients/00_conv1_1.weight"] {
+        let found = view["histograms"][format!("a:{tag}")].as_array().unwrap();
+        let at: Vec<_> = found.iter().map(|one| one[0].as_i64().unwrap()).collect();
+        assert_eq!(at, [6, 12], "{tag}");
+        let buckets = found[0][1].as_array().unwrap();
+        let count: f64 = buckets
+            .iter()
+            .map(|bucket| bucket[2].as_f64().unwrap())
+            .sum();
+        assert!((count - 162.0).abs() < 1e-9, "{tag} {count}");
+    }
+}
+
+fn graph(nodes: &Value) {
+    let node = |name: &str| nodes[name].clone();
+    assert_eq!(node("input")[2], json!([[-1, 3, 32, 32]]), "{nodes}");
+    let conv = node("features/block2/04_conv2_1");
+    assert_eq!(conv[0], "Conv2d");
+    assert_eq!(conv[1], json!(["features/block1/03_pool1"]));
+    assert_eq!(conv[2], json!([[-1, 13, 16, 16]]));
+    assert_eq!(node("features/block5/28_pool5")[2], json!([[-1, 51, 1, 1]]));
+    assert_eq!(node("avgpool")[2], json!([[-1, 51, 7, 7]]));
+    assert_eq!(node("classifier/6_linear3")[2], json!([[-1, 3]]));
+    assert_eq!(node("loss")[1], json!(["classifier/6_linear3"]));
+}
+
+fn hparams(view: &Value) {
+    let row = &view["hparams"]["rows"]["a"];
+    assert_eq!(row["settings"]["optimizer"], "adamw", "{row}");
+    assert_eq!(row["settings"]["learning-rate"], 0.002);
+    assert_eq!(row["settings"]["batch-size"], 12.0);
+    assert_eq!(row["runs"]["a"], "STATUS_SUCCESS");
+    let last = |tag: &str| {
+        let values = view["scalar_values"][format!("a:{tag}")]
+            .as_array()
+            .unwrap();
+        values.last().unwrap().clone()
+    };
+    for tag in ["val/accuracy", "val/loss", "train/loss"] {
+        assert_eq!(row["results"][tag], last(tag), "{tag}");
+    }
+}
+
+/// A training that was made longer: every step once, one row in the table, one graph.
+#[test]
+fn a_training_that_went_on_is_one_run() {
+    let place = tempfile::tempdir().unwrap();
+    train(place.path(), "--run whole --steps 8 --save-every 5");
+    train(place.path(), "--run a --steps 5 --save-every 5");
+    train(place.path(), "--run a --steps 8 --save-every 5 --resume");
+    let both = read(&place.path().join("runs"));
+    for loader in ["slow", "fast"] {
+        let view = &both[loader];
+        assert_eq!(
+            steps(view, "a:chelsea/00_conv1_1"),
+            (0..=8).collect::<Vec<_>>(),
+            "{loader}"
+        );
+        let losses = |run: &str| view["scalar_values"][format!("{run}:train/loss")].clone();
+        assert_eq!(losses("a").as_array().unwrap().len(), 8, "{loader}");
+        assert_eq!(losses("a"), losses("whole"), "{loader}");
+        assert_eq!(view["graphs"]["a"], view["graphs"]["whole"], "{loader}");
+        assert_eq!(
+            view["hparams"]["rows"]["a"]["runs"]["a"], "STATUS_SUCCESS",
+            "{loader}"
+        );
+        let description = &view["images"]["a:chelsea/00_conv1_1"]["description"];
+        assert!(
+            description.as_str().unwrap().contains("conv1_1"),
+            "{loader}"
+        );
+    }
+    assert_eq!(both["slow"], both["fast"]);
+}

@@ -1,0 +1,248 @@
+//! Weights files that load: every container, element type, wrapper and layout, as PyTorch wrote
+//! them (`fixtures/weights/make.py`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn_pack::{Bytes, DType as PackType, Tensor, Writer};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use vggscope::weights::{DType, Entry, Format, WeightsFile};
+
+#[derive(Deserialize)]
+struct Expected {
+    prefix: String,
+    arch: Option<String>,
+    tensors: BTreeMap<String, Values>,
+}
+
+#[derive(Deserialize)]
+struct Values {
+    shape: Vec<usize>,
+    first: Vec<Option<f32>>,
+    sha256: String,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/weights")
+        .join(name)
+}
+
+fn expected() -> BTreeMap<String, Expected> {
+    let text = fs::read_to_string(fixture("expected.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The first 16 digits of the SHA-256 of the values as little-endian `f32`.
+fn digest(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let mut digits = sha256(&bytes);
+    digits.truncate(16);
+    digits
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
+}
+
+#[track_caller]
+fn check(file: &WeightsFile, name: &str, expected: &Values) {
+    let at = file.path().display();
+    file.expect(name, &expected.shape)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let values = file.read(name).unwrap_or_else(|e| panic!("{e}"));
+    for (value, first) in values.iter().zip(&expected.first) {
+        if let Some(first) = first {
+            assert_eq!(value.to_bits(), first.to_bits(), "{at}: {name}");
+        }
+    }
+    assert_eq!(digest(&values), expected.sha256, "{at}: {name}");
+}
+
+#[test]
+fn every_file_gives_what_torch_gives() {
+    let expected = expected();
+    assert!(expected.len() > 25, "the list of fixtures is cut");
+    for (name, expected) in &expected {
+        let file = WeightsFile::open(fixture(name)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(file.prefix(), expected.prefix, "{name}");
+        if let Some(arch) = &expected.arch {
+            assert_eq!(file.architectures(), [arch.as_str()], "{name}");
+            file.expect_arch(arch).unwrap();
+        }
+        for (tensor, values) in &expected.tensors {
+            check(&file, tensor, values);
+        }
+    }
+}
+
+#[test]
+fn formats_are_told_by_content() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [
+        ("zip.pth", Format::TorchZip),
+        ("deflated.pth", Format::TorchZip),
+        ("legacy.pth", Format::TorchLegacy),
+        ("tar.pth", Format::TorchTar),
+        ("f16.safetensors", Format::Safetensors),
+    ] {
+        let path = folder.path().join("no_ending");
+        fs::copy(fixture(name), &path).unwrap();
+        assert_eq!(WeightsFile::open(&path).unwrap().format(), format, "{name}");
+    }
+}
+
+#[test]
+fn names_are_torchvisions_and_raw_names_the_files() {
+    let file = WeightsFile::open(fixture("nested.pth")).unwrap();
+    let first = file.entries().next().unwrap();
+    assert_eq!(first.name(), "features.0.weight");
+    assert_eq!(
+        first.raw_name(),
+        "model.state_dict._orig_mod.module.features.0.weight"
+    );
+    assert_eq!(first.shape(), [2, 3, 3, 3]);
+    assert_eq!(*first.dtype(), DType::F32);
+}
+
+#[test]
+fn what_the_run_does_not_need_is_listed() {
+    let file = WeightsFile::open(fixture("ema.pth")).unwrap();
+    let needed = ["features.0.weight", "features.0.bias"];
+    let unused: Vec<&str> = file.unused(&needed).map(Entry::raw_name).collect();
+    assert_eq!(unused.len(), 2 + 4 + 4);
+    assert!(unused.contains(&"model.features.2.bias"));
+    assert!(unused.contains(&"model_ema.features.0.weight"));
+    assert!(!unused.contains(&"model.features.0.weight"));
+
+    // An optimiser, an integer counter: there, and no hindrance.
+    let file = WeightsFile::open(fixture("training.pth")).unwrap();
+    let optimiser = "optimizer_state_dict.state.0.momentum_buffer";
+    assert!(
+        file.unused(&needed)
+            .any(|entry| entry.raw_name() == optimiser)
+    );
+    let file = WeightsFile::open(fixture("batch_norm.pth")).unwrap();
+    let counter = file.get("features.1.num_batches_tracked").unwrap();
+    assert_eq!(*counter.dtype(), DType::Other("int64".into()));
+    assert!(counter.shape().is_empty());
+}
+
+#[test]
+fn the_fingerprint_is_sha256sums() {
+    let path = fixture("f32.safetensors");
+    let file = WeightsFile::open(&path).unwrap();
+    assert_eq!(
+        file.fingerprint().unwrap(),
+        sha256(&fs::read(&path).unwrap())
+    );
+}
+
+#[test]
+fn threads_may_read_at_once() {
+    for name in ["zip.pth", "legacy.pth", "deflated.pth", "tar.pth"] {
+        let expected = &expected()[name];
+        let file = WeightsFile::open(fixture(name)).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for (tensor, values) in &expected.tensors {
+                        check(&file, tensor, values);
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// A pack as `burn-store` writes this crate's `Vgg`: enum variants in the paths, `gamma` and
+/// `beta`, linear weights as `[inputs, outputs]`.
+fn burn_pack(names: &[(&str, &[usize])]) -> (tempfile::TempDir, PathBuf) {
+    let tensors = names.iter().map(|(name, shape)| {
+        let count: usize = shape.iter().product();
+        let bytes = (0_u16..)
+            .map(f32::from)
+            .take(count)
+            .flat_map(f32::to_le_bytes)
+            .collect();
+        Tensor::new(
+            (*name).to_owned(),
+            PackType::F32,
+            shape.to_vec(),
+            None,
+            Bytes::from_bytes_vec(bytes),
+        )
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vgg.bpk");
+    Writer::new(tensors.collect()).write_to_file(&path).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_burn_pack_is_turned_into_torchs_names_and_layout() {
+    let (_folder, path) = burn_pack(&[
+        ("features.0.Convolution.weight", &[2, 3, 3, 3]),
+        ("features.0.Convolution.bias", &[2]),
+        ("features.1.BatchNorm.gamma", &[2]),
+        ("features.1.BatchNorm.beta", &[2]),
+        ("features.1.BatchNorm.running_mean", &[2]),
+        ("features.1.BatchNorm.running_var", &[2]),
+        ("classifier.hidden1.weight", &[3, 2]),
+        ("classifier.hidden1.bias", &[2]),
+        ("classifier.hidden2.weight", &[2, 2]),
+        ("classifier.hidden2.bias", &[2]),
+    ]);
+    let file = WeightsFile::open(&path).unwrap();
+    assert_eq!(file.format(), Format::BurnPack);
+    let names: Vec<&str> = file.entries().map(Entry::name).collect();
+    assert!(names.contains(&"features.1.weight"), "{names:?}");
+    file.expect("features.0.weight", &[2, 3, 3, 3]).unwrap();
+    file.expect("features.1.bias", &[2]).unwrap();
+    file.expect("classifier.0.weight", &[2, 3]).unwrap();
+    assert_eq!(
+        file.read("features.0.weight").unwrap(),
+        (0_u16..54).map(f32::from).collect::<Vec<_>>()
+    );
+    // [[0, 1], [2, 3], [4, 5]] turned over.
+    assert_eq!(
+        file.read("classifier.0.weight").unwrap(),
+        [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]
+    );
+    assert_eq!(
+        file.read("classifier.3.weight").unwrap(),
+        [0.0, 2.0, 1.0, 3.0]
+    );
+    let error = file.expect("features.1.weight", &[5]).unwrap_err();
+    assert!(
+        error.to_string().contains("`features.1.BatchNorm.gamma`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_burn_pack_in_torchs_layout_is_left_as_it_is() {
+    let (_folder, path) = burn_pack(&[
+        ("module.features.0.weight", &[2, 3, 3, 3]),
+        ("module.features.0.bias", &[2]),
+        ("module.classifier.0.weight", &[2, 3]),
+        ("module.classifier.0.bias", &[2]),
+    ]);
+    let file = WeightsFile::open(&path).unwrap();
+    assert_eq!(file.prefix(), "module.");
+    file.expect("classifier.0.weight", &[2, 3]).unwrap();
+    assert_eq!(
+        file.read("classifier.0.weight").unwrap(),
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    );
+}

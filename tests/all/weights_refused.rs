@@ -1,0 +1,400 @@
+//! Weights files that must be refused: each with one line that names the file, the cause and the
+//! way out, and none with a panic or a command run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn_pack::{Bytes, DType, Tensor, Writer};
+use proptest::prelude::*;
+use vggscope::weights::{Problem, WeightsError, WeightsFile};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/weights")
+        .join(name)
+}
+
+#[track_caller]
+fn refused(path: &Path) -> WeightsError {
+    match WeightsFile::open(path) {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!text.contains('\n'), "{text}");
+            assert!(text.starts_with(&path.display().to_string()), "{text}");
+            error
+        }
+    }
+}
+
+/// The message for a file of the fixtures.
+#[track_caller]
+fn message(name: &str) -> String {
+    refused(&fixture(name)).to_string()
+}
+
+/// The message for a file of these bytes.
+#[track_caller]
+fn message_for(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.pth");
+    fs::write(&path, bytes).unwrap();
+    refused(&path).to_string()
+}
+
+#[track_caller]
+fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+#[test]
+fn a_pickle_that_runs_code_is_named_and_not_run() {
+    for (name, callable) in [
+        ("evil_beside.pth", "posix.system"),
+        ("evil_protocol4.pth", "posix.system"),
+        ("evil_root.pth", "posix.system"),
+        ("evil_legacy.pth", "posix.system"),
+        ("evil_eval.pth", "builtin__.eval"),
+        ("evil_getattr.pth", "builtin__.getattr"),
+        ("evil_text.pkl", "os.system"),
+        ("evil_inst.pkl", "os.system"),
+        ("evil_memo.pkl", "posix.system"),
+    ] {
+        let error = refused(&fixture(name));
+        assert!(
+            matches!(error.problem, Problem::RunsCode { .. }),
+            "{name}: {error}"
+        );
+        assert_says(&error.to_string(), &[callable, "nothing was run"]);
+    }
+    assert!(!Path::new("vggscope-was-run").exists());
+}
+
+#[test]
+fn modules_are_told_how_to_become_a_state_dict() {
+    let save = "torch.save(model.state_dict(), \"weights.pth\")";
+    assert_says(
+        &message("module.pth"),
+        &["torchvision.models.vgg.VGG", save],
+    );
+    assert_says(&message("module_legacy.pth"), &["__main__.Net", save]);
+    assert_says(
+        &message("module_under_key.pth"),
+        &[
+            "under `model`",
+            "DataParallel",
+            "torch.save(checkpoint[\"model\"].state_dict(), \"weights.pth\")",
+        ],
+    );
+    assert_says(
+        &message("torchscript.pt"),
+        &["TorchScript", "torch.jit.load"],
+    );
+}
+
+#[test]
+fn other_objects_are_named() {
+    assert_says(
+        &message("object.pth"),
+        &["holds a __main__.Trainer object, not a state dict"],
+    );
+    assert_says(
+        &message("no_tensors.pth"),
+        &["holds a dict without tensors", "torch.save"],
+    );
+    assert_says(&message("plain.pkl"), &["plain pickle", "torch.save"]);
+    assert_says(
+        &message("one_tensor.pth"),
+        &["holds a single tensor, not a state dict"],
+    );
+}
+
+#[test]
+fn other_networks_are_recognised() {
+    assert_says(
+        &message("resnet.pth"),
+        &[
+            "features.0.weight",
+            "ResNet",
+            "torchvision's VGG",
+            "bn1.weight",
+        ],
+    );
+    assert_says(&message("keras_names.pth"), &["Keras", "block1_conv1"]);
+    assert_says(&message("two_networks.pth"), &["`student`, `teacher`"]);
+
+    let alexnet = WeightsFile::open(fixture("alexnet.pth")).unwrap();
+    assert!(alexnet.architectures().is_empty());
+    let error = alexnet.expect_arch("vgg16").unwrap_err().to_string();
+    assert_says(
+        &error,
+        &["features 0, 3, 6, 8, 10", "AlexNet", "torchvision's VGG"],
+    );
+}
+
+#[test]
+fn another_member_of_the_family_is_named() {
+    let file = WeightsFile::open(fixture("zip.pth")).unwrap();
+    let error = file.expect_arch("vgg16").unwrap_err().to_string();
+    assert_says(
+        &error,
+        &["these are vgg11 weights, not vgg16", "use --arch vgg11"],
+    );
+    let file = WeightsFile::open(fixture("batch_norm.pth")).unwrap();
+    let error = file.expect_arch("vgg11").unwrap_err().to_string();
+    assert_says(&error, &["use --arch vgg11_bn"]);
+    // The first layers alone can be the asked network's.
+    let file = WeightsFile::open(fixture("state_dict.pth")).unwrap();
+    assert_eq!(file.architectures(), ["vgg13", "vgg16", "vgg19"]);
+    file.expect_arch("vgg16").unwrap();
+}
+
+#[test]
+fn what_does_not_fit_is_named_as_the_file_names_it() {
+    let file = WeightsFile::open(fixture("training.pth")).unwrap();
+    let error = file
+        .expect("features.0.weight", &[64, 3, 3, 3])
+        .unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &[
+            "`model_state_dict.module.features.0.weight`",
+            "[2, 3, 3, 3]",
+            "[64, 3, 3, 3]",
+        ],
+    );
+    for error in [
+        file.expect("features.5.weight", &[3]).unwrap_err(),
+        file.read("features.5.weight").unwrap_err(),
+    ] {
+        assert_says(
+            &error.to_string(),
+            &[
+                "`model_state_dict.module.features.5.weight`",
+                "nearest",
+                "`model_state_dict.module.features.2.weight`",
+            ],
+        );
+    }
+}
+
+#[test]
+fn integers_are_no_weights() {
+    let file = WeightsFile::open(fixture("quantised.pth")).unwrap();
+    let error = file.expect("features.0.weight", &[2, 3, 3, 3]).unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &["`features.0.weight`", "quantised", "float32"],
+    );
+    let error = file.read("features.2.weight").unwrap_err();
+    assert_says(&error.to_string(), &["`features.2.weight`", "int8"]);
+}
+
+#[test]
+fn files_of_another_kind_are_called_what_they_are() {
+    let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:397923af\nsize 553433881\n";
+    assert_says(
+        &message_for(lfs.as_bytes()),
+        &["Git LFS pointer", "git lfs pull"],
+    );
+    assert_says(
+        &message_for(b"<!DOCTYPE html>\n<html><body>404: not found</body></html>"),
+        &["web page"],
+    );
+    assert_says(&message_for(b"\n  <html>caf\xc3\xa9"), &["web page"]);
+    assert_says(
+        &message_for(b"epoch 1 loss 0.5\n"),
+        &["text file", ".safetensors"],
+    );
+    assert_says(&message_for("größe".as_bytes()), &["text file"]);
+    assert_says(&message_for(b""), &["is empty"]);
+    assert_says(&message_for(b"\x89HDF\r\n\x1a\n\0\0"), &["HDF5"]);
+    assert_says(&message_for(b"\x1f\x8b\x08\0\0\0"), &["gzip"]);
+    assert_says(&message_for(b"\x93NUMPY\x01\0"), &["NumPy"]);
+    assert_says(&message_for(&[0; 64]), &["no known weights format"]);
+    assert_says(
+        &message_for(b"\xff\xd8\xff\xe0JFIF"),
+        &["no known weights format"],
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_says(&refused(folder.path()).to_string(), &["is a folder"]);
+    let missing = folder.path().join("missing.pth");
+    let error = refused(&missing);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_says(&cause, &["No such file"]);
+}
+
+#[test]
+fn zip_archives_of_another_kind_are_called_what_they_are() {
+    let zip_with = |names: &[&str]| {
+        let mut bytes = Vec::new();
+        let mut directory = Vec::new();
+        for name in names {
+            let start = u32::try_from(bytes.len()).unwrap();
+            let len = u16::try_from(name.len()).unwrap().to_le_bytes();
+            bytes.extend(*b"PK\x03\x04\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            bytes.extend(len);
+            bytes.extend([0, 0]);
+            bytes.extend(name.as_bytes());
+            directory.extend(*b"PK\x01\x02\x0a\0\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            directory.extend(len);
+            directory.extend([0; 12]);
+            directory.extend(start.to_le_bytes());
+            directory.extend(name.as_bytes());
+        }
+        let count = u16::try_from(names.len()).unwrap().to_le_bytes();
+        let start = u32::try_from(bytes.len()).unwrap();
+        let len = u32::try_from(directory.len()).unwrap();
+        bytes.extend(directory);
+        bytes.extend(*b"PK\x05\x06\0\0\0\0");
+        bytes.extend(count);
+        bytes.extend(count);
+        bytes.extend(len.to_le_bytes());
+        bytes.extend(start.to_le_bytes());
+        bytes.extend([0, 0]);
+        bytes
+    };
+    assert_says(&message_for(&zip_with(&["arr_0.npy"])), &["NumPy archive"]);
+    assert_says(
+        &message_for(&zip_with(&["config.json", "model.weights.h5"])),
+        &["Keras"],
+    );
+    assert_says(
+        &message_for(&zip_with(&["run/vgg16.pth"])),
+        &["`run/vgg16.pth`", "unpack"],
+    );
+    assert_says(&message_for(&zip_with(&["x"])), &["without `data.pkl`"]);
+    assert_says(&message_for(&zip_with(&[])), &["without `data.pkl`"]);
+}
+
+/// A file that was cut anywhere gives an error, and where it is long enough to be recognised, one
+/// that says that it was cut.
+#[test]
+fn a_file_that_was_cut_says_so() {
+    for name in ["zip.pth", "legacy.pth", "tar.pth", "f32.safetensors"] {
+        let bytes = fs::read(fixture(name)).unwrap();
+        // A tar archive ends with blocks of zeros, which may be missing.
+        let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+        for len in (1..end).step_by(97).chain([end - 1]) {
+            let text = message_for(&bytes[..len]);
+            if len > 600 {
+                assert_says(&text, &["ends too early", "cut while being written"]);
+            }
+        }
+    }
+}
+
+/// A small Burn pack.
+fn burn_pack() -> Vec<u8> {
+    let tensors = [
+        ("features.0.Convolution.weight", vec![2, 3, 3, 3]),
+        ("x.bias", vec![2]),
+    ];
+    let tensors = tensors.into_iter().map(|(name, shape)| {
+        let bytes = vec![0; shape.iter().product::<usize>() * 4];
+        let bytes = Bytes::from_bytes_vec(bytes);
+        Tensor::new(name.to_owned(), DType::F32, shape, None, bytes)
+    });
+    Writer::new(tensors.collect())
+        .into_bytes()
+        .unwrap()
+        .to_vec()
+}
+
+#[test]
+fn a_burn_pack_that_was_cut_says_so() {
+    let bytes = burn_pack();
+    for len in (1..bytes.len()).step_by(7) {
+        message_for(&bytes[..len]);
+    }
+    assert_says(&message_for(&bytes[..bytes.len() - 1]), &["ends too early"]);
+    assert_says(&message_for(&bytes[..40]), &["Burn pack"]);
+}
+
+/// A changed byte in a storage of a zip archive is found by its checksum.
+#[test]
+fn a_flipped_bit_is_found() {
+    let bytes = fs::read(fixture("zip.pth")).unwrap();
+    let file = WeightsFile::open(fixture("zip.pth")).unwrap();
+    let first = file.read("features.0.weight").unwrap()[5].to_le_bytes();
+    let at = bytes.windows(4).position(|four| four == first).unwrap();
+    let mut damaged = bytes;
+    damaged[at] ^= 1;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.pth");
+    fs::write(&path, damaged).unwrap();
+    let file = WeightsFile::open(&path).unwrap();
+    let error = file.read("features.0.weight").unwrap_err();
+    assert_says(&error.to_string(), &["`features.0.weight`"]);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_says(&cause, &["checksum"]);
+    file.read("features.3.weight").unwrap();
+}
+
+/// Opens and reads whatever it can; only a panic or an endless loop fails.
+fn try_all(path: &Path) {
+    if let Ok(file) = WeightsFile::open(path) {
+        let names: Vec<String> = file
+            .entries()
+            .map(|entry| entry.name().to_owned())
+            .collect();
+        for name in names {
+            let count = file
+                .get(&name)
+                .map_or(0, |entry| entry.shape().iter().product());
+            if count < 1 << 20 {
+                let _ = file.read(&name);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn damage_never_panics(
+        name in prop::sample::select(vec![
+            "views.pth", "views_legacy.pth", "beside_legacy.pth", "beside.pth", "tar.pth",
+            "f32.safetensors", "deflated.pth", "protocol5.pth", "training.pth", "Burn pack",
+        ]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+        is_cut in any::<bool>(),
+    ) {
+        let mut bytes = match name {
+            "Burn pack" => burn_pack(),
+            name => fs::read(fixture(name)).unwrap(),
+        };
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if is_cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged.pth");
+        fs::write(&path, bytes).unwrap();
+        try_all(&path);
+    }
+
+    /// Random opcodes behind a pickle's first two bytes.
+    #[test]
+    fn random_pickles_never_panic(opcodes in prop::collection::vec(
+        prop_oneof![
+            prop::sample::select(b"(.0123)]}NKqhtlduasebRQcoi\x81\x85\x86\x87\x8f\x90\x91\x92\x93\x94".to_vec()),
+            any::<u8>(),
+        ],
+        0..200,
+    )) {
+        let mut bytes = vec![0x80, 4];
+        bytes.extend(opcodes);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("random.pkl");
+        fs::write(&path, bytes).unwrap();
+        try_all(&path);
+    }
+}
