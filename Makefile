@@ -1,5 +1,5 @@
-# `make` alone lists the targets. Everything that is fetched or built stays inside the clone, in
-# folders that git ignores.
+# `make` alone lists the targets. Everything downloaded or built stays inside the clone, in folders
+# that git ignores.
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -11,11 +11,12 @@ CARGOFLAGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 # Only the default features need libtorch.
 LIBTORCH_STEP := $(if $(findstring --no-default-features,$(CARGOFLAGS)),,libtorch)
-# Tests share the release build of the dependencies, which is most of the time, but our own code
-# is built with the checks that a release leaves out.
+# Tests share the release build of the dependencies, which takes most of the time, but our own code
+# is built with debug assertions and overflow checks.
 CHECKED := --config profile.release.package.vggscope.debug-assertions=true \
            --config profile.release.package.vggscope.overflow-checks=true
 TEST_PYTHON := .venv-test/bin/python
+EXAMPLES := $(basename $(notdir $(wildcard examples/*.rs)))
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
@@ -23,12 +24,12 @@ CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 .DELETE_ON_ERROR:
 
 .PHONY: help
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, CARGOFLAGS=--no-default-features: see README.md\n'
 
 .PHONY: demo
-demo: build ## libtorch once, build, then VGG16 over photos/, a training and a sweep of its checkpoints: runs/demo*
+demo: build ## libtorch, build, then VGG16 over photos/, a training and a sweep of its checkpoints: runs/demo*
 	@rm -rf runs/demo runs/demo-training runs/demo-checkpoints
 	$(TARGET)/vggscope images photos --config configs/photos.toml --run demo
 	$(TARGET)/vggscope train --config configs/train.toml --run demo-training
@@ -39,12 +40,16 @@ build: $(LIBTORCH_STEP) ## target/release/vggscope
 	$(CARGO) build --release $(CARGOFLAGS)
 
 .PHONY: libtorch
-libtorch: need-python ## libtorch 2.9.0 into .libtorch/, or the one that LIBTORCH names
+libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORCH is set
 	@$(PYTHON) scripts/libtorch.py
 
 .PHONY: test
-test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included
+test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included; builds the examples
 	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS)
+
+.PHONY: examples
+examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*
+	for example in $(EXAMPLES); do $(CARGO) run --release $(CARGOFLAGS) --example $$example || exit 1; done
 
 .PHONY: lint
 lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings denied
@@ -58,34 +63,34 @@ doc: $(LIBTORCH_STEP)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps $(CARGOFLAGS)
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) check bans licenses sources
-# Apart from `deny`, because its database cannot be fetched everywhere.
+# Apart from `deny`, because its database cannot be downloaded everywhere.
 advisories: $(CARGO_DENY)
 	$(CARGO_DENY) check advisories
 
 .PHONY: bench
-bench: build ## the benchmarks, and the comparison with PyTorch where a Python with torch is named by BENCH_PYTHON
+bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), also the comparison with PyTorch
 	$(CARGO) bench --features bench $(CARGOFLAGS)
 	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
 	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
 
 .PHONY: install uninstall
-install: $(LIBTORCH_STEP) need-python ## PREFIX/bin/vggscope (PREFIX is ~/.local), independent of this clone
+install: $(LIBTORCH_STEP) need-python ## install PREFIX/bin/vggscope (default ~/.local), independent of this clone
 	@$(PYTHON) scripts/install.py install --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"
-uninstall: need-python ## what install put there
+uninstall: need-python ## remove what `make install` installed
 	@$(PYTHON) scripts/install.py uninstall --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
 .PHONY: clean distclean
-clean: ## what was built
+clean: ## remove what was built
 	$(CARGO) clean
-distclean: clean ## what was built and fetched; runs/ stays
+distclean: clean ## also remove what was downloaded; runs/ stays
 	rm -rf .libtorch .venv-test .tools
 
 .PHONY: need-python
 need-python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || { \
-	  echo "$(PYTHON) is not here or is older than 3.9. Install Python with pip, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	  echo "$(PYTHON) is missing or older than 3.9. Install Python with pip, or set PYTHON=/path/to/python3" >&2; exit 1; }
 
-# Filled by the pip of $(PYTHON): a venv with a pip of its own needs the package python3-venv on Debian.
+# Filled by the pip of $(PYTHON), since a venv with its own pip needs the package python3-venv on Debian.
 .venv-test/ready: scripts/test-requirements.txt | need-python
 	@rm -rf .venv-test
 	$(PYTHON) -m venv --without-pip .venv-test
@@ -94,6 +99,6 @@ need-python:
 	  || { echo "make test needs the packages of scripts/test-requirements.txt: see pip's message above" >&2; exit 1; }
 	@touch $@
 
-# Unoptimised: built in a third of the time, and a check takes seconds all the same.
+# Unoptimized: a third of the build time, and a check still takes seconds.
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)

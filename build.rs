@@ -1,17 +1,16 @@
-//! Links the program so that it finds libtorch by itself, without `LD_LIBRARY_PATH`, and tells it
-//! which libtorch that was.
+//! Links the program with an rpath to libtorch, so that it starts without `LD_LIBRARY_PATH`.
 //!
-//! Set for the crate, when the feature `libtorch` is on:
+//! With the feature `libtorch` it sets these variables for the crate:
 //!
-//! - `VGGSCOPE_LIBTORCH_DIR`: the folder of the libraries, absolute
-//! - `VGGSCOPE_LIBTORCH_FLAVOR`: `cuda`, or `cpu` (on macOS this one has MPS in it)
-//! - `VGGSCOPE_LIBTORCH_VERSION`: as libtorch gives it, `2.9.0+cu128` for example, or `unknown`
+//! - `VGGSCOPE_LIBTORCH_DIR`: the absolute path of the libraries
+//! - `VGGSCOPE_LIBTORCH_FLAVOR`: `cuda`, or `cpu` (which includes MPS on macOS)
+//! - `VGGSCOPE_LIBTORCH_VERSION`: for example `2.9.0+cu128`, or `unknown`
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where `make install` puts the libraries, seen from the installed program.
+/// Where `make install` puts the libraries, relative to the installed program.
 const INSTALLED_LIBRARIES: &str = "../lib/vggscope/torch/lib";
 
 fn main() {
@@ -19,10 +18,10 @@ fn main() {
     if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
         return;
     }
-    // torch-sys (`links = "tch"`) hands on the folder that it links against, on Linux and macOS.
+    // torch-sys (`links = "tch"`) exports the folder that it links against, on Linux and macOS.
     let Some(libraries) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         println!(
-            "cargo::error=libtorch is known to work on Linux and macOS only; elsewhere build with --no-default-features"
+            "cargo::error=libtorch is supported on Linux and macOS only; elsewhere build with --no-default-features"
         );
         return;
     };
@@ -67,16 +66,16 @@ fn add_library_paths(libraries: &Path) {
     }
 }
 
-/// libtorch finds CUDA only when `libtorch_cuda.so` is loaded, and nothing in the program calls
-/// into it, so the linker would leave it out (rustc passes `--as-needed`).
+/// libtorch finds CUDA only if `libtorch_cuda.so` is loaded. Nothing in the program calls it, so the
+/// linker would drop it (rustc passes `--as-needed`).
 fn require_cuda() {
     for argument in ["-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"] {
         println!("cargo::rustc-link-arg={argument}");
     }
 }
 
-/// `build-version` is in the archives of pytorch.org and in what `make libtorch` lays out,
-/// `version.py` in an installed Python package.
+/// From `build-version`, in the archives of pytorch.org and in the tree of `make libtorch`, or from
+/// `version.py` of a Python package.
 fn version(libraries: &Path) -> Option<String> {
     let torch = libraries.parent()?;
     if let Ok(text) = fs::read_to_string(torch.join("build-version")) {

@@ -1,4 +1,4 @@
-//! Framing a step: 31 pictures of 17 MB in all, into memory.
+//! Framing a step of 31 images, 17 MB in all, without a disk.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use vggscope::events::{EventFile, EventSink, Summary};
 const PICTURES: usize = 31;
 const BYTES: usize = 17_000_000;
 
-/// Takes everything and keeps nothing, so that no disk is measured.
+/// Discards everything, so that no disk is measured.
 struct Nowhere;
 
 impl Write for Nowhere {
@@ -23,7 +23,7 @@ impl Write for Nowhere {
 }
 
 impl EventSink for Nowhere {
-    fn cut_back(&mut self, _length: u64) -> io::Result<()> {
+    fn truncate(&mut self, _length: u64) -> io::Result<()> {
         Ok(())
     }
 
@@ -48,7 +48,7 @@ fn framing(criterion: &mut Criterion) {
         .sample_size(20);
     let mut file = EventFile::begin(Nowhere, "nowhere").unwrap();
     let mut number = 0;
-    group.bench_function("frame 31 pictures of 17 MB", |bencher| {
+    group.bench_function("frame 31 images of 17 MB", |bencher| {
         bencher.iter_batched(
             step,
             |summaries| {

@@ -1,7 +1,7 @@
-//! What one layer costs: floats to a grid, and the grid to a PNG, beside the `png` crate's encoder.
+//! The cost of one layer: floats to a grid, and the grid to a PNG, compared with the `png` crate.
 //!
-//! The maps are waves with noise on them, and those rectified: about as hard to compress as the maps of
-//! an untrained network.
+//! The maps are noisy waves, with and without ReLU: about as hard to compress as the maps of an untrained
+//! network.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use vggscope::png;
 use vggscope::render::{Layout, Maps, Picture, Style, feature_maps};
 
-/// `[channels, height, width]` of one layer a block of VGG16 at 224 x 224.
+/// `[channels, height, width]` of one layer per block of VGG16 at 224 x 224.
 const LAYERS: [[usize; 3]; 4] = [
     [64, 224, 224],
     [128, 112, 112],
@@ -24,7 +24,7 @@ const LAYERS: [[usize; 3]; 4] = [
     [512, 28, 28],
 ];
 
-/// The values of a layer in the order of `layout`, and a value of every channel at every pixel.
+/// The values of a layer in the memory order of `layout`.
 fn floats([channels, height, width]: [usize; 3], layout: Layout, relu: bool) -> Vec<f32> {
     let mut noise = 1_u32;
     let mut value = |channel: usize, pixel: usize| {
@@ -65,7 +65,7 @@ fn render(c: &mut Criterion) {
     }
 }
 
-/// The `png` crate's encoder on a grey picture.
+/// The `png` crate's encoder on a gray image.
 fn other_encoder(picture: &Picture, compression: DeflateCompression) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = ::png::Encoder::new(&mut bytes, picture.width, picture.height);

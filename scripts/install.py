@@ -1,11 +1,11 @@
-"""Build vggscope and install it with the libtorch that it was built on.
+"""Build vggscope and install it with its libtorch.
 
     make install [PREFIX=DIR] [DESTDIR=DIR] [CARGOFLAGS=...]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/
     make uninstall [PREFIX=DIR] [DESTDIR=DIR]
 
-A libtorch inside the clone is copied, so that the program starts after the clone is gone: it looks
-in ../lib/vggscope/torch/lib first (see build.rs). A libtorch elsewhere on the machine is the
-user's own: it is not copied, and the program keeps looking for it where it is.
+A libtorch inside the clone is copied, so that the program does not need the clone: it looks in
+../lib/vggscope/torch/lib first (see build.rs). A libtorch elsewhere is the user's own: it is not
+copied, and the program loads it from where it is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def build(cargo: str, flags: list[str]) -> tuple[Path, Path | None]:
     try:
         built = subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:
-        raise Failed(f"{cargo} is not on the PATH. Under sudo, say: sudo env \"PATH=$PATH\" make install ...") from None
+        raise Failed(f"{cargo} is not on the PATH. With sudo: sudo env \"PATH=$PATH\" make install ...") from None
     if built.returncode != 0:
         raise Failed("the build failed, so nothing was installed")
     program = libraries = None
@@ -46,20 +46,20 @@ def build(cargo: str, flags: list[str]) -> tuple[Path, Path | None]:
         if message["reason"] == "build-script-executed":
             libraries = dict(message["env"]).get("VGGSCOPE_LIBTORCH_DIR", libraries)
     if program is None:
-        raise Failed("cargo built no program called vggscope, so nothing was installed")
+        raise Failed("cargo built no executable vggscope, so nothing was installed")
     return Path(program), Path(libraries) if libraries else None
 
 
 def library_folders(libraries: Path) -> list[tuple[Path, str]]:
-    """Every folder that libtorch loads from, and its place under lib/vggscope. libtorch finds the
-    others by paths relative to its own, so their arrangement is kept."""
+    """Every folder that libtorch loads from, and its path under lib/vggscope. libtorch finds the
+    others by relative paths, so the layout is kept."""
     packages = libraries.parent.parent
     others = [packages / "torch.libs", *sorted(packages.glob("nvidia/*/lib"))]
     return [(libraries, "torch/lib")] + [(folder, str(folder.relative_to(packages))) for folder in others if folder.is_dir()]
 
 
 def copy_libraries(libraries: Path, home: Path) -> None:
-    """Replace `home` by a copy that is whole before it gets its name."""
+    """Replace `home` by a copy that is complete before it is renamed to it."""
     home.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix="vggscope-", dir=home.parent))
     try:
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--cargoflags", default="")
     args = parser.parse_args()
     if not args.prefix:
-        raise Failed("PREFIX is empty; it names the folder that gets bin/ and lib/")
+        raise Failed("PREFIX is empty; set it to the folder for bin/ and lib/")
     prefix = Path(os.path.abspath(os.path.expanduser(args.prefix)))
     root = Path(args.destdir + str(prefix)) if args.destdir else prefix
     if args.action == "install":

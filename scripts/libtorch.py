@@ -1,19 +1,19 @@
-"""Put libtorch 2.9.0 into .libtorch/, cut from the wheels that PyTorch publishes on PyPI.
+"""Put libtorch 2.9.0 into .libtorch/, extracted from the wheels that PyTorch publishes on PyPI.
 
     python3 scripts/libtorch.py            (or: make libtorch)
 
-LIBTORCH_FLAVOR=cpu|cuda chooses by hand; otherwise what is installed stays, and a first install
-takes CUDA where there is an NVIDIA GPU and the CPU otherwise. If LIBTORCH, LIBTORCH_LIB or
-LIBTORCH_USE_PYTORCH is set, that libtorch is used and nothing is fetched.
+LIBTORCH_FLAVOR=cpu|cuda overrides the choice; by default an installed flavor is kept, and a first
+install takes CUDA if there is an NVIDIA GPU, else the CPU. If LIBTORCH, LIBTORCH_LIB or
+LIBTORCH_USE_PYTORCH is set, that libtorch is used and nothing is downloaded.
 
-What it leaves behind, for Cargo (`.cargo/config.toml` includes cargo.toml) and `make install`:
+Its output, for Cargo (`.cargo/config.toml` includes cargo.toml) and `make install`:
 
     .libtorch/cargo.toml                   LIBTORCH for every cargo command in this clone
     .libtorch/2.9.0-cpu/torch/{include,lib}
-    .libtorch/2.9.0-cpu/installed.json     written last: what is there and how large each library is
+    .libtorch/2.9.0-cpu/installed.json     written last: the wheels and the size of each library
 
-A tree is built under .libtorch/tmp-*/ and renamed into place when it is whole, so an interrupted
-run leaves nothing that a later one could mistake for libtorch.
+A tree is built under .libtorch/tmp-*/ and renamed into place when it is complete, so that an
+interrupted run leaves nothing that a later one could mistake for libtorch.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ CLONE = Path(__file__).resolve().parent.parent
 HOME = CLONE / ".libtorch"
 MIB = 1 << 20
 
-# (requirement, SHA-256 of its wheel). The wheels are PyTorch's own for CPython 3.11; only C++
-# headers and libraries are taken from them, so the Python that runs this script need not be 3.11.
+# (requirement, SHA-256 of its wheel). These are PyTorch's own wheels for CPython 3.11; only C++
+# headers and libraries are extracted, so this script runs on other versions of Python too.
 CUDA_12_RUNTIME = [
     ("nvidia-cuda-runtime-cu12==12.8.90", "adade8dcbd0edf427b7204d480d6066d33902cab2a4707dcfc48a2d0fd44ab90"),
     ("nvidia-cuda-cupti-cu12==12.8.90", "ea0cb07ebda26bb9b29ba82cda34849e73c166c18162d3913575b0c9db9a6182"),
@@ -69,15 +69,14 @@ LINUX_AARCH64 = [(f"torch=={VERSION}", "c596708b5105d0b199215acf0c9be7c1db5f1680
 MACOS_ARM64 = [(f"torch=={VERSION}", "614a185e4986326d526a91210c8fc1397e76e8cfafa78baf6296a790e53a9eec")]
 
 
-
 class Build(NamedTuple):
     """How libtorch for one system, machine and flavor is put together."""
 
     wheels: list
     platforms: list  # pip's tags
     abi: str  # pip's tag
-    # The most that lies on the disk at one moment: what is kept, and twice the largest wheel (pip
-    # downloads into one folder and copies into another).
+    # Peak disk usage: what is kept, and twice the largest wheel (pip downloads into one folder and
+    # copies into another).
     need_mib: int
     slim: bool = False
 
@@ -91,16 +90,16 @@ BUILDS = {
 }
 
 # The CPU library of the x86-64 wheel is linked against the CUDA runtime and its profiler, and
-# against nothing else of CUDA. Both are looked for beside it (its RPATH ends with $ORIGIN).
-CPU_CUT = re.compile(r"torch/(include/.*|lib/lib(c10|torch|torch_cpu|shm|gomp[^/]*)\.(so[.0-9]*|dylib))$")
-CPU_CUT_BESIDE = re.compile(r"nvidia/cuda_(?:runtime|cupti)/lib/(lib(?:cudart|cupti)\.so\.12)$")
+# against nothing else of CUDA. It finds both in its own folder (its RPATH ends with $ORIGIN).
+CPU_FILES = re.compile(r"torch/(include/.*|lib/lib(c10|torch|torch_cpu|shm|gomp[^/]*)\.(so[.0-9]*|dylib))$")
+CPU_CUDA_LIBRARIES = re.compile(r"nvidia/cuda_(?:runtime|cupti)/lib/(lib(?:cudart|cupti)\.so\.12)$")
 # A CUDA libtorch finds the NVIDIA libraries by paths relative to its own, so their folders stay.
-WHOLE = re.compile(r"(torch/(include/.*|lib/[^/]*\.(so[.0-9]*|dylib))|torch\.libs/.*|nvidia/[^/]*/lib/[^/]*\.so[.0-9]*)$")
-NOT_WANTED = re.compile(r"torch/lib/libtorch_python\.")
+ALL_FILES = re.compile(r"(torch/(include/.*|lib/[^/]*\.(so[.0-9]*|dylib))|torch\.libs/.*|nvidia/[^/]*/lib/[^/]*\.so[.0-9]*)$")
+EXCLUDED = re.compile(r"torch/lib/libtorch_python\.")
 
-WAY_OUT = (
+ALTERNATIVE = (
     f"Or unpack a libtorch {VERSION} yourself and set LIBTORCH=/path/to/libtorch; "
-    "or do without: cargo build --release --no-default-features"
+    "or build without it: cargo build --release --no-default-features"
 )
 
 
@@ -112,21 +111,21 @@ def say(text: str) -> None:
     print(f"libtorch: {text}", flush=True)
 
 
-def users_own() -> str | None:
-    """What to say about a libtorch that the user chose, or None when there is none."""
+def own_libtorch() -> str | None:
+    """A note on the libtorch that the user chose, or None."""
     if "LIBTORCH_USE_PYTORCH" in os.environ:
-        return "LIBTORCH_USE_PYTORCH is set: the PyTorch of your Python is used, nothing is fetched"
+        return "LIBTORCH_USE_PYTORCH is set: the PyTorch of your Python is used, nothing is downloaded"
     for name, part in (("LIBTORCH_LIB", "lib"), ("LIBTORCH", "lib"), ("LIBTORCH", "include")):
         if name not in os.environ:
             continue
         value = os.environ[name]
         if not os.path.isabs(value):
-            raise Failed(f"{name}='{value}' is not an absolute path, and the build would look for it elsewhere. Make it absolute, or unset {name}")
+            raise Failed(f"{name}='{value}' is not an absolute path. Make it absolute, or unset {name}")
         if not (Path(value) / part).is_dir():
-            raise Failed(f"{name}={value} has no {part}/ folder, so it is no libtorch. Correct it, or unset {name} and run make libtorch again")
+            raise Failed(f"{name}={value} has no {part}/ folder, so it is not a libtorch. Correct it, or unset {name} and run make libtorch again")
     for name in ("LIBTORCH", "LIBTORCH_LIB"):
         if name in os.environ:
-            return f"{name}={os.environ[name]} is set: it is used as it is, nothing is fetched"
+            return f"{name}={os.environ[name]} is set: it is used, nothing is downloaded"
     return None
 
 
@@ -142,7 +141,7 @@ def has_nvidia_gpu() -> bool:
 
 
 def installed_flavor() -> str | None:
-    """The flavor that cargo.toml points to at present."""
+    """The flavor that cargo.toml points to."""
     try:
         found = re.search(rf"\.libtorch/{re.escape(VERSION)}-(cpu|cuda)/", (HOME / "cargo.toml").read_text())
     except OSError:
@@ -151,23 +150,23 @@ def installed_flavor() -> str | None:
 
 
 def choose_flavor() -> tuple[str, str]:
-    """The flavor, and why it."""
+    """The flavor, and the reason."""
     asked = os.environ.get("LIBTORCH_FLAVOR", "")
     if asked in ("cpu", "cuda"):
         return asked, f"LIBTORCH_FLAVOR={asked}"
     if asked not in ("", "auto"):
-        raise Failed(f"LIBTORCH_FLAVOR={asked} is not known: it is cpu or cuda")
+        raise Failed(f"LIBTORCH_FLAVOR={asked} is not a flavor: expected cpu or cuda")
     before = installed_flavor() if asked == "" else None
     if before:
         other = "cuda" if before == "cpu" else "cpu"
-        return before, f"as before; LIBTORCH_FLAVOR={other} changes it"
+        return before, f"already installed; LIBTORCH_FLAVOR={other} changes it"
     if platform.system() == "Linux" and platform.machine() == "x86_64" and has_nvidia_gpu():
-        return "cuda", "an NVIDIA GPU is here; LIBTORCH_FLAVOR=cpu takes the small one"
-    return "cpu", "no NVIDIA GPU found; LIBTORCH_FLAVOR=cuda takes the CUDA one all the same"
+        return "cuda", "NVIDIA GPU found; LIBTORCH_FLAVOR=cpu takes the small one"
+    return "cpu", "no NVIDIA GPU found; LIBTORCH_FLAVOR=cuda takes the CUDA one anyway"
 
 
 def recorded(tree: Path, build: Build) -> bool:
-    """Whether `tree` was finished from exactly these wheels and its libraries are still whole."""
+    """Whether `tree` was completed from exactly these wheels and its libraries have their sizes."""
     try:
         record = json.loads((tree / "installed.json").read_text())
         return record["wheels"] == [list(wheel) for wheel in build.wheels] and all(
@@ -179,21 +178,21 @@ def recorded(tree: Path, build: Build) -> bool:
 
 def check_tools(need_mib: int) -> None:
     if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode != 0:
-        raise Failed(f"{sys.executable} has no pip, and libtorch comes from PyPI. Install it (Debian: apt-get install python3-pip). {WAY_OUT}")
+        raise Failed(f"{sys.executable} has no pip, and libtorch comes from PyPI. Install it (Debian: apt-get install python3-pip). {ALTERNATIVE}")
     free = shutil.disk_usage(HOME).free // MIB
     if free < need_mib:
-        raise Failed(f"{need_mib} MiB of free disk are needed on the way, and {HOME} has {free}. Make room. {WAY_OUT}")
+        raise Failed(f"{need_mib} MiB of free disk space are needed, and {HOME} has {free}. Free some. {ALTERNATIVE}")
 
 
 def fetch(requirement: str, sha256: str, build: Build, folder: Path) -> Path:
-    """Download one wheel into the empty `folder` and check it."""
+    """Download one wheel into the empty `folder` and check its SHA-256."""
     folder.mkdir()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
     command += ["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp", "--abi", build.abi, "--retries", "3"]
     command += [argument for tag in build.platforms for argument in ("--platform", tag)]
     command += [] if sys.stdout.isatty() else ["--quiet"]
     command += ["--dest", str(folder), requirement]
-    # pip's own temporary files stay under `folder` too, so that one removal takes everything.
+    # pip's own temporary files go under `folder` too, so that one removal deletes everything.
     environment = {**os.environ, "TMPDIR": str(folder)}
     pip = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -205,29 +204,29 @@ def fetch(requirement: str, sha256: str, build: Build, folder: Path) -> Path:
     if pip.returncode != 0:
         lines = [line.strip() for line in errors.splitlines() if line.strip()]
         # "ERROR: Exception:" only heads a traceback, whose last line is the cause.
-        told = [line for line in lines if line.startswith("ERROR") and not line.endswith(":")]
-        cause = (told or lines or [f"exit status {pip.returncode}"])[-1]
+        reported = [line for line in lines if line.startswith("ERROR") and not line.endswith(":")]
+        cause = (reported or lines or [f"exit status {pip.returncode}"])[-1]
         offline = any(word in errors for word in ("NewConnectionError", "Failed to establish", "NameResolutionError", "timed out"))
         reason = "there is no connection to the package index" if offline else cause
-        raise Failed(f"pip could not fetch {requirement}: {reason}. Nothing is left behind: run it again. {WAY_OUT}")
+        raise Failed(f"pip could not download {requirement}: {reason}. Run it again. {ALTERNATIVE}")
     wheel = next(folder.glob("*.whl"))
     digest = hashlib.sha256()
     with wheel.open("rb") as file:
         for block in iter(lambda: file.read(MIB), b""):
             digest.update(block)
     if digest.hexdigest() != sha256:
-        raise Failed(f"{wheel.name} is not the file that was published: SHA-256 {digest.hexdigest()}, expected {sha256}. Run it again; if it stays so, the package index (or a proxy) serves another file. {WAY_OUT}")
+        raise Failed(f"{wheel.name} is not the file that was published: SHA-256 {digest.hexdigest()}, expected {sha256}. Run it again; if that does not help, the package index (or a proxy) serves another file. {ALTERNATIVE}")
     return wheel
 
 
 def place_in_tree(name: str, slim: bool) -> str | None:
-    """Where a wheel's member goes in the tree, or None when it is not taken."""
+    """A wheel member's path in the tree, or None if it is not needed."""
     if slim:
-        beside = CPU_CUT_BESIDE.match(name)
-        if beside:
-            return f"torch/lib/{beside.group(1)}"
-        return name if CPU_CUT.match(name) else None
-    return name if WHOLE.match(name) and not NOT_WANTED.match(name) else None
+        cuda = CPU_CUDA_LIBRARIES.match(name)
+        if cuda:
+            return f"torch/lib/{cuda.group(1)}"
+        return name if CPU_FILES.match(name) else None
+    return name if ALL_FILES.match(name) and not EXCLUDED.match(name) else None
 
 
 def unpack(wheel: Path, tree: Path, slim: bool) -> None:
@@ -243,16 +242,16 @@ def unpack(wheel: Path, tree: Path, slim: bool) -> None:
 
 
 def build_tree(work: Path, flavor: str, build: Build) -> Path:
-    """Fetch and unpack everything under `work`; the tree returned is complete."""
+    """Download and unpack everything under `work`; the tree returned is complete."""
     tree = work / "tree"
     for number, (requirement, sha256) in enumerate(build.wheels, start=1):
-        say(f"fetching {requirement} ({number} of {len(build.wheels)})")
+        say(f"downloading {requirement} ({number} of {len(build.wheels)})")
         folder = work / str(number)
         unpack(fetch(requirement, sha256, build, folder), tree, build.slim)
         shutil.rmtree(folder)
     if build.slim:
-        # The wheel's libtorch.so asks for libtorch_cuda.so, which the cut leaves out. It has no
-        # code of its own: under this name the linker finds the CPU library and records that one.
+        # The wheel's libtorch.so needs libtorch_cuda.so, which is not extracted. It has no code of its
+        # own: through the link the linker finds and records the CPU library.
         stub = tree / "torch/lib/libtorch.so"
         stub.unlink()
         stub.symlink_to("libtorch_cpu.so")
@@ -269,7 +268,7 @@ def build_tree(work: Path, flavor: str, build: Build) -> Path:
 
 def point_cargo_to(flavor: str) -> None:
     text = (
-        "# Written by `make libtorch`. A LIBTORCH in the environment goes before it.\n"
+        "# Written by `make libtorch`. LIBTORCH in the environment takes precedence.\n"
         "[env]\n"
         f'LIBTORCH = {{ value = ".libtorch/{VERSION}-{flavor}/torch", relative = true, force = false }}\n'
     )
@@ -285,7 +284,7 @@ def install() -> None:
     system, machine = platform.system(), platform.machine()
     build = BUILDS.get((system, machine, flavor))
     if build is None:
-        raise Failed(f"PyPI has no {flavor} libtorch {VERSION} for {system} {machine}. {WAY_OUT}")
+        raise Failed(f"PyPI has no {flavor} libtorch {VERSION} for {system} {machine}. {ALTERNATIVE}")
     tree = HOME / f"{VERSION}-{flavor}"
     if recorded(tree, build):
         point_cargo_to(flavor)
@@ -296,10 +295,10 @@ def install() -> None:
     started = time.monotonic()
     work = Path(tempfile.mkdtemp(prefix="tmp-", dir=HOME))
     try:
-        whole = build_tree(work, flavor, build)
+        complete = build_tree(work, flavor, build)
         if tree.exists():
             tree.rename(work / "old")
-        whole.rename(tree)
+        complete.rename(tree)
         point_cargo_to(flavor)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -308,7 +307,7 @@ def install() -> None:
 
 
 def main() -> int:
-    own = users_own()
+    own = own_libtorch()
     if own:
         say(own)
         return 0
@@ -317,9 +316,9 @@ def main() -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another one is at work in this clone: waiting for it")
+            say("waiting for another make libtorch in this clone")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        # Under the lock, any such folder is what a killed run left.
+        # Under the lock, such a folder can only be left by a killed run.
         for left in HOME.glob("tmp-*"):
             shutil.rmtree(left, ignore_errors=True)
         install()
@@ -338,6 +337,6 @@ if __name__ == "__main__":
     except Failed as failure:
         sys.exit(f"libtorch: {failure}")
     except KeyboardInterrupt:
-        sys.exit("libtorch: interrupted; nothing half-done is kept, so just run it again")
+        sys.exit("libtorch: interrupted; run it again")
     except (OSError, zipfile.BadZipFile) as error:
-        sys.exit(f"libtorch: {error}. Mend that and run it again. {WAY_OUT}")
+        sys.exit(f"libtorch: {error}. Fix that and run it again. {ALTERNATIVE}")

@@ -1,5 +1,29 @@
-//! See what every layer of a VGG network responds to, and how that changes from checkpoint to
-//! checkpoint, in TensorBoard.
+//! Feature maps, kernels, images and numbers of convolutional networks into TensorBoard, at almost no
+//! cost beside the forward pass. The library of the program `vggscope`, which does it for VGG networks.
+//!
+//! [`logger::FeatureLogger`] takes tensors of any Burn network on any device:
+//!
+//! ```
+//! # use burn::tensor::{Device, Distribution, Tensor};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let runs = tempfile::tempdir()?;
+//! # let folder = runs.path().join("mine");
+//! # let maps = Tensor::<4>::random([1, 8, 16, 16], Distribution::Default, &Device::flex());
+//! # let kernels = Tensor::<4>::random([8, 3, 3, 3], Distribution::Default, &Device::flex());
+//! use vggscope::{logger::FeatureLogger, render::Range};
+//!
+//! let mut logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
+//! for n in 0..10 {
+//!     let mut step = logger.step(n)?; // waits while the queue is full
+//!     step.feature_maps("feature_maps/conv1", maps.clone())?; // [1, channels, height, width]
+//!     step.kernels("kernels/conv1", kernels.clone())?; // [kernels, channels, height, width]
+//!     step.scalar("train/loss", 0.5);
+//!     step.finish(); // rendered in the background, written in order
+//! }
+//! logger.finish()?; // errors of the writer come out here
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Vocabulary
 //!
@@ -17,32 +41,37 @@
 //! # How data flows
 //!
 //! ```text
-//! input ──┐
-//!         ├─> vgg (forward) ─> render ─> png ─> events
-//! weights ┘
+//! input ───┐
+//!          ├─> vgg (forward) ─> logger ─> render ─> PNG ─> events
+//! weights ─┘
 //! ```
 //!
-//! Data moves one way. [`input`] and [`weights`] read files, [`vgg`] runs the network on a
-//! [`device`], [`render`] and [`png`] turn slices of floats into pictures, [`events`] frames them
-//! into event files. For training, [`dataset`] makes batches of folders of labelled images.
-//! [`pipeline`] is the only room that sees all of them; [`config`] says what a run
-//! does, [`cli`] what the user typed.
+//! Data moves one way. [`weights`] reads files into named tensors, [`vgg`] is the network, [`logger`]
+//! renders and writes in the background, [`render`] turns slices of floats into pictures, [`events`] frames
+//! them into event files. The program's parts are private: `commands` use all the others, `probe` shows
+//! images to a network, `train` trains one on a `dataset`, `settings` are what the user typed.
 
+// Until `config` and `cli` are private too.
+#![allow(private_interfaces)]
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
-pub mod cli;
-pub mod config;
-pub mod dataset;
-pub mod device;
-pub mod doctor;
+mod commands;
+mod dataset;
+mod device;
 pub mod events;
-pub mod input;
-pub mod layers;
-pub mod pipeline;
-pub mod png;
+mod input;
+mod interrupt;
+pub mod logger;
+pub mod network;
+mod one_line;
+mod png;
+mod probe;
+#[doc(hidden)]
+pub mod program;
 pub mod render;
-pub mod terminal;
-pub mod train;
+mod settings;
+mod terminal;
+mod train;
 pub mod vgg;
 pub mod weights;

@@ -11,19 +11,14 @@ const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 /// Progress on stderr.
 #[derive(Debug)]
-pub struct Terminal {
-    shape: Shape,
-}
-
-#[derive(Debug)]
-enum Shape {
+pub(crate) enum Terminal {
     Quiet,
     Bar(ProgressBar),
     Lines(Mutex<Lines>),
 }
 
 #[derive(Debug)]
-struct Lines {
+pub(crate) struct Lines {
     started: Instant,
     last: Option<Instant>,
     /// What was there at the beginning.
@@ -35,7 +30,7 @@ struct Lines {
 
 /// What progress is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Steps of a run.
     Steps,
     /// Bytes of a download.
@@ -56,13 +51,13 @@ impl Unit {
 impl Terminal {
     /// A bar where stderr is a terminal, lines elsewhere, nothing when `quiet`.
     #[must_use]
-    pub fn new(quiet: bool) -> Self {
-        let shape = if quiet {
-            Shape::Quiet
+    pub(crate) fn new(quiet: bool) -> Self {
+        if quiet {
+            Self::Quiet
         } else if std::io::stderr().is_terminal() {
-            Shape::Bar(ProgressBar::hidden())
+            Self::Bar(ProgressBar::hidden())
         } else {
-            Shape::Lines(Mutex::new(Lines {
+            Self::Lines(Mutex::new(Lines {
                 started: Instant::now(),
                 last: None,
                 from: 0,
@@ -70,24 +65,23 @@ impl Terminal {
                 total: 0,
                 unit: Unit::Steps,
             }))
-        };
-        Self { shape }
+        }
     }
 
     /// Says something once, above the progress.
-    pub fn note(&self, text: &str) {
-        match &self.shape {
-            Shape::Quiet => {}
-            Shape::Bar(bar) => bar.suspend(|| eprintln_unless_closed(text)),
-            Shape::Lines(_) => eprintln_unless_closed(text),
+    pub(crate) fn note(&self, text: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => bar.suspend(|| eprintln_unless_closed(text)),
+            Self::Lines(_) => eprintln_unless_closed(text),
         }
     }
 
     /// Begins to count to `total`, of which `done` were there before.
-    pub fn begin(&self, done: u64, total: u64, unit: Unit) {
-        match &self.shape {
-            Shape::Quiet => {}
-            Shape::Bar(bar) => {
+    pub(crate) fn begin(&self, done: u64, total: u64, unit: Unit) {
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => {
                 bar.reset();
                 bar.set_length(total);
                 // The elapsed time begins here, and with it the rate.
@@ -99,7 +93,7 @@ impl Terminal {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 bar.enable_steady_tick(Duration::from_millis(250));
             }
-            Shape::Lines(lines) => {
+            Self::Lines(lines) => {
                 if let Ok(mut lines) = lines.lock() {
                     *lines = Lines {
                         started: Instant::now(),
@@ -115,14 +109,14 @@ impl Terminal {
     }
 
     /// Says how far it has come and what that last was.
-    pub fn reached(&self, done: u64, what: &str) {
-        match &self.shape {
-            Shape::Quiet => {}
-            Shape::Bar(bar) => {
+    pub(crate) fn reached(&self, done: u64, what: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => {
                 bar.set_position(done);
                 bar.set_message(what.to_owned());
             }
-            Shape::Lines(lines) => {
+            Self::Lines(lines) => {
                 if let Ok(mut lines) = lines.lock() {
                     lines.reached(done, what);
                 }
@@ -131,8 +125,8 @@ impl Terminal {
     }
 
     /// Takes the progress away.
-    pub fn end(&self) {
-        if let Shape::Bar(bar) = &self.shape {
+    pub(crate) fn end(&self) {
+        if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }
     }

@@ -1,17 +1,19 @@
-"""vggscope beside PyTorch, by turns on this machine.
+"""vggscope and an optimized PyTorch script over the same work, as whole processes.
 
     python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G] [--rounds 5] [--naive] [--vggscope PATH]
 
-Runs the same work with vggscope and with peer.py (the expert's program; `--naive` adds the one that
-most people write) in turns A B A B ..., so that a slow spell of the machine falls on both, and prints
-medians and the median of the rounds' ratios. A step is the time between the wall clocks of two steps in
-the event file, which both write; a process is timed from outside, imports and loading included. F and
-G train: see training.py.
+Every work runs with one step and with all of them. What a user waits for: the process with one step
+(imports, weights and the first pictures), the process with all steps, and each further step, which is
+their difference by the number of steps between. Runs are interleaved and every other round goes in
+reverse order; before each one the disk is synced, so that none pays for what another has left to write.
+Numbers are medians, ratios (`x`) the medians of the rounds' ratios, vggscope's time by the other's. `--naive`
+adds the script that most people write; two bare forward passes follow. F and G train: see training.py.
 
 Random weights and copies of the photos are made once in --folder (4.5 GB with the 553 MB checkpoints).
 Needs a Python with torch 2.9, torchvision, tensorboard, crc32c, opencv-python-headless.
 """
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -22,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import training
-from events import events
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -33,9 +34,8 @@ SIX = ["--layers", "0,5,10,17,24,30", "--max-maps", "64"]
 class Work:
     title: str
     flags: list
-    images: int  # how many; 1 with checkpoints
-    whole: bool = False  # the whole process counts, not a step
-    checkpoints: str = ""
+    steps: int
+    sequence: str = "photos"  # what the steps go over
     size: int = 224
 
 
@@ -43,9 +43,9 @@ WORKS = {
     "A": Work("all 31 layers, every map, 224", ["--layers", "all"], 24),
     "B": Work("six layers, 64 maps each, 224", SIX, 32),
     "C": Work("layer 5, 128 maps, 672", ["--layers", "5", "--resize", "1024", "--crop", "672"], 12, size=672),
-    "D": Work("8 checkpoints of 59 MB, one photo, work B", SIX, 1, whole=True, checkpoints="ckpts"),
-    "D+": Work("8 checkpoints of 553 MB, one photo, work B", SIX, 1, whole=True, checkpoints="ckpts_full"),
-    "E": Work("64 photos, work B", SIX, 64, whole=True),
+    "D": Work("checkpoints of 59 MB, one photo, six layers", SIX, 8, "ckpts"),
+    "D+": Work("checkpoints of 553 MB, one photo, six layers", SIX, 8, "ckpts_full"),
+    "E": Work("many photos, six layers", SIX, 64),
 }
 
 
@@ -94,80 +94,68 @@ def bare_forward(size: int, channels_last: bool) -> None:
     print(statistics.median(times[2:]))
 
 
-def step_times(logdir: Path) -> list:
-    """Seconds between the wall clocks of consecutive steps."""
-    last = {}
-    for event in events(logdir):
-        if event.HasField("summary"):
-            last[event.step] = max(last.get(event.step, 0), event.wall_time)
-    clocks = [last[step] for step in sorted(last)]
-    return [b - a for a, b in zip(clocks, clocks[1:])]
+def first(source: Path, count: int) -> Path:
+    """A folder with the first `count` files of `source`."""
+    folder = source.with_name(f"{source.name}_first_{count}")
+    folder.mkdir(exist_ok=True)
+    for file in sorted(source.iterdir())[:count]:
+        if not (folder / file.name).exists():
+            os.link(file, folder / file.name)
+    return folder
 
 
-def run(command: list, logdir: Path) -> dict:
-    """Whole seconds, median seconds a step, bytes a step."""
-    shutil.rmtree(logdir, ignore_errors=True)
+def commands(a, work: Work, folder: Path, steps: int, logdir: Path) -> dict:
+    """The programs that do `steps` steps of `work`, by name."""
+    sequence, weights = str(first(folder / work.sequence, steps)), ["--weights", str(folder / "vgg16.pth")]
+    peer, mine = [sys.executable, str(HERE / "peer.py")], [a.vggscope]
+    if work.sequence == "photos":
+        peer += ["--images", sequence, *weights]
+        mine += ["images", sequence, *weights]
+    else:
+        photo = ["--images", str(folder / "photos/000.png")]
+        peer += ["--checkpoints", sequence, *photo]
+        mine += ["checkpoints", sequence, *photo]
+    programs = {"vggscope": [*mine, "--quiet", "--run", "r"], "optimized": peer}
+    if a.naive:
+        programs["naive"] = [*peer, "--naive"]
+    return {name: [*command, *work.flags, "--logdir", str(logdir)] for name, command in programs.items()}
+
+
+def run(command: list, logdir: Path) -> tuple:
+    """Seconds of the whole process, and bytes written."""
+    os.sync()
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    whole = time.perf_counter() - start
-    steps = step_times(logdir)
+    seconds = time.perf_counter() - start
     size = sum(file.stat().st_size for file in logdir.rglob("*tfevents*"))
-    return {
-        "whole": whole,
-        "step": statistics.median(steps[1:]) if len(steps) > 2 else whole,
-        "bytes": size / (len(steps) + 1),
-    }
+    shutil.rmtree(logdir)
+    return seconds, size
 
 
-def commands(a, work: Work, folder: Path, logs: Path) -> dict:
-    """The programs that do `work`, by name."""
-    images = folder / "photos"
-    if work.images < 64:
-        images = folder / f"photos_{work.images}"
-        images.mkdir(exist_ok=True)
-        for source in sorted((folder / "photos").iterdir())[: work.images]:
-            if not (images / source.name).exists():
-                shutil.copy(source, images / source.name)
-    weights = ["--weights", str(folder / "vgg16.pth")]
-    peer = [sys.executable, str(HERE / "peer.py"), *work.flags, "--images", str(images)]
-    mine = [a.vggscope]
-    if work.checkpoints:
-        sequence = str(folder / work.checkpoints)
-        peer += ["--checkpoints", sequence]
-        mine += ["checkpoints", sequence, "--images", str(images)]
-    else:
-        peer += weights
-        mine += ["images", str(images), *weights]
-    mine += [*work.flags, "--quiet", "--run", "r", "--logdir", str(logs / "vggscope")]
-    programs = {"vggscope": mine, "expert": [*peer, "--logdir", str(logs / "expert")]}
-    if a.naive:
-        programs["naive"] = [*peer, "--naive", "--logdir", str(logs / "naive")]
-    for size, last in ((work.size, False), (work.size, True)):
-        name = "forward NHWC" if last else "forward NCHW"
-        programs[name] = [sys.executable, __file__, "--forward", str(size), *(["--channels-last"] if last else [])]
-    return programs
+def forward(size: int, channels_last: bool) -> float:
+    command = [sys.executable, __file__, "--forward", str(size), *(["--channels-last"] if channels_last else [])]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measure(a, name: str, folder: Path, logs: Path) -> None:
+def measure(a, name: str, folder: Path, logdir: Path) -> None:
     work = WORKS[name]
-    rounds = []
-    programs = commands(a, work, folder, logs)
-    for _ in range(a.rounds):
-        row = {}
-        for program, command in programs.items():
-            if program.startswith("forward"):
-                out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                row[program] = {"step": float(out), "whole": float(out), "bytes": 0}
-            else:
-                row[program] = run(command, logs / program)
-        rounds.append(row)
-    key = "whole" if work.whole else "step"
-    print(f"\n{name}: {work.title} ({'whole process' if work.whole else 'a step'}, median of {a.rounds})")
-    for program in programs:
-        value = statistics.median(row[program][key] for row in rounds)
-        ratio = statistics.median(row["vggscope"][key] / row[program][key] for row in rounds)
-        size = statistics.median(row[program]["bytes"] for row in rounds)
-        print(f"  {program:13} {value:7.3f} s   vggscope is {ratio:5.2f} x   {size / 1e6:6.1f} MB a step", flush=True)
+    one, every = (commands(a, work, folder, steps, logdir) for steps in (1, work.steps))
+    rounds, bare = {program: [] for program in every}, []
+    for number in range(a.rounds):
+        for program in list(every)[:: -1 if number % 2 else 1]:
+            (short, _), (whole, size) = run(one[program], logdir), run(every[program], logdir)
+            rounds[program].append((short, whole, (whole - short) / (work.steps - 1), size / work.steps / 1e6))
+        bare.append([forward(work.size, last) for last in (False, True)])
+    print(f"\n{name}: {work.title} (median of {a.rounds})")
+    print(f"  {'':10}  {'1 step':>15} {f'{work.steps} steps':>15} {'a further step':>15}  MB a step")
+    for program, rows in rounds.items():
+        cells = []
+        for mine, its in zip(list(zip(*rounds["vggscope"]))[:3], zip(*rows)):
+            ratio = statistics.median(m / i for m, i in zip(mine, its))
+            cells.append(f"{statistics.median(its):7.2f} s" + (" " * 7 if program == "vggscope" else f" x{ratio:5.2f}"))
+        print(f"  {program:10}  {' '.join(cells)} {statistics.median(row[3] for row in rows):9.1f}")
+    for layout, times in zip(("NCHW", "NHWC"), zip(*bare)):
+        print(f"  a bare forward pass in PyTorch, {layout}: {statistics.median(times):.3f} s", flush=True)
 
 
 def main() -> None:
@@ -191,7 +179,7 @@ def main() -> None:
             elif name == "G":
                 training.measure_logging(a, a.folder, Path(logs))
             else:
-                measure(a, name, a.folder, Path(logs))
+                measure(a, name, a.folder, Path(logs) / "log")
 
 
 if __name__ == "__main__":

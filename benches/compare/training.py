@@ -1,18 +1,17 @@
-"""A training step of vggscope beside PyTorch's, and what logging adds to it. Called by compare.py.
+"""A training step of vggscope and of PyTorch, and what logging adds to it. Called by compare.py.
 
-    F    VGG16, SGD with momentum, batch 8 at 224: seconds a step, by turns with PyTorch's
+    F    VGG16, SGD with momentum, batch 8 at 224: seconds a step, interleaved with PyTorch
     G    batch 16 at 224: what six layers and the kernels of one probe image add to a step. Steps of ten
-         seconds differ by more than that, so it is the work of each logged step beside that step's own
-         training, from --timings, as if none of it were done while the next step computes
+         seconds vary by more than that, so it is the logging time of each step divided by its training
+         time, both from --timings, as if nothing overlapped with the next step
 """
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-from events import events
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STEPS = 6
@@ -24,15 +23,15 @@ def pytorch(batch: int, steps: int) -> None:
     from torchvision.models import vgg16
 
     net = vgg16(weights=None, num_classes=2).train()
-    optimiser = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
     times = []
     for _ in range(steps):
         x, y = torch.randn(batch, 3, 224, 224), torch.randint(0, 2, (batch,))
         start = time.perf_counter()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(x), y)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         loss.item()
         times.append(time.perf_counter() - start)
     print(statistics.median(times[1:]))
@@ -59,8 +58,20 @@ def command(vggscope: str, data: Path, batch: int, steps: int, every: str, logdi
     ]  # fmt: skip
 
 
+def events(logdir: Path):
+    """Events without their checksums, which TensorBoard's own loader computes in Python, a byte at a time."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    for file in sorted(logdir.rglob("*tfevents*")):
+        with open(file, "rb") as records:
+            # Length, its checksum; the event, its checksum.
+            while header := records.read(12):
+                yield Event.FromString(records.read(*struct.unpack("<Q", header[:8])))
+                records.read(4)
+
+
 def scalars(logdir: Path, tag: str) -> list:
-    return [v.tensor.float_val[0] for event in events(logdir) for v in event.summary.value if v.tag == tag]
+    return [v.simple_value for event in events(logdir) for v in event.summary.value if v.tag == tag]
 
 
 def train(command: list, logdir: Path) -> None:

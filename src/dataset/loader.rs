@@ -1,80 +1,52 @@
-//! Batches, prepared on threads of their own while the network learns.
+//! Batches, prepared on background threads while the network trains.
 //!
 //! ```text
-//!         ┌── jobs ──> workers (decode, augment, normalise) ──┐
-//! dealer ─┤                                                   ├─> assembler ──> Loader::next
-//!         └── batches to come, in order ──────────────────────┘
+//!            ┌── jobs ──> workers (decode, augment, normalize) ──┐
+//! scheduler ─┤                                                   ├─> assembler ──> Loader::next
+//!            └── batches to come, in order ──────────────────────┘
 //! ```
 //!
-//! The dealer starts the next batch only when one of the two before it was taken, so memory is flat:
-//! two batches beside the one in use.
+//! The scheduler starts the next batch only when one of the two before it was taken, so memory is
+//! flat: two batches besides the one in use.
 
 mod assemble;
+mod batch;
 mod problem;
 mod threads;
 
-pub use problem::LoaderError;
+pub(crate) use batch::Batch;
+pub(crate) use problem::LoaderError;
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::assemble::Assembler;
-use self::problem::Unreadable;
-use self::threads::{Dealt, Threads};
-use super::Recipe;
+use self::batch::LoadedSample;
+use self::threads::{BatchSpec, Threads};
+use super::augment::Recipe;
 use super::open::Sample;
-use super::order::{Plan, Position};
-use crate::input::Picture;
+use super::order::{Batching, Position};
 use crate::input::decode::decode;
 use crate::input::load::LoadError;
-use crate::input::transform::{Normalise, Preprocess, TransformError};
+use crate::input::on_error::OnError;
+use crate::input::transform::{Normalize, Preprocess, TransformError};
+use crate::one_line::panic_text;
+use crate::render::Picture;
 
 /// How the work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Work {
-    /// Threads that decode and augment. The batches are the same whatever it is.
-    pub threads: NonZeroUsize,
-    /// What happens at an image that cannot be read.
-    pub on_unreadable: OnUnreadable,
-}
-
-/// What happens at an image that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUnreadable {
-    /// The batch is an error that names the file, and the last item.
-    Stop,
-    /// Its batch goes without it.
-    Skip,
-}
-
-/// Images as the network is fed them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// Normalised, `[n, height, width, 3]`.
-    pub pixels: Vec<f32>,
-    /// Rows of each image.
-    pub height: usize,
-    /// Columns of each image.
-    pub width: usize,
-    /// The class of each image, `[n]`.
-    pub labels: Vec<usize>,
-    /// The place of each image among the samples that the loader was given, `[n]`.
-    pub samples: Vec<usize>,
-    /// Each image as the network sees it, normalisation undone, `[n]`.
-    pub pictures: Vec<Picture>,
-    /// Where this batch stands.
-    pub at: Position,
-    /// Where a run goes on that has learnt from this batch.
-    pub position: Position,
-    /// Files that were left out since the batch before, each with the reason, in a line; every file
-    /// once in a loader's life.
-    pub skipped: Vec<String>,
+pub(crate) struct Work {
+    /// Threads that decode and augment. The batches are the same whatever their number.
+    pub(crate) threads: NonZeroUsize,
+    /// What happens at an image that cannot be read; where it is skipped, its batch is smaller.
+    pub(crate) on_error: OnError,
 }
 
 /// Batches in order; dropping it ends its threads.
 #[derive(Debug)]
-pub struct Loader {
+pub(crate) struct Loader {
     /// `None` once the last item was given.
     batches: Option<Receiver<Result<Batch, LoaderError>>>,
     left_over: Arc<Mutex<Vec<String>>>,
@@ -85,78 +57,68 @@ impl Loader {
     /// Shuffled, augmented batches from a position on, epoch after epoch, without a pause between
     /// them.
     ///
-    /// The samples and their pixels depend on the recipe, the plan and the position alone, so that a
+    /// The samples and their pixels depend on the recipe, the batching and the position alone, so that a
     /// run goes on from [`Batch::position`] as if it had never stopped.
-    ///
-    /// # Errors
-    /// [`LoaderError`], when the settings allow no batch or the position is not in the plan.
-    pub fn train(
+    pub(crate) fn train(
         samples: &[Sample],
         recipe: &Recipe,
-        plan: Plan,
+        batching: Batching,
         from: Position,
         work: Work,
     ) -> Result<Self, LoaderError> {
-        if let Some(augment) = &recipe.augment {
-            augment.check()?;
-        }
         let count = samples.len();
-        check_plan(plan, count, from)?;
-        let dealt = plan
+        check_batching(batching, count, from)?;
+        let specs = batching
             .batches_from(count, from)
-            .map(move |(at, samples)| Dealt {
+            .map(move |(at, samples)| BatchSpec {
                 at,
-                after: plan.after(count, at),
+                after: batching.after(count, at),
                 samples,
             });
         let recipe = *recipe;
         let see = move |picture: &Picture, at: Position, sample| {
-            recipe.train_picture(picture, plan.seed, at.epoch, sample)
+            recipe.train_picture(picture, batching.seed, at.epoch, sample)
         };
-        let per_epoch = plan.batches(count);
-        Self::start(samples, dealt, per_epoch, recipe.eval.normalise, work, see)
+        let per_epoch = batching.batches(count);
+        Self::start(samples, specs, per_epoch, recipe.eval.normalize, work, see)
     }
 
     /// All samples once, in order, not augmented; the last batch may be smaller.
-    ///
-    /// # Errors
-    /// [`LoaderError`], when there are no samples, or threads.
-    pub fn eval(
+    pub(crate) fn eval(
         samples: &[Sample],
         preprocess: &Preprocess,
         batch: NonZeroUsize,
         work: Work,
     ) -> Result<Self, LoaderError> {
         let count = samples.len();
-        let plan = Plan {
+        let batching = Batching {
             batch,
-            drop_last: false,
             seed: 0,
             epochs: 1,
         };
-        check_plan(plan, count, Position::default())?;
-        let batches = plan.batches(count);
+        check_batching(batching, count, Position::default())?;
+        let batches = batching.batches(count);
         let firsts = (0..count).step_by(batch.get());
-        let dealt = (0..).zip(firsts).map(move |(batch, first)| {
+        let specs = (0..).zip(firsts).map(move |(batch, first)| {
             let at = Position { epoch: 0, batch };
-            let end = count.min(first.saturating_add(plan.batch.get()));
-            Dealt {
+            let end = count.min(first.saturating_add(batching.batch.get()));
+            BatchSpec {
                 at,
-                after: plan.after(count, at),
+                after: batching.after(count, at),
                 samples: (first..end).collect(),
             }
         });
         let preprocess = *preprocess;
         let see = move |picture: &Picture, _, _| preprocess.picture(picture);
-        Self::start(samples, dealt, batches, preprocess.normalise, work, see)
+        Self::start(samples, specs, batches, preprocess.normalize, work, see)
     }
 
-    /// `see` makes of a decoded picture what the network sees.
+    /// `see` makes of a decoded image what the network sees.
     fn start(
         samples: &[Sample],
-        dealt: impl Iterator<Item = Dealt> + Send + 'static,
+        specs: impl Iterator<Item = BatchSpec> + Send + 'static,
         per_epoch: u64,
-        normalise: Normalise,
+        normalize: Normalize,
         work: Work,
         see: impl Fn(&Picture, Position, usize) -> Result<Picture, TransformError>
         + Send
@@ -164,34 +126,46 @@ impl Loader {
         + 'static,
     ) -> Result<Self, LoaderError> {
         let samples: Arc<[Sample]> = samples.into();
-        let of_workers = Arc::clone(&samples);
+        let worker_samples = Arc::clone(&samples);
         let prepare = move |at: Position, sample: usize| {
-            let path = &of_workers[sample].path;
+            let path = &worker_samples[sample].path;
             let picture =
                 see(&decode(path)?, at, sample).map_err(|source| LoadError::Transform {
                     path: path.clone(),
                     source,
                 })?;
-            let pixels = normalise.apply(&picture);
-            Ok(Prepared { picture, pixels })
+            let pixels = normalize.apply(&picture);
+            Ok(LoadedSample { picture, pixels })
         };
-        Self::with(samples, dealt, per_epoch, work, prepare)
+        Self::with(samples, specs, per_epoch, work, prepare)
     }
 
     /// Starts the threads around `prepare`, which makes a sample ready.
     fn with(
         samples: Arc<[Sample]>,
-        dealt: impl Iterator<Item = Dealt> + Send + 'static,
+        specs: impl Iterator<Item = BatchSpec> + Send + 'static,
         per_epoch: u64,
         work: Work,
-        prepare: impl Fn(Position, usize) -> Result<Prepared, LoadError> + Send + Sync + 'static,
+        prepare: impl Fn(Position, usize) -> Result<LoadedSample, LoadError> + Send + Sync + 'static,
     ) -> Result<Self, LoaderError> {
-        // Handed over from hand to hand: what waits, waits with the assembler.
+        // No buffer: batches wait in the assembler.
         let (sender, batches) = sync_channel(0);
         let left_over = Arc::new(Mutex::new(Vec::new()));
-        let mut assembler = Assembler::new(samples, work.on_unreadable, per_epoch);
+        let files = Arc::clone(&samples);
+        let prepare = move |at, sample: usize| {
+            let prepared = catch_unwind(AssertUnwindSafe(|| prepare(at, sample)));
+            let prepared = prepared.map_err(|payload| {
+                let line = panic_text(payload.as_ref()).lines().next();
+                LoaderError::Crashed {
+                    path: files[sample].path.clone(),
+                    why: line.unwrap_or("unknown cause").trim().to_owned(),
+                }
+            })?;
+            Ok(prepared?)
+        };
+        let mut assembler = Assembler::new(samples, work.on_error, per_epoch);
         let notes = Arc::clone(&left_over);
-        let threads = Threads::start(work.threads, dealt, prepare, move |pending| {
+        let threads = Threads::start(work.threads, specs, prepare, move |pending| {
             let last = assembler.run(pending, &sender);
             *notes.lock().unwrap_or_else(PoisonError::into_inner) = last;
         })
@@ -208,8 +182,7 @@ impl Loader {
 
     /// Files that were left out after the last batch, each with the reason, in a line. They are
     /// known when the loader has given its last item.
-    #[must_use]
-    pub fn skipped_at_end(&self) -> Vec<String> {
+    pub(crate) fn skipped_at_end(&self) -> Vec<String> {
         let notes = self.left_over.lock();
         notes.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -236,26 +209,10 @@ impl Drop for Loader {
     }
 }
 
-/// A sample that is ready.
-#[derive(Debug)]
-struct Prepared {
-    picture: Picture,
-    pixels: Vec<f32>,
-}
-
-/// What a worker gives for a sample.
-type Done = Result<Prepared, Unreadable>;
-
-fn check_plan(plan: Plan, samples: usize, from: Position) -> Result<(), LoaderError> {
-    let batches = plan.batches(samples);
+fn check_batching(batching: Batching, samples: usize, from: Position) -> Result<(), LoaderError> {
+    let batches = batching.batches(samples);
     if samples == 0 {
         return Err(LoaderError::NoSamples);
-    }
-    if batches == 0 {
-        return Err(LoaderError::NoBatch {
-            samples,
-            batch: plan.batch.get(),
-        });
     }
     if from.batch >= batches {
         return Err(LoaderError::NoSuchPosition { from, batches });

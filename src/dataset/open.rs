@@ -2,7 +2,7 @@
 
 mod problem;
 
-pub use problem::DatasetError;
+pub(crate) use problem::DatasetError;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -17,59 +17,52 @@ use crate::input::natural::NaturalKey;
 /// The names of the two folders where training and validation are kept apart.
 const PARTS: [&str; 2] = ["train", "val"];
 
-/// An image and what it shows.
+/// An image and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The class: a place in [`Dataset::classes`].
-    pub class: usize,
+    pub(crate) class: usize,
 }
 
-/// Labelled images, apart for training and validation.
+/// Labeled images, apart for training and validation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dataset {
+pub(crate) struct Dataset {
     /// The names of the classes; two at least.
-    pub classes: Vec<String>,
+    pub(crate) classes: Vec<String>,
     /// Images to train with, by class and then in natural order; some of each class.
-    pub train: Vec<Sample>,
+    pub(crate) train: Vec<Sample>,
     /// Images to validate with, in the same order; never empty.
-    pub val: Vec<Sample>,
+    pub(crate) val: Vec<Sample>,
 }
 
 impl Dataset {
     /// Lists the images of a data set, in one of two layouts:
     ///
     /// - `root/train/<class>/…` and `root/val/<class>/…`, with the same classes in both;
-    /// - `root/<class>/…`, of which `split` puts a share of each class aside for validation. A
+    /// - `root/<class>/…`, of which `split` reserves a fraction of each class for validation. A
     ///   class with one image has none for validation.
     ///
     /// The classes are the folders' names in natural order (`class2` before `class10`, case
     /// ignored). A class's images are the files in its folder, and in all folders below it, that
-    /// end in [`IMAGE_EXTENSIONS`]; hidden files and folders are skipped, links followed, files
-    /// beside the classes' folders ignored. Nothing is opened yet.
+    /// [`IMAGES`] describes; hidden files and folders are skipped, links followed, files
+    /// next to the classes' folders ignored. Nothing is opened yet.
     ///
-    /// A folder `train` that holds no folders, with no `val` beside it, is a class like others.
-    ///
-    /// # Errors
-    /// [`DatasetError`], which names the folder and how to go on.
-    ///
-    /// [`IMAGE_EXTENSIONS`]: crate::input::list::IMAGE_EXTENSIONS
-    pub fn open(root: &Path, split: Split) -> Result<Self, DatasetError> {
+    /// A folder `train` that holds no folders, with no `val` next to it, is a class like others.
+    pub(crate) fn open(root: &Path, split: Split) -> Result<Self, DatasetError> {
         check_folder(root)?;
         let [train, val] = PARTS.map(|part| root.join(part));
         match (train.is_dir(), val.is_dir()) {
             (true, true) => two_parts(&train, &val),
-            (true, false) if !folders(&train)?.is_empty() => Err(lone_part(root, PARTS)?),
-            (false, true) if !folders(&val)?.is_empty() => {
-                Err(lone_part(root, [PARTS[1], PARTS[0]])?)
-            }
+            (true, false) if !folders(&train)?.is_empty() => lone_part(root, train, val),
+            (false, true) if !folders(&val)?.is_empty() => lone_part(root, val, train),
             _ => one_part(root, split),
         }
     }
 }
 
-/// A class as the file system has it.
+/// A class's folder and its images.
 struct Class {
     name: OsString,
     folder: PathBuf,
@@ -218,16 +211,16 @@ fn same_classes(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(),
 }
 
 /// The error for one of the two parts without the other.
-fn lone_part(root: &Path, [found, missing]: [&str; 2]) -> Result<DatasetError, DatasetError> {
+fn lone_part(root: &Path, found: PathBuf, missing: PathBuf) -> Result<Dataset, DatasetError> {
     let others = folders(root)?
         .iter()
-        .filter(|path| !path.ends_with(found))
+        .filter(|path| **path != found)
         .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
         .collect::<Vec<_>>()
         .join(", ");
-    Ok(DatasetError::LonePart {
-        found: root.join(found),
-        missing: root.join(missing),
+    Err(DatasetError::LonePart {
+        found,
+        missing,
         others,
     })
 }

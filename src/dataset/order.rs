@@ -6,55 +6,43 @@ use rand::seq::SliceRandom;
 
 use super::random::{Purpose, numbers};
 
-/// How the samples are gone through in training.
+/// How the samples are grouped into batches in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
-    /// Samples a batch.
-    pub batch: NonZeroUsize,
-    /// Whether the samples that do not fill a batch are left out at the end of each epoch (others
-    /// in each epoch); otherwise they are a smaller batch.
-    pub drop_last: bool,
+pub(crate) struct Batching {
+    pub(crate) batch: NonZeroUsize,
     /// What everything random is drawn from: the order of each epoch, and the augmentation.
-    pub seed: u64,
-    /// How often the samples are gone through; `u64::MAX` for as long as batches are taken.
-    pub epochs: u64,
+    pub(crate) seed: u64,
+    /// How many epochs; `u64::MAX` for as long as batches are taken.
+    pub(crate) epochs: u64,
 }
 
 /// A place in training: the next batch.
 ///
 /// Positions compare in the order of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position {
+pub(crate) struct Position {
     /// The epoch, from 0.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// The batch in the epoch, from 0.
-    pub batch: u64,
+    pub(crate) batch: u64,
 }
 
-impl Plan {
+impl Batching {
     /// Batches in each epoch of `samples` samples.
-    #[must_use]
-    pub fn batches(&self, samples: usize) -> u64 {
-        let batches = if self.drop_last {
-            samples / self.batch
-        } else {
-            samples.div_ceil(self.batch.get())
-        };
-        batches as u64
+    pub(crate) fn batches(&self, samples: usize) -> u64 {
+        samples.div_ceil(self.batch.get()) as u64
     }
 
     /// The order of the samples in an epoch: each of `0..samples` once. It depends on the seed and
     /// the epoch alone.
-    #[must_use]
-    pub fn permutation(&self, samples: usize, epoch: u64) -> Vec<usize> {
+    pub(crate) fn permutation(&self, samples: usize, epoch: u64) -> Vec<usize> {
         let mut order: Vec<usize> = (0..samples).collect();
         order.shuffle(&mut numbers(Purpose::Order, self.seed, epoch, 0));
         order
     }
 
     /// The position after that of a batch.
-    #[must_use]
-    pub fn after(&self, samples: usize, position: Position) -> Position {
+    pub(crate) fn after(&self, samples: usize, position: Position) -> Position {
         let batch = position.batch.saturating_add(1);
         if batch < self.batches(samples) {
             Position { batch, ..position }
@@ -90,10 +78,9 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn plan(batch: usize, drop_last: bool) -> Plan {
-        Plan {
+    fn plan(batch: usize) -> Batching {
+        Batching {
             batch: NonZeroUsize::new(batch).unwrap(),
-            drop_last,
             seed: 5,
             epochs: 3,
         }
@@ -101,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_epoch_has_each_sample_once_in_an_order_of_its_own() {
-        let plan = plan(4, false);
+        let plan = plan(4);
         let orders: Vec<Vec<usize>> = (0..3).map(|epoch| plan.permutation(50, epoch)).collect();
         for order in &orders {
             let mut sorted = order.clone();
@@ -112,28 +99,25 @@ mod tests {
         assert_ne!(orders[0], orders[1]);
         assert_ne!(orders[1], orders[2]);
         assert_eq!(orders[1], plan.permutation(50, 1));
-        assert_ne!(orders[1], Plan { seed: 6, ..plan }.permutation(50, 1));
+        assert_ne!(orders[1], Batching { seed: 6, ..plan }.permutation(50, 1));
     }
 
     #[test]
-    fn the_rest_is_kept_or_dropped() {
-        for (drop_last, sizes) in [(false, vec![4, 4, 2]), (true, vec![4, 4])] {
-            let plan = plan(4, drop_last);
-            assert_eq!(plan.batches(10), sizes.len() as u64);
-            let found: Vec<usize> = plan
-                .batches_from(10, Position { epoch: 2, batch: 0 })
-                .map(|(_, samples)| samples.len())
-                .collect();
-            assert_eq!(found, sizes);
-        }
-        assert_eq!(plan(4, true).batches(3), 0);
-        assert_eq!(plan(5, true).batches(10), 2);
-        assert_eq!(plan(5, false).batches(10), 2);
+    fn the_rest_is_a_smaller_batch() {
+        let plan = plan(4);
+        assert_eq!(plan.batches(10), 3);
+        let sizes: Vec<usize> = plan
+            .batches_from(10, Position { epoch: 2, batch: 0 })
+            .map(|(_, samples)| samples.len())
+            .collect();
+        assert_eq!(sizes, [4, 4, 2]);
+        assert_eq!(plan.batches(12), 3);
+        assert_eq!(plan.batches(3), 1);
     }
 
     #[test]
     fn going_on_gives_the_rest_of_the_same_batches() {
-        let plan = plan(4, false);
+        let plan = plan(4);
         let all: Vec<_> = plan.batches_from(10, Position::default()).collect();
         assert_eq!(all.len(), 9);
         assert!(all.is_sorted_by_key(|(position, _)| *position));

@@ -1,4 +1,4 @@
-//! Where all randomness of this room comes from.
+//! Where all randomness of this module comes from.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -18,9 +18,9 @@ pub(super) enum Purpose {
 /// within the epoch (a sample, a class).
 pub(super) fn numbers(purpose: Purpose, seed: u64, epoch: u64, place: usize) -> ChaCha8Rng {
     let mut key = [0; 32];
-    let words = [seed, epoch, purpose as u64];
-    for (bytes, word) in key.chunks_exact_mut(8).zip(words) {
-        bytes.copy_from_slice(&word.to_le_bytes());
+    let parts = [seed, epoch, purpose as u64];
+    for (bytes, part) in key.chunks_exact_mut(8).zip(parts) {
+        bytes.copy_from_slice(&part.to_le_bytes());
     }
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(place as u64);

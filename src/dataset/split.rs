@@ -4,26 +4,26 @@ use rand::seq::SliceRandom;
 
 use super::random::{Purpose, numbers};
 
-/// How one folder of classes is parted into training and validation.
+/// How one folder of classes is split into training and validation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Split {
-    /// The share of each class that is for validation, between 0 and 1.
-    pub fraction: f64,
+pub(crate) struct Split {
+    /// The fraction of each class that is for validation, between 0 and 1.
+    pub(crate) fraction: f64,
     /// What chooses the images, apart from their number.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Split {
     /// For each of the `count` images of a class, whether it is for validation.
     ///
-    /// The rounded share is, but at least one image of two or more, and never all: a single image
+    /// The rounded fraction is, but at least one image of two or more, and never all: a single image
     /// is for training.
     pub(super) fn choose(&self, class: usize, count: usize) -> Vec<bool> {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a share of a number of files"
+            reason = "a fraction of a number of files"
         )]
         let share = (count as f64 * self.fraction).round() as usize;
         let most = count.saturating_sub(1);

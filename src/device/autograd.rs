@@ -1,17 +1,16 @@
 //! A convolution's gradients, computed by libtorch itself.
 //!
-//! Burn derives them from further convolutions, the one for the kernels from one whose kernel is as
-//! large as the picture. libtorch has routines made for the purpose, and a training step takes little
-//! more than half the time with them. So the forward pass is recorded by libtorch's autograd, and the
-//! backward pass asks that for the gradients.
+//! Burn derives them from further convolutions, that of the kernels from one whose kernel is as large
+//! as the image. libtorch has dedicated routines, with which a training step takes little more than
+//! half the time: its autograd records the forward pass and computes the gradients in the backward pass.
 
+use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::libtorch::TchTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, LibTorch};
+use burn_tch::{LibTorch, TchTensor};
 
 use super::convolution::Convolution;
 
@@ -39,18 +38,18 @@ impl<C: CheckpointStrategy> Convolution for Autodiff<LibTorch, C> {
     }
 }
 
-/// A convolution that libtorch's autograd has seen.
+/// A convolution recorded by libtorch's autograd.
 #[derive(Debug, Clone)]
 struct Recorded {
-    /// `x`, kernels and bias, cut off from what made them.
+    /// `x`, kernels and bias, detached.
     inputs: [TchTensor; 3],
-    /// The result, with its history.
+    /// The result, with its graph.
     maps: TchTensor,
 }
 
 impl Recorded {
     fn new(x: &TchTensor, kernels: &TchTensor, bias: &TchTensor) -> Self {
-        // With the storage of what they are cut off from, or Burn would think itself alone with it.
+        // With the original's storage, or Burn would take it for unshared and write into it.
         let inputs = [x, kernels, bias].map(|input| {
             let leaf = input.tensor.detach().set_requires_grad(true);
             TchTensor::from_existing(leaf, input.storage.clone())
@@ -70,9 +69,9 @@ impl Recorded {
         }
     }
 
-    /// The gradients of those inputs that `wanted` says, from that of the result.
+    /// The gradients of the inputs flagged in `wanted`, from that of the result.
     fn gradients(&self, maps_gradient: &tch::Tensor, wanted: [bool; 3]) -> Vec<TchTensor> {
-        // libtorch is entered at a number: the one whose gradient by the maps is `maps_gradient`.
+        // Backward starts at a scalar: the one whose gradient with respect to the maps is `maps_gradient`.
         let maps = by_pixel(&self.maps.tensor);
         let entry = maps.dot(&by_pixel(maps_gradient));
         let inputs: Vec<&tch::Tensor> = self
@@ -88,7 +87,7 @@ impl Recorded {
     }
 }
 
-/// The values in a row, in the order of memory where channels lie side by side.
+/// Flattened in channels-last order.
 fn by_pixel(maps: &tch::Tensor) -> tch::Tensor {
     maps.permute([0, 2, 3, 1]).reshape(-1)
 }

@@ -1,11 +1,11 @@
-//! The length of a tensor as one vector, read once where the backend can.
+//! The Euclidean norm of a tensor, in one pass where the backend has it.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
 #[cfg(feature = "libtorch")]
-use burn::backend::{LibTorch, libtorch::TchTensor};
+use burn_tch::{LibTorch, TchTensor};
 
 /// The Euclidean norm of all values, shape `[1]`. `x` must be on a device without gradients, as
 /// gradients themselves are.
@@ -13,7 +13,7 @@ pub(crate) fn norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     Tensor::from_dispatch(<Dispatch as Norm>::norm(x.into_dispatch()))
 }
 
-/// The operation; Burn's own would write all squares before it adds them.
+/// The operation, by default from Burn's own, which write all squares before they are summed.
 #[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex)]
 pub(crate) trait Norm: Backend {
     fn norm(x: FloatTensor<Self>) -> FloatTensor<Self> {

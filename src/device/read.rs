@@ -1,14 +1,17 @@
-//! Floats out of a tensor, in pieces where the device allows it.
+//! Reading the floats of a tensor, in pieces where the device allows it.
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::guard::first_line;
+
 #[cfg(feature = "libtorch")]
-use burn::backend::{BackendTensor, DispatchTensorKind, libtorch::TchTensor};
+use burn::backend::{BackendTensor, DispatchTensorKind};
+#[cfg(feature = "libtorch")]
+use burn_tch::TchTensor;
 
 /// The values of a tensor without gradients, row by row.
 ///
-/// On libtorch's CPU they are copied out piece by piece, as they are asked for; elsewhere they were
-/// fetched as a whole.
+/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once.
 pub(crate) struct TensorFloats(Source);
 
 enum Source {
@@ -19,17 +22,14 @@ enum Source {
 }
 
 impl TensorFloats {
-    /// Takes over `tensor`.
-    ///
-    /// # Errors
-    ///
-    /// The device does not hand the values over; its own words.
+    /// The values of `tensor`, any shape, row-major.
     pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, String> {
         #[cfg(feature = "libtorch")]
         if let Some(row) = in_a_row(tensor.clone()) {
             return Ok(Self(Source::Torch(row)));
         }
-        let whole = tensor.try_into_data().map_err(|error| error.to_string())?;
+        let whole = tensor.try_into_data();
+        let whole = whole.map_err(|error| first_line(&error.to_string()))?;
         Ok(Self(Source::Whole(whole)))
     }
 
@@ -43,10 +43,6 @@ impl TensorFloats {
     }
 
     /// Copies the values from number `at` on into all of `out`.
-    ///
-    /// # Errors
-    ///
-    /// There are not so many; the backend's own words.
     pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
         match &self.0 {
             #[cfg(feature = "libtorch")]
@@ -55,7 +51,7 @@ impl TensorFloats {
                 let piece = row.tensor.f_narrow(0, number(at), number(out.len()));
                 piece
                     .and_then(|piece| piece.f_copy_data(out, out.len()))
-                    .map_err(|error| error.to_string())
+                    .map_err(|error| first_line(&error.to_string()))
             }
             Source::Whole(data) => {
                 let all = data.as_slice::<f32>();
@@ -77,7 +73,23 @@ impl TensorFloats {
     }
 }
 
-/// The tensor as one dimension, if it lies on the CPU in that order.
+/// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
+/// [`TensorFloats`] reads `maps.permute([0, 2, 3, 1])` without a copy. False on every other device.
+///
+/// A single channel has both layouts; it counts as channels-last.
+#[allow(dead_code, reason = "for the logger, which does not call it yet")]
+pub(crate) fn is_channels_last(maps: &Tensor<4>) -> bool {
+    #[cfg(feature = "libtorch")]
+    let interleaved = in_a_row(maps.clone().permute([0, 2, 3, 1])).is_some();
+    #[cfg(not(feature = "libtorch"))]
+    let interleaved = {
+        let _ = maps;
+        false
+    };
+    interleaved
+}
+
+/// The tensor as one dimension, if it is contiguous on libtorch's CPU.
 #[cfg(feature = "libtorch")]
 fn in_a_row<const D: usize>(tensor: Tensor<D>) -> Option<TchTensor> {
     let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind
@@ -87,6 +99,57 @@ fn in_a_row<const D: usize>(tensor: Tensor<D>) -> Option<TchTensor> {
     let readable = tensor.tensor.device() == tch::Device::Cpu
         && tensor.tensor.kind() == tch::Kind::Float
         && tensor.tensor.is_contiguous();
-    // With the tensor's storage, or Burn would think itself alone with it.
+    // With the tensor's storage, or Burn would take it for unshared and write into it.
     readable.then(|| TchTensor::from_existing(tensor.tensor.view(-1), tensor.storage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    /// `0..48` as `[2, 4, 3, 2]`, planar and channels-last in memory.
+    fn both_layouts(device: &Device) -> [Tensor<4>; 2] {
+        let values: Vec<f32> = (0_u8..48).map(f32::from).collect();
+        let planar = Tensor::<4>::from_data(TensorData::new(values, [2, 4, 3, 2]), device);
+        let interleaved = planar.clone().permute([0, 2, 3, 1]).into_data();
+        let interleaved = Tensor::<4>::from_data(interleaved, device).permute([0, 3, 1, 2]);
+        [planar, interleaved]
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        let floats = TensorFloats::new(tensor).unwrap();
+        let mut out = vec![0.0; floats.count()];
+        let (first, rest) = out.split_at_mut(5);
+        floats.read(0, first).unwrap();
+        floats.read(5, rest).unwrap();
+        assert!(floats.read(40, &mut [0.0; 9]).is_err());
+        out
+    }
+
+    #[test]
+    fn values_are_read_row_by_row_whatever_the_layout() {
+        for device in devices() {
+            let [planar, interleaved] = both_layouts(&device);
+            let expected: Vec<f32> = (0_u8..48).map(f32::from).collect();
+            assert_eq!(values(planar), expected);
+            assert_eq!(values(interleaved), expected);
+        }
+    }
+
+    fn devices() -> Vec<Device> {
+        vec![
+            Device::flex(),
+            #[cfg(feature = "libtorch")]
+            Device::libtorch(),
+        ]
+    }
+
+    #[test]
+    fn channels_last_is_found_on_libtorch_only() {
+        let found = |device: &Device| both_layouts(device).map(|maps| is_channels_last(&maps));
+        assert_eq!(found(&Device::flex()), [false, false]);
+        #[cfg(feature = "libtorch")]
+        assert_eq!(found(&Device::libtorch()), [false, true]);
+    }
 }

@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::graph::{Graph, GraphError};
+use super::error::EventFileError;
+use super::graph::Graph;
 use super::lock::lock;
-use super::read::ReadError;
-use super::resume::Earlier;
-use super::series::{SeriesBook, StepError};
+use super::series::SeriesBook;
 use super::sink::EventSink;
 use super::summary::Summary;
 use super::{event, run_folder};
@@ -17,170 +16,13 @@ use super::{event, run_folder};
 /// TensorBoard's graphs have a step too.
 const GRAPH_STEP: i64 = 0;
 
-/// Why a step was not written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EventFileError {
-    /// The folder of the run could not be made. Choose another.
-    #[error(
-        "cannot make the run folder `{}`; see that its parent can be written to, or choose another with --logdir or --run",
-        path.display()
-    )]
-    CreateFolder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The event files that the run has already could not be found.
-    #[error("cannot list the run folder `{}`; see that it can be read", path.display())]
-    List {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// An event file that the run has already could not be opened.
-    #[error(
-        "cannot continue the run: `{}` cannot be opened; see that it is there and can be read and written to",
-        path.display()
-    )]
-    OpenEarlier {
-        /// The event file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another process writes to an event file of the run, so it is not cut.
-    #[error(
-        "`{}` is still being written by another process; end that first, or choose another --run",
-        path.display()
-    )]
-    Busy {
-        /// The event file.
-        path: PathBuf,
-    },
-    /// An event file that the run has already could not be read.
-    #[error("cannot continue the run")]
-    Earlier(#[source] ReadError),
-    /// A file that is called like an event file is none, so it is not cut.
-    #[error("cannot continue the run; move the file away, or go on in a new run (--run)")]
-    Foreign(#[source] ReadError),
-    /// An event file that the run has already could not be cut. Those after it may have been.
-    #[error(
-        "cannot continue the run: `{}` cannot be cut back to its first {length} bytes, which come before the step it goes on from; see that the file can be written to, or go on in a new run (--run)",
-        path.display()
-    )]
-    Cut {
-        /// The event file.
-        path: PathBuf,
-        /// How much of it was to stay. Units: bytes.
-        length: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No name would come behind those of the event files that the run has already.
-    #[error(
-        "cannot continue the run: TensorBoard would read a new event file before `{}`, not after it; move that file away, or go on in a new run (--run)",
-        path.display()
-    )]
-    NoLaterName {
-        /// The last event file of the run.
-        path: PathBuf,
-    },
-    /// The event file could not be created. Choose another folder.
-    #[error(
-        "cannot create the event file `{}`; see that the folder can be written to, or choose another with --logdir or --run",
-        path.display()
-    )]
-    CreateFile {
-        /// The event file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The new event file could not take its first two records, and was removed again.
-    #[error(
-        "cannot begin the event file `{}`; make room on that disk, or choose another with --logdir",
-        path.display()
-    )]
-    Begin {
-        /// The event file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A step could not be written. The file ends after the step before it and takes no more.
-    #[error(
-        "cannot write step {step} to `{}`; every step before it is whole and can be looked at: make room on that disk, then go on in a new run (--run)",
-        path.display()
-    )]
-    Write {
-        /// The event file.
-        path: PathBuf,
-        /// The step that is not in the file.
-        step: i64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A step could not be written, and what was written of it could not be cut off. The file
-    /// takes no more.
-    #[error(
-        "cannot write step {step} to `{}`, nor cut off the part that was written ({cut_back}); its first {whole} bytes are whole and can be looked at: make room on that disk, then go on in a new run (--run)",
-        path.display()
-    )]
-    WriteAndCutBack {
-        /// The event file.
-        path: PathBuf,
-        /// The step of which a part may be in the file.
-        step: i64,
-        /// Where the last whole step ends, in bytes.
-        whole: u64,
-        /// Why the part could not be cut off.
-        cut_back: io::Error,
-        /// Why the step could not be written.
-        source: io::Error,
-    },
-    /// An earlier step could not be written, so that no later one may follow it.
-    #[error(
-        "step {step} cannot follow in `{}`, where an earlier write failed; go on in a new run (--run)",
-        path.display()
-    )]
-    Refused {
-        /// The event file.
-        path: PathBuf,
-        /// The step that was asked for.
-        step: i64,
-    },
-    /// The step does not fit what the file holds. The file is as it was and can go on with others.
-    #[error("cannot write step {step} to `{}`", path.display())]
-    Step {
-        /// The event file.
-        path: PathBuf,
-        /// The step that was asked for.
-        step: i64,
-        /// What does not fit.
-        source: StepError,
-    },
-    /// The graph is not one that TensorBoard can draw. The file is as it was.
-    #[error("cannot write the model's graph to `{}`", path.display())]
-    Graph {
-        /// The event file.
-        path: PathBuf,
-        /// What does not fit.
-        source: GraphError,
-    },
-    /// Everything was handed to the system, which could not put it all on the disk.
-    #[error(
-        "`{}` was written but may not be whole on the disk; see whether the disk is full or was taken away, then run again in a new run (--run)",
-        path.display()
-    )]
-    Sync {
-        /// The event file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+/// What a new event file knows of the earlier ones of its run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Earlier {
+    /// The first step that is done again; `None` for a run that begins.
+    pub(super) first_step: Option<i64>,
+    /// There is a graph that stays.
+    pub(super) graph: bool,
 }
 
 /// An event file, written a whole step at a time.
@@ -209,11 +51,9 @@ impl EventFile<File> {
     ///
     /// When the folder or the file cannot be made or written to.
     pub fn create(run_dir: &Path) -> Result<Self, EventFileError> {
-        fs::create_dir_all(run_dir).map_err(|source| EventFileError::CreateFolder {
-            path: run_dir.to_owned(),
-            source,
-        })?;
-        Self::create_named(run_dir, run_folder::now(), Earlier::none())
+        fs::create_dir_all(run_dir)
+            .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))?;
+        Self::create_named(run_dir, run_folder::now(), Earlier::default())
     }
 
     /// Creates the event file of that second, behind the `earlier` ones.
@@ -223,12 +63,12 @@ impl EventFile<File> {
         earlier: Earlier,
     ) -> Result<Self, EventFileError> {
         let (file, path) = run_folder::create_event_file(run_dir, seconds)
-            .map_err(|(path, source)| EventFileError::CreateFile { path, source })?;
-        if lock(&file).is_err() {
-            return Err(EventFileError::Busy { path });
+            .map_err(|(path, error)| EventFileError::CreateFile(path, error))?;
+        if !lock(&file) {
+            return Err(EventFileError::Busy(path));
         }
         Self::begin_behind(file, path, wall_time(), earlier).inspect_err(|error| {
-            if let EventFileError::Begin { path, .. } = error {
+            if let EventFileError::Begin(path, _) = error {
                 // An event file without events would only make the next run refuse this folder.
                 // The error that is on its way says more than a failure of this would.
                 let _ = fs::remove_file(path);
@@ -244,7 +84,7 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// When the sink does not take the first two records.
     pub fn begin(sink: S, path: impl Into<PathBuf>) -> Result<Self, EventFileError> {
-        Self::begin_behind(sink, path.into(), wall_time(), Earlier::none())
+        Self::begin_behind(sink, path.into(), wall_time(), Earlier::default())
     }
 
     pub(super) fn begin_behind(
@@ -264,10 +104,7 @@ impl<S: EventSink> EventFile<S> {
         };
         match file.write_beginning(wall_time) {
             Ok(()) => Ok(file),
-            Err(source) => Err(EventFileError::Begin {
-                path: file.path,
-                source,
-            }),
+            Err(error) => Err(EventFileError::Begin(file.path, error)),
         }
     }
 
@@ -285,8 +122,8 @@ impl<S: EventSink> EventFile<S> {
     /// # Errors
     ///
     /// When a summary cannot follow what the file holds, nothing is written and the file stays
-    /// usable. When the write fails, the file is cut back to its last whole step where possible,
-    /// and refuses all later ones.
+    /// usable. When the write fails, the file is truncated to its last whole step where
+    /// possible, and refuses all later ones.
     pub fn write_step(
         &mut self,
         step: i64,
@@ -328,10 +165,9 @@ impl<S: EventSink> EventFile<S> {
         if self.failed {
             return Err(self.refused(GRAPH_STEP));
         }
-        graph.check().map_err(|source| EventFileError::Graph {
-            path: self.path.clone(),
-            source,
-        })?;
+        graph
+            .check()
+            .map_err(|error| EventFileError::Graph(self.path.clone(), error))?;
         if self.earlier.graph {
             return Ok(0);
         }
@@ -361,10 +197,7 @@ impl<S: EventSink> EventFile<S> {
     pub fn close(mut self) -> Result<u64, EventFileError> {
         match self.sink.sync() {
             Ok(()) => Ok(self.whole),
-            Err(source) => Err(EventFileError::Sync {
-                path: self.path,
-                source,
-            }),
+            Err(error) => Err(EventFileError::Sync(self.path, error)),
         }
     }
 
@@ -414,13 +247,13 @@ impl<S: EventSink> EventFile<S> {
     fn give_up(&mut self, step: i64, source: io::Error) -> EventFileError {
         self.failed = true;
         let path = self.path.clone();
-        match self.sink.cut_back(self.whole) {
+        match self.sink.truncate(self.whole) {
             Ok(()) => EventFileError::Write { path, step, source },
-            Err(cut_back) => EventFileError::WriteAndCutBack {
+            Err(truncate) => EventFileError::WriteAndTruncate {
                 path,
                 step,
                 whole: self.whole,
-                cut_back,
+                truncate,
                 source,
             },
         }

@@ -59,11 +59,8 @@ pub enum GraphError {
         op: String,
     },
     /// Two nodes have one name.
-    #[error("two nodes are called `{name}`, expected different names")]
-    NameTwice {
-        /// The name.
-        name: String,
-    },
+    #[error("two nodes are called `{0}`, expected different names")]
+    NameTwice(String),
     /// The tab draws no edge to a node that is not there.
     #[error("node `{node}` takes from `{input}`, which is no node of the graph")]
     UnknownInput {
@@ -84,8 +81,7 @@ impl Graph {
                 return Err(GraphError::NoName { index, op });
             }
             if !names.insert(node.name.as_str()) {
-                let name = node.name.clone();
-                return Err(GraphError::NameTwice { name });
+                return Err(GraphError::NameTwice(node.name.clone()));
             }
         }
         for node in &self.nodes {
@@ -147,16 +143,20 @@ fn text_attribute(text: &str) -> AttrValue {
 }
 
 fn shape_attribute(shape: &[i64]) -> AttrValue {
-    let dims = shape.iter().map(|&size| {
+    let mut list = AttrValue_ListValue::new();
+    list.set_shape(RepeatedField::from_vec(vec![tensor_shape(shape)]));
+    let mut attribute = AttrValue::new();
+    attribute.set_list(list);
+    attribute
+}
+
+pub(super) fn tensor_shape(sizes: &[i64]) -> TensorShapeProto {
+    let dims = sizes.iter().map(|&size| {
         let mut dim = TensorShapeProto_Dim::new();
         dim.set_size(size);
         dim
     });
     let mut shape = TensorShapeProto::new();
     shape.set_dim(dims.collect());
-    let mut list = AttrValue_ListValue::new();
-    list.set_shape(RepeatedField::from_vec(vec![shape]));
-    let mut attribute = AttrValue::new();
-    attribute.set_list(list);
-    attribute
+    shape
 }

@@ -177,53 +177,25 @@ impl Hparams {
         }
     }
 
-    /// At least how long [`content`](Self::content) gets. Units: bytes.
-    pub(super) fn size_hint(&self) -> u64 {
-        // Field tags, lengths and numbers.
-        const EACH: usize = 48;
-        let length = match self {
-            Self::Experiment(experiment) => {
-                let hparams = experiment.hparams.iter();
-                let metrics = experiment.metrics.iter();
-                experiment.description.len()
-                    + hparams
-                        .map(|info| {
-                            EACH + info.name.len() + info.title.len() + info.description.len()
-                        })
-                        .sum::<usize>()
-                    + metrics
-                        .map(|info| {
-                            EACH + info.tag.len() + info.title.len() + info.description.len()
-                        })
-                        .sum::<usize>()
-            }
-            Self::Start(start) => {
-                let length = |value: &HparamValue| match value {
-                    HparamValue::Text(text) => text.len(),
-                    HparamValue::Flag(_) | HparamValue::Number(_) => 0,
-                };
-                start.group.len()
-                    + start
-                        .hparams
-                        .iter()
-                        .map(|(name, value)| EACH + name.len() + length(value))
-                        .sum::<usize>()
-            }
-            Self::End(_) => 0,
-        };
-        (EACH + length) as u64
+    /// How long [`content`](Self::content) gets. Units: bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.message().compute_size().into()
     }
 
     /// The content of the tag's metadata.
     pub(super) fn content(&self) -> io::Result<Vec<u8>> {
+        self.message().write_to_bytes().map_err(io::Error::from)
+    }
+
+    /// Its version is 0, which is also what a message without one has.
+    fn message(&self) -> proto::HParamsPluginData {
         let mut data = proto::HParamsPluginData::new();
-        // Its version is 0, which is also what a message without one has.
         match self {
             Self::Experiment(experiment) => data.set_experiment(experiment.message()),
             Self::Start(start) => data.set_session_start_info(start.message()),
             Self::End(end) => data.set_session_end_info(end.message()),
         }
-        data.write_to_bytes().map_err(io::Error::from)
+        data
     }
 }
 

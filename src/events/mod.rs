@@ -11,14 +11,15 @@
 //! | [`summary`] | one value under one tag: pictures, Markdown, a number, a histogram, hparams |
 //! | `event` | a summary at a step and a wall time, or a graph, as the bytes of one record |
 //! | `series` | what a file remembers of its tags, and which steps may follow |
-//! | `sink` | where a file writes to, and how that is cut back |
+//! | `error` | why a file is not written or a run not resumed |
+//! | `sink` | where a file writes to, and how that is truncated |
 //! | `lock` | that one process writes a file |
 //! | `run_folder` | the name of an event file, and which files of a folder are event files |
 //! | [`file`](mod@file) | one event file being written, a whole step at a time |
 //! | `wire` | the bytes of one record, as a summary or a graph |
 //! | [`read`] | an event file read back, strictly |
 //! | `scan` | how much of a file comes before a step, without reading its pictures |
-//! | [`resume`] | one more event file for a run that was cut off; the earlier ones cut back |
+//! | [`resume`] | one more event file for a resumed run; the earlier ones truncated |
 //!
 //! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
 //! the series. Within a tag the steps of a run only go up.
@@ -27,6 +28,7 @@
 //! `summary/writer/record_writer.py`, and its Rust data server (`tensorboard/data/server`), whose
 //! layers these are.
 
+mod error;
 mod event;
 pub mod file;
 pub mod graph;
@@ -43,9 +45,10 @@ mod sink;
 pub mod summary;
 mod wire;
 
-pub use file::{EventFile, EventFileError};
+pub use error::EventFileError;
+pub use file::EventFile;
 pub use graph::{Graph, GraphError, GraphNode};
-pub use histogram::{Bucket, Histogram};
+pub use histogram::Histogram;
 pub use hparams::{
     Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
     SessionStatus,

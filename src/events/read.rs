@@ -5,24 +5,24 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use tensorboard_proto::event::{
+    self as proto, Event_oneof_what as What, SessionLog_SessionStatus as SessionStatus,
+};
+use tensorboard_proto::summary::{Summary_Value, Summary_Value_oneof_value as Kind};
+
 use super::event::FILE_VERSION;
 use super::graph::{GRAPH_TAG, Graph};
 use super::record::{RecordError, RecordReader};
-use super::summary::Value;
-use super::wire::{self, WireEvent, WireValue};
+use super::summary::{HISTOGRAMS, SCALARS, Value};
+use super::wire;
 
 /// Why an event file could not be read on. What was read before stays true.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The file could not be opened.
-    #[error("cannot open the event file `{}`; see that it is there and can be read", path.display())]
-    Open {
-        /// The event file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("cannot open the event file `{}`; check that it exists and is readable", .0.display())]
+    Open(PathBuf, #[source] io::Error),
     /// A record is damaged or cut short, or the system could not read it.
     #[error(
         "`{}` can be read up to byte {} only; every step before that is whole",
@@ -68,6 +68,18 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Of a file whose first event says this `version`; empty when it says none.
+    pub(super) fn version(path: &Path, version: &str) -> Self {
+        let found = match version {
+            "" => "no version".to_owned(),
+            version => format!("the version {version:?}"),
+        };
+        let path = path.to_owned();
+        Self::Version { path, found }
+    }
+}
+
 /// One record of an event file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -102,8 +114,8 @@ pub enum Content {
 pub struct ReadSummary {
     /// The name of the series.
     pub tag: String,
-    /// The plugin that shows the series, as the tag's first value in this file names it; empty
-    /// when it names none.
+    /// The plugin that shows the series, by the tag's first value in this file; empty when it
+    /// names none.
     pub plugin: String,
     /// Markdown about the series; only on the tag's first value.
     pub description: String,
@@ -127,10 +139,7 @@ impl EventReader<BufReader<File>> {
     ///
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = File::open(path).map_err(|error| ReadError::Open(path.to_owned(), error))?;
         Ok(Self::new(BufReader::new(file), path))
     }
 }
@@ -179,49 +188,52 @@ impl<R: Read> EventReader<R> {
             offset,
             wall_time: event.wall_time,
             step: event.step,
-            content: self.content(event),
+            content: self.content(event.what),
         })
     }
 
-    fn check_version(&self, event: &WireEvent) -> Result<(), ReadError> {
-        let found = match event.file_version.as_deref() {
-            Some(FILE_VERSION) => return Ok(()),
-            Some(version) => format!("the version {version:?}"),
-            None => "no version".to_owned(),
-        };
-        Err(ReadError::Version {
-            path: self.path.clone(),
-            found,
-        })
-    }
-
-    fn content(&mut self, event: WireEvent) -> Content {
-        if let Some(version) = event.file_version {
-            Content::FileVersion(version)
-        } else if event.session_start {
-            Content::SessionStart
-        } else if let Some(bytes) = event.graph_def {
-            Content::Graph(wire::graph(&bytes))
-        } else if event.values.is_empty() {
-            Content::Other
-        } else {
-            let summaries = event.values.into_iter().map(|value| self.summary(value));
-            Content::Summaries(summaries.collect())
+    fn check_version(&self, event: &proto::Event) -> Result<(), ReadError> {
+        match event.get_file_version() {
+            FILE_VERSION => Ok(()),
+            found => Err(ReadError::version(&self.path, found)),
         }
     }
 
-    fn summary(&mut self, mut value: WireValue) -> ReadSummary {
-        let tag = std::mem::take(&mut value.tag);
-        let plugin = self
-            .plugins
-            .entry(tag.clone())
-            .or_insert_with(|| value.plugin.take().unwrap_or_default())
-            .clone();
+    fn content(&mut self, what: Option<What>) -> Content {
+        match what {
+            Some(What::file_version(version)) => Content::FileVersion(version),
+            Some(What::session_log(log)) if log.status == SessionStatus::START => {
+                Content::SessionStart
+            }
+            Some(What::graph_def(bytes)) => Content::Graph(wire::graph(&bytes)),
+            Some(What::summary(summary)) if !summary.value.is_empty() => {
+                let values = summary.value.into_iter();
+                Content::Summaries(values.map(|value| self.summary(value)).collect())
+            }
+            _ => Content::Other,
+        }
+    }
+
+    fn summary(&mut self, message: Summary_Value) -> ReadSummary {
+        let metadata = message.metadata.into_option().unwrap_or_default();
+        let data = metadata.plugin_data.into_option().unwrap_or_default();
+        let tag = message.tag;
+        let plugin = self.plugins.entry(tag.clone()).or_insert_with(|| {
+            // Without a tensor no plugin need be named; source: `tensorboard/data_compat.py`.
+            match message.value {
+                Some(Kind::simple_value(_)) => SCALARS.to_owned(),
+                Some(Kind::histo(_)) => HISTOGRAMS.to_owned(),
+                _ => data.plugin_name,
+            }
+        });
+        let value = message
+            .value
+            .and_then(|value| wire::value(&tag, plugin, value, &data.content));
         ReadSummary {
-            description: std::mem::take(&mut value.description),
-            value: value.into_value(&tag, &plugin),
+            plugin: plugin.clone(),
+            description: metadata.summary_description,
+            value,
             tag,
-            plugin,
         }
     }
 }

@@ -52,10 +52,6 @@ fn header(length: u64) -> [u8; HEADER_SIZE] {
 }
 
 /// The length of a record's data, out of its header.
-///
-/// # Errors
-///
-/// When the header of the record at `offset` is not whole or does not match its checksum.
 pub(super) fn data_length(header: &[u8], offset: u64) -> Result<u64, RecordError> {
     let (length, crc) = split_header(header).ok_or(RecordError::Truncated { offset })?;
     if masked_crc(&length.to_le_bytes()) != crc {
@@ -79,7 +75,7 @@ fn masked_crc(data: &[u8]) -> u32 {
 #[non_exhaustive]
 pub enum RecordError {
     /// The source ends inside the record: a write that has not finished, or never did.
-    #[error("the record at byte {offset} is cut short")]
+    #[error("the record at byte {offset} is truncated")]
     Truncated {
         /// Where the record begins.
         offset: u64,

@@ -1,8 +1,8 @@
-//! A run that was cut off and goes on, in one more event file.
+//! An interrupted run that is resumed, in one more event file.
 //!
-//! The earlier files are cut back to what comes before the step from which it goes on, and lose
-//! what was cut short or damaged at their ends. So whoever simply goes through the files of a run
-//! finds each tag's steps rising, and no record cut short.
+//! The earlier files are truncated to what comes before the resumed step, and lose what is
+//! incomplete or damaged at their ends. So whoever simply reads the files of a run finds each tag's
+//! steps rising, and no incomplete record.
 //!
 //! TensorBoard alone would not need most of that. It reads the files of a run in the order of their
 //! names, and each of its loaders has its own way to forget the steps that are done again:
@@ -10,13 +10,13 @@
 //! | | slow loader (Python) | fast loader (data server) |
 //! | --- | --- | --- |
 //! | void steps of the earlier files | forgets them all at the `SessionLog` START of the new one | forgets those of a tag when the new file has an earlier or equal step of that tag |
-//! | a record that was cut short at their end | goes on with the next file | goes on with the next file, and waits for the rest beside that |
+//! | an incomplete record at their end | goes on with the next file | goes on with the next file, and waits for the rest beside that |
 //! | the same of a damaged record | goes on with the next file | goes on with the next file |
 //! | a file that gets shorter | reads nothing more from it, and logs that it was updated | reads nothing more from it |
 //! | a file that goes away while it is read | is stuck, and never shows the next file | goes on with the next file |
 //!
 //! A tag that is written now and then only, and whose next value comes after a void one of the
-//! earlier files, would keep that one in the fast loader: one more reason to cut. But a TensorBoard
+//! earlier files, would keep that one in the fast loader: one more reason to truncate. But a TensorBoard
 //! that is running has read the void steps already, and goes by these rules until it is started
 //! again. So the new file still has a START and a name behind all others, and no earlier file is
 //! removed, even if nothing of it stays but its version and its own START.
@@ -27,30 +27,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::file::{EventFile, EventFileError};
+use super::error::EventFileError;
+use super::file::{Earlier, EventFile};
 use super::lock::lock;
 use super::read::ReadError;
 use super::run_folder;
 use super::scan::{Kept, kept};
-
-/// What a new event file knows of the earlier ones of its run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Earlier {
-    /// The first step that is done again; `None` for a run that begins.
-    pub(super) first_step: Option<i64>,
-    /// There is a graph that stays.
-    pub(super) graph: bool,
-}
-
-impl Earlier {
-    /// There are none.
-    pub(super) fn none() -> Self {
-        Self {
-            first_step: None,
-            graph: false,
-        }
-    }
-}
 
 /// An earlier event file of the run, which nobody else writes to while this lives.
 #[derive(Debug)]
@@ -63,19 +45,18 @@ impl Held {
     fn open(path: &Path) -> Result<Self, EventFileError> {
         let path = path.to_owned();
         match File::options().read(true).write(true).open(&path) {
-            Ok(file) if lock(&file).is_ok() => Ok(Self { path, file }),
-            Ok(_) => Err(EventFileError::Busy { path }),
-            Err(source) => Err(EventFileError::OpenEarlier { path, source }),
+            Ok(file) if lock(&file) => Ok(Self { path, file }),
+            Ok(_) => Err(EventFileError::Busy(path)),
+            Err(error) => Err(EventFileError::OpenEarlier(path, error)),
         }
     }
 
     /// How long it is, and what of it comes before `first_step`.
     fn scan(&self, first_step: i64) -> Result<(u64, Kept), EventFileError> {
-        let length = self.file.metadata().map(|metadata| metadata.len());
-        let length = length.map_err(|source| EventFileError::OpenEarlier {
-            path: self.path.clone(),
-            source,
-        })?;
+        let metadata = self.file.metadata();
+        let length = metadata
+            .map_err(|error| EventFileError::OpenEarlier(self.path.clone(), error))?
+            .len();
         kept(&self.file, &self.path, length, first_step)
             .map(|kept| (length, kept))
             .map_err(|error| match error {
@@ -86,11 +67,11 @@ impl Held {
             })
     }
 
-    fn cut(&self, length: u64) -> Result<(), EventFileError> {
+    fn truncate(&self, length: u64) -> Result<(), EventFileError> {
         self.file
             .set_len(length)
             .and_then(|()| self.file.sync_all())
-            .map_err(|source| EventFileError::Cut {
+            .map_err(|source| EventFileError::Truncate {
                 path: self.path.clone(),
                 length,
                 source,
@@ -99,12 +80,12 @@ impl Held {
 }
 
 impl EventFile {
-    /// Makes one more event file in `run_dir`, for a run that goes on from `first_step`. Without
+    /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without
     /// any other there it is the first of the run.
     ///
-    /// The event files that are there are cut back to the last record before the first one at
-    /// `first_step` or later, and lose what is cut short or damaged at their ends. All of them are
-    /// looked at before any is cut. Pictures are not read for that, so it does not take long.
+    /// The event files that are there are truncated before the first record at `first_step` or
+    /// later, and lose what is incomplete or damaged at their ends. All of them are scanned before
+    /// any is truncated. Images are not read for that, so it does not take long.
     ///
     /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what
     /// it has read of `first_step` and later. No earlier step can be written to it.
@@ -112,30 +93,24 @@ impl EventFile {
     /// # Errors
     ///
     /// When the folder cannot be made or listed; when an event file in it is still being written by
-    /// another process, is by its beginning none, or cannot be read or cut; when the new one cannot
-    /// be made or written to, and when it could not have a name behind all others. But for the
-    /// cutting itself and the making of the new one, nothing was changed then.
+    /// another process, is by its beginning none, or cannot be read or truncated; when the new one
+    /// cannot be made or written to, and when it could not have a name behind all others. Unless the
+    /// truncating or the new file itself failed, nothing was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        fs::create_dir_all(run_dir).map_err(|source| EventFileError::CreateFolder {
-            path: run_dir.to_owned(),
-            source,
-        })?;
+        fs::create_dir_all(run_dir)
+            .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))?;
         let held = hold_all(run_dir)?;
         let now = run_folder::now();
         let seconds = match held.last() {
             None => now,
-            Some(last) => last
-                .path
+            Some(Held { path, .. }) => path
                 .file_name()
                 .and_then(|name| run_folder::seconds_behind(name, now))
-                .ok_or_else(|| EventFileError::NoLaterName {
-                    path: last.path.clone(),
-                })?,
+                .ok_or_else(|| EventFileError::NoLaterName(path.clone()))?,
         };
-        let graph = cut_all(&held, first_step)?;
         let earlier = Earlier {
             first_step: Some(first_step),
-            graph,
+            graph: truncate_all(&held, first_step)?,
         };
         // The earlier files are held until the new one is there, and locked.
         Self::create_named(run_dir, seconds, earlier)
@@ -145,18 +120,14 @@ impl EventFile {
 /// Opens and locks every event file of the run.
 fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
     let list = || {
-        run_folder::event_files(run_dir).map_err(|source| EventFileError::List {
-            path: run_dir.to_owned(),
-            source,
-        })
+        run_folder::event_files(run_dir)
+            .map_err(|error| EventFileError::List(run_dir.to_owned(), error))
     };
     let mut files = list()?;
     loop {
-        let held: Vec<_> = files
-            .iter()
-            .map(|path| Held::open(path))
-            .collect::<Result<_, _>>()?;
-        // Another process may have gone on with the run before these were locked.
+        let held = files.iter().map(|path| Held::open(path));
+        let held = held.collect::<Result<_, _>>()?;
+        // Another process may have resumed the run before these were locked.
         let after = list()?;
         if after == files {
             return Ok(held);
@@ -165,16 +136,14 @@ fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
     }
 }
 
-/// Cuts every file back to what comes before `first_step`: none before all were looked at, and the
+/// Truncates every file to what comes before `first_step`: none before all were scanned, and the
 /// last one first, so that their steps rise all the while. True when a graph stays.
-fn cut_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
-    let scans: Vec<_> = held
-        .iter()
-        .map(|held| held.scan(first_step))
-        .collect::<Result<_, _>>()?;
+fn truncate_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
+    let scans = held.iter().map(|held| held.scan(first_step));
+    let scans = scans.collect::<Result<Vec<_>, _>>()?;
     for (held, (length, kept)) in held.iter().zip(&scans).rev() {
         if kept.length < *length {
-            held.cut(kept.length)?;
+            held.truncate(kept.length)?;
         }
     }
     Ok(scans.iter().any(|(_, kept)| kept.graph))

@@ -101,24 +101,15 @@ pub(super) fn seconds_behind(last: &OsStr, now: u64) -> Option<u64> {
         .or_else(|| later().filter(is_behind))
 }
 
-/// The machine's name as a part of a file name. It only helps people: a machine that will not tell
-/// its name can still write.
+/// The machine's name as a part of a file name, for people to tell files apart.
 fn host_name() -> String {
-    let name = hostname::get().unwrap_or_default();
-    let name: String = name
-        .to_string_lossy()
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name = gethostname::gethostname();
+    let name = name.to_string_lossy();
     if name.is_empty() {
-        "localhost".to_owned()
-    } else {
-        name
+        return "localhost".to_owned();
     }
+    name.chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect()
 }

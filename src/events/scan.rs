@@ -4,6 +4,8 @@
 use std::io::{self, BufReader, Read, Seek, Take};
 use std::path::Path;
 
+use tensorboard_proto::event::{Event_oneof_what, SessionLog_SessionStatus as SessionStatus};
+
 use super::event::FILE_VERSION;
 use super::read::ReadError;
 use super::record::{HEADER_SIZE, OVERHEAD, RecordError, RecordReader, data_length};
@@ -27,10 +29,6 @@ pub(super) struct Kept {
 ///
 /// The version and the beginnings of sessions stay whatever their step: they are no values. The
 /// data of records is not read but at the end of what stays, so damage before that is not seen.
-///
-/// # Errors
-///
-/// When the file cannot be read, or does not begin as an event file does.
 pub(super) fn kept(
     source: impl Read + Seek,
     path: &Path,
@@ -119,10 +117,9 @@ impl<'a, R: Read + Seek> Pass<'a, R> {
         self.part(data.min(wire::BEGINNING))
             .read_to_end(&mut beginning)
             .map_err(io)?;
-        let told = wire::beginning(&beginning).filter(|_| offset > 0);
-        let (step, what) = match told {
-            Some(told) => (told.step, told.what),
-            None => self.read(offset, after)?,
+        let (step, what) = match wire::beginning(&beginning) {
+            Some(told) if offset > 0 => told,
+            _ => self.read(offset, after)?,
         };
         Ok(Some(Passed { after, step, what }))
     }
@@ -148,19 +145,15 @@ impl<'a, R: Read + Seek> Pass<'a, R> {
             offset,
             source: error.into(),
         })?;
-        if offset == 0 {
-            match event.file_version.as_deref() {
-                Some(FILE_VERSION) => {}
-                Some(version) => return Err(self.foreign(&format!("the version {version:?}"))),
-                None => return Err(self.foreign("no version")),
-            }
+        if offset == 0 && event.get_file_version() != FILE_VERSION {
+            return Err(ReadError::version(path, event.get_file_version()));
         }
-        let what = if event.session_start {
-            What::SessionLog
-        } else if event.graph_def.is_some() {
-            What::Graph
-        } else {
-            What::Other
+        let what = match event.what {
+            Some(Event_oneof_what::session_log(log)) if log.status == SessionStatus::START => {
+                What::SessionLog
+            }
+            Some(Event_oneof_what::graph_def(_)) => What::Graph,
+            _ => What::Other,
         };
         Ok((event.step, what))
     }

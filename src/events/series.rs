@@ -20,23 +20,14 @@ pub enum StepError {
         last: i64,
     },
     /// The file goes on with a run from a later step on.
-    #[error("the run is continued from step {first}, expected that step or a later one")]
-    BeforeFirst {
-        /// The first step that the file may hold.
-        first: i64,
-    },
+    #[error("the run is resumed from step {0}, expected that step or a later one")]
+    BeforeFirst(i64),
     /// TensorBoard looks at the first value of such a tag only.
-    #[error("tag `{tag}` has been written already, expected it once a run")]
-    Again {
-        /// The tag.
-        tag: String,
-    },
+    #[error("tag `{0}` has been written already, expected it once a run")]
+    Again(String),
     /// One step holds two values of one tag.
-    #[error("tag `{tag}` has two values, expected one a step; name them apart")]
-    TagTwice {
-        /// The tag.
-        tag: String,
-    },
+    #[error("tag `{0}` has two values, expected one per step; use two tags")]
+    TagTwice(String),
     /// A tag's first value decides which plugin shows it.
     #[error("tag `{tag}` has {expected}, found {found}; choose another tag")]
     KindChanged {
@@ -85,15 +76,12 @@ impl SeriesBook {
     /// Whether all of `summaries` may be written at `step`.
     pub(super) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
         if step < self.first_step {
-            let first = self.first_step;
-            return Err(StepError::BeforeFirst { first });
+            return Err(StepError::BeforeFirst(self.first_step));
         }
         let mut tags = HashSet::with_capacity(summaries.len());
         for summary in summaries {
             if !tags.insert(summary.tag.as_str()) {
-                return Err(StepError::TagTwice {
-                    tag: summary.tag.clone(),
-                });
+                return Err(StepError::TagTwice(summary.tag.clone()));
             }
             self.check_summary(step, summary)?;
         }
@@ -110,7 +98,7 @@ impl SeriesBook {
             return Ok(());
         };
         if matches!(summary.value, Value::Hparams(_)) {
-            return Err(StepError::Again { tag: tag() });
+            return Err(StepError::Again(tag()));
         }
         if step <= series.last_step {
             return Err(StepError::NotAfter {

@@ -10,8 +10,8 @@ pub trait EventSink: Write {
     ///
     /// # Errors
     ///
-    /// When the sink cannot be shortened.
-    fn cut_back(&mut self, length: u64) -> io::Result<()>;
+    /// When the sink cannot be truncated.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
 
     /// Returns when everything written is on the disk.
     ///
@@ -22,7 +22,7 @@ pub trait EventSink: Write {
 }
 
 impl EventSink for File {
-    fn cut_back(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)?;
         self.seek(SeekFrom::Start(length)).map(drop)
     }

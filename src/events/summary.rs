@@ -39,6 +39,14 @@ pub enum Value {
 }
 
 impl Summary {
+    fn new(tag: impl Into<String>, value: Value) -> Self {
+        Self {
+            tag: tag.into(),
+            description: String::new(),
+            value,
+        }
+    }
+
     /// Pictures for TensorBoard's Images tab. The PNG bytes are taken over, not copied.
     ///
     /// # Units
@@ -52,56 +60,40 @@ impl Summary {
         height: u32,
         pngs: Vec<Vec<u8>>,
     ) -> Self {
+        let value = Value::Image {
+            width,
+            height,
+            pngs,
+        };
         Self {
-            tag: tag.into(),
             description: description.into(),
-            value: Value::Image {
-                width,
-                height,
-                pngs,
-            },
+            ..Self::new(tag, value)
         }
     }
 
     /// Markdown for TensorBoard's Text tab.
     #[must_use]
     pub fn text(tag: impl Into<String>, markdown: impl Into<String>) -> Self {
-        Self {
-            tag: tag.into(),
-            description: String::new(),
-            value: Value::Text(markdown.into()),
-        }
+        Self::new(tag, Value::Text(markdown.into()))
     }
 
     /// One point of a curve in TensorBoard's Scalars tab.
     #[must_use]
     pub fn scalar(tag: impl Into<String>, value: f32) -> Self {
-        Self {
-            tag: tag.into(),
-            description: String::new(),
-            value: Value::Scalar(value),
-        }
+        Self::new(tag, Value::Scalar(value))
     }
 
     /// A distribution for TensorBoard's Histograms and Distributions tabs.
     #[must_use]
     pub fn histogram(tag: impl Into<String>, histogram: Histogram) -> Self {
-        Self {
-            tag: tag.into(),
-            description: String::new(),
-            value: Value::Histogram(histogram),
-        }
+        Self::new(tag, Value::Histogram(histogram))
     }
 
     /// Settings, results or the end of a training for TensorBoard's `HParams` tab, whose tags are
     /// fixed. Each once a run, at any step.
     #[must_use]
     pub fn hparams(hparams: Hparams) -> Self {
-        Self {
-            tag: hparams.tag().to_owned(),
-            description: String::new(),
-            value: Value::Hparams(hparams),
-        }
+        Self::new(hparams.tag(), Value::Hparams(hparams))
     }
 
     /// Near enough how long the record of this summary gets. Units: bytes.
@@ -109,7 +101,7 @@ impl Summary {
         // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
         const FIXED: u64 = 256;
         const PER_PICTURE: u64 = 8;
-        const PER_BUCKET: u64 = 24;
+        const PER_BUCKET: u64 = 16;
         let value = match &self.value {
             Value::Image { pngs, .. } => pngs
                 .iter()
@@ -117,8 +109,8 @@ impl Summary {
                 .sum::<u64>(),
             Value::Text(markdown) => markdown.len() as u64,
             Value::Scalar(_) => 0,
-            Value::Histogram(histogram) => histogram.buckets.len() as u64 * PER_BUCKET,
-            Value::Hparams(hparams) => hparams.size_hint(),
+            Value::Histogram(histogram) => histogram.bucket_counts.len() as u64 * PER_BUCKET,
+            Value::Hparams(hparams) => hparams.size(),
         };
         FIXED + self.tag.len() as u64 + self.description.len() as u64 + value
     }

@@ -1,4 +1,4 @@
-//! The user's words (files, folders, patterns) -> files.
+//! File, folder and pattern arguments -> files.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 use thiserror::Error;
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use super::natural::NaturalKey;
 
@@ -39,87 +39,62 @@ impl Wanted {
     }
 }
 
-/// What keeps the user's words from being a list of files.
+/// What keeps arguments from being a list of files.
 #[derive(Debug, Error)]
-pub enum FindError {
-    /// No words at all.
+pub(crate) enum FindError {
     #[error(
         "no {noun}s given; name files, folders or quoted patterns such as 'folder/*.{example}'"
     )]
     Nothing {
-        /// What was looked for.
         noun: &'static str,
-        /// An ending that would be taken.
         example: &'static str,
     },
-    /// A word that is neither a path nor a pattern.
     #[error("{}: there is no such file or folder; check the path", path.display())]
-    Missing {
-        /// The word.
-        path: PathBuf,
-    },
-    /// A folder with nothing to take.
+    Missing { path: PathBuf },
     #[error(
         "{}: no {noun} in this folder; looked for files ending in {extensions}{}, hidden ones skipped",
         path.display(),
         if *recursive { ", in folders below it too" } else { ", not in folders below it" }
     )]
     EmptyFolder {
-        /// The folder.
         path: PathBuf,
-        /// What was looked for.
         noun: &'static str,
-        /// The endings that would have been taken.
         extensions: String,
-        /// Whether the folders below it were searched.
         recursive: bool,
     },
-    /// A pattern with nothing to take.
     #[error(
         "'{pattern}': this pattern matches no {noun}: {others} other files match it; looked for \
          files ending in {extensions}, hidden ones skipped; a file named directly is read whatever \
          its ending"
     )]
     NoMatch {
-        /// The pattern.
         pattern: String,
-        /// What was looked for.
         noun: &'static str,
         /// How many files matched that have another ending.
         others: usize,
-        /// The endings that would have been taken.
         extensions: String,
     },
-    /// A word with `*`, `?` or `[` that is no path and no valid pattern.
     #[error("'{pattern}': no such file, and not a valid pattern; write '[[]' for a plain '['")]
     Pattern {
-        /// The word.
         pattern: String,
-        /// What is wrong with it.
         #[source]
         source: glob::PatternError,
     },
-    /// Something that is there but cannot be looked into.
     #[error("{}: cannot be read; check its permissions, or leave it out", path.display())]
     Unreadable {
-        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
 }
 
-/// The files that the words name, in the words' order, each once.
+/// The files that the arguments name, in their order, each once.
 ///
 /// A folder gives its wanted files in natural order; a pattern gives its wanted matches in natural
-/// order, and folders among them are gone through like named ones; a file named directly is taken
-/// whatever its ending. A word that exists is a path even where it could be read as a pattern.
-pub(crate) fn find<P: AsRef<Path>>(
-    words: &[P],
-    wanted: &Wanted,
-) -> Result<Vec<PathBuf>, FindError> {
-    if words.is_empty() {
+/// order, and folders among them are searched like named ones; a file named directly is taken
+/// whatever its ending. An argument that exists is a path even where it could be read as a pattern.
+pub(crate) fn find<P: AsRef<Path>>(args: &[P], wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    if args.is_empty() {
         return Err(FindError::Nothing {
             noun: wanted.noun,
             example: wanted.extensions.first().copied().unwrap_or_default(),
@@ -127,8 +102,8 @@ pub(crate) fn find<P: AsRef<Path>>(
     }
     let mut seen = HashSet::new();
     let mut files = Vec::new();
-    for word in words {
-        for file in find_word(word.as_ref(), wanted)? {
+    for arg in args {
+        for file in find_arg(arg.as_ref(), wanted)? {
             if seen.insert(identity(&file)?) {
                 files.push(file);
             }
@@ -137,7 +112,7 @@ pub(crate) fn find<P: AsRef<Path>>(
     Ok(files)
 }
 
-/// The folder as the system knows it, and the name in it. Two links to one file stay two files;
+/// The folder's canonical path, and the name in it. Two links to one file stay two files;
 /// `a.png`, `./a.png` and `sub/../a.png` are one.
 pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
     let folder = match file.parent() {
@@ -150,17 +125,17 @@ pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
     Ok((folder, file.file_name().unwrap_or_default().to_owned()))
 }
 
-fn find_word(word: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
-    match word.metadata() {
-        Ok(metadata) if metadata.is_dir() => find_folder(word, wanted),
-        Ok(_) => Ok(vec![word.to_path_buf()]),
-        Err(error) if is_absent(&error) => match word.to_str() {
+fn find_arg(arg: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+    match arg.metadata() {
+        Ok(metadata) if metadata.is_dir() => find_folder(arg, wanted),
+        Ok(_) => Ok(vec![arg.to_path_buf()]),
+        Err(error) if is_absent(&error) => match arg.to_str() {
             Some(pattern) if pattern.contains(['*', '?', '[']) => find_pattern(pattern, wanted),
             _ => Err(FindError::Missing {
-                path: word.to_path_buf(),
+                path: arg.to_path_buf(),
             }),
         },
-        Err(source) => Err(unreadable(word, source)),
+        Err(source) => Err(unreadable(arg, source)),
     }
 }
 
@@ -199,8 +174,11 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
     let mut files = Vec::new();
     for entry in entries {
         match entry {
-            Ok(entry) if is_wanted_file(&entry, wanted) => files.push(entry.into_path()),
-            Ok(_) => {}
+            Ok(entry) => {
+                if entry.file_type().is_file() && wanted.accepts(entry.path()) {
+                    files.push(entry.into_path());
+                }
+            }
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_path_buf();
                 // A link to nothing is an error only where it would have been taken.
@@ -218,10 +196,6 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
 pub(crate) fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-}
-
-fn is_wanted_file(entry: &DirEntry, wanted: &Wanted) -> bool {
-    entry.file_type().is_file() && wanted.accepts(entry.path())
 }
 
 fn find_pattern(pattern: &str, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {

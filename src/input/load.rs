@@ -1,40 +1,32 @@
-//! One image from file to what the network sees.
+//! An image file -> the resized, cropped image.
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::Picture;
 use super::decode::{self, DecodeError};
 use super::transform::{Preprocess, TransformError};
+use crate::render::Picture;
 
 /// What keeps an image from being loaded.
 #[derive(Debug, Error)]
-pub enum LoadError {
-    /// The file is not a picture that can be read.
+pub(crate) enum LoadError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The picture cannot be resized or cropped.
     #[error("{}: does not fit the preprocessing", path.display())]
     Transform {
-        /// The file.
         path: PathBuf,
-        /// What does not fit.
         #[source]
         source: TransformError,
     },
 }
 
-/// Decodes an image file, resizes and crops it. [`Normalise::apply`] makes numbers of the result.
+/// Decodes an image file, resizes and crops it. [`Normalize::apply`] makes numbers of the result.
 ///
-/// # Shapes
-/// `[height, width, 3]`, as [`Preprocess::picture`] says.
+/// Shapes: `[height, width, 3]`, as [`Preprocess::picture`] says.
 ///
-/// # Errors
-/// [`LoadError`], which names the file.
-///
-/// [`Normalise::apply`]: super::transform::Normalise::apply
-pub fn load(path: &Path, preprocess: &Preprocess) -> Result<Picture, LoadError> {
+/// [`Normalize::apply`]: super::transform::Normalize::apply
+pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Picture, LoadError> {
     let decoded = decode::decode(path)?;
     preprocess
         .picture(&decoded)

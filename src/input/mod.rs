@@ -1,26 +1,24 @@
-//! From the user's words to what the network is fed.
+//! From the command's arguments to what the network is fed.
 //!
 //! ```text
-//! words ── list ──> image files ── decode ──> RGB picture ── transform ──> f32 [height, width, 3]
-//! words ── checkpoints ──> checkpoint files, each with its step
+//! arguments ── list ──> image files ── decode ──> RGB image ── transform ──> f32 [height, width, 3]
+//! arguments ── checkpoints ──> checkpoint files, each with its step
 //! ```
 //!
-//! Nothing here knows a tensor: pictures are `u8` slices and what the network is fed is an `f32`
-//! slice, both interleaved, `[height, width, 3]`. Pictures equal Pillow's, and what is made of
-//! them equals torchvision's transforms, to one grey level of 255.
+//! Nothing here knows a tensor: images are `u8` slices and what the network is fed is an `f32`
+//! slice, both interleaved, `[height, width, 3]`. Images equal Pillow's, and what is made of
+//! them equals torchvision's transforms, within one gray level of 255.
 
-pub mod checkpoints;
-pub mod decode;
-pub mod find;
-pub mod list;
-pub mod load;
+pub(crate) mod checkpoints;
+pub(crate) mod decode;
+pub(crate) mod find;
+pub(crate) mod list;
+pub(crate) mod load;
 mod names;
 pub(crate) mod natural;
-mod picture;
-mod steps;
-pub mod transform;
-
-pub use picture::Picture;
+pub(crate) mod on_error;
+pub(crate) mod prepared;
+pub(crate) mod transform;
 
 #[cfg(test)]
 mod tests;

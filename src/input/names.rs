@@ -1,54 +1,70 @@
 //! Short, unique names for images, fit for tags.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// First parts of the tags that a run writes anyway; an image of that name would be drawn into
 /// their group.
-const RESERVED: &[&str] = &["config", "feature_maps", "input", "kernels"];
+const RESERVED: [&str; 4] = ["config", "feature_maps", "input", "kernels"];
 
-/// Characters of a file's stem that are kept; file systems allow 255 bytes, a card's title less.
+/// Characters of a file's or folder's name that are kept; file systems allow 255 bytes, a card's
+/// title less.
 const LONGEST: usize = 64;
 
-/// One name for each path: its cleaned stem, with as few of its folders before it as make it
-/// unique, case ignored, and a number after it where folders do not.
+/// One name for each path: the cleaned stem; where stems are equal, case ignored, the path below
+/// their common folder; and a number after it where that is taken too.
 pub(crate) fn unique_names(paths: &[PathBuf]) -> Vec<String> {
-    let parts: Vec<Vec<String>> = paths.iter().map(|path| cleaned_parts(path)).collect();
-    let mut used: Vec<usize> = vec![1; parts.len()];
-    loop {
-        let names: Vec<String> = parts
-            .iter()
-            .zip(&used)
-            .map(|(p, &n)| joined(p, n))
-            .collect();
-        let counts = count(&names);
-        let mut changed = false;
-        for ((name, parts), used) in names.iter().zip(&parts).zip(&mut used) {
-            if clashes(name, &counts) && *used < parts.len() {
-                *used += 1;
-                changed = true;
-            }
-        }
-        if !changed {
-            return numbered(names, &counts);
-        }
+    let all: Vec<Vec<String>> = paths.iter().map(|path| folders_and_stem(path)).collect();
+    let key = |parts: &[String]| joined(parts, 1).to_lowercase();
+    let mut groups: HashMap<String, Vec<&[String]>> = HashMap::new();
+    for parts in &all {
+        groups.entry(key(parts)).or_default().push(parts);
     }
+    let mut taken: HashSet<String> = RESERVED.map(str::to_owned).into();
+    let unique = |parts: &Vec<String>| {
+        let group = &groups[&key(parts)];
+        let name = joined(parts, parts.len() - common_folders(group));
+        let mut candidate = name.clone();
+        let mut number = 2;
+        while !taken.insert(candidate.to_lowercase()) {
+            candidate = format!("{name}_{number}");
+            number += 1;
+        }
+        candidate
+    };
+    all.iter().map(unique).collect()
 }
 
-/// The stem, then the folder that holds the file, then the one that holds that …
-fn cleaned_parts(path: &Path) -> Vec<String> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let folders = path
-        .parent()
-        .into_iter()
-        .flat_map(Path::components)
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(clean(&name.to_string_lossy())),
-            _ => None,
-        });
-    let mut parts: Vec<String> = folders.chain([clean(&stem)]).collect();
-    parts.reverse();
+fn folders_and_stem(path: &Path) -> Vec<String> {
+    let folders = path.parent().into_iter().flat_map(Path::iter);
+    let parts = folders.chain([path.file_stem().unwrap_or_default()]);
     parts
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// How many folders the paths have in common from the root on; all of them for a single path.
+fn common_folders(paths: &[&[String]]) -> usize {
+    let [first, others @ ..] = paths else {
+        return 0;
+    };
+    let folders = |path: &[String]| path.len().saturating_sub(1);
+    let common = |path: &&[String]| {
+        let pairs = first.iter().zip(*path).take(folders(path));
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let common = others.iter().map(common);
+    common.fold(folders(first), usize::min)
+}
+
+/// The last parts of a path, cleaned and joined.
+fn joined(parts: &[String], count: usize) -> String {
+    let parts = &parts[parts.len().saturating_sub(count)..];
+    parts
+        .iter()
+        .map(|part| clean(part))
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 /// The usual writers of event files make `_` of everything in a tag but word characters, `-`, `.`
@@ -74,51 +90,6 @@ fn clean(text: &str) -> String {
     cleaned
 }
 
-fn joined(parts: &[String], used: usize) -> String {
-    let mut chosen: Vec<&str> = parts.iter().take(used).map(String::as_str).collect();
-    chosen.reverse();
-    chosen.join("_")
-}
-
-fn count(names: &[String]) -> HashMap<String, usize> {
-    let mut counts = HashMap::new();
-    for name in names {
-        *counts.entry(name.to_lowercase()).or_insert(0) += 1;
-    }
-    counts
-}
-
-fn clashes(name: &str, counts: &HashMap<String, usize>) -> bool {
-    let key = name.to_lowercase();
-    RESERVED.contains(&key.as_str()) || counts.get(&key).is_some_and(|&n| n > 1)
-}
-
-/// Puts `_2`, `_3` … after all but the first of the names that are still alike.
-fn numbered(names: Vec<String>, counts: &HashMap<String, usize>) -> Vec<String> {
-    let mut taken: HashSet<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
-    taken.extend(
-        counts
-            .iter()
-            .filter(|&(_, &n)| n == 1)
-            .map(|(k, _)| k.clone()),
-    );
-    let mut result = Vec::with_capacity(names.len());
-    for name in names {
-        if !clashes(&name, counts) || taken.insert(name.to_lowercase()) {
-            result.push(name);
-            continue;
-        }
-        let mut number = 2_usize;
-        let mut candidate = format!("{name}_{number}");
-        while !taken.insert(candidate.to_lowercase()) {
-            number += 1;
-            candidate = format!("{name}_{number}");
-        }
-        result.push(candidate);
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,30 +108,27 @@ mod tests {
     }
 
     #[test]
-    fn folders_tell_equal_stems_apart() {
+    fn folders_distinguish_equal_stems() {
         assert_eq!(
             names(&["/d/cats/1.png", "/d/dogs/1.png", "/d/dogs/2.png"]),
             ["cats_1", "dogs_1", "2"]
         );
         assert_eq!(
             names(&["/a/x/1.png", "/b/x/1.png", "/c/y/1.png"]),
-            ["a_x_1", "b_x_1", "y_1"]
+            ["a_x_1", "b_x_1", "c_y_1"]
         );
-    }
-
-    #[test]
-    fn a_name_made_of_folders_meets_a_stem() {
-        assert_eq!(
-            names(&["/d/cats/1.png", "/d/dogs/1.png", "/d/cats_1.png"]),
-            ["d_cats_1", "dogs_1", "d_cats_1_2"]
-        );
+        assert_eq!(names(&["/d/1.png", "/d/e/1.png"]), ["1", "e_1"]);
     }
 
     #[test]
     fn numbers_where_folders_do_not_help() {
         assert_eq!(
             names(&["/a.png", "/a.jpg", "/A.gif", "/a_2.png"]),
-            ["a", "a_3", "A_4", "a_2"]
+            ["a", "a_2", "A_3", "a_2_2"]
+        );
+        assert_eq!(
+            names(&["/d/cats/1.png", "/d/dogs/1.png", "/d/cats_1.png"]),
+            ["cats_1", "dogs_1", "cats_1_2"]
         );
     }
 
@@ -180,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_the_run_are_not_entered() {
+    fn names_of_tag_groups_are_not_used() {
         assert_eq!(
             names(&["/probes/kernels.png", "/Input.png", "/config"]),
-            ["probes_kernels", "Input_2", "config_2"]
+            ["kernels_2", "Input_2", "config_2"]
         );
     }
 

@@ -1,28 +1,24 @@
 //! Natural order of paths: `img2` before `img10`.
 
-use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 /// A path's place in natural order.
 ///
 /// Paths are compared one component at a time, without regard to case, and runs of digits by their
-/// value (`img2`, `img10`; `img007` beside `img7`). Paths that are alike in all this are put in
+/// value (`img2`, `img10`; `img007` next to `img7`). Paths that are alike in all this are put in
 /// the order of their bytes, so that different paths never compare equal.
 ///
 /// The crates that do this compare whole strings instead of components, or digits after a leading
 /// zero as a fraction (`010` before `9`).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NaturalKey {
     components: Vec<Vec<Piece>>,
     path: PathBuf,
 }
 
-/// A character, or a run of digits without its leading zeros.
-#[derive(Debug, PartialEq, Eq)]
-enum Piece {
-    Number(String),
-    Letter(char),
-}
+/// A character; or `'0'`, where ASCII has its digits, and the length and digits of a number without
+/// leading zeros: so the longer number is the larger one, whatever its length.
+type Piece = (char, usize, String);
 
 impl NaturalKey {
     pub(crate) fn new(path: &Path) -> Self {
@@ -44,49 +40,25 @@ fn pieces(text: &str) -> Vec<Piece> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 {
             let (number, after) = rest.split_at(digits);
-            pieces.push(Piece::Number(number.trim_start_matches('0').to_owned()));
+            let number = number.trim_start_matches('0').to_owned();
+            pieces.push(('0', number.len(), number));
             rest = after;
         } else {
-            pieces.extend(first.to_lowercase().map(Piece::Letter));
+            pieces.extend(
+                first
+                    .to_lowercase()
+                    .map(|letter| (letter, 0, String::new())),
+            );
             rest = &rest[first.len_utf8()..];
         }
     }
     pieces
 }
 
-impl Ord for Piece {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            // Without leading zeros the longer number is the larger one, whatever its length.
-            (Self::Number(a), Self::Number(b)) => (a.len(), a).cmp(&(b.len(), b)),
-            (Self::Letter(a), Self::Letter(b)) => a.cmp(b),
-            // A number stands where ASCII has its digits: after `-` and `.`, before letters.
-            (Self::Number(_), Self::Letter(letter)) => '0'.cmp(letter),
-            (Self::Letter(letter), Self::Number(_)) => letter.cmp(&'0'),
-        }
-    }
-}
-
-impl PartialOrd for Piece {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for NaturalKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (&self.components, &self.path).cmp(&(&other.components, &other.path))
-    }
-}
-
-impl PartialOrd for NaturalKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use super::*;
     use proptest::prelude::*;
 

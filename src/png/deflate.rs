@@ -256,7 +256,7 @@ fn repeats(lengths: &[u8]) -> Vec<Repeat> {
     repeats
 }
 
-/// Counts bytes in four tables by turns, so that a byte that occurs twice in a row does not wait
+/// Counts bytes in four tables in turn, so that a byte that occurs twice in a row does not wait
 /// for its own counter.
 fn count_literals(bytes: &[u8], tables: &mut [[u32; 256]; 4]) {
     let (words, rest) = bytes.as_chunks::<WORD>();

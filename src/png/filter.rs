@@ -23,7 +23,6 @@ pub(super) struct Rows<'a> {
     stride: usize,
     /// Bytes in a pixel.
     channels: usize,
-    /// The next row to filter.
     next: usize,
     /// What stands above the first row.
     zeros: Vec<u8>,
@@ -114,7 +113,7 @@ impl WithSimd for Paeth<'_> {
     }
 }
 
-/// The neighbour nearest to `left + up - corner`; on a tie left goes before up and up before corner.
+/// The neighbor nearest to `left + up - corner`; on a tie left goes before up and up before corner.
 #[inline(always)]
 fn predict(left: u8, up: u8, corner: u8) -> u8 {
     let [a, b, c] = [left, up, corner].map(i16::from);

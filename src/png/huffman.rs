@@ -4,7 +4,7 @@
 /// over from before then fit into one 64-bit word, so that the writer stores once in four symbols.
 pub(super) const MAX_BITS: u8 = 12;
 
-/// One symbol's code, its bits turned round as deflate sends them (first bit lowest).
+/// One symbol's code, its bits reversed as deflate sends them (first bit lowest).
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub(super) struct Code {
     pub(super) bits: u16,

@@ -21,7 +21,7 @@ mod tests;
 use crc32fast::Hasher;
 use thiserror::Error;
 
-use crate::render::{Colour, Picture};
+use crate::render::{Color, Picture};
 use deflate::Zlib;
 use filter::Rows;
 
@@ -33,43 +33,28 @@ const MOST: u32 = i32::MAX as u32;
 
 /// A picture that cannot be written as PNG.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum PngError {
-    /// No pixels, or a side or the whole is too long for the format.
+pub(crate) enum PngError {
     #[error(
         "a picture of {width} x {height} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all: show fewer or smaller maps"
     )]
-    Size {
-        /// The picture's.
-        width: u32,
-        /// The picture's.
-        height: u32,
-    },
-    /// The pixels are not as many as the size says.
+    Size { width: u32, height: u32 },
     #[error("a picture of {width} x {height} pixels needs {expected} bytes and has {found}")]
     Length {
-        /// The picture's.
         width: u32,
-        /// The picture's.
         height: u32,
-        /// Width times height times channels.
         expected: u64,
-        /// What the picture holds.
         found: usize,
     },
 }
 
-/// Encodes `picture`: grey as one channel, a colormap's as indices and a palette, anything else as
+/// Encodes `picture`: gray as one channel, a colormap's as indices and a palette, anything else as
 /// three channels; eight bits each, not interlaced.
-///
-/// # Errors
-///
-/// The picture is empty or larger than PNG allows, or has not as many bytes as its size says.
-pub fn encode(picture: &Picture) -> Result<Vec<u8>, PngError> {
+pub(crate) fn encode(picture: &Picture) -> Result<Vec<u8>, PngError> {
     check(picture)?;
-    let (colour_type, channels) = match picture.colour {
-        Colour::Grey => (0, 1),
-        Colour::Indexed(_) => (3, 1),
-        Colour::Rgb => (2, 3),
+    let (color_type, channels) = match picture.color {
+        Color::Gray => (0, 1),
+        Color::Indexed(_) => (3, 1),
+        Color::Rgb => (2, 3),
     };
     // Feature maps take 0.45 to 0.75 of a byte a pixel.
     let mut out = Vec::with_capacity(picture.pixels.len() / 4 * 3 + 2048);
@@ -77,9 +62,9 @@ pub fn encode(picture: &Picture) -> Result<Vec<u8>, PngError> {
     chunk(&mut out, *b"IHDR", |out| {
         out.extend_from_slice(&picture.width.to_be_bytes());
         out.extend_from_slice(&picture.height.to_be_bytes());
-        out.extend_from_slice(&[8, colour_type, 0, 0, 0]);
+        out.extend_from_slice(&[8, color_type, 0, 0, 0]);
     });
-    if let Colour::Indexed(colormap) = picture.colour {
+    if let Color::Indexed(colormap) = picture.color {
         chunk(&mut out, *b"PLTE", |out| {
             out.extend_from_slice(colormap.palette().as_flattened());
         });
@@ -102,7 +87,7 @@ fn check(picture: &Picture) -> Result<(), PngError> {
     if !sides.contains(&width) || !sides.contains(&height) {
         return Err(PngError::Size { width, height });
     }
-    let expected = u64::from(width) * u64::from(height) * picture.colour.channels() as u64;
+    let expected = u64::from(width) * u64::from(height) * picture.color.channels() as u64;
     // The length of a chunk has 31 bits, and the worst code spends 12 bits on a byte.
     if expected > 1 << 30 {
         return Err(PngError::Size { width, height });

@@ -7,7 +7,7 @@ use super::huffman::{MAX_BITS, codes, lengths};
 use super::*;
 use crate::render::Colormap;
 
-/// What another decoder reads: width, height, colour type, palette, pixels.
+/// What another decoder reads: width, height, color type, palette, pixels.
 fn decode(bytes: &[u8]) -> (u32, u32, ::png::ColorType, Option<Vec<u8>>, Vec<u8>) {
     let mut reader = ::png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -23,14 +23,14 @@ fn decode(bytes: &[u8]) -> (u32, u32, ::png::ColorType, Option<Vec<u8>>, Vec<u8>
 
 fn assert_decodes(picture: &Picture) {
     let bytes = encode(picture).unwrap();
-    let (width, height, colour, palette, pixels) = decode(&bytes);
+    let (width, height, color, palette, pixels) = decode(&bytes);
     assert_eq!((width, height), (picture.width, picture.height));
-    assert!(pixels == picture.pixels, "{width} x {height} {colour:?}");
-    match picture.colour {
-        Colour::Grey => assert_eq!(colour, ::png::ColorType::Grayscale),
-        Colour::Rgb => assert_eq!(colour, ::png::ColorType::Rgb),
-        Colour::Indexed(colormap) => {
-            assert_eq!(colour, ::png::ColorType::Indexed);
+    assert!(pixels == picture.pixels, "{width} x {height} {color:?}");
+    match picture.color {
+        Color::Gray => assert_eq!(color, ::png::ColorType::Grayscale),
+        Color::Rgb => assert_eq!(color, ::png::ColorType::Rgb),
+        Color::Indexed(colormap) => {
+            assert_eq!(color, ::png::ColorType::Indexed);
             assert_eq!(palette.as_deref(), Some(colormap.palette().as_flattened()));
         }
     }
@@ -55,10 +55,10 @@ enum Texture {
 }
 
 fn picture() -> impl Strategy<Value = Picture> {
-    let colour = prop::sample::select(vec![
-        Colour::Grey,
-        Colour::Rgb,
-        Colour::Indexed(Colormap::Viridis),
+    let color = prop::sample::select(vec![
+        Color::Gray,
+        Color::Rgb,
+        Color::Indexed(Colormap::Viridis),
     ]);
     let texture = prop::sample::select(vec![
         Texture::Noise,
@@ -67,13 +67,13 @@ fn picture() -> impl Strategy<Value = Picture> {
         Texture::Flat,
     ]);
     let side = || prop_oneof![4 => 1_u32..40, 1 => 1_u32..700];
-    (side(), side(), colour, texture, any::<u64>()).prop_map(
-        |(width, height, colour, texture, seed)| {
-            let length = width as usize * height as usize * colour.channels();
+    (side(), side(), color, texture, any::<u64>()).prop_map(
+        |(width, height, color, texture, seed)| {
+            let length = width as usize * height as usize * color.channels();
             Picture {
                 width,
                 height,
-                colour,
+                color,
                 pixels: fill(texture, seed, length),
             }
         },
@@ -160,16 +160,16 @@ fn pictures_of_many_blocks_decode() {
         Texture::Skewed,
         Texture::Flat,
     ] {
-        for (width, height, colour) in [
-            (1810, 500, Colour::Grey),
-            (600, 400, Colour::Rgb),
-            (300_000, 2, Colour::Grey),
+        for (width, height, color) in [
+            (1810, 500, Color::Gray),
+            (600, 400, Color::Rgb),
+            (300_000, 2, Color::Gray),
         ] {
-            let length = width as usize * height as usize * colour.channels();
+            let length = width as usize * height as usize * color.channels();
             assert_decodes(&Picture {
                 width,
                 height,
-                colour,
+                color,
                 pixels: fill(texture, 7, length),
             });
         }
@@ -187,7 +187,7 @@ fn zero_runs_of_every_length_decode() {
         assert_decodes(&Picture {
             width: u32::try_from(run + 2).unwrap(),
             height: 1,
-            colour: Colour::Grey,
+            color: Color::Gray,
             pixels,
         });
     }
@@ -198,7 +198,7 @@ fn a_flat_picture_is_tiny() {
     let picture = Picture {
         width: 1000,
         height: 1000,
-        colour: Colour::Grey,
+        color: Color::Gray,
         pixels: vec![9; 1_000_000],
     };
     assert!(encode(&picture).unwrap().len() < 3500);
@@ -209,7 +209,7 @@ fn sizes_that_do_not_fit_are_refused() {
     let picture = |width, height, bytes| Picture {
         width,
         height,
-        colour: Colour::Rgb,
+        color: Color::Rgb,
         pixels: vec![0; bytes],
     };
     assert_eq!(

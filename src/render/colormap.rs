@@ -1,4 +1,4 @@
-//! Colours for levels, and for what has no level.
+//! Colors for levels, and for what has no level.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,12 @@ use colorous::Gradient;
 pub enum Colormap {
     /// Black to white.
     #[default]
-    Grey,
+    Gray,
     /// Matplotlib's viridis: dark purple over green to yellow, evenly brighter.
     Viridis,
     /// Matplotlib's magma: black over red to a light yellow, evenly brighter.
     Magma,
-    /// `ColorBrewer`'s `RdBu` turned round: blue for negative values, near white for 0, red for
+    /// `ColorBrewer`'s `RdBu` reversed: blue for negative values, near white for 0, red for
     /// positive ones. Ranges by map and by layer are made as wide below 0 as above, so that 0 is in
     /// the middle.
     Diverging,
@@ -22,7 +22,7 @@ pub enum Colormap {
 
 /// Red, green and blue of the levels 0 to 255.
 ///
-/// Level 0 is kept for the padding between maps and is black; in a map, level 0 shares the colour
+/// Level 0 is kept for the padding between maps and is black; in a map, level 0 shares the color
 /// of level 1. So a picture in a colormap needs one byte a pixel.
 pub type Palette = [[u8; 3]; 256];
 
@@ -33,7 +33,7 @@ pub(super) const INFINITE: [u8; 3] = [0, 255, 255];
 /// Infinite and negative: green.
 pub(super) const NEGATIVE_INFINITE: [u8; 3] = [0, 255, 0];
 
-static GREY: LazyLock<Palette> =
+static GRAY: LazyLock<Palette> =
     LazyLock::new(|| std::array::from_fn(|level| [u8::try_from(level).unwrap_or(u8::MAX); 3]));
 static VIRIDIS: LazyLock<Palette> = LazyLock::new(|| palette(colorous::VIRIDIS, |level| level));
 static MAGMA: LazyLock<Palette> = LazyLock::new(|| palette(colorous::MAGMA, |level| level));
@@ -48,11 +48,11 @@ fn palette(gradient: Gradient, place: impl Fn(usize) -> usize) -> Palette {
 }
 
 impl Colormap {
-    /// Its colours.
+    /// Its colors.
     #[must_use]
     pub fn palette(self) -> &'static Palette {
         match self {
-            Self::Grey => &GREY,
+            Self::Gray => &GRAY,
             Self::Viridis => &VIRIDIS,
             Self::Magma => &MAGMA,
             Self::Diverging => &DIVERGING,

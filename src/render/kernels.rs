@@ -1,16 +1,16 @@
-//! First-layer kernels in their own colours.
+//! First-layer kernels in their own colors.
 
 use super::extremes::Extremes;
 use super::grid::Grid;
 use super::maps::{Layout, Maps, check_length};
-use super::picture::Colour;
+use super::picture::Color;
 use super::range::Scales;
 use super::{
-    RenderError, Rendered, Style, check_range, feature_maps, finish, paint, quantise, shown,
+    RenderError, Rendered, Style, check_range, feature_maps, finish, paint, quantize, shown,
 };
 
 /// Renders the kernels of a layer that sees a picture: one tile each, its three channels as red,
-/// green and blue with one range for all three, so that the colours are the ones it looks for.
+/// green and blue with one range for all three, so that the colors are the ones it looks for.
 ///
 /// `bgr` says that the first channel is blue. Kernels over one channel are shown as feature maps
 /// are; for three, `style.colormap` means nothing. A pixel that is NaN or infinite in any channel
@@ -36,13 +36,13 @@ pub fn kernels(
     let stacked = Maps::new(weights, kernels, channels * height, width, Layout::Planar)?;
     match channels {
         1 => feature_maps(&stacked, style),
-        3 => coloured(weights, &stacked, bgr, style),
+        3 => colored(weights, &stacked, bgr, style),
         _ => Err(RenderError::KernelChannels { channels }),
     }
 }
 
 /// `stacked` holds the three channels of each kernel, the `weights`, one below the other.
-fn coloured(
+fn colored(
     weights: &[f32],
     stacked: &Maps<'_>,
     bgr: bool,
@@ -56,7 +56,7 @@ fn coloured(
     let extremes = Extremes::find(stacked, count)?;
     let scales = Scales::new(style.range, false, &extremes);
     let stacks = Grid::new(count, width, stacked.height)?;
-    let levels = quantise::levels(stacked, &scales, &stacks)?;
+    let levels = quantize::levels(stacked, &scales, &stacks)?;
     let mut pixels = vec![0; 3 * grid.width() * grid.height()];
     for kernel in 0..count {
         for row in 0..stacked.height {
@@ -81,7 +81,7 @@ fn coloured(
     }
     Ok(finish(
         pixels,
-        Colour::Rgb,
+        Color::Rgb,
         &grid,
         large,
         scales.over_all,

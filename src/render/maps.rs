@@ -115,7 +115,7 @@ impl fmt::Debug for Maps<'_> {
     }
 }
 
-/// Sees to it that `found` values are some, and as many as `shape` says.
+/// Checks that there are values, as many as `shape` says.
 pub(super) fn check_length(found: usize, shape: &[usize]) -> Result<(), RenderError> {
     let size = shape
         .iter()

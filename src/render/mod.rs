@@ -15,8 +15,9 @@ mod grid;
 mod kernels;
 mod maps;
 mod paint;
+mod parse;
 mod picture;
-mod quantise;
+mod quantize;
 mod range;
 
 use thiserror::Error;
@@ -25,7 +26,8 @@ pub use colormap::{Colormap, Palette};
 pub use floats::Floats;
 pub use kernels::kernels;
 pub use maps::{Layout, Maps};
-pub use picture::{Colour, Picture};
+pub use parse::ParseStyleError;
+pub use picture::{Color, Picture};
 pub use range::Range;
 
 use extremes::Extremes;
@@ -71,9 +73,9 @@ pub enum RenderError {
         /// After enlarging.
         tile_height: usize,
     },
-    /// Kernels that are neither grey nor coloured.
+    /// Kernels that are neither gray nor colored.
     #[error(
-        "kernels over {channels} input channels cannot be shown as colours, only 3 or 1 can: leave the kernels out with --no-kernels"
+        "kernels over {channels} input channels cannot be shown as colors, only 3 or 1 can: leave the kernels out with --no-kernels"
     )]
     KernelChannels {
         /// The second dimension of the kernels.
@@ -97,7 +99,7 @@ pub struct Style {
     /// Maps whose smaller side has fewer pixels are enlarged by the smallest whole factor that
     /// reaches it; every pixel becomes a square.
     pub min_tile: Option<u32>,
-    /// The colours of levels.
+    /// The colors of levels.
     pub colormap: Colormap,
 }
 
@@ -117,14 +119,14 @@ impl Rendered {
     /// Every tile as a picture of its own, in order, just as it is in the grid.
     #[must_use]
     pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {
-        let colour = self.picture.colour;
+        let color = self.picture.color;
         (0..self.grid.count).map(move |index| Picture {
             width: pixels(self.grid.tile_width),
             height: pixels(self.grid.tile_height),
-            colour,
+            color,
             pixels: self
                 .grid
-                .tile(&self.picture.pixels, colour.channels(), index),
+                .tile(&self.picture.pixels, color.channels(), index),
         })
     }
 }
@@ -146,12 +148,12 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
         style.colormap == Colormap::Diverging,
         &extremes,
     );
-    let levels = quantise::levels(maps, &scales, &grid)?;
-    let (colour, pixels) =
+    let levels = quantize::levels(maps, &scales, &grid)?;
+    let (color, pixels) =
         paint::levels(levels, maps, style.colormap, &grid, extremes.non_finite > 0)?;
     Ok(finish(
         pixels,
-        colour,
+        color,
         &grid,
         large,
         scales.over_all,
@@ -176,7 +178,7 @@ fn check_range(range: Range) -> Result<(), RenderError> {
 /// Enlarges what is to be enlarged.
 fn finish(
     small: Vec<u8>,
-    colour: Colour,
+    color: Color,
     grid: &Grid,
     large: Grid,
     range: (f32, f32),
@@ -185,12 +187,12 @@ fn finish(
     let pixels_of = if large == *grid {
         small
     } else {
-        grid::enlarge(&small, colour.channels(), grid, &large)
+        grid::enlarge(&small, color.channels(), grid, &large)
     };
     let picture = Picture {
         width: pixels(large.width()),
         height: pixels(large.height()),
-        colour,
+        color,
         pixels: pixels_of,
     };
     Rendered {
@@ -205,3 +207,6 @@ fn finish(
 fn pixels(side: usize) -> u32 {
     u32::try_from(side).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

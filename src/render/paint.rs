@@ -1,34 +1,34 @@
-//! From levels to what the picture holds: grey, indices, or colours where a value has no level.
+//! From levels to what the picture holds: gray, indices, or colors where a value has no level.
 
 use super::RenderError;
 use super::colormap::{Colormap, INFINITE, NAN, NEGATIVE_INFINITE};
 use super::grid::Grid;
 use super::maps::{Layout, Maps};
-use super::picture::Colour;
+use super::picture::Color;
 
-/// Colours the `levels` of a grid; `in_colours` when some values of `maps` are not finite.
+/// Colors the `levels` of a grid; `in_colors` when some values of `maps` are not finite.
 pub(super) fn levels(
     mut levels: Vec<u8>,
     maps: &Maps<'_>,
     colormap: Colormap,
     grid: &Grid,
-    in_colours: bool,
-) -> Result<(Colour, Vec<u8>), RenderError> {
-    if colormap != Colormap::Grey {
+    in_colors: bool,
+) -> Result<(Color, Vec<u8>), RenderError> {
+    if colormap != Colormap::Gray {
         keep_padding_apart(&mut levels, grid);
     }
-    if in_colours {
+    if in_colors {
         let palette = colormap.palette();
         let mut pixels: Vec<u8> = levels
             .iter()
             .flat_map(|&level| palette[usize::from(level)])
             .collect();
         mark_maps(&mut pixels, maps, grid)?;
-        return Ok((Colour::Rgb, pixels));
+        return Ok((Color::Rgb, pixels));
     }
     Ok(match colormap {
-        Colormap::Grey => (Colour::Grey, levels),
-        _ => (Colour::Indexed(colormap), levels),
+        Colormap::Gray => (Color::Gray, levels),
+        _ => (Color::Indexed(colormap), levels),
     })
 }
 
@@ -66,7 +66,7 @@ fn mark_maps(pixels: &mut [u8], maps: &Maps<'_>, grid: &Grid) -> Result<(), Rend
 
 /// Paints pixel number `at` of an RGB picture if `value` has no level.
 pub(super) fn mark(pixels: &mut [u8], at: usize, value: f32) {
-    let colour = if value.is_finite() {
+    let color = if value.is_finite() {
         return;
     } else if value.is_nan() {
         NAN
@@ -75,5 +75,5 @@ pub(super) fn mark(pixels: &mut [u8], at: usize, value: f32) {
     } else {
         NEGATIVE_INFINITE
     };
-    pixels[3 * at..3 * at + 3].copy_from_slice(&colour);
+    pixels[3 * at..3 * at + 3].copy_from_slice(&color);
 }

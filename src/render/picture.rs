@@ -10,35 +10,35 @@ pub struct Picture {
     /// Rows.
     pub height: u32,
     /// What the bytes of `pixels` mean.
-    pub colour: Colour,
+    pub color: Color,
     /// `[height, width, channels]`.
     pub pixels: Vec<u8>,
 }
 
 /// What the bytes of a picture mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum Color {
     /// One byte a pixel, from black to white.
-    Grey,
+    Gray,
     /// One byte a pixel, an index into this colormap's palette.
     Indexed(Colormap),
     /// Three bytes a pixel: red, green, blue.
     Rgb,
 }
 
-impl Colour {
+impl Color {
     /// Bytes a pixel.
     #[must_use]
     pub const fn channels(self) -> usize {
         match self {
-            Self::Grey | Self::Indexed(_) => 1,
+            Self::Gray | Self::Indexed(_) => 1,
             Self::Rgb => 3,
         }
     }
 }
 
 impl Picture {
-    /// A colour picture.
+    /// A color picture.
     ///
     /// # Shapes
     ///
@@ -48,7 +48,7 @@ impl Picture {
         Self {
             width,
             height,
-            colour: Colour::Rgb,
+            color: Color::Rgb,
             pixels,
         }
     }

@@ -27,7 +27,7 @@ const NARROWEST_END: f32 = 5e-6;
 ///
 /// Everything is halved, values too before they are compared: the width of a range can be twice
 /// the largest `f32`. Halving changes no level: it lowers exponents by one, and the last bit that
-/// it takes from values below 1e-37 is nothing beside the narrowest range.
+/// it takes from values below 1e-37 is negligible next to the narrowest range.
 #[derive(Debug)]
 pub(super) struct Scales {
     pub(super) low: Vec<f32>,

@@ -1,9 +1,9 @@
-//! A trainer saved and restored.
+//! Saving and restoring a trainer.
 //!
 //! A checkpoint of step 100 is three files: `step_000100.safetensors`, the network under torchvision's
-//! names, loadable by PyTorch; `step_000100.optimiser`, Burn's record of the optimiser; and
-//! `step_000100.toml`, where in the data the training is. Each is written under another name and
-//! renamed, the network last, so that a network that is there is a checkpoint that is whole.
+//! names, loadable by PyTorch; `step_000100.optimizer`, Burn's record of the optimizer; and
+//! `step_000100.toml`, the position in the data. Each is written under another name and renamed, the
+//! network last: a checkpoint whose network exists is complete.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,44 +14,40 @@ use burn::optim::OptimizerRecord;
 use burn::tensor::TensorData;
 use safetensors::{Dtype, View};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::TrainError;
+use super::error::{CheckpointError, TrainError};
 use super::trainer::Trainer;
 use crate::vgg::{Named, ParameterVisitor};
 
-/// Where a training is.
+/// The position of a training run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Progress {
-    /// Steps that were taken.
-    pub step: u64,
+pub(crate) struct TrainingProgress {
+    pub(crate) step: u64,
     /// The epoch of the next batch, from 0.
-    pub epoch: u64,
-    /// The place of the next batch in its epoch, from 0.
-    pub batch: u64,
-    /// Samples in a batch, in which `batch` is counted.
-    pub batch_size: usize,
-    /// Training samples in an epoch.
-    pub samples: usize,
-    /// Batches that this training showed the network, for `num_batches_tracked` of the batch
-    /// normalisation that learns. Nothing computes with it, but torch's strict loading asks for it.
-    pub batches_seen: u64,
+    pub(crate) epoch: u64,
+    /// The index of the next batch in its epoch, from 0.
+    pub(crate) batch: u64,
+    /// Samples in a batch, the unit of `batch`.
+    pub(crate) batch_size: usize,
+    pub(crate) samples: usize,
+    /// Batches seen so far, for `num_batches_tracked` of batch normalization: unused, but required by
+    /// torch's strict loading.
+    pub(crate) batches_seen: u64,
     /// The step with the best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub best: Option<Best>,
-    /// Class names; a class is its place here.
-    pub classes: Vec<String>,
+    pub(crate) best: Option<BestValidation>,
+    /// Class names, by label.
+    pub(crate) classes: Vec<String>,
 }
 
-impl Progress {
-    /// The same place for a run with batches of `batch_size` out of `samples` an epoch. Where it falls
-    /// into a batch, that batch comes again as a whole; what is behind the last one is the next epoch.
-    #[must_use]
-    pub fn counted_in(mut self, batch_size: usize, samples: usize) -> Self {
-        let learnt = self.batch.saturating_mul(self.batch_size as u64);
-        if learnt < samples as u64 {
-            self.batch = learnt / (batch_size.max(1) as u64);
+impl TrainingProgress {
+    /// The same position in batches of `batch_size` out of `samples` an epoch. A position inside a batch
+    /// is rounded down to its beginning; one past the last sample is the next epoch.
+    pub(crate) fn with_batch_size(mut self, batch_size: usize, samples: usize) -> Self {
+        let learned = self.batch.saturating_mul(self.batch_size as u64);
+        if learned < samples as u64 {
+            self.batch = learned / (batch_size.max(1) as u64);
         } else {
             self.epoch = self.epoch.saturating_add(1);
             self.batch = 0;
@@ -65,109 +61,54 @@ impl Progress {
 /// The best validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Best {
-    /// The step it was at.
-    pub step: u64,
-    /// Share of the validation samples that were right.
-    pub accuracy: f64,
-    /// Mean loss, which decides between equal accuracies.
-    pub loss: f64,
+pub(crate) struct BestValidation {
+    pub(crate) step: u64,
+    /// Fraction of the validation samples classified correctly.
+    pub(crate) accuracy: f64,
+    /// Mean loss in nats, which decides between equal accuracies.
+    pub(crate) loss: f64,
 }
 
-impl Best {
+impl BestValidation {
     /// Whether this is better than `other`.
-    #[must_use]
-    pub fn beats(&self, other: Option<&Self>) -> bool {
+    pub(crate) fn improves_on(&self, other: Option<&Self>) -> bool {
         other.is_none_or(|other| (self.accuracy, -self.loss) > (other.accuracy, -other.loss))
     }
 }
 
-/// A checkpoint that cannot be written or read.
-#[derive(Debug, Error)]
-pub enum CheckpointError {
-    /// It cannot be written.
-    #[error("cannot write the checkpoint {path}: make room on that disk, then go on with --resume")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It cannot be written, in safetensors' words.
-    #[error("cannot write the checkpoint {path}: {why}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// The folder cannot be looked into.
-    #[error("cannot look for checkpoints in {folder}")]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// What belongs to the network is missing or damaged.
-    #[error(
-        "{path} cannot be read: {why}; delete {network} to resume from the checkpoint before it"
-    )]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-        /// The network's file.
-        network: PathBuf,
-    },
-    /// There is nothing to go on from.
-    #[error(
-        "nothing to resume: {folder} holds no checkpoint (step_000100.safetensors); start without --resume, in another --run"
-    )]
-    Nothing {
-        /// The folder.
-        folder: PathBuf,
-    },
-}
-
-/// A checkpoint in a folder.
+/// A checkpoint on disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Saved {
-    /// Steps that were taken.
-    pub step: u64,
-    /// The network's file; the others stand beside it.
-    pub network: PathBuf,
+pub(crate) struct SavedCheckpoint {
+    pub(crate) step: u64,
+    /// The network's file; the others are next to it.
+    pub(crate) network: PathBuf,
 }
 
-impl Saved {
+impl SavedCheckpoint {
     /// The checkpoint of `step` in `folder`.
-    #[must_use]
-    pub fn at(folder: &Path, step: u64) -> Self {
+    pub(crate) fn at(folder: &Path, step: u64) -> Self {
         Self {
             step,
             network: folder.join(format!("step_{step:06}.safetensors")),
         }
     }
 
-    /// The optimiser's file.
-    #[must_use]
-    pub fn optimiser(&self) -> PathBuf {
-        self.network.with_extension("optimiser")
+    pub(crate) fn optimizer(&self) -> PathBuf {
+        // What older runs call it.
+        let older = self.network.with_extension("optimiser");
+        if older.exists() {
+            return older;
+        }
+        self.network.with_extension("optimizer")
     }
 
-    /// The file that says where in the data the training is.
-    #[must_use]
-    pub fn progress(&self) -> PathBuf {
+    /// The file of its [`TrainingProgress`].
+    pub(crate) fn progress(&self) -> PathBuf {
         self.network.with_extension("toml")
     }
 
-    /// Reads where the training was.
-    ///
-    /// # Errors
-    ///
-    /// The file is missing or damaged.
-    pub fn read_progress(&self) -> Result<Progress, CheckpointError> {
+    /// Reads the position of the training run.
+    pub(crate) fn read_progress(&self) -> Result<TrainingProgress, CheckpointError> {
         let path = self.progress();
         let text = fs::read_to_string(&path).map_err(|error| self.unreadable(&path, &error))?;
         toml::from_str(&text).map_err(|error| self.unreadable(&path, &error.message()))
@@ -183,7 +124,7 @@ impl Saved {
 }
 
 /// The checkpoints in `folder`, oldest first.
-pub(super) fn saved_in(folder: &Path) -> Result<Vec<Saved>, CheckpointError> {
+pub(super) fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, CheckpointError> {
     let failed = |source| CheckpointError::Folder {
         folder: folder.to_owned(),
         source,
@@ -199,18 +140,14 @@ pub(super) fn saved_in(folder: &Path) -> Result<Vec<Saved>, CheckpointError> {
             .to_str()
             .and_then(|name| name.strip_prefix("step_")?.strip_suffix(".safetensors"))
             .and_then(|digits| digits.parse().ok());
-        saved.extend(step.map(|step| Saved::at(folder, step)));
+        saved.extend(step.map(|step| SavedCheckpoint::at(folder, step)));
     }
     saved.sort();
     Ok(saved)
 }
 
 /// The newest checkpoint in `folder`.
-///
-/// # Errors
-///
-/// There is none; the folder cannot be read.
-pub fn newest(folder: &Path) -> Result<Saved, CheckpointError> {
+pub(crate) fn newest_checkpoint(folder: &Path) -> Result<SavedCheckpoint, CheckpointError> {
     saved_in(folder)?
         .pop()
         .ok_or_else(|| CheckpointError::Nothing {
@@ -220,26 +157,26 @@ pub fn newest(folder: &Path) -> Result<Saved, CheckpointError> {
 
 impl Trainer {
     /// Writes a checkpoint into `folder`.
-    ///
-    /// # Errors
-    ///
-    /// The disk is full or the folder cannot be written to; what was there stays.
-    pub fn save(&self, folder: &Path, progress: &Progress) -> Result<Saved, CheckpointError> {
-        let saved = Saved::at(folder, self.steps);
+    pub(crate) fn save(
+        &self,
+        folder: &Path,
+        progress: &TrainingProgress,
+    ) -> Result<SavedCheckpoint, CheckpointError> {
+        let saved = SavedCheckpoint::at(folder, self.steps);
         fs::create_dir_all(folder).map_err(|source| CheckpointError::Write {
             path: folder.to_owned(),
             source,
         })?;
-        whole(&saved.optimiser(), |path| {
-            let record = self.optimiser.to_record();
+        write_atomically(&saved.optimizer(), |path| {
+            let record = self.optimizer.to_record();
             record.save(path).map_err(std::io::Error::other)
         })?;
         let text = toml::to_string(progress).map_err(|error| CheckpointError::Format {
             path: saved.progress(),
             why: error.to_string(),
         })?;
-        whole(&saved.progress(), |path| fs::write(path, &text))?;
-        whole(&saved.network, |path| {
+        write_atomically(&saved.progress(), |path| fs::write(path, &text))?;
+        write_atomically(&saved.network, |path| {
             let mut tensors = Collected {
                 batches_seen: progress.batches_seen,
                 frozen: self.settings.frozen,
@@ -251,22 +188,18 @@ impl Trainer {
         Ok(saved)
     }
 
-    /// Takes up the optimiser's state; the network was built from `saved` already.
-    ///
-    /// # Errors
-    ///
-    /// The optimiser's file is missing or damaged; the schedule cannot be.
-    pub fn restore(&mut self, saved: &Saved) -> Result<(), TrainError> {
-        let path = saved.optimiser();
+    /// Loads the optimizer's state; the network must have been built from `saved`.
+    pub(crate) fn restore(&mut self, saved: &SavedCheckpoint) -> Result<(), TrainError> {
+        let path = saved.optimizer();
         let record = OptimizerRecord::load(&path)
             .map_err(|error| TrainError::Checkpoint(saved.unreadable(&path, &error)))?;
-        self.optimiser = self.optimiser.clone().load_record(record);
-        self.continue_from(saved.step)
+        self.optimizer = self.optimizer.clone().load_record(record);
+        self.resume_at(saved.step)
     }
 }
 
-/// Writes a file so that it is either all there or not at all, also when the power goes.
-fn whole(
+/// Writes a file completely or not at all, even if power fails.
+fn write_atomically(
     path: &Path,
     write: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> Result<(), CheckpointError> {
@@ -277,7 +210,7 @@ fn whole(
         .and_then(|()| File::open(&part)?.sync_all())
         .and_then(|()| fs::rename(&part, path));
     done.map_err(|source| {
-        // The error that is on its way says more than a failure of this would.
+        // The error being returned is more useful than one of this.
         let _ = fs::remove_file(&part);
         CheckpointError::Write {
             path: path.to_owned(),
@@ -286,18 +219,17 @@ fn whole(
     })
 }
 
-/// The network as PyTorch's `load_state_dict(strict=True)` wants it.
+/// The network as PyTorch's `load_state_dict(strict=True)` requires it.
 fn write_network(tensors: Vec<(String, Values)>, path: &Path) -> std::io::Result<()> {
-    // One word alone: safetensors writes several in any order, and the files of equal networks are equal.
-    let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    // safetensors would create the file for its owner alone; one that is there keeps its mode.
+    // A single entry: safetensors writes several in random order, and equal networks give equal files.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    // safetensors would create it readable by its owner only; an existing file keeps its mode.
     File::create(path)?;
-    safetensors::serialize_to_file(tensors, Some(about), path).map_err(std::io::Error::other)
+    safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(std::io::Error::other)
 }
 
 struct Collected {
     batches_seen: u64,
-    /// The deepest layer that stays, and its statistics with it.
     frozen: Option<usize>,
     tensors: Vec<(String, Values)>,
 }
@@ -308,15 +240,15 @@ impl ParameterVisitor for Collected {
             data: parameter.value.into_data(),
             dtype: Dtype::F32,
         };
-        let counted = self.counted_beside(&parameter.name);
+        let counted = self.batches_tracked(&parameter.name);
         self.tensors.push((parameter.name, values));
         self.tensors.extend(counted);
     }
 }
 
 impl Collected {
-    /// The count that torch has behind the statistic `name`, if it has one there.
-    fn counted_beside(&self, name: &str) -> Option<(String, Values)> {
+    /// The `num_batches_tracked` that torch stores after `name`, if it does.
+    fn batches_tracked(&self, name: &str) -> Option<(String, Values)> {
         let layer = name.strip_suffix(".running_var")?;
         let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
         let learns = self.frozen.is_none_or(|deepest| index > deepest);

@@ -1,4 +1,4 @@
-//! All gradients of a step together.
+//! The norm of all gradients of a step.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -13,11 +13,11 @@ use crate::vgg::Vgg;
 pub(super) fn total_norm(vgg: &Vgg, gradients: &GradientsParams) -> f64 {
     let mut norms = Norms {
         gradients,
-        squares: Vec::new(),
+        norms: Vec::new(),
     };
     vgg.visit(&mut norms);
     norms
-        .squares
+        .norms
         .into_iter()
         .map(|norm| f64::from(norm.into_scalar::<f32>()).powi(2))
         .sum::<f64>()
@@ -26,14 +26,14 @@ pub(super) fn total_norm(vgg: &Vgg, gradients: &GradientsParams) -> f64 {
 
 struct Norms<'a> {
     gradients: &'a GradientsParams,
-    /// Read only at the end, so that a GPU computes them all without waiting.
-    squares: Vec<Tensor<1>>,
+    /// Read only at the end, so that a GPU is not synchronized for each.
+    norms: Vec<Tensor<1>>,
 }
 
 impl ModuleVisitor for Norms<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.squares.push(norm(gradient));
+            self.norms.push(norm(gradient));
         }
     }
 }

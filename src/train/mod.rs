@@ -1,63 +1,49 @@
-//! A network and samples in, a better network out.
+//! Training: from a network and labeled samples to a better network.
 //!
-//! | module | knows |
+//! | module | does |
 //! | --- | --- |
 //! | `schedule` | the learning rate of every step |
-//! | `optimiser` | which rule moves the parameters |
-//! | `network` | how a network is made ready: parameters numbered, layers frozen |
-//! | `sgd` | gradient descent with momentum, in place |
-//! | `score` | loss, accuracy and top-5 of class scores |
+//! | `optimizer` | the update rule |
+//! | `network` | prepares a network: parameter ids, frozen layers |
+//! | `sgd` | SGD with momentum, in place |
+//! | `score` | loss, accuracy and top-5 of logits |
 //! | `gradients` | the norm of all gradients, and scaling them |
-//! | `trainer` | [`Trainer`]: one optimisation step after the other |
-//! | `trouble` | where a loss that is not finite comes from |
-//! | `checkpoint` | a trainer saved and restored |
-//! | `keep` | which checkpoints stay |
-//!
-//! What is read, shown and written around the steps is [`pipeline`](crate::pipeline)'s.
+//! | `trainer` | [`Trainer`]: one optimization step after the other |
+//! | `divergence` | where values that are not finite originate |
+//! | `checkpoint` | saves and restores a trainer |
+//! | `prune` | deletes old checkpoints |
+//! | `batches` | batches of a data set, grouped into steps |
+//! | `validation` | scores on the validation samples, and which classes are confused |
+//! | `record`, `hparams`, `graph` | what TensorBoard gets besides feature maps |
+//! | `session` | [`Session`]: one training from its first step to its last |
 
+mod batches;
 mod checkpoint;
+mod divergence;
+mod error;
 mod gradients;
-mod keep;
+mod graph;
+mod hparams;
 mod network;
-mod optimiser;
+mod optimizer;
+mod prune;
+mod record;
 mod schedule;
 mod score;
+mod session;
 mod sgd;
 mod trainer;
-mod trouble;
+mod validation;
 
-pub use checkpoint::{Best, CheckpointError, Progress, Saved, newest};
-pub use keep::Keeper;
-pub use optimiser::Optimiser;
-pub use schedule::{Decay, Rates, Schedule};
-pub use score::{Score, cross_entropy};
-pub use trainer::{Optimisation, Outcome, Samples, Trainer, logits};
-pub use trouble::{Place, Symptom, Trouble};
-
-use thiserror::Error;
-
-/// A training that cannot go on.
-#[derive(Debug, Error)]
-pub enum TrainError {
-    /// Class scores need a classifier.
-    #[error("the network has no classifier to train")]
-    NoClassifier,
-    /// A schedule that Burn's schedulers refuse.
-    #[error("the learning rate schedule cannot be: {0}")]
-    Schedule(String),
-    /// Values that are not finite, or a loss that is too high.
-    #[error("step {}: {}", .0.step, .0.symptom)]
-    Trouble(Trouble),
-    /// A checkpoint that cannot be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
-
-impl From<Trouble> for TrainError {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
+pub(crate) use batches::Reading;
+pub(crate) use checkpoint::{SavedCheckpoint, TrainingProgress, newest_checkpoint};
+pub(crate) use error::{CheckpointError, TrainError};
+pub(crate) use graph::graph;
+pub(crate) use hparams::changes;
+pub(crate) use optimizer::Optimizer;
+pub(crate) use schedule::{Decay, Schedule};
+pub(crate) use session::Session;
+pub(crate) use trainer::{Trainer, TrainingSettings};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A network made ready for training.
+//! Preparing a network for training.
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::nn::Linear;
@@ -6,14 +6,13 @@ use burn::tensor::Tensor;
 
 use crate::vgg::{Classifier, Vgg};
 
-/// Makes `vgg`, which must be on a device with gradients, ready for training.
+/// Prepares `vgg`, which must be on a device with gradients, for training.
 ///
-/// Parameters get numbers by their place, so that an optimiser's saved state finds them again in
-/// another process. Layers up to and with `frozen` keep their parameters, and their batch
-/// normalisation keeps its running statistics.
+/// Parameter ids are made positional, so that a saved optimizer state matches them in another process.
+/// Layers up to and including `frozen` keep their parameters and running statistics.
 pub(super) fn ready(vgg: Vgg, frozen: Option<usize>) -> Vgg {
-    let mut vgg = vgg.map(&mut Numbering(0));
-    vgg.classifier = vgg.classifier.map(in_rows);
+    let mut vgg = vgg.map(&mut PositionalIds(0));
+    vgg.classifier = vgg.classifier.map(row_major);
     if let Some(deepest) = frozen {
         vgg.features = vgg
             .features
@@ -31,9 +30,9 @@ pub(super) fn ready(vgg: Vgg, frozen: Option<usize>) -> Vgg {
     vgg
 }
 
-struct Numbering(u64);
+struct PositionalIds(u64);
 
-impl ModuleMapper for Numbering {
+impl ModuleMapper for PositionalIds {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (_, tensor, mapper) = param.consume();
         self.0 += 1;
@@ -41,18 +40,18 @@ impl ModuleMapper for Numbering {
     }
 }
 
-/// Gradients come row by row. Where the weights lie column by column, as torch's files have them,
-/// every optimiser would walk 400 MB of them across the grain.
-fn in_rows(mut classifier: Classifier) -> Classifier {
-    let turn = |layer: Linear| Linear {
+/// Gradients are row-major. Weights that were transposed from torch's files are column-major, and every
+/// optimizer would stride through 400 MB of them.
+fn row_major(mut classifier: Classifier) -> Classifier {
+    let contiguous = |layer: Linear| Linear {
         weight: layer.weight.map(|weight| {
             let device = weight.device();
             Tensor::from_data(weight.into_data(), &device).require_grad()
         }),
         bias: layer.bias,
     };
-    classifier.hidden1 = turn(classifier.hidden1);
-    classifier.hidden2 = turn(classifier.hidden2);
-    classifier.output = turn(classifier.output);
+    classifier.hidden1 = contiguous(classifier.hidden1);
+    classifier.hidden2 = contiguous(classifier.hidden2);
+    classifier.output = contiguous(classifier.output);
     classifier
 }

@@ -7,62 +7,49 @@ use burn::lr_scheduler::module_lr_scheduler::{ModuleLrScheduler, ModuleLrSchedul
 use burn::lr_scheduler::sequential::SequentialLrSchedulerConfig;
 use burn::lr_scheduler::step::StepLrSchedulerConfig;
 
-use super::TrainError;
+use super::error::TrainError;
 
-/// The first step of a warm-up has this share of the learning rate, as in torchvision's reference
-/// training (`--lr-warmup-decay`).
-const WARM_UP_FROM: f64 = 0.01;
+/// `start_factor` of the linear warm-up, as in torchvision's reference training
+/// (`--lr-warmup-decay`).
+const WARM_UP_START: f64 = 0.01;
 
-/// How the learning rate goes after the warm-up.
+/// The decay of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Decay {
-    /// It stays.
+pub(crate) enum Decay {
+    /// Constant learning rate.
     Constant,
-    /// It is multiplied by `factor` every `every` steps.
-    Step {
-        /// Steps between two cuts.
-        every: usize,
-        /// What the learning rate is multiplied by.
-        factor: f64,
-    },
-    /// Half a cosine, from the learning rate to nothing at the last step.
+    /// Multiplied by `factor` every `every` steps.
+    Step { every: usize, factor: f64 },
+    /// Cosine annealing to 0 at the last step.
     Cosine,
 }
 
-/// The learning rate over a training run, in optimisation steps.
+/// The learning rate over a training run, in optimization steps.
 ///
 /// Source: PyTorch's `SequentialLR([LinearLR(start_factor=0.01, total_iters=W), …], milestones=[W])`,
 /// whose values it has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Schedule {
-    /// The learning rate that the factors are of.
-    pub learning_rate: f64,
-    /// What follows the warm-up.
-    pub decay: Decay,
-    /// Steps over which the learning rate rises, from a hundredth.
-    pub warm_up: usize,
-    /// Steps of the whole run.
-    pub steps: usize,
+pub(crate) struct Schedule {
+    pub(crate) learning_rate: f64,
+    pub(crate) decay: Decay,
+    pub(crate) warm_up: usize,
+    pub(crate) steps: usize,
 }
 
 impl Schedule {
-    /// The learning rates, from that of step `from` (0 is the first step) on.
-    ///
-    /// # Errors
-    ///
-    /// Numbers that Burn's schedulers refuse, such as a factor above 1.
-    pub fn rates(&self, from: u64) -> Result<Rates, TrainError> {
+    /// The learning rates from step `from` on; 0 is the first.
+    pub(crate) fn rates(&self, from: u64) -> Result<LearningRates, TrainError> {
         let mut factors = self.factors().map_err(TrainError::Schedule)?;
         for _ in 0..from {
             factors.step();
         }
-        Ok(Rates {
+        Ok(LearningRates {
             learning_rate: self.learning_rate,
             factors,
         })
     }
 
-    /// A schedule around 1: Burn's schedulers take no learning rate above that.
+    /// The schedule of a base learning rate of 1, the highest that Burn's schedulers accept.
     fn factors(&self) -> Result<ModuleLrScheduler, String> {
         let after = self.steps.saturating_sub(self.warm_up).max(1);
         let decay: LrSchedulerConfig = match self.decay {
@@ -77,19 +64,18 @@ impl Schedule {
         if self.warm_up == 0 {
             return ModuleLrSchedulerConfig::new(decay).init();
         }
-        let warm_up = LinearLrSchedulerConfig::new(WARM_UP_FROM, 1.0, self.warm_up);
+        let warm_up = LinearLrSchedulerConfig::new(WARM_UP_START, 1.0, self.warm_up);
         SequentialLrSchedulerConfig::new(vec![warm_up.into(), decay], vec![self.warm_up]).init()
     }
 }
 
-/// The learning rates of the steps to come.
-pub struct Rates {
+/// The learning rates of the next steps.
+pub(crate) struct LearningRates {
     learning_rate: f64,
     factors: ModuleLrScheduler,
 }
 
-impl Rates {
-    /// The next step's learning rate.
+impl LearningRates {
     pub(super) fn next(&mut self) -> f64 {
         self.learning_rate * self.factors.step().base()
     }
@@ -141,7 +127,7 @@ mod tests {
 
     // torch: StepLR(o, step_size=3, gamma=0.1)
     #[test]
-    fn steps_cut_the_learning_rate() {
+    fn step_decay_is_torchs() {
         let schedule = Schedule {
             learning_rate: 2.0,
             decay: Decay::Step {
@@ -155,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_that_cannot_be_is_an_error() {
+    fn an_invalid_decay_is_an_error() {
         let schedule = Schedule {
             learning_rate: 0.1,
             decay: Decay::Step {

@@ -1,24 +1,21 @@
-//! How good class scores are.
+//! Loss, accuracy and top-5 accuracy of logits.
 
-/// Sums over samples; the means are what TensorBoard gets.
+/// Sums over samples, from which the means are computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Score {
-    /// Samples seen.
-    pub samples: usize,
-    /// Sum of the samples' losses.
+pub(crate) struct Score {
+    pub(crate) samples: usize,
     loss: f64,
-    /// Samples whose class has the highest score.
-    right: usize,
+    /// Samples whose class has the highest logit.
+    correct: usize,
     /// Samples whose class is among the five highest.
-    among_five: usize,
+    top_five: usize,
 }
 
 impl Score {
-    /// Scores of samples with known losses.
+    /// The score of a batch with a known mean loss.
     ///
-    /// Shapes: `logits` `[samples, classes]`, row by row; `labels` `[samples]`.
-    #[must_use]
-    pub fn of(logits: &[f32], labels: &[usize], mean_loss: f64) -> Self {
+    /// Shapes: `logits` `[samples, classes]`, row-major; `labels` `[samples]`.
+    pub(crate) fn of(logits: &[f32], labels: &[usize], mean_loss: f64) -> Self {
         let classes = logits.len() / labels.len().max(1);
         let mut score = Self {
             samples: labels.len(),
@@ -27,39 +24,35 @@ impl Score {
             ..Self::default()
         };
         for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
-            let place = place(row, *label);
-            score.right += usize::from(place == 0);
-            score.among_five += usize::from(place < 5);
+            let rank = rank(row, *label);
+            score.correct += usize::from(rank == 0);
+            score.top_five += usize::from(rank < 5);
         }
         score
     }
 
-    /// Adds the samples of `other`.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.samples += other.samples;
         self.loss += other.loss;
-        self.right += other.right;
-        self.among_five += other.among_five;
+        self.correct += other.correct;
+        self.top_five += other.top_five;
     }
 
     /// Mean cross-entropy, in nats.
-    #[must_use]
-    pub fn loss(&self) -> f64 {
+    pub(crate) fn loss(&self) -> f64 {
         self.mean(self.loss)
     }
 
-    /// Share of samples whose class has the highest score, from 0 to 1.
-    #[must_use]
-    pub fn accuracy(&self) -> f64 {
+    /// Fraction of samples whose class has the highest logit, from 0 to 1.
+    pub(crate) fn accuracy(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
-        self.mean(self.right as f64)
+        self.mean(self.correct as f64)
     }
 
-    /// Share of samples whose class is among the five highest scores, from 0 to 1.
-    #[must_use]
-    pub fn top_five(&self) -> f64 {
+    /// Fraction of samples whose class is among the five highest logits, from 0 to 1.
+    pub(crate) fn top_five(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
-        self.mean(self.among_five as f64)
+        self.mean(self.top_five as f64)
     }
 
     fn mean(&self, sum: f64) -> f64 {
@@ -69,9 +62,9 @@ impl Score {
     }
 }
 
-/// How many classes score higher than `label`. A NaN is higher than nothing, and nothing is right
-/// where the label's own score is NaN.
-fn place(row: &[f32], label: usize) -> usize {
+/// The number of logits above that of `label`. A NaN is above none; a label whose own logit is NaN ranks
+/// last.
+fn rank(row: &[f32], label: usize) -> usize {
     match row.get(label) {
         Some(own) if !own.is_nan() => row.iter().filter(|other| *other > own).count(),
         _ => row.len(),
@@ -79,8 +72,7 @@ fn place(row: &[f32], label: usize) -> usize {
 }
 
 /// Cross-entropy of one sample, in nats: `log(sum(exp(row))) - row[label]`.
-#[must_use]
-pub fn cross_entropy(row: &[f32], label: usize) -> f64 {
+pub(crate) fn cross_entropy(row: &[f32], label: usize) -> f64 {
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = row
         .iter()

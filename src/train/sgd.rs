@@ -1,11 +1,11 @@
-//! Stochastic gradient descent with momentum, as an optimiser of Burn's.
+//! SGD with momentum, as a Burn optimizer.
 
 use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
 use crate::device::{Descent, descend};
 
-/// `torch.optim.SGD` with momentum: the same steps as Burn's own, but in place where the device can.
+/// `torch.optim.SGD` with momentum: the steps of Burn's own, in place on libtorch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sgd {
     pub(super) momentum: f64,
@@ -13,7 +13,7 @@ pub(super) struct Sgd {
     pub(super) weight_decay: f64,
 }
 
-/// What is remembered of a parameter.
+/// The state of a parameter.
 #[derive(Clone)]
 pub(super) struct SgdState<const D: usize> {
     velocity: Tensor<D>,
@@ -22,7 +22,7 @@ pub(super) struct SgdState<const D: usize> {
 /// The velocity's name in a saved record.
 const VELOCITY: &str = "velocity";
 
-/// Burn's derive of this works inside Burn only.
+/// By hand, since Burn's derive works inside Burn only.
 impl<const D: usize> RecordState for SgdState<D> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
         out.push_tensor(prefix, VELOCITY, self.velocity.to_data());

@@ -6,16 +6,16 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// Output channels of the convolutions of each block in the published networks.
-pub const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
+pub(crate) const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
 /// Classes of the published networks (ImageNet).
-pub const PUBLISHED_CLASSES: usize = 1000;
+pub(crate) const PUBLISHED_CLASSES: usize = 1000;
 
 /// Width of the two hidden fully connected layers in the published networks.
-pub const PUBLISHED_HIDDEN: usize = 4096;
+pub(crate) const PUBLISHED_HIDDEN: usize = 4096;
 
 /// One network of the family: how many convolutions a block has, and whether each is followed by
-/// batch normalisation.
+/// batch normalization.
 ///
 /// Source: Simonyan and Zisserman, <https://arxiv.org/abs/1409.1556>, table 1 (A, B, D, E), and
 /// `torchvision.models.vgg`, whose indices and state-dict names are kept exactly.
@@ -49,14 +49,11 @@ impl Arch {
 
     /// Every network of the family, plain ones first.
     pub fn all() -> impl Iterator<Item = Self> {
-        [false, true].into_iter().flat_map(|batch_norm| {
-            BLOCKS
-                .iter()
-                .map(move |&(depth, _)| Self { depth, batch_norm })
-        })
+        let of = |batch_norm| BLOCKS.map(|(depth, _)| Self { depth, batch_norm });
+        [false, true].into_iter().flat_map(of)
     }
 
-    /// Whether each convolution is followed by batch normalisation.
+    /// Whether each convolution is followed by batch normalization.
     #[must_use]
     pub const fn batch_norm(self) -> bool {
         self.batch_norm
@@ -65,10 +62,8 @@ impl Arch {
     /// Convolutions of each of the five blocks.
     #[must_use]
     pub fn convolutions(self) -> [usize; 5] {
-        BLOCKS
-            .iter()
-            .find(|(depth, _)| *depth == self.depth)
-            .map_or([0; 5], |&(_, blocks)| blocks)
+        let found = BLOCKS.iter().find(|(depth, _)| *depth == self.depth);
+        found.map_or([0; 5], |&(_, blocks)| blocks)
     }
 
     /// The layers of `features`, in the order of their torchvision index.
@@ -109,12 +104,8 @@ impl FromStr for Arch {
 
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "vgg{}{}",
-            self.depth,
-            if self.batch_norm { "_bn" } else { "" }
-        )
+        let suffix = if self.batch_norm { "_bn" } else { "" };
+        write!(f, "vgg{}{suffix}", self.depth)
     }
 }
 
@@ -123,7 +114,7 @@ impl fmt::Display for Arch {
 pub enum LayerKind {
     /// 3 x 3, stride 1, one pixel of zero padding.
     Convolution,
-    /// Per-channel normalisation with running statistics.
+    /// Per-channel normalization with running statistics.
     BatchNorm,
     /// `max(x, 0)`.
     Relu,

@@ -1,33 +1,34 @@
-//! Batch normalisation as torch trains it.
+//! Batch normalization as torch trains it.
 
 use burn::module::RunningState;
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train;
 
-/// What `layer` makes of `x`; shapes `[batch, channels, height, width]` in and out.
+/// Applies `layer` to `x`; shapes `[batch, channels, height, width]` in and out.
 ///
-/// While it learns, the running variance is corrected for the mean being the batch's own (the sum of
-/// squares by `n - 1`), as in torch. Burn's layer divides by `n`, which shows in the deep layers, where
-/// a channel of a batch has few pixels.
-/// Source: `torch.nn.BatchNorm2d`.
-pub(super) fn normalise(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
+/// In training the running variance follows the unbiased variance of the batch (divided by `n - 1`),
+/// as in torch. Burn's layer divides by `n`, which matters in the deep layers, where a channel of a
+/// batch has few pixels. Source: `torch.nn.BatchNorm2d`.
+pub(super) fn normalize(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
     if !(x.device().is_autodiff() && layer.training.is_enabled()) {
         return layer.forward(x);
     }
     let [batch, _, height, width] = x.dims();
     #[expect(clippy::cast_precision_loss, reason = "fewer pixels than 2^52")]
-    let seen = (batch * height * width) as f64;
-    let learnt = batch_norm_train(x, layer.gamma.val(), layer.beta.val(), layer.epsilon);
-    // A single pixel has no variance, corrected or not.
-    let corrected = learnt.variance.mul_scalar(seen / (seen - 1.0).max(1.0));
-    follow(&layer.running_mean, learnt.mean, layer.momentum);
-    follow(&layer.running_var, corrected, layer.momentum);
-    learnt.output
+    let pixels = (batch * height * width) as f64;
+    let batch_norm = batch_norm_train(x, layer.gamma.val(), layer.beta.val(), layer.epsilon);
+    // A single pixel has no variance.
+    let unbiased = batch_norm
+        .variance
+        .mul_scalar(pixels / (pixels - 1.0).max(1.0));
+    follow(&layer.running_mean, batch_norm.mean, layer.momentum);
+    follow(&layer.running_var, unbiased, layer.momentum);
+    batch_norm.output
 }
 
-/// Moves a running statistic by `share` towards that of the latest batch.
-fn follow(running: &RunningState<Tensor<1>>, latest: Tensor<1>, share: f64) {
-    let kept = running.value_sync().mul_scalar(1.0 - share);
-    running.update(kept.add(latest.mul_scalar(share)).detach());
+/// Moves a running statistic by `momentum` towards that of the latest batch.
+fn follow(running: &RunningState<Tensor<1>>, latest: Tensor<1>, momentum: f64) {
+    let kept = running.value_sync().mul_scalar(1.0 - momentum);
+    running.update(kept.add(latest.mul_scalar(momentum)).detach());
 }

@@ -10,48 +10,35 @@ use thiserror::Error;
 
 use super::arch::{Arch, Layer, LayerKind};
 use super::model::{Classifier, Feature, Vgg};
-use crate::device::pack;
-use crate::weights::{WeightsError, WeightsFile};
 
-/// Somewhere to take parameters from, by torchvision's name.
+/// Why a [`ParameterSource`] lacks a parameter or cannot read it.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Parameters of a network by torchvision's names (`features.0.weight`).
 pub trait ParameterSource {
-    /// What reading can fail with.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// The shape of a parameter.
+    /// The shape of a parameter in torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear
+    /// weights `[outputs, inputs]`.
     ///
     /// # Errors
     ///
     /// There is no such parameter.
-    fn shape(&self, name: &str) -> Result<Vec<usize>, Self::Error>;
+    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError>;
 
     /// The values of a parameter, row-major, in the shape that [`shape`](Self::shape) gave.
     ///
     /// # Errors
     ///
     /// There is no such parameter, or it cannot be read.
-    fn read(&self, name: &str) -> Result<Vec<f32>, Self::Error>;
+    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError>;
 }
 
-impl ParameterSource for WeightsFile {
-    type Error = WeightsError;
-
-    fn shape(&self, name: &str) -> Result<Vec<usize>, Self::Error> {
-        Self::shape(self, name).map(<[usize]>::to_vec)
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<f32>, Self::Error> {
-        Self::read(self, name)
-    }
-}
-
-/// Parameters that do not make the network that was asked for.
+/// Parameters that do not make the network.
 #[derive(Debug, Error)]
-pub enum BuildError<E: std::error::Error + 'static> {
-    /// A parameter cannot be had.
+pub enum BuildError {
+    /// A parameter is missing or cannot be read.
     #[error(transparent)]
-    Source(#[from] E),
-    /// A parameter has another shape than its place in the network allows.
+    Source(#[from] SourceError),
+    /// A parameter has another shape than its neighbors in the network require.
     #[error(
         "{name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
     )]
@@ -93,35 +80,25 @@ pub struct Placement<'a> {
 pub enum Kernels {
     /// As `[out, in, 3, 3]`.
     Planar,
-    /// As `[out, 3, 3, in]`, seen as `[out, in, 3, 3]` all the same. libtorch's CPU convolutions are an
-    /// eighth faster for it; turning the kernels costs about what two forward passes save.
+    /// Channels-last: `[out, 3, 3, in]` in memory, `[out, in, 3, 3]` in shape. libtorch's CPU convolutions
+    /// are an eighth faster with it; reordering the kernels costs about what two forward passes save.
     Interleaved,
-    /// In the order in which the device computes with them for inputs of this size, where it has one;
-    /// those of the first layer interleaved, since they are looked at. On the CPU with libtorch a forward
-    /// pass is a sixth faster than with interleaved ones. Inputs of other sizes are computed rightly, but
-    /// slower. Such a network cannot be trained, nor its parameters read.
-    Packed {
-        /// Images in a batch.
-        batch: usize,
-        /// Pixels across and down.
-        side: usize,
-    },
 }
 
 /// Builds a network from the parameters of `source`.
 ///
-/// Widths, input channels and class count are whatever the parameters have; that they fit each
-/// other is checked before anything is read. Only what `extent` needs is read.
+/// Widths, input channels and class count are taken from the parameters; that they fit each other
+/// is checked before anything is read. Only what `extent` needs is read.
 ///
 /// # Errors
 ///
-/// A parameter is missing, unreadable or of a shape that does not fit its neighbours.
-pub fn build<S: ParameterSource>(
-    source: &S,
+/// A parameter is missing, unreadable or of a shape that does not fit its neighbors.
+pub fn build(
+    source: &dyn ParameterSource,
     arch: Arch,
     extent: Extent,
     place: Placement<'_>,
-) -> Result<Vgg, BuildError<S::Error>> {
+) -> Result<Vgg, BuildError> {
     let builder = Builder {
         source,
         arch,
@@ -136,36 +113,30 @@ pub fn build<S: ParameterSource>(
         Extent::Whole => Some(builder.classifier(widths.last().copied().unwrap_or_default())?),
         Extent::Features { .. } => None,
     };
-    let features = layers
-        .iter()
-        .zip(&widths)
-        .map(|(layer, width)| builder.feature(*layer, *width))
-        .collect::<Result<_, _>>()?;
+    let features = layers.iter().zip(widths);
+    let features = features.map(|(layer, width)| builder.feature(*layer, width));
     Ok(Vgg {
-        features,
+        features: features.collect::<Result<_, _>>()?,
         classifier,
     })
 }
 
-struct Builder<'a, S> {
-    source: &'a S,
+struct Builder<'a> {
+    source: &'a dyn ParameterSource,
     arch: Arch,
     place: Placement<'a>,
 }
 
-type Built<T, S> = Result<T, BuildError<<S as ParameterSource>::Error>>;
-
-impl<S: ParameterSource> Builder<'_, S> {
+impl Builder<'_> {
     /// The channels that come out of each layer, with every shape checked.
-    fn widths(&self, layers: &[Layer]) -> Built<Vec<usize>, S> {
+    fn widths(&self, layers: &[Layer]) -> Result<Vec<usize>, BuildError> {
         let mut channels = None;
         let mut widths = Vec::with_capacity(layers.len());
         for layer in layers {
             let name = layer.torch_name();
             match layer.kind {
                 LayerKind::Convolution => {
-                    let width = self.check_convolution(&name, channels)?;
-                    channels = Some(width);
+                    channels = Some(self.check_convolution(&name, channels)?);
                 }
                 LayerKind::BatchNorm => {
                     for part in ["weight", "bias", "running_mean", "running_var"] {
@@ -179,8 +150,8 @@ impl<S: ParameterSource> Builder<'_, S> {
         Ok(widths)
     }
 
-    /// Checks one convolution's kernels `[out, in, 3, 3]` and bias `[out]`; gives `out`.
-    fn check_convolution(&self, name: &str, channels: Option<usize>) -> Built<usize, S> {
+    /// Checks a convolution's kernels `[out, in, 3, 3]` and bias `[out]`; returns `out`.
+    fn check_convolution(&self, name: &str, channels: Option<usize>) -> Result<usize, BuildError> {
         let weight = format!("{name}.weight");
         let found = self.source.shape(&weight)?;
         match found[..] {
@@ -188,35 +159,34 @@ impl<S: ParameterSource> Builder<'_, S> {
                 self.check(&format!("{name}.bias"), &[out])?;
                 Ok(out)
             }
-            _ => Err(BuildError::Shape {
-                name: weight,
-                found,
-                expected: format!(
-                    "[kernels, {}, 3, 3]",
-                    channels.map_or("channels".to_owned(), |channels| channels.to_string())
-                ),
-                arch: self.arch,
-            }),
+            _ => {
+                let input = channels.map_or("channels".to_owned(), |channels| channels.to_string());
+                Err(self.mismatch(&weight, found, format!("[kernels, {input}, 3, 3]")))
+            }
         }
     }
 
-    fn check(&self, name: &str, expected: &[usize]) -> Built<(), S> {
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), BuildError> {
         let found = self.source.shape(name)?;
         if found == expected {
             return Ok(());
         }
-        Err(BuildError::Shape {
-            name: name.to_owned(),
-            found,
-            expected: format!("{expected:?}"),
-            arch: self.arch,
-        })
+        Err(self.mismatch(name, found, format!("{expected:?}")))
     }
 
-    fn feature(&self, layer: Layer, width: usize) -> Built<Feature, S> {
+    fn mismatch(&self, name: &str, found: Vec<usize>, expected: String) -> BuildError {
+        BuildError::Shape {
+            name: name.to_owned(),
+            found,
+            expected,
+            arch: self.arch,
+        }
+    }
+
+    fn feature(&self, layer: Layer, width: usize) -> Result<Feature, BuildError> {
         let name = layer.torch_name();
         Ok(match layer.kind {
-            LayerKind::Convolution => Feature::Convolution(self.convolution(layer)?),
+            LayerKind::Convolution => Feature::Convolution(self.convolution(&name)?),
             LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(&name, width)?),
             LayerKind::Relu => Feature::Relu(Relu::new()),
             LayerKind::MaxPool => {
@@ -225,22 +195,17 @@ impl<S: ParameterSource> Builder<'_, S> {
         })
     }
 
-    fn convolution(&self, layer: Layer) -> Built<Conv2d, S> {
-        let name = layer.torch_name();
+    fn convolution(&self, name: &str) -> Result<Conv2d, BuildError> {
         let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
         let [out, input, ..] = weight.dims();
         let weight = match self.place.kernels {
             Kernels::Planar => weight,
-            Kernels::Packed { batch, side } if layer.index > 0 => {
-                let side = side >> (layer.block - 1);
-                pack(weight, [batch, input, side, side])
-            }
-            Kernels::Interleaved | Kernels::Packed { .. } => {
-                let turned = weight.permute([0, 2, 3, 1]).into_data();
-                Tensor::<4>::from_data(turned, self.place.device).permute([0, 3, 1, 2])
+            Kernels::Interleaved => {
+                let reordered = weight.permute([0, 2, 3, 1]).into_data();
+                Tensor::<4>::from_data(reordered, self.place.device).permute([0, 3, 1, 2])
             }
         };
-        // Burn initialises a layer only when its parameters are first looked at, and these are
+        // Burn initializes a layer only when its parameters are first looked at, and these are
         // replaced before that.
         let mut layer = Conv2dConfig::new([input, out], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
@@ -250,7 +215,7 @@ impl<S: ParameterSource> Builder<'_, S> {
         Ok(layer)
     }
 
-    fn batch_norm(&self, name: &str, width: usize) -> Built<BatchNorm, S> {
+    fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, BuildError> {
         let mut layer = BatchNormConfig::new(width).init(self.place.device);
         layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
         layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
@@ -260,40 +225,25 @@ impl<S: ParameterSource> Builder<'_, S> {
     }
 
     /// The classifier after feature maps of `width` channels, pooled to 7 x 7.
-    fn classifier(&self, width: usize) -> Built<Classifier, S> {
+    fn classifier(&self, width: usize) -> Result<Classifier, BuildError> {
         let mut input = width * 49;
-        let mut linears = Vec::with_capacity(3);
-        for index in [0, 3, 6] {
+        let mut next = |index: usize| {
             let name = format!("classifier.{index}");
             let weight = format!("{name}.weight");
             let found = self.source.shape(&weight)?;
-            let [output, _] = found[..] else {
-                return Err(self.linear_shape(weight, found, input));
+            let output = match found[..] {
+                [output, inputs] if inputs == input => output,
+                _ => return Err(self.mismatch(&weight, found, format!("[outputs, {input}]"))),
             };
-            if found[1] != input {
-                return Err(self.linear_shape(weight, found, input));
-            }
             self.check(&format!("{name}.bias"), &[output])?;
-            linears.push(self.linear(&name)?);
             input = output;
-        }
-        let Ok(linears) = <[Linear; 3]>::try_from(linears) else {
-            unreachable!("three names give three layers");
+            self.linear(&name)
         };
-        Ok(Classifier::new(linears, 0.5))
+        Ok(Classifier::new([next(0)?, next(3)?, next(6)?], 0.5))
     }
 
-    fn linear_shape(&self, name: String, found: Vec<usize>, input: usize) -> BuildError<S::Error> {
-        BuildError::Shape {
-            name,
-            found,
-            expected: format!("[outputs, {input}]"),
-            arch: self.arch,
-        }
-    }
-
-    /// torch keeps `[outputs, inputs]`, Burn `[inputs, outputs]`.
-    fn linear(&self, name: &str) -> Built<Linear, S> {
+    /// torch stores `[outputs, inputs]`, Burn `[inputs, outputs]`.
+    fn linear(&self, name: &str) -> Result<Linear, BuildError> {
         let weight: Tensor<2> = self.tensor(&format!("{name}.weight"))?;
         Ok(Linear {
             weight: Param::from_tensor(weight.transpose()),
@@ -301,12 +251,10 @@ impl<S: ParameterSource> Builder<'_, S> {
         })
     }
 
-    fn tensor<const D: usize>(&self, name: &str) -> Built<Tensor<D>, S> {
+    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>, BuildError> {
         let shape = self.source.shape(name)?;
         let values = self.source.read(name)?;
-        Ok(Tensor::from_data(
-            TensorData::new(values, shape),
-            self.place.device,
-        ))
+        let data = TensorData::new(values, shape);
+        Ok(Tensor::from_data(data, self.place.device))
     }
 }

@@ -1,66 +1,44 @@
-//! Old parameters with a new classifier.
+//! Existing parameters with a new classifier.
 
-use thiserror::Error;
+use super::build::{ParameterSource, SourceError};
+use super::init::RandomParameters;
 
-use super::build::ParameterSource;
-use super::init::{NoSuchParameter, RandomParameters};
-
-/// How much of a classifier is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewPart {
+pub(crate) enum NewPart {
     /// All three layers.
     Classifier,
-    /// The last layer, which has an output a class.
+    /// The last layer, which has one output per class.
     Output,
 }
 
-/// The parameters of one source with a classifier, or its last layer, from random numbers.
+/// The parameters of `base`, with a classifier, or its last layer, of random numbers.
 #[derive(Debug)]
-pub struct Grafted<'a, S> {
-    /// Where everything else comes from.
-    pub base: &'a S,
-    /// Where the new part comes from.
-    pub fresh: RandomParameters,
-    /// What is new.
-    pub part: NewPart,
+pub(crate) struct Grafted<'a, S> {
+    pub(crate) base: &'a S,
+    pub(crate) fresh: RandomParameters,
+    pub(crate) part: NewPart,
 }
 
-/// A parameter that one of the two sources does not give.
-#[derive(Debug, Error)]
-pub enum GraftError<E: std::error::Error + 'static> {
-    /// The base.
-    #[error(transparent)]
-    Base(E),
-    /// The new part.
-    #[error(transparent)]
-    Fresh(NoSuchParameter),
-}
-
-impl<S> Grafted<'_, S> {
-    fn is_new(&self, name: &str) -> bool {
-        name.starts_with(match self.part {
+impl<S: ParameterSource> Grafted<'_, S> {
+    fn source_of(&self, name: &str) -> &dyn ParameterSource {
+        let new = match self.part {
             NewPart::Classifier => "classifier.",
             NewPart::Output => "classifier.6.",
-        })
+        };
+        if name.starts_with(new) {
+            &self.fresh
+        } else {
+            self.base
+        }
     }
 }
 
 impl<S: ParameterSource> ParameterSource for Grafted<'_, S> {
-    type Error = GraftError<S::Error>;
-
-    fn shape(&self, name: &str) -> Result<Vec<usize>, Self::Error> {
-        if self.is_new(name) {
-            self.fresh.shape(name).map_err(GraftError::Fresh)
-        } else {
-            self.base.shape(name).map_err(GraftError::Base)
-        }
+    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
+        self.source_of(name).shape(name)
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, Self::Error> {
-        if self.is_new(name) {
-            self.fresh.read(name).map_err(GraftError::Fresh)
-        } else {
-            self.base.read(name).map_err(GraftError::Base)
-        }
+    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
+        self.source_of(name).read(name)
     }
 }

@@ -1,16 +1,15 @@
-//! Random parameters, initialised as torchvision does.
+//! Random parameters, initialized as torchvision does.
 
 use std::collections::HashMap;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
-use thiserror::Error;
 
-use super::arch::{Arch, Layer, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
-use super::build::ParameterSource;
+use super::arch::{Arch, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
+use super::build::{ParameterSource, SourceError};
 
-/// Channels of the input picture.
+/// Channels of the input image.
 const INPUT_CHANNELS: usize = 3;
 
 /// How large a network is.
@@ -39,7 +38,7 @@ impl Sizes {
 /// or which other parameters are read.
 ///
 /// Convolutions are drawn from N(0, 2 / (9 * out channels)), the fully connected layers from
-/// N(0, 0.01²), biases are 0, batch normalisation starts as the identity.
+/// N(0, 0.01²), biases are 0, batch normalization starts as the identity.
 /// Source: `init_weights` in `torchvision.models.vgg` (`kaiming_normal_` with `fan_out`).
 #[derive(Debug, Clone)]
 pub struct RandomParameters {
@@ -61,106 +60,70 @@ enum Values {
     Normal { std: f32 },
 }
 
-/// A parameter that the network does not have.
-#[derive(Debug, Error)]
-#[error("the network has no parameter {name}")]
-pub struct NoSuchParameter {
-    name: String,
-}
-
 impl RandomParameters {
     /// Lays out the parameters of `arch`; nothing is drawn yet.
     #[must_use]
     pub fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
-        let Sizes {
-            widths,
-            hidden,
-            classes,
-        } = sizes;
-        let mut list = Vec::new();
+        let mut parameters = HashMap::new();
+        // In the order of torchvision's state dict, which numbers the streams.
+        let mut add = |name: String, shape: Vec<usize>, values| {
+            let stream = parameters.len() as u64;
+            let parameter = Parameter {
+                stream,
+                shape,
+                values,
+            };
+            parameters.insert(name, parameter);
+        };
         let mut channels = INPUT_CHANNELS;
         for layer in arch.layers() {
-            layer_parameters(layer, widths, &mut channels, &mut list);
+            let name = layer.torch_name();
+            match layer.kind {
+                LayerKind::Convolution => {
+                    let out = sizes.widths[layer.block - 1];
+                    #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
+                    let std = (2.0 / (9 * out) as f32).sqrt();
+                    let shape = vec![out, channels, 3, 3];
+                    add(format!("{name}.weight"), shape, Values::Normal { std });
+                    add(format!("{name}.bias"), vec![out], Values::Constant(0.0));
+                    channels = out;
+                }
+                LayerKind::BatchNorm => {
+                    for (part, value) in [
+                        ("weight", 1.0),
+                        ("bias", 0.0),
+                        ("running_mean", 0.0),
+                        ("running_var", 1.0),
+                    ] {
+                        let values = Values::Constant(value);
+                        add(format!("{name}.{part}"), vec![channels], values);
+                    }
+                }
+                LayerKind::Relu | LayerKind::MaxPool => {}
+            }
         }
         let mut input = channels * 49;
-        for (index, output) in [(0, hidden), (3, hidden), (6, classes)] {
-            let weight = Values::Normal { std: 0.01 };
-            list.push((
-                format!("classifier.{index}.weight"),
-                vec![output, input],
-                weight,
-            ));
-            list.push((
-                format!("classifier.{index}.bias"),
-                vec![output],
-                Values::Constant(0.0),
-            ));
+        for (index, output) in [(0, sizes.hidden), (3, sizes.hidden), (6, sizes.classes)] {
+            let (name, values) = (format!("classifier.{index}"), Values::Normal { std: 0.01 });
+            add(format!("{name}.weight"), vec![output, input], values);
+            add(format!("{name}.bias"), vec![output], Values::Constant(0.0));
             input = output;
         }
-        let parameters = (0..)
-            .zip(list)
-            .map(|(stream, (name, shape, values))| {
-                (
-                    name,
-                    Parameter {
-                        stream,
-                        shape,
-                        values,
-                    },
-                )
-            })
-            .collect();
         Self { seed, parameters }
     }
 
-    fn find(&self, name: &str) -> Result<&Parameter, NoSuchParameter> {
-        self.parameters.get(name).ok_or_else(|| NoSuchParameter {
-            name: name.to_owned(),
-        })
-    }
-}
-
-/// Adds what `layer` has, in the order of torchvision's state dict.
-fn layer_parameters(
-    layer: Layer,
-    widths: [usize; 5],
-    channels: &mut usize,
-    list: &mut Vec<(String, Vec<usize>, Values)>,
-) {
-    let name = layer.torch_name();
-    match layer.kind {
-        LayerKind::Convolution => {
-            let out = widths[layer.block - 1];
-            #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
-            let std = (2.0 / (9 * out) as f32).sqrt();
-            let shape = vec![out, *channels, 3, 3];
-            list.push((format!("{name}.weight"), shape, Values::Normal { std }));
-            list.push((format!("{name}.bias"), vec![out], Values::Constant(0.0)));
-            *channels = out;
-        }
-        LayerKind::BatchNorm => {
-            for (part, value) in [
-                ("weight", 1.0),
-                ("bias", 0.0),
-                ("running_mean", 0.0),
-                ("running_var", 1.0),
-            ] {
-                let values = Values::Constant(value);
-                list.push((format!("{name}.{part}"), vec![*channels], values));
-            }
-        }
-        LayerKind::Relu | LayerKind::MaxPool => {}
+    fn find(&self, name: &str) -> Result<&Parameter, SourceError> {
+        let parameter = self.parameters.get(name);
+        parameter.ok_or_else(|| format!("the network has no parameter {name}").into())
     }
 }
 
 impl ParameterSource for RandomParameters {
-    type Error = NoSuchParameter;
-
-    fn shape(&self, name: &str) -> Result<Vec<usize>, Self::Error> {
+    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
         Ok(self.find(name)?.shape.clone())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, Self::Error> {
+    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
         let parameter = self.find(name)?;
         let count = parameter.shape.iter().product();
         Ok(match parameter.values {
@@ -253,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn batch_normalisation_starts_as_the_identity() {
+    fn batch_normalization_starts_as_the_identity() {
         let source = RandomParameters::new("vgg11_bn".parse().unwrap(), SMALL, 0);
         assert_eq!(source.shape("features.1.running_var").unwrap(), [64]);
         assert_eq!(source.read("features.1.running_var").unwrap()[0], 1.0);

@@ -6,10 +6,10 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::Tensor;
 
-use super::batch_norm::normalise;
+use super::batch_norm::normalize;
 use crate::device::convolve;
 
-/// Side of the average-pooled picture that the classifier sees.
+/// Side of the average-pooled maps that the classifier sees.
 const POOLED: usize = 7;
 
 /// A VGG network, from its first layer to the deepest one it was built for.
@@ -26,7 +26,7 @@ pub struct Vgg {
 pub enum Feature {
     /// 3 x 3 convolution.
     Convolution(Conv2d),
-    /// Batch normalisation.
+    /// Batch normalization.
     BatchNorm(BatchNorm),
     /// `max(x, 0)`.
     Relu(Relu),
@@ -42,7 +42,7 @@ impl Feature {
                 Some(bias) => convolve(x, layer.weight.val(), bias.val()),
                 None => layer.forward(x),
             },
-            Self::BatchNorm(layer) => normalise(layer, x),
+            Self::BatchNorm(layer) => normalize(layer, x),
             Self::Relu(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),
         }
@@ -56,7 +56,7 @@ pub struct Classifier {
     pub hidden1: Linear,
     /// `classifier.3`.
     pub hidden2: Linear,
-    /// `classifier.6`, one output a class.
+    /// `classifier.6`, one output per class.
     pub output: Linear,
     pool: AdaptiveAvgPool2d,
     relu: Relu,
@@ -64,7 +64,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Puts the three layers together; `dropout` is the probability during training.
+    /// Joins the three layers; `dropout` is the probability in training.
     pub(super) fn new([hidden1, hidden2, output]: [Linear; 3], dropout: f64) -> Self {
         Self {
             hidden1,
@@ -78,37 +78,34 @@ impl Classifier {
 
     /// Shapes: `[batch, channels, height, width]` in, `[batch, classes]` out.
     fn forward(&self, maps: Tensor<4>) -> Tensor<2> {
-        let x: Tensor<2> = self.pool.forward(maps).flatten(1, 3);
-        let x = self
-            .dropout
-            .forward(self.relu.forward(self.hidden1.forward(x)));
-        let x = self
-            .dropout
-            .forward(self.relu.forward(self.hidden2.forward(x)));
+        let mut x: Tensor<2> = self.pool.forward(maps).flatten(1, 3);
+        for hidden in [&self.hidden1, &self.hidden2] {
+            x = self.dropout.forward(self.relu.forward(hidden.forward(x)));
+        }
         self.output.forward(x)
     }
 }
 
 impl Vgg {
-    /// Runs the network to its deepest layer, showing `see` each layer's index and output on the way.
+    /// Runs the network to its deepest layer and calls `observe` with each layer's index and output.
     ///
-    /// A captured convolution keeps its negative values: Burn lets ReLU work in place only while
-    /// nobody else holds the tensor, so it is enough for `see` to clone what it wants to keep.
-    /// Nothing else may be cloned, or every ReLU would copy.
+    /// A cloned convolution output keeps its negative values: Burn applies ReLU in place only while
+    /// there is no clone. Clone only what is kept, or every ReLU copies.
     ///
     /// Shapes: input `[batch, 3, height, width]`; outputs `[batch, channels, height, width]`.
-    pub fn forward(&self, x: Tensor<4>, mut see: impl FnMut(usize, &Tensor<4>)) -> Tensor<4> {
-        self.features
-            .iter()
-            .enumerate()
-            .fold(x, |x, (index, layer)| {
-                let x = layer.forward(x);
-                see(index, &x);
-                x
-            })
+    pub fn forward(
+        &self,
+        mut x: Tensor<4>,
+        mut observe: impl FnMut(usize, &Tensor<4>),
+    ) -> Tensor<4> {
+        for (index, layer) in self.features.iter().enumerate() {
+            x = layer.forward(x);
+            observe(index, &x);
+        }
+        x
     }
 
-    /// No network at all: what stands in for one that is being changed.
+    /// An empty network, a placeholder while another is modified.
     pub(crate) fn empty() -> Self {
         Self {
             features: Vec::new(),
@@ -125,12 +122,11 @@ impl Vgg {
         Some(classifier.forward(self.forward(x, |_, _| ())))
     }
 
-    /// The same network with this chance that a hidden value of its classifier is dropped in training,
-    /// from 0 to below 1.
+    /// The same network with another dropout probability in its classifier, from 0 to below 1.
     #[must_use]
-    pub fn with_dropout(mut self, chance: f64) -> Self {
+    pub fn with_dropout(mut self, probability: f64) -> Self {
         if let Some(classifier) = &mut self.classifier {
-            classifier.dropout = DropoutConfig::new(chance).init();
+            classifier.dropout = DropoutConfig::new(probability).init();
         }
         self
     }

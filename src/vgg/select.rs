@@ -1,4 +1,4 @@
-//! The words a user picks layers with.
+//! Layer selection by name, index or pattern.
 
 use glob::Pattern;
 use thiserror::Error;
@@ -8,7 +8,7 @@ use super::arch::Layer;
 /// A selection that names no layer of the network.
 #[derive(Debug, Error)]
 pub enum SelectError {
-    /// A name or pattern that fits nothing.
+    /// A name or pattern that matches nothing.
     #[error(
         "no layer {item:?} in {arch}: did you mean {nearest}? (`vggscope layers` lists them all)"
     )]
@@ -20,30 +20,31 @@ pub enum SelectError {
         /// The layer whose name is nearest.
         nearest: String,
     },
-    /// Everything was taken out again.
-    #[error("--layers {0:?} leaves no layer: take out fewer of them, or write \"all\"")]
+    /// Everything is excluded.
+    #[error("--layers {0:?} leaves no layer: exclude fewer of them, or write \"all\"")]
     Empty(String),
 }
 
 /// Picks layers from a comma-separated list.
 ///
 /// An item is the paper's name (`conv3_3`), torchvision's (`features.14`), an index (`14`), `all`, or
-/// a shell pattern of the names (`pool*`, `relu5_?`). An item with `!` in front takes layers out
-/// again; a list of nothing but those starts from all layers. The order of the items does not
-/// matter: layers come in the network's order, each once.
+/// a shell pattern of the names (`pool*`, `relu5_?`). An item with `!` in front excludes layers; a list
+/// of nothing but those starts from all layers. The order of the items does not matter: layers come
+/// in the network's order, each once.
 ///
 /// # Errors
 ///
-/// An item that fits no layer, with the nearest name; a list that leaves no layer.
+/// An item that matches no layer, with the nearest name; a list that leaves no layer.
 pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, SelectError> {
     let items: Vec<&str> = list
         .split(',')
         .map(str::trim)
         .filter(|item| !item.is_empty())
         .collect();
-    let mut chosen = vec![items.iter().all(|item| item.starts_with('!')); layers.len()];
-    let (out, take): (Vec<&str>, Vec<&str>) = items.iter().partition(|item| item.starts_with('!'));
-    for item in take.iter().chain(&out) {
+    let (excluded, included): (Vec<&str>, Vec<&str>) =
+        items.iter().partition(|item| item.starts_with('!'));
+    let mut chosen = vec![included.is_empty(); layers.len()];
+    for item in included.iter().chain(&excluded) {
         let (name, wanted) = item
             .strip_prefix('!')
             .map_or((*item, true), |name| (name.trim_start(), false));
@@ -63,18 +64,15 @@ pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Se
             });
         }
     }
-    let picked: Vec<Layer> = layers
-        .iter()
-        .zip(chosen)
-        .filter_map(|(layer, chosen)| chosen.then_some(*layer))
-        .collect();
+    let picked = layers.iter().zip(chosen);
+    let picked = picked.filter_map(|(layer, chosen)| chosen.then_some(*layer));
+    let picked: Vec<Layer> = picked.collect();
     if items.is_empty() || picked.is_empty() {
         return Err(SelectError::Empty(list.to_owned()));
     }
     Ok(picked)
 }
 
-/// Tells whether a layer answers to `name`.
 fn matcher(name: &str) -> impl Fn(Layer) -> bool {
     let index: Option<usize> = name.parse().ok();
     let pattern = Pattern::new(&name.to_ascii_lowercase()).ok();
@@ -92,9 +90,9 @@ fn nearest(layers: &[Layer], wrong: &str) -> String {
     let wrong = wrong.to_ascii_lowercase();
     let near = |a: &String, b: &String| {
         let edits = |name: &str| strsim::osa_distance(name, &wrong);
-        let likeness = |name: &str| strsim::jaro_winkler(name, &wrong);
-        // Fewest slips of the finger; among equals, the one that begins alike.
-        (edits(a).cmp(&edits(b))).then(likeness(b).total_cmp(&likeness(a)))
+        let similarity = |name: &str| strsim::jaro_winkler(name, &wrong);
+        // Fewest edits; among equals, the most similar beginning.
+        (edits(a).cmp(&edits(b))).then(similarity(b).total_cmp(&similarity(a)))
     };
     layers
         .iter()
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exclamation_mark_takes_out_wherever_it_stands() {
+    fn an_exclamation_mark_excludes_wherever_it_stands() {
         assert_eq!(picked("!relu*,conv1_*,relu1_1"), [0, 2]);
         assert_eq!(picked("!relu*,!conv*"), [4, 9, 16, 23, 30]);
     }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::arch::{Layer, LayerKind};
 
-/// A picture that is pooled away before it reaches a layer.
+/// An input that is pooled away before it reaches a layer.
 #[derive(Debug, Error)]
 #[error(
     "an input of {width} x {height} pixels is too small for {layer}: pooling leaves nothing of it there; use a larger --crop, or only layers before it"

@@ -1,76 +1,62 @@
 //! Burn packs (`.bpk`), as `burn-store` writes a module's parameters.
 //!
-//! Names are the module's field paths, in which an enum's variant is a part. Burn's habits are
-//! turned into torchvision's, so that the rest of the program sees one layout: `gamma` and `beta`
-//! of a batch norm are called `weight` and `bias`, and a linear weight, which Burn keeps as
-//! `[inputs, outputs]`, is read as `[outputs, inputs]`. A pack that already has torchvision's
-//! names or layout is left as it is.
+//! Names are the module's field paths, in which an enum's variant is a part. Burn's conventions are
+//! converted to torchvision's, so that the rest of the program sees one layout: `gamma` and `beta`
+//! of a batch norm become `weight` and `bias`, and a linear weight, which Burn stores as
+//! `[inputs, outputs]`, is read as `[outputs, inputs]`. A pack in torchvision's names or layout is
+//! left as it is.
 //!
 //! Source: <https://docs.rs/burn-pack/0.22.1>, `burn-nn` 0.22.1 (`Linear`, `BatchNorm`).
 
 use std::collections::HashMap;
-use std::io::{self, Read};
 use std::path::Path;
 
-use burn_pack::DType as PackType;
-
 use super::dtype::DType;
-use super::problem::Problem;
-use super::tensor::{Place, RawTensor, invalid};
-
-/// Bytes taken from the file at a time, so that a tensor is never in memory twice.
-const PIECE: usize = 4 << 20;
+use super::error::WeightsErrorKind;
+use super::location::Location;
+use super::tensor::RawTensor;
 
 /// Parses the pack's header; no tensor is read.
-pub(super) fn open(path: &Path) -> Result<Vec<RawTensor>, Problem> {
+pub(super) fn open(path: &Path) -> Result<Vec<RawTensor>, WeightsErrorKind> {
     let tensors = burn_pack::Reader::from_file_exact(path)
         .and_then(burn_pack::Reader::into_tensors)
         .map_err(|error| match &error {
             burn_pack::Error::ValidationError(detail) if detail.contains("truncated") => {
-                Problem::Truncated(detail.clone())
+                WeightsErrorKind::Truncated(detail.clone())
             }
-            _ => Problem::Damaged(format!("as a Burn pack: {error}")),
+            _ => WeightsErrorKind::Damaged(format!("as a Burn pack: {error}")),
         })?;
     let mut tensors: Vec<RawTensor> = tensors.into_iter().map(raw).collect();
     if has_burn_layout(&tensors) {
         for tensor in &mut tensors {
-            turn_to_torch(tensor);
+            transpose_linear(tensor);
         }
     }
     Ok(tensors)
 }
 
 fn raw(tensor: burn_pack::Tensor) -> RawTensor {
-    let dtype = match tensor.dtype {
-        PackType::F32 => DType::F32,
-        PackType::F16 => DType::F16,
-        PackType::BF16 => DType::BF16,
-        PackType::F64 => DType::F64,
-        other => DType::Other(format!("{other:?}").to_lowercase()),
-    };
     RawTensor {
         name: tensor.name.clone(),
         torch_name: Some(torch_name(&tensor.name)),
         shape: tensor.shape.to_vec(),
-        dtype,
+        dtype: DType::named(&format!("{:?}", tensor.dtype).to_lowercase()),
         stride: None,
-        place: Place::Pack(PackReader { tensor, at: 0 }),
+        location: Location::Pack(tensor),
     }
 }
 
-/// Whether linear weights are `[inputs, outputs]`, which their biases tell.
+/// Whether linear weights are `[inputs, outputs]`, judged by the lengths of their biases.
 ///
-/// A pack whose linear layers are all square says nothing; Burn's own layout is assumed then.
+/// If all linear layers are square, Burn's own layout is assumed.
 fn has_burn_layout(tensors: &[RawTensor]) -> bool {
     let shapes: HashMap<&str, &[usize]> = tensors
         .iter()
         .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()))
         .collect();
     !tensors.iter().any(|tensor| {
-        let bias = tensor
-            .name
-            .strip_suffix("weight")
-            .and_then(|stem| shapes.get(format!("{stem}bias").as_str()));
+        let stem = tensor.name.strip_suffix("weight");
+        let bias = stem.and_then(|stem| shapes.get(format!("{stem}bias").as_str()));
         matches!(
             (tensor.shape.as_slice(), bias),
             ([outputs, inputs], Some([bias])) if outputs == bias && inputs != bias
@@ -78,7 +64,7 @@ fn has_burn_layout(tensors: &[RawTensor]) -> bool {
     })
 }
 
-fn turn_to_torch(tensor: &mut RawTensor) {
+fn transpose_linear(tensor: &mut RawTensor) {
     if let [inputs, outputs] = *tensor.shape
         && tensor.name.ends_with("weight")
     {
@@ -104,30 +90,4 @@ fn torch_name(path: &str) -> String {
         })
         .collect();
     parts.join(".")
-}
-
-/// Reads a pack's tensor from its first byte to its last.
-#[derive(Clone)]
-pub(super) struct PackReader {
-    tensor: burn_pack::Tensor,
-    at: usize,
-}
-
-impl Read for PackReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.tensor.to_bytes().map_err(io::Error::other)?;
-        let end = bytes.len().min(self.at + buffer.len().min(PIECE));
-        let piece = bytes
-            .view(self.at, end)
-            .map_err(|error| invalid(format!("no view of the pack: {error:?}")))?;
-        let piece = piece
-            .read(burn_std::Reader::new())
-            .map_err(|error| io::Error::other(format!("{error:?}")))?;
-        buffer
-            .get_mut(..piece.len())
-            .unwrap_or_default()
-            .copy_from_slice(piece);
-        self.at = end;
-        Ok(piece.len())
-    }
 }

@@ -36,13 +36,13 @@ impl DType {
         }
     }
 
-    /// The type that `PyTorch` calls `name` (without `torch.`).
+    /// The type that `PyTorch` (without `torch.`) or another format calls `name`.
     pub(super) fn named(name: &str) -> Self {
         match name {
-            "float32" | "float" => Self::F32,
-            "float16" | "half" => Self::F16,
-            "bfloat16" => Self::BF16,
-            "float64" | "double" => Self::F64,
+            "float32" | "float" | "f32" => Self::F32,
+            "float16" | "half" | "f16" => Self::F16,
+            "bfloat16" | "bf16" => Self::BF16,
+            "float64" | "double" | "f64" => Self::F64,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -64,10 +64,6 @@ impl fmt::Display for DType {
 ///
 /// `float64` is rounded to the nearest `f32`, as `Tensor.float()` does: values past its range
 /// become infinite.
-///
-/// # Errors
-///
-/// Those of `reader`; [`io::ErrorKind::Unsupported`] for [`DType::Other`].
 pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> io::Result<()> {
     match dtype {
         DType::F32 => {
@@ -78,45 +74,48 @@ pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> i
                 }
             }
         }
-        DType::F16 => decode_half(reader, out, |bits, piece| {
-            bits.reinterpret_cast::<f16>().convert_to_f32_slice(piece);
+        DType::F16 => decode_as(reader, out, |bits: &mut [u16], piece| {
+            u16s_from_le(bits)
+                .reinterpret_cast::<f16>()
+                .convert_to_f32_slice(piece);
         })?,
-        DType::BF16 => decode_half(reader, out, |bits, piece| {
-            bits.reinterpret_cast::<bf16>().convert_to_f32_slice(piece);
+        DType::BF16 => decode_as(reader, out, |bits: &mut [u16], piece| {
+            u16s_from_le(bits)
+                .reinterpret_cast::<bf16>()
+                .convert_to_f32_slice(piece);
         })?,
-        DType::F64 => {
-            let mut buffer = vec![0_u64; out.len().min(PIECE)];
-            for piece in out.chunks_mut(PIECE) {
-                let bits = buffer.get_mut(..piece.len()).unwrap_or_default();
-                reader.read_exact(bytemuck::cast_slice_mut(bits))?;
-                for (value, bits) in piece.iter_mut().zip(bits) {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "rounding to f32 is the point"
-                    )]
-                    let rounded = f64::from_bits(u64::from_le(*bits)) as f32;
-                    *value = rounded;
-                }
+        DType::F64 => decode_as(reader, out, |bits: &mut [u64], piece| {
+            for (value, bits) in piece.iter_mut().zip(bits) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "rounding to f32 is the point"
+                )]
+                let rounded = f64::from_bits(u64::from_le(*bits)) as f32;
+                *value = rounded;
             }
-        }
+        })?,
         DType::Other(_) => return Err(io::ErrorKind::Unsupported.into()),
     }
     Ok(())
 }
 
-fn decode_half(
+fn decode_as<T: bytemuck::Pod>(
     reader: &mut dyn Read,
     out: &mut [f32],
-    convert: impl Fn(&[u16], &mut [f32]),
+    convert: impl Fn(&mut [T], &mut [f32]),
 ) -> io::Result<()> {
-    let mut buffer = vec![0_u16; out.len().min(PIECE)];
+    let mut buffer = vec![T::zeroed(); out.len().min(PIECE)];
     for piece in out.chunks_mut(PIECE) {
-        let bits = buffer.get_mut(..piece.len()).unwrap_or_default();
-        reader.read_exact(bytemuck::cast_slice_mut(bits))?;
-        for value in &mut *bits {
-            *value = u16::from_le(*value);
-        }
-        convert(bits, piece);
+        let values = buffer.get_mut(..piece.len()).unwrap_or_default();
+        reader.read_exact(bytemuck::cast_slice_mut(values))?;
+        convert(values, piece);
     }
     Ok(())
+}
+
+fn u16s_from_le(bits: &mut [u16]) -> &[u16] {
+    for value in &mut *bits {
+        *value = u16::from_le(*value);
+    }
+    bits
 }

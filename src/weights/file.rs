@@ -4,21 +4,21 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::dtype::DType;
-use super::fit::{self, Layers};
+use super::error::{WeightsError, WeightsErrorKind};
+use super::guess;
 use super::names::{self, Root};
-use super::problem::{Problem, WeightsError};
 use super::sniff::{self, Format};
 use super::source::Source;
 use super::tensor::RawTensor;
 use super::torch::{self, Checkpoint, PickledModule};
 use super::{burnpack, hash, safetensors};
 
-/// How many names of a foreign file a message shows.
+/// How many names of another network's file a message shows.
 const FIRST_NAMES: usize = 4;
 
-/// A weights file with a network of VGG's names in it. Its tensors are read one by one.
+/// A weights file whose tensors have torchvision's names. They are read one by one.
 ///
-/// Methods take `&self` and may be called from several threads at once.
+/// All methods may be called from several threads at once.
 #[derive(Debug)]
 pub struct WeightsFile {
     path: PathBuf,
@@ -72,20 +72,15 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// Anything that keeps the file from being used: unreadable, of no known format, cut or
-    /// damaged, a pickle that would run code, a pickled module, another network.
+    /// The file is unreadable, of an unknown format, truncated or damaged, or holds a pickle that
+    /// would run code, a pickled module, or tensors of another network.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        Self::open_inner(path).map_err(|problem| WeightsError::new(path, problem))
+        Self::open_inner(path).map_err(|kind| WeightsError::new(path, kind))
     }
 
-    fn open_inner(path: &Path) -> Result<Self, Problem> {
-        let source = Source::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::IsADirectory => {
-                Problem::NotWeights("is a folder, not a weights file".into())
-            }
-            _ => Problem::Io(error),
-        })?;
+    fn open_inner(path: &Path) -> Result<Self, WeightsErrorKind> {
+        let source = Source::open(path)?;
         let format = sniff::format(&source)?;
         let checkpoint = match format {
             Format::Safetensors => Checkpoint::flat(safetensors::open(&source)?),
@@ -93,20 +88,21 @@ impl WeightsFile {
             _ => torch::open(&source, format)?,
         };
         let root = root(&checkpoint, format)?;
-        let entries = checkpoint.tensors.into_iter().map(|tensor| Entry {
-            name: root.name(tensor.spelled()),
-            tensor,
+        let mut index = HashMap::new();
+        let tensors = checkpoint.tensors.into_iter().enumerate();
+        let entries = tensors.map(|(at, tensor)| {
+            let name = root.name(tensor.spelled());
+            index.extend(name.clone().map(|name| (name, at)));
+            Entry { name, tensor }
         });
-        let entries: Vec<Entry> = entries.collect();
-        let names = entries.iter().enumerate();
-        let index = names.filter_map(|(at, entry)| Some((entry.name.clone()?, at)));
+        let entries = entries.collect();
         Ok(Self {
             path: path.to_path_buf(),
             source,
             format,
             root,
-            index: index.collect(),
             entries,
+            index,
         })
     }
 
@@ -122,7 +118,7 @@ impl WeightsFile {
         self.format
     }
 
-    /// What stands before torchvision's names in the file (`state_dict.module.`), or nothing.
+    /// The prefix of torchvision's names in the file (`state_dict.module.`); may be empty.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.root.prefix
@@ -140,7 +136,7 @@ impl WeightsFile {
     }
 
     /// Everything in the file that `needed` does not name: other layers of the network, an
-    /// optimiser's state, a copy of the weights.
+    /// optimizer's state, a copy of the weights.
     pub fn unused<'a, N: AsRef<str>>(
         &'a self,
         needed: &'a [N],
@@ -151,46 +147,15 @@ impl WeightsFile {
             .filter(move |entry| !entry.name.as_deref().is_some_and(is_needed))
     }
 
-    /// The members of the family that these weights fit: one, if the convolutions are all there;
-    /// several, if only the first ones are; none, if this is no VGG.
-    #[must_use]
-    pub fn architectures(&self) -> Vec<&'static str> {
-        self.layers().architectures()
-    }
-
-    /// Checks that the weights can be `arch`'s, and if they cannot, says whose they are.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::OtherArch`].
-    pub fn expect_arch(&self, arch: &str) -> Result<(), WeightsError> {
-        let layers = self.layers();
-        let found = layers.architectures();
-        if found.contains(&arch) {
-            return Ok(());
-        }
-        let (found, way_out) = match found.as_slice() {
-            [] => (
-                layers.describe(),
-                "vggscope runs torchvision's VGG11, 13, 16 and 19".to_owned(),
-            ),
-            [first, ..] => (
-                format!("these are {} weights, not {arch}", found.join(" or ")),
-                format!("use --arch {first}"),
-            ),
-        };
-        Err(self.error(Problem::OtherArch { found, way_out }))
-    }
-
     /// Checks that a tensor is there, has this shape and holds floating-point numbers.
     ///
     /// # Errors
     ///
-    /// [`Problem::Missing`], [`Problem::Shape`], [`Problem::NotFloat`].
+    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::Shape`], [`WeightsErrorKind::NotFloat`].
     pub fn expect(&self, name: &str, shape: &[usize]) -> Result<&Entry, WeightsError> {
         let entry = self.find(name)?;
         if entry.shape() != shape {
-            return Err(self.error(Problem::Shape {
+            return Err(self.error(WeightsErrorKind::Shape {
                 name: entry.raw_name().to_owned(),
                 expected: shape.to_vec(),
                 found: entry.shape().to_vec(),
@@ -203,7 +168,7 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Problem::Missing`], [`Problem::NotFloat`].
+    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`].
     pub fn shape(&self, name: &str) -> Result<&[usize], WeightsError> {
         Ok(self.find(name)?.shape())
     }
@@ -214,11 +179,11 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Problem::Missing`], [`Problem::NotFloat`], [`Problem::Tensor`].
+    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`], [`WeightsErrorKind::Tensor`].
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let entry = self.find(name)?;
         entry.tensor.read().map_err(|source| {
-            self.error(Problem::Tensor {
+            self.error(WeightsErrorKind::Tensor {
                 name: entry.raw_name().to_owned(),
                 source,
             })
@@ -229,22 +194,23 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Problem::Io`].
+    /// [`WeightsErrorKind::Io`].
     pub fn fingerprint(&self) -> Result<String, WeightsError> {
-        hash::sha256(&mut self.source.whole()).map_err(|error| self.error(Problem::Io(error)))
+        hash::sha256(&mut self.source.whole())
+            .map_err(|error| self.error(WeightsErrorKind::Io(error)))
     }
 
     fn find(&self, name: &str) -> Result<&Entry, WeightsError> {
         let entry = self.get(name).ok_or_else(|| {
             let raw = self.root.raw(name);
             let names = self.entries().map(Entry::raw_name);
-            self.error(Problem::Missing {
-                near: fit::nearest(&raw, names),
+            self.error(WeightsErrorKind::Missing {
+                near: guess::nearest(&raw, names),
                 name: raw,
             })
         })?;
         if entry.dtype().size().is_none() {
-            return Err(self.error(Problem::NotFloat {
+            return Err(self.error(WeightsErrorKind::NotFloat {
                 name: entry.raw_name().to_owned(),
                 found: entry.dtype().to_string(),
             }));
@@ -252,53 +218,62 @@ impl WeightsFile {
         Ok(entry)
     }
 
-    fn layers(&self) -> Layers {
-        Layers::of(
-            self.entries()
-                .map(|entry| (entry.name().to_owned(), entry.shape())),
-        )
-    }
-
-    fn error(&self, problem: Problem) -> WeightsError {
-        WeightsError::new(&self.path, problem)
+    fn error(&self, kind: WeightsErrorKind) -> WeightsError {
+        WeightsError::new(&self.path, kind)
     }
 }
 
 /// Finds the network in a checkpoint, or says what is there instead.
-fn root(checkpoint: &Checkpoint, format: Format) -> Result<Root, Problem> {
-    let found = names::find(&checkpoint.tensors).map_err(Problem::Ambiguous)?;
-    // A module in a usual place is what the user meant; a copy elsewhere does not replace it.
-    let is_usual = |module: &&PickledModule| names::is_usual(&module.at.join("."));
-    let module = checkpoint.modules.iter().find(is_usual);
+fn root(checkpoint: &Checkpoint, format: Format) -> Result<Root, WeightsErrorKind> {
+    let found = names::find(&checkpoint.tensors).map_err(WeightsErrorKind::Ambiguous)?;
+    // A module under a usual key is what the user meant; a copy elsewhere does not replace it.
+    let mut modules = checkpoint.modules.iter();
+    let module = modules.find(|module| names::is_usual(&module.at.join(".")));
     let module = match &found {
-        Some(root) if root.is_usual() => None,
+        Some(root) if names::is_usual(&root.prefix) => None,
         Some(_) => module,
         None => module.or(checkpoint.modules.first()),
     };
     match (found, module) {
         (Some(root), None) if format != Format::Pickle => Ok(root),
-        (_, Some(module)) => Err(Problem::PickledModule {
-            at: module.at.clone(),
-            class: module.class.clone(),
-        }),
-        (_, None) if format == Format::Pickle => Err(Problem::NotWeights(
-            "is a plain pickle: save the state dict with torch.save, not with pickle.dump".into(),
-        )),
-        // A tensor at the root has no name.
-        _ if checkpoint
-            .tensors
-            .iter()
-            .all(|tensor| tensor.name.is_empty()) =>
-        {
-            Err(Problem::NoStateDict(checkpoint.root.clone()))
-        }
-        _ => {
-            let names = checkpoint.tensors.iter().map(|tensor| tensor.name.as_str());
-            let first: Vec<&str> = names.clone().take(FIRST_NAMES).collect();
-            Err(Problem::NotVgg {
-                guess: fit::guess(&names).to_owned(),
-                first: first.join(", "),
-            })
-        }
+        (_, module) => Err(WeightsErrorKind::NotWeights(match module {
+            Some(module) => describe_module(module),
+            None if format == Format::Pickle => {
+                "is a plain pickle: save the state dict with torch.save, not with pickle.dump"
+                    .to_owned()
+            }
+            None => describe_tensors(checkpoint),
+        })),
     }
+}
+
+fn describe_module(PickledModule { at, class }: &PickledModule) -> String {
+    let (holds, value) = match at.as_slice() {
+        [] => ("is".to_owned(), "model".to_owned()),
+        keys => (
+            format!("holds, under `{}`,", keys.join(".")),
+            format!("checkpoint[\"{}\"]", keys.join("\"][\"")),
+        ),
+    };
+    format!(
+        "{holds} a whole pickled module ({class}), not a state dict; in Python, `torch.save({value}.state_dict(), \"weights.pth\")` saves what vggscope reads"
+    )
+}
+
+/// What a checkpoint without a network holds instead.
+fn describe_tensors(checkpoint: &Checkpoint) -> String {
+    let names = checkpoint.tensors.iter().map(|tensor| tensor.name.as_str());
+    // A tensor at the root has no name.
+    if names.clone().all(str::is_empty) {
+        return format!(
+            "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
+            checkpoint.root
+        );
+    }
+    let first: Vec<&str> = names.clone().take(FIRST_NAMES).collect();
+    format!(
+        "has no `features.0.weight`: {}; vggscope runs torchvision's VGG (first names in the file: {})",
+        guess::guess(&names),
+        first.join(", ")
+    )
 }

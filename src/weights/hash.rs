@@ -5,7 +5,6 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes hashed at a time.
 const PIECE: usize = 1 << 20;
 
 /// SHA-256 of everything in `reader`, in lowercase hexadecimal, as `sha256sum` prints it.

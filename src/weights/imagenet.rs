@@ -1,7 +1,7 @@
 //! The ImageNet weights that torchvision publishes: found in a cache, or downloaded.
 //!
 //! A file that is found is used as it is; its hash is checked when it is downloaded. (Hashing
-//! 553 MB takes most of a second, and a file that was cut does not open anyway.)
+//! 553 MB takes most of a second, and a truncated file does not open anyway.)
 //!
 //! Source: `torchvision/models/vgg.py` (the URLs), `torch/hub.py` (the folders).
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-pub use super::download::{DownloadError, Progress};
+pub use super::download::{DownloadError, ProgressCallback};
 
 /// Where torchvision's files are published.
 const PUBLISHER: &str = "https://download.pytorch.org/models";
@@ -29,7 +29,7 @@ const PUBLISHED: [(&str, &str); 8] = [
     ("vgg19_bn", "vgg19_bn-c79401a0.pth"),
 ];
 
-/// Why the published weights cannot be had.
+/// Why the published weights are unavailable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ImagenetError {
@@ -38,36 +38,33 @@ pub enum ImagenetError {
     NotPublished(String, String),
     /// It is in no cache, and could not be downloaded.
     #[error(
-        "{file} is not in {places}, and cannot be downloaded from {url}; put the file there, or pass --weights FILE",
-        places = listed(.places)
+        "{file} is not in {locations}, and cannot be downloaded from {url}; put the file there, or pass --weights FILE",
+        locations = listed(.locations)
     )]
     Unavailable {
         /// The file's name.
         file: String,
         /// The folders in which it was looked for.
-        places: Vec<PathBuf>,
-        /// From where it was to come.
+        locations: Vec<PathBuf>,
+        /// The URL it was requested from.
         url: String,
         /// What went wrong.
         #[source]
         source: DownloadError,
     },
-    /// There is no folder to keep the file in.
+    /// No folder to store the file in is known.
     #[error("no cache folder is known for {0}; set VGGSCOPE_CACHE, or pass --weights FILE")]
     NoCache(String),
 }
 
-fn listed(places: &[PathBuf]) -> String {
-    let places: Vec<String> = places
-        .iter()
-        .map(|place| place.display().to_string())
-        .collect();
-    places.join(" or ")
+fn listed(locations: &[PathBuf]) -> String {
+    let folders = locations.iter().map(|folder| folder.display().to_string());
+    folders.collect::<Vec<_>>().join(" or ")
 }
 
 /// The folders in which published files are looked for, and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct Locations {
     /// `torch.hub`'s folder, which is read and never written.
     pub torch: Option<PathBuf>,
     /// Our own folder, into which files are downloaded.
@@ -76,8 +73,8 @@ pub struct Places {
     pub url: String,
 }
 
-impl Places {
-    /// The places that the environment names:
+impl Locations {
+    /// The locations that the environment names:
     ///
     /// - torch's: `$TORCH_HOME/hub/checkpoints`, else `$XDG_CACHE_HOME/torch/hub/checkpoints`,
     ///   else `~/.cache/torch/hub/checkpoints`, on every system, as `torch.hub` has it;
@@ -124,35 +121,33 @@ fn expand_home(path: PathBuf, home: Option<&Path>) -> Option<PathBuf> {
 /// [`ImagenetError`], which names the file, the folders and the URL.
 pub fn resolve(
     arch: &str,
-    places: &Places,
-    progress: &mut Progress<'_>,
+    locations: &Locations,
+    progress: &mut ProgressCallback<'_>,
 ) -> Result<PathBuf, ImagenetError> {
     let published = PUBLISHED.iter().find(|(name, _)| *name == arch);
     let Some((_, file)) = published else {
         let known: Vec<&str> = PUBLISHED.iter().map(|(name, _)| *name).collect();
-        return Err(ImagenetError::NotPublished(
-            arch.to_owned(),
-            known.join(", "),
-        ));
+        let known = known.join(", ");
+        return Err(ImagenetError::NotPublished(arch.to_owned(), known));
     };
-    resolve_file(file, places, progress)
+    resolve_file(file, locations, progress)
 }
 
 /// Like [`resolve`], for any file whose name ends with `-` and the first digits of its SHA-256.
 fn resolve_file(
     file: &str,
-    places: &Places,
-    progress: &mut Progress<'_>,
+    locations: &Locations,
+    progress: &mut ProgressCallback<'_>,
 ) -> Result<PathBuf, ImagenetError> {
-    let folders = [&places.torch, &places.own].into_iter().flatten();
+    let folders = [&locations.torch, &locations.own].into_iter().flatten();
     let mut kept = folders.clone().map(|folder| folder.join(file));
     if let Some(found) = kept.find(|path| path.is_file()) {
         return Ok(found);
     }
-    let Some(own) = &places.own else {
+    let Some(own) = &locations.own else {
         return Err(ImagenetError::NoCache(file.to_owned()));
     };
-    let url = format!("{}/{file}", places.url);
+    let url = format!("{}/{file}", locations.url);
     let target = own.join(file);
     let digits = Path::new(file)
         .file_stem()
@@ -162,7 +157,7 @@ fn resolve_file(
         Ok(()) => Ok(target),
         Err(source) => Err(ImagenetError::Unavailable {
             file: file.to_owned(),
-            places: folders.cloned().collect(),
+            locations: folders.cloned().collect(),
             url,
             source,
         }),

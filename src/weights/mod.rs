@@ -1,47 +1,44 @@
 //! Weights files: `.pth`/`.pt`, `.safetensors` and `.bpk` in, named `f32` tensors out.
 //!
-//! This room stands before the model and knows nothing of it but torchvision's names:
-//! [`WeightsFile::open`] recognises a file by its content, reads its header, finds the network
-//! inside whatever wraps it, and [`WeightsFile::read`] then reads one tensor at a time, so a
-//! 553 MB file costs the memory of the layers that a run needs. [`imagenet`] finds or downloads
-//! the files that torchvision publishes.
+//! [`WeightsFile::open`] recognizes a file by its content, reads its header and finds the network
+//! inside whatever wraps it; [`WeightsFile::read`] then reads one tensor at a time, so a 553 MB
+//! file costs the memory of the layers that a run needs. [`imagenet`] finds or downloads the files
+//! that torchvision publishes.
 //!
-//! No code of a checkpoint is ever run. Pickles are interpreted by a reader of our own
-//! (`pickle`) that knows dictionaries, tensors and names, and nothing that could be called.
-//! The `pytorch-reader` crate is not used because it refuses a whole checkpoint for one object
-//! beside the weights that it cannot represent (a `defaultdict`, a `deque`, an optimiser, a sparse
-//! or complex tensor), reads a pickled module as if it were a state dict, and says nothing of
-//! which callables a pickle names; telling those apart needs the whole pickle machine anyway.
+//! ```no_run
+//! let file = vggscope::weights::WeightsFile::open("vgg16.pth")?;
+//! for tensor in file.entries() {
+//!     println!("{} {:?} {}", tensor.name(), tensor.shape(), tensor.dtype());
+//! }
+//! let kernels: Vec<f32> = file.read("features.0.weight")?;
+//! # Ok::<(), vggscope::weights::WeightsError>(())
+//! ```
 //!
-//! | module | what it knows |
-//! | --- | --- |
-//! | `sniff` | which format a file is, from its first bytes |
-//! | `pickle` | the pickle stream: values and names, nothing executed |
-//! | `torch` | the containers of `torch.save` (zip, legacy, tar) |
-//! | `safetensors`, `burnpack` | the two other formats |
-//! | `tensor`, `dtype`, `source` | where a tensor's bytes are, and bytes to `f32` |
-//! | `names` | wrappers and prefixes: from raw names to torchvision's |
-//! | `fit` | which VGG a file holds, and what else it might be |
-//! | `file` | [`WeightsFile`], which joins them |
-//! | `imagenet`, `download`, `hash` | the published files: caches and the network |
+//! No code of a checkpoint is ever run: pickles are interpreted by a reader of our own that knows
+//! dictionaries, tensors and names, and nothing that could be called. The `pytorch-reader` crate
+//! is not used because it refuses a whole checkpoint for one object next to the weights that it
+//! cannot represent (an optimizer, a `defaultdict`, a sparse tensor), reads a pickled module as if
+//! it were a state dict, and does not report which callables a pickle names.
 
 mod burnpack;
 mod download;
 mod dtype;
+mod error;
 mod file;
-mod fit;
+mod guess;
 mod hash;
 pub mod imagenet;
+mod location;
 mod names;
 mod pickle;
-mod problem;
 mod safetensors;
 mod sniff;
 mod source;
 mod tensor;
 mod torch;
+mod view;
 
 pub use dtype::DType;
+pub use error::{WeightsError, WeightsErrorKind};
 pub use file::{Entry, WeightsFile};
-pub use problem::{Problem, WeightsError};
 pub use sniff::Format;

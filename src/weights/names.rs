@@ -4,7 +4,6 @@
 //! (`{"state_dict": {...}}`) and a prefix (`module.features.0.weight`) look alike: both are
 //! whatever stands before `features.0.weight`.
 
-use super::fit;
 use super::tensor::RawTensor;
 
 /// The wrappers and prefixes that training scripts, `DataParallel` and `torch.compile` add.
@@ -50,31 +49,17 @@ impl Root {
         };
         format!("{}{name}", self.prefix)
     }
-
-    /// Whether nothing but the usual wrappers and prefixes stands before the names.
-    pub(super) fn is_usual(&self) -> bool {
-        is_usual(&self.prefix)
-    }
 }
 
 /// Finds the network: `Ok(None)` if there is none.
-///
-/// # Errors
-///
-/// The prefixes, if more than one fits and the usual ones do not decide.
 pub(super) fn find(tensors: &[RawTensor]) -> Result<Option<Root>, Vec<String>> {
     let mut prefixes = prefixes(tensors, FIRST);
     let is_bare = prefixes.is_empty();
     if is_bare {
         prefixes = prefixes_of_bare(tensors);
     }
-    let usual: Vec<String> = prefixes
-        .iter()
-        .filter(|prefix| is_usual(prefix))
-        .cloned()
-        .collect();
-    if !usual.is_empty() {
-        prefixes = usual;
+    if prefixes.iter().any(|prefix| is_usual(prefix)) {
+        prefixes.retain(|prefix| is_usual(prefix));
     }
     match prefixes.as_slice() {
         [] => Ok(None),
@@ -88,29 +73,25 @@ pub(super) fn find(tensors: &[RawTensor]) -> Result<Option<Root>, Vec<String>> {
 
 /// What stands before `last` in the names of convolution weights.
 fn prefixes(tensors: &[RawTensor], last: &str) -> Vec<String> {
-    let names = tensors
-        .iter()
-        .filter(|tensor| tensor.shape.len() == 4)
-        .filter_map(|tensor| tensor.spelled().strip_suffix(last));
-    names
+    let kernels = tensors.iter().filter(|tensor| tensor.shape.len() == 4);
+    let prefixes = kernels.filter_map(|tensor| tensor.spelled().strip_suffix(last));
+    prefixes
         .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
         .map(str::to_owned)
         .collect()
 }
 
-/// Prefixes of layers that are numbered as a VGG's, without `features.` before the number.
+/// Prefixes of numbered 3 x 3 convolutions, without `features.` before the number.
 fn prefixes_of_bare(tensors: &[RawTensor]) -> Vec<String> {
     let mut prefixes = prefixes(tensors, "0.weight");
     prefixes.retain(|prefix| {
-        let root = Root {
-            prefix: prefix.clone(),
-            is_bare: true,
+        let is_convolution = |tensor: &&RawTensor| {
+            let rest = tensor.spelled().strip_prefix(prefix.as_str());
+            let number = rest.and_then(|rest| rest.strip_suffix(".weight"));
+            matches!(tensor.shape[..], [_, _, 3, 3])
+                && number.is_some_and(|number| number.parse::<usize>().is_ok())
         };
-        let layers = fit::Layers::of(tensors.iter().filter_map(|tensor| {
-            let name = root.name(tensor.spelled())?;
-            Some((name, tensor.shape.as_slice()))
-        }));
-        layers.convolutions.len() >= ENOUGH && !layers.architectures().is_empty()
+        tensors.iter().filter(is_convolution).count() >= ENOUGH
     });
     prefixes
 }
@@ -126,7 +107,7 @@ pub(super) fn is_usual(prefix: &str) -> bool {
 mod tests {
     use super::*;
     use crate::weights::dtype::DType;
-    use crate::weights::tensor::Place;
+    use crate::weights::location::Location;
     use proptest::prelude::*;
 
     fn tensors<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<RawTensor> {
@@ -140,7 +121,7 @@ mod tests {
                 vec![2]
             },
             stride: None,
-            place: Place::Missing(String::new()),
+            location: Location::Missing(String::new()),
         });
         tensors.collect()
     }
@@ -180,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_alone_are_recognised_by_their_numbers() {
+    fn layers_alone_are_recognized_by_their_numbers() {
         let vgg11 = ["0.weight", "3.weight", "6.weight", "8.weight", "0.bias"];
         let root = find(&tensors(vgg11)).unwrap().unwrap();
         assert!(root.is_bare);
@@ -201,7 +182,7 @@ mod tests {
             let root = find(&tensors([raw.as_str()])).unwrap().unwrap();
             prop_assert_eq!(root.name(&raw).unwrap(), "features.0.weight");
             prop_assert_eq!(root.raw("features.0.weight"), raw);
-            prop_assert!(root.is_usual());
+            prop_assert!(is_usual(&root.prefix));
         }
     }
 }

@@ -4,14 +4,14 @@
 
 use std::io::{BufReader, Read};
 
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::Metadata;
 
 use super::dtype::DType;
-use super::problem::Problem;
+use super::error::WeightsErrorKind;
+use super::location::Location;
 use super::source::Source;
-use super::tensor::{Place, RawTensor};
+use super::tensor::RawTensor;
 
-/// Bytes of the header's length field.
 const LENGTH_FIELD: u64 = 8;
 
 /// The largest header that the format allows.
@@ -19,29 +19,29 @@ pub(super) const MAX_HEADER: u64 = 100_000_000;
 
 /// Parses the header; no tensor is read.
 ///
-/// The crate's own `SafeTensors::read_metadata` wants the whole file in memory or in a map, which
-/// needs `unsafe`; its header type checks names, shapes and offsets all the same.
-pub(super) fn open(source: &Source) -> Result<Vec<RawTensor>, Problem> {
+/// The crate's own `SafeTensors::read_metadata` needs the whole file in memory or in a map, which
+/// needs `unsafe`; its header type checks names, shapes and offsets too.
+pub(super) fn open(source: &Source) -> Result<Vec<RawTensor>, WeightsErrorKind> {
     let mut length = [0_u8; 8];
     source.whole().read_exact(&mut length)?;
     let header_len = u64::from_le_bytes(length).min(MAX_HEADER);
     let data_start = LENGTH_FIELD + header_len;
     if data_start > source.len() {
-        return Err(Problem::Truncated(format!(
+        return Err(WeightsErrorKind::Truncated(format!(
             "its header needs {data_start} bytes, the file has {}",
             source.len()
         )));
     }
     let header = BufReader::new(source.part(LENGTH_FIELD, header_len));
     let metadata: Metadata = serde_json::from_reader(header)
-        .map_err(|error| Problem::Damaged(format!("safetensors header: {error}")))?;
+        .map_err(|error| WeightsErrorKind::Damaged(format!("safetensors header: {error}")))?;
 
     let expected = data_start.saturating_add(metadata.data_len() as u64);
     match source.len() {
-        found if found < expected => Err(Problem::Truncated(format!(
+        found if found < expected => Err(WeightsErrorKind::Truncated(format!(
             "its header promises {expected} bytes, the file has {found}"
         ))),
-        found if found > expected => Err(Problem::Damaged(format!(
+        found if found > expected => Err(WeightsErrorKind::Damaged(format!(
             "its header describes {expected} bytes, the file has {found}"
         ))),
         _ => Ok(tensors(source, &metadata, data_start)),
@@ -56,24 +56,14 @@ fn tensors(source: &Source, metadata: &Metadata, data_start: u64) -> Vec<RawTens
         Some(RawTensor {
             name,
             torch_name: None,
-            dtype: dtype(info.dtype),
+            dtype: DType::named(&format!("{:?}", info.dtype).to_lowercase()),
             shape: info.shape.clone(),
             stride: None,
-            place: Place::Plain {
+            location: Location::Plain {
                 part: source.part(data_start + start as u64, (end - start) as u64),
                 crc32: None,
             },
         })
     });
     tensors.collect()
-}
-
-fn dtype(dtype: Dtype) -> DType {
-    match dtype {
-        Dtype::F32 => DType::F32,
-        Dtype::F16 => DType::F16,
-        Dtype::BF16 => DType::BF16,
-        Dtype::F64 => DType::F64,
-        other => DType::Other(format!("{other:?}").to_lowercase()),
-    }
 }

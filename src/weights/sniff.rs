@@ -1,10 +1,9 @@
-//! Which format a file is, told by its first bytes. The name's ending is not looked at.
+//! The format of a file, recognized by its first bytes. The extension is ignored.
 
 use std::fmt;
 use std::io::Read;
 
-use super::pickle::{self, Heap, PickleError};
-use super::problem::Problem;
+use super::error::WeightsErrorKind;
 use super::safetensors::MAX_HEADER;
 use super::source::Source;
 
@@ -15,9 +14,7 @@ pub enum Format {
     TorchZip,
     /// `torch.save` before that: pickles, then the storages. torchvision's published files.
     TorchLegacy,
-    /// `torch.save` before `PyTorch` 0.1.10: a tar archive.
-    TorchTar,
-    /// A pickle and nothing else: holds no tensors, but may hold something to refuse.
+    /// A plain pickle, which holds no tensors but may name something to refuse.
     Pickle,
     /// `.safetensors`
     Safetensors,
@@ -30,7 +27,6 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::TorchZip => "PyTorch (zip)",
             Self::TorchLegacy => "PyTorch (legacy)",
-            Self::TorchTar => "PyTorch (tar)",
             Self::Pickle => "pickle",
             Self::Safetensors => "safetensors",
             Self::BurnPack => "Burn pack",
@@ -44,19 +40,17 @@ const HEAD: u64 = 512;
 /// 0x1950a86a20f9469cfc6c, the first thing in a legacy file, as protocols 2 and up write it.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// The legacy magic comes after at most a protocol and a frame opcode and the integer's own.
-const LEGACY_MAGIC_WITHIN: usize = 32;
+/// The same number as protocols 0 and 1 write it.
+const TEXT_MAGIC: &[u8] = b"L119547037146038801333356L\n";
 
-/// Recognises the format, or says what the file is instead.
-pub(super) fn format(source: &Source) -> Result<Format, Problem> {
+/// The legacy magic comes after at most a protocol and a frame opcode and the integer's own.
+const LEGACY_MAGIC_WITHIN: usize = 23;
+
+/// Recognizes the format, or says what the file is instead.
+pub(super) fn format(source: &Source) -> Result<Format, WeightsErrorKind> {
     let mut head = Vec::new();
     source.part(0, HEAD).read_to_end(&mut head)?;
 
-    if head.is_empty() {
-        return Err(Problem::NotWeights(
-            "is empty: the save or the download did not finish".into(),
-        ));
-    }
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return Ok(Format::TorchZip);
     }
@@ -64,22 +58,23 @@ pub(super) fn format(source: &Source) -> Result<Format, Problem> {
         return Ok(Format::BurnPack);
     }
     if head.get(257..262) == Some(b"ustar") {
-        return Ok(Format::TorchTar);
+        return Err(WeightsErrorKind::TooOld("a tar archive"));
+    }
+    if head.starts_with(TEXT_MAGIC) {
+        return Err(WeightsErrorKind::TooOld("a pickle of protocol 0 or 1"));
     }
     // Before pickle: the length's first byte can be any opcode.
     if is_safetensors(&head) {
         return Ok(Format::Safetensors);
     }
-    if head
-        .get(..LEGACY_MAGIC_WITHIN.min(head.len()))
-        .is_some_and(|start| start.windows(10).any(|bytes| bytes == LEGACY_MAGIC))
-    {
+    let mut windows = head.windows(LEGACY_MAGIC.len()).take(LEGACY_MAGIC_WITHIN);
+    if windows.any(|bytes| bytes == LEGACY_MAGIC) {
         return Ok(Format::TorchLegacy);
     }
-    if is_pickle(&head) {
+    if matches!(*head, [0x80, 2..=5, ..]) {
         return Ok(Format::Pickle);
     }
-    Err(Problem::NotWeights(stranger(&head)))
+    Err(WeightsErrorKind::NotWeights(describe_unknown(&head)))
 }
 
 fn is_safetensors(head: &[u8]) -> bool {
@@ -89,44 +84,30 @@ fn is_safetensors(head: &[u8]) -> bool {
     length.is_some_and(|length| (2..=MAX_HEADER).contains(&length)) && head.get(8) == Some(&b'{')
 }
 
-/// A pickle of protocol 2 to 5, which says so, or text that is one all the same: hand-made ones of
-/// protocol 0 start with a global or a mark.
-fn is_pickle(head: &[u8]) -> bool {
-    match head {
-        [0x80, 2..=5, ..] => true,
-        [b'c' | b'(', ..] => matches!(
-            pickle::load(&mut &*head, &mut Heap::new()),
-            Ok(_) | Err(PickleError::RunsCode(_))
-        ),
-        _ => false,
-    }
-}
-
-/// What a file of no supported format is, as far as its first bytes tell.
-fn stranger(head: &[u8]) -> String {
-    const WANTED: &str = "expected .pth or .pt (a state dict), .safetensors or .bpk";
-    let text = std::str::from_utf8(head)
-        .or_else(|error| std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or_default()))
-        .unwrap_or_default();
+fn describe_unknown(head: &[u8]) -> String {
+    const EXPECTED: &str = "expected .pth or .pt (a state dict), .safetensors or .bpk";
+    let text = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let is_text =
         text.len() + 3 >= head.len() && !text.chars().any(|c| c.is_control() && !c.is_whitespace());
 
-    if start.starts_with("version https://git-lfs.github.com/spec/") {
+    if head.is_empty() {
+        "is empty: the save or the download did not finish".into()
+    } else if start.starts_with("version https://git-lfs.github.com/spec/") {
         "is a Git LFS pointer, not the weights: run `git lfs pull` where it came from".into()
     } else if is_text && start.starts_with('<') {
         "is a web page, not weights: the download got an error or a login page".into()
     } else if is_text {
-        format!("is a text file, not weights; {WANTED}")
+        format!("is a text file, not weights; {EXPECTED}")
     } else if head.starts_with(b"\x89HDF\r\n") {
-        format!("is an HDF5 file (Keras?), which vggscope does not read; {WANTED}")
+        format!("is an HDF5 file (Keras?), which vggscope does not read; {EXPECTED}")
     } else if head.starts_with(b"\x1f\x8b") {
         "is compressed with gzip: unpack it first".into()
     } else if head.starts_with(b"\x93NUMPY") {
-        format!("is a NumPy array; {WANTED}")
+        format!("is a NumPy array; {EXPECTED}")
     } else if head.starts_with(b"GGUF") {
-        format!("is a GGUF file; {WANTED}")
+        format!("is a GGUF file; {EXPECTED}")
     } else {
-        format!("is of no known weights format; {WANTED}")
+        format!("is of an unknown weights format; {EXPECTED}")
     }
 }

@@ -5,48 +5,54 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-/// An open file that is read at explicit offsets, so that threads do not disturb each other.
+use super::error::WeightsErrorKind;
+
+/// A range of an open file, with a cursor of its own: clones do not disturb each other.
 ///
-/// The crate forbids `unsafe`, which a memory map needs; positional reads of the ranges that are
-/// asked for cost the same memory and are copied once, straight into the tensor.
+/// The crate forbids `unsafe`, which a memory map needs; positional reads use as little memory and
+/// copy once, straight into the tensor.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     file: Arc<File>,
+    start: u64,
     len: u64,
+    at: u64,
 }
 
 impl Source {
-    /// Opens `path`. A folder is an error of kind [`io::ErrorKind::IsADirectory`].
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self, WeightsErrorKind> {
         let file = File::open(path)?;
-        let about = file.metadata()?;
-        if about.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(WeightsErrorKind::NotWeights(
+                "is a folder, not a weights file".into(),
+            ));
         }
         Ok(Self {
             file: Arc::new(file),
-            len: about.len(),
+            start: 0,
+            len: metadata.len(),
+            at: 0,
         })
     }
 
-    /// Bytes in the file when it was opened.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
     /// The bytes from `start`, `len` of them or as many as there are.
-    pub(super) fn part(&self, start: u64, len: u64) -> Part {
+    pub(super) fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);
-        Part {
-            source: self.clone(),
-            start,
+        Self {
+            file: Arc::clone(&self.file),
+            start: self.start + start,
             len: len.min(self.len - start),
             at: 0,
         }
     }
 
-    /// The whole file.
-    pub(super) fn whole(&self) -> Part {
+    /// The whole range, from its beginning.
+    pub(super) fn whole(&self) -> Self {
         self.part(0, self.len)
     }
 
@@ -59,43 +65,20 @@ impl Source {
     }
 }
 
-/// A range of a [`Source`], with a cursor of its own.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    source: Source,
-    start: u64,
-    len: u64,
-    at: u64,
-}
-
-impl Part {
-    /// Bytes in the part.
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// A part of the part.
-    pub(super) fn sub(&self, start: u64, len: u64) -> Self {
-        let start = start.min(self.len);
-        self.source
-            .part(self.start + start, len.min(self.len - start))
-    }
-}
-
-impl Read for Part {
+impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.len.saturating_sub(self.at);
         let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let Some(buffer) = buffer.get_mut(..wanted) else {
             return Ok(0);
         };
-        let read = self.source.read_at(buffer, self.start + self.at)?;
+        let read = self.read_at(buffer, self.start + self.at)?;
         self.at += read as u64;
         Ok(read)
     }
 }
 
-impl Seek for Part {
+impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let to = match to {
             SeekFrom::Start(to) => Some(to),

@@ -113,8 +113,8 @@ fn a_run_folder_that_cannot_be_made_is_named() {
         assert_eq!(
             error.to_string(),
             format!(
-                "cannot make the run folder `{}`; see that its parent can be written to, or \
-                 choose another with --logdir or --run",
+                "cannot create the run folder `{}`; check that its parent is writable, or choose \
+                 another with --logdir or --run",
                 run.display()
             )
         );
@@ -162,7 +162,7 @@ fn a_damaged_file_is_surveyed_up_to_the_damage() {
     );
     assert_eq!(
         std::error::Error::source(&damage).unwrap().to_string(),
-        format!("the record at byte {whole} is cut short")
+        format!("the record at byte {whole} is truncated")
     );
 }
 

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod events;
+mod logger;
 mod program;
-mod render;
 mod render_floats;
 mod tensorboard;
 mod vgg;

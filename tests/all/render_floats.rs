@@ -108,10 +108,10 @@ fn both(values: &[f32], shape: [usize; 3], layout: Layout, style: &Style) -> Pie
 #[test]
 fn pieces_make_the_picture_of_the_slice() {
     let styles = [
-        (Range::Map, Colormap::Grey),
+        (Range::Map, Colormap::Gray),
         (Range::Map, Colormap::Diverging),
         (Range::Layer, Colormap::Viridis),
-        (Range::Fixed(-50.0, 70.0), Colormap::Grey),
+        (Range::Fixed(-50.0, 70.0), Colormap::Gray),
     ];
     for shape in SHAPES {
         let count: usize = shape.iter().product();

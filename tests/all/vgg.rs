@@ -4,12 +4,9 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
-use vggscope::device::{DeviceChoice, OpenDevice};
 use vggscope::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
-#[cfg(feature = "libtorch")]
-use vggscope::vgg::{Feature, RandomParameters, Sizes};
 use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {
@@ -36,52 +33,39 @@ impl Expected {
     }
 }
 
-fn devices() -> Vec<OpenDevice> {
-    [DeviceChoice::Flex, DeviceChoice::LibtorchCpu]
-        .into_iter()
-        .filter_map(|choice| OpenDevice::open(choice).ok())
-        .collect()
+fn devices() -> Vec<Device> {
+    vec![
+        Device::flex(),
+        #[cfg(feature = "libtorch")]
+        #[expect(deprecated, reason = "the backend this tool is made for")]
+        Device::libtorch(),
+    ]
 }
 
-#[test]
-fn both_backends_are_tested() {
-    let expected = if cfg!(feature = "libtorch") { 2 } else { 1 };
-    assert_eq!(devices().len(), expected);
+/// Every device with every memory layout of kernels.
+fn everywhere() -> impl Iterator<Item = (Device, Kernels)> {
+    devices().into_iter().flat_map(|device| {
+        [Kernels::Interleaved, Kernels::Planar].map(|kernels| (device.clone(), kernels))
+    })
 }
 
-/// The ways in which the pipeline places kernels: of a training, of a network that sees many images
-/// of one size, of a checkpoint among many.
-fn placements() -> [Kernels; 3] {
-    // The fixtures' input.
-    let packed = Kernels::Packed { batch: 2, side: 40 };
-    [Kernels::Interleaved, packed, Kernels::Planar]
-}
-
-fn everywhere() -> impl Iterator<Item = (OpenDevice, Kernels)> {
-    let on = |device: OpenDevice| placements().map(|kernels| (device.clone(), kernels));
-    devices().into_iter().flat_map(on)
-}
-
-fn load(arch: &str, extent: Extent, device: &OpenDevice) -> Vgg {
+fn load(arch: &str, extent: Extent, device: &Device) -> Vgg {
     load_as(Kernels::Interleaved, arch, extent, device)
 }
 
-fn load_as(kernels: Kernels, arch: &str, extent: Extent, device: &OpenDevice) -> Vgg {
+fn load_as(kernels: Kernels, arch: &str, extent: Extent, device: &Device) -> Vgg {
     let weights = WeightsFile::open(fixture(&format!("{arch}.weights.safetensors"))).unwrap();
     let arch: Arch = arch.parse().unwrap();
-    let place = Placement {
-        device: &device.device,
-        kernels,
-    };
+    let place = Placement { device, kernels };
     build(&weights, arch, extent, place).unwrap()
 }
 
 /// The fixture's input as the pipeline hands it over: channels of a pixel side by side in memory.
-fn input(expected: &Expected, device: &OpenDevice) -> Tensor<4> {
+fn input(expected: &Expected, device: &Device) -> Tensor<4> {
     let (shape, values) = expected.get("input");
-    let nchw = Tensor::<4>::from_data(TensorData::new(values, shape), &device.device);
+    let nchw = Tensor::<4>::from_data(TensorData::new(values, shape), device);
     let nhwc = nchw.permute([0, 2, 3, 1]).into_data();
-    Tensor::<4>::from_data(nhwc, &device.device).permute([0, 3, 1, 2])
+    Tensor::<4>::from_data(nhwc, device).permute([0, 3, 1, 2])
 }
 
 fn assert_near(found: &TensorData, expected: &[f32], what: &str) {
@@ -111,7 +95,7 @@ fn every_layer_equals_torchvisions() {
                 let name = format!("features.{index}");
                 let (shape, values) = expected.get(&name);
                 assert_eq!(maps.dims().to_vec(), shape, "{arch} {name}");
-                let what = format!("{arch} {name} on {}, {kernels:?}", device.kind);
+                let what = format!("{arch} {name} on {device:?}, {kernels:?}");
                 assert_near(&maps.into_data(), &values, &what);
             }
         }
@@ -135,7 +119,7 @@ fn a_captured_convolution_keeps_its_negative_values() {
             .unwrap()
             .iter()
             .fold(0.0f32, |m, v| m.min(*v));
-        assert!(least < -0.1, "{least} on {}", device.kind);
+        assert!(least < -0.1, "{least} on {device:?}");
     }
 }
 
@@ -149,49 +133,9 @@ fn the_classifier_equals_torchvisions() {
                 .logits(input(&expected, &device))
                 .unwrap();
             assert_eq!(logits.dims().to_vec(), shape);
-            let what = format!("{arch} logits on {}", device.kind);
+            let what = format!("{arch} logits on {device:?}");
             assert_near(&logits.into_data(), &values, &what);
         }
-    }
-}
-
-/// Of the published width, where layers are computed in other ways than the fixtures' narrow ones.
-#[cfg(feature = "libtorch")]
-#[test]
-fn packed_kernels_of_full_width_give_the_same_maps() {
-    let device = OpenDevice::open(DeviceChoice::LibtorchCpu).unwrap();
-    let source = RandomParameters::new(Arch::VGG16, Sizes::PUBLISHED, 5);
-    let maps = |kernels| {
-        let place = Placement {
-            device: &device.device,
-            kernels,
-        };
-        let extent = Extent::Features { deepest: 30 };
-        let vgg = build(&source, Arch::VGG16, extent, place).unwrap();
-        // A waving pattern of the size of a normalised photo.
-        let wave = (0..113_u16).map(|at| (f32::from(at) * 0.37).sin() * 2.0);
-        let values: Vec<f32> = wave.cycle().take(224 * 224 * 3).collect();
-        let pixels = TensorData::new(values, [1, 224, 224, 3]);
-        let x = Tensor::<4>::from_data(pixels, &device.device).permute([0, 3, 1, 2]);
-        let mut seen = Vec::new();
-        vgg.forward(x, |_, maps| seen.push(maps.clone()));
-        (vgg, seen)
-    };
-    let (_, plain) = maps(Kernels::Planar);
-    let (vgg, packed) = maps(Kernels::Packed {
-        batch: 1,
-        side: 224,
-    });
-    // conv4_2: the one order of kernels that is not oneDNN's own.
-    let Feature::Convolution(conv4_2) = &vgg.features[19] else {
-        panic!("features.19 is conv4_2");
-    };
-    assert_eq!(conv4_2.weight.dims(), [16, 1, 512, 512]);
-    for (index, (found, expected)) in packed.into_iter().zip(plain).enumerate() {
-        let expected = expected.into_data();
-        let expected = expected.as_slice::<f32>().unwrap();
-        let what = format!("features.{index}, packed beside plain");
-        assert_near(&found.into_data(), expected, &what);
     }
 }
 
@@ -207,11 +151,11 @@ fn only_what_is_needed_is_built() {
 
 #[test]
 fn the_wrong_network_is_refused_with_the_tensor_and_both_shapes() {
-    let device = OpenDevice::open(DeviceChoice::Flex).unwrap();
+    let device = Device::flex();
     let weights = WeightsFile::open(fixture("vgg16.weights.safetensors")).unwrap();
     let arch: Arch = "vgg19".parse().unwrap();
     let place = Placement {
-        device: &device.device,
+        device: &device,
         kernels: Kernels::Planar,
     };
     let error = build(&weights, arch, Extent::Whole, place).unwrap_err();

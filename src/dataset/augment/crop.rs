@@ -5,28 +5,28 @@ use std::num::NonZeroU32;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::super::random::uniform;
+use crate::dataset::random::uniform;
 use crate::input::transform::CropBox;
 
 /// Boxes of the wanted shape that are tried before the one in the middle is taken.
 const ATTEMPTS: usize = 10;
 
-/// torchvision's `RandomResizedCrop`: a random part of the picture, scaled to a square.
+/// torchvision's `RandomResizedCrop`: a random part of the image, scaled to a square.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RandomResizedCrop {
+pub(crate) struct RandomResizedCrop {
     /// The side of the result in pixels.
-    pub size: NonZeroU32,
-    /// The smallest and largest area of the part, as a share of the picture's.
-    pub scale: (f64, f64),
+    pub(crate) size: NonZeroU32,
+    /// The smallest and largest area of the part, as a fraction of the image's.
+    pub(crate) scale: (f64, f64),
     /// The smallest and largest aspect ratio of the part, width to height. They are equally likely
     /// by their logarithm.
-    pub ratio: (f64, f64),
+    pub(crate) ratio: (f64, f64),
 }
 
 impl RandomResizedCrop {
+    #[cfg(test)]
     /// With torchvision's defaults: 8 to 100 % of the area, 3:4 to 4:3.
-    #[must_use]
-    pub fn torchvision(size: NonZeroU32) -> Self {
+    pub(crate) fn torchvision(size: NonZeroU32) -> Self {
         Self {
             size,
             scale: (0.08, 1.0),
@@ -34,13 +34,11 @@ impl RandomResizedCrop {
         }
     }
 
-    /// Draws the part of a picture of this size, both sides at least 1.
+    /// Draws the part of an image of this size, both sides at least 1.
     ///
-    /// # Source
-    /// `RandomResizedCrop.get_params` in torchvision 0.24's `transforms/transforms.py`.
-    #[must_use]
-    pub fn draw(&self, width: usize, height: usize, rng: &mut ChaCha8Rng) -> CropBox {
-        let area = pixels(width) * pixels(height);
+    /// Source: `RandomResizedCrop.get_params` in torchvision 0.24's `transforms/transforms.py`.
+    pub(crate) fn draw(&self, width: u32, height: u32, rng: &mut ChaCha8Rng) -> CropBox {
+        let area = f64::from(width) * f64::from(height);
         for _ in 0..ATTEMPTS {
             let target = area * uniform(rng, self.scale.0, self.scale.1);
             let ratio = uniform(rng, self.ratio.0.ln(), self.ratio.1.ln()).exp();
@@ -59,13 +57,13 @@ impl RandomResizedCrop {
     }
 
     /// The largest part in the middle whose shape is within [`ratio`](Self::ratio).
-    fn middle(&self, width: usize, height: usize) -> CropBox {
+    fn middle(&self, width: u32, height: u32) -> CropBox {
         let (narrowest, widest) = self.ratio;
-        let ratio = pixels(width) / pixels(height);
+        let ratio = f64::from(width) / f64::from(height);
         let (crop_width, crop_height) = if ratio < narrowest {
-            (width, rounded(pixels(width) / narrowest))
+            (width, rounded(f64::from(width) / narrowest))
         } else if ratio > widest {
-            (rounded(pixels(height) * widest), height)
+            (rounded(f64::from(height) * widest), height)
         } else {
             (width, height)
         };
@@ -81,23 +79,19 @@ impl RandomResizedCrop {
     }
 }
 
-/// Where a part begins that may move by `room` pixels. Drawn as 64 bits everywhere.
-fn place(rng: &mut ChaCha8Rng, room: usize) -> usize {
-    let place = rng.random_range(0..=room as u64);
-    usize::try_from(place).unwrap_or(room)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sides of pictures")]
-fn pixels(side: usize) -> f64 {
-    side as f64
+/// The first pixel of a part that may move by `space` pixels. Drawn as 64 bits, so that the images
+/// stay those of earlier versions.
+fn place(rng: &mut ChaCha8Rng, space: u32) -> u32 {
+    let place = rng.random_range(0..=u64::from(space));
+    u32::try_from(place).unwrap_or(space)
 }
 
 /// Python's `int(round(side))`: half to even.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "what is larger than any picture is refused as it is"
+    reason = "what is larger than any image is refused as it is"
 )]
-fn rounded(side: f64) -> usize {
-    side.round_ties_even() as usize
+fn rounded(side: f64) -> u32 {
+    side.round_ties_even() as u32
 }

@@ -4,31 +4,33 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::super::open::Sample;
-use super::problem::one_line;
-use super::threads::{Dealt, Pending};
-use super::{Batch, Done, LoaderError, OnUnreadable};
+use super::batch::{Batch, SampleResult};
+use super::problem::LoaderError;
+use super::threads::{BatchSpec, Pending};
+use crate::dataset::open::Sample;
+use crate::input::on_error::OnError;
+use crate::one_line::one_line;
 
 /// Puts batches together.
 pub(super) struct Assembler {
     samples: Arc<[Sample]>,
-    on_unreadable: OnUnreadable,
+    on_error: OnError,
     /// Batches in an epoch.
     per_epoch: u64,
     /// Batches of this epoch without any readable image, since the last that had one.
     empty: u64,
     /// Samples that were reported as unreadable.
     reported: HashSet<usize>,
-    /// Reports that no batch has taken along yet.
+    /// Reports that no batch carries yet.
     skipped: Vec<String>,
     first_skipped: Option<String>,
 }
 
 impl Assembler {
-    pub(super) fn new(samples: Arc<[Sample]>, on_unreadable: OnUnreadable, per_epoch: u64) -> Self {
+    pub(super) fn new(samples: Arc<[Sample]>, on_error: OnError, per_epoch: u64) -> Self {
         Self {
             samples,
-            on_unreadable,
+            on_error,
             per_epoch,
             empty: 0,
             reported: HashSet::new(),
@@ -43,14 +45,14 @@ impl Assembler {
         pending: Receiver<Pending>,
         batches: &SyncSender<Result<Batch, LoaderError>>,
     ) -> Vec<String> {
-        for Pending { dealt, done } in pending {
-            let mut samples: Vec<(usize, Done)> = done.iter().collect();
-            if samples.len() < dealt.samples.len() {
+        for Pending { spec, done } in pending {
+            let mut samples: Vec<(usize, SampleResult)> = done.iter().collect();
+            if samples.len() < spec.samples.len() {
                 // Only the end of the loader makes workers leave jobs undone.
                 break;
             }
             samples.sort_unstable_by_key(|(place, _)| *place);
-            let assembled = self.assemble(&dealt, samples).transpose();
+            let assembled = self.assemble(&spec, samples).transpose();
             let Some(item) = assembled else { continue };
             let is_last = item.is_err();
             if batches.send(item).is_err() || is_last {
@@ -63,8 +65,8 @@ impl Assembler {
     /// A batch of what could be read; `None` where that is nothing.
     fn assemble(
         &mut self,
-        dealt: &Dealt,
-        samples: Vec<(usize, Done)>,
+        spec: &BatchSpec,
+        samples: Vec<(usize, SampleResult)>,
     ) -> Result<Option<Batch>, LoaderError> {
         let mut batch = Batch {
             pixels: Vec::new(),
@@ -73,28 +75,26 @@ impl Assembler {
             labels: Vec::with_capacity(samples.len()),
             samples: Vec::with_capacity(samples.len()),
             pictures: Vec::with_capacity(samples.len()),
-            at: dealt.at,
-            position: dealt.after,
+            at: spec.at,
+            position: spec.after,
             skipped: Vec::new(),
         };
-        if dealt.at.batch == 0 {
+        if spec.at.batch == 0 {
             self.empty = 0;
         }
         let count = samples.len();
-        for ((_, done), &sample) in samples.into_iter().zip(&dealt.samples) {
+        for ((_, done), &sample) in samples.into_iter().zip(&spec.samples) {
             let Sample { path, class } = &self.samples[sample];
             let prepared = match done {
                 Ok(prepared) => prepared,
-                Err(unreadable) => {
-                    let error = unreadable.of(path.clone());
-                    if self.on_unreadable == OnUnreadable::Stop {
-                        return Err(error);
-                    }
+                Err(error) if self.on_error == OnError::Stop => return Err(error),
+                Err(error) => {
                     self.skip(sample, &error);
                     continue;
                 }
             };
-            let size = (prepared.picture.width(), prepared.picture.height());
+            let picture = &prepared.picture;
+            let size = (picture.width as usize, picture.height as usize);
             if let Some(&first) = batch.samples.first() {
                 if size != (batch.width, batch.height) {
                     return Err(LoaderError::Sizes {
@@ -129,7 +129,7 @@ impl Assembler {
         }
     }
 
-    /// A batch is passed over, but not all of an epoch.
+    /// A batch may be left out, but not a whole epoch.
     fn nothing_left(&mut self) -> Result<(), LoaderError> {
         self.empty += 1;
         if self.empty < self.per_epoch {

@@ -13,43 +13,42 @@ fn samples(count: usize) -> Arc<[Sample]> {
     (0..count).map(sample).collect()
 }
 
-fn work(threads: usize, on_unreadable: OnUnreadable) -> Work {
+fn work(threads: usize, on_error: OnError) -> Work {
     Work {
         threads: NonZeroUsize::new(threads).unwrap(),
-        on_unreadable,
+        on_error,
     }
 }
 
-fn plan(batch: usize) -> Plan {
-    Plan {
+fn plan(batch: usize) -> Batching {
+    Batching {
         batch: NonZeroUsize::new(batch).unwrap(),
-        drop_last: false,
         seed: 1,
         epochs: u64::MAX,
     }
 }
 
-fn ready(sample: usize) -> Prepared {
-    let picture = Picture::new(1, 1, vec![u8::try_from(sample % 256).unwrap(); 3]).unwrap();
-    let pixels = Preset::Caffe.preprocess().normalise.apply(&picture);
-    Prepared { picture, pixels }
+fn ready(sample: usize) -> LoadedSample {
+    let picture = Picture::rgb(1, 1, vec![u8::try_from(sample % 256).unwrap(); 3]);
+    let pixels = Preset::Caffe.preprocess().normalize.apply(&picture);
+    LoadedSample { picture, pixels }
 }
 
 /// A loader of `count` samples in batches of two, around a `prepare` of the test's own.
 fn loader(
     count: usize,
     work: Work,
-    prepare: impl Fn(Position, usize) -> Result<Prepared, LoadError> + Send + Sync + 'static,
+    prepare: impl Fn(Position, usize) -> Result<LoadedSample, LoadError> + Send + Sync + 'static,
 ) -> Loader {
     let plan = plan(2);
-    let dealt = plan
+    let specs = plan
         .batches_from(count, Position::default())
-        .map(move |(at, samples)| Dealt {
+        .map(move |(at, samples)| BatchSpec {
             at,
             after: plan.after(count, at),
             samples,
         });
-    Loader::with(samples(count), dealt, plan.batches(count), work, prepare).unwrap()
+    Loader::with(samples(count), specs, plan.batches(count), work, prepare).unwrap()
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
         3 => panic!("index out of bounds\nbacktrace"),
         _ => Ok(ready(sample)),
     };
-    let stopped: Vec<_> = loader(6, work(2, OnUnreadable::Stop), crash).collect();
+    let stopped: Vec<_> = loader(6, work(2, OnError::Stop), crash).collect();
     let Some(Err(error @ LoaderError::Crashed { .. })) = stopped.last() else {
         panic!("{stopped:?}");
     };
@@ -70,7 +69,7 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
     assert!(stopped.len() <= 3, "nothing follows an error");
 
     // One thread: the one that met the bug goes on.
-    let mut skipping = loader(6, work(1, OnUnreadable::Skip), crash);
+    let mut skipping = loader(6, work(1, OnError::Skip), crash);
     let batches: Vec<Batch> = skipping.by_ref().take(9).map(Result::unwrap).collect();
     let mut read: Vec<usize> = batches.iter().flat_map(|b| b.samples.clone()).collect();
     read.sort_unstable();
@@ -83,7 +82,7 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
 #[test]
 fn two_batches_are_made_ahead_and_no_more() {
     let (sender, made) = channel();
-    let mut loader = loader(1000, work(3, OnUnreadable::Stop), move |at, sample| {
+    let mut loader = loader(1000, work(3, OnError::Stop), move |at, sample| {
         sender.send(at.batch).unwrap();
         Ok(ready(sample))
     });
@@ -99,7 +98,7 @@ fn two_batches_are_made_ahead_and_no_more() {
 fn dropping_it_ends_its_threads() {
     let held = Arc::new(());
     let of_threads = Arc::clone(&held);
-    let mut loader = loader(100, work(2, OnUnreadable::Stop), move |_, sample| {
+    let mut loader = loader(100, work(2, OnError::Stop), move |_, sample| {
         let _ = &of_threads;
         Ok(ready(sample))
     });
@@ -116,19 +115,10 @@ fn what_was_asked_for_must_be_possible() {
     };
     let train = |count, plan, batch| {
         let from = Position { epoch: 2, batch };
-        let work = work(1, OnUnreadable::Stop);
+        let work = work(1, OnError::Stop);
         Loader::train(&samples(count), &recipe, plan, from, work).map(drop)
     };
     assert!(matches!(train(0, plan(4), 0), Err(LoaderError::NoSamples)));
-    let full = Plan {
-        drop_last: true,
-        ..plan(4)
-    };
-    let error = train(3, full, 0).unwrap_err().to_string();
-    assert!(
-        error.starts_with("3 images do not fill one batch of 4"),
-        "{error}"
-    );
     let error = train(10, plan(4), 3).unwrap_err().to_string();
     assert!(
         error.contains("batch 3 of epoch 2: an epoch has 3 batches"),
@@ -136,11 +126,6 @@ fn what_was_asked_for_must_be_possible() {
     );
     train(10, plan(4), 2).unwrap();
     let preprocess = recipe.eval;
-    let eval = Loader::eval(
-        &[],
-        &preprocess,
-        NonZeroUsize::MIN,
-        work(1, OnUnreadable::Stop),
-    );
+    let eval = Loader::eval(&[], &preprocess, NonZeroUsize::MIN, work(1, OnError::Stop));
     assert!(matches!(eval, Err(LoaderError::NoSamples)));
 }

@@ -1,24 +1,20 @@
-//! The threads of a loader: one deals, some prepare, one puts together.
+//! The threads of a loader: one schedules, some prepare, one assembles.
 
-use std::any::Any;
 use std::io;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use super::super::order::Position;
-use super::problem::Unreadable;
-use super::{Done, Prepared};
-use crate::input::load::LoadError;
+use super::batch::SampleResult;
+use crate::dataset::order::Position;
 
-/// Batches that wait for the assembler, beside the one that it has in hand: two in all.
+/// Batches that wait for the assembler, besides the one that it assembles: two in all.
 const WAITING_BATCHES: usize = 1;
 
-/// A batch that is to be made.
-pub(super) struct Dealt {
+/// A batch to be made.
+pub(super) struct BatchSpec {
     pub(super) at: Position,
     pub(super) after: Position,
     pub(super) samples: Vec<usize>,
@@ -26,18 +22,17 @@ pub(super) struct Dealt {
 
 /// A batch whose samples are on their way.
 pub(super) struct Pending {
-    pub(super) dealt: Dealt,
+    pub(super) spec: BatchSpec,
     /// Each sample with its place in the batch, in any order; ends when all have come.
-    pub(super) done: Receiver<(usize, Done)>,
+    pub(super) done: Receiver<(usize, SampleResult)>,
 }
 
-/// One sample that is to be made ready.
+/// One sample to be prepared.
 struct Job {
     at: Position,
     sample: usize,
-    /// Its place in the batch.
     place: usize,
-    done: Sender<(usize, Done)>,
+    done: Sender<(usize, SampleResult)>,
 }
 
 /// The threads, and the way to end them.
@@ -52,8 +47,8 @@ impl Threads {
     /// channels close.
     pub(super) fn start(
         workers: NonZeroUsize,
-        dealt: impl Iterator<Item = Dealt> + Send + 'static,
-        prepare: impl Fn(Position, usize) -> Result<Prepared, LoadError> + Send + Sync + 'static,
+        specs: impl Iterator<Item = BatchSpec> + Send + 'static,
+        prepare: impl Fn(Position, usize) -> SampleResult + Send + Sync + 'static,
         assemble: impl FnOnce(Receiver<Pending>) + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -69,12 +64,12 @@ impl Threads {
             running.push(named("load").spawn(worker)?);
         }
         running.push(named("assemble").spawn(move || assemble(pending))?);
-        let dealer = move || deal(dealt, &pending_sender, &job_sender);
-        running.push(named("deal").spawn(dealer)?);
+        let scheduler = move || schedule(specs, &pending_sender, &job_sender);
+        running.push(named("schedule").spawn(scheduler)?);
         Ok(Self { stop, running })
     }
 
-    /// Waits until all have ended, each after the image that it has in hand. What they send must
+    /// Waits until all have ended, each after its current image. What they send must
     /// have no receiver any more.
     pub(super) fn end(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -90,12 +85,16 @@ fn named(name: &str) -> Builder {
 }
 
 /// Starts batch after batch, waiting while there are enough.
-fn deal(batches: impl Iterator<Item = Dealt>, pending: &SyncSender<Pending>, jobs: &Sender<Job>) {
-    for dealt in batches {
+fn schedule(
+    batches: impl Iterator<Item = BatchSpec>,
+    pending: &SyncSender<Pending>,
+    jobs: &Sender<Job>,
+) {
+    for spec in batches {
         let (sender, done) = channel();
-        let at = dealt.at;
-        let samples = dealt.samples.clone();
-        if pending.send(Pending { dealt, done }).is_err() {
+        let at = spec.at;
+        let samples = spec.samples.clone();
+        if pending.send(Pending { spec, done }).is_err() {
             return;
         }
         for (place, sample) in samples.into_iter().enumerate() {
@@ -115,7 +114,7 @@ fn deal(batches: impl Iterator<Item = Dealt>, pending: &SyncSender<Pending>, job
 fn work(
     jobs: &Mutex<Receiver<Job>>,
     stop: &AtomicBool,
-    prepare: &impl Fn(Position, usize) -> Result<Prepared, LoadError>,
+    prepare: &impl Fn(Position, usize) -> SampleResult,
 ) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -123,17 +122,7 @@ fn work(
         if stop.load(Ordering::Relaxed) {
             continue;
         }
-        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(job.at, job.sample)))
-            .map_err(|payload| Unreadable::Crashed(first_line(payload.as_ref())))
-            .and_then(|prepared| prepared.map_err(Unreadable::Image));
-        // The assembler has given up; it has said why.
-        let _ = job.done.send((job.place, prepared));
+        // The assembler may have ended; it has reported why.
+        let _ = job.done.send((job.place, prepare(job.at, job.sample)));
     }
-}
-
-fn first_line(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-    let line = text.and_then(|text| text.lines().next());
-    line.unwrap_or("unknown cause").trim().to_owned()
 }

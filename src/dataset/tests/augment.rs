@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::Augment;
 use crate::dataset::augment::{Adjustment, Drawn, RandomResizedCrop};
-use crate::input::Picture;
 use crate::input::decode::decode;
 use crate::input::transform::CropBox;
+use crate::render::Picture;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
@@ -28,7 +28,7 @@ fn ppm(name: &str) -> Picture {
     let (width, height) = size.split_once(' ').unwrap();
     assert_eq!(lines.next(), Some(&b"255"[..]));
     let pixels = lines.next().unwrap().to_vec();
-    Picture::new(width.parse().unwrap(), height.parse().unwrap(), pixels).unwrap()
+    Picture::rgb(width.parse().unwrap(), height.parse().unwrap(), pixels)
 }
 
 fn sources() -> [(&'static str, Picture); 2] {
@@ -84,14 +84,11 @@ fn crops_equal_torchvision() {
             };
             let found = augment(size).apply(&picture, &drawn).unwrap();
             let expected = ppm(&name);
-            assert_eq!(
-                (found.width(), found.height()),
-                (size as usize, size as usize)
-            );
-            let pairs = found.pixels().iter().zip(expected.pixels());
+            assert_eq!((found.width, found.height), (size, size));
+            let pairs = found.pixels.iter().zip(&expected.pixels);
             let largest = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
             // Only scaling may round.
-            let allowed = u8::from((height, width) != (size as usize, size as usize));
+            let allowed = u8::from((height, width) != (size, size));
             assert!(largest <= allowed, "{name}: {largest}");
         }
     }
@@ -163,13 +160,8 @@ fn crop(scale: (f64, f64), ratio: (f64, f64)) -> RandomResizedCrop {
     clippy::cast_sign_loss,
     reason = "small whole numbers"
 )]
-fn whole(number: f64) -> usize {
-    number as usize
-}
-
-#[expect(clippy::cast_precision_loss, reason = "small whole numbers")]
-fn float(number: usize) -> f64 {
-    number as f64
+fn whole(number: f64) -> u32 {
+    number as u32
 }
 
 #[test]
@@ -196,7 +188,7 @@ fn the_box_in_the_middle_is_torchvisions() {
 
 #[test]
 fn boxes_are_distributed_as_torchvisions() {
-    const DRAWS: usize = 100_000;
+    const DRAWS: u32 = 100_000;
     let lines = fs::read_to_string(fixture("boxes.txt")).unwrap();
     assert_eq!(lines.lines().count(), 3);
     for line in lines.lines() {
@@ -207,7 +199,7 @@ fn boxes_are_distributed_as_torchvisions() {
         let mut sums = [0.0; 6];
         for _ in 0..DRAWS {
             let drawn = crop.draw(whole(width), whole(height), &mut rng);
-            let [top, tall, wide] = [drawn.top, drawn.height, drawn.width].map(float);
+            let [top, tall, wide] = [drawn.top, drawn.height, drawn.width].map(f64::from);
             let area = tall * wide / (width * height);
             let ratio = (wide / tall).ln();
             let middle = (top + tall / 2.0) / height;
@@ -225,7 +217,7 @@ fn boxes_are_distributed_as_torchvisions() {
         }
         // The means of 100,000 and of 200,000 boxes lie within 0.001 of each other by chance.
         for (sum, expected) in sums.iter().zip(&values[6..]) {
-            let mean = sum / float(DRAWS);
+            let mean = sum / f64::from(DRAWS);
             assert!(
                 (mean - expected).abs() < 0.004,
                 "{line}: {mean} instead of {expected}"

@@ -3,18 +3,18 @@
 use std::fs;
 use std::num::NonZeroUsize;
 
-use crate::dataset::augment::ColourJitter;
-use crate::dataset::{
-    Augment, Batch, Loader, LoaderError, OnUnreadable, Plan, Position, Recipe, Sample, Work,
-};
-use crate::input::Picture;
+use crate::dataset::augment::ColorJitter;
+use crate::dataset::open::Sample;
+use crate::dataset::{Augment, Batch, Batching, Loader, LoaderError, Position, Recipe, Work};
 use crate::input::decode::decode;
+use crate::input::on_error::OnError;
 use crate::input::transform::{Preprocess, Preset};
+use crate::render::Picture;
 use tempfile::TempDir;
 
 use super::{n, write};
 
-/// Ten pictures in three classes, of different sizes and colours, as PNG files.
+/// Ten pictures in three classes, of different sizes and colors, as PNG files.
 struct Pictures {
     folder: TempDir,
     samples: Vec<Sample>,
@@ -52,7 +52,7 @@ fn eval() -> Preprocess {
 }
 
 fn recipe() -> Recipe {
-    let jitter = ColourJitter {
+    let jitter = ColorJitter {
         brightness: 0.4,
         contrast: 0.4,
         saturation: 0.4,
@@ -67,24 +67,23 @@ fn recipe() -> Recipe {
     }
 }
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> Batching {
+    Batching {
         batch: NonZeroUsize::new(4).unwrap(),
-        drop_last: false,
         seed: 3,
         epochs: 4,
     }
 }
 
-fn work(threads: usize, on_unreadable: OnUnreadable) -> Work {
+fn work(threads: usize, on_error: OnError) -> Work {
     Work {
         threads: NonZeroUsize::new(threads).unwrap(),
-        on_unreadable,
+        on_error,
     }
 }
 
-fn trained(samples: &[Sample], plan: Plan, from: Position, threads: usize) -> Vec<Batch> {
-    let work = work(threads, OnUnreadable::Stop);
+fn trained(samples: &[Sample], plan: Batching, from: Position, threads: usize) -> Vec<Batch> {
+    let work = work(threads, OnError::Stop);
     Loader::train(samples, &recipe(), plan, from, work)
         .unwrap()
         .map(Result::unwrap)
@@ -109,11 +108,11 @@ fn training_is_the_same_with_any_number_of_threads() {
     for batch in &batches {
         assert_eq!((batch.height, batch.width), (8, 8));
         assert_eq!(batch.pixels.len(), batch.labels.len() * 8 * 8 * 3);
-        let normalise = eval().normalise;
+        let normalize = eval().normalize;
         let pixels: Vec<f32> = batch
             .pictures
             .iter()
-            .flat_map(|p| normalise.apply(p))
+            .flat_map(|p| normalize.apply(p))
             .collect();
         assert_eq!(batch.pixels, pixels);
         let labels: Vec<usize> = batch.samples.iter().map(|sample| sample % 3).collect();
@@ -145,28 +144,23 @@ fn each_epoch_augments_anew_and_as_the_recipe_says() {
 #[test]
 fn a_run_goes_on_where_it_stopped() {
     let pictures = pictures();
-    for drop_last in [false, true] {
-        let plan = Plan {
-            drop_last,
-            ..plan()
-        };
-        let whole = trained(&pictures.samples, plan, Position::default(), 2);
-        assert_eq!(whole.len(), if drop_last { 8 } else { 12 });
-        for stopped in 0..whole.len() {
-            // What was prepared ahead of the stop is lost with the loader.
-            let work = work(3, OnUnreadable::Stop);
-            let from = Position::default();
-            let mut first = Loader::train(&pictures.samples, &recipe(), plan, from, work).unwrap();
-            let begun: Vec<Batch> = first.by_ref().take(stopped).map(Result::unwrap).collect();
-            drop(first);
-            let position = begun.last().map_or(from, |batch| batch.position);
-            let rest = trained(&pictures.samples, plan, position, 1);
-            assert!([begun, rest].concat() == whole, "stopped after {stopped}");
-        }
-        let end = whole.last().unwrap().position;
-        assert_eq!(end, Position { epoch: 4, batch: 0 });
-        assert!(trained(&pictures.samples, plan, end, 1).is_empty());
+    let plan = plan();
+    let whole = trained(&pictures.samples, plan, Position::default(), 2);
+    assert_eq!(whole.len(), 12);
+    for stopped in 0..whole.len() {
+        // What was prepared ahead of the stop is lost with the loader.
+        let work = work(3, OnError::Stop);
+        let from = Position::default();
+        let mut first = Loader::train(&pictures.samples, &recipe(), plan, from, work).unwrap();
+        let begun: Vec<Batch> = first.by_ref().take(stopped).map(Result::unwrap).collect();
+        drop(first);
+        let position = begun.last().map_or(from, |batch| batch.position);
+        let rest = trained(&pictures.samples, plan, position, 1);
+        assert!([begun, rest].concat() == whole, "stopped after {stopped}");
     }
+    let end = whole.last().unwrap().position;
+    assert_eq!(end, Position { epoch: 4, batch: 0 });
+    assert!(trained(&pictures.samples, plan, end, 1).is_empty());
 }
 
 #[test]
@@ -176,7 +170,7 @@ fn without_augmentation_training_sees_what_evaluation_sees() {
         augment: None,
         eval: eval(),
     };
-    let work = work(2, OnUnreadable::Stop);
+    let work = work(2, OnError::Stop);
     let from = Position::default();
     let train = Loader::train(&pictures.samples, &recipe, plan(), from, work).unwrap();
     for batch in train.map(Result::unwrap) {
@@ -200,7 +194,7 @@ fn evaluation_is_once_through_in_order_whatever_the_batch() {
         .map(|sample| eval().picture(&decode(&sample.path).unwrap()).unwrap())
         .collect();
     for (batch, threads) in [(1, 1), (4, 2), (10, 5), (100, 2)] {
-        let loader = evaluated(&pictures.samples, batch, work(threads, OnUnreadable::Stop));
+        let loader = evaluated(&pictures.samples, batch, work(threads, OnError::Stop));
         let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
         assert_eq!(batches.len(), 10_usize.div_ceil(batch));
         let seen: Vec<Picture> = batches.iter().flat_map(|b| b.pictures.clone()).collect();
@@ -208,12 +202,12 @@ fn evaluation_is_once_through_in_order_whatever_the_batch() {
         let order: Vec<usize> = batches.iter().flat_map(|b| b.samples.clone()).collect();
         assert_eq!(order, (0..10).collect::<Vec<_>>());
         let pixels: Vec<f32> = batches.iter().flat_map(|b| b.pixels.clone()).collect();
-        let normalise = eval().normalise;
+        let normalize = eval().normalize;
         assert!(
             pixels
                 == expected
                     .iter()
-                    .flat_map(|p| normalise.apply(p))
+                    .flat_map(|p| normalize.apply(p))
                     .collect::<Vec<_>>()
         );
     }
@@ -229,7 +223,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
             b"no picture",
         );
     }
-    let mut stopping = evaluated(&pictures.samples, 2, work(2, OnUnreadable::Stop));
+    let mut stopping = evaluated(&pictures.samples, 2, work(2, OnError::Stop));
     assert_eq!(stopping.next().unwrap().unwrap().samples, [0, 1]);
     assert_eq!(stopping.next().unwrap().unwrap().samples, [2, 3]);
     let error = stopping.next().unwrap().unwrap_err();
@@ -241,7 +235,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
     assert!(stopping.next().is_none());
 
     // 4 and 5 are a batch of which nothing is left; nothing comes after 9.
-    let mut skipping = evaluated(&pictures.samples[..10], 2, work(2, OnUnreadable::Skip));
+    let mut skipping = evaluated(&pictures.samples[..10], 2, work(2, OnError::Skip));
     let batches: Vec<Batch> = skipping.by_ref().map(Result::unwrap).collect();
     let samples: Vec<&[usize]> = batches.iter().map(|b| b.samples.as_slice()).collect();
     assert_eq!(samples, [&[0, 1][..], &[2, 3], &[6, 7], &[8]]);
@@ -252,7 +246,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
     assert_eq!(skipping.skipped_at_end(), Vec::<String>::new());
 
     // A last batch of which nothing is left: its reports come after the end.
-    let mut skipping = evaluated(&pictures.samples[..6], 2, work(2, OnUnreadable::Skip));
+    let mut skipping = evaluated(&pictures.samples[..6], 2, work(2, OnError::Skip));
     assert_eq!(skipping.by_ref().map(Result::unwrap).count(), 2);
     assert_eq!(skipping.skipped_at_end().len(), 2);
 }
@@ -261,7 +255,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
 fn every_unreadable_image_is_reported_once_in_training() {
     let pictures = pictures();
     write(pictures.folder.path(), "7.png", b"no picture");
-    let (from, work) = (Position::default(), work(2, OnUnreadable::Skip));
+    let (from, work) = (Position::default(), work(2, OnError::Skip));
     let loader = Loader::train(&pictures.samples, &recipe(), plan(), from, work).unwrap();
     let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
     let seen: usize = batches.iter().map(|batch| batch.samples.len()).sum();
@@ -277,11 +271,11 @@ fn a_data_set_without_any_readable_image_is_an_error_and_no_endless_search() {
     for number in 0..10 {
         write(pictures.folder.path(), &format!("{number}.png"), b"");
     }
-    let forever = Plan {
+    let forever = Batching {
         epochs: u64::MAX,
         ..plan()
     };
-    let (from, work) = (Position { epoch: 1, batch: 2 }, work(2, OnUnreadable::Skip));
+    let (from, work) = (Position { epoch: 1, batch: 2 }, work(2, OnError::Skip));
     let mut loader = Loader::train(&pictures.samples, &recipe(), forever, from, work).unwrap();
     let error = loader.next().unwrap().unwrap_err();
     let LoaderError::NothingReadable { first } = &error else {
@@ -307,7 +301,7 @@ fn pictures_of_different_sizes_make_no_batch() {
         crop: None,
         ..eval()
     };
-    let (batch, work) = (NonZeroUsize::new(2).unwrap(), work(2, OnUnreadable::Skip));
+    let (batch, work) = (NonZeroUsize::new(2).unwrap(), work(2, OnError::Skip));
     let mut loader = Loader::eval(&pictures.samples, &preprocess, batch, work).unwrap();
     let error = loader.next().unwrap().unwrap_err();
     let text = error.to_string();

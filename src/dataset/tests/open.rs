@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::dataset::{Dataset, DatasetError, Sample, Split};
+use crate::dataset::open::Sample;
+use crate::dataset::{Dataset, DatasetError, Split};
 use tempfile::TempDir;
 
 use super::write;
@@ -192,12 +193,12 @@ fn parts_that_do_not_fit_each_other_are_named() {
     let (error, text) = refused(&["train/cats/a.png", "train/dogs/a.png", "valid/cats/a.png"]);
     assert!(matches!(error, DatasetError::LonePart { .. }), "{error:?}");
     assert!(
-        text.starts_with("DATA/train: expected DATA/val beside it, found valid; make it"),
+        text.starts_with("DATA/train: expected DATA/val next to it, found valid; make it"),
         "{text}"
     );
     let (_, text) = refused(&["val/cats/a.png", "val/dogs/a.png"]);
     assert!(
-        text.starts_with("DATA/val: expected DATA/train beside it; make it"),
+        text.starts_with("DATA/val: expected DATA/train next to it; make it"),
         "{text}"
     );
 

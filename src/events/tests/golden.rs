@@ -1,11 +1,10 @@
 use protobuf::Message;
 use tensorboard_proto::event::{Event, Event_oneof_what};
 
-use super::super::file::EventFile;
+use super::super::file::{Earlier, EventFile};
 use super::super::record::RecordReader;
-use super::super::resume::Earlier;
 use super::super::summary::Summary;
-use super::{Disk, GOLDEN, GREY, RGB};
+use super::{Disk, GOLDEN, GRAY, RGB};
 
 const DESCRIPTION: &str = "layer `conv1_1`, shape [1, 64, 224, 224] \u{d7} 2";
 
@@ -16,7 +15,7 @@ fn ours() -> Vec<u8> {
         disk.clone(),
         "golden".into(),
         1_700_000_000.25,
-        Earlier::none(),
+        Earlier::default(),
     )
     .unwrap();
     let tag = "feature_maps/00_conv1_1";
@@ -26,7 +25,7 @@ fn ours() -> Vec<u8> {
             0,
             1_700_000_001.5,
             vec![
-                Summary::image(tag, DESCRIPTION, 3, 2, vec![GREY.to_vec()]),
+                Summary::image(tag, DESCRIPTION, 3, 2, vec![GRAY.to_vec()]),
                 Summary::image("input", "", 3, 2, vec![RGB.to_vec(), RGB.to_vec()]),
                 Summary::text("config", config),
                 Summary::scalar("loss", 0.1),
@@ -72,7 +71,7 @@ fn events_are_tensorboards() {
             equal_bytes += 1;
         }
     }
-    assert_eq!(equal_bytes, 4);
+    assert_eq!(equal_bytes, 6);
 }
 
 fn has_metadata(event: &Event) -> bool {

@@ -1,4 +1,9 @@
-use super::super::histogram::{Bucket, Histogram};
+#![allow(
+    clippy::float_cmp,
+    reason = "the values are copies or counts, equal to the bit"
+)]
+
+use super::super::histogram::Histogram;
 use super::super::read::{Content, EventReader};
 use super::super::summary::Value;
 use super::HISTOGRAMS;
@@ -67,9 +72,39 @@ fn histograms_are_tensorboards() {
             panic!("{name}: {summaries:?}");
         };
         let found = Histogram::of(&values, buckets);
-        assert_eq!(found.buckets, expected.buckets, "{name}");
+        assert_eq!(found.bucket_limits, expected.bucket_limits, "{name}");
+        assert_eq!(found.bucket_counts, expected.bucket_counts, "{name}");
+        if buckets > 0 {
+            let extent = [expected.min, expected.max, expected.num];
+            assert_eq!([found.min, found.max, found.num], extent, "{name}");
+        }
         let reversed: Vec<f32> = values.iter().rev().copied().collect();
-        assert_eq!(Histogram::of(&reversed, buckets), found, "{name}");
+        let mut reversed = Histogram::of(&reversed, buckets);
+        // Sums are rounded in the order of the values.
+        assert!((reversed.sum - found.sum).abs() <= 1e-9 * found.num * found.max.max(-found.min));
+        assert!((reversed.sum_squares - found.sum_squares).abs() <= 1e-9 * found.sum_squares);
+        (reversed.sum, reversed.sum_squares) = (found.sum, found.sum_squares);
+        assert_eq!(reversed, found, "{name}");
+    }
+}
+
+#[test]
+fn a_histogram_has_the_sums_of_its_values() {
+    for lots in [1, 20_000] {
+        let values = [0.5, -0.25, 3.0, f32::NAN, 1.0].repeat(lots);
+        let found = Histogram::of(&values, 2);
+        let times = f64::from(u32::try_from(lots).unwrap());
+        let expected = [-0.25, 3.0, 4.0 * times, 4.25 * times, 10.3125 * times];
+        let of = [
+            found.min,
+            found.max,
+            found.num,
+            found.sum,
+            found.sum_squares,
+        ];
+        assert_eq!(of, expected);
+        assert_eq!(found.bucket_limits, [1.375, 3.0]);
+        assert_eq!(found.bucket_counts, [3.0 * times, times]);
     }
 }
 
@@ -83,11 +118,13 @@ fn values_that_are_not_finite_are_counted_apart() {
         values.insert(at.min(values.len()), strange[at % 3]);
     }
     let found = Histogram::of(&values, Histogram::BUCKETS);
-    assert_eq!(found.buckets, expected.buckets);
+    assert_eq!(found.bucket_limits, expected.bucket_limits);
+    assert_eq!(found.bucket_counts, expected.bucket_counts);
     assert_eq!(found.non_finite, 8);
 
     let found = Histogram::of(&[f32::NAN, f32::INFINITY], 2);
-    assert_eq!(found.buckets, [Bucket::default(); 2]);
+    assert_eq!(found.bucket_limits, [0.0; 2]);
+    assert_eq!(found.bucket_counts, [0.0; 2]);
     assert_eq!(found.non_finite, 2);
     assert_eq!(Histogram::of(&[f32::NAN, 1.0], 0).non_finite, 1);
 }
@@ -97,13 +134,14 @@ fn every_value_is_in_a_bucket() {
     let edge = [f32::MIN, f32::MAX, -0.0, 0.0, f32::MIN_POSITIVE];
     for buckets in [1, 2, 3, 1000] {
         let found = Histogram::of(&edge, buckets);
-        let count: f64 = found.buckets.iter().map(|bucket| bucket.count).sum();
+        let count: f64 = found.bucket_counts.iter().sum();
         assert_eq!(count.to_bits(), 5_f64.to_bits());
-        assert_eq!(
-            found.buckets[0].left.to_bits(),
-            f64::from(f32::MIN).to_bits()
-        );
-        let last = found.buckets[buckets - 1];
-        assert_eq!(last.right.to_bits(), f64::from(f32::MAX).to_bits());
+        assert_eq!(found.num.to_bits(), count.to_bits());
+        assert_eq!(found.bucket_limits.len(), buckets);
+        for (edge, value) in [found.min, found.max].into_iter().zip([f32::MIN, f32::MAX]) {
+            assert_eq!(edge.to_bits(), f64::from(value).to_bits());
+        }
+        let last = found.bucket_limits[buckets - 1];
+        assert_eq!(last.to_bits(), found.max.to_bits());
     }
 }

@@ -10,6 +10,7 @@ use super::summary::Summary;
 mod framing;
 mod golden;
 mod histograms;
+mod malformed;
 mod reading;
 mod resuming;
 mod scanning;
@@ -20,7 +21,7 @@ const GOLDEN: &[u8] = include_bytes!("../../../tests/fixtures/events/golden.tfev
 const FOREIGN: &[u8] = include_bytes!("../../../tests/fixtures/events/foreign.tfevents");
 const HISTOGRAMS: &[u8] = include_bytes!("../../../tests/fixtures/events/histograms.tfevents");
 const TRAINING: &[u8] = include_bytes!("../../../tests/fixtures/events/training.tfevents");
-const GREY: &[u8] = include_bytes!("../../../tests/fixtures/events/grey.png");
+const GRAY: &[u8] = include_bytes!("../../../tests/fixtures/events/grey.png");
 const RGB: &[u8] = include_bytes!("../../../tests/fixtures/events/rgb.png");
 
 /// A disk with so much room, on which more can be made to fail. Clones are the same disk.
@@ -33,7 +34,7 @@ struct State {
     writes: usize,
     flushes: usize,
     flush_fails: bool,
-    cut_fails: bool,
+    truncate_fails: bool,
     sync_fails: bool,
 }
 
@@ -45,7 +46,7 @@ impl Disk {
             writes: 0,
             flushes: 0,
             flush_fails: false,
-            cut_fails: false,
+            truncate_fails: false,
             sync_fails: false,
         })))
     }
@@ -82,9 +83,9 @@ impl Write for Disk {
 }
 
 impl EventSink for Disk {
-    fn cut_back(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
-        if state.cut_fails {
+        if state.truncate_fails {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         state.bytes.truncate(usize::try_from(length).unwrap());
@@ -99,7 +100,7 @@ impl EventSink for Disk {
     }
 }
 
-/// A grey picture of the fixtures under `tag`.
+/// A gray picture of the fixtures under `tag`.
 fn picture(tag: &str) -> Summary {
-    Summary::image(tag, "a picture", 3, 2, vec![GREY.to_vec()])
+    Summary::image(tag, "a picture", 3, 2, vec![GRAY.to_vec()])
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::tempdir;
 
-use super::super::file::{EventFile, EventFileError};
+use super::super::error::EventFileError;
+use super::super::file::EventFile;
 use super::super::graph::{Graph, GraphNode};
 use super::super::read::{Content, EventReader, survey};
 use super::super::run_folder::{event_files, seconds_behind};
@@ -140,7 +141,7 @@ fn a_continued_run_says_from_which_step() {
     let error = file.write_step(4, loss(1.0)).unwrap_err();
     assert_eq!(
         std::error::Error::source(&error).unwrap().to_string(),
-        "the run is continued from step 5, expected that step or a later one"
+        "the run is resumed from step 5, expected that step or a later one"
     );
     file.write_step(5, loss(1.0)).unwrap();
     assert_eq!(contents(file.path())[1], (5, Content::SessionStart));
@@ -224,7 +225,7 @@ fn no_file_is_cut_while_one_is_being_written() {
         assert_eq!(
             error.to_string(),
             format!(
-                "`{}` is still being written by another process; end that first, or choose \
+                "`{}` is still being written by another process; stop that first, or choose \
                  another --run",
                 path.display()
             )
@@ -261,7 +262,7 @@ fn no_file_is_cut_beside_one_that_is_no_event_file() {
     assert!(matches!(error, EventFileError::Foreign(_)));
     assert_eq!(
         error.to_string(),
-        "cannot continue the run; move the file away, or go on in a new run (--run)"
+        "cannot resume; move the file away, or start a new run (--run)"
     );
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains(notes.to_str().unwrap()), "{source}");
@@ -286,8 +287,8 @@ fn a_run_that_cannot_be_continued_is_an_error() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot continue the run: TensorBoard would read a new event file before `{}`, not \
-             after it; move that file away, or go on in a new run (--run)",
+            "cannot resume: TensorBoard would read a new event file before `{}`, not after it; \
+             move that file away, or start a new run (--run)",
             last.display()
         )
     );
@@ -306,8 +307,8 @@ fn an_earlier_file_that_cannot_be_opened_is_named() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot continue the run: `{}` cannot be opened; see that it is there and can be read \
-             and written to",
+            "cannot resume: `{}` cannot be opened; check that it exists and is readable and \
+             writable",
             lost.display()
         )
     );

@@ -8,11 +8,10 @@ use proptest::prelude::*;
 use protobuf::Message;
 use tensorboard_proto::event as proto;
 
-use super::super::file::EventFile;
+use super::super::file::{Earlier, EventFile};
 use super::super::graph::{Graph, GraphNode};
 use super::super::read::{Content, EventReader, ReadError};
 use super::super::record;
-use super::super::resume::Earlier;
 use super::super::scan::{Kept, Pass, kept};
 use super::super::summary::Summary;
 use super::{Disk, FOREIGN, GOLDEN, TRAINING};
@@ -78,7 +77,7 @@ fn the_beginning_of_a_file_stays_whatever_its_step() {
     let disk = Disk::new();
     let earlier = Earlier {
         first_step: Some(10),
-        ..Earlier::none()
+        ..Earlier::default()
     };
     let mut file = EventFile::begin_behind(disk.clone(), "events".into(), 1.7e9, earlier).unwrap();
     let beginning = file.bytes_written();

@@ -5,7 +5,7 @@ use tensorboard_proto::event::{Event, Event_oneof_what};
 use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::plugin_hparams::HParamsPluginData;
 
-use super::super::file::EventFile;
+use super::super::file::{Earlier, EventFile};
 use super::super::graph::{Graph, GraphNode};
 use super::super::histogram::Histogram;
 use super::super::hparams::{
@@ -14,7 +14,6 @@ use super::super::hparams::{
 };
 use super::super::read::{Content, EventReader};
 use super::super::record::RecordReader;
-use super::super::resume::Earlier;
 use super::super::summary::{Summary, Value};
 use super::{Disk, TRAINING};
 
@@ -82,7 +81,7 @@ fn ours() -> Vec<u8> {
     let disk = Disk::new();
     let earlier = Earlier {
         first_step: Some(5),
-        ..Earlier::none()
+        ..Earlier::default()
     };
     let mut file =
         EventFile::begin_behind(disk.clone(), "new".into(), 1_700_000_000.25, earlier).unwrap();
@@ -103,7 +102,7 @@ fn parsed(record: &[u8]) -> (Event, Option<GraphDef>, Option<HParamsPluginData>)
         Some(Event_oneof_what::graph_def(bytes)) => {
             graph = Some(GraphDef::parse_from_bytes(&std::mem::take(bytes)).unwrap());
         }
-        Some(Event_oneof_what::summary(summary)) => {
+        Some(Event_oneof_what::summary(summary)) if summary.value[0].metadata.is_some() => {
             let data = summary.value[0].mut_metadata().mut_plugin_data();
             let content = std::mem::take(&mut data.content);
             hparams = Some(HParamsPluginData::parse_from_bytes(&content).unwrap());

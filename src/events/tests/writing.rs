@@ -3,12 +3,13 @@ use std::io;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::super::file::{EventFile, EventFileError};
-use super::super::histogram::{Bucket, Histogram};
+use super::super::error::EventFileError;
+use super::super::file::EventFile;
+use super::super::histogram::Histogram;
 use super::super::read::{Content, Event, EventReader};
 use super::super::series::StepError;
 use super::super::summary::{Summary, Value};
-use super::{Disk, GREY, picture};
+use super::{Disk, GRAY, picture};
 
 fn begin(disk: &Disk) -> EventFile<Disk> {
     EventFile::begin(disk.clone(), "runs/a/events").unwrap()
@@ -110,7 +111,7 @@ fn a_step_that_cannot_follow_leaves_the_file_as_it_was() {
         (
             6,
             vec![picture("maps"), picture("new"), picture("maps")],
-            "tag `maps` has two values, expected one a step; name them apart",
+            "tag `maps` has two values, expected one per step; use two tags",
         ),
         (
             6,
@@ -184,8 +185,8 @@ fn a_full_disk_leaves_the_whole_steps_and_ends_the_file() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot write step 2 to `runs/a/events`; every step before it is whole and can be \
-             looked at: make room on that disk, then go on in a new run (--run)"
+            "cannot write step 2 to `runs/a/events`, which ends with the step before; free space \
+             on that disk, then start a new run (--run)"
         );
         let source = std::error::Error::source(&error).unwrap();
         let source = source.downcast_ref::<io::Error>().unwrap();
@@ -222,17 +223,14 @@ fn a_part_that_cannot_be_cut_off_is_said() {
     let mut file = begin(&disk);
     file.write_step(1, vec![picture("a")]).unwrap();
     let whole = disk.bytes().len();
-    disk.0.borrow_mut().cut_fails = true;
+    disk.0.borrow_mut().truncate_fails = true;
     let error = file
         .write_step(2, vec![picture("a"), picture("b")])
         .unwrap_err();
     let text = error.to_string();
+    assert!(text.contains("valid bytes (permission denied)"), "{text}");
     assert!(
-        text.contains("nor cut off the part that was written (permission denied)"),
-        "{text}"
-    );
-    assert!(
-        text.contains(&format!("its first {whole} bytes are whole")),
+        text.contains(&format!("nor truncate it to its {whole} valid bytes")),
         "{text}"
     );
     assert_eq!(summaries(&disk.bytes()[..whole]).len(), 1);
@@ -260,8 +258,8 @@ fn close_says_when_the_disk_did_not_take_it() {
     let error = file.close().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`runs/a/events` was written but may not be whole on the disk; see whether the disk is \
-         full or was taken away, then run again in a new run (--run)"
+        "`runs/a/events` was written but may be incomplete on the disk; check whether that is \
+         full or was disconnected, then start a new run (--run)"
     );
 }
 
@@ -281,7 +279,7 @@ fn empty_values_come_back() {
     let mut file = begin(&disk);
     let values = vec![
         Summary::image("none", "", 0, u32::MAX, Vec::new()),
-        Summary::image("empty", "", 1, 1, vec![Vec::new(), GREY.to_vec()]),
+        Summary::image("empty", "", 1, 1, vec![Vec::new(), GRAY.to_vec()]),
         Summary::text("text", ""),
         Summary::scalar("", -0.0),
     ];
@@ -310,17 +308,23 @@ fn value() -> impl Strategy<Value = Value> {
         any::<f32>()
             .prop_filter("a number", |value| !value.is_nan())
             .prop_map(Value::Scalar),
-        vec((-1e300..1e300, any::<f32>(), 0..u32::MAX), 0..40).prop_map(|buckets| {
-            let bucket = |(left, width, count)| Bucket {
-                left,
-                right: left + f64::from(f32::abs(width)).min(1e9),
-                count: f64::from(count),
-            };
-            Value::Histogram(Histogram {
-                buckets: buckets.into_iter().map(bucket).collect(),
-                non_finite: 0,
-            })
-        }),
+        (
+            vec(-1e300..1e300, 5),
+            vec((-1e300..1e300, 0..u32::MAX), 0..40)
+        )
+            .prop_map(|(of, buckets)| {
+                let (bucket_limits, counts): (_, Vec<_>) = buckets.into_iter().unzip();
+                Value::Histogram(Histogram {
+                    min: of[0],
+                    max: of[1],
+                    num: of[2],
+                    sum: of[3],
+                    sum_squares: of[4],
+                    bucket_limits,
+                    bucket_counts: counts.into_iter().map(f64::from).collect(),
+                    non_finite: 0,
+                })
+            }),
     ]
 }
 

@@ -1,181 +1,89 @@
-//! The content of the `HParams` tab's metadata, read field by field.
+//! The content of the `HParams` tab's metadata.
 
-use protobuf::wire_format::WireType::{WireTypeFixed64, WireTypeLengthDelimited, WireTypeVarint};
-use tensorboard_proto::api::{DataType, Status};
+use protobuf::Message;
+use protobuf::well_known_types::{Value, Value_oneof_kind as Kind};
+use tensorboard_proto::api::{self, DataType, Status};
+use tensorboard_proto::plugin_hparams::{
+    HParamsPluginData, HParamsPluginData_oneof_data as Data, SessionEndInfo, SessionStartInfo,
+};
 
 use super::super::hparams::{
     Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
     SessionStatus,
 };
-use super::{Parsed, Stream, fields, nested};
 
-/// `None` when it is not as this tool writes it.
+/// `None` when it is not as this tool writes it. These messages have no packed fields, so the
+/// generated code reads them safely.
 ///
-/// Source: `tensorboard/plugins/hparams/plugin_data.proto`, `HParamsPluginData`.
+/// Source: `tensorboard/plugins/hparams/plugin_data.proto`, `HParamsPluginData`, and `api.proto`.
 pub(super) fn hparams(content: &[u8]) -> Option<Hparams> {
-    let mut found = None;
-    let mut version = 0;
-    let mut stream = Stream::from_bytes(content);
-    stream.push_limit(content.len() as u64).ok()?;
-    fields(&mut stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeVarint) => version = stream.read_int32()?,
-            (2, WireTypeLengthDelimited) => found = experiment(stream)?.map(Hparams::Experiment),
-            (3, WireTypeLengthDelimited) => found = start(stream)?.map(Hparams::Start),
-            (4, WireTypeLengthDelimited) => found = end(stream)?.map(Hparams::End),
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
+    let data = HParamsPluginData::parse_from_bytes(content).ok()?;
+    if data.version != 0 {
+        return None;
+    }
+    match data.data? {
+        Data::experiment(experiment) => self::experiment(experiment).map(Hparams::Experiment),
+        Data::session_start_info(start) => self::start(start).map(Hparams::Start),
+        Data::session_end_info(end) => self::end(&end).map(Hparams::End),
+    }
+}
+
+fn experiment(message: api::Experiment) -> Option<Experiment> {
+    let hparams = message.hparam_infos.into_iter().map(hparam_info);
+    let metrics = message.metric_infos.into_iter().map(|info| MetricInfo {
+        tag: info.name.into_option().unwrap_or_default().tag,
+        title: info.display_name,
+        description: info.description,
+    });
+    Some(Experiment {
+        description: message.description,
+        created: message.time_created_secs,
+        hparams: hparams.collect::<Option<_>>()?,
+        metrics: metrics.collect(),
     })
-    .ok()?;
-    found.filter(|_| version == 0)
 }
 
-/// Source: `api.proto`, `Experiment`.
-fn experiment(stream: &mut Stream<'_>) -> Parsed<Option<Experiment>> {
-    let mut experiment = Experiment::default();
-    let mut known = true;
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeLengthDelimited) => experiment.description = stream.read_string()?,
-            (3, WireTypeFixed64) => experiment.created = stream.read_double()?,
-            (4, WireTypeLengthDelimited) => match hparam_info(stream)? {
-                Some(info) => experiment.hparams.push(info),
-                None => known = false,
-            },
-            (5, WireTypeLengthDelimited) => experiment.metrics.push(metric_info(stream)?),
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(known.then_some(experiment))
-}
-
-/// Source: `api.proto`, `HParamInfo`.
-fn hparam_info(stream: &mut Stream<'_>) -> Parsed<Option<HparamInfo>> {
-    let (mut name, mut title, mut description) = Default::default();
-    let mut data_type = 0;
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeLengthDelimited) => name = stream.read_string()?,
-            (2, WireTypeLengthDelimited) => title = stream.read_string()?,
-            (3, WireTypeLengthDelimited) => description = stream.read_string()?,
-            (4, WireTypeVarint) => data_type = stream.read_int32()?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(kind(data_type).map(|kind| HparamInfo {
-        name,
-        title,
-        description,
+fn hparam_info(message: api::HParamInfo) -> Option<HparamInfo> {
+    let kind = match message.field_type {
+        DataType::DATA_TYPE_BOOL => HparamKind::Flag,
+        DataType::DATA_TYPE_FLOAT64 => HparamKind::Number,
+        DataType::DATA_TYPE_STRING => HparamKind::Text,
+        DataType::DATA_TYPE_UNSET => return None,
+    };
+    Some(HparamInfo {
+        name: message.name,
+        title: message.display_name,
+        description: message.description,
         kind,
-    }))
+    })
 }
 
-fn kind(data_type: i32) -> Option<HparamKind> {
-    [
-        (DataType::DATA_TYPE_BOOL, HparamKind::Flag),
-        (DataType::DATA_TYPE_FLOAT64, HparamKind::Number),
-        (DataType::DATA_TYPE_STRING, HparamKind::Text),
-    ]
-    .into_iter()
-    .find_map(|(code, kind)| (code as i32 == data_type).then_some(kind))
-}
-
-/// Source: `api.proto`, `MetricInfo`.
-fn metric_info(stream: &mut Stream<'_>) -> Parsed<MetricInfo> {
-    let mut info = MetricInfo::new("");
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeLengthDelimited) => info.tag = metric_tag(stream)?,
-            (3, WireTypeLengthDelimited) => info.title = stream.read_string()?,
-            (4, WireTypeLengthDelimited) => info.description = stream.read_string()?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(info)
-}
-
-/// Source: `api.proto`, `MetricName`.
-fn metric_tag(stream: &mut Stream<'_>) -> Parsed<String> {
-    let mut tag = String::new();
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (2, WireTypeLengthDelimited) => tag = stream.read_string()?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(tag)
-}
-
-/// Source: `plugin_data.proto`, `SessionStartInfo`.
-fn start(stream: &mut Stream<'_>) -> Parsed<Option<SessionStart>> {
-    let mut start = SessionStart::default();
-    let mut known = true;
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeLengthDelimited) => match hparam(stream)? {
-                (name, Some(value)) => drop(start.hparams.insert(name, value)),
-                (_, None) => known = false,
-            },
-            (4, WireTypeLengthDelimited) => start.group = stream.read_string()?,
-            (5, WireTypeFixed64) => start.started = stream.read_double()?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(known.then_some(start))
-}
-
-/// An entry of the map `SessionStartInfo.hparams`.
-fn hparam(stream: &mut Stream<'_>) -> Parsed<(String, Option<HparamValue>)> {
-    let mut name = String::new();
-    let mut found = None;
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeLengthDelimited) => name = stream.read_string()?,
-            (2, WireTypeLengthDelimited) => found = value(stream)?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok((name, found))
+fn start(message: SessionStartInfo) -> Option<SessionStart> {
+    let hparams = message.hparams.into_iter();
+    let hparams = hparams.map(|(name, value)| Some((name, self::value(value)?)));
+    Some(SessionStart {
+        hparams: hparams.collect::<Option<_>>()?,
+        group: message.group_name,
+        started: message.start_time_secs,
+    })
 }
 
 /// Source: `google/protobuf/struct.proto`, `Value`.
-fn value(stream: &mut Stream<'_>) -> Parsed<Option<HparamValue>> {
-    let mut value = None;
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (2, WireTypeFixed64) => value = Some(HparamValue::Number(stream.read_double()?)),
-            (3, WireTypeLengthDelimited) => value = Some(HparamValue::Text(stream.read_string()?)),
-            (4, WireTypeVarint) => value = Some(HparamValue::Flag(stream.read_bool()?)),
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    Ok(value)
+fn value(message: Value) -> Option<HparamValue> {
+    match message.kind? {
+        Kind::number_value(number) => Some(HparamValue::Number(number)),
+        Kind::string_value(text) => Some(HparamValue::Text(text)),
+        Kind::bool_value(flag) => Some(HparamValue::Flag(flag)),
+        _ => None,
+    }
 }
 
-/// Source: `plugin_data.proto`, `SessionEndInfo`.
-fn end(stream: &mut Stream<'_>) -> Parsed<Option<SessionEnd>> {
-    let (mut status, mut ended) = (0, 0.0);
-    nested(stream, |stream, field, wire| {
-        match (field, wire) {
-            (1, WireTypeVarint) => status = stream.read_int32()?,
-            (2, WireTypeFixed64) => ended = stream.read_double()?,
-            _ => stream.skip_field(wire)?,
-        }
-        Ok(())
-    })?;
-    let status = [
-        (Status::STATUS_SUCCESS, SessionStatus::Success),
-        (Status::STATUS_FAILURE, SessionStatus::Failure),
-    ]
-    .into_iter()
-    .find_map(|(code, known)| (code as i32 == status).then_some(known));
-    Ok(status.map(|status| SessionEnd { status, ended }))
+fn end(message: &SessionEndInfo) -> Option<SessionEnd> {
+    let status = match message.status {
+        Status::STATUS_SUCCESS => SessionStatus::Success,
+        Status::STATUS_FAILURE => SessionStatus::Failure,
+        _ => return None,
+    };
+    let ended = message.end_time_secs;
+    Some(SessionEnd { status, ended })
 }

@@ -1,58 +1,61 @@
-//! PNG, WebP and BMP through the `image` crate, down to 8 bits the way Pillow goes.
+//! All formats but JPEG through the `image` crate, converted to 8 bits as Pillow does
+//! (`src/libImaging/Convert.c`).
 
 use std::error::Error;
 use std::io::{self, Cursor, ErrorKind};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{Failure, MAX_PIXELS, checked_size, picture, pillow};
-use crate::input::Picture;
+use super::failure::{Failure, MAX_PIXELS, check_size, picture};
+use super::unsupported;
+use crate::render::Picture;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
 
-/// Where a PNG says how its pixels are stored (in its first chunk, `IHDR`), and what it says of grey
-/// without an alpha channel. `image` tells grey with a transparent value (`tRNS`) only as grey with
-/// alpha.
-const PNG_COLOUR_TYPE: usize = 25;
-const PNG_GREY: u8 = 0;
+/// The offset of a PNG's color type (in its first chunk, `IHDR`), and the one of gray without an
+/// alpha channel. `image` reports gray with a transparent value (`tRNS`) only as gray with alpha.
+const PNG_COLOR_TYPE: usize = 25;
+const PNG_GRAY: u8 = 0;
 
 pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failure> {
+    if format == ImageFormat::Tiff {
+        unsupported::tiff(bytes).map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)))?;
+    }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
-    let size = checked_size(width, height)?;
+    check_size(width, height)?;
+    // After the size, so that a decompression bomb is reported as one.
+    if format == ImageFormat::Gif {
+        unsupported::gif(bytes).map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)))?;
+    }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
     let image = DynamicImage::from_decoder(decoder).map_err(failure)?;
-    let stored_grey = bytes.get(PNG_COLOUR_TYPE) == Some(&PNG_GREY);
-    picture(size, to_rgb(image, stored_grey)?)
+    let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
+    picture(width, height, to_rgb(image, stored_gray)?)
 }
 
-/// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and grey too, Pillow neither.
-fn to_rgb(decoded: DynamicImage, stored_grey: bool) -> Result<Vec<u8>, Failure> {
+/// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and gray too, Pillow neither.
+fn to_rgb(decoded: DynamicImage, stored_gray: bool) -> Result<Vec<u8>, Failure> {
     Ok(match decoded {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
         DynamicImage::ImageRgba8(image) => image.pixels().flat_map(|p| first_three(p.0)).collect(),
-        DynamicImage::ImageLuma8(image) => pillow::grey(image.into_raw()),
-        DynamicImage::ImageLumaA8(image) => pillow::grey(image.pixels().map(|p| p.0[0])),
-        DynamicImage::ImageLuma16(image) => pillow::grey(image.pixels().map(|p| cut16(p.0[0]))),
-        // Grey with a transparent value (`tRNS`) is still Pillow's mode `I;16`, which is cut off; a
-        // real alpha channel makes it a colour mode, of which the upper bits are kept.
-        DynamicImage::ImageLumaA16(image) => pillow::grey(image.pixels().map(|p| {
-            if stored_grey {
-                cut16(p.0[0])
-            } else {
-                pillow::upper(p.0[0])
-            }
-        })),
-        DynamicImage::ImageRgb16(image) => {
-            image.into_raw().into_iter().map(pillow::upper).collect()
+        DynamicImage::ImageLuma8(image) => gray(image.into_raw()),
+        DynamicImage::ImageLumaA8(image) => gray(image.pixels().map(|p| p.0[0])),
+        DynamicImage::ImageLuma16(image) => gray(image.into_raw().into_iter().map(clipped)),
+        // Gray with a transparent value (`tRNS`) is still Pillow's mode `I;16`, which is clipped; a
+        // real alpha channel makes it a color mode, of which the upper bits are kept.
+        DynamicImage::ImageLumaA16(image) => {
+            let to_8_bits = if stored_gray { clipped } else { upper };
+            gray(image.pixels().map(|p| to_8_bits(p.0[0])))
         }
+        DynamicImage::ImageRgb16(image) => image.into_raw().into_iter().map(upper).collect(),
         DynamicImage::ImageRgba16(image) => image
             .pixels()
-            .flat_map(|p| first_three(p.0).map(pillow::upper))
+            .flat_map(|p| first_three(p.0).map(upper))
             .collect(),
         other => {
             let kind = format!("the pixel type {:?}", other.color());
@@ -61,12 +64,22 @@ fn to_rgb(decoded: DynamicImage, stored_grey: bool) -> Result<Vec<u8>, Failure> 
     })
 }
 
+fn gray(values: impl IntoIterator<Item = u8>) -> Vec<u8> {
+    values.into_iter().flat_map(|v| [v; 3]).collect()
+}
+
 fn first_three<T>([r, g, b, _]: [T; 4]) -> [T; 3] {
     [r, g, b]
 }
 
-fn cut16(value: u16) -> u8 {
-    pillow::cut(i64::from(value))
+/// Mode `I;16` -> `L`.
+fn clipped(value: u16) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+/// A 16-bit color sample -> its upper 8 bits.
+fn upper(value: u16) -> u8 {
+    value.to_be_bytes()[0]
 }
 
 fn failure(error: ImageError) -> Failure {
@@ -78,7 +91,7 @@ fn failure(error: ImageError) -> Failure {
     }
 }
 
-/// What the reader said, however deep a decoder wrapped it.
+/// The I/O error of the reader, however deep a decoder wrapped it.
 fn io_kind(error: &ImageError) -> ErrorKind {
     if let ImageError::IoError(io) = error {
         return io.kind();

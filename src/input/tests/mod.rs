@@ -1,4 +1,5 @@
 //! Whole files against their real producers, and lists of files.
 
-mod files;
+mod decoding;
 mod lists;
+mod preprocessing;

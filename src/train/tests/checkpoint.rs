@@ -1,10 +1,13 @@
-//! A trainer saved and restored.
+//! Saving and restoring a trainer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::device::OpenDevice;
-use crate::train::{CheckpointError, Progress, Saved, Score, TrainError, Trainer, newest};
+use crate::train::score::Score;
+use crate::train::{
+    CheckpointError, SavedCheckpoint, TrainError, Trainer, TrainingProgress, newest_checkpoint,
+};
 use safetensors::{Dtype, SafeTensors};
 
 use super::reference::{Reference, floats};
@@ -23,7 +26,7 @@ fn restored(
     case: &str,
     device: &OpenDevice,
     dropout: f64,
-    from: &Saved,
+    from: &SavedCheckpoint,
 ) -> Trainer {
     let case = &reference.text.cases[case];
     let vgg = load(&from.network, &case.arch, device).with_dropout(dropout);
@@ -46,12 +49,12 @@ fn steps(trainer: &mut Trainer, reference: &Reference, case: &str, end: usize) -
         .collect()
 }
 
-fn progress(trainer: &Trainer) -> Progress {
-    Progress {
+fn progress(trainer: &Trainer) -> TrainingProgress {
+    TrainingProgress {
         step: trainer.steps(),
         batches_seen: trainer.steps(),
         classes: ["a", "b", "c", "d", "e"].map(str::to_owned).into(),
-        ..Progress::default()
+        ..TrainingProgress::default()
     }
 }
 
@@ -72,7 +75,7 @@ fn a_restored_trainer_goes_on_with_equal_losses() {
             let mut whole = begin(&reference, case, &device, 0.5);
             steps(&mut whole, &reference, case, 4);
             let saved = whole.save(folder.path(), &progress(&whole)).unwrap();
-            assert_eq!(newest(folder.path()).unwrap(), saved);
+            assert_eq!(newest_checkpoint(folder.path()).unwrap(), saved);
             assert_eq!(saved.read_progress().unwrap(), progress(&whole));
             let uninterrupted = steps(&mut whole, &reference, case, 8);
 
@@ -164,9 +167,9 @@ fn a_checkpoint_is_a_state_dict_of_torchvisions() {
     }
 }
 
-/// Frozen batch normalisation keeps its statistics, and with them their count.
+/// Frozen batch normalization keeps its statistics, and with them their count.
 #[test]
-fn only_batches_that_a_layer_learnt_from_are_counted() {
+fn only_batches_that_a_layer_learned_from_are_counted() {
     let _alone = alone();
     let reference = Reference::read();
     let device = devices().remove(0);
@@ -186,13 +189,13 @@ fn only_batches_that_a_layer_learnt_from_are_counted() {
 
 #[test]
 fn a_place_is_found_again_in_batches_of_another_size() {
-    let place = |epoch, batch, batch_size, samples| Progress {
+    let place = |epoch, batch, batch_size, samples| TrainingProgress {
         step: 9,
         epoch,
         batch,
         batch_size,
         samples,
-        ..Progress::default()
+        ..TrainingProgress::default()
     };
     for (before, batch_size, samples, after) in [
         ((3, 5, 12, 72), 12, 72, (3, 5)),
@@ -204,7 +207,7 @@ fn a_place_is_found_again_in_batches_of_another_size() {
         ((0, 0, 12, 72), 5, 10, (0, 0)),
     ] {
         let (epoch, batch, size, count) = before;
-        let found = place(epoch, batch, size, count).counted_in(batch_size, samples);
+        let found = place(epoch, batch, size, count).with_batch_size(batch_size, samples);
         let (epoch, batch) = after;
         assert_eq!(
             found,
@@ -214,7 +217,7 @@ fn a_place_is_found_again_in_batches_of_another_size() {
     }
 }
 
-fn saved(folder: &Path) -> (Reference, OpenDevice, Saved) {
+fn saved(folder: &Path) -> (Reference, OpenDevice, SavedCheckpoint) {
     let reference = Reference::read();
     let device = devices().remove(0);
     let mut trainer = begin(&reference, "adam", &device, 0.0);
@@ -236,7 +239,7 @@ fn a_checkpoint_leaves_nothing_half_written() {
     assert_eq!(
         names,
         [
-            "step_000001.optimiser",
+            "step_000001.optimizer",
             "step_000001.safetensors",
             "step_000001.toml"
         ]
@@ -244,27 +247,27 @@ fn a_checkpoint_leaves_nothing_half_written() {
     // What a killed process was writing is no checkpoint.
     let half = folder.path().join("step_000002.safetensors.part");
     std::fs::write(half, "half").unwrap();
-    assert_eq!(newest(folder.path()).unwrap(), saved);
+    assert_eq!(newest_checkpoint(folder.path()).unwrap(), saved);
 }
 
 #[test]
-fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
+fn a_damaged_or_missing_optimizer_is_an_error_that_names_it() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (reference, device, saved) = saved(folder.path());
-    let whole = std::fs::read(saved.optimiser()).unwrap();
+    let whole = std::fs::read(saved.optimizer()).unwrap();
     let restore = || {
         let mut trainer = begin(&reference, "adam", &device, 0.0);
         trainer.restore(&saved).unwrap_err()
     };
     let mut errors = Vec::new();
     for length in [0, 7, 40, whole.len() / 2, whole.len() - 1] {
-        std::fs::write(saved.optimiser(), &whole[..length]).unwrap();
+        std::fs::write(saved.optimizer(), &whole[..length]).unwrap();
         errors.push(restore());
     }
-    std::fs::write(saved.optimiser(), "<html>404</html>".repeat(100)).unwrap();
+    std::fs::write(saved.optimizer(), "<html>404</html>".repeat(100)).unwrap();
     errors.push(restore());
-    std::fs::remove_file(saved.optimiser()).unwrap();
+    std::fs::remove_file(saved.optimizer()).unwrap();
     errors.push(restore());
     for error in errors {
         assert!(matches!(
@@ -272,15 +275,15 @@ fn a_damaged_or_missing_optimiser_is_an_error_that_names_it() {
             TrainError::Checkpoint(CheckpointError::Read { .. })
         ));
         let error = error.to_string();
-        assert!(error.contains("step_000001.optimiser"), "{error}");
+        assert!(error.contains("step_000001.optimizer"), "{error}");
         assert!(error.contains("step_000001.safetensors"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
 }
 
-/// Whoever goes on with another rule begins with nothing remembered.
+/// Resuming with another optimizer starts with empty state.
 #[test]
-fn what_another_optimiser_remembered_is_not_used() {
+fn what_another_optimizer_remembered_is_not_used() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let (reference, device, saved) = saved(folder.path());
@@ -321,7 +324,7 @@ fn a_damaged_or_missing_position_is_an_error_that_names_it() {
 fn a_folder_without_checkpoints_says_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     for folder in [folder.path().to_owned(), folder.path().join("gone")] {
-        let error = newest(&folder).unwrap_err();
+        let error = newest_checkpoint(&folder).unwrap_err();
         assert!(matches!(error, CheckpointError::Nothing { .. }));
         assert!(
             error.to_string().contains("step_000100.safetensors"),

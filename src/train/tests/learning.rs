@@ -2,10 +2,13 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use crate::dataset::{Dataset, Loader, OnUnreadable, Plan, Position, Recipe, Split, Work};
+use crate::dataset::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
 use crate::device::OpenDevice;
+use crate::input::on_error::OnError;
 use crate::input::transform::Preset;
-use crate::train::{Decay, Optimisation, Optimiser, Samples, Schedule, Score};
+use crate::train::score::Score;
+use crate::train::trainer::Samples;
+use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
 use crate::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
 
 use super::reference::fixture;
@@ -15,8 +18,8 @@ const SIDE: NonZeroU32 = NonZeroU32::new(32).unwrap();
 const BATCH: NonZeroUsize = NonZeroUsize::new(24).unwrap();
 const EPOCHS: u64 = 24;
 
-/// Which photo is this crop from? A narrow VGG11 with batch normalisation from random parameters. All
-/// crops are learnt from any of the seeds 0 to 3, so other rounding elsewhere will not matter.
+/// Which photo is this crop from? A narrow VGG11 with batch normalization from random parameters. All
+/// crops are learned from any of the seeds 0 to 3, so other rounding elsewhere will not matter.
 fn learn(device: &OpenDevice) -> Vec<Score> {
     let split = Split {
         fraction: 0.1,
@@ -30,15 +33,14 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
         augment: None,
         eval,
     };
-    let plan = Plan {
+    let plan = Batching {
         batch: BATCH,
-        drop_last: false,
         seed: 0,
         epochs: EPOCHS,
     };
     let work = Work {
         threads: NonZeroUsize::MIN,
-        on_unreadable: OnUnreadable::Stop,
+        on_error: OnError::Stop,
     };
     let arch: Arch = "vgg11_bn".parse().unwrap();
     let sizes = Sizes {
@@ -54,8 +56,8 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     let vgg = build(&random, arch, Extent::Whole, place)
         .unwrap()
         .with_dropout(0.0);
-    let settings = Optimisation {
-        optimiser: Optimiser::AdamW,
+    let settings = TrainingSettings {
+        optimizer: Optimizer::AdamW,
         weight_decay: 0.01,
         schedule: Schedule {
             learning_rate: 2e-3,
@@ -63,10 +65,10 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
             warm_up: 6,
             steps: usize::try_from(EPOCHS * plan.batches(dataset.train.len())).unwrap(),
         },
-        clip_norm: Some(1.0),
+        max_gradient_norm: Some(1.0),
         label_smoothing: 0.0,
         frozen: None,
-        highest_loss: 1000.0,
+        max_loss: 1000.0,
         seed: 0,
     };
     let mut trainer = trainer(vgg, settings, device);

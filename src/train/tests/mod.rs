@@ -1,10 +1,10 @@
-//! Training against PyTorch's, saved and restored, and going wrong.
+//! Training against PyTorch's, saved and restored, and diverging.
 //!
 //! Fixtures: `tests/fixtures/train/make_train.py`.
 
 mod checkpoint;
+mod divergence;
 mod learning;
 mod parity;
 mod reference;
 mod support;
-mod trouble;

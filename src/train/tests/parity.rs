@@ -97,7 +97,7 @@ fn the_first_gradients_are_pytorchs() {
             assert!(found.keys().eq(expected.keys()));
             for (parameter, expected) in &expected {
                 let found = &found[parameter];
-                // What batch normalisation cancels is nothing but rounding.
+                // What batch normalization cancels is nothing but rounding.
                 let largest = expected.iter().fold(0.0f32, |m, x| m.max(x.abs()));
                 if largest < 1e-7 {
                     assert!(

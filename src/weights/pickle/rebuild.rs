@@ -1,11 +1,12 @@
 //! The few calls and persistent ids that make storages and tensors.
 
 use super::super::dtype::DType;
-use super::super::tensor::{elements, extent};
-use super::{Heap, Id, Node, Object, PickleError, StorageView, TensorView, malformed};
+use super::super::error::WeightsErrorKind;
+use super::super::view::{elements, extent};
+use super::heap::{Heap, Id, Node, Object, StorageView, TensorView, malformed};
 
 /// What `callable(*arguments)` would give, for the calls that are known; else an inert object.
-pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, PickleError> {
+pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, WeightsErrorKind> {
     let Node::Class { module, name } = heap.get(callable) else {
         return inert(heap, callable);
     };
@@ -14,16 +15,9 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, P
         ("collections", "OrderedDict") => ordered_dict(heap, &arguments),
         ("collections", "defaultdict" | "Counter") => heap.add(Node::Dict(Vec::new())),
         ("builtins" | "__builtin__", "set" | "frozenset" | "list" | "tuple") => {
-            match arguments.first() {
-                Some(&items) => Ok(items),
-                None => heap.add(Node::Seq(Vec::new())),
-            }
+            let items = arguments.first();
+            items.map_or_else(|| heap.add(Node::Seq(Vec::new())), |&items| Ok(items))
         }
-        // How protocols below 2 make an object: `_reconstructor(class, base, state)`.
-        ("copy_reg" | "copyreg", "_reconstructor" | "__newobj__") => match arguments.first() {
-            Some(&class) => inert(heap, class),
-            None => inert(heap, callable),
-        },
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
             rebuild(heap, &arguments, None)
         }
@@ -33,39 +27,36 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, P
             rebuild(heap, &arguments, dtype)
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
-            match arguments.first() {
-                Some(&data) => Ok(data),
-                None => malformed("a parameter without data"),
-            }
+            let data = arguments.first();
+            data.map_or_else(|| malformed("a parameter without data"), |&data| Ok(data))
         }
         // `_rebuild_from_type_v2(function, type, arguments, state)`, for tensor subclasses.
         ("torch._tensor", "_rebuild_from_type_v2") => match *arguments.as_slice() {
-            [function, _, inner, ..] if !is_class(heap, function, "_rebuild_from_type_v2") => {
+            // Not of itself: a list that holds itself would have no end.
+            [function, _, inner, ..]
+                if class_name(heap, function) != "torch._tensor._rebuild_from_type_v2" =>
+            {
                 call(heap, function, inner)
             }
             _ => malformed("a tensor subclass without data"),
         },
-        // Sparse, quantised, nested and the like: there, and of no use.
+        // Sparse, quantized, nested: listed, never read.
         ("torch._utils", other) if other.starts_with("_rebuild_") => {
             let kind = match other.trim_start_matches("_rebuild_") {
-                "qtensor" => "quantised integers",
+                "qtensor" => "quantized integers",
                 "sparse_tensor" | "sparse_csr_tensor" => "a sparse tensor",
                 other => other,
             };
             let dtype = DType::Other(kind.to_owned());
             let shape = arguments.get(2).and_then(|&shape| counts(heap, shape));
-            heap.add(Node::Tensor(TensorView {
-                dtype,
-                shape: shape.unwrap_or_default(),
-                data: None,
-            }))
+            heap.add(unreadable(dtype, shape.unwrap_or_default()))
         }
         _ => inert(heap, callable),
     }
 }
 
-/// The class of an object, as a person would name it.
-pub(super) fn class_name(heap: &Heap, id: Id) -> String {
+/// The class of an object, as `module.name`.
+fn class_name(heap: &Heap, id: Id) -> String {
     match heap.get(id) {
         Node::Class { module, name } => format!("{module}.{name}"),
         Node::Object(object) => object.class.clone(),
@@ -73,11 +64,8 @@ pub(super) fn class_name(heap: &Heap, id: Id) -> String {
     }
 }
 
-fn is_class(heap: &Heap, id: Id, wanted: &str) -> bool {
-    matches!(heap.get(id), Node::Class { name, .. } if name == wanted)
-}
-
-fn inert(heap: &mut Heap, class: Id) -> Result<Id, PickleError> {
+/// An object without contents.
+pub(super) fn inert(heap: &mut Heap, class: Id) -> Result<Id, WeightsErrorKind> {
     let class = class_name(heap, class);
     heap.add(Node::Object(Object {
         class,
@@ -87,59 +75,39 @@ fn inert(heap: &mut Heap, class: Id) -> Result<Id, PickleError> {
 }
 
 /// `OrderedDict()`, or `OrderedDict([[key, value], ...])` as Python 2 wrote it.
-fn ordered_dict(heap: &mut Heap, arguments: &[Id]) -> Result<Id, PickleError> {
+fn ordered_dict(heap: &mut Heap, arguments: &[Id]) -> Result<Id, WeightsErrorKind> {
     let items = arguments.first().and_then(|&items| heap.seq(items));
-    let pairs = items
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|&pair| match heap.seq(pair)? {
-            [key, value] => Some((*key, *value)),
-            _ => None,
-        });
-    let pairs = pairs.collect();
-    heap.add(Node::Dict(pairs))
+    let pairs = items.unwrap_or_default().iter();
+    let pairs = pairs.filter_map(|&pair| <[Id; 2]>::try_from(heap.seq(pair)?).ok());
+    heap.add(Node::Dict(pairs.map(|[key, value]| (key, value)).collect()))
 }
 
 /// `(storage, offset, size, stride, ...)`, with the type given or the storage's own.
-fn rebuild(heap: &mut Heap, arguments: &[Id], dtype: Option<DType>) -> Result<Id, PickleError> {
+fn rebuild(
+    heap: &mut Heap,
+    arguments: &[Id],
+    dtype: Option<DType>,
+) -> Result<Id, WeightsErrorKind> {
     let [storage, offset, size, stride, ..] = *arguments else {
         return malformed("a tensor without storage, offset, size and stride");
     };
     let (Some(offset), Some(shape), Some(stride)) =
         (heap.count(offset), counts(heap, size), counts(heap, stride))
     else {
-        return malformed("a tensor whose offset, size or stride is no number");
+        return malformed("a tensor whose offset, size or stride is not a number");
     };
     let Node::Storage(storage) = heap.get(storage) else {
         // `pickle.dump` keeps the storage as an opaque value instead.
-        return heap.add(Node::Tensor(TensorView {
-            dtype: DType::Other("data outside of torch.save's format".to_owned()),
-            shape,
-            data: None,
-        }));
+        let dtype = DType::Other("data outside of torch.save's format".to_owned());
+        return heap.add(unreadable(dtype, shape));
     };
     let storage = storage.clone();
     let Some(dtype) = dtype.or_else(|| storage.dtype.clone()) else {
         return malformed(format!("storage {} has no type", storage.key));
     };
-    let view = view(&storage, dtype, offset, shape, stride)?;
-    heap.add(Node::Tensor(view))
-}
-
-/// Checks a view against its storage, as far as types that are read go.
-pub(in super::super) fn view(
-    storage: &StorageView,
-    dtype: DType,
-    offset: usize,
-    shape: Vec<usize>,
-    stride: Vec<usize>,
-) -> Result<TensorView, PickleError> {
+    // Types that are never read are not checked against their storage.
     let Some(size) = dtype.size() else {
-        return Ok(TensorView {
-            dtype,
-            shape,
-            data: None,
-        });
+        return heap.add(unreadable(dtype, shape));
     };
     // An untyped storage counts bytes.
     let end = match storage.dtype {
@@ -151,11 +119,11 @@ pub(in super::super) fn view(
         .and_then(|_| extent(&shape, &stride))
         .and_then(|extent| start?.checked_add(extent));
     match (start, reach) {
-        (Some(start), Some(reach)) if reach <= end => Ok(TensorView {
+        (Some(start), Some(reach)) if reach <= end => heap.add(Node::Tensor(TensorView {
             dtype,
             shape,
-            data: Some((storage.key.clone(), start, stride)),
-        }),
+            data: Some((storage.key, start, stride)),
+        })),
         _ => malformed(format!(
             "a tensor of shape {shape:?} does not fit into storage {} of {end} elements",
             storage.key
@@ -163,8 +131,17 @@ pub(in super::super) fn view(
     }
 }
 
-/// What a persistent id stands for: a storage, the class of a module, a tensor of a tar archive.
-pub(super) fn persistent(heap: &mut Heap, id: Id) -> Result<Id, PickleError> {
+/// A tensor that is listed, never read.
+fn unreadable(dtype: DType, shape: Vec<usize>) -> Node {
+    Node::Tensor(TensorView {
+        dtype,
+        shape,
+        data: None,
+    })
+}
+
+/// What a persistent id stands for: a storage, or the class of a module.
+pub(super) fn persistent(heap: &mut Heap, id: Id) -> Result<Id, WeightsErrorKind> {
     let fields = heap.seq(id).unwrap_or_default().to_vec();
     match *fields.as_slice() {
         // ("module", class, source file, source), in legacy files.
@@ -175,15 +152,7 @@ pub(super) fn persistent(heap: &mut Heap, id: Id) -> Result<Id, PickleError> {
             let storage = storage(heap, class, key, count, view.first().copied())?;
             heap.add(Node::Storage(storage))
         }
-        // (class, source file, source), in tar archives.
-        [class, ..] => Ok(class),
-        [] => match heap.text(id).and_then(|key| heap.tensors.get(&key)) {
-            Some(tensor) => {
-                let tensor = tensor.clone();
-                heap.add(Node::Tensor(tensor))
-            }
-            None => malformed("a persistent id of no known form"),
-        },
+        _ => malformed("a persistent id of an unknown form"),
     }
 }
 
@@ -193,7 +162,7 @@ fn storage(
     key: Id,
     count: Id,
     view: Option<Id>,
-) -> Result<StorageView, PickleError> {
+) -> Result<StorageView, WeightsErrorKind> {
     let (Some(key), Some(count)) = (heap.text(key), heap.count(count)) else {
         return malformed("a storage without key and size");
     };
@@ -206,29 +175,24 @@ fn storage(
     heap.storages.insert(key.clone(), (bytes, size));
 
     // (key of the view, offset, size), in early legacy files.
-    let view = view
-        .and_then(|view| heap.seq(view))
-        .and_then(|view| match *view {
-            [_, offset, size] => Some((heap.count(offset)?, heap.count(size)?)),
-            _ => None,
-        });
-    let (offset, end) = match view {
-        None => (0, count),
-        Some((offset, size)) => match offset.checked_add(size) {
-            Some(end) if end <= count => (offset, end),
-            _ => return malformed(format!("a view reaches past storage {key}")),
-        },
+    let view = match view.and_then(|view| heap.seq(view)) {
+        Some(&[_, offset, size]) => heap.count(offset).zip(heap.count(size)),
+        _ => None,
     };
-    Ok(StorageView {
-        key,
-        dtype,
-        offset,
-        end,
-    })
+    let (offset, len) = view.unwrap_or((0, count));
+    match offset.checked_add(len) {
+        Some(end) if end <= count => Ok(StorageView {
+            key,
+            dtype,
+            offset,
+            end,
+        }),
+        _ => malformed(format!("a view reaches past storage {key}")),
+    }
 }
 
 /// The element type of a storage class, and its size in bytes.
-pub(in super::super) fn storage_type(class: &str) -> Result<(Option<DType>, usize), PickleError> {
+fn storage_type(class: &str) -> Result<(Option<DType>, usize), WeightsErrorKind> {
     let other = |name: &str| Some(DType::Other(name.to_owned()));
     Ok(match class {
         "FloatStorage" => (Some(DType::F32), 4),
@@ -249,7 +213,7 @@ pub(in super::super) fn storage_type(class: &str) -> Result<(Option<DType>, usiz
         "QUInt4x2Storage" => (other("quint4x2"), 1),
         "QUInt2x4Storage" => (other("quint2x4"), 1),
         "QInt32Storage" => (other("qint32"), 4),
-        other => return malformed(format!("torch.{other} is a storage of no known type")),
+        other => return malformed(format!("torch.{other} is a storage of an unknown type")),
     })
 }
 

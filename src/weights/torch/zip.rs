@@ -3,31 +3,26 @@
 //! Source: `caffe2/serialize/inline_container.h` of `PyTorch`, which documents the layout.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Read};
-use std::sync::{Arc, Mutex};
+use std::io::{self, Read};
 
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
+use super::super::error::WeightsErrorKind;
+use super::super::location::Location;
 use super::super::pickle::{Heap, Id, load};
-use super::super::problem::Problem;
-use super::super::source::{Part, Source};
-use super::Storage;
-
-/// The archive, shared by the tensors that must be decompressed.
-pub(super) type Archive = Arc<Mutex<ZipArchive<BufReader<Part>>>>;
+use super::super::source::Source;
 
 /// Largest `data.pkl`: it holds names and shapes, not the tensors.
 const MAX_PICKLE: u64 = 100 << 20;
 
-/// Largest `byteorder` entry.
 const MAX_BYTE_ORDER: u64 = 64;
 
 pub(super) fn open(
     source: &Source,
     heap: &mut Heap,
-) -> Result<(Id, HashMap<String, Storage>), Problem> {
-    let mut archive = ZipArchive::new(BufReader::new(source.whole())).map_err(no_archive)?;
+) -> Result<(Id, HashMap<String, Location>), WeightsErrorKind> {
+    let mut archive = ZipArchive::new(source.whole()).map_err(no_archive)?;
     let names: Vec<String> = (0..archive.len())
         .filter_map(|index| Some(archive.name_for_index(index)?.ok()?.into_owned()))
         .collect();
@@ -35,7 +30,7 @@ pub(super) fn open(
 
     let order = read(&mut archive, &format!("{root}byteorder"), MAX_BYTE_ORDER)?;
     if order.is_some_and(|order| order.trim_ascii() == b"big") {
-        return Err(Problem::NotWeights(
+        return Err(WeightsErrorKind::NotWeights(
             "was saved on a big-endian machine: load and save it again on a little-endian one"
                 .into(),
         ));
@@ -49,18 +44,13 @@ pub(super) fn open(
 }
 
 /// The folder inside the archive that holds `data.pkl`, with its slash.
-fn root(names: &[String]) -> Result<String, Problem> {
-    let has = |wanted: &str| {
-        names
-            .iter()
-            .any(|name| name == wanted || name.ends_with(&format!("/{wanted}")))
-    };
+fn root(names: &[String]) -> Result<String, WeightsErrorKind> {
+    let has = |part: &str| names.iter().any(|name| format!("/{name}").contains(part));
     let ends_in = |ending: &str| names.iter().find(|name| name.ends_with(ending));
-    let has_code = names
-        .iter()
-        .any(|name| name.starts_with("code/") || name.contains("/code/"));
-    if has("constants.pkl") && has_code {
-        return Err(Problem::TorchScript);
+    if has("/constants.pkl") && has("/code/") {
+        return Err(WeightsErrorKind::NotWeights(
+            "is a TorchScript archive, not a state dict; in Python, `torch.save(torch.jit.load(FILE).state_dict(), \"weights.pth\")` saves what vggscope reads".into(),
+        ));
     }
     let roots = names.iter().filter_map(|name| {
         let root = name.strip_suffix("data.pkl")?;
@@ -69,7 +59,7 @@ fn root(names: &[String]) -> Result<String, Problem> {
     if let Some(root) = roots.min_by_key(|root| root.len()) {
         return Ok(root.to_owned());
     }
-    Err(Problem::NotWeights(if ends_in(".npy").is_some() {
+    Err(WeightsErrorKind::NotWeights(if ends_in(".npy").is_some() {
         "is a NumPy archive (.npz), which vggscope does not read; expected .pth, .safetensors or .bpk".into()
     } else if ends_in(".weights.h5").is_some() {
         "is a Keras model, which vggscope does not read; expected .pth, .safetensors or .bpk".into()
@@ -83,92 +73,76 @@ fn root(names: &[String]) -> Result<String, Problem> {
     }))
 }
 
-/// Finds every storage that the pickle mentions.
 fn storages(
     source: &Source,
-    mut archive: ZipArchive<BufReader<Part>>,
+    mut archive: ZipArchive<Source>,
     folder: &str,
     heap: &Heap,
-) -> Result<HashMap<String, Storage>, Problem> {
-    enum Found {
-        Plain(Part, Option<u32>),
-        Compressed(usize, u64),
-    }
-    let mut found = Vec::with_capacity(heap.storages.len());
+) -> Result<HashMap<String, Location>, WeightsErrorKind> {
+    let mut storages = HashMap::with_capacity(heap.storages.len());
     for key in heap.storages.keys() {
         let Some(index) = archive.index_for_name(&format!("{folder}{key}")) else {
             continue;
         };
-        let entry = archive
-            .by_index_raw(index)
-            .map_err(|error| damaged(&error))?;
-        let plain = entry.compression() == CompressionMethod::Stored
-            && entry.size() == entry.compressed_size();
-        found.push((
-            key.clone(),
-            match entry.data_start() {
-                Some(start) if plain => Found::Plain(
-                    source.part(start, entry.size()),
-                    Some(entry.crc32()).filter(|&crc32| crc32 != 0),
-                ),
-                _ => Found::Compressed(index, entry.size()),
+        let entry = archive.by_index_raw(index).map_err(damaged)?;
+        let (len, crc32) = (entry.size(), entry.crc32());
+        let is_plain =
+            entry.compression() == CompressionMethod::Stored && entry.compressed_size() == len;
+        let start = entry.data_start();
+        drop(entry);
+        let location = match start {
+            Some(start) if is_plain => Location::Plain {
+                part: source.part(start, len),
+                crc32: Some(crc32).filter(|&crc32| crc32 != 0),
             },
-        ));
-    }
-    let archive = Arc::new(Mutex::new(archive));
-    let storages = found.into_iter().map(|(key, found)| {
-        let storage = match found {
-            Found::Plain(part, crc32) => Storage::Plain { part, crc32 },
-            Found::Compressed(index, len) => Storage::Compressed {
-                archive: Arc::clone(&archive),
+            _ => Location::Compressed {
+                archive: archive.clone(),
                 index,
+                skip: 0,
                 len,
             },
         };
-        (key, storage)
-    });
-    Ok(storages.collect())
+        storages.insert(key.clone(), location);
+    }
+    Ok(storages)
 }
 
 /// Reads a whole entry of at most `limit` bytes, if it is there.
 fn read(
-    archive: &mut ZipArchive<BufReader<Part>>,
+    archive: &mut ZipArchive<Source>,
     name: &str,
     limit: u64,
-) -> Result<Option<Vec<u8>>, Problem> {
+) -> Result<Option<Vec<u8>>, WeightsErrorKind> {
     let Some(index) = archive.index_for_name(name) else {
         return Ok(None);
     };
-    let crc32 = archive
-        .by_index_raw(index)
-        .map_err(|error| damaged(&error))?
-        .crc32();
+    let crc32 = archive.by_index_raw(index).map_err(damaged)?.crc32();
     // `compute_crc32=False` writes 0 everywhere.
     let options = ZipReadOptions::new().ignore_crc32(crc32 == 0);
-    let mut entry = archive
+    let entry = archive
         .by_index_with_options(index, options)
-        .map_err(|error| damaged(&error))?;
+        .map_err(damaged)?;
     let mut bytes = Vec::new();
-    (&mut entry)
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Problem::Damaged(format!("`{name}` in it cannot be read: {error}")))?;
-    if bytes.len() as u64 > limit {
-        return Err(Problem::Damaged(format!(
+    match entry.take(limit + 1).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() as u64 <= limit => Ok(Some(bytes)),
+        Ok(_) => Err(WeightsErrorKind::Damaged(format!(
             "`{name}` in it is larger than {limit} bytes"
-        )));
+        ))),
+        Err(error) => Err(WeightsErrorKind::Damaged(format!(
+            "`{name}` in it cannot be read: {error}"
+        ))),
     }
-    Ok(Some(bytes))
 }
 
-/// A zip archive's directory comes last, so a file that was cut has none.
-fn no_archive(error: ZipError) -> Problem {
+/// A zip archive's directory comes last, so a truncated file has none.
+fn no_archive(error: ZipError) -> WeightsErrorKind {
     match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => error.into(),
-        _ => Problem::Truncated("the zip archive's directory is not at its end".into()),
+        _ => WeightsErrorKind::Truncated("the zip archive's directory is not at its end".into()),
     }
 }
 
-fn damaged(error: &ZipError) -> Problem {
-    Problem::Damaged(format!("as a zip archive: {error}"))
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: ZipError) -> WeightsErrorKind {
+    WeightsErrorKind::Damaged(format!("as a zip archive: {error}"))
 }

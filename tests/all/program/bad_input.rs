@@ -24,7 +24,7 @@ fn images_that_are_not_there() {
     place.run("images *.png", &[narrow()]).fails(1, &["*.png"]);
     assert!(
         !place.path("runs").exists(),
-        "nothing is made before images are found"
+        "created before images were found"
     );
 }
 
@@ -33,7 +33,7 @@ fn images_that_are_none() {
     let place = Place::new();
     let whole = std::fs::read(photo("chelsea.png")).unwrap();
     place.write("cut.png", &whole[..whole.len() / 2]);
-    place.write("text.png", "just some words");
+    place.write("text.png", "just some text");
     place.write("empty.png", "");
     for (at, name) in ["cut.png", "text.png", "empty.png"].iter().enumerate() {
         place
@@ -120,7 +120,7 @@ fn weights_that_are_none() {
             .fails(1, &[name]);
         assert!(
             !place.path("runs/a").exists(),
-            "nothing is made before weights are open"
+            "created before weights were open"
         );
     }
 }
@@ -161,8 +161,8 @@ fn devices_that_are_not_there() {
     assert_eq!(ran.code(), 2);
     assert!(ran.err().contains("libtorch:cpu"), "{}", ran.err());
     place
-        .run("images --device libtorch:cuda:7", &with_photo(narrow()))
-        .fails(1, &["libtorch:cuda:7"]);
+        .run("images --device libtorch:cuda:99", &with_photo(narrow()))
+        .fails(1, &["libtorch:cuda:99"]);
     if !cfg!(feature = "libtorch") {
         place
             .run("images --device cpu", &with_photo(narrow()))
@@ -181,7 +181,7 @@ fn layers_that_are_not_there() {
         .fails(2, &["leaves no layer"]);
     assert!(
         !place.path("runs").exists(),
-        "nothing is made before layers are known"
+        "created before layers were known"
     );
 }
 

@@ -54,11 +54,12 @@ fn typed_images_replace_the_files() {
 
 #[test]
 fn ranges_are_read_in_toml_forms() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     for (run, range) in [
         ("a", "{ fixed = [0, 6] }"),
         ("b", "[0, 6]"),
         ("c", "\"fixed=0,6\""),
+        ("d", "\"layer\""),
     ] {
         place.write(
             "c.toml",
@@ -71,6 +72,7 @@ fn ranges_are_read_in_toml_forms() {
     let draw = |run: &str| picture(&events(&place.path(run)), "feature_maps/01_relu1_1", 0).3;
     assert_eq!(draw("runs/a"), draw("runs/b"));
     assert_eq!(draw("runs/a"), draw("runs/c"));
+    assert_ne!(draw("runs/a"), draw("runs/d"));
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn an_unknown_key_is_an_error_with_the_nearest() {
 }
 
 #[test]
-fn a_wrong_value_is_told_as_the_files() {
+fn a_wrong_value_names_the_file() {
     let place = Place::new();
     place.write("c.toml", settings("crop = \"wide\"\n"));
     place
@@ -109,7 +111,7 @@ fn a_wrong_value_is_told_as_the_files() {
 
 #[test]
 fn the_resolved_configuration_runs_again_to_the_same_pictures() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     let first = [
         format!("--weights={}", weights().display()).into(),
         photo("coffee.png").into_os_string(),
@@ -124,15 +126,15 @@ fn the_resolved_configuration_runs_again_to_the_same_pictures() {
     place.run("images --run b --config", &[config]).ok();
     let draw = |run: &str| picture(&events(&place.path(run)), "feature_maps/05_conv2_1", 0);
     assert_eq!(draw("runs/a"), draw("runs/b"));
-    assert_eq!(draw("runs/a").2, 3, "magma is coloured");
+    assert_eq!(draw("runs/a").2, 3, "magma is in color");
 }
 
 #[test]
 fn the_shipped_files_name_only_keys_that_are_there() {
-    for (command, file) in [
-        ("images", "photos"),
-        ("checkpoints", "checkpoints"),
-        ("layers", "layers"),
+    for (command, file, missing) in [
+        ("images", "photos", "photos"),
+        ("checkpoints", "checkpoints", "photos/chelsea.png"),
+        ("layers", "layers", "vgg16.pth"),
     ] {
         let text = std::fs::read_to_string(root().join(format!("configs/{file}.toml"))).unwrap();
         // What is commented out is an example and must be right too.
@@ -157,6 +159,12 @@ fn the_shipped_files_name_only_keys_that_are_there() {
         let place = Place::new();
         place.write("c.toml", everything);
         let ran = place.run(&format!("{command} --config c.toml"), &NOTHING);
+        // Every setting is accepted; the run fails at the first file that is not there.
+        assert!(
+            ran.err().contains(&format!("error: {missing}")),
+            "{file}: {}",
+            ran.err()
+        );
         assert!(!ran.err().contains("c.toml"), "{file}: {}", ran.err());
     }
 }

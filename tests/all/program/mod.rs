@@ -5,5 +5,5 @@ mod checkpoints;
 mod configuration;
 mod images;
 mod information;
-mod support;
+pub(crate) mod support;
 mod train;

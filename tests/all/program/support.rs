@@ -20,15 +20,38 @@ pub(crate) fn photo(name: &str) -> PathBuf {
     root().join("photos").join(name)
 }
 
-/// A folder to run in, and the program in it.
+/// The CPU backend of this build.
+pub(crate) const CPU: &str = if cfg!(feature = "libtorch") {
+    "libtorch:cpu"
+} else {
+    "flex"
+};
+
+/// The device under test.
+pub(crate) fn test_device() -> String {
+    std::env::var("VGGSCOPE_TEST_DEVICE").unwrap_or_else(|_| CPU.to_owned())
+}
+
+/// A folder to run in, and the device that the program runs on unless a test types another.
 pub(crate) struct Place {
     folder: TempDir,
+    device: String,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::on(test_device())
+    }
+
+    /// For tests that compare bytes: sums on a GPU may differ from run to run.
+    pub(crate) fn on_cpu() -> Self {
+        Self::on(CPU.to_owned())
+    }
+
+    fn on(device: String) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            device,
         }
     }
 
@@ -52,7 +75,7 @@ impl Place {
         to
     }
 
-    /// Runs the program with the words of `line`, then `more`.
+    /// Runs the program with the arguments in `line`, then `more`.
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, line: &str, more: &[S]) -> Ran {
         self.run_with(line, more, |_| {})
     }
@@ -75,6 +98,16 @@ impl Place {
         more: &[S],
     ) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vggscope"));
+        let typed = |arg: &std::ffi::OsStr| arg.to_string_lossy().starts_with("--device");
+        let takes_device = ["images", "checkpoints", "train"].map(Some);
+        let mut args: Vec<&std::ffi::OsStr> = line.split_whitespace().map(AsRef::as_ref).collect();
+        args.extend(more.iter().map(AsRef::as_ref));
+        let device = format!("--device={}", self.device);
+        if takes_device.contains(&line.split_whitespace().next())
+            && !args.iter().any(|arg| typed(arg))
+        {
+            args.insert(1, device.as_ref());
+        }
         command
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
@@ -82,13 +115,12 @@ impl Place {
             .env_remove("XDG_CACHE_HOME")
             .env_remove("VGGSCOPE_CACHE")
             .env_remove("VGGSCOPE_WEIGHTS_URL")
-            .args(line.split_whitespace())
-            .args(more);
+            .args(args);
         command
     }
 }
 
-/// What a run of the program came to.
+/// The exit code and output of the program.
 pub(crate) struct Ran(pub(crate) Output);
 
 impl Ran {
@@ -110,18 +142,18 @@ impl Ran {
         self
     }
 
-    /// Asserts the exit code, and one error line that holds all of `words`.
+    /// Asserts the exit code, and one error line that contains all of `parts`.
     #[track_caller]
-    pub(crate) fn fails(self, code: i32, words: &[&str]) -> Self {
+    pub(crate) fn fails(self, code: i32, parts: &[&str]) -> Self {
         let err = self.err();
         assert_eq!(self.code(), code, "{}{err}", self.out());
         let errors: Vec<&str> = err
             .lines()
             .filter(|line| line.starts_with("error: "))
             .collect();
-        assert_eq!(errors.len(), 1, "one line, please: {err}");
-        for word in words {
-            assert!(errors[0].contains(word), "no {word:?} in {err}");
+        assert_eq!(errors.len(), 1, "not one error line: {err}");
+        for part in parts {
+            assert!(errors[0].contains(part), "no {part:?} in {err}");
         }
         assert!(!err.contains("panicked"), "{err}");
         self
@@ -190,7 +222,7 @@ pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {
     tags
 }
 
-/// A picture of an event file: width, height, channels, pixels.
+/// An image of an event file: width, height, channels, pixels.
 pub(crate) fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec<u8>) {
     let one = seen
         .iter()
@@ -212,7 +244,7 @@ pub(crate) fn picture(seen: &[Seen], tag: &str, step: i64) -> (u32, u32, u8, Vec
 /// Decodes a PNG.
 pub(crate) fn decode(png: &[u8]) -> (u32, u32, u8, Vec<u8>) {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
-    // A palette becomes its colours.
+    // A palette becomes its colors.
     decoder.set_transformations(png::Transformations::EXPAND);
     let mut reader = decoder.read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -220,4 +252,12 @@ pub(crate) fn decode(png: &[u8]) -> (u32, u32, u8, Vec<u8>) {
     pixels.truncate(info.buffer_size());
     let channels = u8::try_from(info.color_type.samples()).unwrap();
     (info.width, info.height, channels, pixels)
+}
+
+/// The largest difference between two images of the same size, in gray levels.
+#[track_caller]
+pub(crate) fn levels_apart(a: &[u8], b: &[u8]) -> u8 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
+    differences.max().expect("an image without pixels")
 }

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::program::support::test_device;
+
 mod events;
 mod train;
 
@@ -15,16 +17,19 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs the program in `place`.
+/// Runs the program in `place`, on the device under test unless `line` names one.
 fn vggscope(place: &Path, line: &str, more: &[&Path]) {
     let weights = root().join("tests/fixtures/vgg/vgg16.weights.safetensors");
-    let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    if words[0] == "images" {
-        words.push(format!("--weights={}", weights.display()));
+    let mut args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    if args[0] == "images" {
+        args.push(format!("--weights={}", weights.display()));
+    }
+    if !line.contains("--device") {
+        args.insert(1, format!("--device={}", test_device()));
     }
     let output = Command::new(env!("CARGO_BIN_EXE_vggscope"))
         .current_dir(place)
-        .args(words)
+        .args(args)
         .args(more)
         .output()
         .unwrap();
@@ -35,17 +40,23 @@ fn vggscope(place: &Path, line: &str, more: &[&Path]) {
     );
 }
 
-fn read_run() -> Command {
+/// Runs a script of this folder with the Python that has TensorBoard.
+fn script(name: &str) -> Command {
     let python = std::env::var("VGGSCOPE_TEST_PYTHON")
         .expect("VGGSCOPE_TEST_PYTHON must name a Python with tensorboard: run `make test`");
     let mut command = Command::new(python);
-    command.arg(root().join("tests/all/tensorboard/read_run.py"));
+    command.arg(root().join("tests/all/tensorboard").join(name));
     command
 }
 
 /// Both loaders' view of a log folder: `{"slow": …, "fast": …}`.
 fn read(logdir: &Path) -> Value {
-    let output = read_run().arg(logdir).output().unwrap();
+    parsed(script("read_run.py").arg(logdir))
+}
+
+/// The JSON that a script prints.
+fn parsed(command: &mut Command) -> Value {
+    let output = command.output().unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -62,7 +73,7 @@ struct Watch {
 
 impl Watch {
     fn open(logdir: &Path) -> Self {
-        let mut process = read_run()
+        let mut process = script("read_run.py")
             .arg("--watch")
             .arg(logdir)
             .stdin(Stdio::piped())
@@ -73,13 +84,13 @@ impl Watch {
         Self { process, lines }
     }
 
-    /// What they make of the folder now, as [`read`] has it.
+    /// The current view, in the form of [`read`].
     fn view(&mut self) -> Value {
         let line = self.lines.next().expect("a view").unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Has them look again.
+    /// Reloads both.
     fn reload(&mut self) {
         let input = self.process.stdin.as_mut().unwrap();
         input.write_all(b"\n").unwrap();
@@ -153,7 +164,7 @@ fn a_run_over_images_shows_every_step_in_both_loaders() {
 }
 
 #[test]
-fn runs_over_checkpoints_lie_beside_each_other() {
+fn runs_over_checkpoints_lie_next_to_each_other() {
     let place = tempfile::tempdir().unwrap();
     let weights = root().join("tests/fixtures/vgg/vgg16.weights.safetensors");
     let folder = place.path().join("ckpts");

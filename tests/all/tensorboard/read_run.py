@@ -118,7 +118,8 @@ def scalar_values(source):
 def histograms(source):
     values = source.read_tensors(CTX, plugin_name="histograms", downsample=MANY, **ALL)
     return {
-        f"{run}:{tag}": [[d.step, d.numpy.tolist()] for d in data]
+        # The slow loader makes 32-bit floats of histograms that are no tensors (`data_compat.py`).
+        f"{run}:{tag}": [[d.step, d.numpy.astype("float32").tolist()] for d in data]
         for run, tags in values.items()
         for tag, data in tags.items()
     }

@@ -1,8 +1,10 @@
 //! What both loaders make of a training.
 
 use serde_json::{Value, json};
+use vggscope::events::{Content, EventReader, Value as Summarized, holds_event_files};
 
-use super::{read, root, steps, vggscope};
+use super::{parsed, read, root, script, steps, vggscope};
+use crate::program::support::CPU;
 
 const NARROW: &str = "--arch vgg11_bn --width 0.1 --hidden 16 --resize 32 --crop 32 --batch-size 12 \
                       --layers conv1_1,pool5 --optimizer adamw --learning-rate 0.002 --images";
@@ -106,13 +108,58 @@ fn hparams(view: &Value) {
     }
 }
 
+/// tbparse finds every scalar and histogram that is in the file, with the same values.
+#[test]
+fn tbparse_reads_every_scalar_and_histogram_of_a_training() {
+    let place = tempfile::tempdir().unwrap();
+    train(place.path(), "--run a --epochs 2 --timings");
+    let run = place.path().join("runs/a");
+    let (mut scalars, mut histograms) = (Vec::new(), Vec::new());
+    let path = holds_event_files(&run).unwrap().unwrap();
+    for event in EventReader::open(&path).unwrap() {
+        let event = event.unwrap();
+        let Content::Summaries(summaries) = event.content else {
+            continue;
+        };
+        for summary in summaries {
+            let (tag, step) = (summary.tag, event.step);
+            match summary.value.unwrap() {
+                Summarized::Scalar(value) => {
+                    scalars.push(json!({"step": step, "tag": tag, "value": value}));
+                }
+                Summarized::Histogram(of) => histograms.push(json!({
+                    "step": step, "tag": tag, "limits": of.bucket_limits,
+                    "counts": of.bucket_counts, "min": of.min, "max": of.max, "num": of.num,
+                    "sum": of.sum, "sum_squares": of.sum_squares,
+                })),
+                _ => {}
+            }
+        }
+    }
+    let found = parsed(script("tbparse_run.py").arg(&run));
+    // Loss, accuracy, learning rate and more at 12 steps; 18 layers with weights and gradients at 2.
+    assert!(scalars.len() > 12 * 5, "{}", scalars.len());
+    assert!(histograms.len() > 2 * 2 * 18, "{}", histograms.len());
+    assert_eq!(found["scalars"], sorted(scalars));
+    assert_eq!(found["histograms"], sorted(histograms));
+}
+
+/// By tag and step, as tbparse lists them.
+fn sorted(mut values: Vec<Value>) -> Value {
+    values.sort_by_key(|value| (value["tag"].to_string(), value["step"].as_i64()));
+    // Through text, as the script's numbers: parsing rounds the last bit its own way.
+    serde_json::from_str(&Value::from(values).to_string()).unwrap()
+}
+
 /// A training that was made longer: every step once, one row in the table, one graph.
 #[test]
-fn a_training_that_went_on_is_one_run() {
+fn a_resumed_training_is_one_run() {
     let place = tempfile::tempdir().unwrap();
-    train(place.path(), "--run whole --steps 8 --save-every 5");
-    train(place.path(), "--run a --steps 5 --save-every 5");
-    train(place.path(), "--run a --steps 8 --save-every 5 --resume");
+    // Equal losses are asked for, so on the CPU.
+    let flags = format!("--save-every 5 --device {CPU}");
+    train(place.path(), &format!("--run whole --steps 8 {flags}"));
+    train(place.path(), &format!("--run a --steps 5 {flags}"));
+    train(place.path(), &format!("--run a --steps 8 {flags} --resume"));
     let both = read(&place.path().join("runs"));
     for loader in ["slow", "fast"] {
         let view = &both[loader];

@@ -1,4 +1,4 @@
-//! Runs that end before their end, and go on.
+//! Runs that are killed or interrupted, and resumed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -9,10 +9,13 @@ use vggscope::events::Value;
 
 use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
 
-/// Dropout, augmentation and a schedule: everything that must go on where it was.
+/// How the program reports a setting that differs from the run being resumed.
+const CHANGED: &str = "setting changed: ";
+
+/// Dropout, augmentation and a schedule: all state that a resumed run needs.
 const LONG: &str = "--steps 40 --save-every 5 --keep all --validate-every 7 --every 3 --schedule cosine --warm-up 4";
 
-/// Starts the program and waits for a file; none may fail to appear.
+/// Starts the program and waits until a file is there.
 fn start_until(place: &Place, flags: &str, file: &Path) -> Child {
     let mut child = place
         .command(&format!("{NARROW} {flags}"), &data(&crops()))
@@ -47,16 +50,15 @@ fn values<'a>(seen: &'a [Seen], tag: &str) -> Vec<&'a Value> {
     of_tag.map(|one| &one.value).collect()
 }
 
-/// kill -9 at several moments; each time it goes on. Then nothing tells the run from one that was
-/// never killed.
+/// kill -9 at several moments, then `--resume`: the run is equal to one that was never killed.
 #[test]
-fn a_killed_run_goes_on_as_if_nothing_had_been() {
-    let place = Place::new();
+fn a_killed_run_resumes_to_the_same_course() {
+    let place = Place::on_cpu();
     train(&place, &format!("--run whole {LONG}")).ok();
     let whole = run_of(&place, "runs/whole");
     // In the middle of a checkpoint too: its network comes last.
     let moments = [
-        ["step_000000.safetensors", "step_000015.optimiser"],
+        ["step_000000.safetensors", "step_000015.optimizer"],
         ["step_000010.toml", "step_000030.safetensors"],
     ];
     for (at, kills) in moments.into_iter().enumerate() {
@@ -70,8 +72,8 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
             flags = format!("--run {run} {LONG} --resume");
         }
         let ran = train(&place, &flags).ok();
-        assert!(ran.err().contains("going on from"), "{}", ran.err());
-        assert!(!ran.err().contains("not as before"), "{}", ran.err());
+        assert!(ran.err().contains("resuming from"), "{}", ran.err());
+        assert!(!ran.err().contains(CHANGED), "{}", ran.err());
         let seen = run_of(&place, &format!("runs/{run}"));
         assert_eq!(course(&seen), course(&whole));
         for tag in [
@@ -79,6 +81,11 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
             "coffee/28_pool5",
             "kernels/00_conv1_1",
         ] {
+            assert_eq!(
+                steps(&whole, tag).len(),
+                15,
+                "every third of 40, and the last"
+            );
             assert_eq!(steps(&seen, tag), steps(&whole, tag), "{tag}");
             assert!(values(&seen, tag) == values(&whole, tag), "{tag}");
         }
@@ -92,13 +99,13 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
     }
 }
 
-/// A half-written checkpoint is passed over, and a lost one too.
+/// A partly written checkpoint is ignored, and a deleted one too.
 #[test]
-fn what_was_being_written_is_no_checkpoint() {
+fn a_partly_written_checkpoint_is_ignored() {
     let place = Place::new();
     train(&place, "--run a --steps 6 --save-every 2 --keep all").ok();
     let folder = "runs/a/checkpoints";
-    place.write(&format!("{folder}/step_000008.optimiser"), "half");
+    place.write(&format!("{folder}/step_000008.optimizer"), "half");
     place.write(&format!("{folder}/step_000008.safetensors.part"), "half");
     let ran = train(
         &place,
@@ -112,16 +119,16 @@ fn what_was_being_written_is_no_checkpoint() {
         ran.err()
     );
     assert!(
-        ran.err().contains("not as before: steps is 8, was 6"),
+        ran.err().contains(&format!("{CHANGED}steps 6 -> 8")),
         "{}",
         ran.err()
     );
 
-    place.write(&format!("{folder}/step_000008.optimiser"), "damaged");
+    place.write(&format!("{folder}/step_000008.optimizer"), "damaged");
     train(&place, "--run a --steps 10 --resume").fails(
         1,
         &[
-            "step_000008.optimiser",
+            "step_000008.optimizer",
             "cannot be read",
             "delete",
             "step_000008.safetensors",
@@ -138,9 +145,9 @@ fn what_was_being_written_is_no_checkpoint() {
     assert_eq!(steps(&seen, "train/loss"), (1..=10).collect::<Vec<_>>());
 }
 
-/// Steps that were taken count as such; the rest of the epochs is counted in the new batches.
+/// Steps taken still count; what remains of the epochs is counted in batches of the new size.
 #[test]
-fn a_run_goes_on_with_batches_of_another_size() {
+fn a_run_resumes_with_another_batch_size() {
     let place = Place::new();
     // 4 of 6 batches of 12.
     train(&place, "--run a --steps 4").ok();
@@ -150,8 +157,7 @@ fn a_run_goes_on_with_batches_of_another_size() {
     )
     .ok();
     assert!(
-        ran.err()
-            .contains("not as before: batch-size is 24, was 12"),
+        ran.err().contains(&format!("{CHANGED}batch-size 12 -> 24")),
         "{}",
         ran.err()
     );
@@ -176,10 +182,10 @@ fn interrupt(child: &Child) {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_after_the_step_saves_and_can_go_on() {
-    let place = Place::new();
+fn ctrl_c_ends_after_the_step_and_saves() {
+    let place = Place::on_cpu();
     train(&place, &format!("--run whole {LONG}")).ok();
-    // Checkpoints at steps that no one would wait for.
+    // No periodic checkpoint falls within the run.
     let flags = LONG.replace("--save-every 5", "--save-every 1000");
     let first = checkpoint(&place, "runs/a", 0);
     let child = start_until(&place, &format!("--run a {flags}"), &first);
@@ -202,7 +208,7 @@ fn ctrl_c_ends_after_the_step_saves_and_can_go_on() {
     );
     assert!(
         ran.out().contains("--resume"),
-        "how to go on: {}",
+        "no way to resume: {}",
         ran.out()
     );
     let losses = steps(&run_of(&place, "runs/a"), "train/loss");
@@ -213,7 +219,7 @@ fn ctrl_c_ends_after_the_step_saves_and_can_go_on() {
     assert_eq!(course(&seen), course(&run_of(&place, "runs/whole")));
 }
 
-/// A step of half a network's width and 72 images at 160 pixels takes seconds; nobody waits for it.
+/// At half the width, a step of 72 images at 160 pixels takes seconds, far longer than the test.
 #[cfg(unix)]
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
@@ -243,7 +249,7 @@ fn a_second_ctrl_c_ends_at_once() {
 
 #[test]
 fn a_run_can_be_made_longer_by_its_own_configuration() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     train(&place, "--run long --epochs 3").ok();
     train(&place, "--run a --epochs 2").ok();
     let config = ["runs/a/config.toml"];

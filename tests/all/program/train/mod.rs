@@ -68,7 +68,7 @@ fn scalars(seen: &[Seen], tag: &str) -> BTreeMap<i64, f32> {
     values
 }
 
-/// Everything about a run that must not depend on how it came about: all scalars but the speed.
+/// Everything about a run that must be reproducible: all scalars but the speed.
 fn course(seen: &[Seen]) -> BTreeMap<&str, BTreeMap<i64, f32>> {
     let curves: BTreeMap<&str, _> = seen
         .iter()
@@ -97,9 +97,9 @@ fn saved_steps(place: &Place, run: &str) -> Vec<u64> {
     assert!(rest.is_empty(), "{names:?}");
     groups
         .iter()
-        .map(|[optimiser, network, position]| {
+        .map(|[optimizer, network, position]| {
             let step = network.strip_suffix(".safetensors").unwrap();
-            assert_eq!(optimiser, &format!("{step}.optimiser"));
+            assert_eq!(optimizer, &format!("{step}.optimizer"));
             assert_eq!(position, &format!("{step}.toml"));
             step.strip_prefix("step_").unwrap().parse().unwrap()
         })

@@ -1,4 +1,4 @@
-//! Settings that change what is learnt.
+//! Settings that change what is learned.
 
 use safetensors::SafeTensors;
 
@@ -64,10 +64,10 @@ fn frozen_layers_keep_every_bit() {
 fn weights_of_other_classes_get_a_new_last_layer() {
     let place = Place::new();
     place.put(&weights(), "w.safetensors");
-    let words = data(&crops());
+    let args = data(&crops());
     let flags = "train --run a --steps 4 --resize 32 --crop 32 --batch-size 12 --layers pool5 --freeze features";
     let ran = place
-        .run(&format!("{flags} --weights w.safetensors"), &words)
+        .run(&format!("{flags} --weights w.safetensors"), &args)
         .ok();
     assert!(
         ran.err()
@@ -77,7 +77,9 @@ fn weights_of_other_classes_get_a_new_last_layer() {
     );
     let file = network(&place, "w.safetensors");
     let begun = network(&place, FIRST);
+    assert_eq!(file.len(), begun.len());
     for (before, after) in file.iter().zip(&begun) {
+        assert_eq!(before.0, after.0);
         if before.0.starts_with("classifier.6") {
             assert_eq!((before.1[0], after.1[0]), (5, 3), "{}", before.0);
         } else {
@@ -86,7 +88,7 @@ fn weights_of_other_classes_get_a_new_last_layer() {
     }
     // Its own checkpoints have the classes: nothing is new.
     let ran = place
-        .run(&format!("{flags} --weights {LAST} --run b"), &words)
+        .run(&format!("{flags} --weights {LAST} --run b"), &args)
         .ok();
     assert!(!ran.err().contains("new"), "{}", ran.err());
     let [a, b] =
@@ -119,7 +121,7 @@ fn weights_without_a_classifier_get_one() {
 
 #[test]
 fn the_configuration_that_is_written_runs_again_to_the_same_course() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     train(
         &place,
         "--run a --steps 8 --seed 7 --optimizer sgd --nesterov --momentum 0.8 --learning-rate 0.01 \
@@ -172,7 +174,7 @@ fn a_typed_length_wins_over_the_files() {
 
 #[test]
 fn a_seed_gives_the_same_course_and_another_another() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     for (run, seed) in [("a", 1), ("b", 1), ("c", 2)] {
         train(&place, &format!("--run {run} --steps 3 --seed {seed}")).ok();
     }
@@ -184,7 +186,7 @@ fn a_seed_gives_the_same_course_and_another_another() {
 /// A folder without train and val is split, the same way at every run.
 #[test]
 fn one_folder_is_split_by_the_seed() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     for photo in ["astronaut", "chelsea"] {
         for number in 0..10 {
             let name = format!("{photo}/{number:02}.jpg");

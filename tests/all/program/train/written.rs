@@ -7,7 +7,7 @@ use vggscope::events::{Content, EventReader, Value};
 use super::{
     IMAGES, NARROW, STEPS_PER_EPOCH, course, crops, data, run_of, saved_steps, scalars, train,
 };
-use crate::program::support::{Place, Seen, event_files, photo, steps, tags};
+use crate::program::support::{Place, Seen, event_files, photo, steps, tags, test_device};
 
 const PICTURES: [&str; 5] = [
     "chelsea/00_conv1_1",
@@ -113,7 +113,7 @@ fn has_graph(place: &Place) {
 
 #[test]
 fn what_is_written_when_can_be_chosen() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     train(
         &place,
         "--run a --steps 10 --every 4 --validate-every 3 --save-every 5 --histograms-every 2 --keep all",
@@ -151,13 +151,13 @@ fn what_is_written_when_can_be_chosen() {
             .take(7)
             .collect::<BTreeMap<_, _>>(),
         losses("runs/b"),
-        "looking changes nothing"
+        "logging changed the training"
     );
 }
 
 #[test]
 fn the_newest_checkpoints_and_the_best_stay() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     let ran = train(
         &place,
         "--run a --steps 24 --save-every 2 --validate-every 2 --keep 2",
@@ -187,7 +187,7 @@ fn the_newest_checkpoints_and_the_best_stay() {
 /// The pictures of a training's step are those of its checkpoint, to the byte.
 #[test]
 fn a_sweep_over_the_checkpoints_draws_the_same_pictures() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     train(&place, "--run a --epochs 2").ok();
     for flags in ["--run b", "--run c --batch 2"] {
         place
@@ -208,7 +208,9 @@ fn a_sweep_over_the_checkpoints_draws_the_same_pictures() {
         let trained = pictures("runs/a", step);
         assert_eq!(trained.len(), 5);
         for run in ["runs/b", "runs/c"] {
-            for (tag, picture) in pictures(run, step) {
+            let swept = pictures(run, step);
+            assert!(swept.keys().eq(trained.keys()), "{run} at {step}");
+            for (tag, picture) in swept {
                 assert!(picture == trained[&tag], "{tag} of {run} at {step}");
             }
         }
@@ -219,16 +221,13 @@ fn a_sweep_over_the_checkpoints_draws_the_same_pictures() {
 #[test]
 fn a_single_probe_image_has_the_tags_of_a_single_image() {
     let place = Place::new();
-    let words = [
+    let args = [
         crops().into_os_string(),
         "--images".into(),
         photo("coffee.png").into(),
     ];
     place
-        .run(
-            &format!("{NARROW} --run a --steps 1 --layers pool1"),
-            &words,
-        )
+        .run(&format!("{NARROW} --run a --steps 1 --layers pool1"), &args)
         .ok();
     let names = tags(&run_of(&place, "runs/a"));
     assert!(
@@ -237,18 +236,18 @@ fn a_single_probe_image_has_the_tags_of_a_single_image() {
     );
 }
 
-/// Mistakes are shown under the two classes, at most as many as asked for, and told in a table.
+/// At most as many as asked for, tagged with both classes and listed in a table.
 #[test]
-fn mistakes_are_shown_with_both_classes() {
+fn misclassified_images_are_shown_with_both_classes() {
     let place = Place::new();
     train(&place, "--run a --steps 1 --misclassified 3").ok();
     let seen = run_of(&place, "runs/a");
-    let mistakes: Vec<&Seen> = seen
+    let misclassified: Vec<&Seen> = seen
         .iter()
         .filter(|one| one.tag.starts_with("misclassified/"))
         .collect();
     let mut shown = 0;
-    for one in &mistakes {
+    for one in &misclassified {
         let (label, taken_for) = one.tag["misclassified/".len()..]
             .split_once(" as ")
             .unwrap();
@@ -306,7 +305,7 @@ fn accumulated_batches_are_one_step() {
 
 #[test]
 fn threads_do_not_change_the_course() {
-    let place = Place::new();
+    let place = Place::on_cpu();
     for threads in [1, 5] {
         train(
             &place,
@@ -322,19 +321,19 @@ fn threads_do_not_change_the_course() {
 
 /// Dropout off: backends draw other random numbers.
 #[test]
-fn the_pure_rust_device_takes_the_same_course() {
+fn flex_takes_the_same_course() {
     let place = Place::new();
-    for device in ["auto", "flex"] {
+    for (run, device) in [("device", test_device().as_str()), ("flex", "flex")] {
         train(
             &place,
-            &format!("--run {device} --steps 4 --dropout 0 --device {device}"),
+            &format!("--run {run} --steps 4 --dropout 0 --device {device}"),
         )
         .ok();
     }
     let losses = |run: &str| scalars(&run_of(&place, &format!("runs/{run}")), "train/loss");
-    let (auto, flex) = (losses("auto"), losses("flex"));
-    assert_eq!(auto.len(), 4);
-    for (step, loss) in auto {
+    let (device, flex) = (losses("device"), losses("flex"));
+    assert_eq!(device.len(), 4);
+    for (step, loss) in device {
         assert!(
             (loss - flex[&step]).abs() < 1e-4,
             "{loss} and {} at {step}",

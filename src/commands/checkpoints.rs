@@ -1,0 +1,173 @@
+//! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use super::context::Context;
+use super::error::RunError;
+use super::parameters;
+use super::report::Report;
+use super::run;
+use crate::device::OpenDevice;
+use crate::input::checkpoints::{Checkpoint, list_checkpoints};
+use crate::input::list::list_images;
+use crate::input::on_error::OnError;
+use crate::input::prepared::file_name;
+use crate::logger::{FeatureLogger, Stage, StageTimings};
+use crate::network;
+use crate::one_line::one_line;
+use crate::probe::{Capture, ProbeImages};
+use crate::settings::CheckpointsSettings;
+use crate::vgg::{Arch, Extent, Kernels, Placement, Vgg};
+use crate::weights::WeightsFile;
+
+/// A checkpoint, and its network on the device.
+type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
+
+/// Runs the command.
+pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<Report, RunError> {
+    let files = list_images(&settings.images)?;
+    let sequence = list_checkpoints(
+        &settings.checkpoints,
+        settings.step_from,
+        settings.step_regex.as_ref(),
+    )?;
+    let total = sequence.len();
+    let on_error = settings.run.output.on_error;
+    let device = OpenDevice::open(settings.run.compute.device)?;
+    run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
+    let (arch, first) = first_readable(&sequence, settings.run.network.arch, on_error)?;
+    let label = format!(
+        "the first of {total} checkpoints is {}",
+        file_name(&first.path)
+    );
+    let label = parameters::hashed_label(label, first.path.clone());
+    let capture = run::open_capture(&settings.run, arch, device)?;
+    let config = settings.resolved(&capture)?;
+
+    let networks = load_ahead(sequence, &capture, files.len());
+    let mut skipped = Vec::new();
+    let mut probes = ProbeImages::load(
+        &files,
+        &settings.run.input.preprocess(),
+        settings.run.compute.batch(),
+        on_error,
+        &capture,
+        &mut skipped,
+    )?;
+    let mut logger = run::logger(&settings.run, label, (0, total as u64), context).create()?;
+    run::write_config(&settings.run.output.run_folder(), &config)?;
+    probes.describe(&capture, &mut logger);
+
+    let mut config = Some(config);
+    let mut log_next = |(file, network): Loaded| match network {
+        Ok((vgg, timings)) => log(
+            &file,
+            &vgg,
+            &timings,
+            &mut config,
+            &mut probes,
+            &capture,
+            &mut logger,
+        ),
+        Err(error) if on_error == OnError::Skip => {
+            skipped.push(one_line(&error));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    let ended = networks
+        .into_iter()
+        .take_while(|_| !context.interrupt.is_requested())
+        .try_for_each(&mut log_next);
+    run::conclude(
+        logger,
+        ended,
+        &settings.run.output,
+        (0, "checkpoints"),
+        skipped,
+        context,
+    )
+}
+
+/// The first checkpoint that can be read decides which network it is.
+fn first_readable(
+    sequence: &[Checkpoint],
+    asked: Option<Arch>,
+    on_error: OnError,
+) -> Result<(Arch, &Checkpoint), RunError> {
+    let mut first_error = None;
+    for checkpoint in sequence {
+        match WeightsFile::open(&checkpoint.path) {
+            Ok(file) => return Ok((network::arch_of(&file, asked)?, checkpoint)),
+            Err(error) => {
+                first_error.get_or_insert(error);
+                if on_error == OnError::Stop {
+                    break;
+                }
+            }
+        }
+    }
+    Err(first_error.map_or(RunError::NoCheckpoint, RunError::from))
+}
+
+/// One checkpoint's step.
+fn log(
+    file: &Checkpoint,
+    vgg: &Vgg,
+    timings: &StageTimings,
+    config: &mut Option<String>,
+    probes: &mut ProbeImages,
+    capture: &Capture,
+    logger: &mut FeatureLogger,
+) -> Result<(), RunError> {
+    let name = file_name(&file.path);
+    let mut step = logger.step(file.step)?;
+    step.set_title(name.clone());
+    step.record_all(timings);
+    if let Some(config) = config.take() {
+        step.text("config", run::as_markdown(&config));
+    }
+    step.text("checkpoint", format!("`{name}`"));
+    probes.log(capture, vgg, &mut step, &name)?;
+    step.finish();
+    Ok(())
+}
+
+/// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
+fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Receiver<Loaded> {
+    let (arch, deepest, device) = (capture.arch, capture.deepest(), capture.device.clone());
+    let kernels = run::kernel_layout(&device, images);
+    // No place to wait in: the thread itself holds the next network.
+    let (sender, receiver) = sync_channel(0);
+    thread::spawn(move || {
+        for file in sequence {
+            let network = load(&file, arch, deepest, &device, kernels);
+            // The receiver has stopped early.
+            if sender.send((file, network)).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn load(
+    file: &Checkpoint,
+    arch: Arch,
+    deepest: usize,
+    device: &OpenDevice,
+    kernels: Kernels,
+) -> Result<(Vgg, StageTimings), RunError> {
+    let place = Placement {
+        device: &device.device,
+        kernels,
+    };
+    let mut timings = StageTimings::default();
+    let vgg = timings.time(Stage::Load, || {
+        let (_, weights) = parameters::open_file(&file.path, Some(arch))?;
+        let extent = Extent::Features { deepest };
+        Ok::<_, RunError>(network::build(&weights, &file.path, arch, extent, place)?)
+    })?;
+    Ok((vgg, timings))
+}

@@ -1,0 +1,12 @@
+//! What a command has besides its settings.
+
+use std::sync::Arc;
+
+use crate::interrupt::Interrupt;
+use crate::terminal::Terminal;
+
+/// What a command has besides its settings.
+pub(crate) struct Context {
+    pub(crate) terminal: Arc<Terminal>,
+    pub(crate) interrupt: Interrupt,
+}

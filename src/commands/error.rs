@@ -1,0 +1,126 @@
+//! What can end a command.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::dataset::DatasetError;
+use crate::device::DeviceError;
+use crate::input::checkpoints::CheckpointError;
+use crate::input::find::FindError;
+use crate::input::load::LoadError;
+use crate::logger::LoggerError;
+use crate::network::NetworkError;
+use crate::probe::ProbeError;
+use crate::train::{self, TrainError};
+use crate::vgg::{Arch, InputTooSmall, SelectError};
+use crate::weights::{WeightsError, imagenet::ImagenetError};
+
+/// A run that did not come to its end. What was written before stays readable.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    List(#[from] FindError),
+    #[error(transparent)]
+    Checkpoints(#[from] CheckpointError),
+    #[error("no checkpoint given: name files, a folder or a pattern")]
+    NoCheckpoint,
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Saved(#[from] train::CheckpointError),
+    #[error(
+        "{path} was trained on the classes {trained:?}, but the data set has {found:?}: resume with the same data set"
+    )]
+    OtherClasses {
+        path: PathBuf,
+        trained: Vec<String>,
+        found: Vec<String>,
+    },
+    #[error(
+        "{folder} is trained to its end: step {step} of {steps}; to train further, resume with a larger --epochs or --steps"
+    )]
+    AllDone {
+        folder: PathBuf,
+        step: u64,
+        steps: u64,
+    },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Imagenet(#[from] ImagenetError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    #[error(
+        "--freeze {given:?}: expected \"none\", \"features\", or the last layer of {arch} to freeze, such as pool3 (`vggscope layers` lists them all)"
+    )]
+    Freeze { given: String, arch: Arch },
+    #[error(
+        "--hidden {given}: the hidden layers of {path} have {found} units and come with the weights; leave --hidden out"
+    )]
+    Hidden {
+        path: PathBuf,
+        given: usize,
+        found: usize,
+    },
+    #[error(
+        "--crop {side} is too small to train with: pooling leaves nothing of {side} x {side} pixels at {layer}, and the classifier stands behind it; use a larger --crop"
+    )]
+    TrainingSize {
+        side: usize,
+        /// The first layer with an empty output.
+        layer: String,
+    },
+    #[error(transparent)]
+    Size(#[from] InputTooSmall),
+    #[error(transparent)]
+    Image(#[from] LoadError),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
+    UsedFolder {
+        folder: PathBuf,
+        file: PathBuf,
+        or: &'static str,
+    },
+    #[error("cannot use the run folder {folder}: choose another with --logdir or --run")]
+    RunFolder {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Logger(#[from] LoggerError),
+    #[error("cannot write {path}: free some space or choose another folder with --logdir")]
+    WriteConfig {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the configuration cannot be written as TOML, perhaps because a path is not UTF-8")]
+    Resolve(#[from] toml::ser::Error),
+    #[error("nothing is left to show: all {count} {what} were skipped; the first: {first}")]
+    NothingLeft {
+        count: usize,
+        what: &'static str,
+        first: String,
+    },
+}
+
+impl RunError {
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::Select(_)
+                | Self::Freeze { .. }
+                | Self::Hidden { .. }
+                | Self::TrainingSize { .. }
+                | Self::Size(_)
+        )
+    }
+}

@@ -1,0 +1,180 @@
+//! `vggscope images`: one network over many images, a step an image.
+
+use std::iter::Peekable;
+use std::time::Instant;
+
+use super::context::Context;
+use super::error::RunError;
+use super::parameters::{self, Parameters};
+use super::report::Report;
+use super::run;
+use crate::device::OpenDevice;
+use crate::input::list::list_images;
+use crate::input::load::LoadError;
+use crate::input::on_error::OnError;
+use crate::input::prepared::{PreparedImage, file_name, prepare_ahead};
+use crate::logger::{FeatureLogger, Stage, StageTimings};
+use crate::one_line::one_line;
+use crate::probe::Capture;
+use crate::settings::ImagesSettings;
+use crate::vgg::{Arch, Extent, Placement, Sizes, Vgg};
+
+type Label = Box<dyn FnOnce() -> String + Send>;
+
+/// Runs the command.
+pub(crate) fn run(settings: &ImagesSettings, context: &Context) -> Result<Report, RunError> {
+    let files = list_images(&settings.images)?;
+    let total = files.len();
+    let device = OpenDevice::open(settings.run.compute.device)?;
+    run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
+    let (arch, parameters, label) = open_network(settings, context)?;
+    let capture = run::open_capture(&settings.run, arch, device)?;
+    if settings.run.output.verbose {
+        parameters::list_unused(&parameters, capture.deepest(), &context.terminal);
+    }
+    let config = settings.resolved(&capture)?;
+
+    let most = settings.run.compute.batch();
+    let prepared = prepare_ahead(files, settings.run.input.preprocess(), most);
+    let mut timings = StageTimings::default();
+    let extent = Extent::Features {
+        deepest: capture.deepest(),
+    };
+    let place = Placement {
+        device: &capture.device.device,
+        kernels: run::kernel_layout(&capture.device, total),
+    };
+    let vgg = timings.time(Stage::Load, || parameters.build(arch, extent, place))?;
+    let mut logger = run::logger(&settings.run, label, (0, total as u64), context).create()?;
+    run::write_config(&settings.run.output.run_folder(), &config)?;
+    capture.describe(&mut logger, "feature_maps");
+
+    let mut skipped = Vec::new();
+    let mut images = readable(prepared, settings.run.output.on_error, &mut skipped).peekable();
+    let mut config = Some(config);
+    let ended = loop {
+        match next_batch(&mut images, most) {
+            Ok(Some((numbers, batch))) if !context.interrupt.is_requested() => {
+                let config = config.take();
+                let result = log_batch(
+                    &numbers,
+                    &batch,
+                    &vgg,
+                    &capture,
+                    &mut logger,
+                    &mut timings,
+                    config,
+                );
+                if result.is_err() {
+                    break result;
+                }
+            }
+            Ok(_) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    drop(images);
+    let output = &settings.run.output;
+    run::conclude(logger, ended, output, (0, "images"), skipped, context)
+}
+
+/// The network's architecture, its parameters, and what they are called in descriptions.
+fn open_network(
+    settings: &ImagesSettings,
+    context: &Context,
+) -> Result<(Arch, Parameters, Label), RunError> {
+    let asked = settings.run.network.arch;
+    let seed = settings.run.compute.seed;
+    let path = parameters::weights_file(&settings.weights(), asked, context)?;
+    let Some(path) = path else {
+        let arch = asked.unwrap_or(Arch::VGG16);
+        let parameters = parameters::random(arch, Sizes::PUBLISHED, seed, &context.terminal);
+        return Ok((
+            arch,
+            parameters,
+            Box::new(move || format!("random, seed {seed}")),
+        ));
+    };
+    let (arch, file) = parameters::open_file(&path, asked)?;
+    let label = parameters::hashed_label(file_name(&path), path);
+    Ok((arch, Parameters::File(file), Box::new(label)))
+}
+
+/// The images that can be read, with their steps; one that cannot ends the run or goes to `skipped`.
+fn readable(
+    prepared: impl IntoIterator<Item = Result<PreparedImage, LoadError>>,
+    on_error: OnError,
+    skipped: &mut Vec<String>,
+) -> impl Iterator<Item = Result<(i64, PreparedImage), RunError>> {
+    (0..)
+        .zip(prepared)
+        .filter_map(move |(step, image)| match image {
+            Ok(image) => Some(Ok((step, image))),
+            Err(error) if on_error == OnError::Skip => {
+                skipped.push(one_line(&error));
+                None
+            }
+            Err(error) => Some(Err(error.into())),
+        })
+}
+
+/// Images of one size, and their steps.
+type Batch = (Vec<i64>, Vec<PreparedImage>);
+
+/// The next images of one size, at most `most`, with their steps; `None` at the end.
+///
+/// An image that cannot be read ends the batch before it, so that what was read first is shown.
+fn next_batch(
+    images: &mut Peekable<impl Iterator<Item = Result<(i64, PreparedImage), RunError>>>,
+    most: usize,
+) -> Result<Option<Batch>, RunError> {
+    let Some(first) = images.next() else {
+        return Ok(None);
+    };
+    let (number, first) = first?;
+    let size = first.size();
+    let (mut numbers, mut batch) = (vec![number], vec![first]);
+    while batch.len() < most {
+        let same_size = |next: &Result<(_, PreparedImage), _>| matches!(next, Ok((_, next)) if next.size() == size);
+        let Some(Ok((number, image))) = images.next_if(same_size) else {
+            break;
+        };
+        numbers.push(number);
+        batch.push(image);
+    }
+    Ok(Some((numbers, batch)))
+}
+
+/// One forward pass and its steps.
+fn log_batch(
+    numbers: &[i64],
+    batch: &[PreparedImage],
+    vgg: &Vgg,
+    capture: &Capture,
+    logger: &mut FeatureLogger,
+    timings: &mut StageTimings,
+    mut config: Option<String>,
+) -> Result<(), RunError> {
+    for image in batch {
+        capture.check_size(image)?;
+    }
+    let began = Instant::now();
+    let captured = capture.forward(vgg, batch, &batch[0].title())?;
+    timings.record(Stage::Forward, began.elapsed());
+    for (at, (number, image)) in numbers.iter().zip(batch).enumerate() {
+        let mut step = logger.step(*number)?;
+        step.set_title(image.title());
+        step.set_png_folder(format!("{number:06}_{}", image.name));
+        // The whole batch's time counts for its first step.
+        step.record_all(&std::mem::take(timings));
+        step.record(Stage::Decode, image.took);
+        if let Some(config) = config.take() {
+            step.text("config", run::as_markdown(&config));
+        }
+        captured.log(&mut step, at, "feature_maps")?;
+        capture.log_kernels(vgg, &mut step)?;
+        step.image("input", &image.picture)?;
+        step.finish();
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The commands: each opens what it needs, loops, and logs.
+
+pub(crate) mod checkpoints;
+pub(crate) mod context;
+pub(crate) mod doctor;
+pub(crate) mod error;
+pub(crate) mod images;
+pub(crate) mod layers;
+mod parameters;
+pub(crate) mod report;
+mod run;
+mod start;
+pub(crate) mod train;

@@ -1,0 +1,154 @@
+//! A network's parameters, opened before anything is computed.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::context::Context;
+use super::error::RunError;
+use crate::network::{self, NetworkError, arch_of};
+use crate::settings::WeightsChoice;
+use crate::terminal::{Terminal, Unit};
+use crate::vgg::{
+    self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
+};
+use crate::weights::{WeightsFile, imagenet};
+
+/// Where a network's parameters come from.
+pub(crate) enum Parameters {
+    /// All of them random.
+    Random(RandomParameters),
+    /// From a file that holds all that are needed.
+    File(WeightsFile),
+    /// From a file, with a new classifier or last layer.
+    Grafted {
+        file: WeightsFile,
+        fresh: RandomParameters,
+        part: NewPart,
+    },
+}
+
+impl Parameters {
+    pub(crate) fn build(
+        &self,
+        arch: Arch,
+        extent: Extent,
+        place: Placement<'_>,
+    ) -> Result<Vgg, NetworkError> {
+        match self {
+            Self::Random(source) => Ok(vgg::build(source, arch, extent, place)?),
+            Self::File(file) => network::build(file, file.path(), arch, extent, place),
+            Self::Grafted { file, fresh, part } => {
+                let source = grafted(file, fresh, *part);
+                network::build(&source, file.path(), arch, extent, place)
+            }
+        }
+    }
+
+    /// The first dimension of a parameter, 0 where there is none of that name.
+    pub(crate) fn rows(&self, name: &str) -> usize {
+        let shape = match self {
+            Self::Random(source) => source.shape(name),
+            Self::File(file) => ParameterSource::shape(file, name),
+            Self::Grafted { file, fresh, part } => grafted(file, fresh, *part).shape(name),
+        };
+        let shape = shape.unwrap_or_default();
+        shape.first().copied().unwrap_or_default()
+    }
+}
+
+fn grafted<'a>(
+    file: &'a WeightsFile,
+    fresh: &RandomParameters,
+    part: NewPart,
+) -> Grafted<'a, WeightsFile> {
+    Grafted {
+        base: file,
+        fresh: fresh.clone(),
+        part,
+    }
+}
+
+/// The file that `--weights` names, downloaded where it is "imagenet"; `None` for random weights.
+pub(crate) fn weights_file(
+    choice: &WeightsChoice,
+    arch: Option<Arch>,
+    context: &Context,
+) -> Result<Option<PathBuf>, RunError> {
+    Ok(match choice {
+        WeightsChoice::Random => None,
+        WeightsChoice::File(path) => Some(path.clone()),
+        WeightsChoice::Imagenet => Some(download(arch.unwrap_or(Arch::VGG16), context)?),
+    })
+}
+
+/// The published ImageNet weights, downloaded if they are nowhere yet.
+fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
+    let terminal = &context.terminal;
+    let mut begun = false;
+    let mut progress = |done: u64, total: Option<u64>| {
+        if !begun {
+            terminal.begin(0, total.unwrap_or_default(), Unit::Bytes);
+            begun = true;
+        }
+        terminal.reached(done, "ImageNet weights");
+        !context.interrupt.is_requested()
+    };
+    let places = imagenet::Locations::from_env();
+    let path = imagenet::resolve(&arch.to_string(), &places, &mut progress)?;
+    terminal.end();
+    Ok(path)
+}
+
+/// Opens a file and says which network it is.
+pub(crate) fn open_file(path: &Path, asked: Option<Arch>) -> Result<(Arch, WeightsFile), RunError> {
+    let file = WeightsFile::open(path)?;
+    let arch = arch_of(&file, asked)?;
+    Ok((arch, file))
+}
+
+/// Random parameters, with a note that says so.
+pub(crate) fn random(arch: Arch, sizes: Sizes, seed: u64, terminal: &Terminal) -> Parameters {
+    terminal.note(&format!(
+        "no --weights given: {arch} with random weights, seed {seed}, initialized as torchvision does"
+    ));
+    Parameters::Random(RandomParameters::new(arch, sizes, seed))
+}
+
+/// What the weights are called in descriptions: `label` and the file's hash, computed on a thread of its
+/// own while the first forward pass runs.
+pub(crate) fn hashed_label(label: String, path: PathBuf) -> impl FnOnce() -> String + Send {
+    let hash = thread::spawn(move || {
+        WeightsFile::open(&path)
+            .and_then(|file| file.fingerprint())
+            .map_err(|error| error.to_string())
+    });
+    move || match hash.join() {
+        Ok(Ok(hash)) => format!("{label}, SHA-256 {hash}"),
+        Ok(Err(why)) => format!("{label}, SHA-256 unknown: {why}"),
+        Err(_) => label,
+    }
+}
+
+/// Lists the weights of the shown part of the network that are not used.
+pub(crate) fn list_unused(parameters: &Parameters, deepest: usize, terminal: &Terminal) {
+    let Parameters::File(file) = parameters else {
+        return;
+    };
+    let needed: Vec<String> = file
+        .entries()
+        .map(|entry| entry.name().to_owned())
+        .filter(|name| feature_index(name).is_some_and(|index| index <= deepest))
+        .collect();
+    for entry in file.unused(&needed) {
+        terminal.note(&format!("unused: {} {:?}", entry.raw_name(), entry.shape()));
+    }
+}
+
+/// The `14` of `features.14.weight`.
+fn feature_index(name: &str) -> Option<usize> {
+    name.strip_prefix("features.")?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}

@@ -1,0 +1,120 @@
+//! What a run came to.
+
+use std::path::{Path, PathBuf};
+
+use crate::logger::Logged;
+
+/// TensorBoard shows at most this many steps of a tag unless told otherwise.
+const SHOWN_BY_DEFAULT: u64 = 10;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) run_folder: PathBuf,
+    /// The folder for TensorBoard.
+    pub(crate) logdir: PathBuf,
+    /// What was written.
+    pub(crate) logged: Logged,
+    /// Steps that an earlier process wrote.
+    pub(crate) earlier_steps: u64,
+    /// What was left out under `--on-error skip`, each with its reason.
+    pub(crate) skipped: Vec<String>,
+    /// Where the time went, if it was asked for.
+    pub(crate) timings: Option<String>,
+    /// What else there is to say at the end, a line each.
+    pub(crate) notes: Vec<String>,
+    /// Whether it was ended by Ctrl-C.
+    pub(crate) interrupted: bool,
+}
+
+impl Report {
+    fn steps(&self) -> u64 {
+        self.earlier_steps + self.logged.steps
+    }
+
+    /// The command that shows every step of the run.
+    fn tensorboard_command(&self) -> String {
+        format!(
+            "tensorboard --logdir {} --samples_per_plugin images={}",
+            shell_quoted(&self.logdir),
+            self.steps().max(SHOWN_BY_DEFAULT)
+        )
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{}: {}, {}, {}",
+            self.run_folder.display(),
+            counted(self.steps(), "step"),
+            counted(self.logged.tags.len() as u64, "tag"),
+            indicatif::HumanBytes(self.logged.bytes)
+        )];
+        lines.extend(self.timings.clone());
+        lines.extend(self.notes.clone());
+        let non_finite = &self.logged.non_finite;
+        for (tag, step, count) in non_finite.iter().take(Logged::MOST_NON_FINITE - 1) {
+            let values = counted(*count as u64, "value");
+            lines.push(format!("not finite: {tag} at step {step}: {values}"));
+        }
+        if non_finite.len() == Logged::MOST_NON_FINITE {
+            lines.push("not finite: and more after that".to_owned());
+        }
+        lines.push(format!("see it with:  {}", self.tensorboard_command()));
+        lines
+    }
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A path as it must be typed in a shell.
+fn shell_quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./~+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(logdir: &str, steps: u64) -> Report {
+        Report {
+            run_folder: PathBuf::from("runs/a"),
+            logdir: PathBuf::from(logdir),
+            logged: Logged {
+                steps,
+                ..Logged::default()
+            },
+            earlier_steps: 0,
+            skipped: Vec::new(),
+            timings: None,
+            notes: Vec::new(),
+            interrupted: false,
+        }
+    }
+
+    #[test]
+    fn the_command_shows_every_step_and_never_none() {
+        let command = |steps| report("runs", steps).tensorboard_command();
+        assert_eq!(
+            command(64),
+            "tensorboard --logdir runs --samples_per_plugin images=64"
+        );
+        // images=0 would show nothing.
+        assert!(command(0).ends_with("images=10"));
+    }
+
+    #[test]
+    fn a_folder_with_spaces_is_quoted() {
+        let command = report("my 'runs'", 1).tensorboard_command();
+        assert!(
+            command.contains(r"--logdir 'my '\''runs'\''' "),
+            "{command}"
+        );
+    }
+}

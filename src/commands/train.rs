@@ -1,0 +1,316 @@
+//! `vggscope train`: a network trained on a folder of images, with what it sees at every step.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::context::Context;
+use super::error::RunError;
+use super::parameters::Parameters;
+use super::report::Report;
+use super::{run, start};
+use crate::dataset::augment::RandomResizedCrop;
+use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
+use crate::device::OpenDevice;
+use crate::input::list::list_images;
+use crate::probe::{Capture, ProbeImages};
+use crate::settings::{Length, TrainSettings};
+use crate::train::{
+    Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress, TrainingSettings,
+    changes, newest_checkpoint,
+};
+use crate::vgg::{self, Arch, Extent, Placement};
+
+/// The folder of checkpoints in a run's folder.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// Runs the command.
+pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report, RunError> {
+    let files = list_images(&settings.images)?;
+    let device = OpenDevice::open(settings.run.compute.device)?;
+    let folder = settings.run.output.run_folder();
+    let dataset = Dataset::open(
+        settings.data(),
+        Split {
+            fraction: settings.samples.val_fraction,
+            seed: settings.run.compute.seed,
+        },
+    )?;
+    let resumed = if settings.resume {
+        Some(last_checkpoint(settings, &dataset, context)?)
+    } else {
+        run::refuse_used_folder(
+            &settings.run.output,
+            "resume it (--resume), or delete the folder",
+        )?;
+        None
+    };
+    let (arch, parameters, label) =
+        start::open_network(settings, &dataset, resumed.as_ref(), context)?;
+    let frozen = start::frozen(&settings.optimization.freeze, arch)?;
+    let capture = run::open_capture(&settings.run, arch, device)?;
+    check_crop(settings, arch)?;
+    let reading = reading(settings);
+    let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
+    let config = settings.resolved(&capture)?;
+
+    let mut skipped = Vec::new();
+    let probes = ProbeImages::load(
+        &files,
+        &settings.run.input.preprocess(),
+        settings.run.compute.batch(),
+        settings.run.output.on_error,
+        &capture,
+        &mut skipped,
+    )?;
+    let trainer = trainer(
+        settings,
+        &capture,
+        &parameters,
+        frozen,
+        total,
+        resumed.as_ref(),
+    )?;
+
+    // Step 0 is a step of its own.
+    let written = if resumed.is_some() { taken + 1 } else { 0 };
+    let steps = (written, total + 1);
+    let builder = run::logger(&settings.run, move || label, steps, context);
+    let mut logger = if let Some((saved, progress)) = &resumed {
+        note_changes(&folder, saved, progress, &config, context);
+        let next = i64::try_from(taken + 1).unwrap_or(i64::MAX);
+        builder.resume_from(next).create()?
+    } else {
+        builder
+            .graph(start::network_graph(&parameters, arch, crop_side(settings)))
+            .create()?
+    };
+    run::write_config(&folder, &config)?;
+    probes.describe(&capture, &mut logger);
+
+    let begins = resumed.is_none();
+    let (last_saved, progress) = match resumed {
+        Some((saved, progress)) => (Some(saved), progress),
+        None => (None, first_progress(settings, &dataset)),
+    };
+    let session = Session {
+        record: &settings.record,
+        capture: &capture,
+        interrupt: &context.interrupt,
+        logger,
+        probes,
+        dataset,
+        reading,
+        trainer,
+        progress,
+        checkpoints: folder.join(CHECKPOINTS),
+        total,
+        last_saved,
+        skipped,
+    };
+    train(session, begins, &config, settings, (written, context))
+}
+
+/// Trains from the first step to the last, and says what it came to.
+fn train(
+    mut session: Session<'_>,
+    begins: bool,
+    config: &str,
+    settings: &TrainSettings,
+    (written, context): (u64, &Context),
+) -> Result<Report, RunError> {
+    let mut ended = Ok(());
+    if begins {
+        ended = session.begin(
+            config,
+            run::as_markdown(config),
+            &settings.hyperparameters(),
+        );
+    }
+    let ended = ended.and_then(|()| session.train()).map_err(RunError::from);
+    let output = &settings.run.output;
+    let notes = session.notes(&output.run_folder().join("config.toml"));
+    let Session {
+        logger, skipped, ..
+    } = session;
+    let report = run::conclude(logger, ended, output, (written, "steps"), skipped, context)?;
+    Ok(Report { notes, ..report })
+}
+
+/// How the samples are read.
+fn reading(settings: &TrainSettings) -> Reading {
+    let samples = &settings.samples;
+    let preprocess = settings.run.input.preprocess();
+    let augment = preprocess.crop.filter(|_| !samples.no_augment);
+    Reading {
+        recipe: Recipe {
+            augment: augment.map(|size| Augment {
+                crop: RandomResizedCrop {
+                    size,
+                    scale: (samples.scale.from, samples.scale.to),
+                    ratio: (samples.aspect.from, samples.aspect.to),
+                },
+                flip: samples.flip,
+                jitter: samples.jitter,
+            }),
+            eval: preprocess,
+        },
+        batching: Batching {
+            batch: samples.batch_size,
+            seed: settings.run.compute.seed,
+            epochs: u64::MAX,
+        },
+        work: Work {
+            threads: samples.threads(),
+            on_error: settings.run.output.on_error,
+        },
+        accumulate: samples.accumulate.get() as u64,
+    }
+}
+
+/// Where a training begins.
+fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgress {
+    TrainingProgress {
+        batch_size: settings.samples.batch_size.get(),
+        samples: dataset.train.len(),
+        classes: dataset.classes.clone(),
+        ..TrainingProgress::default()
+    }
+}
+
+/// The checkpoint that the run resumes from, and where the training was then.
+fn last_checkpoint(
+    settings: &TrainSettings,
+    dataset: &Dataset,
+    context: &Context,
+) -> Result<(SavedCheckpoint, TrainingProgress), RunError> {
+    let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
+    let progress = saved.read_progress()?;
+    if progress.classes != dataset.classes {
+        return Err(RunError::OtherClasses {
+            path: saved.network,
+            trained: progress.classes,
+            found: dataset.classes.clone(),
+        });
+    }
+    let samples = dataset.train.len();
+    if progress.samples != samples {
+        context.terminal.note(&format!(
+            "the data set has {samples} training images, {} when the checkpoint was saved: from here on \
+             they come in another order",
+            progress.samples
+        ));
+    }
+    let progress = progress.with_batch_size(settings.samples.batch_size.get(), samples);
+    Ok((saved, progress))
+}
+
+/// Says where the run resumes, and which settings changed since.
+fn note_changes(
+    folder: &Path,
+    saved: &SavedCheckpoint,
+    progress: &TrainingProgress,
+    config: &str,
+    context: &Context,
+) {
+    context.terminal.note(&format!(
+        "resuming from {} (step {}, epoch {})",
+        saved.network.display(),
+        progress.step,
+        progress.epoch
+    ));
+    let before = std::fs::read_to_string(folder.join("config.toml")).unwrap_or_default();
+    for change in changes(&before, config) {
+        context.terminal.note(&change);
+    }
+}
+
+/// The classifier stands behind all layers, so the crop has to reach the last one.
+fn check_crop(settings: &TrainSettings, arch: Arch) -> Result<(), RunError> {
+    let side = crop_side(settings);
+    vgg::output_shapes(&arch.layers(), &[1; 16], [side; 2])
+        .map(drop)
+        .map_err(|error| RunError::TrainingSize {
+            side,
+            layer: error.layer,
+        })
+}
+
+/// Optimization steps that were taken already, and those of the whole training.
+fn taken_and_total(
+    settings: &TrainSettings,
+    reading: &Reading,
+    dataset: &Dataset,
+    resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
+) -> Result<(u64, u64), RunError> {
+    let at = resumed.map(|(_, progress)| progress);
+    let taken = at.map_or(0, |at| at.step);
+    let total = match settings.samples.length() {
+        Length::Steps(steps) => steps,
+        Length::Epochs(epochs) => {
+            let per_epoch = reading.steps_per_epoch(dataset);
+            // Those taken may have had batches of another size.
+            let passed = at.map_or(0, |at| {
+                let of_epoch = at.batch / reading.accumulate;
+                at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
+            });
+            let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
+            taken.saturating_add(left)
+        }
+    };
+    if taken < total {
+        return Ok((taken, total));
+    }
+    Err(RunError::AllDone {
+        folder: settings.run.output.run_folder(),
+        step: taken,
+        steps: total,
+    })
+}
+
+/// The network on the device with gradients, at the state that the run resumes from.
+fn trainer(
+    settings: &TrainSettings,
+    capture: &Capture,
+    parameters: &Parameters,
+    frozen: Option<usize>,
+    total: u64,
+    resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
+) -> Result<Trainer, RunError> {
+    let device: Device = capture.device.device.clone().autodiff();
+    let place = Placement {
+        device: &device,
+        kernels: run::kernel_layout(&capture.device, usize::MAX),
+    };
+    let vgg = parameters
+        .build(capture.arch, Extent::Whole, place)?
+        .with_dropout(settings.optimization.dropout);
+    let optimization = &settings.optimization;
+    #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]
+    let trainer_settings = TrainingSettings {
+        optimizer: optimization.optimizer(),
+        weight_decay: optimization.weight_decay as f32,
+        schedule: Schedule {
+            learning_rate: optimization.learning_rate,
+            decay: optimization.schedule,
+            warm_up: optimization.warm_up,
+            steps: usize::try_from(total).unwrap_or(usize::MAX),
+        },
+        max_gradient_norm: optimization.clip_norm.number(),
+        label_smoothing: optimization.label_smoothing as f32,
+        frozen,
+        max_loss: optimization.stop_above,
+        seed: settings.run.compute.seed,
+    };
+    let mut trainer = Trainer::new(vgg, trainer_settings, &device)?;
+    if let Some((saved, _)) = resumed {
+        trainer.restore(saved)?;
+    }
+    Ok(trainer)
+}
+
+/// The side of the images that the network is trained on, in pixels.
+fn crop_side(settings: &TrainSettings) -> usize {
+    let crop = settings.run.input.preprocess().crop;
+    crop.map_or(0, |side| side.get() as usize)
+}

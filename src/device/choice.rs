@@ -1,0 +1,124 @@
+//! The names of devices, and why one is unavailable.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// What the user asked for with `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum DeviceChoice {
+    /// The first of: an NVIDIA GPU through libtorch, Apple's GPU through libtorch, libtorch on the
+    /// CPU, flex.
+    #[default]
+    Auto,
+    /// libtorch on the CPU.
+    LibtorchCpu,
+    /// libtorch on the NVIDIA GPU of this number.
+    LibtorchCuda(usize),
+    /// libtorch on Apple's GPU.
+    LibtorchMps,
+    /// Burn's backend in pure Rust, on the CPU. Needs no libtorch.
+    Flex,
+}
+
+/// A device that is unavailable.
+#[derive(Debug, Error)]
+pub(crate) enum DeviceError {
+    #[error(
+        "unknown device {0:?}: expected auto, libtorch:cpu, libtorch:cuda:0 (or another number), libtorch:mps or flex"
+    )]
+    Unknown(String),
+    /// The program was built without libtorch.
+    #[cfg(not(feature = "libtorch"))]
+    #[error(
+        "{0} needs libtorch, and this vggscope was built without it: build with the default features (`make libtorch && cargo build --release`), or use --device flex"
+    )]
+    NoLibtorch(DeviceChoice),
+    /// libtorch cannot use that GPU.
+    #[cfg(feature = "libtorch")]
+    #[error(
+        "{choice} is not there: {why}; `vggscope doctor` shows what is, and --device auto takes the best of it"
+    )]
+    Missing {
+        choice: DeviceChoice,
+        /// What was found instead, and how to get it.
+        why: String,
+    },
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    /// Reads the names that [`DeviceChoice`] prints, and the short forms `cpu`, `cuda`, `cuda:1`,
+    /// `mps` that PyTorch users type.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let unknown = || DeviceError::Unknown(name.to_owned());
+        let lower = name.to_ascii_lowercase();
+        match lower.strip_prefix("libtorch:").unwrap_or(&lower) {
+            "auto" if lower == "auto" => Ok(Self::Auto),
+            "flex" if lower == "flex" => Ok(Self::Flex),
+            "cpu" | "libtorch" => Ok(Self::LibtorchCpu),
+            "mps" => Ok(Self::LibtorchMps),
+            "cuda" => Ok(Self::LibtorchCuda(0)),
+            other => other
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::LibtorchCuda)
+                .ok_or_else(unknown),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::LibtorchCpu => f.write_str("libtorch:cpu"),
+            Self::LibtorchCuda(number) => write!(f, "libtorch:cuda:{number}"),
+            Self::LibtorchMps => f.write_str("libtorch:mps"),
+            Self::Flex => f.write_str("flex"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_as_they_are_printed() {
+        for choice in [
+            DeviceChoice::Auto,
+            DeviceChoice::LibtorchCpu,
+            DeviceChoice::LibtorchCuda(3),
+            DeviceChoice::LibtorchMps,
+            DeviceChoice::Flex,
+        ] {
+            assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
+        }
+        assert_eq!(
+            "cuda:1".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::LibtorchCuda(1)
+        );
+        assert_eq!(
+            "cpu".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::LibtorchCpu
+        );
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for name in [
+            "gpu",
+            "cuda:",
+            "cuda:x",
+            "libtorch:auto",
+            "libtorch:flex",
+            "",
+        ] {
+            let error = name.parse::<DeviceChoice>().unwrap_err().to_string();
+            assert!(error.contains("expected auto"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What can go wrong while logging.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::events::EventFileError;
+use crate::png::PngError;
+use crate::render::RenderError;
+
+/// A run that cannot be begun, a value that cannot be logged, or a step that could not be written.
+#[derive(Debug, Error)]
+pub enum LoggerError {
+    /// The event file cannot be created or written. Steps before this one are whole.
+    #[error(transparent)]
+    Events(#[from] EventFileError),
+    /// Feature maps of several images under one tag.
+    #[error(
+        "{tag}: feature maps of shape {shape:?}, expected those of one image, [1, channels, height, width]: slice the batch and log each image under a tag of its own"
+    )]
+    Batch {
+        /// The tag.
+        tag: String,
+        /// The tensor's shape.
+        shape: [usize; 4],
+    },
+    /// Images of different sizes under one tag, or none.
+    #[error("{tag}: expected one or more images of one size")]
+    Images {
+        /// The tag.
+        tag: String,
+    },
+    /// The device did not hand over the feature maps.
+    #[error("{tag}: cannot copy the values from the device: {why}")]
+    Copy {
+        /// The tag.
+        tag: String,
+        /// The backend's message.
+        why: String,
+    },
+    /// The values do not make a grid.
+    #[error("{tag}")]
+    Render {
+        /// The tag.
+        tag: String,
+        /// Why.
+        source: RenderError,
+    },
+    /// The grid does not make a PNG.
+    #[error("{tag}")]
+    Encode {
+        /// The tag.
+        tag: String,
+        /// Why.
+        source: PngError,
+    },
+    /// A rendering thread panicked.
+    #[error("{tag}: cannot be rendered: {why}; please report it with the command you ran")]
+    Panicked {
+        /// The tag.
+        tag: String,
+        /// The panic's message.
+        why: String,
+    },
+    /// A PNG file cannot be written.
+    #[error("cannot write {path}: free some space or choose another folder for PNG files")]
+    WritePng {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The writer has stopped, and an earlier call said why; or its thread panicked.
+    #[error("the writer of the event file has stopped after an earlier error")]
+    Stopped,
+}

@@ -1,0 +1,242 @@
+//! One step: its values are rendered in the background and written together.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use burn::tensor::Tensor;
+
+use super::error::LoggerError;
+use super::renderer::{Job, Piece, Renderer};
+use super::timings::{Stage, StageTimings};
+use super::writer::Part;
+use crate::device::guarded;
+use crate::events::{Histogram, Summary};
+use crate::render::{self, Picture};
+
+/// A step that is being put together. [`finish`](Self::finish) hands it over to be written; dropped
+/// without it, nothing of it is written.
+pub struct Step<'a> {
+    number: i64,
+    parts: Sender<Part>,
+    renderer: Arc<Renderer>,
+    /// Where PNG files go, if anywhere.
+    png: Option<PathBuf>,
+    folder: String,
+    /// Tags that were described by earlier steps.
+    described: &'a mut HashSet<String>,
+    new_tags: Vec<String>,
+    pieces: usize,
+    title: String,
+    timings: StageTimings,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(
+        number: i64,
+        parts: Sender<Part>,
+        renderer: Arc<Renderer>,
+        png: Option<PathBuf>,
+        described: &'a mut HashSet<String>,
+    ) -> Self {
+        Self {
+            number,
+            parts,
+            renderer,
+            png,
+            folder: format!("{number:06}"),
+            described,
+            new_tags: Vec::new(),
+            pieces: 0,
+            title: String::new(),
+            timings: StageTimings::default(),
+        }
+    }
+
+    /// The step's number.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// What the step is called in progress reports.
+    pub fn set_title(&mut self, title: impl Into<String>) {
+        self.title = title.into();
+    }
+
+    /// As [`FeatureLogger::describe`](super::FeatureLogger::describe), for a tag that comes up in a step.
+    pub fn describe(&self, tag: impl Into<String>, heading: impl Into<String>) {
+        let describer = &self.renderer.describer;
+        describer.set_heading(tag.into(), heading.into());
+    }
+
+    /// The folder for this step's PNG files, below the one given to
+    /// [`Builder::png`](super::Builder::png); its number without this call.
+    pub fn set_png_folder(&mut self, folder: impl Into<String>) {
+        self.folder = folder.into();
+    }
+
+    /// Adds time that was spent on this step elsewhere.
+    pub fn record(&mut self, stage: Stage, time: Duration) {
+        self.timings.record(stage, time);
+    }
+
+    /// Adds times that were spent on this step elsewhere.
+    pub fn record_all(&mut self, timings: &StageTimings) {
+        self.timings.add(timings);
+    }
+
+    /// Logs the feature maps of one image as a grid. They may stay on any device: they are copied and
+    /// rendered in the background, and only read.
+    ///
+    /// Shapes: `[1, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Another shape.
+    pub fn feature_maps(
+        &mut self,
+        tag: impl Into<String>,
+        maps: Tensor<4>,
+    ) -> Result<(), LoggerError> {
+        let tag = tag.into();
+        let shape = maps.dims();
+        if shape[0] != 1 {
+            return Err(LoggerError::Batch { tag, shape });
+        }
+        self.render(tag, move |renderer, job| renderer.feature_maps(job, maps));
+        Ok(())
+    }
+
+    /// Logs convolution kernels over one or three input channels as a grid, in color where there are
+    /// three.
+    ///
+    /// Shapes: `[kernels, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Another number of channels.
+    pub fn kernels(
+        &mut self,
+        tag: impl Into<String>,
+        kernels: Tensor<4>,
+    ) -> Result<(), LoggerError> {
+        let tag = tag.into();
+        let [_, channels, ..] = kernels.dims();
+        if ![1, 3].contains(&channels) {
+            let source = render::RenderError::KernelChannels { channels };
+            return Err(LoggerError::Render { tag, source });
+        }
+        self.render(tag, move |renderer, job| renderer.kernels(job, kernels));
+        Ok(())
+    }
+
+    /// Logs a picture as it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`images`](Self::images).
+    pub fn image(&mut self, tag: impl Into<String>, picture: &Picture) -> Result<(), LoggerError> {
+        self.images(tag, vec![picture.clone()])
+    }
+
+    /// Logs pictures of one size, which TensorBoard shows side by side.
+    ///
+    /// # Errors
+    ///
+    /// No picture, or sizes that differ.
+    pub fn images(
+        &mut self,
+        tag: impl Into<String>,
+        pictures: Vec<Picture>,
+    ) -> Result<(), LoggerError> {
+        let tag = tag.into();
+        let size = |picture: &Picture| (picture.width, picture.height);
+        let first = pictures.first().map(size);
+        if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
+            return Err(LoggerError::Images { tag });
+        }
+        self.render(tag, move |renderer, job| renderer.images(job, &pictures));
+        Ok(())
+    }
+
+    /// Logs a number.
+    pub fn scalar(&mut self, tag: impl Into<String>, value: impl Into<f64>) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "TensorBoard's scalars are f32"
+        )]
+        self.summary(Summary::scalar(tag, value.into() as f32));
+    }
+
+    /// Logs Markdown.
+    pub fn text(&mut self, tag: impl Into<String>, markdown: impl Into<String>) {
+        self.summary(Summary::text(tag, markdown));
+    }
+
+    /// Logs the distribution of `values`.
+    pub fn histogram(&mut self, tag: impl Into<String>, values: &[f32]) {
+        let histogram = Histogram::of(values, Histogram::BUCKETS);
+        self.summary(Summary::histogram(tag, histogram));
+    }
+
+    /// Logs anything that an event file can hold.
+    pub fn summary(&mut self, summary: Summary) {
+        let piece = Piece {
+            slot: self.next_slot(),
+            summary,
+            non_finite: 0,
+            timings: StageTimings::default(),
+        };
+        self.send(Part::Piece(Ok(piece)));
+    }
+
+    /// Hands the step over: it is written, whole, once its last image is rendered.
+    pub fn finish(mut self) {
+        self.described.extend(self.new_tags.drain(..));
+        let finished = Part::Finished {
+            pieces: self.pieces,
+            title: std::mem::take(&mut self.title),
+            timings: self.timings,
+        };
+        self.send(finished);
+    }
+
+    /// Has an image made by a rendering thread.
+    fn render(
+        &mut self,
+        tag: String,
+        work: impl FnOnce(&Renderer, Job) -> Result<Piece, LoggerError> + Send + 'static,
+    ) {
+        let describe = !self.described.contains(&tag);
+        if describe {
+            self.new_tags.push(tag.clone());
+        }
+        let job = Job {
+            slot: self.next_slot(),
+            tag: tag.clone(),
+            folder: self.png.as_ref().map(|root| root.join(&self.folder)),
+            describe,
+        };
+        let renderer = Arc::clone(&self.renderer);
+        let parts = self.parts.clone();
+        rayon::spawn_fifo(move || {
+            let made = guarded(|| work(&renderer, job))
+                .unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
+            // The receiver is gone only where the writer has stopped with an error of its own.
+            let _ = parts.send(Part::Piece(made));
+        });
+    }
+
+    fn next_slot(&mut self) -> usize {
+        self.pieces += 1;
+        self.pieces - 1
+    }
+
+    fn send(&self, part: Part) {
+        // The receiver is gone only where the writer has stopped with an error of its own.
+        let _ = self.parts.send(part);
+    }
+}

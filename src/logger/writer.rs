@@ -1,0 +1,168 @@
+//! The one thread that writes: steps in order, each once all its values are there.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::thread::{JoinHandle, spawn};
+use std::time::Instant;
+
+use super::error::LoggerError;
+use super::renderer::Piece;
+use super::timings::{Stage, StageTimings};
+use crate::events::{EventFile, Summary};
+
+/// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
+/// this bounds memory; one is enough to keep both sides busy.
+const WAITING_STEPS: usize = 1;
+
+/// What is called after a step was written, with its number and title.
+pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
+
+/// What becomes of an open step.
+pub(super) enum Part {
+    /// A value of the step.
+    Piece(Result<Piece, LoggerError>),
+    /// The step is complete: it is written once all its pieces have come.
+    Finished {
+        pieces: usize,
+        title: String,
+        timings: StageTimings,
+    },
+}
+
+/// A step on its way to the file. Where its parts end before [`Part::Finished`] it was abandoned, and
+/// nothing of it is written.
+pub(super) struct PendingStep {
+    pub(super) step: i64,
+    pub(super) parts: Receiver<Part>,
+}
+
+pub(super) enum Job {
+    Step(PendingStep),
+    /// Answers when everything before it is in the file.
+    Flush(Sender<()>),
+}
+
+/// What a logger wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logged {
+    /// Steps in the event file.
+    pub steps: u64,
+    /// Tags with at least one value.
+    pub tags: BTreeSet<String>,
+    /// Size of the event file, in bytes.
+    pub bytes: u64,
+    /// Tags with NaN or infinite values: tag, step, how many. At most [`Logged::MOST_NON_FINITE`].
+    pub non_finite: Vec<(String, i64, usize)>,
+    /// Where the time went.
+    pub timings: StageTimings,
+}
+
+impl Logged {
+    /// The most entries of [`non_finite`](Self::non_finite); later ones are not kept.
+    pub const MOST_NON_FINITE: usize = 6;
+}
+
+/// Starts the writing thread.
+pub(super) fn start(
+    events: EventFile,
+    on_written: OnWritten,
+    write_timings: bool,
+) -> (SyncSender<Job>, JoinHandle<Result<Logged, LoggerError>>) {
+    let (queue, jobs) = sync_channel(WAITING_STEPS);
+    let writer = Writer {
+        events,
+        on_written,
+        logged: Logged::default(),
+        write_timings,
+        late: None,
+    };
+    (queue, spawn(move || writer.run(&jobs)))
+}
+
+struct Writer {
+    events: EventFile,
+    on_written: OnWritten,
+    logged: Logged,
+    write_timings: bool,
+    /// The last step's timings, which are complete only after it was written.
+    late: Option<(i64, StageTimings)>,
+}
+
+impl Writer {
+    fn run(mut self, jobs: &Receiver<Job>) -> Result<Logged, LoggerError> {
+        loop {
+            let idle = Instant::now();
+            match jobs.recv() {
+                Ok(Job::Step(pending)) => self.write(&pending, idle)?,
+                // The other end may be gone, which harms nobody.
+                Ok(Job::Flush(sender)) => drop(sender.send(())),
+                Err(_) => break,
+            }
+        }
+        self.write_late_timings()?;
+        self.logged.bytes = self.events.close()?;
+        Ok(self.logged)
+    }
+
+    /// Writes a step whole, or nothing of it.
+    fn write(&mut self, pending: &PendingStep, idle: Instant) -> Result<(), LoggerError> {
+        let Some((title, mut timings, pieces)) = collect(&pending.parts)? else {
+            return Ok(());
+        };
+        timings.record(Stage::Waiting, idle.elapsed());
+        let step = pending.step;
+        let mut summaries: Vec<Summary> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            timings.add(&piece.timings);
+            if piece.non_finite > 0 && self.logged.non_finite.len() < Logged::MOST_NON_FINITE {
+                let tag = piece.summary.tag.clone();
+                self.logged.non_finite.push((tag, step, piece.non_finite));
+            }
+            if !self.logged.tags.contains(&piece.summary.tag) {
+                self.logged.tags.insert(piece.summary.tag.clone());
+            }
+            summaries.push(piece.summary);
+        }
+        self.write_late_timings()?;
+        let writing = Instant::now();
+        self.events.write_step(step, summaries)?;
+        timings.record(Stage::Write, writing.elapsed());
+        self.logged.steps += 1;
+        self.logged.timings.add(&timings);
+        self.late = self.write_timings.then_some((step, timings));
+        (self.on_written)(step, &title);
+        Ok(())
+    }
+
+    fn write_late_timings(&mut self) -> Result<(), LoggerError> {
+        if let Some((step, timings)) = self.late.take() {
+            self.events.write_step(step, timings.summaries())?;
+        }
+        Ok(())
+    }
+}
+
+/// All values of a step in their order, or `None` where it was abandoned.
+fn collect(
+    parts: &Receiver<Part>,
+) -> Result<Option<(String, StageTimings, Vec<Piece>)>, LoggerError> {
+    let mut pieces = Vec::new();
+    let mut finished = None;
+    for part in parts {
+        match part {
+            Part::Piece(piece) => pieces.push(piece),
+            Part::Finished {
+                pieces,
+                title,
+                timings,
+            } => finished = Some((pieces, title, timings)),
+        }
+    }
+    let Some((count, title, timings)) = finished else {
+        return Ok(None);
+    };
+    let mut pieces = pieces.into_iter().collect::<Result<Vec<_>, _>>()?;
+    debug_assert_eq!(pieces.len(), count, "every rendering job answers");
+    pieces.sort_by_key(|piece| piece.slot);
+    Ok(Some((title, timings, pieces)))
+}

@@ -1,0 +1,109 @@
+//! The probe images that every checkpoint, or every step of a training, is shown.
+
+use std::time::Instant;
+
+use super::capture::Capture;
+use super::error::ProbeError;
+use crate::input::list::ImageFile;
+use crate::input::on_error::OnError;
+use crate::input::prepared::PreparedImage;
+use crate::input::transform::Preprocess;
+use crate::logger::{FeatureLogger, Stage, Step};
+use crate::one_line::one_line;
+use crate::vgg::Vgg;
+
+/// The probe images, read once, in batches of one size.
+pub(crate) struct ProbeImages {
+    batches: Vec<Vec<PreparedImage>>,
+    /// Whether the inputs were logged.
+    shown: bool,
+}
+
+impl ProbeImages {
+    /// Reads the images, in batches of at most `batch`. One that cannot be read ends the run or goes to
+    /// `skipped`.
+    pub(crate) fn load(
+        files: &[ImageFile],
+        preprocess: &Preprocess,
+        batch: usize,
+        on_error: OnError,
+        capture: &Capture,
+        skipped: &mut Vec<String>,
+    ) -> Result<Self, ProbeError> {
+        let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
+        for file in files {
+            let image = match PreparedImage::load(file, preprocess) {
+                Ok(image) => image,
+                Err(error) if on_error == OnError::Skip => {
+                    skipped.push(one_line(&error));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            capture.check_size(&image)?;
+            match batches.last_mut() {
+                Some(last) if last.len() < batch && last[0].size() == image.size() => {
+                    last.push(image);
+                }
+                _ => batches.push(vec![image]),
+            }
+        }
+        if batches.is_empty() {
+            return Err(ProbeError::AllSkipped {
+                count: skipped.len(),
+                first: skipped.first().cloned().unwrap_or_default(),
+            });
+        }
+        Ok(Self {
+            batches,
+            shown: false,
+        })
+    }
+
+    /// Describes the tags of all probe images in TensorBoard.
+    pub(crate) fn describe(&self, capture: &Capture, logger: &mut FeatureLogger) {
+        for image in self.batches.iter().flatten() {
+            capture.describe(logger, self.group(image));
+            let heading = format!(
+                "**input**: {} as the network saw it, not normalized",
+                image.title()
+            );
+            logger.describe(format!("input/{}", image.name), heading);
+        }
+    }
+
+    /// Shows them to a network and logs what it sees, with the inputs in the run's first step; `what`
+    /// names the network in errors.
+    pub(crate) fn log(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        step: &mut Step<'_>,
+        what: &str,
+    ) -> Result<(), ProbeError> {
+        for batch in &self.batches {
+            let began = Instant::now();
+            let captured = capture.forward(vgg, batch, what)?;
+            step.record(Stage::Forward, began.elapsed());
+            for (at, image) in batch.iter().enumerate() {
+                step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
+                captured.log(step, at, self.group(image))?;
+                if !self.shown {
+                    step.record(Stage::Decode, image.took);
+                    step.image(format!("input/{}", image.name), &image.picture)?;
+                }
+            }
+        }
+        self.shown = true;
+        step.set_png_folder(format!("{:06}", step.number()));
+        Ok(capture.log_kernels(vgg, step)?)
+    }
+
+    /// What stands before the layer in tags: a single probe image need not be named.
+    fn group<'a>(&self, image: &'a PreparedImage) -> &'a str {
+        match &self.batches[..] {
+            [only] if only.len() == 1 => "feature_maps",
+            _ => &image.name,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The program: parses the command line, runs it, prints the error chain, gives the exit code.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::commands::report::Report;
+use crate::commands::{checkpoints, doctor, images, layers, train};
+use crate::interrupt::Interrupt;
+use crate::one_line::{one_line, panic_text};
+use crate::settings::{Command, UsageError, parse};
+use crate::terminal::Terminal;
+
+/// Success.
+const DONE: u8 = 0;
+/// Something failed or was skipped.
+const FAILED: u8 = 1;
+/// The command cannot be run as it was typed.
+const WRONG_USE: u8 = 2;
+/// Ended by Ctrl-C: 128 and the signal's number, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command line of this process and ends it.
+pub fn main() -> ! {
+    // Panics come from libtorch's exceptions or are bugs; both are reported as errors, without a trace.
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome =
+        std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
+            Ok(command) => run(command),
+            Err(UsageError::Clap(error)) => {
+                // Help and version come this way too, with exit code 0.
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(WRONG_USE)
+            }
+            Err(error) => fail(&error, WRONG_USE),
+        });
+    exit(outcome.unwrap_or_else(|payload| {
+        let line = panic_text(payload.as_ref()).lines().next();
+        print_error(&format!(
+            "unexpected failure: {}; please report it with the command you ran",
+            line.unwrap_or("unknown cause")
+        ));
+        FAILED
+    }))
+}
+
+/// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
+/// while another thread computes. Everything that is to be written has been.
+fn exit(code: u8) -> ! {
+    #[cfg(unix)]
+    signal_hook::low_level::exit(i32::from(code));
+    #[cfg(not(unix))]
+    std::process::exit(i32::from(code));
+}
+
+fn run(command: Command) -> u8 {
+    match command {
+        Command::Images(settings) => log_run(settings.run.output.quiet, |context| {
+            images::run(&settings, context)
+        }),
+        Command::Checkpoints(settings) => log_run(settings.run.output.quiet, |context| {
+            checkpoints::run(&settings, context)
+        }),
+        Command::Train(settings) => log_run(settings.run.output.quiet, |context| {
+            train::run(&settings, context)
+        }),
+        Command::Layers(settings) => match layers::table(&settings) {
+            Ok(table) => print(&table),
+            Err(error) => fail(&error, WRONG_USE),
+        },
+        Command::Doctor => print(&doctor::report()),
+    }
+}
+
+fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) -> u8 {
+    let context = Context {
+        terminal: Arc::new(Terminal::new(quiet)),
+        interrupt: Interrupt::default(),
+    };
+    end_on_ctrl_c(context.interrupt.clone(), Arc::clone(&context.terminal));
+    match run(&context) {
+        Ok(report) => conclude(&report, quiet),
+        Err(error) => {
+            context.terminal.end();
+            let code = if error.is_wrong_use() {
+                WRONG_USE
+            } else {
+                FAILED
+            };
+            fail(&error, code)
+        }
+    }
+}
+
+/// The first Ctrl-C lets the current step finish, a second one does not wait.
+fn end_on_ctrl_c(interrupt: Interrupt, terminal: Arc<Terminal>) {
+    let set = ctrlc::set_handler(move || {
+        let again = interrupt.is_requested();
+        if again || !interrupt.request() {
+            terminal.end();
+            exit(INTERRUPTED);
+        }
+        terminal.note("ending after this step (Ctrl-C again ends at once)");
+    });
+    if let Err(error) = set {
+        print_error(&format!("Ctrl-C will end the run at once: {error}"));
+    }
+}
+
+fn conclude(report: &Report, quiet: bool) -> u8 {
+    if !quiet {
+        print(&(report.lines().join("\n") + "\n"));
+    }
+    for skipped in &report.skipped {
+        print_error(&format!("skipped: {skipped}"));
+    }
+    if report.interrupted {
+        INTERRUPTED
+    } else if report.skipped.is_empty() {
+        DONE
+    } else {
+        FAILED
+    }
+}
+
+/// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.
+fn print(text: &str) -> u8 {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => DONE,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => DONE,
+        Err(error) => fail(&error, FAILED),
+    }
+}
+
+fn fail(error: &dyn std::error::Error, code: u8) -> u8 {
+    print_error(&one_line(error));
+    code
+}
+
+/// One line on stderr; whether stderr is closed does not matter.
+fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+}

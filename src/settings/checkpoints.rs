@@ -1,0 +1,90 @@
+//! `vggscope checkpoints`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use regex::Regex;
+use serde::Serialize;
+
+use super::error::SettingsError;
+use super::shared::{RunSettings, make_absolute};
+use super::text::{as_optional_text, toml_text};
+use crate::input::checkpoints::StepFrom;
+use crate::probe::Capture;
+
+/// Settings of `vggscope checkpoints`.
+#[derive(Debug, Clone, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(args_override_self = true)]
+pub(crate) struct CheckpointsSettings {
+    /// Checkpoint files, folders or glob patterns
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoints: Vec<PathBuf>,
+    /// The probe images: files, folders or glob patterns
+    #[arg(long, value_name = "IMAGE", num_args = 1..)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Where a checkpoint's step comes from: the number in its file name that varies from file to file, or
+    /// its index in the natural order of the names
+    #[arg(
+        long,
+        value_enum,
+        value_name = "name|index",
+        default_value = "name",
+        hide_possible_values = true
+    )]
+    pub(crate) step_from: StepFrom,
+    /// Regular expression whose first group is the step in a checkpoint's file name
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) step_regex: Option<Regex>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) run: RunSettings,
+}
+
+impl CheckpointsSettings {
+    /// What must hold between settings.
+    pub(super) fn check(&mut self) -> Result<(), SettingsError> {
+        if self.checkpoints.is_empty() {
+            return Err(SettingsError::Missing {
+                what: "checkpoints",
+                how: "name files, a folder or a pattern, as in `vggscope checkpoints ckpts/ --images probes/`",
+            });
+        }
+        if self.images.is_empty() {
+            return Err(SettingsError::Missing {
+                what: "probe images",
+                how: "add --images with files, folders or patterns",
+            });
+        }
+        if self.step_regex.is_some() && self.step_from == StepFrom::Index {
+            return Err(SettingsError::Excluded {
+                flag: "--step-regex",
+                why: "--step-from index takes the step from the order of the files: leave one of the two out",
+            });
+        }
+        self.run.check("checkpoints")
+    }
+
+    /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
+    /// again from anywhere.
+    pub(crate) fn resolved(&self, capture: &Capture) -> Result<String, toml::ser::Error> {
+        let mut resolved = self.clone();
+        make_absolute(&mut resolved.checkpoints);
+        make_absolute(&mut resolved.images);
+        resolved.run.resolve(capture);
+        toml_text("checkpoints", &resolved)
+    }
+}
+
+/// A regular expression with one group.
+fn parse_regex(text: &str) -> Result<Regex, String> {
+    match Regex::new(text) {
+        Ok(regex) if regex.captures_len() == 2 => Ok(regex),
+        Ok(_) => Err("expected one group that matches the step, as in 'epoch_(\\d+)'".to_owned()),
+        Err(error) => Err(error.to_string().replace('\n', " ")),
+    }
+}

@@ -1,0 +1,206 @@
+//! A TOML configuration file, turned into the flags it stands for.
+//!
+//! Every key is a flag's name without the dashes. The flags are put before the typed ones and read
+//! by clap, so there is one set of rules and one set of messages, and what was typed wins.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Arg;
+use thiserror::Error;
+use toml::{Table, Value};
+
+/// The key that says which command a file is for.
+const COMMAND_KEY: &str = "command";
+
+/// Flags that make no sense in a file.
+const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
+
+/// A configuration file that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum FileError {
+    #[error("cannot read the configuration file {path}")]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path} is not valid TOML: {message}")]
+    Toml { path: PathBuf, message: String },
+    #[error(
+        "{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line {COMMAND_KEY:?} out"
+    )]
+    OtherCommand {
+        path: PathBuf,
+        theirs: String,
+        ours: String,
+    },
+    #[error("{path}: unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
+    UnknownKey {
+        path: PathBuf,
+        key: String,
+        command: String,
+        nearest: String,
+    },
+    #[error("{path}: {key} has a value that cannot be used: expected {expected}, found {found}")]
+    Value {
+        path: PathBuf,
+        key: String,
+        expected: &'static str,
+        found: String,
+    },
+    #[error("{path}: {message}")]
+    Flag { path: PathBuf, message: String },
+}
+
+impl FileError {
+    /// A value that clap refuses.
+    pub(super) fn flag(path: &Path, error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Self::Flag {
+            path: path.to_owned(),
+            message: line.strip_prefix("error: ").unwrap_or(line).to_owned(),
+        }
+    }
+}
+
+/// The flags that the file at `path` stands for, as `command` reads them.
+///
+/// Keys in `typed` are left out: they are lists (files, patterns) that were typed as well, and a
+/// typed list replaces the file's instead of adding to it.
+pub(crate) fn flags(
+    path: &Path,
+    command: &clap::Command,
+    typed: &[&str],
+) -> Result<Vec<OsString>, FileError> {
+    let table = read(path)?;
+    let mut flags = Vec::new();
+    for (key, value) in &table {
+        let key = key.replace('_', "-");
+        if key == COMMAND_KEY {
+            check_command(path, command, value)?;
+            continue;
+        }
+        let arg = find(path, command, &key)?;
+        if !typed.contains(&arg.get_id().as_str()) {
+            flags.extend(flag(path, arg, &key, value)?);
+        }
+    }
+    Ok(flags)
+}
+
+fn read(path: &Path) -> Result<Table, FileError> {
+    let text = std::fs::read_to_string(path).map_err(|source| FileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        FileError::Toml {
+            path: path.to_owned(),
+            message: format!("line {line}: {}", error.message().replace('\n', "; ")),
+        }
+    })
+}
+
+fn check_command(path: &Path, command: &clap::Command, value: &Value) -> Result<(), FileError> {
+    if value.as_str() == Some(command.get_name()) {
+        return Ok(());
+    }
+    Err(FileError::OtherCommand {
+        path: path.to_owned(),
+        theirs: value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+        ours: command.get_name().to_owned(),
+    })
+}
+
+/// A key is a flag's long name, or a positional argument's.
+fn key_of(arg: &Arg) -> String {
+    arg.get_long()
+        .map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned)
+}
+
+fn find<'a>(path: &Path, command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError> {
+    let known = || {
+        command
+            .get_arguments()
+            .filter(|arg| !NOT_KEYS.contains(&arg.get_id().as_str()))
+    };
+    known()
+        .find(|arg| key_of(arg) == key)
+        .ok_or_else(|| FileError::UnknownKey {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            command: command.get_name().to_owned(),
+            nearest: known()
+                .map(key_of)
+                .max_by(|a, b| {
+                    let likeness = |name: &str| strsim::jaro_winkler(name, key);
+                    likeness(a).total_cmp(&likeness(b))
+                })
+                .unwrap_or_default(),
+        })
+}
+
+/// One key's flags: `--key=value`, once for every value where the flag takes several.
+fn flag(path: &Path, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, FileError> {
+    let takes_many = matches!(arg.get_action(), clap::ArgAction::Append);
+    let values = texts(value, takes_many).map_err(|expected| FileError::Value {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        expected,
+        found: value.to_string(),
+    })?;
+    let write = |value: String| {
+        if arg.is_positional() {
+            // A file name that begins with a dash must not be taken for a flag.
+            let value = if value.starts_with('-') {
+                format!("./{value}")
+            } else {
+                value
+            };
+            OsString::from(value)
+        } else {
+            OsString::from(format!("--{key}={value}"))
+        }
+    };
+    Ok(values.into_iter().map(write).collect())
+}
+
+/// A value as it would be typed; several where the flag takes several.
+fn texts(value: &Value, takes_many: bool) -> Result<Vec<String>, &'static str> {
+    match value {
+        Value::Array(items) if takes_many => items.iter().map(text).collect(),
+        other => Ok(vec![text(other)?]),
+    }
+}
+
+fn text(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::String(string) => Ok(string.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(truth) => Ok(truth.to_string()),
+        // A list for a flag that takes one value: layers = ["conv1_1", "pool*"], range = [0, 6].
+        Value::Array(items) => Ok(items
+            .iter()
+            .map(text)
+            .collect::<Result<Vec<_>, _>>()?
+            .join(",")),
+        // range = { fixed = [0, 6] }
+        Value::Table(table) if table.len() == 1 => {
+            let entry = table.iter().next().map(|(key, value)| (key, text(value)));
+            match entry {
+                Some((key, Ok(value))) => Ok(format!("{key}={value}")),
+                _ => Err("text, a number, true, false or a list of these"),
+            }
+        }
+        Value::Table(_) | Value::Datetime(_) => {
+            Err("text, a number, true, false or a list of these")
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `vggscope images`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::error::SettingsError;
+use super::shared::{RunSettings, WeightsChoice, absolute_weights, make_absolute};
+use super::text::toml_text;
+use crate::probe::Capture;
+
+/// Settings of `vggscope images`.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(args_override_self = true)]
+pub(crate) struct ImagesSettings {
+    /// Image files, folders (searched recursively) or glob patterns
+    #[arg(value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Weights: a .pth, .pt, .safetensors or .bpk file, or "imagenet" for the published ones;
+    /// without it the network is random
+    #[arg(long, value_name = "FILE|imagenet")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) run: RunSettings,
+}
+
+impl ImagesSettings {
+    /// Where the parameters come from.
+    pub(crate) fn weights(&self) -> WeightsChoice {
+        WeightsChoice::from_flag(self.weights.as_deref())
+    }
+
+    /// What must hold between settings.
+    pub(super) fn check(&mut self) -> Result<(), SettingsError> {
+        if self.images.is_empty() {
+            return Err(SettingsError::Missing {
+                what: "images",
+                how: "name files, folders or patterns, as in `vggscope images photos/`",
+            });
+        }
+        self.run.check("images")
+    }
+
+    /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
+    /// again from anywhere.
+    pub(crate) fn resolved(&self, capture: &Capture) -> Result<String, toml::ser::Error> {
+        let mut resolved = self.clone();
+        make_absolute(&mut resolved.images);
+        resolved.weights = absolute_weights(resolved.weights.as_deref());
+        resolved.run.resolve(capture);
+        toml_text("images", &resolved)
+    }
+}

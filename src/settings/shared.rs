@@ -1,0 +1,294 @@
+//! The settings that all commands that run a network have.
+
+use std::path::{Component, Path, PathBuf};
+
+use clap::{ArgAction, Args};
+use serde::Serialize;
+
+use super::error::SettingsError;
+use super::text::{as_list, as_optional_text, as_text};
+use super::values::{Count, Size};
+use crate::device::DeviceChoice;
+use crate::input::on_error::OnError;
+use crate::input::transform::{Preprocess, Preset};
+use crate::probe::Capture;
+use crate::render::{Colormap, Range, Style};
+use crate::vgg::Arch;
+
+/// Settings of every command that runs the network.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RunSettings {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) network: NetworkSettings,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) compute: ComputeSettings,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) input: InputSettings,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) pictures: PictureSettings,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) output: OutputSettings,
+}
+
+/// Which network.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Network")]
+#[expect(clippy::doc_markdown, reason = "shown as it is in a terminal")]
+pub(crate) struct NetworkSettings {
+    /// vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: detected from the weights, else vgg16]
+    #[arg(long, value_name = "NAME")]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) arch: Option<Arch>,
+    /// Layers, comma-separated: conv3_3, features.14, 14, pool*, all, !relu*
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    #[serde(serialize_with = "as_list")]
+    pub(crate) layers: String,
+}
+
+/// Where the network runs.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Compute")]
+pub(crate) struct ComputeSettings {
+    /// auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[serde(serialize_with = "as_text")]
+    pub(crate) device: DeviceChoice,
+    /// Seed of random weights, dropout and augmentation
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Images in one forward pass; each is still a step of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: u16,
+}
+
+/// How images are prepared for the network.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputSettings {
+    /// Resize, crop and normalization by name: imagenet (256/224, torchvision's mean and std),
+    /// article (1024/672) or caffe (256/224, BGR, 0..255, Caffe's means)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        default_value = "imagenet",
+        hide_possible_values = true
+    )]
+    pub(crate) preset: Preset,
+    /// Resize the shorter side to this many pixels, or "off" [default: the preset's]
+    #[arg(long, value_name = "PX|off")]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) resize: Option<Size>,
+    /// Center crop to this many pixels square, or "off" [default: the preset's]
+    #[arg(long, value_name = "PX|off")]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) crop: Option<Size>,
+}
+
+/// How feature maps become grids.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Pictures")]
+pub(crate) struct PictureSettings {
+    /// What black and white stand for: map (each map's own minimum and maximum), layer (one range for all
+    /// maps of a layer) or fixed=LO,HI
+    #[arg(
+        long,
+        value_name = "RANGE",
+        default_value = "map",
+        allow_hyphen_values = true
+    )]
+    #[serde(serialize_with = "as_text")]
+    pub(crate) range: Range,
+    /// Show only the first N maps of a layer
+    #[arg(long, value_name = "N|all", default_value = "all")]
+    #[serde(serialize_with = "as_text")]
+    pub(crate) max_maps: Count,
+    /// Enlarge maps smaller than this by a whole factor
+    #[arg(long, value_name = "PX|off", default_value = "off")]
+    #[serde(serialize_with = "as_text")]
+    pub(crate) min_tile: Size,
+    /// gray, viridis, magma or diverging
+    #[arg(long, value_name = "NAME", default_value = "gray")]
+    #[serde(serialize_with = "as_text")]
+    pub(crate) colormap: Colormap,
+    /// Leave out the grid of first-layer kernels
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) no_kernels: bool,
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Run")]
+pub(crate) struct OutputSettings {
+    /// The folder to give to TensorBoard
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) logdir: PathBuf,
+    /// The run's folder in it [default: the command's name and the time]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<PathBuf>,
+    /// Also write every grid and every single map as a PNG file into this folder
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) png: Option<PathBuf>,
+    /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
+    #[arg(
+        long,
+        value_enum,
+        value_name = "stop|skip",
+        default_value = "stop",
+        hide_possible_values = true
+    )]
+    pub(crate) on_error: OnError,
+    /// Read settings from a TOML file; flags win
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) quiet: bool,
+    /// Also list the weights that the run does not use
+    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) verbose: bool,
+    /// Show where each step's time went, and write it as scalars too
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) timings: bool,
+}
+
+impl RunSettings {
+    /// What must hold between settings; fills in the name of the run.
+    pub(super) fn check(&mut self, command: &str) -> Result<(), SettingsError> {
+        let run = self
+            .output
+            .run
+            .get_or_insert_with(|| default_run_name(command));
+        let inside = |part| matches!(part, Component::Normal(_));
+        if run.as_os_str().is_empty() || !run.components().all(inside) {
+            return Err(SettingsError::RunOutside(run.clone()));
+        }
+        Ok(())
+    }
+
+    /// Fills in what was left open: the network, its layers, the device and the sizes. Paths become
+    /// absolute, so that the configuration works from anywhere.
+    pub(super) fn resolve(&mut self, capture: &Capture) {
+        self.network.arch = Some(capture.arch);
+        let names: Vec<String> = capture.layers.iter().map(|layer| layer.name()).collect();
+        self.network.layers = names.join(",");
+        self.compute.device = capture.device.kind;
+        let preprocess = self.input.preprocess();
+        self.input.resize = Some(preprocess.resize.map(Into::into).into());
+        self.input.crop = Some(preprocess.crop.map(Into::into).into());
+        self.output.logdir = absolute(&self.output.logdir);
+        self.output.png = self.output.png.as_deref().map(absolute);
+    }
+}
+
+impl ComputeSettings {
+    /// Images in one forward pass.
+    pub(crate) fn batch(&self) -> usize {
+        usize::from(self.batch)
+    }
+}
+
+impl InputSettings {
+    /// The preset, with the sizes that were given in place of its own.
+    pub(crate) fn preprocess(&self) -> Preprocess {
+        let mut preprocess = self.preset.preprocess();
+        if let Some(size) = self.resize {
+            preprocess.resize = size.number().and_then(std::num::NonZeroU32::new);
+        }
+        if let Some(size) = self.crop {
+            preprocess.crop = size.number().and_then(std::num::NonZeroU32::new);
+        }
+        preprocess
+    }
+}
+
+impl PictureSettings {
+    /// How feature maps are rendered.
+    pub(crate) fn style(&self) -> Style {
+        Style {
+            range: self.range,
+            max_maps: self.max_maps.number(),
+            min_tile: self.min_tile.number(),
+            colormap: self.colormap,
+        }
+    }
+}
+
+impl OutputSettings {
+    /// The folder that the run's event file and its configuration are written to.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        self.logdir
+            .join(self.run.as_deref().unwrap_or(Path::new("")))
+    }
+}
+
+/// Where a network's parameters come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WeightsChoice {
+    /// Seeded random numbers.
+    Random,
+    /// A file.
+    File(PathBuf),
+    /// The published ImageNet weights.
+    Imagenet,
+}
+
+impl WeightsChoice {
+    /// Reads the value of `--weights`.
+    pub(super) fn from_flag(flag: Option<&Path>) -> Self {
+        match flag {
+            None => Self::Random,
+            Some(name) if name == "imagenet" => Self::Imagenet,
+            Some(file) => Self::File(file.to_owned()),
+        }
+    }
+}
+
+/// The value of `--weights` with an absolute path.
+pub(super) fn absolute_weights(flag: Option<&Path>) -> Option<PathBuf> {
+    match WeightsChoice::from_flag(flag) {
+        WeightsChoice::File(path) => Some(absolute(&path)),
+        _ => flag.map(Path::to_owned),
+    }
+}
+
+/// The path from the root, symbolic links and patterns left as they are.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Makes every path absolute.
+pub(super) fn make_absolute(paths: &mut [PathBuf]) {
+    for path in paths {
+        *path = absolute(path);
+    }
+}
+
+/// A name that sorts by time and that a person can read: `images-2026-11-24_14-03-22`.
+fn default_run_name(command: &str) -> PathBuf {
+    let now = jiff::Zoned::now();
+    PathBuf::from(format!("{command}-{}", now.strftime("%Y-%m-%d_%H-%M-%S")))
+}

@@ -1,0 +1,268 @@
+//! The values of settings that are more than a number: each is read from a flag or a TOML key by `FromStr`
+//! and written back by `Display`.
+
+use std::fmt::{self, Display};
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A value that its setting does not take.
+#[derive(Debug, Error)]
+#[error("expected {0}")]
+pub(crate) struct ParseValueError(pub(super) &'static str);
+
+/// A setting that is one keyword or a number.
+macro_rules! keyword_or_number {
+    ($(#[$doc:meta])* $name:ident: $keyword:literal or $number:ty, $valid:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub(crate) struct $name(Option<$number>);
+
+        impl $name {
+            /// The number; `None` for the keyword.
+            pub(crate) const fn number(self) -> Option<$number> {
+                self.0
+            }
+        }
+
+        impl From<Option<$number>> for $name {
+            fn from(number: Option<$number>) -> Self {
+                Self(number)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseValueError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let valid: fn($number) -> bool = $valid;
+                match text.parse() {
+                    Ok(number) if valid(number) => Ok(Self(Some(number))),
+                    Err(_) if text.eq_ignore_ascii_case($keyword) => Ok(Self(None)),
+                    _ => Err(ParseValueError($expected)),
+                }
+            }
+        }
+
+        impl Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.0 {
+                    Some(number) => number.fmt(f),
+                    None => f.write_str($keyword),
+                }
+            }
+        }
+    };
+}
+
+keyword_or_number! {
+    /// A number of pixels, or nothing to be done. The limit is far above any network's input: a typo must
+    /// not ask for terabytes.
+    Size: "off" or u32, |pixels| (1..=16_384).contains(&pixels),
+    "a number of pixels from 1 to 16384, or \"off\""
+}
+
+keyword_or_number! {
+    /// How many of several things, from the first or the newest on.
+    Count: "all" or usize, |count| count > 0, "a whole number from 1, or \"all\""
+}
+
+keyword_or_number! {
+    /// Maximum gradient norm.
+    NormLimit: "off" or f64, |norm| norm > 0.0 && norm.is_finite(), "a number above 0, or \"off\""
+}
+
+/// How often something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Every {
+    /// Only where it is always done.
+    Off,
+    /// At the end of every epoch.
+    Epoch,
+    /// At every step whose number this divides.
+    Steps(u64),
+}
+
+impl Every {
+    /// Whether it is done at `step`, which ends its epoch or does not.
+    pub(crate) fn includes(self, step: u64, ends_epoch: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Epoch => ends_epoch,
+            Self::Steps(every) => step.is_multiple_of(every),
+        }
+    }
+}
+
+impl FromStr for Every {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(n) if n > 0 => Ok(Self::Steps(n)),
+            Err(_) if text.eq_ignore_ascii_case("epoch") => Ok(Self::Epoch),
+            Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            _ => Err(ParseValueError(
+                "a number of steps from 1, \"epoch\" or \"off\"",
+            )),
+        }
+    }
+}
+
+impl Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Epoch => f.write_str("epoch"),
+            Self::Steps(n) => n.fmt(f),
+        }
+    }
+}
+
+/// Which parameters are frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Freeze {
+    /// None.
+    None,
+    /// Those of all of `features`.
+    Features,
+    /// Those of all layers up to and with this one.
+    UpTo(String),
+}
+
+impl FromStr for Freeze {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "none" => Self::None,
+            "features" => Self::Features,
+            layer => Self::UpTo(layer.to_owned()),
+        })
+    }
+}
+
+impl Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Features => "features",
+            Self::UpTo(layer) => layer,
+        })
+    }
+}
+
+/// From a number to another that is not below it, both above 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Span {
+    /// The lower end.
+    pub(crate) from: f64,
+    /// The upper end.
+    pub(crate) to: f64,
+}
+
+impl FromStr for Span {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match numbers(text)[..] {
+            [from, to] if from > 0.0 && from <= to && to.is_finite() => Ok(Self { from, to }),
+            _ => Err(ParseValueError(
+                "two numbers above 0, the second not below the first, as in 0.08,1",
+            )),
+        }
+    }
+}
+
+impl Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.from, self.to)
+    }
+}
+
+/// A count that is at least 1.
+pub(crate) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
+    text.parse()
+        .map_err(|_| ParseValueError("a whole number from 1"))
+}
+
+/// A count that may be 0.
+pub(crate) fn parse_count_or_zero(text: &str) -> Result<usize, ParseValueError> {
+    text.parse()
+        .map_err(|_| ParseValueError("a whole number from 0"))
+}
+
+/// A fraction, from 0 to 1.
+pub(crate) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
+    match text.parse() {
+        Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(fraction),
+        _ => Err(ParseValueError("a number from 0 to 1")),
+    }
+}
+
+/// Two fractions above 0.
+pub(crate) fn parse_fractions(text: &str) -> Result<Span, ParseValueError> {
+    match text.parse() {
+        Ok(span @ Span { to, .. }) if to <= 1.0 => Ok(span),
+        _ => Err(ParseValueError(
+            "two numbers above 0 and at most 1, the second not below the first, as in 0.08,1",
+        )),
+    }
+}
+
+/// The numbers of a comma-separated list; NaN, which fits no range, for what is none.
+pub(super) fn numbers(text: &str) -> Vec<f64> {
+    text.split(',')
+        .map(|number| number.trim().parse().unwrap_or(f64::NAN))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_back_as_they_are_printed() {
+        for text in ["off", "1", "224"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["all", "1", "64"] {
+            assert_eq!(text.parse::<Count>().unwrap().to_string(), text);
+        }
+        for text in ["off", "epoch", "25"] {
+            assert_eq!(text.parse::<Every>().unwrap().to_string(), text);
+        }
+        for text in ["off", "2.5"] {
+            assert_eq!(text.parse::<NormLimit>().unwrap().to_string(), text);
+        }
+        for text in ["none", "features", "pool3"] {
+            assert_eq!(text.parse::<Freeze>().unwrap().to_string(), text);
+        }
+        assert_eq!("0.08, 1".parse::<Span>().unwrap().to_string(), "0.08,1");
+    }
+
+    #[test]
+    fn other_values_are_refused() {
+        for text in ["0", "-3", "16385", "99999999999", "", "big"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+        assert!("0".parse::<Count>().is_err());
+        assert!("0".parse::<Every>().is_err());
+        assert!("0".parse::<NormLimit>().is_err() && "nan".parse::<NormLimit>().is_err());
+        for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+        assert!(parse_fractions("0.5,2").is_err() && parse_fractions("0.5").is_err());
+        assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
+        assert!(parse_count_or_zero("-1").is_err());
+        assert!(parse_fraction("1.1").is_err() && parse_fraction("nan").is_err());
+    }
+
+    #[test]
+    fn every_counts_from_the_first_step() {
+        assert!(Every::Steps(10).includes(20, false) && !Every::Steps(10).includes(21, true));
+        assert!(Every::Epoch.includes(14, true) && !Every::Epoch.includes(10, false));
+        assert!(!Every::Off.includes(10, true));
+    }
+}

@@ -1,0 +1,122 @@
+//! A training that diverged: the symptom, and where it originates.
+
+use std::fmt;
+use std::path::Path;
+
+use burn::tensor::Tensor;
+
+use crate::vgg::{Arch, Named, ParameterVisitor, Vgg};
+
+/// A step that was not taken because of its loss or gradients.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Divergence {
+    /// The step, from 1.
+    pub(crate) step: u64,
+    /// What was observed.
+    pub(crate) symptom: Symptom,
+    pub(crate) origin: Origin,
+}
+
+impl Divergence {
+    /// One line: the symptom, where it originates, and how to continue from `last`, the last checkpoint.
+    pub(crate) fn explain(&self, arch: Arch, last: Option<&Path>) -> String {
+        const REMEDY: &str = "a smaller --learning-rate or --clip-norm";
+        let origin = match &self.origin {
+            Origin::Parameter(name) => format!("the parameter {name} is not finite"),
+            Origin::Layer(index) => {
+                let layers = arch.layers();
+                let name = layers.get(*index).map(|layer| layer.name());
+                let name = name.unwrap_or_default();
+                format!("{name} (features.{index}) is the first layer whose maps are not finite")
+            }
+            Origin::Classifier => {
+                "all feature maps are finite, the classifier's scores are not".to_owned()
+            }
+            Origin::AllFinite => "all feature maps and scores are finite".to_owned(),
+        };
+        let remedy = match last {
+            Some(file) => format!(
+                "the last good checkpoint is {}: continue from it with --resume and {REMEDY}",
+                file.display()
+            ),
+            None => format!("no checkpoint was saved yet: start again with {REMEDY}"),
+        };
+        format!("step {}: {}; {origin}; {remedy}", self.step, self.symptom)
+    }
+}
+
+/// What was observed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Symptom {
+    /// A loss that is not finite or above the limit, in nats.
+    Loss { value: f64, max: f64 },
+    /// A gradient norm that is not finite.
+    GradientNorm(f64),
+}
+
+impl fmt::Display for Symptom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Fixed-point digits of larger values are noise.
+            Self::Loss { value, max } if value.is_finite() && value.abs() < 1e6 => {
+                write!(f, "the loss is {value:.4}, above {max} (--stop-above)")
+            }
+            Self::Loss { value, max } if value.is_finite() => {
+                write!(f, "the loss is {value:.3e}, above {max} (--stop-above)")
+            }
+            Self::Loss { value, .. } => write!(f, "the loss is {value}"),
+            Self::GradientNorm(value) => write!(f, "the gradient norm is {value}"),
+        }
+    }
+}
+
+/// The first part of the network with values that are not finite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A parameter, by torchvision's name.
+    Parameter(String),
+    /// The feature maps of the layer with this index.
+    Layer(usize),
+    /// The logits.
+    Classifier,
+    /// None: all values are finite.
+    AllFinite,
+}
+
+impl Origin {
+    /// Searches the parameters, then the activations of `x` `[batch, 3, height, width]`. Running
+    /// statistics are not searched: they already contain the batch that diverged.
+    pub(super) fn find(vgg: &Vgg, x: Option<Tensor<4>>) -> Self {
+        let mut parameters = FirstParameter(None);
+        vgg.each_parameter(&mut parameters);
+        if let Some(name) = parameters.0 {
+            return Self::Parameter(name);
+        }
+        let Some(x) = x else { return Self::AllFinite };
+        let mut first = None;
+        vgg.forward(x.clone(), |index, maps| {
+            if first.is_none() && !all_finite(maps.clone()) {
+                first = Some(index);
+            }
+        });
+        match (first, vgg.logits(x)) {
+            (Some(index), _) => Self::Layer(index),
+            (None, Some(logits)) if !all_finite(logits.clone()) => Self::Classifier,
+            (None, _) => Self::AllFinite,
+        }
+    }
+}
+
+fn all_finite<const D: usize>(tensor: Tensor<D>) -> bool {
+    tensor.is_finite().all().into_scalar::<bool>()
+}
+
+struct FirstParameter(Option<String>);
+
+impl ParameterVisitor for FirstParameter {
+    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
+        if self.0.is_none() && parameter.id.is_some() && !all_finite(parameter.value) {
+            self.0 = Some(parameter.name);
+        }
+    }
+}

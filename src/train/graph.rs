@@ -1,0 +1,101 @@
+//! The network as TensorBoard's Graphs tab draws it.
+
+use std::collections::BTreeMap;
+
+use crate::events::{Graph, GraphNode};
+use crate::vgg::{Arch, LayerKind, output_shapes};
+
+/// The graph of `arch` for images of `side` x `side` pixels. `widths` are the output channels of each
+/// convolution, `classifier` the outputs of its three layers. Blocks open on a double click; a
+/// dimension of -1 is the batch.
+pub(crate) fn graph(arch: Arch, widths: &[usize], classifier: [usize; 3], side: usize) -> Graph {
+    let layers = arch.layers();
+    // That the images are large enough was checked before.
+    let shapes = output_shapes(&layers, widths, [side, side]).unwrap_or_default();
+    let mut chain = Chain::default();
+    chain.push(
+        "input".to_owned(),
+        "Placeholder",
+        Some(vec![-1, 3, length(side), length(side)]),
+        &[],
+    );
+    for (layer, [channels, height, width]) in layers.iter().zip(shapes) {
+        let attributes: &[(&str, &str)] = match layer.kind {
+            LayerKind::Convolution => &[("kernel_size", "3 x 3"), ("padding", "1")],
+            LayerKind::MaxPool => &[("kernel_size", "2 x 2"), ("stride", "2")],
+            LayerKind::BatchNorm | LayerKind::Relu => &[],
+        };
+        let op = match layer.kind {
+            LayerKind::Convolution => "Conv2d",
+            LayerKind::BatchNorm => "BatchNorm2d",
+            LayerKind::Relu => "ReLU",
+            LayerKind::MaxPool => "MaxPool2d",
+        };
+        chain.push(
+            format!("features/block{}/{}", layer.block, layer.tag()),
+            op,
+            Some(vec![-1, length(channels), length(height), length(width)]),
+            attributes,
+        );
+    }
+    let pooled = widths.last().copied().unwrap_or_default();
+    let flat = Some(vec![-1, length(pooled), 7, 7]);
+    chain.push("avgpool".to_owned(), "AdaptiveAvgPool2d", flat, &[]);
+    for (at, outputs) in classifier.into_iter().enumerate() {
+        let shape = || Some(vec![-1, length(outputs)]);
+        chain.push(
+            format!("classifier/{}_linear{}", at * 3, at + 1),
+            "Linear",
+            shape(),
+            &[],
+        );
+        if at < 2 {
+            chain.push(
+                format!("classifier/{}_relu{}", at * 3 + 1, at + 1),
+                "ReLU",
+                shape(),
+                &[],
+            );
+            chain.push(
+                format!("classifier/{}_dropout{}", at * 3 + 2, at + 1),
+                "Dropout",
+                shape(),
+                &[],
+            );
+        }
+    }
+    chain.push("loss".to_owned(), "CrossEntropyLoss", Some(Vec::new()), &[]);
+    Graph { nodes: chain.nodes }
+}
+
+/// Nodes, each the input of the next.
+#[derive(Default)]
+struct Chain {
+    nodes: Vec<GraphNode>,
+}
+
+impl Chain {
+    fn push(
+        &mut self,
+        name: String,
+        op: &str,
+        shape: Option<Vec<i64>>,
+        attributes: &[(&str, &str)],
+    ) {
+        let inputs = self.nodes.last().map(|node| node.name.clone());
+        self.nodes.push(GraphNode {
+            name,
+            op: op.to_owned(),
+            inputs: inputs.into_iter().collect(),
+            shape,
+            attributes: attributes
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        });
+    }
+}
+
+fn length(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

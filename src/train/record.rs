@@ -1,0 +1,110 @@
+//! Scalars and histograms of a step.
+
+use burn::optim::GradientsParams;
+
+use super::score::Score;
+use super::trainer::StepMetrics;
+use crate::events::{Histogram, Summary};
+use crate::vgg::{Arch, Named, ParameterVisitor, Vgg};
+
+/// Fewer classes have no meaningful top-5 accuracy.
+const TOP_FIVE_MIN_CLASSES: usize = 6;
+
+/// The scalars of an optimization step.
+pub(crate) fn step_scalars(
+    metrics: &StepMetrics,
+    classes: usize,
+    images_per_second: f64,
+) -> Vec<Summary> {
+    let mut summaries = score_scalars("train", &metrics.score, classes);
+    summaries.push(scalar("train/learning_rate", metrics.learning_rate));
+    summaries.push(scalar("train/gradient_norm", metrics.gradient_norm));
+    summaries.push(scalar("train/images_per_second", images_per_second));
+    summaries
+}
+
+/// Loss, accuracy and top-5 accuracy under `group`.
+pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<Summary> {
+    let mut summaries = vec![
+        scalar(&format!("{group}/loss"), score.loss()),
+        scalar(&format!("{group}/accuracy"), score.accuracy()),
+    ];
+    if classes >= TOP_FIVE_MIN_CLASSES {
+        summaries.push(scalar(&format!("{group}/top5"), score.top_five()));
+    }
+    summaries
+}
+
+fn scalar(tag: &str, value: f64) -> Summary {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "TensorBoard's scalars are f32"
+    )]
+    let value = value as f32;
+    Summary::scalar(tag, value)
+}
+
+/// Histograms of all parameters and their gradients.
+pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams, arch: Arch) -> Vec<Summary> {
+    let mut visitor = HistogramVisitor {
+        gradients,
+        arch,
+        summaries: Vec::new(),
+    };
+    vgg.each_parameter(&mut visitor);
+    visitor.summaries
+}
+
+struct HistogramVisitor<'a> {
+    gradients: &'a GradientsParams,
+    arch: Arch,
+    summaries: Vec<Summary>,
+}
+
+impl ParameterVisitor for HistogramVisitor<'_> {
+    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
+        let name = tag(&parameter.name, self.arch);
+        let gradient = parameter.id.and_then(|id| self.gradients.get::<D>(id));
+        if let Some(gradient) = gradient {
+            let values = gradient.into_data();
+            self.push(format!("gradients/{name}"), values.as_slice::<f32>().ok());
+        }
+        let values = parameter.value.into_data();
+        self.push(format!("weights/{name}"), values.as_slice::<f32>().ok());
+    }
+}
+
+impl HistogramVisitor<'_> {
+    fn push(&mut self, tag: String, values: Option<&[f32]>) {
+        let histogram = Histogram::of(values.unwrap_or_default(), Histogram::BUCKETS);
+        self.summaries.push(Summary::histogram(tag, histogram));
+    }
+}
+
+/// `features.5.weight` -> `05_conv2_1.weight`; the classifier keeps its names.
+fn tag(name: &str, arch: Arch) -> String {
+    let layers = arch.layers();
+    let mut parts = name.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("features"), Some(index), Some(part)) => index
+            .parse::<usize>()
+            .ok()
+            .and_then(|index| layers.get(index))
+            .map_or_else(
+                || name.to_owned(),
+                |layer| format!("{}.{part}", layer.tag()),
+            ),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_filed_by_layer() {
+        assert_eq!(tag("features.5.weight", Arch::VGG16), "05_conv2_1.weight");
+        assert_eq!(tag("classifier.6.bias", Arch::VGG16), "classifier.6.bias");
+    }
+}

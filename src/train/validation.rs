@@ -1,0 +1,151 @@
+//! The network on the validation samples, and which classes it confuses.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use burn::tensor::Device;
+
+use super::batches::{Reading, samples};
+use super::error::TrainError;
+use super::record;
+use super::score::{Score, cross_entropy};
+use super::trainer::logits;
+use crate::dataset::{Batch, Dataset};
+use crate::device::guarded;
+use crate::input::prepared::file_name;
+use crate::logger::{LoggerError, Step};
+use crate::render::Picture;
+use crate::vgg::Vgg;
+
+/// What a validation gave.
+#[derive(Default)]
+pub(super) struct Validation {
+    pub(super) score: Score,
+    /// The misclassified images with the highest loss, highest first.
+    mistakes: Vec<Mistake>,
+    /// Files that were left out, each with the reason.
+    skipped: Vec<String>,
+}
+
+/// A misclassified sample.
+struct Mistake {
+    sample: usize,
+    label: usize,
+    predicted: usize,
+    /// The probability of the wrong class, from 0 to 1.
+    probability: f64,
+    loss: f64,
+    picture: Picture,
+}
+
+/// Runs `network` over the validation samples, remembering at most `most` mistakes.
+pub(super) fn validate(
+    network: &Vgg,
+    data: &Dataset,
+    reading: &Reading,
+    device: &Device,
+    most: usize,
+) -> Result<Validation, TrainError> {
+    let mut validation = Validation::default();
+    let mut loader = reading.validation(data)?;
+    for batch in &mut loader {
+        validation.add(network, batch?, device, most)?;
+    }
+    validation.skipped.extend(loader.skipped_at_end());
+    Ok(validation)
+}
+
+impl Validation {
+    fn add(
+        &mut self,
+        network: &Vgg,
+        mut batch: Batch,
+        device: &Device,
+        most: usize,
+    ) -> Result<(), TrainError> {
+        let pictures = std::mem::take(&mut batch.pictures);
+        let places = std::mem::take(&mut batch.samples);
+        self.skipped.append(&mut batch.skipped);
+        let samples = samples(batch);
+        let labels = samples.labels.clone();
+        let scores = guarded(|| logits(network, samples, device))
+            .map_err(|why| TrainError::Backend {
+                what: "validation".to_owned(),
+                why,
+            })?
+            .ok_or(TrainError::NoClassifier)?;
+        let classes = scores.len() / labels.len().max(1);
+        let rows = scores.chunks_exact(classes.max(1));
+        let mut loss = 0.0;
+        for (((row, label), sample), picture) in rows.zip(&labels).zip(places).zip(pictures) {
+            let own = cross_entropy(row, *label);
+            loss += own;
+            let highest = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+            let predicted = highest.map_or(*label, |(class, _)| class);
+            if predicted != *label {
+                self.mistakes.push(Mistake {
+                    sample,
+                    label: *label,
+                    predicted,
+                    probability: (-cross_entropy(row, predicted)).exp(),
+                    loss: own,
+                    picture,
+                });
+            }
+        }
+        self.mistakes
+            .sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.sample.cmp(&b.sample)));
+        self.mistakes.truncate(most);
+        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
+        let mean = loss / labels.len().max(1) as f64;
+        self.score.add(&Score::of(&scores, &labels, mean));
+        Ok(())
+    }
+
+    /// Logs the scores, a table of the mistakes, and a tag for each pair of classes with the pictures, the
+    /// worst first. Returns the files that were left out.
+    pub(super) fn log(
+        self,
+        data: &Dataset,
+        step: &mut Step<'_>,
+    ) -> Result<Vec<String>, LoggerError> {
+        for summary in record::score_scalars("val", &self.score, data.classes.len()) {
+            step.summary(summary);
+        }
+        if !self.mistakes.is_empty() {
+            step.text("misclassified", table(&self.mistakes, data));
+        }
+        let mut pairs: BTreeMap<(usize, usize), Vec<Picture>> = BTreeMap::new();
+        for mistake in self.mistakes {
+            let pair = (mistake.label, mistake.predicted);
+            pairs.entry(pair).or_default().push(mistake.picture);
+        }
+        for ((label, predicted), pictures) in pairs {
+            let [label, predicted] = [label, predicted].map(|class| &data.classes[class]);
+            let tag = format!("misclassified/{label} as {predicted}");
+            step.describe(
+                &*tag,
+                format!("validation images of **{label}** predicted as **{predicted}**, highest loss first"),
+            );
+            step.images(tag, pictures)?;
+        }
+        Ok(self.skipped)
+    }
+}
+
+fn table(mistakes: &[Mistake], data: &Dataset) -> String {
+    let mut text =
+        String::from("| image | class | predicted | probability |\n| --- | --- | --- | --- |\n");
+    for mistake in mistakes {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {:.0}% |",
+            file_name(&data.val[mistake.sample].path).replace('|', "\\|"),
+            data.classes[mistake.label],
+            data.classes[mistake.predicted],
+            mistake.probability * 100.0
+        );
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! Errors of weights files.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A weights file that cannot be used: which file, and why.
+///
+/// Displays as one line, `FILE: REASON`.
+#[derive(Debug)]
+pub struct WeightsError {
+    /// The file, as it was given to [`WeightsFile::open`](super::WeightsFile::open).
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub kind: WeightsErrorKind,
+}
+
+impl WeightsError {
+    pub(super) fn new(path: &Path, kind: WeightsErrorKind) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            kind,
+        }
+    }
+}
+
+impl fmt::Display for WeightsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.kind)
+    }
+}
+
+impl std::error::Error for WeightsError {
+    // The kind is part of the message, so its own source is next in the chain.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.kind)
+    }
+}
+
+/// What is wrong with a weights file, and how to go on.
+///
+/// A tensor is always named as the file names it, wrappers and prefixes included.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WeightsErrorKind {
+    /// An I/O error.
+    #[error("cannot be read")]
+    Io(#[from] io::Error),
+    /// Not weights that a VGG can be built from: what the file is instead.
+    #[error("{0}")]
+    NotWeights(String),
+    /// The file is shorter than its own header says.
+    #[error("is truncated ({0}): the save or download did not finish; repeat it")]
+    Truncated(String),
+    /// The file contradicts itself.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+    /// A format that `torch.save` no longer writes: which.
+    #[error(
+        "is in a format from before 2017 ({0}); if you trust its source, convert it in Python: `torch.save(torch.load(FILE, weights_only=False), \"weights.pth\")`"
+    )]
+    TooOld(&'static str),
+    /// The pickle names a callable that runs code.
+    #[error(
+        "its pickle calls {callable}, which can run commands on this machine; nothing was run and nothing is loaded: take the weights from a source you trust, best as .safetensors"
+    )]
+    RunsCode {
+        /// The callable, as `module.name`.
+        callable: String,
+    },
+    /// More than one network fits.
+    #[error("holds several networks, under {}; save the one to look at alone, or under `state_dict`", quoted(.0))]
+    Ambiguous(Vec<String>),
+    /// A tensor is missing.
+    #[error("has no tensor `{name}`{}; is this the whole network?", nearest(.near))]
+    Missing {
+        /// The name that was looked for, as the file would spell it.
+        name: String,
+        /// The nearest names in the file.
+        near: Vec<String>,
+    },
+    /// A tensor has another shape than the network needs.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// The tensor's name in the file.
+        name: String,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor does not hold floating-point numbers.
+    #[error(
+        "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: save the model before it is quantized"
+    )]
+    NotFloat {
+        /// The tensor's name in the file.
+        name: String,
+        /// The type in the file.
+        found: String,
+    },
+    /// A tensor's bytes cannot be read.
+    #[error("tensor `{name}` cannot be read")]
+    Tensor {
+        /// The tensor's name in the file.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Names in backquotes; a prefix without its last dot.
+fn quoted(names: &[String]) -> String {
+    let quote = |name: &String| match name.strip_suffix('.').unwrap_or(name) {
+        "" => "the top level".to_owned(),
+        name => format!("`{name}`"),
+    };
+    names.iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+fn nearest(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    format!(" (nearest in the file: {})", quoted(near))
+}

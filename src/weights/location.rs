@@ -1,0 +1,133 @@
+//! Where in a file a tensor's bytes are, and reading them.
+
+use std::io::{self, Read};
+
+use zip::ZipArchive;
+
+use super::dtype::{DType, decode};
+use super::source::Source;
+
+/// Bytes of a Burn pack read at a time, so that a tensor is never in memory twice.
+const PIECE: usize = 4 << 20;
+
+/// Where the bytes of a storage, or of one tensor in it, are.
+#[derive(Debug)]
+pub(super) enum Location {
+    /// In the file as they are, with a checksum if it covers exactly this part.
+    Plain { part: Source, crc32: Option<u32> },
+    /// In a compressed zip entry of `len` bytes, from `skip` on.
+    Compressed {
+        archive: ZipArchive<Source>,
+        index: usize,
+        skip: u64,
+        len: u64,
+    },
+    /// In a Burn pack.
+    Pack(burn_pack::Tensor),
+    /// Nowhere: why.
+    Missing(String),
+}
+
+impl Location {
+    /// The bytes of a storage from `skip` on, `wanted` of them; `key` names the storage.
+    pub(super) fn view(&self, key: &str, skip: u64, wanted: u64) -> Self {
+        let len = match self {
+            Self::Plain { part, .. } => part.len(),
+            Self::Compressed { len, .. } => *len,
+            Self::Pack(_) | Self::Missing(_) => 0,
+        };
+        match self {
+            _ if skip.checked_add(wanted).is_none_or(|end| end > len) => Self::Missing(format!(
+                "it needs {wanted} bytes at {skip} of storage {key}, which has {len}"
+            )),
+            Self::Compressed { archive, index, .. } => Self::Compressed {
+                archive: archive.clone(),
+                index: *index,
+                skip,
+                len,
+            },
+            Self::Plain { part, crc32 } => Self::Plain {
+                part: part.part(skip, wanted),
+                crc32: crc32.filter(|_| wanted == len),
+            },
+            Self::Pack(_) | Self::Missing(_) => Self::Missing(format!("storage {key} is no view")),
+        }
+    }
+
+    /// Reads `count` elements in the order in which they are stored.
+    pub(super) fn read(&self, dtype: &DType, count: usize) -> io::Result<Vec<f32>> {
+        let mut out = vec![0.0; count];
+        match self {
+            Self::Plain { part, crc32 } => {
+                let mut reader = Checksummed {
+                    inner: part.clone(),
+                    crc32: crc32.map(|_| crc32fast::Hasher::new()),
+                };
+                decode(&mut reader, dtype, &mut out)?;
+                if reader.crc32.map(crc32fast::Hasher::finalize) != *crc32 {
+                    return Err(invalid("its checksum does not match its bytes".into()));
+                }
+            }
+            Self::Compressed {
+                archive,
+                index,
+                skip,
+                ..
+            } => {
+                // The clone shares the directory and has a cursor of its own.
+                let mut archive = archive.clone();
+                let mut entry = archive.by_index(*index).map_err(io::Error::other)?;
+                io::copy(&mut (&mut entry).take(*skip), &mut io::sink())?;
+                decode(&mut entry, dtype, &mut out)?;
+            }
+            Self::Pack(tensor) => decode(&mut PackReader { tensor, at: 0 }, dtype, &mut out)?,
+            Self::Missing(why) => return Err(invalid(why.clone())),
+        }
+        Ok(out)
+    }
+}
+
+/// Sums up the bytes that pass through, if there is a checksum to compare with.
+struct Checksummed {
+    inner: Source,
+    crc32: Option<crc32fast::Hasher>,
+}
+
+impl Read for Checksummed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Some(crc32) = &mut self.crc32 {
+            crc32.update(buffer.get(..read).unwrap_or_default());
+        }
+        Ok(read)
+    }
+}
+
+/// Reads a pack's tensor from its first byte to its last.
+struct PackReader<'a> {
+    tensor: &'a burn_pack::Tensor,
+    at: usize,
+}
+
+impl Read for PackReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.tensor.to_bytes().map_err(io::Error::other)?;
+        let end = bytes.len().min(self.at + buffer.len().min(PIECE));
+        let piece = bytes
+            .view(self.at, end)
+            .map_err(|error| invalid(format!("no view of the pack: {error:?}")))?;
+        let piece = piece
+            .read(burn_std::Reader::new())
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        buffer
+            .get_mut(..piece.len())
+            .unwrap_or_default()
+            .copy_from_slice(piece);
+        self.at = end;
+        Ok(piece.len())
+    }
+}
+
+pub(super) fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}

@@ -1,0 +1,153 @@
+//! The tensors that a checkpoint's pickle lists, under the keys that lead to them.
+
+use std::collections::HashMap;
+
+use super::super::error::WeightsErrorKind;
+use super::super::location::Location;
+use super::super::pickle::{Heap, Id, Node, TensorView};
+use super::super::tensor::RawTensor;
+use super::super::view::{extent, is_contiguous};
+
+/// Most values visited while tensors are collected: shared values can make few look like many.
+const MAX_VISITS: u32 = 4 << 20;
+
+/// Deepest nesting of dictionaries in which tensors are looked for.
+const MAX_DEPTH: usize = 64;
+
+/// A module that was pickled whole, in place of its state dict.
+#[derive(Debug)]
+pub(in crate::weights) struct PickledModule {
+    pub(in crate::weights) at: Vec<String>,
+    pub(in crate::weights) class: String,
+}
+
+#[derive(Debug, Default)]
+pub(in crate::weights) struct Checkpoint {
+    pub(in crate::weights) tensors: Vec<RawTensor>,
+    pub(in crate::weights) modules: Vec<PickledModule>,
+    /// A description of the file's root.
+    pub(in crate::weights) root: String,
+}
+
+impl Checkpoint {
+    pub(in crate::weights) fn flat(tensors: Vec<RawTensor>) -> Self {
+        Self {
+            tensors,
+            modules: Vec::new(),
+            root: "no tensors".to_owned(),
+        }
+    }
+}
+
+/// Collects what lies under the root of a checkpoint's pickle; no tensor is read.
+pub(super) fn collect(
+    heap: &Heap,
+    root: Id,
+    storages: &HashMap<String, Location>,
+) -> Result<Checkpoint, WeightsErrorKind> {
+    let mut walk = Walk {
+        heap,
+        storages,
+        visits: 0,
+        keys: Vec::new(),
+        known: HashMap::new(),
+        found: Checkpoint {
+            root: heap.describe(root),
+            ..Checkpoint::default()
+        },
+    };
+    walk.value(root)?;
+    Ok(walk.found)
+}
+
+struct Walk<'a> {
+    heap: &'a Heap,
+    storages: &'a HashMap<String, Location>,
+    visits: u32,
+    keys: Vec<String>,
+    /// Where in `found.tensors` a name is.
+    known: HashMap<String, usize>,
+    found: Checkpoint,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, id: Id) -> Result<(), WeightsErrorKind> {
+        self.visits += 1;
+        if self.visits > MAX_VISITS {
+            return Err(WeightsErrorKind::Damaged(format!(
+                "its values repeat more than {MAX_VISITS} times"
+            )));
+        }
+        // A cycle ends here too.
+        if self.keys.len() > MAX_DEPTH {
+            return Ok(());
+        }
+        let heap = self.heap;
+        match heap.get(id) {
+            Node::Tensor(tensor) => self.tensor(tensor),
+            Node::Dict(items) => self.items(items)?,
+            Node::Seq(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.under(index.to_string(), *item)?;
+                }
+            }
+            Node::Object(object) if heap.is_module(object) => {
+                let (at, class) = (self.keys.clone(), object.class.clone());
+                self.found.modules.push(PickledModule { at, class });
+            }
+            Node::Object(object) => self.items(&object.items)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn items(&mut self, items: &[(Id, Id)]) -> Result<(), WeightsErrorKind> {
+        for &(key, value) in items {
+            // Tuples and objects as keys lead to nothing that has a name.
+            if let Some(key) = self.heap.text(key) {
+                self.under(key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn under(&mut self, key: String, value: Id) -> Result<(), WeightsErrorKind> {
+        self.keys.push(key);
+        let done = self.value(value);
+        self.keys.pop();
+        done
+    }
+
+    fn tensor(&mut self, view: &TensorView) {
+        let stride = view.data.as_ref().map(|(_, _, stride)| stride);
+        let tensor = RawTensor {
+            name: self.keys.join("."),
+            torch_name: None,
+            dtype: view.dtype.clone(),
+            shape: view.shape.clone(),
+            stride: stride
+                .filter(|stride| !is_contiguous(&view.shape, stride))
+                .cloned(),
+            location: location(view, self.storages),
+        };
+        // A key that a dictionary has twice means its last value, as in Python.
+        let next = self.found.tensors.len();
+        let index = *self.known.entry(tensor.name.clone()).or_insert(next);
+        match self.found.tensors.get_mut(index) {
+            Some(earlier) => *earlier = tensor,
+            None => self.found.tensors.push(tensor),
+        }
+    }
+}
+
+fn location(view: &TensorView, storages: &HashMap<String, Location>) -> Location {
+    let (Some((key, first, stride)), Some(size)) = (&view.data, view.dtype.size()) else {
+        return Location::Missing(format!("it holds {}", view.dtype));
+    };
+    let Some(storage) = storages.get(key) else {
+        return Location::Missing(format!("its storage {key} is not in the file"));
+    };
+    let bytes = |count: usize| count.saturating_mul(size) as u64;
+    let wanted = extent(&view.shape, stride).map_or(u64::MAX, bytes);
+    storage.view(key, bytes(*first), wanted)
+}
