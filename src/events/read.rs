@@ -23,7 +23,7 @@ pub enum ReadError {
     /// The file could not be opened.
     #[error("cannot open the event file `{}`; check that it exists and is readable", .0.display())]
     Open(PathBuf, #[source] io::Error),
-    /// A record is damaged or cut short, or the system could not read it.
+    /// A record is damaged or truncated, or the system could not read it.
     #[error(
         "`{}` can be read up to byte {} only; every step before that is whole",
         path.display(),

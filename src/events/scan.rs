@@ -24,8 +24,8 @@ pub(super) struct Kept {
     pub(super) graph: bool,
 }
 
-/// What of the event file `source`, `length` bytes long, comes before the first record that is cut
-/// short, damaged, or at `first_step` or later; `path` names it in errors.
+/// What of the event file `source`, `length` bytes long, comes before the first record that is
+/// truncated, damaged, or at `first_step` or later; `path` names it in errors.
 ///
 /// The version and the beginnings of sessions stay whatever their step: they are no values. The
 /// data of records is not read but at the end of what stays, so damage before that is not seen.

@@ -41,7 +41,12 @@ pub(super) fn version() -> Vec<u8> {
     event.write_to_bytes().unwrap()
 }
 
-pub(super) fn summary(tag: &str, plugin: &str, description: &str, value: Option<Value>) -> ReadSummary {
+pub(super) fn summary(
+    tag: &str,
+    plugin: &str,
+    description: &str,
+    value: Option<Value>,
+) -> ReadSummary {
     ReadSummary {
         tag: tag.to_owned(),
         plugin: plugin.to_owned(),
