@@ -11,9 +11,8 @@
 
 use std::hint::black_box;
 
-use ::png::DeflateCompression;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use vggscope::png;
+use png::DeflateCompression;
 use vggscope::render::{Layout, Maps, Picture, Style, feature_maps};
 
 /// `[channels, height, width]` of one layer per block of VGG16 at 224 x 224.
@@ -68,10 +67,10 @@ fn render(c: &mut Criterion) {
 /// The `png` crate's encoder on a gray image.
 fn other_encoder(picture: &Picture, compression: DeflateCompression) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = ::png::Encoder::new(&mut bytes, picture.width, picture.height);
-    encoder.set_color(::png::ColorType::Grayscale);
+    let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
+    encoder.set_color(png::ColorType::Grayscale);
     encoder.set_deflate_compression(compression);
-    encoder.set_filter(::png::Filter::Paeth);
+    encoder.set_filter(png::Filter::Paeth);
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&picture.pixels).unwrap();
     writer.finish().unwrap();
@@ -83,7 +82,7 @@ type Encoder = fn(&Picture) -> Vec<u8>;
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("png");
     let encoders: [(&str, Encoder); 3] = [
-        ("vggscope", |picture| png::encode(picture).unwrap()),
+        ("vggscope", |picture| picture.to_png().unwrap()),
         ("png, fastest", |picture| {
             other_encoder(picture, DeflateCompression::FdeflateUltraFast)
         }),

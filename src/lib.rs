@@ -52,7 +52,6 @@
 //! images to a network, `train` trains one on a `dataset`, `settings` are what the user typed.
 
 // Until `config` and `cli` are private too.
-#![allow(private_interfaces)]
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
@@ -75,3 +74,5 @@ mod terminal;
 mod train;
 pub mod vgg;
 pub mod weights;
+
+pub use png::PngError;

@@ -33,18 +33,26 @@ const MOST: u32 = i32::MAX as u32;
 
 /// A picture that cannot be written as PNG.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum PngError {
+pub enum PngError {
+    /// A side of 0 pixels, or more than a PNG file takes.
     #[error(
-        "a picture of {width} x {height} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all: show fewer or smaller maps"
+        "a picture of {0} x {1} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all: show fewer or smaller maps"
     )]
-    Size { width: u32, height: u32 },
-    #[error("a picture of {width} x {height} pixels needs {expected} bytes and has {found}")]
-    Length {
-        width: u32,
-        height: u32,
-        expected: u64,
-        found: usize,
-    },
+    Size(u32, u32),
+    /// Another number of bytes than the size needs.
+    #[error("a picture of {0} x {1} pixels needs {2} bytes and has {3}")]
+    Length(u32, u32, u64, usize),
+}
+
+impl Picture {
+    /// The picture as a PNG file.
+    ///
+    /// # Errors
+    ///
+    /// Its size does not fit into a PNG, or its pixels are not as many as its size says.
+    pub fn to_png(&self) -> Result<Vec<u8>, PngError> {
+        encode(self)
+    }
 }
 
 /// Encodes `picture`: gray as one channel, a colormap's as indices and a palette, anything else as
@@ -85,21 +93,16 @@ fn check(picture: &Picture) -> Result<(), PngError> {
     let &Picture { width, height, .. } = picture;
     let sides = 1..=MOST;
     if !sides.contains(&width) || !sides.contains(&height) {
-        return Err(PngError::Size { width, height });
+        return Err(PngError::Size(width, height));
     }
     let expected = u64::from(width) * u64::from(height) * picture.color.channels() as u64;
     // The length of a chunk has 31 bits, and the worst code spends 12 bits on a byte.
     if expected > 1 << 30 {
-        return Err(PngError::Size { width, height });
+        return Err(PngError::Size(width, height));
     }
     let found = picture.pixels.len();
     if found as u64 != expected {
-        return Err(PngError::Length {
-            width,
-            height,
-            expected,
-            found,
-        });
+        return Err(PngError::Length(width, height, expected, found));
     }
     Ok(())
 }
