@@ -212,24 +212,17 @@ fn sizes_that_do_not_fit_are_refused() {
         color: Color::Rgb,
         pixels: vec![0; bytes],
     };
-    assert_eq!(
-        encode(&picture(0, 4, 0)),
-        Err(PngError::Size(0, 4
-        ))
-    );
+    assert_eq!(encode(&picture(0, 4, 0)), Err(PngError::Size(0, 4)));
     assert_eq!(
         encode(&picture(u32::MAX, u32::MAX, 3)),
-        Err(PngError::Size(u32::MAX, u32::MAX
-        ))
+        Err(PngError::Size(u32::MAX, u32::MAX))
     );
     assert_eq!(
         encode(&picture(1 << 15, 1 << 14, 3)),
-        Err(PngError::Size(1 << 15, 1 << 14
-        ))
+        Err(PngError::Size(1 << 15, 1 << 14))
     );
     assert_eq!(
         encode(&picture(2, 2, 11)),
-        Err(PngError::Length(2, 2, 12, 11
-        })
+        Err(PngError::Length(2, 2, 12, 11))
     );
-)
+}
