@@ -10,10 +10,10 @@
 //! | | slow loader (Python) | fast loader (data server) |
 //! | --- | --- | --- |
 //! | void steps of the earlier files | forgets them all at the `SessionLog` START of the new one | forgets those of a tag when the new file has an earlier or equal step of that tag |
-//! | an incomplete record at their end | goes on with the next file | goes on with the next file, and waits for the rest beside that |
-//! | the same of a damaged record | goes on with the next file | goes on with the next file |
+//! | an incomplete record at their end | continues with the next file | continues with the next file, and also waits for the rest |
+//! | the same of a damaged record | continues with the next file | continues with the next file |
 //! | a file that gets shorter | reads nothing more from it, and logs that it was updated | reads nothing more from it |
-//! | a file that goes away while it is read | is stuck, and never shows the next file | goes on with the next file |
+//! | a file that goes away while it is read | is stuck, and never shows the next file | continues with the next file |
 //!
 //! A tag that is written now and then only, and whose next value comes after a void one of the
 //! earlier files, would keep that one in the fast loader: one more reason to truncate. But a TensorBoard

@@ -92,7 +92,7 @@ fn everything_that_was_logged_is_in_the_file() {
     assert_eq!(*written.lock().unwrap(), titles);
 }
 
-/// A step that its owner gave up, as after a failed forward pass.
+/// An abandoned step, as after a failed forward pass.
 #[test]
 fn a_step_that_is_not_finished_leaves_nothing() {
     let folder = tempdir().unwrap();

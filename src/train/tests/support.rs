@@ -34,7 +34,7 @@ pub(crate) fn learning(device: &OpenDevice) -> Device {
     device.device.clone().autodiff()
 }
 
-/// The network of a file of weights, placed as the pipeline places it.
+/// The network of a file of weights, placed as a command places it.
 pub(crate) fn load(path: &std::path::Path, arch: &str, device: &OpenDevice) -> Vgg {
     let weights = WeightsFile::open(path).unwrap();
     let arch: Arch = arch.parse().unwrap();
