@@ -7,8 +7,9 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters;
 use super::report::Report;
-use super::run;
-use crate::device::OpenDevice;
+use super::run::{self, Steps};
+use super::run_folder::RunFolder;
+use crate::device::{OpenDevice, guarded};
 use crate::input::checkpoints::{Checkpoint, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::on_error::OnError;
@@ -25,7 +26,10 @@ use crate::weights::WeightsFile;
 type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
 
 /// Runs the command.
-pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<Report, RunError> {
+pub(crate) fn run(
+    settings: &mut CheckpointsSettings,
+    context: &Context,
+) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
     let sequence = list_checkpoints(
         &settings.checkpoints,
@@ -35,8 +39,9 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
-    let (arch, first) = first_readable(&sequence, settings.run.network.arch, on_error)?;
+    let or = "or delete the folder";
+    let folder = RunFolder::reserve(&mut settings.run.output, "checkpoints", or)?;
+    let (arch, first) = shown_network(&sequence, settings.run.network.arch, on_error)?;
     let label = format!(
         "the first of {total} checkpoints is {}",
         file_name(&first.path)
@@ -55,11 +60,13 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         &capture,
         &mut skipped,
     )?;
-    let mut logger = run::logger(&settings.run, label, (0, total as u64), context).create()?;
-    run::write_config(&settings.run.output.run_folder(), &config)?;
+    let mut logger =
+        run::logger(&settings.run, &folder, label, (0, total as u64), context).create()?;
+    folder.write_config(&config)?;
     probes.describe(&capture, &mut logger);
 
     let mut config = Some(config);
+    let mut due = total as u64;
     let mut log_next = |(file, network): Loaded| match network {
         Ok((vgg, timings)) => log(
             &file,
@@ -72,6 +79,7 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         ),
         Err(error) if on_error == OnError::Skip => {
             skipped.push(one_line(&error));
+            due -= 1;
             Ok(())
         }
         Err(error) => Err(error),
@@ -80,35 +88,47 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         .into_iter()
         .take_while(|_| !context.interrupt.is_requested())
         .try_for_each(&mut log_next);
-    run::conclude(
-        logger,
-        ended,
-        &settings.run.output,
-        (0, "checkpoints"),
-        skipped,
-        context,
-    )
+    let steps = Steps {
+        earlier: 0,
+        due,
+        of: "checkpoints",
+    };
+    let output = &settings.run.output;
+    run::conclude(logger, ended, output, &steps, skipped, context)
 }
 
-/// The first checkpoint that can be read decides which network it is.
-fn first_readable(
+/// Checkpoints that are looked at to find the network of most; each is opened, none is read.
+const LOOKED_AT: usize = 64;
+
+/// The network that is shown, and the first checkpoint of it. The first checkpoint decides; where those that
+/// do not fit are skipped, most of them decide, so that one stray file at the beginning does not cost all
+/// others.
+fn shown_network(
     sequence: &[Checkpoint],
     asked: Option<Arch>,
     on_error: OnError,
 ) -> Result<(Arch, &Checkpoint), RunError> {
-    let mut first_error = None;
+    let network = |checkpoint: &Checkpoint| -> Result<Arch, RunError> {
+        let file = WeightsFile::open(&checkpoint.path)?;
+        Ok(network::arch_of(&file, asked)?)
+    };
+    let (mut found, mut first_error) = (Vec::new(), None);
     for checkpoint in sequence {
-        match WeightsFile::open(&checkpoint.path) {
-            Ok(file) => return Ok((network::arch_of(&file, asked)?, checkpoint)),
-            Err(error) => {
-                first_error.get_or_insert(error);
-                if on_error == OnError::Stop {
-                    break;
-                }
-            }
+        match network(checkpoint) {
+            Ok(arch) => found.push((arch, checkpoint)),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+        if on_error == OnError::Stop || found.len() == LOOKED_AT {
+            break;
         }
     }
-    Err(first_error.map_or(RunError::NoCheckpoint, RunError::from))
+    let count = |arch: Arch| found.iter().filter(|(other, _)| *other == arch).count();
+    // The last of the highest, so the first in the reversed order.
+    let shown = found.iter().rev().max_by_key(|(arch, _)| count(*arch));
+    match (shown, first_error) {
+        (Some(&shown), _) => Ok(shown),
+        (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
+    }
 }
 
 /// One checkpoint's step.
@@ -142,7 +162,11 @@ fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Re
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = load(&file, arch, deepest, &device, kernels);
+            let network = guarded(|| load(&file, arch, deepest, &device, kernels));
+            let network = network.unwrap_or_else(|why| {
+                let path = file.path.clone();
+                Err(RunError::Loading { path, why })
+            });
             // The receiver has stopped early.
             if sender.send((file, network)).is_err() {
                 break;

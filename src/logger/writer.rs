@@ -39,7 +39,7 @@ pub(super) struct PendingStep {
 
 pub(super) enum Job {
     Step(PendingStep),
-    /// Answers when everything before it is in the file.
+    /// Answers when everything before it is on the disk.
     Flush(Sender<()>),
 }
 
@@ -98,8 +98,11 @@ impl Writer {
             let idle = Instant::now();
             match jobs.recv() {
                 Ok(Job::Step(pending)) => self.write(&pending, idle)?,
-                // The other end may be gone, which harms nobody.
-                Ok(Job::Flush(sender)) => drop(sender.send(())),
+                Ok(Job::Flush(sender)) => {
+                    self.events.sync()?;
+                    // The other end may be gone, which harms nobody.
+                    let _ = sender.send(());
+                }
                 Err(_) => break,
             }
         }
