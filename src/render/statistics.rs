@@ -96,7 +96,8 @@ impl Statistics {
         }
     }
 
-    /// `None` where a value is not finite, or a sum of them is not.
+    /// `None` where a value is not finite, or single precision is not enough: its squares end at 1e38 and
+    /// 1e-38.
     #[inline(always)]
     fn of_finite(block: &[f32]) -> Option<Self> {
         let first = *block.first()?;
@@ -144,11 +145,14 @@ impl Statistics {
             reason = "a count"
         )]
         let zeros = total(zeros) as u64;
-        squares.is_finite().then(|| Self {
+        let min = min.iter().copied().fold(first, f32::min);
+        let max = max.iter().copied().fold(first, f32::max);
+        let representable = squares.is_finite() && (max == min || max - min > 1e-15);
+        representable.then(|| Self {
             count,
             zeros,
-            min: min.iter().copied().fold(first, f32::min),
-            max: max.iter().copied().fold(first, f32::max),
+            min,
+            max,
             mean: f64::from(near) + away / length,
             deviations: (squares - away * away / length).max(0.0),
             ..Self::default()

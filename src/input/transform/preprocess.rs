@@ -51,7 +51,7 @@ impl Preprocess {
 
     /// The image as the network sees it: resized, then cropped.
     ///
-    /// Equal to torchvision's result, to one gray level where it was resized.
+    /// Equal to torchvision's result.
     ///
     /// Shapes: `[height, width, 3]` -> `[crop, crop, 3]`; without a crop the size that [`resize`](Self::resize)
     /// gives, without a resize either the image's own.
@@ -72,8 +72,7 @@ impl Preprocess {
 
 /// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
 ///
-/// Equal to torchvision's result, to one gray level where it was resized. As there, the resize sees
-/// nothing of the image beyond the box.
+/// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
 ///
 /// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
 ///

@@ -5,5 +5,6 @@ mod checkpoints;
 mod configuration;
 mod images;
 mod information;
+mod run_folder;
 pub(crate) mod support;
 mod train;
