@@ -18,7 +18,6 @@ pub(crate) use batch::Batch;
 pub(crate) use problem::LoaderError;
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -29,10 +28,9 @@ use super::augment::Recipe;
 use super::open::Sample;
 use super::order::{Batching, Position};
 use crate::input::decode::decode;
-use crate::input::load::LoadError;
+use crate::input::load::{LoadError, caught};
 use crate::input::on_error::OnError;
 use crate::input::transform::{Normalize, Preprocess, TransformError};
-use crate::one_line::panic_text;
 use crate::render::Picture;
 
 /// How the work is done.
@@ -150,17 +148,8 @@ impl Loader {
         // No buffer: batches wait in the assembler.
         let (sender, batches) = sync_channel(0);
         let files = Arc::clone(&samples);
-        let prepare = move |at, sample: usize| {
-            let prepared = catch_unwind(AssertUnwindSafe(|| prepare(at, sample)));
-            let prepared = prepared.map_err(|payload| {
-                let line = panic_text(payload.as_ref()).lines().next();
-                LoaderError::Crashed {
-                    path: files[sample].path.clone(),
-                    why: line.unwrap_or("unknown cause").trim().to_owned(),
-                }
-            })?;
-            Ok(prepared?)
-        };
+        let prepare =
+            move |at, sample: usize| Ok(caught(&files[sample].path, || prepare(at, sample))?);
         let mut assembler = Assembler::new(samples, work.on_error, per_epoch);
         let threads = Threads::start(work.threads, specs, prepare, move |pending| {
             assembler.run(pending, &sender);

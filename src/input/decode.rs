@@ -3,16 +3,18 @@
 //! | format | decoder | against Pillow 13.0.0 |
 //! | --- | --- | --- |
 //! | PNG, WebP | `image` | equal |
-//! | BMP | `image` | equal; 16-bit images within one gray level |
-//! | GIF, TIFF | `image` | equal, or refused by name ([`unsupported`]) |
+//! | BMP, GIF, TIFF | `image` | equal, or refused by name ([`unsupported`], [`bmp`]) |
+//! | PBM, PGM, PPM | ours ([`pnm`]) | equal |
 //! | JPEG | `mozjpeg` (libjpeg-turbo's decoder, in C, built without an assembler) | equal |
 //!
 //! JPEG does not go through `image`: its decoder, zune-jpeg, is up to 6 gray levels away from
 //! libjpeg where chroma is subsampled, and Pillow reads with libjpeg.
 
+mod bmp;
 mod failure;
 mod image_rs;
 mod jpeg;
+mod pnm;
 mod unsupported;
 
 pub(crate) use failure::{DecodeError, MAX_PIXELS};
@@ -35,7 +37,8 @@ const SNIFFED: u64 = 32;
 /// - 16-bit gray is clipped at 255, not scaled, so that most such images come out white; 16-bit
 ///   color keeps its upper 8 bits;
 /// - CMYK is inverted as Adobe's JPEGs need it, and converted without a color profile;
-/// - color profiles, gamma and the EXIF orientation are not applied (torchvision does not either);
+/// - color profiles and gamma are not applied, and the EXIF orientation to TIFF only (torchvision does not
+///   either);
 /// - the first frame of an animation is read, and the first page of a TIFF.
 ///
 /// Shapes: `[height, width, 3]`.
@@ -56,6 +59,7 @@ pub(crate) fn decode(path: &Path) -> Result<Picture, DecodeError> {
     file.read_to_end(&mut bytes).map_err(read_error)?;
     let decoded = match format {
         ImageFormat::Jpeg => jpeg::decode(&bytes),
+        ImageFormat::Pnm => pnm::decode(&bytes),
         _ => image_rs::decode(&bytes, format),
     };
     decoded.map_err(|failure| failure.in_file(path, name, bytes.len()))
@@ -82,6 +86,7 @@ fn sniff(first: &[u8], path: &Path) -> Result<(ImageFormat, &'static str), Decod
         ImageFormat::Bmp => "BMP",
         ImageFormat::Tiff => "TIFF",
         ImageFormat::Gif => "GIF",
+        ImageFormat::Pnm => "PPM",
         other => return Err(unsupported(format!("the format {other:?}"))),
     };
     Ok((format, name))

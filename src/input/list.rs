@@ -8,7 +8,11 @@ use super::names;
 /// How images are recognized in folders and among a pattern's matches.
 pub(crate) const IMAGES: Wanted = Wanted {
     noun: "image",
-    extensions: &["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"],
+    // torchvision's IMG_EXTENSIONS, and what else is commonly read.
+    extensions: &[
+        "png", "jpg", "jpeg", "jfif", "jpe", "webp", "bmp", "tif", "tiff", "gif", "ppm", "pgm",
+        "pbm", "pnm",
+    ],
     recursive: true,
 };
 

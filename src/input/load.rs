@@ -1,11 +1,13 @@
 //! An image file -> the resized, cropped image.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::decode::{self, DecodeError};
 use super::transform::{Preprocess, TransformError};
+use crate::one_line::panic_text;
 use crate::render::Picture;
 
 /// What keeps an image from being loaded.
@@ -13,6 +15,8 @@ use crate::render::Picture;
 pub(crate) enum LoadError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    #[error("{}: reading it crashed ({why}), which is a bug; leave the image out", path.display())]
+    Crashed { path: PathBuf, why: String },
     #[error("{}: does not fit the preprocessing", path.display())]
     Transform {
         path: PathBuf,
@@ -27,11 +31,27 @@ pub(crate) enum LoadError {
 ///
 /// [`Normalize::apply`]: super::transform::Normalize::apply
 pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Picture, LoadError> {
-    let decoded = decode::decode(path)?;
-    preprocess
-        .picture(&decoded)
-        .map_err(|source| LoadError::Transform {
-            path: path.to_path_buf(),
-            source,
+    caught(path, || {
+        let decoded = decode::decode(path)?;
+        preprocess
+            .picture(&decoded)
+            .map_err(|source| LoadError::Transform {
+                path: path.to_path_buf(),
+                source,
+            })
+    })
+}
+
+/// Makes a panic the error of the one image that is read.
+pub(crate) fn caught<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+        let line = panic_text(payload.as_ref()).lines().next();
+        Err(LoadError::Crashed {
+            path: path.to_owned(),
+            why: line.unwrap_or("unknown cause").trim().to_owned(),
         })
+    })
 }

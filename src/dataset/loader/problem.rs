@@ -14,11 +14,6 @@ pub(crate) enum LoaderError {
     #[error(transparent)]
     Image(#[from] LoadError),
     #[error(
-        "{}: reading it crashed ({why}), which is a bug; leave the image out",
-        path.display()
-    )]
-    Crashed { path: PathBuf, why: String },
-    #[error(
         "{}: {} x {} pixels after preprocessing, and {} x {} for {}, which is in the same batch; \
          images are made one size with --crop",
         path.display(), size.0, size.1, other_size.0, other_size.1, other.display()

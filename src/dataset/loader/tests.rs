@@ -58,7 +58,7 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
         _ => Ok(ready(sample)),
     };
     let stopped: Vec<_> = loader(6, work(2, OnError::Stop), crash).collect();
-    let Some(Err(error @ LoaderError::Crashed { .. })) = stopped.last() else {
+    let Some(Err(error @ LoaderError::Image(LoadError::Crashed { .. }))) = stopped.last() else {
         panic!("{stopped:?}");
     };
     assert!(

@@ -23,7 +23,7 @@ pub(crate) enum DecodeError {
         source: io::Error,
     },
     #[error(
-        "{}: this is not an image: {found}; expected PNG, JPEG, WebP, BMP, TIFF or GIF",
+        "{}: this is not an image: {found}; expected PNG, JPEG, WebP, BMP, TIFF, GIF or PPM",
         path.display()
     )]
     NotAnImage {

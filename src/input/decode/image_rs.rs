@@ -4,10 +4,11 @@
 use std::error::Error;
 use std::io::{self, Cursor, ErrorKind};
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::failure::{Failure, MAX_PIXELS, check_size, picture};
-use super::unsupported;
+use super::{bmp, unsupported};
 use crate::render::Picture;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
@@ -19,21 +20,31 @@ const PNG_COLOR_TYPE: usize = 25;
 const PNG_GRAY: u8 = 0;
 
 pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failure> {
+    let refuse = |kind: Option<String>| kind.map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)));
     if format == ImageFormat::Tiff {
-        unsupported::tiff(bytes).map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)))?;
+        refuse(unsupported::tiff(bytes))?;
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     // After the size, so that a decompression bomb is reported as one.
-    if format == ImageFormat::Gif {
-        unsupported::gif(bytes).map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)))?;
+    match format {
+        ImageFormat::Gif => refuse(unsupported::gif(bytes))?,
+        ImageFormat::Bmp => refuse(bmp::unsupported(bytes))?,
+        _ => {}
     }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(failure)?;
+    // Pillow turns TIFFs when it loads them, and nothing else.
+    let orientation = match format {
+        ImageFormat::Tiff => decoder.orientation().map_err(failure)?,
+        _ => Orientation::NoTransforms,
+    };
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failure)?;
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
     let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
     picture(width, height, to_rgb(image, stored_gray)?)
 }

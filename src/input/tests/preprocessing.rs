@@ -3,7 +3,7 @@
 use std::fs;
 use std::num::NonZeroU32;
 
-use super::decoding::{differences, fixture, ppm, with_sources};
+use super::decoding::{fixture, ppm, with_sources};
 use crate::input::decode::decode;
 use crate::input::load::{LoadError, load};
 use crate::input::transform::{Preprocess, Preset, TransformError};
