@@ -14,12 +14,11 @@ use crate::input::list::list_images;
 use crate::input::on_error::OnError;
 use crate::input::prepared::file_name;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
-use crate::network;
+use crate::network::{self, Held};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
-use crate::settings::CheckpointsSettings;
-use crate::vgg::{Arch, Extent, Kernels, Placement, Vgg};
-use crate::weights::WeightsFile;
+use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device.
 type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
@@ -36,26 +35,31 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
     run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
-    let (arch, first) = first_readable(&sequence, settings.run.network.arch, on_error)?;
+    let (held, first) = first_readable(&sequence, &settings.run.network, on_error, context)?;
     let label = format!(
         "the first of {total} checkpoints is {}",
         file_name(&first.path)
     );
     let label = parameters::hashed_label(label, first.path.clone());
-    let capture = run::open_capture(&settings.run, arch, device)?;
+    let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 
-    let networks = load_ahead(sequence, &capture, files.len());
+    let network = NetworkSettings {
+        arch: Some(held.arch),
+        ..settings.run.network.clone()
+    };
+    let networks = load_ahead(sequence, network, &capture, files.len());
     let mut skipped = Vec::new();
     let mut probes = ProbeImages::load(
         &files,
-        &settings.run.input.preprocess(),
+        &settings.run.input.preprocess().for_network(held.is_gray),
         settings.run.compute.batch(),
         on_error,
         &capture,
         &mut skipped,
     )?;
-    let mut logger = run::logger(&settings.run, label, (0, total as u64), context).create()?;
+    let mut logger =
+        run::logger(&settings.run, &capture, label, (0, total as u64), context).create()?;
     run::write_config(&settings.run.output.run_folder(), &config)?;
     probes.describe(&capture, &mut logger);
 
@@ -91,15 +95,16 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
 }
 
 /// The first checkpoint that can be read decides which network it is.
-fn first_readable(
-    sequence: &[Checkpoint],
-    asked: Option<Arch>,
+fn first_readable<'a>(
+    sequence: &'a [Checkpoint],
+    settings: &NetworkSettings,
     on_error: OnError,
-) -> Result<(Arch, &Checkpoint), RunError> {
+    context: &Context,
+) -> Result<(Held, &'a Checkpoint), RunError> {
     let mut first_error = None;
     for checkpoint in sequence {
-        match WeightsFile::open(&checkpoint.path) {
-            Ok(file) => return Ok((network::arch_of(&file, asked)?, checkpoint)),
+        match parameters::open_with_notes(&checkpoint.path, settings, &context.terminal) {
+            Ok((held, _)) => return Ok((held, checkpoint)),
             Err(error) => {
                 first_error.get_or_insert(error);
                 if on_error == OnError::Stop {
@@ -108,7 +113,7 @@ fn first_readable(
             }
         }
     }
-    Err(first_error.map_or(RunError::NoCheckpoint, RunError::from))
+    Err(first_error.unwrap_or(RunError::NoCheckpoint))
 }
 
 /// One checkpoint's step.
@@ -135,14 +140,19 @@ fn log(
 }
 
 /// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
-fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Receiver<Loaded> {
-    let (arch, deepest, device) = (capture.arch, capture.deepest(), capture.device.clone());
+fn load_ahead(
+    sequence: Vec<Checkpoint>,
+    settings: NetworkSettings,
+    capture: &Capture,
+    images: usize,
+) -> Receiver<Loaded> {
+    let (is_gray, deepest, device) = (capture.is_gray, capture.deepest(), capture.device.clone());
     let kernels = run::kernel_layout(&device, images);
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = load(&file, arch, deepest, &device, kernels);
+            let network = load(&file, &settings, (deepest, is_gray), &device, kernels);
             // The receiver has stopped early.
             if sender.send((file, network)).is_err() {
                 break;
@@ -154,8 +164,8 @@ fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Re
 
 fn load(
     file: &Checkpoint,
-    arch: Arch,
-    deepest: usize,
+    settings: &NetworkSettings,
+    (deepest, is_gray): (usize, bool),
     device: &OpenDevice,
     kernels: Kernels,
 ) -> Result<(Vgg, StageTimings), RunError> {
@@ -165,9 +175,14 @@ fn load(
     };
     let mut timings = StageTimings::default();
     let vgg = timings.time(Stage::Load, || {
-        let (_, weights) = parameters::open_file(&file.path, Some(arch))?;
+        let (held, weights) = parameters::open_file(&file.path, settings)?;
+        if held.is_gray != is_gray {
+            return Err(RunError::OtherColors(file.path.clone()));
+        }
         let extent = Extent::Features { deepest };
-        Ok::<_, RunError>(network::build(&weights, &file.path, arch, extent, place)?)
+        Ok::<_, RunError>(network::build(
+            &weights, &file.path, held.arch, extent, place,
+        )?)
     })?;
     Ok((vgg, timings))
 }

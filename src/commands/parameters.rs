@@ -5,8 +5,8 @@ use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
-use crate::network::{self, NetworkError, arch_of};
-use crate::settings::WeightsChoice;
+use crate::network::{self, Held, NetworkError};
+use crate::settings::{NetworkSettings, WeightsChoice};
 use crate::terminal::{Terminal, Unit};
 use crate::vgg::{
     self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
@@ -99,11 +99,27 @@ fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
     Ok(path)
 }
 
-/// Opens a file and says which network it is.
-pub(crate) fn open_file(path: &Path, asked: Option<Arch>) -> Result<(Arch, WeightsFile), RunError> {
-    let file = WeightsFile::open(path)?;
-    let arch = arch_of(&file, asked)?;
-    Ok((arch, file))
+/// Opens a file and says which network it holds.
+pub(crate) fn open_file(
+    path: &Path,
+    settings: &NetworkSettings,
+) -> Result<(Held, WeightsFile), RunError> {
+    let file = WeightsFile::open_under(path, settings.weights_key.as_deref())?;
+    let held = network::held(&file, settings.arch)?;
+    Ok((held, file))
+}
+
+/// Like [`open_file`], with notes on what was read how.
+pub(crate) fn open_with_notes(
+    path: &Path,
+    settings: &NetworkSettings,
+    terminal: &Terminal,
+) -> Result<(Held, WeightsFile), RunError> {
+    let (held, file) = open_file(path, settings)?;
+    for note in network::notes(&file, held) {
+        terminal.note(&note);
+    }
+    Ok((held, file))
 }
 
 /// Random parameters, with a note that says so.

@@ -9,10 +9,11 @@ use super::report::Report;
 use crate::device::OpenDevice;
 use crate::events::holds_event_files;
 use crate::logger::{Builder, FeatureLogger};
+use crate::network::Held;
 use crate::probe::Capture;
 use crate::settings::{OutputSettings, RunSettings};
 use crate::terminal::Unit;
-use crate::vgg::{self, Arch, Kernels};
+use crate::vgg::{self, Kernels};
 
 /// Refuses a folder with event files: TensorBoard shows all of a folder as one run, so a second run there
 /// would garble both.
@@ -31,11 +32,17 @@ pub(crate) fn refuse_used_folder(
 /// Selects the layers to show, checking that the crop reaches them.
 pub(crate) fn open_capture(
     settings: &RunSettings,
-    arch: Arch,
+    held: Held,
     device: OpenDevice,
 ) -> Result<Capture, RunError> {
+    let arch = held.arch;
     let all = arch.layers();
-    let layers = vgg::select(&all, &arch.to_string(), &settings.network.layers)?;
+    let layers = vgg::select_held(
+        &all,
+        held.depth,
+        &arch.to_string(),
+        &settings.network.layers,
+    )?;
     let deepest = layers.last().map_or(0, |layer| layer.index);
     if let Some(side) = settings.input.preprocess().crop {
         vgg::output_shapes(&all[..=deepest], &[1; 16], [side.get() as usize; 2])?;
@@ -45,6 +52,7 @@ pub(crate) fn open_capture(
         arch,
         layers,
         kernels: !settings.pictures.no_kernels,
+        is_gray: held.is_gray,
     })
 }
 
@@ -52,11 +60,12 @@ pub(crate) fn open_capture(
 /// the terminal. `label` says which weights it shows.
 pub(crate) fn logger(
     settings: &RunSettings,
+    capture: &Capture,
     label: impl FnOnce() -> String + Send + 'static,
     (mut done, total): (u64, u64),
     context: &Context,
 ) -> Builder {
-    let preprocess = settings.input.preprocess();
+    let preprocess = settings.input.preprocess().for_network(capture.is_gray);
     let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
     let terminal = Arc::clone(&context.terminal);
     terminal.begin(done, total, Unit::Steps);

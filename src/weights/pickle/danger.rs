@@ -32,6 +32,23 @@ const BUILTINS: [&str; 8] = [
     "setattr",
 ];
 
+/// Attributes that lead from a harmless class to any function.
+const ATTRIBUTES: [&str; 7] = [
+    "__builtins__",
+    "__getattribute__",
+    "__globals__",
+    "__import__",
+    "__subclasses__",
+    "popen",
+    "system",
+];
+
+/// Whether this is Python's `getattr`. Pickles of protocol 2 reach nested classes and static methods
+/// with it (`getattr(OneCycleLR, "_annealing_cos")`), which runs nothing: what counts is what it reaches.
+pub(super) fn is_getattr(module: &str, name: &str) -> bool {
+    matches!(module, "builtins" | "__builtin__") && name == "getattr"
+}
+
 /// Whether `name` of `module` can run code. Protocol 4 resolves dotted names attribute by
 /// attribute, so `torch.serialization` `os.system` reaches `os`.
 pub(super) fn runs_code(module: &str, name: &str) -> bool {
@@ -40,7 +57,7 @@ pub(super) fn runs_code(module: &str, name: &str) -> bool {
     MODULES.contains(&top)
         || name
             .split('.')
-            .any(|part| part == "builtins" || MODULES.contains(&part))
+            .any(|part| part == "builtins" || MODULES.contains(&part) || ATTRIBUTES.contains(&part))
         || (matches!(top, "builtins" | "__builtin__") && name.split('.').any(is_builtin))
 }
 
@@ -65,6 +82,8 @@ mod tests {
             ("torch.serialization", "os.system"),
             ("torch.serialization", "os"),
             ("importlib", "import_module"),
+            ("torch.nn.Module", "forward.__globals__"),
+            ("numpy", "ndarray.__subclasses__"),
         ] {
             assert!(runs_code(module, name), "{module}.{name}");
         }

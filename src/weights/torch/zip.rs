@@ -13,7 +13,7 @@ use super::super::location::Location;
 use super::super::pickle::{Heap, Id, load};
 use super::super::source::Source;
 
-/// Largest `data.pkl`: it holds names and shapes, not the tensors.
+/// Largest `data.pkl` that is unpacked: it holds names and shapes, and NumPy arrays.
 const MAX_PICKLE: u64 = 100 << 20;
 
 const MAX_BYTE_ORDER: u64 = 64;
@@ -35,7 +35,8 @@ pub(super) fn open(
                 .into(),
         ));
     }
-    let pickle = read(&mut archive, &format!("{root}data.pkl"), MAX_PICKLE)?;
+    let limit = MAX_PICKLE.max(source.len());
+    let pickle = read(&mut archive, &format!("{root}data.pkl"), limit)?;
     let pickle = pickle.unwrap_or_default();
     let top = load(&mut pickle.as_slice(), heap)?;
 
