@@ -338,6 +338,66 @@ mod tests {
         );
     }
 
+    fn held_in(name: &str) -> Held {
+        let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
+        held(&file, None).unwrap()
+    }
+
+    #[test]
+    fn a_network_is_as_deep_and_as_colored_as_its_file() {
+        assert_eq!(held_in("zip.pth"), Held::whole("vgg11".parse().unwrap()));
+        let first = held_in("state_dict.pth");
+        assert_eq!((first.depth, first.is_gray), (5, false));
+        assert!(held_in("gray.pth").is_gray);
+        let file = WeightsFile::open(fixture("weights/four_channels.pth")).unwrap();
+        let error = held(&file, None).unwrap_err().to_string();
+        assert_says(&error, &["four_channels.pth", "4 channels", "3 (color)"]);
+    }
+
+    #[test]
+    fn what_is_not_shown_is_noted() {
+        for (name, parts) in [
+            (
+                "net_and_ema.pth",
+                &["under `net`", "`net_ema.module`", "--weights-key"][..],
+            ),
+            ("state_dict.pth", &["up to pool1"]),
+            ("ssd.pth", &["convolutions at 31, 33", "SSD"]),
+            ("gray.pth", &["luma"]),
+        ] {
+            let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
+            let notes = notes(&file, held(&file, None).unwrap());
+            assert_says(&notes.join("\n"), parts);
+        }
+        let file = WeightsFile::open(fixture("weights/zip.pth")).unwrap();
+        assert_eq!(notes(&file, held_in("zip.pth")), [""; 0]);
+    }
+
+    #[test]
+    fn classifiers_of_all_names_are_used_where_they_fit() {
+        for name in [
+            "zip.pth",
+            "caffe_classifier.pth",
+            "parallel_features.pth",
+            "paper_names.pth",
+            "timm.pth",
+            "timm.safetensors",
+            "module.pth",
+        ] {
+            let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
+            let fitting = fitting_classifier(&file, held_in(name).arch);
+            assert_eq!(fitting, Some([[5, 196], [5, 5], [3, 5]]), "{name}");
+            let vgg = load(file.path(), &Device::flex()).unwrap();
+            assert!(vgg.classifier.is_some(), "{name}");
+        }
+        let file = WeightsFile::open(fixture("weights/no_bias.pth")).unwrap();
+        assert_eq!(fitting_classifier(&file, held_in("no_bias.pth").arch), None);
+        let vgg = load(file.path(), &Device::flex()).unwrap();
+        assert!(
+            matches!(&vgg.features[0], vgg::Feature::Convolution(layer) if layer.bias.is_none())
+        );
+    }
+
     #[test]
     fn a_file_is_loaded_as_far_as_it_goes() {
         let device = Device::flex();

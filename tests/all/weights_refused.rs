@@ -70,33 +70,77 @@ fn a_pickle_that_runs_code_is_named_and_not_run() {
     assert!(!Path::new("vggscope-was-run").exists());
 }
 
+/// The opcodes that push `module.name` and strings, and call.
+fn pickle(body: &str) -> Vec<u8> {
+    [b"\x80\x02", body.as_bytes(), b"."].concat()
+}
+
+/// `getattr` of a class is data; what it leads to, and whom it is handed to, is looked at.
 #[test]
-fn modules_say_how_to_become_a_state_dict() {
-    let save = "torch.save(model.state_dict(), \"weights.pth\")";
+fn getattr_is_refused_where_it_leads_to_code() {
+    for (body, callable) in [
+        // getattr(torch.serialization, "os"), then its "system".
+        (
+            "cbuiltins\ngetattr\n(ctorch\nserialization\nX\x02\0\0\0ostR",
+            "torch.serialization.os",
+        ),
+        (
+            "c__builtin__\ngetattr\n(cnumpy\nndarray\nX\x0e\0\0\0__subclasses__tR",
+            "numpy.ndarray.__subclasses__",
+        ),
+        (
+            "c__builtin__\ngetattr\n(ca.b\nC\nX\x06\0\0\0systemtR",
+            "a.b.C.system",
+        ),
+        // getattr of a string; handed to map; kept in a dict.
+        (
+            "c__builtin__\ngetattr\n(X\x01\0\0\0aX\x01\0\0\0btR",
+            "__builtin__.getattr",
+        ),
+        (
+            "c__builtin__\nmap\n(c__builtin__\ngetattr\n]tR",
+            "__builtin__.getattr",
+        ),
+        ("}X\x01\0\0\0acbuiltins\ngetattr\ns", "builtins.getattr"),
+    ] {
+        let text = message_for(&pickle(body));
+        assert_says(&text, &[callable, "nothing was run"]);
+    }
+}
+
+#[test]
+fn modules_that_are_no_vgg_are_named_by_their_tensors() {
     assert_says(
-        &message("module.pth"),
-        &["torchvision.models.vgg.VGG", save],
-    );
-    assert_says(&message("module_legacy.pth"), &["__main__.Net", save]);
-    assert_says(
-        &message("module_under_key.pth"),
-        &[
-            "under `model`",
-            "DataParallel",
-            "torch.save(checkpoint[\"model\"].state_dict(), \"weights.pth\")",
-        ],
+        &message("module_legacy.pth"),
+        &["features.0.weight", "weight"],
     );
     assert_says(
         &message("torchscript.pt"),
         &["TorchScript", "torch.jit.load"],
     );
+    assert_says(
+        &message("unknown_parametrization.pth"),
+        &["`features.0.weight`", "remove_parametrizations"],
+    );
+}
+
+#[test]
+fn a_key_without_a_network_lists_those_that_are_there() {
+    for (file, found) in [
+        ("two_networks.pth", "`student`, `teacher`"),
+        ("net_and_ema.pth", "`net`, `net_ema.module`"),
+        ("zip.pth", "the top level"),
+    ] {
+        let error = WeightsFile::open_under(fixture(file), Some("swa")).unwrap_err();
+        assert_says(&error.to_string(), &["`swa`", "--weights-key", found]);
+    }
 }
 
 #[test]
 fn other_objects_are_named() {
     assert_says(
         &message("object.pth"),
-        &["holds a __main__.Trainer object, not a state dict"],
+        &["features.0.weight", "model.head.weight"],
     );
     assert_says(
         &message("no_tensors.pth"),
@@ -121,7 +165,10 @@ fn other_networks_are_recognized() {
         ],
     );
     assert_says(&message("keras_names.pth"), &["Keras", "block1_conv1"]);
-    assert_says(&message("two_networks.pth"), &["`student`, `teacher`"]);
+    assert_says(
+        &message("two_networks.pth"),
+        &["`student`, `teacher`", "--weights-key"],
+    );
 }
 
 /// Containers and pickles that `torch.save` no longer writes.
