@@ -113,7 +113,7 @@ fn from_file(
         }
         None => {
             let why = unfit(file.classifier(), sizes.widths[4] * 49);
-            let note = format!("the classifier is new: {why}, the data set has {classes} classes");
+            let note = format!("the classifier is new: {why}; the data set has {classes} classes");
             (NewPart::Classifier, note)
         }
     };
@@ -125,15 +125,15 @@ fn from_file(
 /// Why a file's classifier cannot be used behind pooled maps of `inputs` values.
 fn unfit(classifier: &Classifier, inputs: usize) -> String {
     match classifier {
-        Classifier::None => "the weights have none".to_owned(),
+        Classifier::None => "the file has none".to_owned(),
         Classifier::Three([first, ..]) => format!(
-            "the weights' takes {} inputs, and vggscope's {inputs} (7 x 7 pooled maps)",
+            "the file's takes {} inputs, where this one takes {inputs} (7 x 7 pooled maps)",
             first[1]
         ),
         Classifier::Other(shapes) => {
             let shapes: Vec<String> = shapes.iter().map(|shape| format!("{shape:?}")).collect();
             format!(
-                "the weights' has another form (its weights: {}) than VGG's three linear layers",
+                "the file's has weights of {}, and not VGG's three linear layers with biases",
                 shapes.join(", ")
             )
         }

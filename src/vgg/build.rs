@@ -220,9 +220,10 @@ impl Builder<'_> {
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .init(self.place.device);
         layer.weight = Param::from_tensor(weight);
-        layer.bias = match self.has_bias(name) {
-            true => Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?)),
-            false => None,
+        layer.bias = if self.has_bias(name) {
+            Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?))
+        } else {
+            None
         };
         Ok(layer)
     }

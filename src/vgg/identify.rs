@@ -74,7 +74,7 @@ impl FoundLayers {
         let all = convolutions(arch);
         let missing = all.iter().find(|index| !is_there(index));
         match missing {
-            Some(&first) if !all.range(first..).any(|index| is_there(index)) => first,
+            Some(&first) if !all.range(first..).any(is_there) => first,
             _ => arch.layers().len(),
         }
     }

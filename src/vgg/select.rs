@@ -90,9 +90,9 @@ pub(crate) fn select_held(
 ) -> Result<Vec<Layer>, SelectError> {
     let held = layers.get(..depth).unwrap_or(layers);
     select(held, arch, list).map_err(|error| match (select(layers, arch, list), held.last()) {
-        (Ok(_), Some(last)) if held.len() < layers.len() => SelectError::TooDeep {
+        (Ok(_), Some(deepest)) if held.len() < layers.len() => SelectError::TooDeep {
             list: list.to_owned(),
-            last: last.name(),
+            last: deepest.name(),
         },
         _ => error,
     })

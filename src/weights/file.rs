@@ -12,7 +12,7 @@ use super::reparametrized;
 use super::sniff::{self, Format};
 use super::source::Source;
 use super::torch::{self, Checkpoint};
-use super::{burnpack, hash, safetensors};
+use super::{burnpack, foreign, hash, safetensors};
 
 /// How many names of another network's file a message shows.
 const FIRST_NAMES: usize = 4;
@@ -59,7 +59,10 @@ impl WeightsFile {
 
     fn open_inner(path: &Path, key: Option<&str>) -> Result<Self, WeightsErrorKind> {
         let source = Source::open(path)?;
-        let format = sniff::format(&source)?;
+        if let Some(part) = foreign::part(path) {
+            return Err(WeightsErrorKind::NotWeights(part));
+        }
+        let format = sniff::format(&source, path)?;
         let checkpoint = match format {
             Format::Safetensors => Checkpoint::flat(safetensors::open(&source)?),
             Format::BurnPack => Checkpoint::flat(burnpack::open(path)?),

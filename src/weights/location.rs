@@ -23,7 +23,7 @@ pub(super) enum Location {
         skip: u64,
         len: u64,
     },
-    /// In memory: a NumPy array, which came with the pickle.
+    /// In memory: a `NumPy` array, which came with the pickle.
     Memory(Arc<[u8]>),
     /// In a Burn pack.
     Pack(burn_pack::Tensor),

@@ -27,6 +27,7 @@ mod dtype;
 mod entry;
 mod error;
 mod file;
+mod foreign;
 mod guess;
 mod hash;
 pub mod imagenet;

@@ -77,7 +77,9 @@ fn part(name: &str) -> Option<(String, Option<Part>)> {
     }
     PARTS.iter().find_map(|(ending, part)| {
         let parameter = name.strip_suffix(ending)?;
-        let is_parameter = parameter.ends_with(".weight") || parameter.ends_with(".bias");
+        let is_parameter = [".weight", ".bias"]
+            .iter()
+            .any(|own| parameter.ends_with(own));
         is_parameter.then(|| (parameter.to_owned(), Some(*part)))
     })
 }

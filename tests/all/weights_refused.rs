@@ -124,6 +124,93 @@ fn modules_that_are_no_vgg_are_named_by_their_tensors() {
     );
 }
 
+/// Each with the command that makes a file of it that is read.
+#[test]
+fn what_other_programs_write_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let torch = fs::read(fixture("zip.pth")).unwrap();
+    for (name, bytes, parts) in [
+        (
+            "dcp/__0_0.distcp",
+            &torch[..],
+            &["dcp_to_torch", "dcp weights.pth"][..],
+        ),
+        (
+            "vgg.mpk",
+            b"\x82\xa8metadata\x87",
+            &["Burn record", "BurnpackStore"],
+        ),
+        (
+            "record",
+            b"\x82\xa8metadata\x87",
+            &["Burn record", "BurnpackStore"],
+        ),
+        ("vgg.h5", b"\x89HDF\r\n\x1a\n", &["HDF5", "torch.save"]),
+        (
+            "vgg.onnx",
+            b"\x08\x07\x12\x07pytorch",
+            &["ONNX", "numpy_helper"],
+        ),
+        (
+            "model.ckpt.index",
+            b"\0\0\x1c\x08",
+            &["TensorFlow checkpoint"],
+        ),
+        (
+            "model.ckpt.data-00000-of-00001",
+            &[1; 40],
+            &["TensorFlow checkpoint"],
+        ),
+        (
+            "vgg.caffemodel",
+            b"\x0a\x11VGG",
+            &["Caffe model", "--preset caffe"],
+        ),
+        (
+            "s/model.safetensors.index.json",
+            br#"{"weight_map": {}}"#,
+            &[
+                "index of a model in several files",
+                "load_file",
+                "/s/*.safetensors",
+            ],
+        ),
+        (
+            "b/pytorch_model.bin.index.json",
+            br#"{"weight_map": {}}"#,
+            &[
+                "index of a model in several files",
+                "torch.load(f)",
+                "/b/*.bin",
+            ],
+        ),
+    ] {
+        assert_says(&refused(&put(name, bytes)).to_string(), parts);
+    }
+    put("dcp/.metadata", b"");
+    put("deep/zero_to_fp32.py", b"");
+    put("tf/saved_model.pb", b"");
+    put("one/model.safetensors", b"");
+    put("none/readme.txt", b"");
+    for (name, part) in [
+        ("dcp", "dcp_to_torch"),
+        ("deep", "zero_to_fp32.py"),
+        ("tf", "TensorFlow model"),
+        ("s", "load_file"),
+        ("b", "torch.load(f)"),
+        ("one", "one/model.safetensors"),
+        ("none", "is a folder, not a weights file"),
+    ] {
+        assert_says(&refused(&folder.path().join(name)).to_string(), &[part]);
+    }
+}
+
 #[test]
 fn a_key_without_a_network_lists_those_that_are_there() {
     for (file, found) in [

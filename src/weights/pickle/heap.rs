@@ -39,7 +39,7 @@ pub(in crate::weights) enum Node {
     },
     Storage(StorageView),
     Tensor(TensorView),
-    /// A NumPy `dtype`, as its code and byte order (`f4`, `>f4`).
+    /// A `NumPy` `dtype`, as its code and byte order (`f4`, `>f4`).
     ArrayType(String),
     Object(Object),
 }
@@ -67,7 +67,7 @@ pub(in crate::weights) struct StorageView {
     pub(in crate::weights) end: usize,
 }
 
-/// A `torch` tensor or a NumPy array. Counts are in elements.
+/// A `torch` tensor or a `NumPy` array. Counts are in elements.
 #[derive(Debug, Clone)]
 pub(in crate::weights) struct TensorView {
     pub(in crate::weights) dtype: DType,
@@ -82,7 +82,7 @@ pub(in crate::weights) struct TensorView {
 pub(in crate::weights) enum ViewedData {
     /// In a storage, from the element `first` on.
     Storage { key: String, first: usize },
-    /// In the pickle itself: a NumPy array.
+    /// In the pickle itself: a `NumPy` array.
     Pickle(Arc<[u8]>),
     /// The tensor is of a kind that has no plain storage (sparse, quantized).
     Unreadable,

@@ -9,7 +9,7 @@ use super::heap::{Heap, Id, Node, malformed};
 use super::latin1::latin1;
 use super::rebuild;
 
-/// Longest string that is kept as text. Names are short; NumPy's bytes in protocol 2 are longer.
+/// Longest string that is kept as text. Names are short; `NumPy`'s bytes in protocol 2 are longer.
 const LONGEST_TEXT: u64 = 1 << 20;
 
 /// The opcode that names the protocol.

@@ -1,6 +1,6 @@
-//! NumPy arrays in a pickle: the type, the shape and the bytes stand in it.
+//! `NumPy` arrays in a pickle: the type, the shape and the bytes stand in it.
 //!
-//! Source: `array_reduce` and `array_setstate` in NumPy's `multiarray/methods.c`.
+//! Source: `array_reduce` and `array_setstate` in `NumPy`'s `multiarray/methods.c`.
 
 use super::super::dtype::DType;
 use super::super::error::WeightsErrorKind;
@@ -8,13 +8,13 @@ use super::super::view::elements;
 use super::heap::{Heap, Id, Node, TensorView, ViewedData, malformed};
 
 /// A `dtype` with the byte order of its state: `<`, `>`, or `|` where there is none.
-pub(super) fn ordered(heap: &Heap, code: &str, order: Id) -> Option<Node> {
+pub(super) fn ordered(heap: &Heap, code: &str, order: Id) -> Node {
     let is_big = heap.text(order).as_deref() == Some(">");
-    Some(Node::ArrayType(if is_big {
+    Node::ArrayType(if is_big {
         format!(">{code}")
     } else {
         code.to_owned()
-    }))
+    })
 }
 
 /// The array of `numpy.core.numeric._frombuffer(buffer, dtype, shape, order)`, of protocol 5.

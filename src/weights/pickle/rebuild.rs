@@ -120,7 +120,7 @@ fn attribute(heap: &mut Heap, getattr: Id, arguments: &[Id]) -> Result<Id, Weigh
     }
 }
 
-/// What an object becomes by its state, where that makes it a tensor or a NumPy type; else `None`.
+/// What an object becomes by its state, where that makes it a tensor or a `NumPy` type; else `None`.
 pub(super) fn build(
     heap: &mut Heap,
     object: Id,
@@ -128,7 +128,7 @@ pub(super) fn build(
 ) -> Result<Option<Node>, WeightsErrorKind> {
     let fields = heap.seq(state).unwrap_or_default().to_vec();
     match (heap.get(object), fields.as_slice()) {
-        (Node::ArrayType(code), &[_, order, ..]) => Ok(numpy::ordered(heap, code, order)),
+        (Node::ArrayType(code), &[_, order, ..]) => Ok(Some(numpy::ordered(heap, code, order))),
         (Node::Object(made), fields) => match fields {
             // `Tensor.__setstate__` of PyTorch 0.1 to 0.3: storage, offset, size, stride.
             [_, _, _, _] if is_torch(made, "Tensor") => rebuild(heap, fields, None).map(Some),

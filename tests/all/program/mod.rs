@@ -7,3 +7,4 @@ mod images;
 mod information;
 pub(crate) mod support;
 mod train;
+mod weights;
