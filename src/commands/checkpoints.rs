@@ -40,7 +40,7 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         "the first of {total} checkpoints is {}",
         file_name(&first.path)
     );
-    let label = parameters::hashed_label(label, first.path.clone());
+    let label = parameters::hashed_label(label, first.path.clone(), &settings.run.network);
     let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 

@@ -100,7 +100,7 @@ fn open_network(
     };
     let (held, file) =
         parameters::open_with_notes(&path, &settings.run.network, &context.terminal)?;
-    let label = parameters::hashed_label(file_name(&path), path);
+    let label = parameters::hashed_label(file_name(&path), path, &settings.run.network);
     Ok((held, Parameters::File(file), Box::new(label)))
 }
 

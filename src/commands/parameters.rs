@@ -1,5 +1,6 @@
 //! A network's parameters, opened before anything is computed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -11,7 +12,7 @@ use crate::terminal::{Terminal, Unit};
 use crate::vgg::{
     self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
 };
-use crate::weights::{WeightsFile, imagenet};
+use crate::weights::{WeightsFile, imagenet, sha256};
 
 /// Where a network's parameters come from.
 pub(crate) enum Parameters {
@@ -132,11 +133,17 @@ pub(crate) fn random(arch: Arch, sizes: Sizes, seed: u64, terminal: &Terminal) -
 
 /// What the weights are called in descriptions: `label` and the file's hash, computed on a thread of its
 /// own while the first forward pass runs.
-pub(crate) fn hashed_label(label: String, path: PathBuf) -> impl FnOnce() -> String + Send {
+pub(crate) fn hashed_label(
+    mut label: String,
+    path: PathBuf,
+    settings: &NetworkSettings,
+) -> impl FnOnce() -> String + Send + use<> {
+    if let Some(key) = &settings.weights_key {
+        label += &format!(", the network under `{key}`");
+    }
     let hash = thread::spawn(move || {
-        WeightsFile::open(&path)
-            .and_then(|file| file.fingerprint())
-            .map_err(|error| error.to_string())
+        let mut file = File::open(&path).map_err(|error| error.to_string())?;
+        sha256(&mut file).map_err(|error| error.to_string())
     });
     move || match hash.join() {
         Ok(Ok(hash)) => format!("{label}, SHA-256 {hash}"),

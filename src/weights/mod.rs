@@ -47,4 +47,5 @@ pub use dtype::DType;
 pub use entry::Entry;
 pub use error::{WeightsError, WeightsErrorKind};
 pub use file::WeightsFile;
+pub(crate) use hash::sha256;
 pub use sniff::Format;

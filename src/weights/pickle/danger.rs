@@ -4,12 +4,19 @@
 //! a file would do harm elsewhere. It has the usual ways to run a command, as picklescan
 //! (<https://github.com/mmaitre314/picklescan>) lists them; a checkpoint may hold any other class.
 
-/// Modules of which nothing is harmless, submodules included.
-const MODULES: [&str; 12] = [
+/// Modules of which nothing is harmless, submodules included. Protocol 2 has Python 2's names
+/// (`commands` for `subprocess`).
+const MODULES: [&str; 19] = [
+    "_pickle",
+    "_posixsubprocess",
+    "bdb",
+    "cPickle",
+    "commands",
     "ctypes",
     "importlib",
     "nt",
     "os",
+    "pdb",
     "pickle",
     "posix",
     "pty",
@@ -18,6 +25,7 @@ const MODULES: [&str; 12] = [
     "socket",
     "subprocess",
     "sys",
+    "timeit",
 ];
 
 /// Functions of `builtins`, which Python 2 calls `__builtin__`.
@@ -59,6 +67,7 @@ pub(super) fn runs_code(module: &str, name: &str) -> bool {
             .split('.')
             .any(|part| part == "builtins" || MODULES.contains(&part) || ATTRIBUTES.contains(&part))
         || (matches!(top, "builtins" | "__builtin__") && name.split('.').any(is_builtin))
+        || (matches!(top, "io" | "_io") && matches!(name, "open" | "open_code" | "FileIO"))
 }
 
 #[cfg(test)]
@@ -73,6 +82,8 @@ mod tests {
             ("nt", "system"),
             ("os.path", "os.system"),
             ("subprocess", "Popen"),
+            ("commands", "Popen"),
+            ("io", "open"),
             ("builtins", "eval"),
             ("builtins", "getattr"),
             ("__builtin__", "execfile"),
@@ -100,6 +111,7 @@ mod tests {
             ("argparse", "Namespace"),
             ("pathlib", "PosixPath"),
             ("posixpath", "join"),
+            ("io", "BytesIO"),
             ("ossaudiodev", "open"),
             ("numpy.core.multiarray", "scalar"),
             ("numpy.core.multiarray", "_reconstruct"),

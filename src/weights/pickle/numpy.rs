@@ -55,7 +55,8 @@ fn view(
     else {
         return Ok(None);
     };
-    let dtype = match code.as_str() {
+    let little = code.trim_start_matches('>');
+    let dtype = match little {
         "f2" => DType::F16,
         "f4" => DType::F32,
         "f8" => DType::F64,
@@ -69,6 +70,13 @@ fn view(
             bytes.len()
         ));
     }
+    let bytes = match dtype.size() {
+        Some(size) if little != code => bytes
+            .chunks(size)
+            .flat_map(|number| number.iter().rev().copied())
+            .collect(),
+        _ => bytes.clone(),
+    };
     let mut stride = vec![1; shape.len()];
     let mut step = 1;
     let mut lay = |axis: usize| {
@@ -84,6 +92,6 @@ fn view(
         dtype,
         shape,
         stride,
-        data: ViewedData::Pickle(bytes.clone()),
+        data: ViewedData::Pickle(bytes),
     }))
 }

@@ -216,7 +216,7 @@ fn a_folder_may_mix_kinds() {
 /// The VGG11 of `zip.pth` with another classifier.
 fn with_classifier(place: &Place, name: &str, linears: &[(&str, [usize; 2])]) -> PathBuf {
     let file = WeightsFile::open(fixture("zip.pth")).unwrap();
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = file
+    let mut tensors: Vec<Tensor> = file
         .entries()
         .filter(|entry| entry.name().starts_with("features."))
         .map(|entry| {
@@ -238,6 +238,13 @@ fn with_classifier(place: &Place, name: &str, linears: &[(&str, [usize; 2])]) ->
         ));
         tensors.push((format!("{name}.bias"), vec![*outputs], zeros(*outputs)));
     }
+    write(place, name, &tensors)
+}
+
+/// Name, shape and bytes.
+type Tensor = (String, Vec<usize>, Vec<u8>);
+
+fn write(place: &Place, name: &str, tensors: &[Tensor]) -> PathBuf {
     let views = tensors.iter().map(|(name, shape, bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
         (name.as_str(), view)
@@ -301,8 +308,11 @@ fn a_classifier_is_kept_where_it_fits_and_else_replaced_with_the_truth() {
 fn a_network_of_another_form_is_trained_and_resumed() {
     let place = Place::new();
     let gray = with_gray_input(&place);
-    for (name, file) in [("no_bias", fixture("no_bias.pth")), ("gray", gray)] {
-        train(&place, &format!("--run {name} --hidden 7"), &file).ok();
+    for (name, hidden, file) in [
+        ("no_bias", "--hidden 7", fixture("no_bias.pth")),
+        ("gray", "", gray),
+    ] {
+        train(&place, &format!("--run {name} {hidden}"), &file).ok();
         place
             .run(
                 &format!("train --config runs/{name}/config.toml --resume --steps 2"),
@@ -336,12 +346,5 @@ fn with_gray_input(place: &Place) -> PathBuf {
             .collect();
         tensors.push((entry.name().to_owned(), shape, bytes));
     }
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
-        (name.as_str(), view)
-    });
-    place.write(
-        "gray.safetensors",
-        safetensors::serialize(views, None).unwrap(),
-    )
+    write(place, "gray.safetensors", &tensors)
 }
