@@ -139,7 +139,7 @@ pub(crate) fn hashed_label(
     settings: &NetworkSettings,
 ) -> impl FnOnce() -> String + Send + use<> {
     if let Some(key) = &settings.weights_key {
-        label += &format!(", the network under `{key}`");
+        label = format!("{label}, the network under `{key}`");
     }
     let hash = thread::spawn(move || {
         let mut file = File::open(&path).map_err(|error| error.to_string())?;
