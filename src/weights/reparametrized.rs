@@ -36,7 +36,7 @@ const PARAMETRIZED: [(&str, Part); 5] = [
 ];
 
 /// Puts parts together: what is read under the parameter's name is the product. `Err` names a
-/// parameter whose parts are of an unknown kind.
+/// parameter of a layer whose parts are of an unknown kind.
 pub(super) fn join(entries: &mut [Entry]) -> Result<(), String> {
     let mut parameters: HashMap<String, HashMap<Part, usize>> = HashMap::new();
     for (at, entry) in entries.iter_mut().enumerate() {
@@ -61,7 +61,9 @@ pub(super) fn join(entries: &mut [Entry]) -> Result<(), String> {
             (None, Some(main)) if let Some(norm) = at(Part::Norm) => {
                 (main, Stored::Direction { norm })
             }
-            _ => return Err(name),
+            _ if name.starts_with("features.") => return Err(name),
+            // Another network's, which nobody asked for.
+            _ => continue,
         };
         entries[main].stored = stored;
     }

@@ -214,7 +214,7 @@ fn a_folder_may_mix_kinds() {
 }
 
 /// The VGG11 of `zip.pth` with another classifier.
-fn with_classifier(place: &Place, name: &str, linears: &[(&str, [usize; 2])]) -> PathBuf {
+fn with_classifier(place: &Place, name: &str, linears: Linears) -> PathBuf {
     let file = WeightsFile::open(fixture("zip.pth")).unwrap();
     let mut tensors: Vec<Tensor> = file
         .entries()
@@ -240,6 +240,9 @@ fn with_classifier(place: &Place, name: &str, linears: &[(&str, [usize; 2])]) ->
     }
     write(place, name, &tensors)
 }
+
+/// Names of linear layers, and `[outputs, inputs]` of each.
+type Linears = &'static [(&'static str, [usize; 2])];
 
 /// Name, shape and bytes.
 type Tensor = (String, Vec<usize>, Vec<u8>);
@@ -267,7 +270,6 @@ fn a_classifier_is_kept_where_it_fits_and_else_replaced_with_the_truth() {
         let ran = train(&place, &format!("--run {name}"), &file).ok();
         assert!(!ran.err().contains("is new"), "{name}: {}", ran.err());
     }
-    type Linears = &'static [(&'static str, [usize; 2])];
     let others: [(&str, Linears, &str); 4] = [
         ("none", &[], "the file has none"),
         (
