@@ -58,6 +58,7 @@
 mod commands;
 mod dataset;
 mod device;
+mod durable;
 pub mod events;
 mod input;
 mod interrupt;

@@ -19,8 +19,8 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// The command cannot be run as it was typed.
 const WRONG_USE: u8 = 2;
-/// Ended by Ctrl-C: 128 and the signal's number, as shells have it.
-const INTERRUPTED: u8 = 130;
+/// Ended by a signal: 128 and its number, as shells have it.
+const BY_SIGNAL: i32 = 128;
 
 /// Runs the command line of this process and ends it.
 pub fn main() -> ! {
@@ -56,14 +56,14 @@ fn exit(code: u8) -> ! {
 
 fn run(command: Command) -> u8 {
     match command {
-        Command::Images(settings) => log_run(settings.run.output.quiet, |context| {
-            images::run(&settings, context)
+        Command::Images(mut settings) => log_run(settings.run.output.quiet, |context| {
+            images::run(&mut settings, context)
         }),
-        Command::Checkpoints(settings) => log_run(settings.run.output.quiet, |context| {
-            checkpoints::run(&settings, context)
+        Command::Checkpoints(mut settings) => log_run(settings.run.output.quiet, |context| {
+            checkpoints::run(&mut settings, context)
         }),
-        Command::Train(settings) => log_run(settings.run.output.quiet, |context| {
-            train::run(&settings, context)
+        Command::Train(mut settings) => log_run(settings.run.output.quiet, |context| {
+            train::run(&mut settings, context)
         }),
         Command::Layers(settings) => match layers::table(&settings) {
             Ok(table) => print(&table),
@@ -78,7 +78,7 @@ fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) 
         terminal: Arc::new(Terminal::new(quiet)),
         interrupt: Interrupt::default(),
     };
-    end_on_ctrl_c(context.interrupt.clone(), Arc::clone(&context.terminal));
+    end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal));
     match run(&context) {
         Ok(report) => conclude(&report, quiet),
         Err(error) => {
@@ -93,19 +93,42 @@ fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) 
     }
 }
 
+/// The first Ctrl-C or SIGTERM (Slurm and Kubernetes send it) lets the current step finish, a second one does
+/// not wait.
+#[cfg(unix)]
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
+        Ok(mut signals) => drop(std::thread::spawn(move || {
+            for signal in signals.forever() {
+                end_after_step(&interrupt, &terminal, signal);
+            }
+        })),
+        Err(error) => print_error(&format!("Ctrl-C will end the run at once: {error}")),
+    }
+}
+
 /// The first Ctrl-C lets the current step finish, a second one does not wait.
-fn end_on_ctrl_c(interrupt: Interrupt, terminal: Arc<Terminal>) {
-    let set = ctrlc::set_handler(move || {
-        let again = interrupt.is_requested();
-        if again || !interrupt.request() {
-            terminal.end();
-            exit(INTERRUPTED);
-        }
-        terminal.note("ending after this step (Ctrl-C again ends at once)");
-    });
+#[cfg(not(unix))]
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
+    const SIGINT: i32 = 2;
+    let set = ctrlc::set_handler(move || end_after_step(&interrupt, &terminal, SIGINT));
     if let Err(error) = set {
         print_error(&format!("Ctrl-C will end the run at once: {error}"));
     }
+}
+
+fn end_after_step(interrupt: &Interrupt, terminal: &Terminal, signal: i32) {
+    let again = interrupt.is_requested();
+    if again || !interrupt.request(signal) {
+        terminal.end();
+        exit(by_signal(signal));
+    }
+    terminal.note("ending after this step (Ctrl-C again ends at once)");
+}
+
+fn by_signal(signal: i32) -> u8 {
+    u8::try_from(BY_SIGNAL + signal).unwrap_or(FAILED)
 }
 
 fn conclude(report: &Report, quiet: bool) -> u8 {
@@ -115,8 +138,8 @@ fn conclude(report: &Report, quiet: bool) -> u8 {
     for skipped in &report.skipped {
         print_error(&format!("skipped: {skipped}"));
     }
-    if report.interrupted {
-        INTERRUPTED
+    if let Some(signal) = report.interrupted {
+        by_signal(signal)
     } else if report.skipped.is_empty() {
         DONE
     } else {

@@ -7,8 +7,9 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters;
 use super::report::Report;
-use super::run;
-use crate::device::OpenDevice;
+use super::run::{self, Steps};
+use super::run_folder::RunFolder;
+use crate::device::{OpenDevice, guarded};
 use crate::input::checkpoints::{Checkpoint, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::on_error::OnError;
@@ -24,7 +25,10 @@ use crate::vgg::{Extent, Kernels, Placement, Vgg};
 type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
 
 /// Runs the command.
-pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<Report, RunError> {
+pub(crate) fn run(
+    settings: &mut CheckpointsSettings,
+    context: &Context,
+) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
     let sequence = list_checkpoints(
         &settings.checkpoints,
@@ -34,8 +38,9 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
-    let (held, first) = first_readable(&sequence, &settings.run.network, on_error, context)?;
+    let or = "or delete the folder";
+    let folder = RunFolder::reserve(&mut settings.run.output, "checkpoints", or)?;
+    let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = format!(
         "the first of {total} checkpoints is {}",
         file_name(&first.path)
@@ -58,12 +63,20 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         &capture,
         &mut skipped,
     )?;
-    let mut logger =
-        run::logger(&settings.run, &capture, label, (0, total as u64), context).create()?;
-    run::write_config(&settings.run.output.run_folder(), &config)?;
+    let mut logger = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        label,
+        (0, total as u64),
+        context,
+    )
+    .create()?;
+    folder.write_config(&config)?;
     probes.describe(&capture, &mut logger);
 
     let mut config = Some(config);
+    let mut due = total as u64;
     let mut log_next = |(file, network): Loaded| match network {
         Ok((vgg, timings)) => log(
             &file,
@@ -76,6 +89,7 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         ),
         Err(error) if on_error == OnError::Skip => {
             skipped.push(one_line(&error));
+            due -= 1;
             Ok(())
         }
         Err(error) => Err(error),
@@ -84,36 +98,48 @@ pub(crate) fn run(settings: &CheckpointsSettings, context: &Context) -> Result<R
         .into_iter()
         .take_while(|_| !context.interrupt.is_requested())
         .try_for_each(&mut log_next);
-    run::conclude(
-        logger,
-        ended,
-        &settings.run.output,
-        (0, "checkpoints"),
-        skipped,
-        context,
-    )
+    let steps = Steps {
+        earlier: 0,
+        due,
+        of: "checkpoints",
+    };
+    let output = &settings.run.output;
+    run::conclude(logger, ended, output, &steps, skipped, context)
 }
 
-/// The first checkpoint that can be read decides which network it is.
-fn first_readable<'a>(
+/// Checkpoints that are looked at to find the network of most; each is opened, none is read.
+const LOOKED_AT: usize = 64;
+
+/// The network that is shown, and the first checkpoint of it. The first checkpoint decides; where those that
+/// do not fit are skipped, most of them decide, so that one stray file at the beginning does not cost all
+/// others.
+fn shown_network<'a>(
     sequence: &'a [Checkpoint],
     settings: &NetworkSettings,
     on_error: OnError,
     context: &Context,
 ) -> Result<(Held, &'a Checkpoint), RunError> {
-    let mut first_error = None;
+    let (mut found, mut first_error) = (Vec::new(), None);
     for checkpoint in sequence {
-        match parameters::open_with_notes(&checkpoint.path, settings, &context.terminal) {
-            Ok((held, _)) => return Ok((held, checkpoint)),
-            Err(error) => {
-                first_error.get_or_insert(error);
-                if on_error == OnError::Stop {
-                    break;
-                }
-            }
+        match parameters::open_file(&checkpoint.path, settings) {
+            Ok((held, _)) => found.push((held, checkpoint)),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+        if on_error == OnError::Stop || found.len() == LOOKED_AT {
+            break;
         }
     }
-    Err(first_error.unwrap_or(RunError::NoCheckpoint))
+    let count = |held: Held| found.iter().filter(|(other, _)| *other == held).count();
+    // The last of the highest, so the first in the reversed order.
+    let shown = found.iter().rev().max_by_key(|(held, _)| count(*held));
+    match (shown, first_error) {
+        (Some(&(_, checkpoint)), _) => {
+            let path = &checkpoint.path;
+            let (held, _) = parameters::open_with_notes(path, settings, &context.terminal)?;
+            Ok((held, checkpoint))
+        }
+        (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
+    }
 }
 
 /// One checkpoint's step.
@@ -152,7 +178,11 @@ fn load_ahead(
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = load(&file, &settings, (deepest, is_gray), &device, kernels);
+            let network = guarded(|| load(&file, &settings, (deepest, is_gray), &device, kernels));
+            let network = network.unwrap_or_else(|why| {
+                let path = file.path.clone();
+                Err(RunError::Loading { path, why })
+            });
             // The receiver has stopped early.
             if sender.send((file, network)).is_err() {
                 break;

@@ -93,6 +93,20 @@ pub(crate) enum RunError {
         file: PathBuf,
         or: &'static str,
     },
+    #[error(
+        "{0} is in use by another vggscope, which logs to it: choose another name with --run, or wait for its end"
+    )]
+    BusyFolder(PathBuf),
+    #[error(
+        "{folder} has {written} of {due} steps, and no error was reported: please report it with the command you ran"
+    )]
+    StepsMissing {
+        folder: PathBuf,
+        written: u64,
+        due: u64,
+    },
+    #[error("{}: loading it failed: {why}; please report it with the command you ran", path.display())]
+    Loading { path: PathBuf, why: String },
     #[error("cannot use the run folder {folder}: choose another with --logdir or --run")]
     RunFolder {
         folder: PathBuf,

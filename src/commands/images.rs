@@ -7,7 +7,8 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
 use super::report::Report;
-use super::run;
+use super::run::{self, Steps};
+use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
 use crate::input::list::list_images;
 use crate::input::load::LoadError;
@@ -23,11 +24,11 @@ use crate::vgg::{Arch, Extent, Placement, Sizes, Vgg};
 type Label = Box<dyn FnOnce() -> String + Send>;
 
 /// Runs the command.
-pub(crate) fn run(settings: &ImagesSettings, context: &Context) -> Result<Report, RunError> {
+pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
     let total = files.len();
     let device = OpenDevice::open(settings.run.compute.device)?;
-    run::refuse_used_folder(&settings.run.output, "or delete the folder")?;
+    let folder = RunFolder::reserve(&mut settings.run.output, "images", "or delete the folder")?;
     let (held, parameters, label) = open_network(settings, context)?;
     let capture = run::open_capture(&settings.run, held, device)?;
     if settings.run.output.verbose {
@@ -47,13 +48,15 @@ pub(crate) fn run(settings: &ImagesSettings, context: &Context) -> Result<Report
         kernels: run::kernel_layout(&capture.device, total),
     };
     let vgg = timings.time(Stage::Load, || parameters.build(held.arch, extent, place))?;
+    let steps = (0, total as u64);
     let mut logger =
-        run::logger(&settings.run, &capture, label, (0, total as u64), context).create()?;
-    run::write_config(&settings.run.output.run_folder(), &config)?;
+        run::logger(&settings.run, &capture, &folder, label, steps, context).create()?;
+    folder.write_config(&config)?;
     capture.describe(&mut logger, "feature_maps");
 
     let mut skipped = Vec::new();
-    let mut images = readable(prepared, settings.run.output.on_error, &mut skipped).peekable();
+    let on_error = settings.run.output.on_error;
+    let mut images = readable(prepared, &capture, on_error, &mut skipped).peekable();
     let mut config = Some(config);
     let ended = loop {
         match next_batch(&mut images, most) {
@@ -77,8 +80,13 @@ pub(crate) fn run(settings: &ImagesSettings, context: &Context) -> Result<Report
         }
     };
     drop(images);
+    let steps = Steps {
+        earlier: 0,
+        due: (total - skipped.len()) as u64,
+        of: "images",
+    };
     let output = &settings.run.output;
-    run::conclude(logger, ended, output, (0, "images"), skipped, context)
+    run::conclude(logger, ended, output, &steps, skipped, context)
 }
 
 /// The network, its parameters, and what they are called in descriptions.
@@ -104,22 +112,26 @@ fn open_network(
     Ok((held, Parameters::File(file), Box::new(label)))
 }
 
-/// The images that can be read, with their steps; one that cannot ends the run or goes to `skipped`.
+/// The images that can be shown, with their steps; one that cannot ends the run or goes to `skipped`.
 fn readable(
     prepared: impl IntoIterator<Item = Result<PreparedImage, LoadError>>,
+    capture: &Capture,
     on_error: OnError,
     skipped: &mut Vec<String>,
 ) -> impl Iterator<Item = Result<(i64, PreparedImage), RunError>> {
-    (0..)
-        .zip(prepared)
-        .filter_map(move |(step, image)| match image {
-            Ok(image) => Some(Ok((step, image))),
+    (0..).zip(prepared).filter_map(move |(step, image)| {
+        let checked = image.map_err(RunError::from).and_then(|image| {
+            capture.check_size(&image)?;
+            Ok((step, image))
+        });
+        match checked {
             Err(error) if on_error == OnError::Skip => {
                 skipped.push(one_line(&error));
                 None
             }
-            Err(error) => Some(Err(error.into())),
-        })
+            checked => Some(checked),
+        }
+    })
 }
 
 /// Images of one size, and their steps.
@@ -159,9 +171,6 @@ fn log_batch(
     timings: &mut StageTimings,
     mut config: Option<String>,
 ) -> Result<(), RunError> {
-    for image in batch {
-        capture.check_size(image)?;
-    }
     let began = Instant::now();
     let captured = capture.forward(vgg, batch, &batch[0].title())?;
     timings.record(Stage::Forward, began.elapsed());
@@ -175,6 +184,7 @@ fn log_batch(
         if let Some(config) = config.take() {
             step.text("config", run::as_markdown(&config));
         }
+        step.text("image", format!("`{}`", image.path.display()));
         captured.log(&mut step, at, "feature_maps")?;
         capture.log_kernels(vgg, &mut step)?;
         step.image("input", &image.picture)?;

@@ -9,5 +9,6 @@ pub(crate) mod layers;
 mod parameters;
 pub(crate) mod report;
 mod run;
+mod run_folder;
 mod start;
 pub(crate) mod train;

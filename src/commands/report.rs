@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::logger::Logged;
 
-/// TensorBoard shows at most this many steps of a tag unless told otherwise.
-const SHOWN_BY_DEFAULT: u64 = 10;
+/// Steps of a tag that TensorBoard shows of each kind of value unless told otherwise.
+///
+/// Source: TensorBoard's `backend/event_processing/data_ingester.py`.
+const SHOWN_BY_DEFAULT: [(&str, u64); 3] = [("images", 10), ("text", 10), ("scalars", 1000)];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -23,8 +25,8 @@ pub(crate) struct Report {
     pub(crate) timings: Option<String>,
     /// What else there is to say at the end, a line each.
     pub(crate) notes: Vec<String>,
-    /// Whether it was ended by Ctrl-C.
-    pub(crate) interrupted: bool,
+    /// The signal that ended it early.
+    pub(crate) interrupted: Option<i32>,
 }
 
 impl Report {
@@ -32,12 +34,14 @@ impl Report {
         self.earlier_steps + self.logged.steps
     }
 
-    /// The command that shows every step of the run.
+    /// The command that shows every step of the run, whatever the kind of its values.
     fn tensorboard_command(&self) -> String {
+        let samples =
+            SHOWN_BY_DEFAULT.map(|(plugin, shown)| format!("{plugin}={}", self.steps().max(shown)));
         format!(
-            "tensorboard --logdir {} --samples_per_plugin images={}",
+            "tensorboard --logdir {} --samples_per_plugin {}",
             shell_quoted(&self.logdir),
-            self.steps().max(SHOWN_BY_DEFAULT)
+            samples.join(",")
         )
     }
 
@@ -58,6 +62,13 @@ impl Report {
         }
         if non_finite.len() == Logged::MOST_NON_FINITE {
             lines.push("not finite: and more after that".to_owned());
+        }
+        let one_pixel: Vec<&str> = self.logged.one_pixel.iter().map(String::as_str).collect();
+        if !one_pixel.is_empty() {
+            lines.push(format!(
+                "one range for all maps of the layer, since each is one pixel: {} (a larger --crop gives larger maps)",
+                one_pixel.join(", ")
+            ));
         }
         lines.push(format!("see it with:  {}", self.tensorboard_command()));
         lines
@@ -94,7 +105,7 @@ mod tests {
             skipped: Vec::new(),
             timings: None,
             notes: Vec::new(),
-            interrupted: false,
+            interrupted: None,
         }
     }
 
@@ -103,10 +114,11 @@ mod tests {
         let command = |steps| report("runs", steps).tensorboard_command();
         assert_eq!(
             command(64),
-            "tensorboard --logdir runs --samples_per_plugin images=64"
+            "tensorboard --logdir runs --samples_per_plugin images=64,text=64,scalars=1000"
         );
+        assert!(command(2000).ends_with("images=2000,text=2000,scalars=2000"));
         // images=0 would show nothing.
-        assert!(command(0).ends_with("images=10"));
+        assert!(command(0).contains("images=10,text=10,"));
     }
 
     #[test]

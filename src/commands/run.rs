@@ -1,33 +1,19 @@
 //! What all commands that write a run do at its beginning and at its end.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
+use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
-use crate::events::holds_event_files;
 use crate::logger::{Builder, FeatureLogger};
 use crate::network::Held;
 use crate::probe::Capture;
 use crate::settings::{OutputSettings, RunSettings};
 use crate::terminal::Unit;
 use crate::vgg::{self, Kernels};
-
-/// Refuses a folder with event files: TensorBoard shows all of a folder as one run, so a second run there
-/// would garble both.
-pub(crate) fn refuse_used_folder(
-    output: &OutputSettings,
-    or: &'static str,
-) -> Result<(), RunError> {
-    let folder = output.run_folder();
-    match holds_event_files(&folder) {
-        Ok(None) => Ok(()),
-        Ok(Some(file)) => Err(RunError::UsedFolder { folder, file, or }),
-        Err(source) => Err(RunError::RunFolder { folder, source }),
-    }
-}
 
 /// Selects the layers to show, checking that the crop reaches them.
 pub(crate) fn open_capture(
@@ -56,11 +42,12 @@ pub(crate) fn open_capture(
     })
 }
 
-/// A logger for the run, which reports each of its `total` steps, of which `done` were written before, on
-/// the terminal. `label` says which weights it shows.
+/// A logger for the run in `folder`, which reports each of its `total` steps, of which `done` were written
+/// before, on the terminal. `label` says which weights it shows.
 pub(crate) fn logger(
     settings: &RunSettings,
     capture: &Capture,
+    folder: &RunFolder,
     label: impl FnOnce() -> String + Send + 'static,
     (mut done, total): (u64, u64),
     context: &Context,
@@ -70,12 +57,14 @@ pub(crate) fn logger(
     let terminal = Arc::clone(&context.terminal);
     terminal.begin(done, total, Unit::Steps);
     context.interrupt.steps_begin();
-    let builder = FeatureLogger::builder(settings.output.run_folder())
+    let used = folder.used();
+    let builder = FeatureLogger::builder(folder.path())
         .style(settings.pictures.style())
         .bgr(preprocess.is_bgr())
         .about(about)
         .timings(settings.output.timings)
         .on_written(move |_, title| {
+            used.store(true, Ordering::Relaxed);
             done += 1;
             terminal.reached(done, title);
         });
@@ -95,17 +84,21 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
     }
 }
 
-/// Leaves the resolved configuration in the run's folder.
-pub(crate) fn write_config(folder: &Path, toml: &str) -> Result<(), RunError> {
-    let path = folder.join("config.toml");
-    std::fs::write(&path, toml).map_err(|source| RunError::WriteConfig { path, source })
-}
-
 /// The resolved configuration for TensorBoard's Text tab: four spaces make a code block in every dialect
 /// of Markdown.
 pub(crate) fn as_markdown(toml: &str) -> String {
     toml.lines()
         .fold(String::new(), |text, line| text + "    " + line + "\n")
+}
+
+/// Steps that a command was given, as it came to its end.
+pub(crate) struct Steps {
+    /// Written by an earlier process.
+    pub(crate) earlier: u64,
+    /// That this process should have written, but for those that were skipped.
+    pub(crate) due: u64,
+    /// What a step is of.
+    pub(crate) of: &'static str,
 }
 
 /// Waits for the last step and says what the run came to. What ended the run early, if anything, comes
@@ -114,7 +107,7 @@ pub(crate) fn conclude(
     logger: FeatureLogger,
     ended: Result<(), RunError>,
     output: &OutputSettings,
-    (done, what): (u64, &'static str),
+    steps: &Steps,
     skipped: Vec<String>,
     context: &Context,
 ) -> Result<Report, RunError> {
@@ -129,18 +122,27 @@ pub(crate) fn conclude(
             written
         }
     };
-    let interrupted = context.interrupt.is_requested();
-    if outcome.steps + done == 0 && !interrupted {
-        return Err(RunError::NothingLeft {
-            count: skipped.len(),
-            what,
-            first: skipped.into_iter().next().unwrap_or_default(),
-        });
+    let interrupted = context.interrupt.signal();
+    if interrupted.is_none() {
+        if outcome.steps + steps.earlier == 0 && !skipped.is_empty() {
+            return Err(RunError::NothingLeft {
+                count: skipped.len(),
+                what: steps.of,
+                first: skipped.into_iter().next().unwrap_or_default(),
+            });
+        }
+        if outcome.steps < steps.due {
+            return Err(RunError::StepsMissing {
+                folder: output.run_folder(),
+                written: outcome.steps,
+                due: steps.due,
+            });
+        }
     }
     Ok(Report {
         run_folder: output.run_folder(),
         logdir: output.logdir.clone(),
-        earlier_steps: done,
+        earlier_steps: steps.earlier,
         timings: output.timings.then(|| outcome.timings.table(outcome.steps)),
         logged: outcome,
         skipped,

@@ -8,7 +8,9 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters::Parameters;
 use super::report::Report;
-use super::{run, start};
+use super::run::{self, Steps};
+use super::run_folder::{CONFIG, RunFolder};
+use super::start;
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
@@ -25,10 +27,9 @@ use crate::vgg::{self, Arch, Extent, Placement};
 const CHECKPOINTS: &str = "checkpoints";
 
 /// Runs the command.
-pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report, RunError> {
+pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let folder = settings.run.output.run_folder();
     let dataset = Dataset::open(
         settings.data(),
         Split {
@@ -36,13 +37,20 @@ pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report,
             seed: settings.run.compute.seed,
         },
     )?;
+    let output = &mut settings.run.output;
+    let folder = if settings.resume {
+        RunFolder::resume(output)?
+    } else {
+        RunFolder::reserve(
+            output,
+            "train",
+            "resume it (--resume), or delete the folder",
+        )?
+    };
+    let settings = &*settings;
     let resumed = if settings.resume {
         Some(last_checkpoint(settings, &dataset, context)?)
     } else {
-        run::refuse_used_folder(
-            &settings.run.output,
-            "resume it (--resume), or delete the folder",
-        )?;
         None
     };
     let (held, parameters, label) =
@@ -76,9 +84,16 @@ pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report,
     // Step 0 is a step of its own.
     let written = if resumed.is_some() { taken + 1 } else { 0 };
     let steps = (written, total + 1);
-    let builder = run::logger(&settings.run, &capture, move || label, steps, context);
+    let builder = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        move || label,
+        steps,
+        context,
+    );
     let mut logger = if let Some((saved, progress)) = &resumed {
-        note_changes(&folder, saved, progress, &config, context);
+        note_changes(folder.path(), saved, progress, &config, context);
         let next = i64::try_from(taken + 1).unwrap_or(i64::MAX);
         builder.resume_from(next).create()?
     } else {
@@ -86,7 +101,7 @@ pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report,
             .graph(start::network_graph(&parameters, held, crop_side(settings)))
             .create()?
     };
-    run::write_config(&folder, &config)?;
+    folder.write_config(&config)?;
     probes.describe(&capture, &mut logger);
 
     let begins = resumed.is_none();
@@ -104,7 +119,7 @@ pub(crate) fn run(settings: &TrainSettings, context: &Context) -> Result<Report,
         reading,
         trainer,
         progress,
-        checkpoints: folder.join(CHECKPOINTS),
+        checkpoints: folder.path().join(CHECKPOINTS),
         total,
         last_saved,
         skipped,
@@ -130,11 +145,19 @@ fn train(
     }
     let ended = ended.and_then(|()| session.train()).map_err(RunError::from);
     let output = &settings.run.output;
-    let notes = session.notes(&output.run_folder().join("config.toml"));
+    let notes = session.notes(&output.run_folder().join(CONFIG));
     let Session {
-        logger, skipped, ..
+        logger,
+        skipped,
+        total,
+        ..
     } = session;
-    let report = run::conclude(logger, ended, output, (written, "steps"), skipped, context)?;
+    let steps = Steps {
+        earlier: written,
+        due: total + 1 - written,
+        of: "steps",
+    };
+    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
     Ok(Report { notes, ..report })
 }
 
@@ -220,7 +243,7 @@ fn note_changes(
         progress.step,
         progress.epoch
     ));
-    let before = std::fs::read_to_string(folder.join("config.toml")).unwrap_or_default();
+    let before = std::fs::read_to_string(folder.join(CONFIG)).unwrap_or_default();
     for change in changes(&before, config) {
         context.terminal.note(&change);
     }

@@ -19,8 +19,8 @@ pub(crate) use problem::LoaderError;
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use self::assemble::Assembler;
 use self::batch::LoadedSample;
@@ -49,7 +49,6 @@ pub(crate) struct Work {
 pub(crate) struct Loader {
     /// `None` once the last item was given.
     batches: Option<Receiver<Result<Batch, LoaderError>>>,
-    left_over: Arc<Mutex<Vec<String>>>,
     threads: Threads,
 }
 
@@ -150,7 +149,6 @@ impl Loader {
     ) -> Result<Self, LoaderError> {
         // No buffer: batches wait in the assembler.
         let (sender, batches) = sync_channel(0);
-        let left_over = Arc::new(Mutex::new(Vec::new()));
         let files = Arc::clone(&samples);
         let prepare = move |at, sample: usize| {
             let prepared = catch_unwind(AssertUnwindSafe(|| prepare(at, sample)));
@@ -164,10 +162,8 @@ impl Loader {
             Ok(prepared?)
         };
         let mut assembler = Assembler::new(samples, work.on_error, per_epoch);
-        let notes = Arc::clone(&left_over);
         let threads = Threads::start(work.threads, specs, prepare, move |pending| {
-            let last = assembler.run(pending, &sender);
-            *notes.lock().unwrap_or_else(PoisonError::into_inner) = last;
+            assembler.run(pending, &sender);
         })
         .map_err(|source| LoaderError::Threads {
             threads: work.threads.get(),
@@ -175,16 +171,8 @@ impl Loader {
         })?;
         Ok(Self {
             batches: Some(batches),
-            left_over,
             threads,
         })
-    }
-
-    /// Files that were left out after the last batch, each with the reason, in a line. They are
-    /// known when the loader has given its last item.
-    pub(crate) fn skipped_at_end(&self) -> Vec<String> {
-        let notes = self.left_over.lock();
-        notes.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -12,6 +12,7 @@ use super::series::SeriesBook;
 use super::sink::EventSink;
 use super::summary::Summary;
 use super::{event, run_folder};
+use crate::durable::sync_folder;
 
 /// TensorBoard's graphs have a step too.
 const GRAPH_STEP: i64 = 0;
@@ -66,6 +67,9 @@ impl EventFile<File> {
             .map_err(|(path, error)| EventFileError::CreateFile(path, error))?;
         if !lock(&file) {
             return Err(EventFileError::Busy(path));
+        }
+        if let Err(error) = sync_folder(run_dir) {
+            return Err(EventFileError::CreateFile(path, error));
         }
         Self::begin_behind(file, path, wall_time(), earlier).inspect_err(|error| {
             if let EventFileError::Begin(path, _) = error {
@@ -195,10 +199,18 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// When the system could not put it there.
     pub fn close(mut self) -> Result<u64, EventFileError> {
-        match self.sink.sync() {
-            Ok(()) => Ok(self.whole),
-            Err(error) => Err(EventFileError::Sync(self.path, error)),
-        }
+        self.sync().map(|()| self.whole)
+    }
+
+    /// Waits until every step that was written is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the system could not put it there.
+    pub fn sync(&mut self) -> Result<(), EventFileError> {
+        self.sink
+            .sync()
+            .map_err(|error| EventFileError::Sync(self.path.clone(), error))
     }
 
     fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), EventFileError> {

@@ -54,7 +54,7 @@ pub use hparams::{
     SessionStatus,
 };
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary, Survey, survey};
-pub use run_folder::holds_event_files;
+pub use run_folder::event_files;
 pub use series::StepError;
 pub use sink::EventSink;
 pub use summary::{Summary, Value};

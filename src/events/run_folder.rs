@@ -14,8 +14,8 @@ const PREFIX: &str = "events.out.tfevents.";
 const DIGITS: usize = 10;
 const LAST_SECOND: u64 = 9_999_999_999;
 
-/// The event file that `folder` holds, the first by name, or `None` when it holds none or does not
-/// exist.
+/// The event files that `folder` holds, in the order in which TensorBoard reads them; none where it does
+/// not exist.
 ///
 /// TensorBoard takes every file for an event file whose name contains `tfevents`, and every folder
 /// with such a file for one run. Folders inside `folder` are runs of their own and not looked at.
@@ -23,12 +23,7 @@ const LAST_SECOND: u64 = 9_999_999_999;
 /// # Errors
 ///
 /// When `folder` exists and cannot be listed.
-pub fn holds_event_files(folder: &Path) -> io::Result<Option<PathBuf>> {
-    event_files(folder).map(|files| files.into_iter().next())
-}
-
-/// The event files that `folder` holds, in the order in which TensorBoard reads them.
-pub(super) fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

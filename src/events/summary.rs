@@ -77,9 +77,11 @@ impl Summary {
         Self::new(tag, Value::Text(markdown.into()))
     }
 
-    /// One point of a curve in TensorBoard's Scalars tab.
+    /// One point of a curve in TensorBoard's Scalars tab, which are single precision.
     #[must_use]
-    pub fn scalar(tag: impl Into<String>, value: f32) -> Self {
+    pub fn scalar(tag: impl Into<String>, value: impl Into<f64>) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "single precision")]
+        let value = value.into() as f32;
         Self::new(tag, Value::Scalar(value))
     }
 

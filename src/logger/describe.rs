@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::render::{Range, Rendered, Style};
+use crate::render::{Range, Style};
 
 /// Text that is worked out when it is first needed.
 pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
@@ -29,20 +29,20 @@ impl Describer {
         self.lock().insert(tag, heading);
     }
 
-    /// A grid of `count` tiles, each a `one` of `size`.
+    /// A grid of up to `count` tiles, each a `one`; `layer` is what its statistics are filed under.
     pub(super) fn grid(
         &self,
         tag: &str,
-        [count, height, width]: [usize; 3],
+        count: usize,
         one: &str,
         style: &Style,
-        rendered: &Rendered,
+        layer: &str,
     ) -> String {
         let shown = style.max_maps.map_or(count, |most| most.min(count));
         format!(
-            "{}{shown} of {count} {one}s, {width} x {height} pixels each\n\n* range: {}\n{}",
+            "{}{shown} of {count} {one}s\n\n* range: {}; NaN and infinite values are painted in color\n{}",
             self.heading(tag),
-            range_text(style, rendered, one),
+            range_text(style.range, one, layer),
             *self.about,
         )
     }
@@ -64,18 +64,16 @@ impl Describer {
     }
 }
 
-/// What black and white stand for.
-fn range_text(style: &Style, rendered: &Rendered, one: &str) -> String {
-    let (lo, hi) = rendered.range;
-    let non_finite = match rendered.non_finite {
-        0 => String::new(),
-        count => format!("; {count} values are NaN or infinite, painted in color"),
-    };
-    match style.range {
-        Range::Map => format!(
-            "each {one} from its own minimum to its own maximum (over all: {lo} to {hi}){non_finite}"
-        ),
-        Range::Layer => format!("{lo} to {hi}, the same for every {one}{non_finite}"),
-        Range::Fixed(lo, hi) => format!("fixed={lo},{hi} for every {one}{non_finite}"),
+/// What black and white stand for. No number that changes from step to step: TensorBoard shows the text of
+/// the first step at all of them.
+fn range_text(range: Range, one: &str, layer: &str) -> String {
+    match range {
+        Range::Map => format!("each {one} from its own minimum to its own maximum"),
+        Range::Layer => {
+            format!(
+                "the same for every {one} of a step, its minimum to its maximum (range/{layer})"
+            )
+        }
+        Range::Fixed(lo, hi) => format!("fixed={lo},{hi} for every {one}"),
     }
 }

@@ -86,7 +86,7 @@ impl FeatureLogger {
         ))
     }
 
-    /// Waits until every finished step is in the event file.
+    /// Waits until every finished step is in the event file, and that on the disk.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use super::timings::{Stage, StageTimings};
 use crate::device::TensorFloats;
 use crate::events::Summary;
 use crate::png;
-use crate::render::{self, Maps, Picture, RenderError, Rendered, Style};
+use crate::render::{self, Maps, Picture, Range, RenderError, Rendered, Statistics, Style};
 
 /// A value of a step that is ready to be written.
 pub(super) struct Piece {
@@ -20,7 +20,25 @@ pub(super) struct Piece {
     pub(super) summary: Summary,
     /// Values that were NaN or infinite.
     pub(super) non_finite: usize,
+    /// How its values are distributed, under the name by which a step's pieces are put together.
+    pub(super) statistics: Option<Box<(String, Statistics)>>,
+    /// Whether the range of the layer stands in for that of each map, which is one pixel.
+    pub(super) one_pixel: bool,
     pub(super) timings: StageTimings,
+}
+
+impl Piece {
+    /// A value that has no picture's numbers.
+    pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
+        Self {
+            slot,
+            summary,
+            non_finite: 0,
+            statistics: None,
+            one_pixel: false,
+            timings,
+        }
+    }
 }
 
 /// An image to be made.
@@ -43,17 +61,33 @@ pub(super) struct Renderer {
 }
 
 impl Renderer {
-    /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`.
-    pub(super) fn feature_maps(&self, job: Job, maps: Tensor<4>) -> Result<Piece, LoggerError> {
+    /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`; `layer` is what their
+    /// statistics are filed under.
+    pub(super) fn feature_maps(
+        &self,
+        job: Job,
+        layer: String,
+        maps: Tensor<4>,
+    ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
         let [_, channels, height, width] = maps.dims();
+        // A map of one pixel has no range of its own: all would be black.
+        let one_pixel = height * width == 1 && self.maps.range == Range::Map;
+        let style = Style {
+            range: if one_pixel {
+                Range::Layer
+            } else {
+                self.maps.range
+            },
+            ..self.maps
+        };
         let values = timings
             .time(Stage::Copy, || MapFloats::new(maps))
             .map_err(|why| copy_error(&job.tag, why))?;
         let rendered = timings
             .time(Stage::Render, || {
                 let maps = Maps::of(&values, channels, height, width, values.layout)?;
-                render::feature_maps(&maps, &self.maps)
+                render::feature_maps(&maps, &style)
             })
             .map_err(|source| render_error(&job.tag, source))?;
         // Its memory is for the next forward pass.
@@ -65,18 +99,24 @@ impl Renderer {
                 write_singles(&folder.join(stem(&job.tag)), &job.tag, &rendered)
             })?;
         }
-        let shape = [channels, height, width];
         let description = if job.describe {
-            self.describer
-                .grid(&job.tag, shape, "feature map", &self.maps, &rendered)
+            let describer = &self.describer;
+            describer.grid(&job.tag, channels, "feature map", &style, &layer)
         } else {
             String::new()
         };
-        Ok(grid(job, description, &rendered, png, timings))
+        let piece = grid(job, description, layer, &rendered, png, timings);
+        Ok(Piece { one_pixel, ..piece })
     }
 
-    /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`.
-    pub(super) fn kernels(&self, job: Job, kernels: Tensor<4>) -> Result<Piece, LoggerError> {
+    /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`; `layer` as
+    /// for [`feature_maps`](Self::feature_maps).
+    pub(super) fn kernels(
+        &self,
+        job: Job,
+        layer: String,
+        kernels: Tensor<4>,
+    ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
         let shape = kernels.dims();
         let values = timings
@@ -92,19 +132,13 @@ impl Renderer {
             let file = format!("kernels_{}.png", stem(&job.tag));
             timings.time(Stage::Write, || write_png(folder, &file, &png))?;
         }
-        let [count, _, height, width] = shape;
         let description = if job.describe {
-            self.describer.grid(
-                &job.tag,
-                [count, height, width],
-                "kernel",
-                &self.kernels,
-                &rendered,
-            )
+            let (describer, style) = (&self.describer, &self.kernels);
+            describer.grid(&job.tag, shape[0], "kernel", style, &layer)
         } else {
             String::new()
         };
-        Ok(grid(job, description, &rendered, png, timings))
+        Ok(grid(job, description, layer, &rendered, png, timings))
     }
 
     /// Encodes pictures of one size that stand side by side under one tag.
@@ -122,28 +156,25 @@ impl Renderer {
         let (width, height) = pictures
             .first()
             .map_or((0, 0), |picture| (picture.width, picture.height));
-        Ok(Piece {
-            slot: job.slot,
-            summary: Summary::image(job.tag, description, width, height, pngs),
-            non_finite: 0,
-            timings,
-        })
+        let summary = Summary::image(job.tag, description, width, height, pngs);
+        Ok(Piece::plain(job.slot, summary, timings))
     }
 }
 
 fn grid(
     job: Job,
     description: String,
+    layer: String,
     rendered: &Rendered,
     png: Vec<u8>,
     timings: StageTimings,
 ) -> Piece {
     let Picture { width, height, .. } = rendered.picture;
+    let summary = Summary::image(job.tag, description, width, height, vec![png]);
     Piece {
-        slot: job.slot,
-        summary: Summary::image(job.tag, description, width, height, vec![png]),
         non_finite: rendered.non_finite,
-        timings,
+        statistics: Some(Box::new((layer, rendered.statistics))),
+        ..Piece::plain(job.slot, summary, timings)
     }
 }
 

@@ -89,7 +89,9 @@ impl<'a> Step<'a> {
     }
 
     /// Logs the feature maps of one image as a grid. They may stay on any device: they are copied and
-    /// rendered in the background, and only read.
+    /// rendered in the background, and only read. How their values are distributed is logged too, as
+    /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
+    /// a leading `feature_maps/` of the tag is left out there.
     ///
     /// Shapes: `[1, channels, height, width]`.
     ///
@@ -102,16 +104,29 @@ impl<'a> Step<'a> {
         maps: Tensor<4>,
     ) -> Result<(), LoggerError> {
         let tag = tag.into();
+        let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
+        self.maps_of_layer(tag, layer, maps)
+    }
+
+    /// The same; the maps of all images that are logged under one `layer` share its scalars.
+    pub(crate) fn maps_of_layer(
+        &mut self,
+        tag: String,
+        layer: String,
+        maps: Tensor<4>,
+    ) -> Result<(), LoggerError> {
         let shape = maps.dims();
         if shape[0] != 1 {
             return Err(LoggerError::Batch { tag, shape });
         }
-        self.render(tag, move |renderer, job| renderer.feature_maps(job, maps));
+        self.render(tag, move |renderer, job| {
+            renderer.feature_maps(job, layer, maps)
+        });
         Ok(())
     }
 
     /// Logs convolution kernels over one or three input channels as a grid, in color where there are
-    /// three.
+    /// three, and scalars as for [`feature_maps`](Self::feature_maps).
     ///
     /// Shapes: `[kernels, channels, height, width]`.
     ///
@@ -129,7 +144,10 @@ impl<'a> Step<'a> {
             let source = render::RenderError::KernelChannels { channels };
             return Err(LoggerError::Render { tag, source });
         }
-        self.render(tag, move |renderer, job| renderer.kernels(job, kernels));
+        let layer = tag.clone();
+        self.render(tag, move |renderer, job| {
+            renderer.kernels(job, layer, kernels)
+        });
         Ok(())
     }
 
@@ -164,11 +182,7 @@ impl<'a> Step<'a> {
 
     /// Logs a number.
     pub fn scalar(&mut self, tag: impl Into<String>, value: impl Into<f64>) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "TensorBoard's scalars are f32"
-        )]
-        self.summary(Summary::scalar(tag, value.into() as f32));
+        self.summary(Summary::scalar(tag, value));
     }
 
     /// Logs Markdown.
@@ -184,12 +198,7 @@ impl<'a> Step<'a> {
 
     /// Logs anything that an event file can hold.
     pub fn summary(&mut self, summary: Summary) {
-        let piece = Piece {
-            slot: self.next_slot(),
-            summary,
-            non_finite: 0,
-            timings: StageTimings::default(),
-        };
+        let piece = Piece::plain(self.next_slot(), summary, StageTimings::default());
         self.send(Part::Piece(Ok(piece)));
     }
 

@@ -1,6 +1,6 @@
 //! The one thread that writes: steps in order, each once all its values are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
@@ -9,6 +9,7 @@ use super::error::LoggerError;
 use super::renderer::Piece;
 use super::timings::{Stage, StageTimings};
 use crate::events::{EventFile, Summary};
+use crate::render::Statistics;
 
 /// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
 /// this bounds memory; one is enough to keep both sides busy.
@@ -38,7 +39,7 @@ pub(super) struct PendingStep {
 
 pub(super) enum Job {
     Step(PendingStep),
-    /// Answers when everything before it is in the file.
+    /// Answers when everything before it is on the disk.
     Flush(Sender<()>),
 }
 
@@ -53,6 +54,9 @@ pub struct Logged {
     pub bytes: u64,
     /// Tags with NaN or infinite values: tag, step, how many. At most [`Logged::MOST_NON_FINITE`].
     pub non_finite: Vec<(String, i64, usize)>,
+    /// Tags whose maps are one pixel each, so that they share the range of their layer
+    /// ([`Range::Layer`](crate::render::Range::Layer)) where each should have had its own.
+    pub one_pixel: BTreeSet<String>,
     /// Where the time went.
     pub timings: StageTimings,
 }
@@ -94,8 +98,11 @@ impl Writer {
             let idle = Instant::now();
             match jobs.recv() {
                 Ok(Job::Step(pending)) => self.write(&pending, idle)?,
-                // The other end may be gone, which harms nobody.
-                Ok(Job::Flush(sender)) => drop(sender.send(())),
+                Ok(Job::Flush(sender)) => {
+                    self.events.sync()?;
+                    // The other end may be gone, which harms nobody.
+                    let _ = sender.send(());
+                }
                 Err(_) => break,
             }
         }
@@ -112,16 +119,27 @@ impl Writer {
         timings.record(Stage::Waiting, idle.elapsed());
         let step = pending.step;
         let mut summaries: Vec<Summary> = Vec::with_capacity(pieces.len());
+        let mut layers: BTreeMap<String, Statistics> = BTreeMap::new();
         for piece in pieces {
             timings.add(&piece.timings);
+            if let Some((layer, statistics)) = piece.statistics.map(|boxed| *boxed) {
+                let so_far = layers.entry(layer).or_default();
+                *so_far = so_far.merged(statistics);
+            }
+            if piece.one_pixel {
+                self.logged.one_pixel.insert(piece.summary.tag.clone());
+            }
             if piece.non_finite > 0 && self.logged.non_finite.len() < Logged::MOST_NON_FINITE {
                 let tag = piece.summary.tag.clone();
                 self.logged.non_finite.push((tag, step, piece.non_finite));
             }
-            if !self.logged.tags.contains(&piece.summary.tag) {
-                self.logged.tags.insert(piece.summary.tag.clone());
-            }
             summaries.push(piece.summary);
+        }
+        summaries.extend(layers.iter().flat_map(scalars));
+        for Summary { tag, .. } in &summaries {
+            if !self.logged.tags.contains(tag) {
+                self.logged.tags.insert(tag.clone());
+            }
         }
         self.write_late_timings()?;
         let writing = Instant::now();
@@ -140,6 +158,22 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The scalars of a layer, `range/<layer>/…`.
+fn scalars((layer, statistics): (&String, &Statistics)) -> [Summary; 7] {
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    let [nan, infinite] = [statistics.nan as f64, statistics.infinite as f64];
+    [
+        ("min", statistics.min.into()),
+        ("max", statistics.max.into()),
+        ("mean", statistics.mean),
+        ("std", statistics.std()),
+        ("zeros", statistics.zero_fraction()),
+        ("nan", nan),
+        ("infinite", infinite),
+    ]
+    .map(|(name, value)| Summary::scalar(format!("range/{layer}/{name}"), value))
 }
 
 /// All values of a step in their order, or `None` where it was abandoned.

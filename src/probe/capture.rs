@@ -122,7 +122,7 @@ impl Captured {
                 let of_image = [at..at + 1, 0..channels, 0..height, 0..width];
                 maps.clone().slice(of_image)
             };
-            step.feature_maps(format!("{group}/{}", layer.tag()), maps)?;
+            step.maps_of_layer(format!("{group}/{}", layer.tag()), layer.tag(), maps)?;
         }
         Ok(())
     }

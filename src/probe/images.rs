@@ -32,15 +32,15 @@ impl ProbeImages {
     ) -> Result<Self, ProbeError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
         for file in files {
-            let image = match PreparedImage::load(file, preprocess) {
-                Ok(image) => image,
+            let image = PreparedImage::load(file, preprocess).map_err(ProbeError::from);
+            let checked = image.and_then(|image| capture.check_size(&image).map(|()| image));
+            let image = match checked {
                 Err(error) if on_error == OnError::Skip => {
                     skipped.push(one_line(&error));
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                checked => checked?,
             };
-            capture.check_size(&image)?;
             match batches.last_mut() {
                 Some(last) if last.len() < batch && last[0].size() == image.size() => {
                     last.push(image);

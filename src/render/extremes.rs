@@ -9,18 +9,21 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::RenderError;
 use super::maps::{Layout, Maps};
+use super::statistics::Statistics;
 
 /// Floats in a block of pixels that is gone over once for every few channels: half of a small
 /// first-level cache.
 const BLOCK: usize = 4096;
 
-/// The smallest and largest value of every map.
+/// The smallest and largest value of every map that is shown.
 #[derive(Debug)]
 pub(super) struct Extremes {
     pub(super) low: Vec<f32>,
     pub(super) high: Vec<f32>,
     /// Values that are NaN or infinite, and were left out.
     pub(super) non_finite: usize,
+    /// Of all maps, shown or not.
+    pub(super) statistics: Statistics,
 }
 
 impl Extremes {
@@ -30,20 +33,23 @@ impl Extremes {
         let mut found = Self::none(count);
         let mut finite = true;
         let arch = Arch::new();
-        maps.in_pieces(count, |first_row, piece| {
+        maps.in_pieces(maps.channels, |first_row, piece| {
             finite &= arch.dispatch(Search {
                 maps,
                 first_row,
                 piece,
                 low: &mut found.low,
                 high: &mut found.high,
+                statistics: &mut found.statistics,
             });
         })?;
         if finite {
-            Ok(found)
-        } else {
-            Self::find_finite(maps, count)
+            return Ok(found);
         }
+        Ok(Self {
+            statistics: found.statistics,
+            ..Self::find_finite(maps, count)?
+        })
     }
 
     fn none(count: usize) -> Self {
@@ -51,6 +57,7 @@ impl Extremes {
             low: vec![f32::INFINITY; count],
             high: vec![f32::NEG_INFINITY; count],
             non_finite: 0,
+            statistics: Statistics::default(),
         }
     }
 
@@ -93,13 +100,14 @@ impl Extremes {
     }
 }
 
-/// The search for extremes over finite values. Says whether all were finite.
+/// The search for extremes over finite values. Says whether all of the maps that are shown were finite.
 struct Search<'a> {
     maps: &'a Maps<'a>,
     first_row: usize,
     piece: &'a [f32],
     low: &'a mut [f32],
     high: &'a mut [f32],
+    statistics: &'a mut Statistics,
 }
 
 impl WithSimd for Search<'_> {
@@ -113,6 +121,7 @@ impl WithSimd for Search<'_> {
             piece,
             low,
             high,
+            statistics,
         } = self;
         match maps.layout {
             Layout::Planar => {
@@ -123,13 +132,18 @@ impl WithSimd for Search<'_> {
                     let (map, y) = (row / maps.height, row % maps.height);
                     let length = rest.len().min((maps.height - y) * maps.width);
                     let (plane, after) = rest.split_at(length);
-                    finite &= search_plane(plane, &mut low[map], &mut high[map]);
+                    for block in plane.chunks(BLOCK) {
+                        statistics.add(block);
+                        if map < low.len() {
+                            finite &= search_plane(block, &mut low[map], &mut high[map]);
+                        }
+                    }
                     row += maps.height - y;
                     rest = after;
                 }
                 finite
             }
-            Layout::Interleaved => search_pixels(piece, maps.channels, low, high),
+            Layout::Interleaved => search_pixels(piece, maps.channels, low, high, statistics),
         }
     }
 }
@@ -202,9 +216,16 @@ fn search_plane(plane: &[f32], low: &mut f32, high: &mut f32) -> bool {
 
 /// Goes over the pixels block by block, so that every float is fetched from memory once.
 #[inline(always)]
-fn search_pixels(data: &[f32], channels: usize, low: &mut [f32], high: &mut [f32]) -> bool {
+fn search_pixels(
+    data: &[f32],
+    channels: usize,
+    low: &mut [f32],
+    high: &mut [f32],
+    statistics: &mut Statistics,
+) -> bool {
     let mut finite = true;
     for block in data.chunks((BLOCK / channels).max(1) * channels) {
+        statistics.add(block);
         let mut first = 0;
         while low.len() - first >= 32 {
             finite &= search_columns::<32>(block, channels, first, low, high);

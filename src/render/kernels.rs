@@ -85,6 +85,6 @@ fn colored(
         &grid,
         large,
         scales.over_all,
-        extremes.non_finite,
+        &extremes,
     ))
 }

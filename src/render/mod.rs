@@ -19,6 +19,7 @@ mod parse;
 mod picture;
 mod quantize;
 mod range;
+mod statistics;
 
 use thiserror::Error;
 
@@ -29,6 +30,7 @@ pub use maps::{Layout, Maps};
 pub use parse::ParseStyleError;
 pub use picture::{Color, Picture};
 pub use range::Range;
+pub use statistics::Statistics;
 
 use extremes::Extremes;
 use grid::Grid;
@@ -112,6 +114,8 @@ pub struct Rendered {
     pub range: (f32, f32),
     /// How many values were NaN or infinite.
     pub non_finite: usize,
+    /// How the values of all maps are distributed, shown or not.
+    pub statistics: Statistics,
     grid: Grid,
 }
 
@@ -157,7 +161,7 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
         &grid,
         large,
         scales.over_all,
-        extremes.non_finite,
+        &extremes,
     ))
 }
 
@@ -182,7 +186,7 @@ fn finish(
     grid: &Grid,
     large: Grid,
     range: (f32, f32),
-    non_finite: usize,
+    extremes: &Extremes,
 ) -> Rendered {
     let pixels_of = if large == *grid {
         small
@@ -198,7 +202,8 @@ fn finish(
     Rendered {
         picture,
         range,
-        non_finite,
+        non_finite: extremes.non_finite,
+        statistics: extremes.statistics,
         grid: large,
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct CheckpointsSettings {
 
 impl CheckpointsSettings {
     /// What must hold between settings.
-    pub(super) fn check(&mut self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.checkpoints.is_empty() {
             return Err(SettingsError::Missing {
                 what: "checkpoints",
@@ -66,7 +66,7 @@ impl CheckpointsSettings {
                 why: "--step-from index takes the step from the order of the files: leave one of the two out",
             });
         }
-        self.run.check("checkpoints")
+        self.run.check()
     }
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them

@@ -35,14 +35,14 @@ impl ImagesSettings {
     }
 
     /// What must hold between settings.
-    pub(super) fn check(&mut self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.images.is_empty() {
             return Err(SettingsError::Missing {
                 what: "images",
                 how: "name files, folders or patterns, as in `vggscope images photos/`",
             });
         }
-        self.run.check("images")
+        self.run.check()
     }
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them

@@ -77,7 +77,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
         Cli::try_parse_from(&with_file).map_err(|error| FileError::flag(path, &error))?;
         matches = Cli::command().try_get_matches_from([with_file.as_slice(), rest].concat())?;
     }
-    let mut command = Cli::from_arg_matches(&matches)?.command;
+    let command = Cli::from_arg_matches(&matches)?.command;
     command.check()?;
     Ok(command)
 }
@@ -93,7 +93,7 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
 }
 
 impl Command {
-    fn check(&mut self) -> Result<(), SettingsError> {
+    fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),

@@ -181,17 +181,15 @@ pub(crate) struct OutputSettings {
 }
 
 impl RunSettings {
-    /// What must hold between settings; fills in the name of the run.
-    pub(super) fn check(&mut self, command: &str) -> Result<(), SettingsError> {
-        let run = self
-            .output
-            .run
-            .get_or_insert_with(|| default_run_name(command));
+    /// What must hold between settings.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         let inside = |part| matches!(part, Component::Normal(_));
-        if run.as_os_str().is_empty() || !run.components().all(inside) {
-            return Err(SettingsError::RunOutside(run.clone()));
+        match &self.output.run {
+            Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
+                Err(SettingsError::RunOutside(run.clone()))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Fills in what was left open: the network, its layers, the device and the sizes. Paths become
@@ -290,10 +288,4 @@ pub(super) fn make_absolute(paths: &mut [PathBuf]) {
     for path in paths {
         *path = absolute(path);
     }
-}
-
-/// A name that sorts by time and that a person can read: `images-2026-11-24_14-03-22`.
-fn default_run_name(command: &str) -> PathBuf {
-    let now = jiff::Zoned::now();
-    PathBuf::from(format!("{command}-{}", now.strftime("%Y-%m-%d_%H-%M-%S")))
 }

@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::CommandFactory;
 
@@ -318,14 +318,4 @@ fn what_does_not_go_together_is_refused() {
         let line = ["checkpoints", "a", "--images", "b", "--step-regex", regex];
         assert!(parse_line(&line).is_err(), "{regex}");
     }
-}
-
-#[test]
-fn a_run_without_a_name_is_called_by_command_and_time() {
-    let Command::Images(settings) = parse_line(&["images", "a"]).unwrap() else {
-        panic!("not images");
-    };
-    let folder = settings.run.output.run_folder();
-    assert!(folder.starts_with(Path::new("runs")));
-    assert!(folder.to_str().unwrap().contains("images-20"), "{folder:?}");
 }

@@ -225,7 +225,7 @@ impl TrainSettings {
     }
 
     /// What must hold between settings.
-    pub(super) fn check(&mut self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.data.is_none() {
             return Err(SettingsError::Missing {
                 what: "data set",
@@ -248,7 +248,7 @@ impl TrainSettings {
             return Err(SettingsError::NoCrop);
         }
         self.optimization.check(&self.weights())?;
-        self.run.check("train")
+        self.run.check()
     }
 
     /// The names of the settings that TensorBoard compares runs by.

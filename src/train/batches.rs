@@ -41,7 +41,7 @@ pub(super) struct Groups {
     accumulate: u64,
 }
 
-/// The batches of one step.
+/// The batches of one step; none where no image of them can be read.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) batches: Vec<Samples>,
@@ -63,7 +63,9 @@ impl Groups {
             let epoch_ends = batch.position.epoch != batch.at.epoch;
             let full = (batch.at.batch + 1).is_multiple_of(self.accumulate);
             group.skipped.extend_from_slice(&batch.skipped);
-            group.batches.push(samples(batch));
+            if !batch.labels.is_empty() {
+                group.batches.push(samples(batch));
+            }
             if epoch_ends || full {
                 break;
             }

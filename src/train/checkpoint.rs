@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointError, TrainError};
 use super::trainer::Trainer;
+use crate::durable;
 use crate::vgg::{Named, ParameterVisitor};
 
 /// The position of a training run.
@@ -206,9 +207,7 @@ fn write_atomically(
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);
-    let done = write(&part)
-        .and_then(|()| File::open(&part)?.sync_all())
-        .and_then(|()| fs::rename(&part, path));
+    let done = write(&part).and_then(|()| durable::rename(&part, path));
     done.map_err(|source| {
         // The error being returned is more useful than one of this.
         let _ = fs::remove_file(&part);

@@ -36,7 +36,8 @@ impl Divergence {
         };
         let remedy = match last {
             Some(file) => format!(
-                "the last good checkpoint is {}: continue from it with --resume and {REMEDY}",
+                "the last good checkpoint is {} (steps after it are not saved, since they led to this): \
+                 continue from it with --resume and {REMEDY}",
                 file.display()
             ),
             None => format!("no checkpoint was saved yet: start again with {REMEDY}"),

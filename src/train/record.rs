@@ -17,31 +17,31 @@ pub(crate) fn step_scalars(
     images_per_second: f64,
 ) -> Vec<Summary> {
     let mut summaries = score_scalars("train", &metrics.score, classes);
-    summaries.push(scalar("train/learning_rate", metrics.learning_rate));
-    summaries.push(scalar("train/gradient_norm", metrics.gradient_norm));
-    summaries.push(scalar("train/images_per_second", images_per_second));
+    summaries.push(Summary::scalar(
+        "train/learning_rate",
+        metrics.learning_rate,
+    ));
+    summaries.push(Summary::scalar(
+        "train/gradient_norm",
+        metrics.gradient_norm,
+    ));
+    summaries.push(Summary::scalar(
+        "train/images_per_second",
+        images_per_second,
+    ));
     summaries
 }
 
 /// Loss, accuracy and top-5 accuracy under `group`.
 pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<Summary> {
     let mut summaries = vec![
-        scalar(&format!("{group}/loss"), score.loss()),
-        scalar(&format!("{group}/accuracy"), score.accuracy()),
+        Summary::scalar(format!("{group}/loss"), score.loss()),
+        Summary::scalar(format!("{group}/accuracy"), score.accuracy()),
     ];
     if classes >= TOP_FIVE_MIN_CLASSES {
-        summaries.push(scalar(&format!("{group}/top5"), score.top_five()));
+        summaries.push(Summary::scalar(format!("{group}/top5"), score.top_five()));
     }
     summaries
-}
-
-fn scalar(tag: &str, value: f64) -> Summary {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "TensorBoard's scalars are f32"
-    )]
-    let value = value as f32;
-    Summary::scalar(tag, value)
 }
 
 /// Histograms of all parameters and their gradients.

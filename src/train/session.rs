@@ -3,20 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::batches::{Group, Groups, Reading};
+use burn::optim::GradientsParams;
+
+use super::batches::{Group, Reading};
 use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
 use super::error::TrainError;
 use super::prune::prune_checkpoints;
+use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
-use super::validation::validate;
+use super::validation::{Validation, validate};
 use super::{hparams, record};
 use crate::dataset::{Dataset, Position};
 use crate::device::guarded;
 use crate::events::Summary;
 use crate::interrupt::Interrupt;
 use crate::logger::{FeatureLogger, Stage};
+use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Every, RecordSettings};
+use crate::vgg::Vgg;
 
 /// A training and everything it needs.
 pub(crate) struct Session<'a> {
@@ -39,7 +44,8 @@ pub(crate) struct Session<'a> {
 
 /// What an optimization step gave.
 struct Learned {
-    metrics: StepMetrics,
+    /// `None` where no image of its batches could be read.
+    metrics: Option<StepMetrics>,
     histograms: Vec<Summary>,
     images: usize,
     took: Duration,
@@ -70,33 +76,54 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Trains to the end, or until it is interrupted.
+    /// Trains to the end, or until it is interrupted. Whatever ends it, what was learned is saved.
     pub(crate) fn train(&mut self) -> Result<(), TrainError> {
+        let ended = guarded(|| self.take_steps()).unwrap_or_else(|why| {
+            let what = format!("step {}", self.trainer.steps() + 1);
+            Err(TrainError::Backend { what, why })
+        });
+        match ended {
+            Ok(()) if self.is_saved() => Ok(()),
+            Ok(()) => self.save(),
+            // Its own message says why the network is not worth saving.
+            Err(error @ TrainError::Explained(_)) => Err(error),
+            Err(error) => Err(self.save_before(error)),
+        }
+    }
+
+    fn take_steps(&mut self) -> Result<(), TrainError> {
         let from = Position {
             epoch: self.progress.epoch,
             batch: self.progress.batch,
         };
         let mut groups = self.reading.train(&self.dataset, from)?;
-        while self.trainer.steps() < self.total {
+        while self.trainer.steps() < self.total && !self.interrupt.is_requested() {
             let began = Instant::now();
-            let group = self.next_group(&mut groups)?;
+            let group = groups.next()?;
             self.step(group, began.elapsed())?;
-            if self.interrupt.is_requested() {
-                return self.save_if_new();
-            }
         }
         Ok(())
     }
 
-    /// The next batches. What was learned is saved before an image that cannot be read ends the run.
-    fn next_group(&mut self, groups: &mut Groups) -> Result<Group, TrainError> {
-        match groups.next() {
-            Ok(group) => Ok(group),
-            Err(error) => {
-                self.save_if_new()?;
-                Err(error.into())
-            }
+    /// Saves what was learned before `error` ends the training, and adds to it where that is not complete.
+    fn save_before(&mut self, error: TrainError) -> TrainError {
+        let step = self.trainer.steps();
+        if step == 0 || self.is_saved() || matches!(error, TrainError::Checkpoint(_)) {
+            return error;
         }
+        // Even where the event file did not take the last steps: the network is worth more than their record.
+        let logged = self.logger.flush();
+        let text = one_line(&error);
+        TrainError::Explained(match (self.save_network(), logged) {
+            (Ok(()), Ok(())) => return error,
+            (Ok(()), Err(_)) => format!(
+                "{text}; step {step} is saved, but the event file lacks the steps that could not be written"
+            ),
+            (Err(unsaved), _) => format!(
+                "{text}; what was learned up to step {step} could not be saved: {}",
+                one_line(&unsaved)
+            ),
+        })
     }
 
     /// One optimization step and everything that is written of it. `waited` is how long its batches took
@@ -111,54 +138,72 @@ impl Session<'_> {
 
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         let images_per_second = learned.images as f64 / (waited + learned.took).as_secs_f64();
+        let network = self.trainer.network();
+        let validated = if due(self.record.validate_every) {
+            self.validate(&network)
+        } else {
+            Ok(None)
+        };
         let mut step = self
             .logger
             .step(i64::try_from(number).unwrap_or(i64::MAX))?;
-        step.set_title(title(&learned.metrics, images_per_second));
+        step.set_title(title(learned.metrics.as_ref(), images_per_second));
         step.record(Stage::Decode, waited);
         step.record(Stage::Train, learned.took);
-        let classes = self.dataset.classes.len();
-        let scalars = record::step_scalars(&learned.metrics, classes, images_per_second);
-        for summary in scalars.into_iter().chain(learned.histograms) {
+        if let Some(metrics) = &learned.metrics {
+            let classes = self.dataset.classes.len();
+            for summary in record::step_scalars(metrics, classes, images_per_second) {
+                step.summary(summary);
+            }
+        }
+        for summary in learned.histograms {
             step.summary(summary);
         }
-        let network = self.trainer.network();
         if due(self.record.every) {
             let what = format!("step {number}");
             self.probes.log(self.capture, &network, &mut step, &what)?;
         }
-        if due(self.record.validate_every) {
-            let validation = validate(
-                &network,
-                &self.dataset,
-                &self.reading,
-                &self.capture.device.device,
-                self.record.misclassified,
-            )?;
-            let best = BestValidation {
-                step: number,
-                accuracy: validation.score.accuracy(),
-                loss: validation.score.loss(),
-            };
-            if best.improves_on(self.progress.best.as_ref()) {
-                self.progress.best = Some(best);
-            }
+        // A validation that failed does not take the step with it.
+        let (validation, failed) = match validated {
+            Ok(validation) => (validation, None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut improved = false;
+        if let Some(validation) = validation {
+            improved = note_best(&mut self.progress, number, &validation.score);
             for skipped in validation.log(&self.dataset, &mut step)? {
                 if !self.skipped.contains(&skipped) {
                     self.skipped.push(skipped);
                 }
             }
         }
-        if last {
+        if last && failed.is_none() {
             step.summary(hparams::end());
         }
         step.finish();
         // Before the next step moves the parameters: a parameter that is held twice is copied.
         drop(network);
-        if due(self.record.save_every) {
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let best = improved && self.record.save_every != Every::Off;
+        if best || due(self.record.save_every) {
             self.save()?;
         }
         Ok(())
+    }
+
+    fn validate(&self, network: &Vgg) -> Result<Option<Validation>, TrainError> {
+        let device = &self.capture.device.device;
+        let most = self.record.misclassified;
+        validate(
+            network,
+            &self.dataset,
+            &self.reading,
+            device,
+            most,
+            self.interrupt,
+        )
     }
 
     /// The optimization step itself.
@@ -173,11 +218,16 @@ impl Session<'_> {
         let seen = group.batches.len() as u64;
         let mut histograms = Vec::new();
         let metrics = guarded(|| {
-            self.trainer.step(group.batches, |vgg, gradients| {
+            if group.batches.is_empty() {
+                self.trainer.skip_step();
+                return Ok(None);
+            }
+            let inspect = |vgg: &Vgg, gradients: &GradientsParams| {
                 if with_histograms {
                     histograms = record::histograms(vgg, gradients, arch);
                 }
-            })
+            };
+            self.trainer.step(group.batches, inspect).map(Some)
         })
         .map_err(|why| TrainError::Backend {
             what: format!("step {number}"),
@@ -207,6 +257,14 @@ impl Session<'_> {
     /// begins with the step after it.
     fn save(&mut self) -> Result<(), TrainError> {
         self.logger.flush()?;
+        self.save_network()
+    }
+
+    fn save_network(&mut self) -> Result<(), TrainError> {
+        if !self.trainer.is_whole() {
+            let lost = "the network was lost in the middle of an update";
+            return Err(TrainError::Explained(lost.to_owned()));
+        }
         let saved = self.trainer.save(&self.checkpoints, &self.progress)?;
         self.last_saved = Some(saved);
         let best = self.progress.best.map(|best| best.step);
@@ -214,12 +272,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn save_if_new(&mut self) -> Result<(), TrainError> {
+    fn is_saved(&self) -> bool {
         let saved = self.last_saved.as_ref().map(|saved| saved.step);
-        if saved == Some(self.trainer.steps()) {
-            return Ok(());
-        }
-        self.save()
+        saved == Some(self.trainer.steps())
     }
 
     /// What there is to say at the end, a line each; `config_file` is what a resumed run reads.
@@ -246,7 +301,24 @@ impl Session<'_> {
     }
 }
 
-fn title(metrics: &StepMetrics, images_per_second: f64) -> String {
+/// Remembers the best validation so far; true if that of this `step` is.
+fn note_best(progress: &mut TrainingProgress, step: u64, score: &Score) -> bool {
+    let new = BestValidation {
+        step,
+        accuracy: score.accuracy(),
+        loss: score.loss(),
+    };
+    let improved = score.samples > 0 && new.improves_on(progress.best.as_ref());
+    if improved {
+        progress.best = Some(new);
+    }
+    improved
+}
+
+fn title(metrics: Option<&StepMetrics>, images_per_second: f64) -> String {
+    let Some(metrics) = metrics else {
+        return "no image of this step can be read".to_owned();
+    };
     format!(
         "loss {:.4}, accuracy {:.0}%, {images_per_second:.1} images/s",
         metrics.score.loss(),

@@ -122,6 +122,17 @@ impl Trainer {
         self.steps
     }
 
+    /// Counts a step without samples to learn from.
+    pub(super) fn skip_step(&mut self) {
+        self.rates.next();
+        self.steps += 1;
+    }
+
+    /// Whether the network is whole: a panic in the middle of an update loses it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.vgg.classifier.is_some()
+    }
+
     /// The network without gradients and with dropout off. Copies nothing.
     pub(crate) fn network(&self) -> Vgg {
         self.vgg.valid()

@@ -13,6 +13,7 @@ use super::trainer::logits;
 use crate::dataset::{Batch, Dataset};
 use crate::device::guarded;
 use crate::input::prepared::file_name;
+use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
 use crate::render::Picture;
 use crate::vgg::Vgg;
@@ -38,21 +39,24 @@ struct Mistake {
     picture: Picture,
 }
 
-/// Runs `network` over the validation samples, remembering at most `most` mistakes.
+/// Runs `network` over the validation samples, remembering at most `most` mistakes; `None` where it was
+/// interrupted.
 pub(super) fn validate(
     network: &Vgg,
     data: &Dataset,
     reading: &Reading,
     device: &Device,
     most: usize,
-) -> Result<Validation, TrainError> {
+    interrupt: &Interrupt,
+) -> Result<Option<Validation>, TrainError> {
     let mut validation = Validation::default();
-    let mut loader = reading.validation(data)?;
-    for batch in &mut loader {
+    for batch in reading.validation(data)? {
+        if interrupt.is_requested() {
+            return Ok(None);
+        }
         validation.add(network, batch?, device, most)?;
     }
-    validation.skipped.extend(loader.skipped_at_end());
-    Ok(validation)
+    Ok(Some(validation))
 }
 
 impl Validation {
@@ -66,6 +70,9 @@ impl Validation {
         let pictures = std::mem::take(&mut batch.pictures);
         let places = std::mem::take(&mut batch.samples);
         self.skipped.append(&mut batch.skipped);
+        if places.is_empty() {
+            return Ok(());
+        }
         let samples = samples(batch);
         let labels = samples.labels.clone();
         let scores = guarded(|| logits(network, samples, device))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::tempdir;
 use vggscope::events::{
-    Content, EventFile, EventFileError, EventReader, ReadError, Summary, holds_event_files, survey,
+    Content, EventFile, EventFileError, EventReader, ReadError, Summary, event_files, survey,
 };
 
 fn picture(tag: &str) -> Summary {
@@ -78,20 +78,21 @@ fn files_of_one_second_do_not_meet() {
 fn event_files_of_a_folder_are_found() {
     let logdir = tempdir().unwrap();
     let run = logdir.path().join("run");
-    assert_eq!(holds_event_files(&run).unwrap(), None);
+    assert!(event_files(&run).unwrap().is_empty());
     fs::create_dir(&run).unwrap();
-    assert_eq!(holds_event_files(&run).unwrap(), None);
+    assert!(event_files(&run).unwrap().is_empty());
 
     // A run inside this one, folders by such a name, and other files do not count.
     EventFile::create(&run.join("inner")).unwrap();
     fs::create_dir(run.join("old.tfevents")).unwrap();
     File::create(run.join("config.toml")).unwrap();
-    assert_eq!(holds_event_files(&run).unwrap(), None);
+    assert!(event_files(&run).unwrap().is_empty());
 
     let by_hand = run.join("a.tfevents.v2");
     File::create(&by_hand).unwrap();
     EventFile::create(&run).unwrap();
-    assert_eq!(holds_event_files(&run).unwrap(), Some(by_hand));
+    let found = event_files(&run).unwrap();
+    assert_eq!((found.len(), &found[0]), (2, &by_hand));
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn a_folder_that_cannot_be_listed_is_an_error() {
     let logdir = tempdir().unwrap();
     let file = logdir.path().join("file");
     File::create(&file).unwrap();
-    assert!(holds_event_files(&file).is_err());
+    assert!(event_files(&file).is_err());
 }
 
 #[test]

@@ -21,8 +21,6 @@ pub(super) struct Assembler {
     empty: u64,
     /// Samples that were reported as unreadable.
     reported: HashSet<usize>,
-    /// Reports that no batch carries yet.
-    skipped: Vec<String>,
     first_skipped: Option<String>,
 }
 
@@ -34,17 +32,16 @@ impl Assembler {
             per_epoch,
             empty: 0,
             reported: HashSet::new(),
-            skipped: Vec::new(),
             first_skipped: None,
         }
     }
 
-    /// Gives all batches, then the reports that came after the last one.
+    /// Gives all batches.
     pub(super) fn run(
         &mut self,
         pending: Receiver<Pending>,
         batches: &SyncSender<Result<Batch, LoaderError>>,
-    ) -> Vec<String> {
+    ) {
         for Pending { spec, done } in pending {
             let mut samples: Vec<(usize, SampleResult)> = done.iter().collect();
             if samples.len() < spec.samples.len() {
@@ -52,22 +49,20 @@ impl Assembler {
                 break;
             }
             samples.sort_unstable_by_key(|(place, _)| *place);
-            let assembled = self.assemble(&spec, samples).transpose();
-            let Some(item) = assembled else { continue };
+            let item = self.assemble(&spec, samples);
             let is_last = item.is_err();
             if batches.send(item).is_err() || is_last {
                 break;
             }
         }
-        std::mem::take(&mut self.skipped)
     }
 
-    /// A batch of what could be read; `None` where that is nothing.
+    /// A batch of what could be read, which may be nothing.
     fn assemble(
         &mut self,
         spec: &BatchSpec,
         samples: Vec<(usize, SampleResult)>,
-    ) -> Result<Option<Batch>, LoaderError> {
+    ) -> Result<Batch, LoaderError> {
         let mut batch = Batch {
             pixels: Vec::new(),
             height: 0,
@@ -89,7 +84,7 @@ impl Assembler {
                 Ok(prepared) => prepared,
                 Err(error) if self.on_error == OnError::Stop => return Err(error),
                 Err(error) => {
-                    self.skip(sample, &error);
+                    batch.skipped.extend(self.skip(sample, &error));
                     continue;
                 }
             };
@@ -114,22 +109,23 @@ impl Assembler {
             batch.pictures.push(prepared.picture);
         }
         if batch.samples.is_empty() {
-            return self.nothing_left().map(|()| None);
+            self.nothing_left()?;
+        } else {
+            self.empty = 0;
         }
-        self.empty = 0;
-        batch.skipped = std::mem::take(&mut self.skipped);
-        Ok(Some(batch))
+        Ok(batch)
     }
 
-    fn skip(&mut self, sample: usize, error: &LoaderError) {
-        if self.reported.insert(sample) {
+    /// What is wrong with a sample, where it was not said before.
+    fn skip(&mut self, sample: usize, error: &LoaderError) -> Option<String> {
+        self.reported.insert(sample).then(|| {
             let line = one_line(error);
             self.first_skipped.get_or_insert_with(|| line.clone());
-            self.skipped.push(line);
-        }
+            line
+        })
     }
 
-    /// A batch may be left out, but not a whole epoch.
+    /// A batch may be empty, but not a whole epoch.
     fn nothing_left(&mut self) -> Result<(), LoaderError> {
         self.empty += 1;
         if self.empty < self.per_epoch {

@@ -4,7 +4,7 @@ use super::problem::LoaderError;
 use crate::dataset::order::Position;
 use crate::render::Picture;
 
-/// Images as the network is fed them.
+/// Images as the network is fed them; none where no image of the batch can be read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Batch {
     /// Normalized, `[n, height, width, 3]`.
@@ -22,8 +22,7 @@ pub(crate) struct Batch {
     pub(crate) at: Position,
     /// Where a run resumes that has trained on this batch.
     pub(crate) position: Position,
-    /// Files that were left out since the batch before, each with the reason, in a line; every file
-    /// once in a loader's life.
+    /// Files that were left out, each with the reason, in a line; every file once in a loader's life.
     pub(crate) skipped: Vec<String>,
 }
 

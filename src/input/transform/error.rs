@@ -28,13 +28,6 @@ pub(crate) enum TransformError {
         from_height: u32,
         crop: CropBox,
     },
-    #[error("the image cannot be resized from {from_width} x {from_height} pixels; this is a bug")]
-    Resize {
-        from_width: u32,
-        from_height: u32,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 pub(super) fn check_size(picture: &Picture, width: u64, height: u64) -> Result<(), TransformError> {

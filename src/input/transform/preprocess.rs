@@ -80,7 +80,7 @@ impl Preprocess {
 
     /// The image as the network sees it: resized, then cropped, then in its colors.
     ///
-    /// Equal to torchvision's result, to one gray level where it was resized.
+    /// Equal to torchvision's result.
     ///
     /// Shapes: `[height, width, 3]` -> `[crop, crop, 3]`; without a crop the size that [`resize`](Self::resize)
     /// gives, without a resize either the image's own.
@@ -102,8 +102,7 @@ impl Preprocess {
 
 /// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
 ///
-/// Equal to torchvision's result, to one gray level where it was resized. As there, the resize sees
-/// nothing of the image beyond the box.
+/// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
 ///
 /// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
 ///

@@ -2,6 +2,7 @@
 //! files against another decoder.
 
 mod properties;
+mod statistics;
 
 use std::fs;
 use std::io::Cursor;

@@ -8,3 +8,4 @@ mod learning;
 mod parity;
 mod reference;
 mod support;
+mod validation;

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use crate::program::support::{Place, events, photo, picture, steps, tags, weights};
+use vggscope::events::Value;
+
+use crate::program::support::{Place, events, photo, picture, root, steps, tags, weights};
 
 /// Three checkpoints named as training scripts do, the second with other numbers.
 fn sequence() -> Place {
@@ -128,4 +130,55 @@ fn a_damaged_first_checkpoint_can_be_skipped_too() {
         steps(&events(&place.path("runs/a")), "feature_maps/04_pool1"),
         [2, 10]
     );
+}
+
+/// A stray file at the beginning does not cost the others.
+#[test]
+fn a_first_checkpoint_of_another_network_can_be_skipped() {
+    let place = sequence();
+    for other in ["zip.pth", "alexnet.pth"] {
+        let other = root().join("tests/fixtures/weights").join(other);
+        place.put(&other, "ckpts/epoch_0.pth");
+        let run = format!("runs/{}", other.file_stem().unwrap().display());
+        let flags = format!("--run {} --layers pool1", &run[5..]);
+        let ran = place.run(
+            &format!("checkpoints ckpts {flags} --on-error skip"),
+            &probes(&["chelsea.png"]),
+        );
+        assert_eq!(ran.code(), 1, "{}", ran.err());
+        assert!(ran.err().contains("skipped: ") && ran.err().contains("epoch_0.pth"));
+        let seen = events(&place.path(&run));
+        assert_eq!(steps(&seen, "feature_maps/04_pool1"), [1, 2, 10]);
+    }
+}
+
+/// One number for all probe images, and none of it in a description: TensorBoard shows the first step's
+/// at every step.
+#[test]
+fn the_range_of_a_layer_is_a_scalar_over_all_probe_images() {
+    let place = sequence();
+    let max = |run: &str, images: &[&str]| -> Vec<f32> {
+        let flags = format!("checkpoints ckpts --run {run} --layers conv2_2 --range layer");
+        place.run(&flags, &probes(images)).ok();
+        let seen = events(&place.path(&format!("runs/{run}")));
+        let maps = seen.iter().find(|one| one.tag.ends_with("/07_conv2_2"));
+        let description = &maps.unwrap().description;
+        assert!(description.contains("(range/07_conv2_2)"), "{description}");
+        let of_tag = seen.iter().filter(|one| one.tag == "range/07_conv2_2/max");
+        let values = of_tag.map(|one| match one.value {
+            Value::Scalar(value) => value,
+            _ => panic!("no scalar"),
+        });
+        values.collect()
+    };
+    let [chelsea, coffee] = ["chelsea", "coffee"].map(|name| max(name, &[&format!("{name}.png")]));
+    let both = max("both", &["chelsea.png", "coffee.png"]);
+    assert_eq!(both.len(), 3);
+    assert_ne!(
+        both[0].to_bits(),
+        both[1].to_bits(),
+        "epoch 2 has other numbers"
+    );
+    let larger = chelsea.iter().zip(&coffee).map(|(a, b)| a.max(*b));
+    assert!(larger.eq(both));
 }

@@ -31,6 +31,7 @@ fn a_file_says_what_flags_say_and_typed_flags_win() {
         [
             "config",
             "feature_maps/23_pool4",
+            "image",
             "input",
             "kernels/00_conv1_1"
         ]

@@ -1,7 +1,9 @@
 //! `vggscope images`.
 
+use vggscope::events::Value;
+
 use crate::program::support::{
-    Place, decode, events, levels_apart, photo, picture, root, steps, tags, weights,
+    Place, Seen, decode, events, levels_apart, photo, picture, root, steps, tags, weights,
 };
 
 fn narrow() -> String {
@@ -25,6 +27,7 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
             "feature_maps/00_conv1_1",
             "feature_maps/14_conv3_3",
             "feature_maps/30_pool5",
+            "image",
             "input",
             "kernels/00_conv1_1",
         ]
@@ -32,12 +35,84 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
     for tag in tags(&seen).iter().filter(|tag| *tag != "config") {
         assert_eq!(steps(&seen, tag), [0, 1, 2], "{tag}");
     }
+    // Scalars at every step, so that TensorBoard can link its image cards to them.
+    for layer in ["00_conv1_1", "14_conv3_3", "30_pool5", "kernels/00_conv1_1"] {
+        for number in ["min", "max", "mean", "std", "zeros", "nan", "infinite"] {
+            let tag = format!("range/{layer}/{number}");
+            assert_eq!(steps(&seen, &tag), [0, 1, 2], "{tag}");
+        }
+    }
     let out = ran.out();
-    assert!(out.contains("3 steps, 6 tags"), "{out}");
+    assert!(out.contains("3 steps, 35 tags"), "{out}");
     assert!(
-        out.contains("tensorboard --logdir runs --samples_per_plugin images=10"),
+        out.contains(
+            "tensorboard --logdir runs --samples_per_plugin images=10,text=10,scalars=1000"
+        ),
         "{out}"
     );
+}
+
+/// Which file is step 2?
+#[test]
+fn every_step_names_its_image() {
+    let place = Place::new();
+    let args = [narrow().into(), root().join("photos").into_os_string()];
+    place.run("images --run a --layers conv1_1", &args).ok();
+    let seen = events(&place.path("runs/a"));
+    for (step, name) in [(0, "astronaut.png"), (1, "chelsea.png"), (2, "coffee.png")] {
+        let text = seen
+            .iter()
+            .find(|one| one.tag == "image" && one.step == step);
+        let Value::Text(text) = &text.unwrap().value else {
+            panic!("no text");
+        };
+        assert!(text.contains(name), "step {step}: {text}");
+    }
+    let inputs: Vec<&Seen> = seen.iter().filter(|one| one.tag == "input").collect();
+    assert!(
+        inputs
+            .iter()
+            .all(|one| !one.description.contains("astronaut"))
+    );
+}
+
+/// A map of one pixel has no range of its own.
+#[test]
+fn maps_of_one_pixel_share_the_range_of_their_layer() {
+    let place = Place::new();
+    let args = [narrow().into(), photo("chelsea.png").into_os_string()];
+    let flags = "images --layers conv5_3,pool5 --resize 32 --crop 32 --run";
+    let ran = place.run(&format!("{flags} a"), &args).ok();
+    let note = "since each is one pixel: feature_maps/30_pool5 (";
+    assert!(ran.out().contains(note), "{}", ran.out());
+    place.run(&format!("{flags} b --range layer"), &args).ok();
+    let draw = |run: &str, tag: &str| picture(&events(&place.path(run)), tag, 0).3;
+    let [map, layer] = ["runs/a", "runs/b"].map(|run| draw(run, "feature_maps/30_pool5"));
+    assert_eq!(map, layer);
+    assert_eq!(map.iter().max(), Some(&255), "not all black");
+    let [map, layer] = ["runs/a", "runs/b"].map(|run| draw(run, "feature_maps/28_conv5_3"));
+    assert_ne!(map, layer, "2 x 2 pixels have a range");
+}
+
+#[test]
+fn an_image_that_is_too_small_can_be_skipped() {
+    let place = Place::new();
+    let image = photo("chelsea.png");
+    for name in ["1", "3"] {
+        place.put(&image, &format!("in/{name}.png"));
+    }
+    place.write(
+        "in/2.png",
+        include_bytes!("../../fixtures/input/decode/grey8.png"),
+    );
+    let line = "images in --resize off --crop off --layers pool5 --run a";
+    place.run(line, &[narrow()]).fails(1, &["2.png", "pool"]);
+    std::fs::remove_dir_all(place.path("runs")).unwrap();
+    let ran = place.run(&format!("{line} --on-error skip"), &[narrow()]);
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    assert!(ran.err().contains("skipped: ") && ran.err().contains("2.png"));
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/30_pool5"), [0, 2]);
 }
 
 #[test]
@@ -86,7 +161,7 @@ fn both_backends_draw_the_same_picture() {
         let seen = events(&place.path("runs/a"));
         tags(&seen)
             .into_iter()
-            .filter(|tag| tag != "config")
+            .filter(|tag| !["config", "image"].contains(&tag.as_str()))
             .map(|tag| (tag.clone(), picture(&seen, &tag, 0).3))
             .collect::<Vec<_>>()
     };
@@ -140,7 +215,7 @@ fn descriptions_say_what_a_picture_shows() {
         "features.2",
         "vgg16",
         "2 of 3 feature maps",
-        "224 x 224",
+        "each feature map from its own minimum to its own maximum",
         "resize 256, crop 224",
         "vgg16.weights.safetensors",
         // sha256sum tests/fixtures/vgg/vgg16.weights.safetensors
@@ -186,7 +261,10 @@ fn the_kernels_can_be_left_out() {
         )
         .ok();
     let seen = events(&place.path("runs/a"));
-    assert_eq!(tags(&seen), ["config", "feature_maps/30_pool5", "input"]);
+    assert_eq!(
+        tags(&seen),
+        ["config", "feature_maps/30_pool5", "image", "input"]
+    );
 }
 
 #[test]

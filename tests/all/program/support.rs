@@ -214,9 +214,10 @@ pub(crate) fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
         .collect()
 }
 
-/// The tags, each once, sorted.
+/// The tags but those of layers' statistics, each once, sorted.
 pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {
     let mut tags: Vec<String> = seen.iter().map(|one| one.tag.clone()).collect();
+    tags.retain(|tag| !tag.starts_with("range/"));
     tags.sort();
     tags.dedup();
     tags

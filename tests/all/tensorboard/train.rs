@@ -1,7 +1,7 @@
 //! What both loaders make of a training.
 
 use serde_json::{Value, json};
-use vggscope::events::{Content, EventReader, Value as Summarized, holds_event_files};
+use vggscope::events::{Content, EventReader, Value as Summarized, event_files};
 
 use super::{parsed, read, root, script, steps, vggscope};
 use crate::program::support::CPU;
@@ -115,7 +115,7 @@ fn tbparse_reads_every_scalar_and_histogram_of_a_training() {
     train(place.path(), "--run a --epochs 2 --timings");
     let run = place.path().join("runs/a");
     let (mut scalars, mut histograms) = (Vec::new(), Vec::new());
-    let path = holds_event_files(&run).unwrap().unwrap();
+    let path = event_files(&run).unwrap().remove(0);
     for event in EventReader::open(&path).unwrap() {
         let event = event.unwrap();
         let Content::Summaries(summaries) = event.content else {

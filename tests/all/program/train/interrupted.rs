@@ -173,16 +173,24 @@ fn a_run_resumes_with_another_batch_size() {
 }
 
 #[cfg(unix)]
-fn interrupt(child: &Child) {
+fn send(signal: &str, child: &Child) {
     let sent = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([signal, &child.id().to_string()])
         .status();
     assert!(sent.unwrap().success());
 }
 
+/// Ctrl-C, and what Slurm and Kubernetes send before they kill.
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_after_the_step_and_saves() {
+fn a_signal_ends_after_the_step_and_saves() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        end_by(signal, code);
+    }
+}
+
+#[cfg(unix)]
+fn end_by(signal: &str, code: i32) {
     let place = Place::on_cpu();
     train(&place, &format!("--run whole {LONG}")).ok();
     // No periodic checkpoint falls within the run.
@@ -190,9 +198,9 @@ fn ctrl_c_ends_after_the_step_and_saves() {
     let first = checkpoint(&place, "runs/a", 0);
     let child = start_until(&place, &format!("--run a {flags}"), &first);
     std::thread::sleep(Duration::from_millis(100));
-    interrupt(&child);
+    send(signal, &child);
     let ran = Ran(child.wait_with_output().unwrap());
-    assert_eq!(ran.code(), 130, "{}", ran.err());
+    assert_eq!(ran.code(), code, "{}", ran.err());
     assert!(
         ran.err().contains("ending after this step"),
         "{}",
@@ -229,14 +237,14 @@ fn a_second_ctrl_c_ends_at_once() {
     let flags = "--run a --width 0.5 --crop 160 --resize 160 --batch-size 72";
     let first = checkpoint(&place, "runs/a", 0);
     let mut child = start_until(&place, flags, &first);
-    interrupt(&child);
+    send("-INT", &child);
     let mut notes = BufReader::new(child.stderr.take().unwrap());
     let mut note = String::new();
     while !note.contains("Ctrl-C again ends at once") {
         note.clear();
         assert_ne!(notes.read_line(&mut note).unwrap(), 0, "no such note");
     }
-    interrupt(&child);
+    send("-INT", &child);
     let mut rest = String::new();
     notes.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");

@@ -1,6 +1,7 @@
 //! `vggscope train` on the crops of the demo.
 
 mod interrupted;
+mod kept;
 mod refused;
 mod settings;
 mod written;

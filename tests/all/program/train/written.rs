@@ -126,7 +126,19 @@ fn what_is_written_when_can_be_chosen() {
     assert_eq!(steps(&seen, "val/loss"), [3, 6, 9, 10]);
     assert_eq!(steps(&seen, "weights/00_conv1_1.bias"), [2, 4, 6, 8, 10]);
     assert_eq!(steps(&seen, "train/loss"), all(10)[1..]);
-    assert_eq!(saved_steps(&place, "runs/a"), [0, 5, 10]);
+    let mut due = BTreeSet::from([0, 5, 10]);
+    // Whatever is better than all before it is saved too.
+    let (accuracies, losses_of) = (scalars(&seen, "val/accuracy"), scalars(&seen, "val/loss"));
+    let mut best = None;
+    for (step, accuracy) in accuracies {
+        let found = (accuracy, -losses_of[&step]);
+        if best.is_none_or(|best| found > best) {
+            best = Some(found);
+            due.insert(u64::try_from(step).unwrap());
+        }
+    }
+    assert!(due.contains(&3), "the first is the best so far");
+    assert!(saved_steps(&place, "runs/a").into_iter().eq(due));
 
     train(
         &place,
