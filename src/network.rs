@@ -13,10 +13,10 @@ use burn::tensor::Device;
 use thiserror::Error;
 
 use crate::vgg::{
-    self, Arch, BuildError, Extent, FoundLayers, Kernels, ParameterSource, Placement, SourceError,
-    Vgg,
+    self, Arch, BuildError, Extent, FoundLayers, Kernels, LayerKind, ParameterSource, Placement,
+    SourceError, Vgg,
 };
-use crate::weights::{WeightsError, WeightsFile};
+use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
 #[derive(Debug, Error)]
@@ -35,6 +35,16 @@ pub enum NetworkError {
         /// How to go on.
         remedy: String,
     },
+    /// The network does not take pictures.
+    #[error(
+        "{path}: its first convolution takes {channels} channels; vggscope feeds images of 3 (color) or 1 (gray), and cannot know what the others stand for"
+    )]
+    Channels {
+        /// The file.
+        path: PathBuf,
+        /// Input channels of the first convolution.
+        channels: usize,
+    },
     /// A parameter is unavailable.
     #[error(transparent)]
     Parameter(#[from] BuildError),
@@ -48,21 +58,25 @@ pub enum NetworkError {
     },
 }
 
-/// Loads the VGG of a weights file onto a device, with its classifier if the file has one.
+/// Loads the VGG of a weights file onto a device, as deep as the file goes, with its classifier if the
+/// file has one of torchvision's form.
 ///
-/// Shapes: input `[batch, 3, height, width]`, normalized as the network was trained.
+/// Shapes: input `[batch, 3, height, width]`, or 1 in place of 3 for a network of gray images, normalized
+/// as the network was trained.
 ///
 /// # Errors
 ///
 /// The file is unreadable or not a VGG's, or a parameter is missing or has a wrong shape.
 pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Vgg, NetworkError> {
     let file = WeightsFile::open(path)?;
-    let arch = arch_of(&file, None)?;
-    let extent = match file.get("classifier.0.weight") {
-        Some(_) => Extent::Whole,
-        None => Extent::Features {
-            deepest: arch.layers().len() - 1,
-        },
+    let held = held(&file, None)?;
+    let arch = held.arch;
+    let extent = if fitting_classifier(&file, arch).is_some() {
+        Extent::Whole
+    } else {
+        Extent::Features {
+            deepest: held.depth.saturating_sub(1),
+        }
     };
     let place = Placement {
         device,
@@ -89,15 +103,127 @@ pub(crate) fn build(
     })
 }
 
-/// The architecture `asked` for, if the weights can be its; else the one whose weights they are.
-///
-/// The first layers alone fit several architectures: VGG16 comes first then.
+/// The network that a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) arch: Arch,
+    /// How many of its layers are there, from the first.
+    pub(crate) depth: usize,
+    /// Whether it takes gray images.
+    pub(crate) is_gray: bool,
+}
+
+impl Held {
+    /// All of a network of color images.
+    pub(crate) fn whole(arch: Arch) -> Self {
+        Self {
+            arch,
+            depth: arch.layers().len(),
+            is_gray: false,
+        }
+    }
+}
+
+/// The network that a file holds, as far as it goes.
 ///
 /// # Errors
 ///
-/// [`NetworkError::OtherArch`].
-pub(crate) fn arch_of(file: &WeightsFile, asked: Option<Arch>) -> Result<Arch, NetworkError> {
-    let layers = FoundLayers::of(file.entries().map(|entry| (entry.name(), entry.shape())));
+/// [`NetworkError::OtherArch`], [`NetworkError::Channels`].
+pub(crate) fn held(file: &WeightsFile, asked: Option<Arch>) -> Result<Held, NetworkError> {
+    let layers = layers_of(file);
+    let arch = arch_of(file, &layers, asked)?;
+    let channels = layers.channels();
+    if channels != 3 && channels != 1 {
+        return Err(NetworkError::Channels {
+            path: file.path().to_owned(),
+            channels,
+        });
+    }
+    Ok(Held {
+        arch,
+        depth: layers.depth(arch),
+        is_gray: channels == 1,
+    })
+}
+
+/// What a user should know of how a file was read, a line each.
+pub(crate) fn notes(file: &WeightsFile, held: Held) -> Vec<String> {
+    let name = file.path().display();
+    let mut notes = Vec::new();
+    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
+    if !others.is_empty() {
+        let prefix = file.prefix().trim_end_matches('.');
+        let shown = match prefix {
+            "" => "the top level".to_owned(),
+            prefix => format!("`{prefix}`"),
+        };
+        notes.push(format!(
+            "{name} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
+            others.join(", ")
+        ));
+    }
+    let layers = held.arch.layers();
+    if let Some(layer) = layers.get(..held.depth).and_then(<[_]>::last)
+        && held.depth < layers.len()
+    {
+        notes.push(format!(
+            "{name} holds the first layers of a {}, up to {}: --layers all means those",
+            held.arch,
+            layer.name()
+        ));
+    }
+    let beyond: Vec<String> = layers_of(file)
+        .beyond(held.arch)
+        .map(|index| index.to_string())
+        .collect();
+    if !beyond.is_empty() {
+        notes.push(format!(
+            "{name} goes on after {} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 are \
+             torchvision's",
+            held.arch,
+            beyond.join(", ")
+        ));
+    }
+    if held.is_gray {
+        notes.push(format!(
+            "{name} takes gray images: it is fed luma, normalized by the mean of the three channels' numbers"
+        ));
+    }
+    notes
+}
+
+/// The shapes of the file's classifier `[outputs, inputs]`, if it fits behind the feature maps of `arch`,
+/// pooled to 7 x 7.
+pub(crate) fn fitting_classifier(file: &WeightsFile, arch: Arch) -> Option<[[usize; 2]; 3]> {
+    let Classifier::Three(shapes) = file.classifier() else {
+        return None;
+    };
+    let width = last_width(file, arch)?;
+    (shapes[0][1] == width * 49).then_some(*shapes)
+}
+
+/// Channels of the last feature maps.
+pub(crate) fn last_width(file: &WeightsFile, arch: Arch) -> Option<usize> {
+    let layers = arch.layers();
+    let last = layers
+        .iter()
+        .rfind(|layer| layer.kind == LayerKind::Convolution)?;
+    let entry = file.get(&format!("{}.weight", last.torch_name()))?;
+    entry.shape().first().copied()
+}
+
+fn layers_of(file: &WeightsFile) -> FoundLayers {
+    FoundLayers::of(file.entries().map(|entry| (entry.name(), entry.shape())))
+}
+
+/// The architecture `asked` for, if the weights can be its; else the one whose weights they are.
+///
+/// The first layers alone fit several architectures: VGG16 comes first then.
+fn arch_of(
+    file: &WeightsFile,
+    layers: &FoundLayers,
+    asked: Option<Arch>,
+) -> Result<Arch, NetworkError> {
     let fitting = layers.architectures();
     let wanted = asked.unwrap_or(Arch::VGG16);
     let (found, remedy) = match *fitting.as_slice() {
@@ -133,92 +259,4 @@ impl ParameterSource for WeightsFile {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn fixture(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
-            .join(name)
-    }
-
-    fn arch(name: &str, asked: Option<&str>) -> Result<String, String> {
-        let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
-        let asked = asked.map(|name| name.parse().unwrap());
-        match arch_of(&file, asked) {
-            Ok(arch) => Ok(arch.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[track_caller]
-    fn assert_says(text: &str, parts: &[&str]) {
-        for part in parts {
-            assert!(text.contains(part), "{part:?} is not in {text:?}");
-        }
-    }
-
-    #[test]
-    fn every_fixture_is_the_network_that_torchvision_saved() {
-        #[derive(serde::Deserialize)]
-        struct Expected {
-            arch: Option<String>,
-        }
-        let text = std::fs::read_to_string(fixture("weights/expected.json")).unwrap();
-        let files: BTreeMap<String, Expected> = serde_json::from_str(&text).unwrap();
-        let known: Vec<_> = files
-            .iter()
-            .filter_map(|(name, expected)| Some((name, expected.arch.as_deref()?)))
-            .collect();
-        assert!(known.len() >= 4, "{known:?}");
-        for (name, expected) in known {
-            assert_eq!(arch(name, None).unwrap(), expected, "{name}");
-            assert_eq!(arch(name, Some(expected)).unwrap(), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn another_member_of_the_family_is_named() {
-        let error = arch("zip.pth", Some("vgg16")).unwrap_err();
-        assert_says(
-            &error,
-            &[
-                "zip.pth: these are vgg11 weights, not vgg16",
-                "use --arch vgg11",
-            ],
-        );
-        let error = arch("batch_norm.pth", Some("vgg11")).unwrap_err();
-        assert_says(&error, &["use --arch vgg11_bn"]);
-    }
-
-    #[test]
-    fn the_first_layers_alone_can_be_the_asked_networks() {
-        for name in ["vgg13", "vgg16", "vgg19"] {
-            assert_eq!(arch("state_dict.pth", Some(name)).unwrap(), name);
-        }
-        assert_eq!(arch("state_dict.pth", None).unwrap(), "vgg16");
-        let error = arch("state_dict.pth", Some("vgg11")).unwrap_err();
-        assert_says(&error, &["these are vgg13 or vgg16 or vgg19 weights"]);
-    }
-
-    #[test]
-    fn other_networks_are_recognized() {
-        let error = arch("alexnet.pth", Some("vgg16")).unwrap_err();
-        assert_says(
-            &error,
-            &["features 0, 3, 6, 8, 10", "AlexNet", "torchvision's VGG"],
-        );
-    }
-
-    #[test]
-    fn a_file_is_loaded_as_far_as_it_goes() {
-        let device = Device::flex();
-        let vgg = load(fixture("vgg/vgg16.weights.safetensors"), &device).unwrap();
-        assert_eq!(vgg.features.len(), 31);
-        assert!(vgg.classifier.is_some());
-        let vgg = load(fixture("weights/batch_norm.pth"), &device).unwrap();
-        assert!(vgg.classifier.is_none());
-    }
-}
+mod tests;

@@ -14,7 +14,16 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    text.replace('\n', " ")
+    without_trace(&text).replace('\n', " ")
+}
+
+/// A message without the C++ stack trace that libtorch appends to it.
+pub(crate) fn without_trace(text: &str) -> &str {
+    let cut = |text, mark| str::split(text, mark).next().unwrap_or_default();
+    ["Exception raised from", "frame #"]
+        .into_iter()
+        .fold(text, cut)
+        .trim_end()
 }
 
 /// A panic's message; empty where it is no text.
@@ -22,4 +31,19 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
     text.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_without_a_stack_trace() {
+        let text = "out of memory\ntry less\nException raised from malloc at c10/a.cpp:3 (most recent call \
+                    first):\nframe #0: c10::Error::Error(c10::SourceLocation) + 0x80 (0x7f in libc10.so)\n";
+        let error = std::io::Error::other(text);
+        assert_eq!(one_line(&error), "out of memory try less");
+        let error = std::io::Error::other("an ordinary one");
+        assert_eq!(one_line(&error), "an ordinary one");
+    }
 }

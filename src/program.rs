@@ -7,6 +7,7 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::report::Report;
 use crate::commands::{checkpoints, doctor, images, layers, train};
+use crate::device::first_line;
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
 use crate::settings::{Command, UsageError, parse};
@@ -36,10 +37,9 @@ pub fn main() -> ! {
             Err(error) => fail(&error, WRONG_USE),
         });
     exit(outcome.unwrap_or_else(|payload| {
-        let line = panic_text(payload.as_ref()).lines().next();
+        let line = first_line(panic_text(payload.as_ref()));
         print_error(&format!(
-            "unexpected failure: {}; please report it with the command you ran",
-            line.unwrap_or("unknown cause")
+            "unexpected failure: {line}; please report it with the command you ran"
         ));
         FAILED
     }))

@@ -15,12 +15,11 @@ use crate::input::list::list_images;
 use crate::input::on_error::OnError;
 use crate::input::prepared::file_name;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
-use crate::network;
+use crate::network::{self, Held};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
-use crate::settings::CheckpointsSettings;
-use crate::vgg::{Arch, Extent, Kernels, Placement, Vgg};
-use crate::weights::WeightsFile;
+use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device.
 type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
@@ -41,27 +40,38 @@ pub(crate) fn run(
     let device = OpenDevice::open(settings.run.compute.device)?;
     let or = "or delete the folder";
     let folder = RunFolder::reserve(&mut settings.run.output, "checkpoints", or)?;
-    let (arch, first) = shown_network(&sequence, settings.run.network.arch, on_error)?;
+    let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = format!(
         "the first of {total} checkpoints is {}",
         file_name(&first.path)
     );
-    let label = parameters::hashed_label(label, first.path.clone());
-    let capture = run::open_capture(&settings.run, arch, device)?;
+    let label = parameters::hashed_label(label, first.path.clone(), &settings.run.network);
+    let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 
-    let networks = load_ahead(sequence, &capture, files.len());
+    let network = NetworkSettings {
+        arch: Some(held.arch),
+        ..settings.run.network.clone()
+    };
+    let networks = load_ahead(sequence, network, &capture, files.len());
     let mut skipped = Vec::new();
     let mut probes = ProbeImages::load(
         &files,
-        &settings.run.input.preprocess(),
+        &settings.run.input.preprocess().for_network(held.is_gray),
         settings.run.compute.batch(),
         on_error,
         &capture,
         &mut skipped,
     )?;
-    let mut logger =
-        run::logger(&settings.run, &folder, label, (0, total as u64), context).create()?;
+    let mut logger = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        label,
+        (0, total as u64),
+        context,
+    )
+    .create()?;
     folder.write_config(&config)?;
     probes.describe(&capture, &mut logger);
 
@@ -103,30 +113,31 @@ const LOOKED_AT: usize = 64;
 /// The network that is shown, and the first checkpoint of it. The first checkpoint decides; where those that
 /// do not fit are skipped, most of them decide, so that one stray file at the beginning does not cost all
 /// others.
-fn shown_network(
-    sequence: &[Checkpoint],
-    asked: Option<Arch>,
+fn shown_network<'a>(
+    sequence: &'a [Checkpoint],
+    settings: &NetworkSettings,
     on_error: OnError,
-) -> Result<(Arch, &Checkpoint), RunError> {
-    let network = |checkpoint: &Checkpoint| -> Result<Arch, RunError> {
-        let file = WeightsFile::open(&checkpoint.path)?;
-        Ok(network::arch_of(&file, asked)?)
-    };
+    context: &Context,
+) -> Result<(Held, &'a Checkpoint), RunError> {
     let (mut found, mut first_error) = (Vec::new(), None);
     for checkpoint in sequence {
-        match network(checkpoint) {
-            Ok(arch) => found.push((arch, checkpoint)),
+        match parameters::open_file(&checkpoint.path, settings) {
+            Ok((held, _)) => found.push((held, checkpoint)),
             Err(error) => drop(first_error.get_or_insert(error)),
         }
         if on_error == OnError::Stop || found.len() == LOOKED_AT {
             break;
         }
     }
-    let count = |arch: Arch| found.iter().filter(|(other, _)| *other == arch).count();
+    let count = |held: Held| found.iter().filter(|(other, _)| *other == held).count();
     // The last of the highest, so the first in the reversed order.
-    let shown = found.iter().rev().max_by_key(|(arch, _)| count(*arch));
+    let shown = found.iter().rev().max_by_key(|(held, _)| count(*held));
     match (shown, first_error) {
-        (Some(&shown), _) => Ok(shown),
+        (Some(&(_, checkpoint)), _) => {
+            let path = &checkpoint.path;
+            let (held, _) = parameters::open_with_notes(path, settings, &context.terminal)?;
+            Ok((held, checkpoint))
+        }
         (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
     }
 }
@@ -155,14 +166,19 @@ fn log(
 }
 
 /// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
-fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Receiver<Loaded> {
-    let (arch, deepest, device) = (capture.arch, capture.deepest(), capture.device.clone());
+fn load_ahead(
+    sequence: Vec<Checkpoint>,
+    settings: NetworkSettings,
+    capture: &Capture,
+    images: usize,
+) -> Receiver<Loaded> {
+    let (is_gray, deepest, device) = (capture.is_gray, capture.deepest(), capture.device.clone());
     let kernels = run::kernel_layout(&device, images);
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = guarded(|| load(&file, arch, deepest, &device, kernels));
+            let network = guarded(|| load(&file, &settings, (deepest, is_gray), &device, kernels));
             let network = network.unwrap_or_else(|why| {
                 let path = file.path.clone();
                 Err(RunError::Loading { path, why })
@@ -178,8 +194,8 @@ fn load_ahead(sequence: Vec<Checkpoint>, capture: &Capture, images: usize) -> Re
 
 fn load(
     file: &Checkpoint,
-    arch: Arch,
-    deepest: usize,
+    settings: &NetworkSettings,
+    (deepest, is_gray): (usize, bool),
     device: &OpenDevice,
     kernels: Kernels,
 ) -> Result<(Vgg, StageTimings), RunError> {
@@ -189,9 +205,14 @@ fn load(
     };
     let mut timings = StageTimings::default();
     let vgg = timings.time(Stage::Load, || {
-        let (_, weights) = parameters::open_file(&file.path, Some(arch))?;
+        let (held, weights) = parameters::open_file(&file.path, settings)?;
+        if held.is_gray != is_gray {
+            return Err(RunError::OtherColors(file.path.clone()));
+        }
         let extent = Extent::Features { deepest };
-        Ok::<_, RunError>(network::build(&weights, &file.path, arch, extent, place)?)
+        Ok::<_, RunError>(network::build(
+            &weights, &file.path, held.arch, extent, place,
+        )?)
     })?;
     Ok((vgg, timings))
 }

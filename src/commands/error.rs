@@ -55,6 +55,10 @@ pub(crate) enum RunError {
     Imagenet(#[from] ImagenetError),
     #[error(transparent)]
     Network(#[from] NetworkError),
+    #[error(
+        "{0}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own"
+    )]
+    OtherColors(PathBuf),
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error(

@@ -15,6 +15,7 @@ use crate::input::load::LoadError;
 use crate::input::on_error::OnError;
 use crate::input::prepared::{PreparedImage, file_name, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
+use crate::network::Held;
 use crate::one_line::one_line;
 use crate::probe::Capture;
 use crate::settings::ImagesSettings;
@@ -28,15 +29,16 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let total = files.len();
     let device = OpenDevice::open(settings.run.compute.device)?;
     let folder = RunFolder::reserve(&mut settings.run.output, "images", "or delete the folder")?;
-    let (arch, parameters, label) = open_network(settings, context)?;
-    let capture = run::open_capture(&settings.run, arch, device)?;
+    let (held, parameters, label) = open_network(settings, context)?;
+    let capture = run::open_capture(&settings.run, held, device)?;
     if settings.run.output.verbose {
         parameters::list_unused(&parameters, capture.deepest(), &context.terminal);
     }
     let config = settings.resolved(&capture)?;
 
     let most = settings.run.compute.batch();
-    let prepared = prepare_ahead(files, settings.run.input.preprocess(), most);
+    let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+    let prepared = prepare_ahead(files, preprocess, most);
     let mut timings = StageTimings::default();
     let extent = Extent::Features {
         deepest: capture.deepest(),
@@ -45,9 +47,10 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         device: &capture.device.device,
         kernels: run::kernel_layout(&capture.device, total),
     };
-    let vgg = timings.time(Stage::Load, || parameters.build(arch, extent, place))?;
+    let vgg = timings.time(Stage::Load, || parameters.build(held.arch, extent, place))?;
+    let steps = (0, total as u64);
     let mut logger =
-        run::logger(&settings.run, &folder, label, (0, total as u64), context).create()?;
+        run::logger(&settings.run, &capture, &folder, label, steps, context).create()?;
     folder.write_config(&config)?;
     capture.describe(&mut logger, "feature_maps");
 
@@ -86,11 +89,11 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     run::conclude(logger, ended, output, &steps, skipped, context)
 }
 
-/// The network's architecture, its parameters, and what they are called in descriptions.
+/// The network, its parameters, and what they are called in descriptions.
 fn open_network(
     settings: &ImagesSettings,
     context: &Context,
-) -> Result<(Arch, Parameters, Label), RunError> {
+) -> Result<(Held, Parameters, Label), RunError> {
     let asked = settings.run.network.arch;
     let seed = settings.run.compute.seed;
     let path = parameters::weights_file(&settings.weights(), asked, context)?;
@@ -98,14 +101,15 @@ fn open_network(
         let arch = asked.unwrap_or(Arch::VGG16);
         let parameters = parameters::random(arch, Sizes::PUBLISHED, seed, &context.terminal);
         return Ok((
-            arch,
+            Held::whole(arch),
             parameters,
             Box::new(move || format!("random, seed {seed}")),
         ));
     };
-    let (arch, file) = parameters::open_file(&path, asked)?;
-    let label = parameters::hashed_label(file_name(&path), path);
-    Ok((arch, Parameters::File(file), Box::new(label)))
+    let (held, file) =
+        parameters::open_with_notes(&path, &settings.run.network, &context.terminal)?;
+    let label = parameters::hashed_label(file_name(&path), path, &settings.run.network);
+    Ok((held, Parameters::File(file), Box::new(label)))
 }
 
 /// The images that can be shown, with their steps; one that cannot ends the run or goes to `skipped`.

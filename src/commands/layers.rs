@@ -6,18 +6,17 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::network::{NetworkError, arch_of};
-use crate::settings::{LayersSettings, WeightsChoice};
+use super::error::RunError;
+use super::parameters::open_file;
+use crate::network::Held;
+use crate::settings::{LayersSettings, NetworkSettings, WeightsChoice};
 use crate::vgg::{self, Arch, LayerKind, PUBLISHED_WIDTHS, SelectError};
-use crate::weights::{WeightsError, WeightsFile};
 
 /// A table that cannot be made.
 #[derive(Debug, Error)]
 pub(crate) enum LayersError {
     #[error(transparent)]
-    Weights(#[from] WeightsError),
-    #[error(transparent)]
-    Network(#[from] NetworkError),
+    Weights(#[from] RunError),
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error(transparent)]
@@ -29,21 +28,28 @@ const EXAMPLE_SIDE: u32 = 224;
 
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
 pub(crate) fn table(settings: &LayersSettings) -> Result<String, LayersError> {
-    let (arch, widths) = match settings.weights() {
-        WeightsChoice::File(path) => widths_of(&path, settings.network.arch)?,
+    let (held, widths) = match settings.weights() {
+        WeightsChoice::File(path) => widths_of(&path, &settings.network)?,
         WeightsChoice::Random | WeightsChoice::Imagenet => {
             let arch = settings.network.arch.unwrap_or(Arch::VGG16);
-            (arch, published_widths(arch))
+            (Held::whole(arch), published_widths(arch))
         }
     };
+    let arch = held.arch;
     let preprocess = settings.input.preprocess();
     let side = preprocess.crop.map_or(EXAMPLE_SIDE, NonZeroU32::get);
     let all = arch.layers();
-    let chosen = vgg::select(&all, &arch.to_string(), &settings.network.layers)?;
+    let chosen = vgg::select_held(
+        &all,
+        held.depth,
+        &arch.to_string(),
+        &settings.network.layers,
+    )?;
     let deepest = chosen.last().map_or(0, |layer| layer.index);
     let shapes = vgg::output_shapes(&all[..=deepest], &widths, [side as usize; 2])?;
 
-    let mut text = format!("{arch}, input 3 x {side} x {side}");
+    let channels = if held.is_gray { 1 } else { 3 };
+    let mut text = format!("{arch}, input {channels} x {side} x {side}");
     text += match preprocess.crop {
         Some(_) => "\n",
         None => " (an example: nothing is cropped, so each image has its own size)\n",
@@ -73,10 +79,10 @@ fn published_widths(arch: Arch) -> Vec<usize> {
 }
 
 /// The network of a weights file, and the output channels of its convolutions.
-fn widths_of(path: &Path, asked: Option<Arch>) -> Result<(Arch, Vec<usize>), LayersError> {
-    let file = WeightsFile::open(path)?;
-    let arch = arch_of(&file, asked)?;
-    let widths = arch
+fn widths_of(path: &Path, settings: &NetworkSettings) -> Result<(Held, Vec<usize>), LayersError> {
+    let (held, file) = open_file(path, settings)?;
+    let widths = held
+        .arch
         .layers()
         .iter()
         .filter(|layer| layer.kind == LayerKind::Convolution)
@@ -86,5 +92,5 @@ fn widths_of(path: &Path, asked: Option<Arch>) -> Result<(Arch, Vec<usize>), Lay
                 .unwrap_or_default()
         })
         .collect();
-    Ok((arch, widths))
+    Ok((held, widths))
 }

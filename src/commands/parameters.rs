@@ -1,17 +1,18 @@
 //! A network's parameters, opened before anything is computed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
-use crate::network::{self, NetworkError, arch_of};
-use crate::settings::WeightsChoice;
+use crate::network::{self, Held, NetworkError};
+use crate::settings::{NetworkSettings, WeightsChoice};
 use crate::terminal::{Terminal, Unit};
 use crate::vgg::{
     self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
 };
-use crate::weights::{WeightsFile, imagenet};
+use crate::weights::{WeightsFile, imagenet, sha256};
 
 /// Where a network's parameters come from.
 pub(crate) enum Parameters {
@@ -99,11 +100,27 @@ fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
     Ok(path)
 }
 
-/// Opens a file and says which network it is.
-pub(crate) fn open_file(path: &Path, asked: Option<Arch>) -> Result<(Arch, WeightsFile), RunError> {
-    let file = WeightsFile::open(path)?;
-    let arch = arch_of(&file, asked)?;
-    Ok((arch, file))
+/// Opens a file and says which network it holds.
+pub(crate) fn open_file(
+    path: &Path,
+    settings: &NetworkSettings,
+) -> Result<(Held, WeightsFile), RunError> {
+    let file = WeightsFile::open_under(path, settings.weights_key.as_deref())?;
+    let held = network::held(&file, settings.arch)?;
+    Ok((held, file))
+}
+
+/// Like [`open_file`], with notes on what was read how.
+pub(crate) fn open_with_notes(
+    path: &Path,
+    settings: &NetworkSettings,
+    terminal: &Terminal,
+) -> Result<(Held, WeightsFile), RunError> {
+    let (held, file) = open_file(path, settings)?;
+    for note in network::notes(&file, held) {
+        terminal.note(&note);
+    }
+    Ok((held, file))
 }
 
 /// Random parameters, with a note that says so.
@@ -116,11 +133,17 @@ pub(crate) fn random(arch: Arch, sizes: Sizes, seed: u64, terminal: &Terminal) -
 
 /// What the weights are called in descriptions: `label` and the file's hash, computed on a thread of its
 /// own while the first forward pass runs.
-pub(crate) fn hashed_label(label: String, path: PathBuf) -> impl FnOnce() -> String + Send {
+pub(crate) fn hashed_label(
+    mut label: String,
+    path: PathBuf,
+    settings: &NetworkSettings,
+) -> impl FnOnce() -> String + Send + use<> {
+    if let Some(key) = &settings.weights_key {
+        label = format!("{label}, the network under `{key}`");
+    }
     let hash = thread::spawn(move || {
-        WeightsFile::open(&path)
-            .and_then(|file| file.fingerprint())
-            .map_err(|error| error.to_string())
+        let mut file = File::open(&path).map_err(|error| error.to_string())?;
+        sha256(&mut file).map_err(|error| error.to_string())
     });
     move || match hash.join() {
         Ok(Ok(hash)) => format!("{label}, SHA-256 {hash}"),

@@ -9,19 +9,26 @@ use super::report::Report;
 use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
 use crate::logger::{Builder, FeatureLogger};
+use crate::network::Held;
 use crate::probe::Capture;
 use crate::settings::{OutputSettings, RunSettings};
 use crate::terminal::Unit;
-use crate::vgg::{self, Arch, Kernels};
+use crate::vgg::{self, Kernels};
 
 /// Selects the layers to show, checking that the crop reaches them.
 pub(crate) fn open_capture(
     settings: &RunSettings,
-    arch: Arch,
+    held: Held,
     device: OpenDevice,
 ) -> Result<Capture, RunError> {
+    let arch = held.arch;
     let all = arch.layers();
-    let layers = vgg::select(&all, &arch.to_string(), &settings.network.layers)?;
+    let layers = vgg::select_held(
+        &all,
+        held.depth,
+        &arch.to_string(),
+        &settings.network.layers,
+    )?;
     let deepest = layers.last().map_or(0, |layer| layer.index);
     if let Some(side) = settings.input.preprocess().crop {
         vgg::output_shapes(&all[..=deepest], &[1; 16], [side.get() as usize; 2])?;
@@ -31,6 +38,7 @@ pub(crate) fn open_capture(
         arch,
         layers,
         kernels: !settings.pictures.no_kernels,
+        is_gray: held.is_gray,
     })
 }
 
@@ -38,12 +46,13 @@ pub(crate) fn open_capture(
 /// before, on the terminal. `label` says which weights it shows.
 pub(crate) fn logger(
     settings: &RunSettings,
+    capture: &Capture,
     folder: &RunFolder,
     label: impl FnOnce() -> String + Send + 'static,
     (mut done, total): (u64, u64),
     context: &Context,
 ) -> Builder {
-    let preprocess = settings.input.preprocess();
+    let preprocess = settings.input.preprocess().for_network(capture.is_gray);
     let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
     let terminal = Arc::clone(&context.terminal);
     terminal.begin(done, total, Unit::Steps);

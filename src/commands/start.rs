@@ -8,19 +8,21 @@ use super::parameters::{self, Parameters};
 use crate::dataset::Dataset;
 use crate::events::Graph;
 use crate::input::prepared::file_name;
-use crate::settings::{Freeze, TrainSettings};
+use crate::network::{Held, fitting_classifier, last_width};
+use crate::settings::{Freeze, NetworkSettings, TrainSettings};
 use crate::train::{SavedCheckpoint, TrainingProgress, graph};
 use crate::vgg::{
     self, Arch, LayerKind, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes,
 };
+use crate::weights::Classifier;
 
-/// The network's architecture, its first parameters, and what they are called in descriptions.
+/// The network, its first parameters, and what they are called in descriptions.
 pub(super) fn open_network(
     settings: &TrainSettings,
     dataset: &Dataset,
     resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
     context: &Context,
-) -> Result<(Arch, Parameters, String), RunError> {
+) -> Result<(Held, Parameters, String), RunError> {
     let asked = settings.run.network.arch;
     let seed = settings.run.compute.seed;
     let classes = dataset.classes.len();
@@ -29,9 +31,17 @@ pub(super) fn open_network(
         None => parameters::weights_file(&settings.weights(), asked, context)?,
     };
     if let Some(path) = path {
-        let (arch, parameters) = from_file(settings, classes, &path, context)?;
+        let network = match resumed {
+            // Its own checkpoints hold one network.
+            Some(_) => NetworkSettings {
+                weights_key: None,
+                ..settings.run.network.clone()
+            },
+            None => settings.run.network.clone(),
+        };
+        let (held, parameters) = from_file(settings, &network, classes, &path, context)?;
         return Ok((
-            arch,
+            held,
             parameters,
             format!("trained from {}", file_name(&path)),
         ));
@@ -47,7 +57,7 @@ pub(super) fn open_network(
     };
     let parameters = parameters::random(arch, sizes, seed, &context.terminal);
     Ok((
-        arch,
+        Held::whole(arch),
         parameters,
         format!("trained from random, seed {seed}"),
     ))
@@ -64,60 +74,70 @@ fn scaled(width: usize, factor: f64) -> usize {
     scaled.max(1)
 }
 
-/// Parameters from a file; its classifier is kept where it has an output for each class.
+/// Parameters from a file; its classifier is kept where it fits and has an output for each class.
 fn from_file(
     settings: &TrainSettings,
+    network: &NetworkSettings,
     classes: usize,
     path: &Path,
     context: &Context,
-) -> Result<(Arch, Parameters), RunError> {
-    let (arch, file) = parameters::open_file(path, settings.run.network.arch)?;
-    let rows = |name: &str| {
-        file.get(name)
-            .and_then(|entry| entry.shape().first().copied())
-    };
+) -> Result<(Held, Parameters), RunError> {
+    let (held, file) = parameters::open_with_notes(path, network, &context.terminal)?;
     let asked = settings.optimization.hidden.map(usize::from);
-    if let (Some(given), Some(found)) = (asked, rows("classifier.3.weight"))
-        && given != found
-    {
-        return Err(RunError::Hidden {
-            path: path.to_owned(),
-            given,
-            found,
-        });
-    }
-    let outputs = rows("classifier.6.weight");
-    if outputs == Some(classes) {
-        return Ok((arch, Parameters::File(file)));
-    }
-    let (part, what) = match outputs {
-        Some(outputs) => (
-            NewPart::Output,
-            format!("the last layer is new: the weights have {outputs} classes"),
-        ),
-        None => (
-            NewPart::Classifier,
-            "the classifier is new: the weights have none".to_owned(),
-        ),
-    };
-    context
-        .terminal
-        .note(&format!("{what}, the data set has {classes}"));
     let mut sizes = Sizes {
         hidden: asked.unwrap_or(PUBLISHED_HIDDEN),
         classes,
         ..Sizes::PUBLISHED
     };
     // The new part takes the widths of the layers before it.
-    let last = convolutions(arch).last();
-    if let Some(width) = last.and_then(|name| rows(&name)) {
+    if let Some(width) = last_width(&file, held.arch) {
         sizes.widths[4] = width;
     }
-    if let (NewPart::Output, Some(hidden)) = (part, rows("classifier.3.weight")) {
-        sizes.hidden = hidden;
+    let (part, note) = match fitting_classifier(&file, held.arch) {
+        Some([_, [found, _], _]) if asked.is_some_and(|given| given != found) => {
+            return Err(RunError::Hidden {
+                path: path.to_owned(),
+                given: asked.unwrap_or_default(),
+                found,
+            });
+        }
+        Some([.., [outputs, _]]) if outputs == classes => {
+            return Ok((held, Parameters::File(file)));
+        }
+        Some([_, [hidden, _], [outputs, _]]) => {
+            sizes.hidden = hidden;
+            let note = format!(
+                "the last layer is new: the weights have {outputs} classes, the data set has {classes}"
+            );
+            (NewPart::Output, note)
+        }
+        None => {
+            let why = unfit(file.classifier(), sizes.widths[4] * 49);
+            let note = format!("the classifier is new: {why}; the data set has {classes} classes");
+            (NewPart::Classifier, note)
+        }
+    };
+    context.terminal.note(&note);
+    let fresh = RandomParameters::new(held.arch, sizes, settings.run.compute.seed);
+    Ok((held, Parameters::Grafted { file, fresh, part }))
+}
+
+/// Why a file's classifier cannot be used behind pooled maps of `inputs` values.
+fn unfit(classifier: &Classifier, inputs: usize) -> String {
+    match classifier {
+        Classifier::None => "the file has none".to_owned(),
+        Classifier::Three([first, ..]) => format!(
+            "the file's takes {} inputs, where this one takes {inputs} (7 x 7 pooled maps)",
+            first[1]
+        ),
+        Classifier::Other(shapes) => {
+            let shapes: Vec<String> = shapes.iter().map(|shape| format!("{shape:?}")).collect();
+            format!(
+                "the file's has weights of {}, and not VGG's three linear layers with biases",
+                shapes.join(", ")
+            )
+        }
     }
-    let fresh = RandomParameters::new(arch, sizes, settings.run.compute.seed);
-    Ok((arch, Parameters::Grafted { file, fresh, part }))
 }
 
 /// The index of the deepest frozen layer.
@@ -139,12 +159,14 @@ pub(super) fn frozen(freeze: &Freeze, arch: Arch) -> Result<Option<usize>, RunEr
 }
 
 /// The network for TensorBoard's Graphs tab.
-pub(super) fn network_graph(parameters: &Parameters, arch: Arch, side: usize) -> Graph {
+pub(super) fn network_graph(parameters: &Parameters, held: Held, side: usize) -> Graph {
+    let arch = held.arch;
+    let channels = if held.is_gray { 1 } else { 3 };
     let widths: Vec<usize> = convolutions(arch)
         .map(|name| parameters.rows(&name))
         .collect();
     let classifier = [0, 3, 6].map(|index| parameters.rows(&format!("classifier.{index}.weight")));
-    graph(arch, &widths, classifier, side)
+    graph(arch, &widths, classifier, [channels, side])
 }
 
 /// The names of all convolutions' weights.

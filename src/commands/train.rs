@@ -53,19 +53,20 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     } else {
         None
     };
-    let (arch, parameters, label) =
+    let (held, parameters, label) =
         start::open_network(settings, &dataset, resumed.as_ref(), context)?;
+    let arch = held.arch;
     let frozen = start::frozen(&settings.optimization.freeze, arch)?;
-    let capture = run::open_capture(&settings.run, arch, device)?;
+    let capture = run::open_capture(&settings.run, held, device)?;
     check_crop(settings, arch)?;
-    let reading = reading(settings);
+    let reading = reading(settings, held.is_gray);
     let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
     let config = settings.resolved(&capture)?;
 
     let mut skipped = Vec::new();
     let probes = ProbeImages::load(
         &files,
-        &settings.run.input.preprocess(),
+        &settings.run.input.preprocess().for_network(held.is_gray),
         settings.run.compute.batch(),
         settings.run.output.on_error,
         &capture,
@@ -83,14 +84,21 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     // Step 0 is a step of its own.
     let written = if resumed.is_some() { taken + 1 } else { 0 };
     let steps = (written, total + 1);
-    let builder = run::logger(&settings.run, &folder, move || label, steps, context);
+    let builder = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        move || label,
+        steps,
+        context,
+    );
     let mut logger = if let Some((saved, progress)) = &resumed {
         note_changes(folder.path(), saved, progress, &config, context);
         let next = i64::try_from(taken + 1).unwrap_or(i64::MAX);
         builder.resume_from(next).create()?
     } else {
         builder
-            .graph(start::network_graph(&parameters, arch, crop_side(settings)))
+            .graph(start::network_graph(&parameters, held, crop_side(settings)))
             .create()?
     };
     folder.write_config(&config)?;
@@ -154,9 +162,9 @@ fn train(
 }
 
 /// How the samples are read.
-fn reading(settings: &TrainSettings) -> Reading {
+fn reading(settings: &TrainSettings, is_gray: bool) -> Reading {
     let samples = &settings.samples;
-    let preprocess = settings.run.input.preprocess();
+    let preprocess = settings.run.input.preprocess().for_network(is_gray);
     let augment = preprocess.crop.filter(|_| !samples.no_augment);
     Reading {
         recipe: Recipe {

@@ -120,7 +120,8 @@ impl Recipe {
         };
         let mut rng = numbers(Purpose::Augment, seed, epoch, sample);
         let drawn = augment.draw(picture.width, picture.height, &mut rng);
-        augment.apply(picture, &drawn)
+        let augmented = augment.apply(picture, &drawn)?;
+        Ok(self.eval.in_its_colors(augmented))
     }
 }
 

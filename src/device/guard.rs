@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::one_line::panic_text;
+use crate::one_line::{panic_text, without_trace};
 
 /// Runs `work`; a panic becomes the first line of its message, without libtorch's stack trace.
 ///
@@ -15,24 +15,18 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// The first line of a backend's message; libtorch's continues with a C++ stack trace.
-pub(super) fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     // tch unwraps libtorch's errors, which leaves the Debug form: one line with escaped line ends.
-    let (_, unwrapped) = text.split_once(" value: ").unwrap_or(("", text));
-    let (text, line_end) = match unwrapped.strip_prefix("Torch(\"") {
-        Some(escaped) => (escaped.trim_end_matches("\")"), "\\n"),
+    let (text, line_end) = match text.split_once("Torch(\"") {
+        Some((_, escaped)) => (escaped.trim_end_matches("\")"), "\\n"),
         None => (text, "\n"),
     };
-    let trace = ["Exception raised from", "frame #"];
     let text = text.trim_start();
     let text = text.strip_prefix("Internal torch error: ").unwrap_or(text);
-    let line = [line_end, trace[0], trace[1]]
-        .iter()
-        .fold(text, |line, end| line.split(end).next().unwrap_or(line))
-        .trim();
-    if line.is_empty() {
-        "unknown cause".to_owned()
-    } else {
-        line.to_owned()
+    let line = text.split(line_end).next().unwrap_or(text);
+    match without_trace(line) {
+        "" => "unknown cause".to_owned(),
+        line => line.to_owned(),
     }
 }
 
@@ -48,6 +42,15 @@ mod tests {
             ("bad size. Exception raised from f at g.cpp:1", "bad size."),
             ("no such device frame #0: x", "no such device"),
             ("", "unknown cause"),
+            // As `unwrap` and `expect` print an error of tch 0.22.
+            (
+                r#"called `Result::unwrap()` on an `Err` value: Torch("Given groups=1, got 3 channels instead\nException raised from check_shape_forward at ../aten/src/ATen/native/Convolution.cpp:802 (most recent call first):\nframe #0: c10::Error::Error(c10::SourceLocation, std::string) + 0x80 (0x7f in libc10.so)\n")"#,
+                "Given groups=1, got 3 channels instead",
+            ),
+            (
+                r#"the device: Torch("CUDA error: out of memory\nCUDA kernel errors might be reported later\nException raised from f")"#,
+                "CUDA error: out of memory",
+            ),
         ] {
             let got = guarded(|| std::panic::panic_any(text.to_owned()));
             assert_eq!(got, Err::<(), _>(expected.to_owned()));

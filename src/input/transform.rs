@@ -4,6 +4,7 @@
 mod crop;
 mod crop_box;
 mod error;
+mod luma;
 mod normalize;
 mod preprocess;
 mod preset;

@@ -14,6 +14,8 @@ pub(crate) struct Capture {
     pub(crate) arch: Arch,
     pub(crate) layers: Vec<Layer>,
     pub(crate) kernels: bool,
+    /// Whether the network takes gray images.
+    pub(crate) is_gray: bool,
 }
 
 /// The maps of one forward pass: a layer and its `[batch, channels, height, width]`.
@@ -45,13 +47,14 @@ impl Capture {
         what: &str,
     ) -> Result<Captured, ProbeError> {
         let [height, width] = images.first().map_or([0; 2], PreparedImage::size);
-        let shape = [images.len(), height, width, 3];
+        let channels = if self.is_gray { 1 } else { 3 };
+        let shape = [images.len(), height, width, channels];
         let mut pixels = Vec::with_capacity(shape.iter().product());
         for image in images {
             pixels.extend_from_slice(&image.pixels);
         }
         guarded(|| {
-            // Channels-last memory seen as [batch, 3, height, width]: libtorch keeps that layout
+            // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
             // through every layer.
             let data = TensorData::new(pixels, shape);
             let x = Tensor::<4>::from_data(data, &self.device.device).permute([0, 3, 1, 2]);

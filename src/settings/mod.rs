@@ -21,7 +21,7 @@ pub(crate) use checkpoints::CheckpointsSettings;
 pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
-pub(crate) use shared::{OutputSettings, RunSettings, WeightsChoice};
+pub(crate) use shared::{NetworkSettings, OutputSettings, RunSettings, WeightsChoice};
 pub(crate) use train::{Length, RecordSettings, TrainSettings};
 pub(crate) use values::{Every, Freeze};
 

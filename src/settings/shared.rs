@@ -49,6 +49,11 @@ pub(crate) struct NetworkSettings {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) arch: Option<Arch>,
+    /// The network in a weights file that holds several (`ema`, `model.teacher`): the key, or dotted keys, that
+    /// it stands under [default: the one that is plainly the network]
+    #[arg(long, value_name = "KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weights_key: Option<String>,
     /// Layers, comma-separated: conv3_3, features.14, 14, pool*, all, !relu*
     #[arg(long, value_name = "LIST", default_value = "all")]
     #[serde(serialize_with = "as_list")]

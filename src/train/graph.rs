@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use crate::events::{Graph, GraphNode};
 use crate::vgg::{Arch, LayerKind, output_shapes};
 
-/// The graph of `arch` for images of `side` x `side` pixels. `widths` are the output channels of each
+/// The graph of `arch` for images of `[channels, side, side]`. `widths` are the output channels of each
 /// convolution, `classifier` the outputs of its three layers. Blocks open on a double click; a
 /// dimension of -1 is the batch.
-pub(crate) fn graph(arch: Arch, widths: &[usize], classifier: [usize; 3], side: usize) -> Graph {
+pub(crate) fn graph(
+    arch: Arch,
+    widths: &[usize],
+    classifier: [usize; 3],
+    [channels, side]: [usize; 2],
+) -> Graph {
     let layers = arch.layers();
     // That the images are large enough was checked before.
     let shapes = output_shapes(&layers, widths, [side, side]).unwrap_or_default();
@@ -16,7 +21,7 @@ pub(crate) fn graph(arch: Arch, widths: &[usize], classifier: [usize; 3], side: 
     chain.push(
         "input".to_owned(),
         "Placeholder",
-        Some(vec![-1, 3, length(side), length(side)]),
+        Some(vec![-1, length(channels), length(side), length(side)]),
         &[],
     );
     for (layer, [channels, height, width]) in layers.iter().zip(shapes) {

@@ -34,7 +34,7 @@ pub(crate) struct TrainingSettings {
 /// A batch of images of one size with their labels.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Samples {
-    /// Normalized, `[samples, height, width, 3]`.
+    /// Normalized, `[samples, height, width, channels]`.
     pub(crate) pixels: Vec<f32>,
     /// Class indices, `[samples]`.
     pub(crate) labels: Vec<usize>,
@@ -44,9 +44,11 @@ pub(crate) struct Samples {
 
 impl Samples {
     fn pixels(&mut self, device: &Device) -> Tensor<4> {
-        let shape = [self.labels.len(), self.height, self.width, 3];
+        let points = self.labels.len() * self.height * self.width;
+        let channels = self.pixels.len() / points.max(1);
+        let shape = [self.labels.len(), self.height, self.width, channels];
         let data = TensorData::new(std::mem::take(&mut self.pixels), shape);
-        // [batch, 3, height, width], channels-last in memory: libtorch keeps that through every layer.
+        // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
         Tensor::from_data(data, device).permute([0, 3, 1, 2])
     }
 

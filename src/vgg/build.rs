@@ -156,7 +156,9 @@ impl Builder<'_> {
         let found = self.source.shape(&weight)?;
         match found[..] {
             [out, input, 3, 3] if out > 0 && channels.is_none_or(|channels| channels == input) => {
-                self.check(&format!("{name}.bias"), &[out])?;
+                if self.has_bias(name) {
+                    self.check(&format!("{name}.bias"), &[out])?;
+                }
                 Ok(out)
             }
             _ => {
@@ -164,6 +166,13 @@ impl Builder<'_> {
                 Err(self.mismatch(&weight, found, format!("[kernels, {input}, 3, 3]")))
             }
         }
+    }
+
+    /// Networks whose convolutions have no biases exist, mostly before batch normalization; a single bias
+    /// that is missing is an error where it is looked for.
+    fn has_bias(&self, convolution: &str) -> bool {
+        let has = |name: &str| self.source.shape(&format!("{name}.bias")).is_ok();
+        has(convolution) || has("features.0")
     }
 
     fn check(&self, name: &str, expected: &[usize]) -> Result<(), BuildError> {
@@ -211,7 +220,11 @@ impl Builder<'_> {
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .init(self.place.device);
         layer.weight = Param::from_tensor(weight);
-        layer.bias = Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?));
+        layer.bias = if self.has_bias(name) {
+            Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?))
+        } else {
+            None
+        };
         Ok(layer)
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct FoundLayers {
     has_batch_norm: bool,
     /// Kernel size of `features.0`.
     first_kernel: Option<usize>,
+    /// Input channels of `features.0`.
+    channels: Option<usize>,
 }
 
 impl FoundLayers {
@@ -22,10 +24,11 @@ impl FoundLayers {
             let rest = name.strip_prefix("features.");
             let index = rest.and_then(|rest| rest.strip_suffix(".weight")?.parse().ok());
             match (index, shape) {
-                (Some(index), &[_, _, kernel, _]) => {
+                (Some(index), &[_, channels, kernel, _]) => {
                     layers.convolutions.insert(index);
                     if index == 0 {
                         layers.first_kernel = Some(kernel);
+                        layers.channels = Some(channels);
                     }
                 }
                 (Some(_), &[_]) => layers.has_batch_norm = true,
@@ -38,20 +41,52 @@ impl FoundLayers {
     /// The networks that have these layers, all of them or more.
     ///
     /// A file may lack layers that a run does not need, so several can fit; one that has exactly
-    /// these is the only answer.
+    /// these is the only answer. Further convolutions may follow the last layer, as in SSD.
     pub(crate) fn architectures(&self) -> Vec<Arch> {
         if self.convolutions.is_empty() || self.first_kernel.is_some_and(|kernel| kernel != 3) {
             return Vec::new();
         }
         let mut fitting: Vec<Arch> = Arch::all()
             .filter(|arch| arch.batch_norm() == self.has_batch_norm)
-            .filter(|&arch| self.convolutions.is_subset(&convolutions(arch)))
+            .filter(|&arch| {
+                let own = self.own(arch);
+                let goes_on = own.len() < self.convolutions.len();
+                let all = convolutions(arch);
+                own.is_subset(&all) && (!goes_on || own == all)
+            })
             .collect();
-        let is_exact = |arch: &Arch| convolutions(*arch) == self.convolutions;
+        let is_exact = |arch: &Arch| convolutions(*arch) == self.own(*arch);
         if let Some(exact) = fitting.iter().copied().find(is_exact) {
             fitting = vec![exact];
         }
         fitting
+    }
+
+    /// Input channels; 3 where `features.0` is missing.
+    pub(crate) fn channels(&self) -> usize {
+        self.channels.unwrap_or(3)
+    }
+
+    /// How many of the layers of `arch` are there: all before the first convolution that is missing.
+    /// Where others follow that one, it is a gap, and the network is whole.
+    pub(crate) fn depth(&self, arch: Arch) -> usize {
+        let is_there = |index: &usize| self.convolutions.contains(index);
+        let all = convolutions(arch);
+        let missing = all.iter().find(|index| !is_there(index));
+        match missing {
+            Some(&first) if !all.range(first..).any(is_there) => first,
+            _ => arch.layers().len(),
+        }
+    }
+
+    /// The indices of convolutions behind the last layer of `arch`.
+    pub(crate) fn beyond(&self, arch: Arch) -> impl Iterator<Item = usize> {
+        self.convolutions.range(arch.layers().len()..).copied()
+    }
+
+    fn own(&self, arch: Arch) -> BTreeSet<usize> {
+        let end = arch.layers().len();
+        self.convolutions.range(..end).copied().collect()
     }
 }
 
@@ -89,6 +124,7 @@ mod tests {
             convolutions: convolutions.iter().copied().collect(),
             has_batch_norm,
             first_kernel: Some(3),
+            channels: Some(3),
         }
     }
 
@@ -119,6 +155,25 @@ mod tests {
         let first = layers(&[0, 2, 5, 7], false);
         assert_eq!(names(&first), ["vgg13", "vgg16", "vgg19"]);
         assert_eq!(names(&layers(&VGG16[..9], false)), ["vgg16"]);
+    }
+
+    #[test]
+    fn ssds_further_convolutions_come_after_vgg16() {
+        let mut ssd = VGG16.to_vec();
+        ssd.extend([31, 33]);
+        assert_eq!(names(&layers(&ssd, false)), ["vgg16"]);
+        let beyond: Vec<usize> = layers(&ssd, false).beyond(Arch::VGG16).collect();
+        assert_eq!(beyond, [31, 33]);
+    }
+
+    #[test]
+    fn layers_are_there_up_to_the_first_that_is_missing_at_the_end() {
+        let depth = |convolutions: &[usize]| layers(convolutions, false).depth(Arch::VGG16);
+        assert_eq!(depth(&[0]), 2);
+        assert_eq!(depth(&[0, 2]), 5);
+        assert_eq!(depth(VGG16), 31);
+        // A gap: what is missing is named when it is looked for.
+        assert_eq!(depth(&[0, 2, 7]), 31);
     }
 
     #[test]

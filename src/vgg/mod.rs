@@ -25,5 +25,6 @@ pub(crate) use identify::FoundLayers;
 pub use init::{RandomParameters, Sizes};
 pub use model::{Classifier, Feature, Vgg};
 pub(crate) use parameters::{Named, ParameterVisitor};
+pub(crate) use select::select_held;
 pub use select::{SelectError, select};
 pub use shape::{InputTooSmall, output_shapes};

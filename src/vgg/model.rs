@@ -92,7 +92,8 @@ impl Vgg {
     /// A cloned convolution output keeps its negative values: Burn applies ReLU in place only while
     /// there is no clone. Clone only what is kept, or every ReLU copies.
     ///
-    /// Shapes: input `[batch, 3, height, width]`; outputs `[batch, channels, height, width]`.
+    /// Shapes: input `[batch, 3, height, width]`, or 1 in place of 3 for a network of gray images; outputs
+    /// `[batch, channels, height, width]`.
     pub fn forward(
         &self,
         mut x: Tensor<4>,

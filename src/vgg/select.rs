@@ -20,6 +20,14 @@ pub enum SelectError {
         /// The layer whose name is nearest.
         nearest: String,
     },
+    /// A layer that the weights do not reach.
+    #[error("--layers {list:?}: the weights go up to {last} only; choose layers up to that one")]
+    TooDeep {
+        /// The list as the user wrote it.
+        list: String,
+        /// The deepest layer that is there.
+        last: String,
+    },
     /// Everything is excluded.
     #[error("--layers {0:?} leaves no layer: exclude fewer of them, or write \"all\"")]
     Empty(String),
@@ -71,6 +79,23 @@ pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Se
         return Err(SelectError::Empty(list.to_owned()));
     }
     Ok(picked)
+}
+
+/// Like [`select`], where only the first `depth` layers are there: patterns mean those.
+pub(crate) fn select_held(
+    layers: &[Layer],
+    depth: usize,
+    arch: &str,
+    list: &str,
+) -> Result<Vec<Layer>, SelectError> {
+    let held = layers.get(..depth).unwrap_or(layers);
+    select(held, arch, list).map_err(|error| match (select(layers, arch, list), held.last()) {
+        (Ok(_), Some(deepest)) if held.len() < layers.len() => SelectError::TooDeep {
+            list: list.to_owned(),
+            last: deepest.name(),
+        },
+        _ => error,
+    })
 }
 
 fn matcher(name: &str) -> impl Fn(Layer) -> bool {

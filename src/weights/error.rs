@@ -71,8 +71,16 @@ pub enum WeightsErrorKind {
         callable: String,
     },
     /// More than one network fits.
-    #[error("holds several networks, under {}; save the one to look at alone, or under `state_dict`", quoted(.0))]
+    #[error("holds several networks, under {}: choose one with --weights-key", quoted(.0))]
     Ambiguous(Vec<String>),
+    /// No network under the key that was asked for; where there are some.
+    #[error("has no network under `{key}` (--weights-key), but under {}", quoted(.found))]
+    NoKey {
+        /// The key.
+        key: String,
+        /// What stands before the names of each network in the file.
+        found: Vec<String>,
+    },
     /// A tensor is missing.
     #[error("has no tensor `{name}`{}; is this the whole network?", nearest(.near))]
     Missing {

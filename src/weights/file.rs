@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::dtype::DType;
+use super::classifier::{self, Classifier};
+use super::entry::{Entry, Stored};
 use super::error::{WeightsError, WeightsErrorKind};
 use super::guess;
-use super::names::{self, Root};
+use super::names::{self, Found, Root};
+use super::reparametrized;
 use super::sniff::{self, Format};
 use super::source::Source;
-use super::tensor::RawTensor;
-use super::torch::{self, Checkpoint, PickledModule};
-use super::{burnpack, hash, safetensors};
+use super::torch::{self, Checkpoint};
+use super::{burnpack, foreign, hash, safetensors};
 
 /// How many names of another network's file a message shows.
 const FIRST_NAMES: usize = 4;
@@ -25,46 +26,13 @@ pub struct WeightsFile {
     source: Source,
     format: Format,
     root: Root,
+    /// Prefixes of other networks in the file.
+    others: Vec<String>,
+    classifier: Classifier,
     /// Everything in the file, in its order.
     entries: Vec<Entry>,
     /// Where in `entries` a tensor of the network is.
     index: HashMap<String, usize>,
-}
-
-/// A tensor of a weights file.
-#[derive(Debug)]
-pub struct Entry {
-    /// torchvision's name, if the tensor belongs to the network.
-    name: Option<String>,
-    tensor: RawTensor,
-}
-
-impl Entry {
-    /// torchvision's name (`features.0.weight`); the name in the file, if the tensor is not one
-    /// of the network's.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.tensor.name)
-    }
-
-    /// The name in the file, wrappers and prefixes included.
-    #[must_use]
-    pub fn raw_name(&self) -> &str {
-        &self.tensor.name
-    }
-
-    /// Extents, outermost first, in torchvision's layout: convolutions are
-    /// `[outputs, inputs, height, width]`, linear weights `[outputs, inputs]`.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        &self.tensor.shape
-    }
-
-    /// The type of the elements in the file.
-    #[must_use]
-    pub fn dtype(&self) -> &DType {
-        &self.tensor.dtype
-    }
 }
 
 impl WeightsFile {
@@ -73,34 +41,57 @@ impl WeightsFile {
     /// # Errors
     ///
     /// The file is unreadable, of an unknown format, truncated or damaged, or holds a pickle that
-    /// would run code, a pickled module, or tensors of another network.
+    /// would run code, tensors of another network, or several networks that are as good.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
-        let path = path.as_ref();
-        Self::open_inner(path).map_err(|kind| WeightsError::new(path, kind))
+        Self::open_under(path, None)
     }
 
-    fn open_inner(path: &Path) -> Result<Self, WeightsErrorKind> {
+    /// Like [`open`](Self::open), for a file that holds several networks: the one under `key`, a
+    /// dotted path of keys (`ema`, `ema.module`).
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open); there is no network under `key`, or more than one.
+    pub fn open_under(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, WeightsError> {
+        let path = path.as_ref();
+        Self::open_inner(path, key).map_err(|kind| WeightsError::new(path, kind))
+    }
+
+    fn open_inner(path: &Path, key: Option<&str>) -> Result<Self, WeightsErrorKind> {
         let source = Source::open(path)?;
-        let format = sniff::format(&source)?;
+        if let Some(part) = foreign::part(path) {
+            return Err(WeightsErrorKind::NotWeights(part));
+        }
+        let format = sniff::format(&source, path)?;
         let checkpoint = match format {
             Format::Safetensors => Checkpoint::flat(safetensors::open(&source)?),
             Format::BurnPack => Checkpoint::flat(burnpack::open(path)?),
             _ => torch::open(&source, format)?,
         };
-        let root = root(&checkpoint, format)?;
-        let mut index = HashMap::new();
-        let tensors = checkpoint.tensors.into_iter().enumerate();
-        let entries = tensors.map(|(at, tensor)| {
-            let name = root.name(tensor.spelled());
-            index.extend(name.clone().map(|name| (name, at)));
-            Entry { name, tensor }
-        });
-        let entries = entries.collect();
+        let Found { root, others } = find(&checkpoint, format, key)?;
+        let tensors = checkpoint.tensors.into_iter();
+        let mut entries: Vec<Entry> = tensors
+            .map(|tensor| Entry::new(root.name(tensor.spelled()), tensor))
+            .collect();
+        reparametrized::join(&mut entries).map_err(|name| {
+            WeightsErrorKind::NotWeights(format!(
+                "`{name}` is stored in parts that vggscope cannot put together; in Python, save the state dict after \
+                 torch.nn.utils.parametrize.remove_parametrizations (or prune.remove, remove_weight_norm) on its layer"
+            ))
+        })?;
+        let classifier = classifier::find(&mut entries);
+        let whole = entries.iter().enumerate();
+        let index = whole
+            .filter(|(_, entry)| entry.stored != Stored::Part)
+            .filter_map(|(at, entry)| Some((entry.name.clone()?, at)))
+            .collect();
         Ok(Self {
             path: path.to_path_buf(),
             source,
             format,
             root,
+            others,
+            classifier,
             entries,
             index,
         })
@@ -126,7 +117,18 @@ impl WeightsFile {
 
     /// The network's tensors, in the file's order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.name.is_some())
+        let is_whole = |entry: &&Entry| entry.name.is_some() && entry.stored != Stored::Part;
+        self.entries.iter().filter(is_whole)
+    }
+
+    /// The prefixes of other networks in the file, as [`open_under`](Self::open_under) takes them.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(|other| other.trim_end_matches('.'))
+    }
+
+    /// What stands behind the feature maps.
+    pub(crate) fn classifier(&self) -> &Classifier {
+        &self.classifier
     }
 
     /// One tensor of the network, by torchvision's name.
@@ -182,7 +184,8 @@ impl WeightsFile {
     /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`], [`WeightsErrorKind::Tensor`].
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let entry = self.find(name)?;
-        entry.tensor.read().map_err(|source| {
+        let part = |at: usize| self.entries[at].tensor.read();
+        entry.read(part).map_err(|source| {
             self.error(WeightsErrorKind::Tensor {
                 name: entry.raw_name().to_owned(),
                 source,
@@ -224,40 +227,35 @@ impl WeightsFile {
 }
 
 /// Finds the network in a checkpoint, or says what is there instead.
-fn root(checkpoint: &Checkpoint, format: Format) -> Result<Root, WeightsErrorKind> {
-    let found = names::find(&checkpoint.tensors).map_err(WeightsErrorKind::Ambiguous)?;
-    // A module under a usual key is what the user meant; a copy elsewhere does not replace it.
-    let mut modules = checkpoint.modules.iter();
-    let module = modules.find(|module| names::is_usual(&module.at.join(".")));
-    let module = match &found {
-        Some(root) if names::is_usual(&root.prefix) => None,
-        Some(_) => module,
-        None => module.or(checkpoint.modules.first()),
-    };
-    match (found, module) {
-        (Some(root), None) if format != Format::Pickle => Ok(root),
-        (_, module) => Err(WeightsErrorKind::NotWeights(match module {
-            Some(module) => describe_module(module),
-            None if format == Format::Pickle => {
-                "is a plain pickle: save the state dict with torch.save, not with pickle.dump"
-                    .to_owned()
+fn find(
+    checkpoint: &Checkpoint,
+    format: Format,
+    key: Option<&str>,
+) -> Result<Found, WeightsErrorKind> {
+    let tensors = &checkpoint.tensors;
+    // `pickle.dump` writes torch's tensors as bytes that hold another file; NumPy's arrays are there.
+    let is_dumped = format == Format::Pickle && tensors.iter().all(|t| t.dtype.size().is_none());
+    match names::find(tensors, key).map_err(WeightsErrorKind::Ambiguous)? {
+        _ if is_dumped => Err(WeightsErrorKind::NotWeights(
+            "is a plain pickle: save the state dict with torch.save, not with pickle.dump".into(),
+        )),
+        Some(found) => Ok(found),
+        None => Err(match (key, names::find(tensors, None)) {
+            (Some(key), Ok(Some(found))) => {
+                let others = found.others.into_iter();
+                let there = std::iter::once(found.root.prefix).chain(others);
+                WeightsErrorKind::NoKey {
+                    key: key.to_owned(),
+                    found: there.collect(),
+                }
             }
-            None => describe_tensors(checkpoint),
-        })),
+            (Some(key), Err(found)) => WeightsErrorKind::NoKey {
+                key: key.to_owned(),
+                found,
+            },
+            (_, _) => WeightsErrorKind::NotWeights(describe_tensors(checkpoint)),
+        }),
     }
-}
-
-fn describe_module(PickledModule { at, class }: &PickledModule) -> String {
-    let (holds, value) = match at.as_slice() {
-        [] => ("is".to_owned(), "model".to_owned()),
-        keys => (
-            format!("holds, under `{}`,", keys.join(".")),
-            format!("checkpoint[\"{}\"]", keys.join("\"][\"")),
-        ),
-    };
-    format!(
-        "{holds} a whole pickled module ({class}), not a state dict; in Python, `torch.save({value}.state_dict(), \"weights.pth\")` saves what vggscope reads"
-    )
 }
 
 /// What a checkpoint without a network holds instead.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 const PIECE: usize = 1 << 20;
 
 /// SHA-256 of everything in `reader`, in lowercase hexadecimal, as `sha256sum` prints it.
-pub(super) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
+pub(crate) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; PIECE];
     loop {

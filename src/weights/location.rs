@@ -1,6 +1,7 @@
 //! Where in a file a tensor's bytes are, and reading them.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use zip::ZipArchive;
 
@@ -22,6 +23,8 @@ pub(super) enum Location {
         skip: u64,
         len: u64,
     },
+    /// In memory: a `NumPy` array, which came with the pickle.
+    Memory(Arc<[u8]>),
     /// In a Burn pack.
     Pack(burn_pack::Tensor),
     /// Nowhere: why.
@@ -34,7 +37,7 @@ impl Location {
         let len = match self {
             Self::Plain { part, .. } => part.len(),
             Self::Compressed { len, .. } => *len,
-            Self::Pack(_) | Self::Missing(_) => 0,
+            Self::Memory(_) | Self::Pack(_) | Self::Missing(_) => 0,
         };
         match self {
             _ if skip.checked_add(wanted).is_none_or(|end| end > len) => Self::Missing(format!(
@@ -50,7 +53,9 @@ impl Location {
                 part: part.part(skip, wanted),
                 crc32: crc32.filter(|_| wanted == len),
             },
-            Self::Pack(_) | Self::Missing(_) => Self::Missing(format!("storage {key} is no view")),
+            Self::Memory(_) | Self::Pack(_) | Self::Missing(_) => {
+                Self::Missing(format!("storage {key} is no view"))
+            }
         }
     }
 
@@ -80,6 +85,7 @@ impl Location {
                 io::copy(&mut (&mut entry).take(*skip), &mut io::sink())?;
                 decode(&mut entry, dtype, &mut out)?;
             }
+            Self::Memory(bytes) => decode(&mut &bytes[..], dtype, &mut out)?,
             Self::Pack(tensor) => decode(&mut PackReader { tensor, at: 0 }, dtype, &mut out)?,
             Self::Missing(why) => return Err(invalid(why.clone())),
         }

@@ -17,20 +17,24 @@
 //! No code of a checkpoint is ever run: pickles are interpreted by a reader of our own that knows
 //! dictionaries, tensors and names, and nothing that could be called. The `pytorch-reader` crate
 //! is not used because it refuses a whole checkpoint for one object next to the weights that it
-//! cannot represent (an optimizer, a `defaultdict`, a sparse tensor), reads a pickled module as if
-//! it were a state dict, and does not report which callables a pickle names.
+//! cannot represent (an optimizer, a `defaultdict`, a sparse tensor), and does not report which
+//! callables a pickle names.
 
 mod burnpack;
+mod classifier;
 mod download;
 mod dtype;
+mod entry;
 mod error;
 mod file;
+mod foreign;
 mod guess;
 mod hash;
 pub mod imagenet;
 mod location;
 mod names;
 mod pickle;
+mod reparametrized;
 mod safetensors;
 mod sniff;
 mod source;
@@ -38,7 +42,10 @@ mod tensor;
 mod torch;
 mod view;
 
+pub(crate) use classifier::Classifier;
 pub use dtype::DType;
+pub use entry::Entry;
 pub use error::{WeightsError, WeightsErrorKind};
-pub use file::{Entry, WeightsFile};
+pub use file::WeightsFile;
+pub(crate) use hash::sha256;
 pub use sniff::Format;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 
 use super::error::WeightsErrorKind;
+use super::foreign;
 use super::safetensors::MAX_HEADER;
 use super::source::Source;
 
@@ -46,8 +48,8 @@ const TEXT_MAGIC: &[u8] = b"L119547037146038801333356L\n";
 /// The legacy magic comes after at most a protocol and a frame opcode and the integer's own.
 const LEGACY_MAGIC_WITHIN: usize = 23;
 
-/// Recognizes the format, or says what the file is instead.
-pub(super) fn format(source: &Source) -> Result<Format, WeightsErrorKind> {
+/// Recognizes the format, or says what the file is instead: by its name where its content says nothing.
+pub(super) fn format(source: &Source, path: &Path) -> Result<Format, WeightsErrorKind> {
     let mut head = Vec::new();
     source.part(0, HEAD).read_to_end(&mut head)?;
 
@@ -74,7 +76,10 @@ pub(super) fn format(source: &Source) -> Result<Format, WeightsErrorKind> {
     if matches!(*head, [0x80, 2..=5, ..]) {
         return Ok(Format::Pickle);
     }
-    Err(WeightsErrorKind::NotWeights(describe_unknown(&head)))
+    let by_name = foreign::by_name(path).filter(|_| !head.is_empty());
+    Err(WeightsErrorKind::NotWeights(
+        by_name.unwrap_or_else(|| describe_unknown(&head)),
+    ))
 }
 
 fn is_safetensors(head: &[u8]) -> bool {
@@ -100,7 +105,9 @@ fn describe_unknown(head: &[u8]) -> String {
     } else if is_text {
         format!("is a text file, not weights; {EXPECTED}")
     } else if head.starts_with(b"\x89HDF\r\n") {
-        format!("is an HDF5 file (Keras?), which vggscope does not read; {EXPECTED}")
+        foreign::HDF5.into()
+    } else if head.starts_with(b"\x82\xa8metadata") {
+        foreign::MPK.into()
     } else if head.starts_with(b"\x1f\x8b") {
         "is compressed with gzip: unpack it first".into()
     } else if head.starts_with(b"\x93NUMPY") {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::WeightsErrorKind;
+use super::foreign;
 
 /// A range of an open file, with a cursor of its own: clones do not disturb each other.
 ///
@@ -24,9 +25,7 @@ impl Source {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Err(WeightsErrorKind::NotWeights(
-                "is a folder, not a weights file".into(),
-            ));
+            return Err(WeightsErrorKind::NotWeights(foreign::folder(path)));
         }
         Ok(Self {
             file: Arc::new(file),

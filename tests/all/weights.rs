@@ -15,6 +15,9 @@ use vggscope::weights::{DType, Entry, Format, WeightsFile};
 struct Expected {
     prefix: String,
     tensors: BTreeMap<String, Values>,
+    /// `features.0.weight` of the networks under other keys.
+    #[serde(default)]
+    under: BTreeMap<String, Values>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +82,46 @@ fn every_file_gives_what_torch_gives() {
             check(&file, tensor, values);
         }
     }
+}
+
+/// Pruned weights and the two generations of weight and spectral norm give what `layer.weight` gives.
+#[test]
+fn weights_in_parts_are_multiplied_out() {
+    let text = fs::read_to_string(fixture("near.json")).unwrap();
+    let files: BTreeMap<String, BTreeMap<String, Vec<f32>>> = serde_json::from_str(&text).unwrap();
+    assert_eq!(files.len(), 4);
+    for (name, tensors) in files {
+        let file = WeightsFile::open(fixture(&name)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(file.entries().count(), 4, "{name}");
+        for (tensor, expected) in tensors {
+            let values = file.read(&tensor).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(values.len(), expected.len(), "{name} {tensor}");
+            for (value, expected) in values.iter().zip(&expected) {
+                let apart = (value - expected).abs();
+                assert!(
+                    apart <= 1e-6 * expected.abs().max(0.1),
+                    "{name} {tensor}: {value}, {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_chooses_among_networks_and_the_others_are_listed() {
+    let path = fixture("net_and_ema.pth");
+    let file = WeightsFile::open(&path).unwrap();
+    assert_eq!(file.others().collect::<Vec<_>>(), ["net_ema.module"]);
+    for key in ["net_ema", "net_ema.module"] {
+        let file = WeightsFile::open_under(&path, Some(key)).unwrap();
+        assert_eq!(file.prefix(), "net_ema.module.");
+        let expected = &expected()["net_and_ema.pth"].under["net_ema"];
+        check(&file, "features.0.weight", expected);
+        assert_eq!(file.others().collect::<Vec<_>>(), [""; 0]);
+    }
+    let path = fixture("two_networks.pth");
+    let file = WeightsFile::open_under(&path, Some("teacher")).unwrap();
+    assert_eq!(file.prefix(), "teacher.");
 }
 
 #[test]

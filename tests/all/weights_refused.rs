@@ -70,33 +70,164 @@ fn a_pickle_that_runs_code_is_named_and_not_run() {
     assert!(!Path::new("vggscope-was-run").exists());
 }
 
+/// The opcodes that push `module.name` and strings, and call.
+fn pickle(body: &str) -> Vec<u8> {
+    [b"\x80\x02", body.as_bytes(), b"."].concat()
+}
+
+/// `getattr` of a class is data; what it leads to, and whom it is handed to, is looked at.
 #[test]
-fn modules_say_how_to_become_a_state_dict() {
-    let save = "torch.save(model.state_dict(), \"weights.pth\")";
+fn getattr_is_refused_where_it_leads_to_code() {
+    for (body, callable) in [
+        // getattr(torch.serialization, "os"), then its "system".
+        (
+            "cbuiltins\ngetattr\n(ctorch\nserialization\nX\x02\0\0\0ostR",
+            "torch.serialization.os",
+        ),
+        (
+            "c__builtin__\ngetattr\n(cnumpy\nndarray\nX\x0e\0\0\0__subclasses__tR",
+            "numpy.ndarray.__subclasses__",
+        ),
+        (
+            "c__builtin__\ngetattr\n(ca.b\nC\nX\x06\0\0\0systemtR",
+            "a.b.C.system",
+        ),
+        // getattr of a string; handed to map; kept in a dict.
+        (
+            "c__builtin__\ngetattr\n(X\x01\0\0\0aX\x01\0\0\0btR",
+            "__builtin__.getattr",
+        ),
+        (
+            "c__builtin__\nmap\n(c__builtin__\ngetattr\n]tR",
+            "__builtin__.getattr",
+        ),
+        ("}X\x01\0\0\0acbuiltins\ngetattr\ns", "builtins.getattr"),
+    ] {
+        let text = message_for(&pickle(body));
+        assert_says(&text, &[callable, "nothing was run"]);
+    }
+}
+
+#[test]
+fn modules_that_are_no_vgg_are_named_by_their_tensors() {
     assert_says(
-        &message("module.pth"),
-        &["torchvision.models.vgg.VGG", save],
-    );
-    assert_says(&message("module_legacy.pth"), &["__main__.Net", save]);
-    assert_says(
-        &message("module_under_key.pth"),
-        &[
-            "under `model`",
-            "DataParallel",
-            "torch.save(checkpoint[\"model\"].state_dict(), \"weights.pth\")",
-        ],
+        &message("module_legacy.pth"),
+        &["features.0.weight", "weight"],
     );
     assert_says(
         &message("torchscript.pt"),
         &["TorchScript", "torch.jit.load"],
     );
+    assert_says(
+        &message("unknown_parametrization.pth"),
+        &["`features.0.weight`", "remove_parametrizations"],
+    );
+}
+
+/// Each with the command that makes a file of it that is read.
+#[test]
+fn what_other_programs_write_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let torch = fs::read(fixture("zip.pth")).unwrap();
+    for (name, bytes, parts) in [
+        (
+            "dcp/__0_0.distcp",
+            &torch[..],
+            &["dcp_to_torch", "dcp weights.pth"][..],
+        ),
+        (
+            "vgg.mpk",
+            b"\x82\xa8metadata\x87",
+            &["Burn record", "BurnpackStore"],
+        ),
+        (
+            "record",
+            b"\x82\xa8metadata\x87",
+            &["Burn record", "BurnpackStore"],
+        ),
+        ("vgg.h5", b"\x89HDF\r\n\x1a\n", &["HDF5", "torch.save"]),
+        (
+            "vgg.onnx",
+            b"\x08\x07\x12\x07pytorch",
+            &["ONNX", "numpy_helper"],
+        ),
+        (
+            "model.ckpt.index",
+            b"\0\0\x1c\x08",
+            &["TensorFlow checkpoint"],
+        ),
+        (
+            "model.ckpt.data-00000-of-00001",
+            &[1; 40],
+            &["TensorFlow checkpoint"],
+        ),
+        (
+            "vgg.caffemodel",
+            b"\x0a\x11VGG",
+            &["Caffe model", "--preset caffe"],
+        ),
+        (
+            "s/model.safetensors.index.json",
+            br#"{"weight_map": {}}"#,
+            &[
+                "index of a model in several files",
+                "load_file",
+                "/s/*.safetensors",
+            ],
+        ),
+        (
+            "b/pytorch_model.bin.index.json",
+            br#"{"weight_map": {}}"#,
+            &[
+                "index of a model in several files",
+                "torch.load(f)",
+                "/b/*.bin",
+            ],
+        ),
+    ] {
+        assert_says(&refused(&put(name, bytes)).to_string(), parts);
+    }
+    put("dcp/.metadata", b"");
+    put("deep/zero_to_fp32.py", b"");
+    put("tf/saved_model.pb", b"");
+    put("one/model.safetensors", b"");
+    put("none/readme.txt", b"");
+    for (name, part) in [
+        ("dcp", "dcp_to_torch"),
+        ("deep", "zero_to_fp32.py"),
+        ("tf", "TensorFlow model"),
+        ("s", "load_file"),
+        ("b", "torch.load(f)"),
+        ("one", "one/model.safetensors"),
+        ("none", "is a folder, not a weights file"),
+    ] {
+        assert_says(&refused(&folder.path().join(name)).to_string(), &[part]);
+    }
+}
+
+#[test]
+fn a_key_without_a_network_lists_those_that_are_there() {
+    for (file, found) in [
+        ("two_networks.pth", "`student`, `teacher`"),
+        ("net_and_ema.pth", "`net`, `net_ema.module`"),
+        ("zip.pth", "the top level"),
+    ] {
+        let error = WeightsFile::open_under(fixture(file), Some("swa")).unwrap_err();
+        assert_says(&error.to_string(), &["`swa`", "--weights-key", found]);
+    }
 }
 
 #[test]
 fn other_objects_are_named() {
     assert_says(
         &message("object.pth"),
-        &["holds a __main__.Trainer object, not a state dict"],
+        &["features.0.weight", "model.head.weight"],
     );
     assert_says(
         &message("no_tensors.pth"),
@@ -121,7 +252,10 @@ fn other_networks_are_recognized() {
         ],
     );
     assert_says(&message("keras_names.pth"), &["Keras", "block1_conv1"]);
-    assert_says(&message("two_networks.pth"), &["`student`, `teacher`"]);
+    assert_says(
+        &message("two_networks.pth"),
+        &["`student`, `teacher`", "--weights-key"],
+    );
 }
 
 /// Containers and pickles that `torch.save` no longer writes.

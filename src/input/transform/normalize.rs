@@ -9,6 +9,8 @@ pub(crate) enum ChannelOrder {
     Rgb,
     /// Blue, green, red: Caffe, and Keras' VGG.
     Bgr,
+    /// Luma alone, for networks of gray images.
+    Gray,
 }
 
 /// How gray levels become numbers: `(v / divisor - mean) / std`, channel by channel.
@@ -26,6 +28,23 @@ pub(crate) struct Normalize {
 }
 
 impl Normalize {
+    /// The same for a network of gray images: what the three channels have on average, as
+    /// `timm.create_model(…, in_chans=1)` has it.
+    pub(crate) fn gray(self) -> Self {
+        let average = |numbers: [f32; 3]| {
+            let sum: f64 = numbers.into_iter().map(f64::from).sum();
+            #[expect(clippy::cast_possible_truncation, reason = "the numbers are f32")]
+            let average = (sum / 3.0) as f32;
+            [average; 3]
+        };
+        Self {
+            order: ChannelOrder::Gray,
+            mean: average(self.mean),
+            std: average(self.std),
+            ..self
+        }
+    }
+
     /// The numbers that the network is fed.
     ///
     /// They are computed in `f32` in torchvision's order of operations (`ToTensor`'s division,
@@ -33,16 +52,20 @@ impl Normalize {
     ///
     /// Shapes: `[height, width, 3]` -> `[height, width, 3]`, the last in [`order`](Self::order): the layout
     /// that libtorch calls channels-last. Images of one size, one after the other, are a batch
-    /// `[batch, height, width, 3]`.
+    /// `[batch, height, width, 3]`. A gray picture has 1 channel in place of 3.
     pub(crate) fn apply(&self, picture: &Picture) -> Vec<f32> {
         let table = self.table();
+        if self.order == ChannelOrder::Gray {
+            let values = picture.pixels.iter();
+            return values.map(|&v| table[0][usize::from(v)]).collect();
+        }
         let (pixels, _) = picture.pixels.as_chunks::<3>();
         let number = |(channel, &value): (&[f32; 256], &u8)| channel[usize::from(value)];
         pixels
             .iter()
             .flat_map(|&[r, g, b]| {
                 let pixel = match self.order {
-                    ChannelOrder::Rgb => [r, g, b],
+                    ChannelOrder::Rgb | ChannelOrder::Gray => [r, g, b],
                     ChannelOrder::Bgr => [b, g, r],
                 };
                 [0, 1, 2].map(|c| number((&table[c], &pixel[c])))

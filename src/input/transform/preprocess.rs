@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use super::crop::{center_crop, cut};
 use super::crop_box::CropBox;
 use super::error::TransformError;
+use super::luma::luma;
 use super::normalize::{ChannelOrder, Normalize};
 use super::resize;
 use crate::render::Picture;
@@ -33,12 +34,21 @@ impl fmt::Display for Preprocess {
         let Normalize {
             divisor, mean, std, ..
         } = self.normalize;
+        let (resize, crop) = (size(self.resize), size(self.crop));
+        let order = match self.normalize.order {
+            ChannelOrder::Rgb => "RGB",
+            ChannelOrder::Bgr => "BGR",
+            ChannelOrder::Gray => {
+                let ([mean, ..], [std, ..]) = (mean, std);
+                return write!(
+                    f,
+                    "resize {resize}, crop {crop}, luma / {divisor}, mean {mean}, std {std}"
+                );
+            }
+        };
         write!(
             f,
-            "resize {}, crop {}, {} / {divisor}, mean {mean:?}, std {std:?}",
-            size(self.resize),
-            size(self.crop),
-            if self.is_bgr() { "BGR" } else { "RGB" },
+            "resize {resize}, crop {crop}, {order} / {divisor}, mean {mean:?}, std {std:?}"
         )
     }
 }
@@ -49,7 +59,26 @@ impl Preprocess {
         self.normalize.order == ChannelOrder::Bgr
     }
 
-    /// The image as the network sees it: resized, then cropped.
+    /// The same for a network that takes gray images, where `is_gray`.
+    pub(crate) fn for_network(self, is_gray: bool) -> Self {
+        if !is_gray {
+            return self;
+        }
+        Self {
+            normalize: self.normalize.gray(),
+            ..self
+        }
+    }
+
+    /// The image in the colors that the network is fed: luma for one that takes gray images.
+    pub(crate) fn in_its_colors(&self, picture: Picture) -> Picture {
+        match self.normalize.order {
+            ChannelOrder::Gray => luma(&picture),
+            ChannelOrder::Rgb | ChannelOrder::Bgr => picture,
+        }
+    }
+
+    /// The image as the network sees it: resized, then cropped, then in its colors.
     ///
     /// Equal to torchvision's result.
     ///
@@ -63,10 +92,11 @@ impl Preprocess {
             None => None,
         };
         let resized = resized.as_ref().unwrap_or(picture);
-        match self.crop {
-            Some(n) => center_crop(resized, n),
-            None => Ok(resized.clone()),
-        }
+        let cropped = match self.crop {
+            Some(n) => center_crop(resized, n)?,
+            None => resized.clone(),
+        };
+        Ok(self.in_its_colors(cropped))
     }
 }
 

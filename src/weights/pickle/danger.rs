@@ -4,12 +4,19 @@
 //! a file would do harm elsewhere. It has the usual ways to run a command, as picklescan
 //! (<https://github.com/mmaitre314/picklescan>) lists them; a checkpoint may hold any other class.
 
-/// Modules of which nothing is harmless, submodules included.
-const MODULES: [&str; 12] = [
+/// Modules of which nothing is harmless, submodules included. Protocol 2 has Python 2's names
+/// (`commands` for `subprocess`).
+const MODULES: [&str; 19] = [
+    "_pickle",
+    "_posixsubprocess",
+    "bdb",
+    "cPickle",
+    "commands",
     "ctypes",
     "importlib",
     "nt",
     "os",
+    "pdb",
     "pickle",
     "posix",
     "pty",
@@ -18,6 +25,7 @@ const MODULES: [&str; 12] = [
     "socket",
     "subprocess",
     "sys",
+    "timeit",
 ];
 
 /// Functions of `builtins`, which Python 2 calls `__builtin__`.
@@ -32,6 +40,23 @@ const BUILTINS: [&str; 8] = [
     "setattr",
 ];
 
+/// Attributes that lead from a harmless class to any function.
+const ATTRIBUTES: [&str; 7] = [
+    "__builtins__",
+    "__getattribute__",
+    "__globals__",
+    "__import__",
+    "__subclasses__",
+    "popen",
+    "system",
+];
+
+/// Whether this is Python's `getattr`. Pickles of protocol 2 reach nested classes and static methods
+/// with it (`getattr(OneCycleLR, "_annealing_cos")`), which runs nothing: what counts is what it reaches.
+pub(super) fn is_getattr(module: &str, name: &str) -> bool {
+    matches!(module, "builtins" | "__builtin__") && name == "getattr"
+}
+
 /// Whether `name` of `module` can run code. Protocol 4 resolves dotted names attribute by
 /// attribute, so `torch.serialization` `os.system` reaches `os`.
 pub(super) fn runs_code(module: &str, name: &str) -> bool {
@@ -40,8 +65,9 @@ pub(super) fn runs_code(module: &str, name: &str) -> bool {
     MODULES.contains(&top)
         || name
             .split('.')
-            .any(|part| part == "builtins" || MODULES.contains(&part))
+            .any(|part| part == "builtins" || MODULES.contains(&part) || ATTRIBUTES.contains(&part))
         || (matches!(top, "builtins" | "__builtin__") && name.split('.').any(is_builtin))
+        || (matches!(top, "io" | "_io") && matches!(name, "open" | "open_code" | "FileIO"))
 }
 
 #[cfg(test)]
@@ -56,6 +82,8 @@ mod tests {
             ("nt", "system"),
             ("os.path", "os.system"),
             ("subprocess", "Popen"),
+            ("commands", "Popen"),
+            ("io", "open"),
             ("builtins", "eval"),
             ("builtins", "getattr"),
             ("__builtin__", "execfile"),
@@ -65,6 +93,8 @@ mod tests {
             ("torch.serialization", "os.system"),
             ("torch.serialization", "os"),
             ("importlib", "import_module"),
+            ("torch.nn.Module", "forward.__globals__"),
+            ("numpy", "ndarray.__subclasses__"),
         ] {
             assert!(runs_code(module, name), "{module}.{name}");
         }
@@ -81,6 +111,7 @@ mod tests {
             ("argparse", "Namespace"),
             ("pathlib", "PosixPath"),
             ("posixpath", "join"),
+            ("io", "BytesIO"),
             ("ossaudiodev", "open"),
             ("numpy.core.multiarray", "scalar"),
             ("numpy.core.multiarray", "_reconstruct"),

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use super::super::dtype::DType;
 use super::super::error::WeightsErrorKind;
@@ -21,10 +22,12 @@ pub(in crate::weights) struct Id(u32);
 
 #[derive(Debug)]
 pub(in crate::weights) enum Node {
-    /// Something whose value does not matter here: `None`, a float, bytes.
+    /// Something whose value does not matter here: `None`, a float.
     Plain,
+    /// An integer; `True` is 1.
     Int(i64),
     Text(String),
+    Bytes(Arc<[u8]>),
     /// A list, a tuple or a set.
     Seq(Vec<Id>),
     /// A `dict` or `OrderedDict`: keys and values in order.
@@ -36,6 +39,8 @@ pub(in crate::weights) enum Node {
     },
     Storage(StorageView),
     Tensor(TensorView),
+    /// A `NumPy` `dtype`, as its code and byte order (`f4`, `>f4`).
+    ArrayType(String),
     Object(Object),
 }
 
@@ -62,14 +67,25 @@ pub(in crate::weights) struct StorageView {
     pub(in crate::weights) end: usize,
 }
 
-/// A `torch` tensor: a view of a storage. Counts are in elements.
+/// A `torch` tensor or a `NumPy` array. Counts are in elements.
 #[derive(Debug, Clone)]
 pub(in crate::weights) struct TensorView {
     pub(in crate::weights) dtype: DType,
     pub(in crate::weights) shape: Vec<usize>,
-    /// The storage's key, the first element in it and the stride; `None` for a tensor of a kind
-    /// that has no plain storage (sparse, quantized).
-    pub(in crate::weights) data: Option<(String, usize, Vec<usize>)>,
+    /// Empty where the data is unreadable.
+    pub(in crate::weights) stride: Vec<usize>,
+    pub(in crate::weights) data: ViewedData,
+}
+
+/// Where a tensor's elements are.
+#[derive(Debug, Clone)]
+pub(in crate::weights) enum ViewedData {
+    /// In a storage, from the element `first` on.
+    Storage { key: String, first: usize },
+    /// In the pickle itself: a `NumPy` array.
+    Pickle(Arc<[u8]>),
+    /// The tensor is of a kind that has no plain storage (sparse, quantized).
+    Unreadable,
 }
 
 pub(super) fn malformed<T>(what: impl Display) -> Result<T, WeightsErrorKind> {
@@ -145,6 +161,11 @@ impl Heap {
         }
     }
 
+    /// A tuple of sizes.
+    pub(super) fn counts(&self, id: Id) -> Option<Vec<usize>> {
+        self.seq(id)?.iter().map(|&id| self.count(id)).collect()
+    }
+
     pub(in crate::weights) fn seq(&self, id: Id) -> Option<&[Id]> {
         match self.get(id) {
             Node::Seq(items) => Some(items),
@@ -162,19 +183,40 @@ impl Heap {
         found.map(|(_, value)| *value)
     }
 
-    /// Whether an object is a `torch.nn.Module`: its `__dict__` has the three tables.
-    pub(in crate::weights) fn is_module(&self, object: &Object) -> bool {
-        object.state.is_some_and(|state| {
-            ["_parameters", "_buffers", "_modules"]
-                .iter()
-                .all(|table| self.item(state, table).is_some())
+    /// The tables of a `torch.nn.Module` in its `__dict__`: parameters, buffers, modules.
+    pub(in crate::weights) fn module_tables(&self, object: &Object) -> Option<[Id; 3]> {
+        let table = |name| self.item(object.state?, name);
+        Some([
+            table("_parameters")?,
+            table("_buffers")?,
+            table("_modules")?,
+        ])
+    }
+
+    /// A class that some value holds, and that `is_wanted` by module and name.
+    pub(super) fn held_class(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
+        let wanted = |id: &Id| match self.get(*id) {
+            Node::Class { module, name } if is_wanted(module, name) => {
+                Some(format!("{module}.{name}"))
+            }
+            _ => None,
+        };
+        let of_pairs = |pairs: &[(Id, Id)]| pairs.iter().find_map(|(k, v)| wanted(k).or(wanted(v)));
+        self.nodes.iter().find_map(|node| match node {
+            Node::Seq(items) => items.iter().find_map(wanted),
+            Node::Dict(pairs) => of_pairs(pairs),
+            Node::Object(object) => {
+                of_pairs(&object.items).or(object.state.as_ref().and_then(wanted))
+            }
+            _ => None,
         })
     }
 
     /// A description of a value in which no named tensors were found.
     pub(in crate::weights) fn describe(&self, id: Id) -> String {
         match self.get(id) {
-            Node::Plain | Node::Int(_) => "a single value".into(),
+            Node::Plain | Node::Int(_) | Node::ArrayType(_) => "a single value".into(),
+            Node::Bytes(_) => "bytes".into(),
             Node::Text(_) => "a string".into(),
             Node::Seq(_) => "a list without tensors".into(),
             Node::Dict(_) => "a dict without tensors".into(),

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
 use super::super::error::WeightsErrorKind;
-use super::danger::runs_code;
+use super::danger::{is_getattr, runs_code};
 use super::heap::{Heap, Id, Node, malformed};
+use super::latin1::latin1;
 use super::rebuild;
 
-/// Longest string that is kept. Names are short; anything longer is read past.
+/// Longest string that is kept as text. Names are short; `NumPy`'s bytes in protocol 2 are longer.
 const LONGEST_TEXT: u64 = 1 << 20;
 
 /// The opcode that names the protocol.
@@ -30,12 +31,17 @@ pub(in crate::weights) fn load(
         marks: Vec::new(),
         memo: HashMap::new(),
     };
-    machine.run().map_err(|error| match error {
+    let root = machine.run().map_err(|error| match error {
         WeightsErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             WeightsErrorKind::Truncated("in its pickle".to_owned())
         }
         error => error,
-    })
+    })?;
+    // Called, it reaches what is checked; handed to something else, it reaches anything.
+    match heap.held_class(is_getattr) {
+        Some(callable) => Err(WeightsErrorKind::RunsCode { callable }),
+        None => Ok(root),
+    }
 }
 
 struct Machine<'a> {
@@ -154,29 +160,29 @@ impl Machine<'_> {
             b'M' => Some(Node::Int(u16::from_le_bytes(self.bytes()?).into())),
             0x8a | 0x8b => {
                 let len = self.len(opcode)?;
-                let bytes = self.take(len)?;
-                bytes.and_then(|bytes| little_endian(&bytes).map(Node::Int))
+                little_endian(&self.take(len)?).map(Node::Int)
             }
             b'T' | b'U' | b'X' | 0x8c | 0x8d => {
                 let len = self.len(opcode)?;
-                let bytes = self.take(len)?;
-                // Python 2 strings may hold raw bytes, which are no names.
-                bytes.and_then(|bytes| String::from_utf8(bytes).ok().map(Node::Text))
+                Some(text(self.take(len)?, matches!(opcode, b'T' | b'U')))
             }
-            b'B' | b'C' | 0x8e | 0x96 | b'G' => {
+            b'B' | b'C' | 0x8e | 0x96 => {
                 let len = self.len(opcode)?;
-                self.skip(len)?;
+                Some(Node::Bytes(self.take(len)?.into()))
+            }
+            b'G' => {
+                self.bytes::<8>()?;
                 None
             }
+            0x88 | 0x89 => Some(Node::Int((opcode == 0x88).into())),
             _ => None,
         };
         self.push(node.unwrap_or(Node::Plain))
     }
 
-    /// The length in front of a string, of bytes or of a long integer; a float has no such field.
+    /// The length in front of a string, of bytes or of a long integer.
     fn len(&mut self, opcode: u8) -> io::Result<u64> {
         Ok(match opcode {
-            b'G' => 8,
             b'C' | b'U' | 0x8a | 0x8c => u8::from_le_bytes(self.bytes()?).into(),
             b'B' | b'T' | b'X' | 0x8b => u32::from_le_bytes(self.bytes()?).into(),
             _ => u64::from_le_bytes(self.bytes()?),
@@ -214,7 +220,7 @@ impl Machine<'_> {
         } else {
             (self.line()?, self.line()?)
         };
-        if runs_code(&module, &name) {
+        if runs_code(&module, &name) && !is_getattr(&module, &name) {
             let callable = format!("{module}.{name}");
             return Err(WeightsErrorKind::RunsCode { callable });
         }
@@ -247,9 +253,12 @@ impl Machine<'_> {
     fn build(&mut self) -> Result<(), WeightsErrorKind> {
         let state = self.pop()?;
         let top = self.top()?;
-        // An `OrderedDict`'s attributes (`_metadata`) and everything else's are of no use.
-        if let Some(Node::Object(object)) = self.heap.get_mut(top) {
-            object.state = Some(state);
+        let built = rebuild::build(self.heap, top, state)?;
+        match (self.heap.get_mut(top), built) {
+            (Some(node), Some(built)) => *node = built,
+            (Some(Node::Object(object)), None) => object.state = Some(state),
+            // An `OrderedDict`'s attributes (`_metadata`) and everything else's are of no use.
+            _ => {}
         }
         Ok(())
     }
@@ -309,23 +318,14 @@ impl Machine<'_> {
         Ok(bytes)
     }
 
-    /// The next `len` bytes, or `None` (and past them) if they are too many to be a name.
-    fn take(&mut self, len: u64) -> io::Result<Option<Vec<u8>>> {
-        if len > LONGEST_TEXT {
-            self.skip(len)?;
-            return Ok(None);
-        }
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
-        self.input.read_exact(&mut bytes)?;
-        Ok(Some(bytes))
-    }
-
-    fn skip(&mut self, len: u64) -> io::Result<()> {
-        let skipped = io::copy(&mut (&mut self.input).take(len), &mut io::sink())?;
-        if skipped < len {
+    /// The next `len` bytes. They are not allocated before they are there: the length may be damaged.
+    fn take(&mut self, len: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        (&mut self.input).take(len).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(())
+        Ok(bytes)
     }
 
     fn line(&mut self) -> Result<String, WeightsErrorKind> {
@@ -346,6 +346,17 @@ impl Machine<'_> {
 fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
     let (pairs, _) = items.as_chunks();
     pairs.iter().map(|&[key, value]| (key, value)).collect()
+}
+
+/// A string; long ones, and Python 2's that are no text, are bytes.
+fn text(bytes: Vec<u8>, is_raw: bool) -> Node {
+    let is_long = bytes.len() as u64 > LONGEST_TEXT;
+    match String::from_utf8(bytes) {
+        Ok(text) if !is_long => Node::Text(text),
+        Ok(text) if is_raw => Node::Bytes(text.into_bytes().into()),
+        Ok(text) => latin1(&text).map_or(Node::Plain, Node::Bytes),
+        Err(error) => Node::Bytes(error.into_bytes().into()),
+    }
 }
 
 /// A Python integer, if it fits.

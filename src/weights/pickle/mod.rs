@@ -11,8 +11,10 @@
 
 mod danger;
 mod heap;
+mod latin1;
 mod machine;
+mod numpy;
 mod rebuild;
 
-pub(super) use heap::{Heap, Id, Node, TensorView};
+pub(super) use heap::{Heap, Id, Node, Object, TensorView, ViewedData};
 pub(super) use machine::load;

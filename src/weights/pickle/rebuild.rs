@@ -3,7 +3,10 @@
 use super::super::dtype::DType;
 use super::super::error::WeightsErrorKind;
 use super::super::view::{elements, extent};
-use super::heap::{Heap, Id, Node, Object, StorageView, TensorView, malformed};
+use super::danger::runs_code;
+use super::heap::{Heap, Id, Node, Object, StorageView, TensorView, ViewedData, malformed};
+use super::latin1::latin1;
+use super::numpy;
 
 /// What `callable(*arguments)` would give, for the calls that are known; else an inert object.
 pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, WeightsErrorKind> {
@@ -18,28 +21,62 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, W
             let items = arguments.first();
             items.map_or_else(|| heap.add(Node::Seq(Vec::new())), |&items| Ok(items))
         }
+        ("builtins" | "__builtin__", "getattr") => attribute(heap, callable, &arguments),
+        // What protocols before 2 call for any class.
+        ("copyreg" | "copy_reg", "_reconstructor") => {
+            inert(heap, arguments.first().copied().unwrap_or(callable))
+        }
+        ("_codecs", "encode") => match arguments.first().map(|&text| (text, heap.get(text))) {
+            Some((_, Node::Text(text))) => {
+                let bytes = latin1(text).map_or(Node::Plain, Node::Bytes);
+                heap.add(bytes)
+            }
+            Some((bytes, _)) => Ok(bytes),
+            None => inert(heap, callable),
+        },
+        ("numpy", "dtype") => match arguments.first().and_then(|&code| heap.text(code)) {
+            Some(code) => heap.add(Node::ArrayType(code)),
+            None => inert(heap, callable),
+        },
+        (_, "_frombuffer") if module.starts_with("numpy.") => {
+            match numpy::from_buffer(heap, &arguments)? {
+                Some(array) => heap.add(Node::Tensor(array)),
+                None => inert(heap, callable),
+            }
+        }
+        // `Parameter(tensor)`, as PyTorch pickled it until 0.4.
+        (_, "Parameter" | "Variable") if module.starts_with("torch.") => {
+            let data = arguments.first().copied();
+            let is_tensor = |id: &Id| matches!(heap.get(*id), Node::Tensor(_));
+            data.filter(is_tensor)
+                .map_or_else(|| inert(heap, callable), Ok)
+        }
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
-            rebuild(heap, &arguments, None)
+            let tensor = rebuild(heap, &arguments, None)?;
+            heap.add(tensor)
         }
         ("torch._utils", "_rebuild_tensor_v3") => {
             let dtype = arguments.get(6).map(|&dtype| class_name(heap, dtype));
             let dtype = dtype.map(|dtype| DType::named(dtype.trim_start_matches("torch.")));
-            rebuild(heap, &arguments, dtype)
+            let tensor = rebuild(heap, &arguments, dtype)?;
+            heap.add(tensor)
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
             let data = arguments.first();
             data.map_or_else(|| malformed("a parameter without data"), |&data| Ok(data))
         }
         // `_rebuild_from_type_v2(function, type, arguments, state)`, for tensor subclasses.
-        ("torch._tensor", "_rebuild_from_type_v2") => match *arguments.as_slice() {
-            // Not of itself: a list that holds itself would have no end.
-            [function, _, inner, ..]
-                if class_name(heap, function) != "torch._tensor._rebuild_from_type_v2" =>
-            {
-                call(heap, function, inner)
+        ("torch._tensor" | "torch.tensor", "_rebuild_from_type" | "_rebuild_from_type_v2") => {
+            match *arguments.as_slice() {
+                // Not of itself: a list that holds itself would have no end.
+                [function, _, inner, ..]
+                    if !class_name(heap, function).contains("._rebuild_from_type") =>
+                {
+                    call(heap, function, inner)
+                }
+                _ => malformed("a tensor subclass without data"),
             }
-            _ => malformed("a tensor subclass without data"),
-        },
+        }
         // Sparse, quantized, nested: listed, never read.
         ("torch._utils", other) if other.starts_with("_rebuild_") => {
             let kind = match other.trim_start_matches("_rebuild_") {
@@ -48,11 +85,75 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, W
                 other => other,
             };
             let dtype = DType::Other(kind.to_owned());
-            let shape = arguments.get(2).and_then(|&shape| counts(heap, shape));
+            let shape = arguments.get(2).and_then(|&shape| heap.counts(shape));
             heap.add(unreadable(dtype, shape.unwrap_or_default()))
         }
         _ => inert(heap, callable),
     }
+}
+
+/// What `getattr(class, name)` reaches: nested classes, static and bound methods. Of anything else
+/// than a class or an object, no checkpoint needs an attribute.
+fn attribute(heap: &mut Heap, getattr: Id, arguments: &[Id]) -> Result<Id, WeightsErrorKind> {
+    let name = arguments.get(1).and_then(|&name| heap.text(name));
+    let reached = match (arguments.first().map(|&owner| heap.get(owner)), name) {
+        (
+            Some(Node::Class {
+                module,
+                name: owner,
+            }),
+            Some(name),
+        ) => Some((module.clone(), format!("{owner}.{name}"))),
+        (Some(Node::Object(object)), Some(name)) => Some((object.class.clone(), name)),
+        _ => None,
+    };
+    match reached {
+        Some((module, name)) if !runs_code(&module, &name) => {
+            heap.add(Node::Class { module, name })
+        }
+        Some((module, name)) => Err(WeightsErrorKind::RunsCode {
+            callable: format!("{module}.{name}"),
+        }),
+        None => Err(WeightsErrorKind::RunsCode {
+            callable: class_name(heap, getattr),
+        }),
+    }
+}
+
+/// What an object becomes by its state, where that makes it a tensor or a `NumPy` type; else `None`.
+pub(super) fn build(
+    heap: &mut Heap,
+    object: Id,
+    state: Id,
+) -> Result<Option<Node>, WeightsErrorKind> {
+    let fields = heap.seq(state).unwrap_or_default().to_vec();
+    match (heap.get(object), fields.as_slice()) {
+        (Node::ArrayType(code), &[_, order, ..]) => Ok(Some(numpy::ordered(heap, code, order))),
+        (Node::Object(made), fields) => match fields {
+            // `Tensor.__setstate__` of PyTorch 0.1 to 0.3: storage, offset, size, stride.
+            [_, _, _, _] if is_torch(made, "Tensor") => rebuild(heap, fields, None).map(Some),
+            // `Variable.__setstate__`: the data comes first.
+            &[data, _, _, _, _] if is_torch(made, "Parameter") || is_torch(made, "Variable") => {
+                Ok(match heap.get(data) {
+                    Node::Tensor(tensor) => Some(Node::Tensor(tensor.clone())),
+                    _ => None,
+                })
+            }
+            &[_, shape, dtype, is_fortran, data]
+                if made.class.ends_with("core.multiarray._reconstruct") =>
+            {
+                let array = numpy::array(heap, shape, dtype, is_fortran, data)?;
+                Ok(array.map(Node::Tensor))
+            }
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// Whether an object's class is one of `torch` whose name ends so.
+fn is_torch(object: &Object, ending: &str) -> bool {
+    object.class.starts_with("torch.") && object.class.ends_with(ending)
 }
 
 /// The class of an object, as `module.name`.
@@ -83,31 +184,26 @@ fn ordered_dict(heap: &mut Heap, arguments: &[Id]) -> Result<Id, WeightsErrorKin
 }
 
 /// `(storage, offset, size, stride, ...)`, with the type given or the storage's own.
-fn rebuild(
-    heap: &mut Heap,
-    arguments: &[Id],
-    dtype: Option<DType>,
-) -> Result<Id, WeightsErrorKind> {
+fn rebuild(heap: &Heap, arguments: &[Id], dtype: Option<DType>) -> Result<Node, WeightsErrorKind> {
     let [storage, offset, size, stride, ..] = *arguments else {
         return malformed("a tensor without storage, offset, size and stride");
     };
     let (Some(offset), Some(shape), Some(stride)) =
-        (heap.count(offset), counts(heap, size), counts(heap, stride))
+        (heap.count(offset), heap.counts(size), heap.counts(stride))
     else {
         return malformed("a tensor whose offset, size or stride is not a number");
     };
     let Node::Storage(storage) = heap.get(storage) else {
         // `pickle.dump` keeps the storage as an opaque value instead.
         let dtype = DType::Other("data outside of torch.save's format".to_owned());
-        return heap.add(unreadable(dtype, shape));
+        return Ok(unreadable(dtype, shape));
     };
-    let storage = storage.clone();
     let Some(dtype) = dtype.or_else(|| storage.dtype.clone()) else {
         return malformed(format!("storage {} has no type", storage.key));
     };
     // Types that are never read are not checked against their storage.
     let Some(size) = dtype.size() else {
-        return heap.add(unreadable(dtype, shape));
+        return Ok(unreadable(dtype, shape));
     };
     // An untyped storage counts bytes.
     let end = match storage.dtype {
@@ -119,10 +215,14 @@ fn rebuild(
         .and_then(|_| extent(&shape, &stride))
         .and_then(|extent| start?.checked_add(extent));
     match (start, reach) {
-        (Some(start), Some(reach)) if reach <= end => heap.add(Node::Tensor(TensorView {
+        (Some(first), Some(reach)) if reach <= end => Ok(Node::Tensor(TensorView {
             dtype,
             shape,
-            data: Some((storage.key, start, stride)),
+            stride,
+            data: ViewedData::Storage {
+                key: storage.key.clone(),
+                first,
+            },
         })),
         _ => malformed(format!(
             "a tensor of shape {shape:?} does not fit into storage {} of {end} elements",
@@ -136,7 +236,8 @@ fn unreadable(dtype: DType, shape: Vec<usize>) -> Node {
     Node::Tensor(TensorView {
         dtype,
         shape,
-        data: None,
+        stride: Vec::new(),
+        data: ViewedData::Unreadable,
     })
 }
 
@@ -215,9 +316,4 @@ fn storage_type(class: &str) -> Result<(Option<DType>, usize), WeightsErrorKind>
         "QInt32Storage" => (other("qint32"), 4),
         other => return malformed(format!("torch.{other} is a storage of an unknown type")),
     })
-}
-
-/// A tuple of sizes.
-fn counts(heap: &Heap, id: Id) -> Option<Vec<usize>> {
-    heap.seq(id)?.iter().map(|&id| heap.count(id)).collect()
 }

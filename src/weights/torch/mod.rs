@@ -12,7 +12,7 @@ use super::pickle::{Heap, load};
 use super::sniff::Format;
 use super::source::Source;
 
-pub(super) use walk::{Checkpoint, PickledModule};
+pub(super) use walk::Checkpoint;
 
 /// Parses a checkpoint's pickles; no tensor is read.
 pub(super) fn open(source: &Source, format: Format) -> Result<Checkpoint, WeightsErrorKind> {

@@ -1,10 +1,11 @@
 //! The tensors that a checkpoint's pickle lists, under the keys that lead to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
-use super::super::pickle::{Heap, Id, Node, TensorView};
+use super::super::pickle::{Heap, Id, Node, Object, TensorView, ViewedData};
 use super::super::tensor::RawTensor;
 use super::super::view::{extent, is_contiguous};
 
@@ -14,17 +15,9 @@ const MAX_VISITS: u32 = 4 << 20;
 /// Deepest nesting of dictionaries in which tensors are looked for.
 const MAX_DEPTH: usize = 64;
 
-/// A module that was pickled whole, in place of its state dict.
-#[derive(Debug)]
-pub(in crate::weights) struct PickledModule {
-    pub(in crate::weights) at: Vec<String>,
-    pub(in crate::weights) class: String,
-}
-
 #[derive(Debug, Default)]
 pub(in crate::weights) struct Checkpoint {
     pub(in crate::weights) tensors: Vec<RawTensor>,
-    pub(in crate::weights) modules: Vec<PickledModule>,
     /// A description of the file's root.
     pub(in crate::weights) root: String,
 }
@@ -33,7 +26,6 @@ impl Checkpoint {
     pub(in crate::weights) fn flat(tensors: Vec<RawTensor>) -> Self {
         Self {
             tensors,
-            modules: Vec::new(),
             root: "no tensors".to_owned(),
         }
     }
@@ -51,6 +43,7 @@ pub(super) fn collect(
         visits: 0,
         keys: Vec::new(),
         known: HashMap::new(),
+        seen: HashSet::new(),
         found: Checkpoint {
             root: heap.describe(root),
             ..Checkpoint::default()
@@ -67,6 +60,8 @@ struct Walk<'a> {
     keys: Vec<String>,
     /// Where in `found.tensors` a name is.
     known: HashMap<String, usize>,
+    /// Objects that were visited.
+    seen: HashSet<Id>,
     found: Checkpoint,
 }
 
@@ -91,14 +86,26 @@ impl Walk<'_> {
                     self.under(index.to_string(), *item)?;
                 }
             }
-            Node::Object(object) if heap.is_module(object) => {
-                let (at, class) = (self.keys.clone(), object.class.clone());
-                self.found.modules.push(PickledModule { at, class });
-            }
-            Node::Object(object) => self.items(&object.items)?,
+            Node::Object(object) => self.object(id, object)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// A module's tensors have the names that its `state_dict` gives them, whatever its class.
+    fn object(&mut self, id: Id, object: &Object) -> Result<(), WeightsErrorKind> {
+        // Objects refer to each other in circles.
+        if !self.seen.insert(id) {
+            return Ok(());
+        }
+        self.items(&object.items)?;
+        if let Some(tables) = self.heap.module_tables(object) {
+            return tables.into_iter().try_for_each(|table| self.value(table));
+        }
+        match object.state {
+            Some(state) => self.value(state),
+            None => Ok(()),
+        }
     }
 
     fn items(&mut self, items: &[(Id, Id)]) -> Result<(), WeightsErrorKind> {
@@ -119,15 +126,13 @@ impl Walk<'_> {
     }
 
     fn tensor(&mut self, view: &TensorView) {
-        let stride = view.data.as_ref().map(|(_, _, stride)| stride);
+        let is_plain = view.stride.is_empty() || is_contiguous(&view.shape, &view.stride);
         let tensor = RawTensor {
             name: self.keys.join("."),
             torch_name: None,
             dtype: view.dtype.clone(),
             shape: view.shape.clone(),
-            stride: stride
-                .filter(|stride| !is_contiguous(&view.shape, stride))
-                .cloned(),
+            stride: (!is_plain).then(|| view.stride.clone()),
             location: location(view, self.storages),
         };
         // A key that a dictionary has twice means its last value, as in Python.
@@ -141,13 +146,15 @@ impl Walk<'_> {
 }
 
 fn location(view: &TensorView, storages: &HashMap<String, Location>) -> Location {
-    let (Some((key, first, stride)), Some(size)) = (&view.data, view.dtype.size()) else {
-        return Location::Missing(format!("it holds {}", view.dtype));
+    let (key, first, size) = match (&view.data, view.dtype.size()) {
+        (ViewedData::Storage { key, first }, Some(size)) => (key, first, size),
+        (ViewedData::Pickle(bytes), Some(_)) => return Location::Memory(Arc::clone(bytes)),
+        _ => return Location::Missing(format!("it holds {}", view.dtype)),
     };
     let Some(storage) = storages.get(key) else {
         return Location::Missing(format!("its storage {key} is not in the file"));
     };
     let bytes = |count: usize| count.saturating_mul(size) as u64;
-    let wanted = extent(&view.shape, stride).map_or(u64::MAX, bytes);
+    let wanted = extent(&view.shape, &view.stride).map_or(u64::MAX, bytes);
     storage.view(key, bytes(*first), wanted)
 }

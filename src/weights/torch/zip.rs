@@ -13,7 +13,7 @@ use super::super::location::Location;
 use super::super::pickle::{Heap, Id, load};
 use super::super::source::Source;
 
-/// Largest `data.pkl`: it holds names and shapes, not the tensors.
+/// Largest `data.pkl` that is unpacked: it holds names and shapes, and `NumPy` arrays.
 const MAX_PICKLE: u64 = 100 << 20;
 
 const MAX_BYTE_ORDER: u64 = 64;
@@ -35,7 +35,8 @@ pub(super) fn open(
                 .into(),
         ));
     }
-    let pickle = read(&mut archive, &format!("{root}data.pkl"), MAX_PICKLE)?;
+    let limit = MAX_PICKLE.max(source.len());
+    let pickle = read(&mut archive, &format!("{root}data.pkl"), limit)?;
     let pickle = pickle.unwrap_or_default();
     let top = load(&mut pickle.as_slice(), heap)?;
 
@@ -60,7 +61,7 @@ fn root(names: &[String]) -> Result<String, WeightsErrorKind> {
         return Ok(root.to_owned());
     }
     Err(WeightsErrorKind::NotWeights(if ends_in(".npy").is_some() {
-        "is a NumPy archive (.npz), which vggscope does not read; expected .pth, .safetensors or .bpk".into()
+        "is a NumPy archive (.npz); in Python, `torch.save({k: torch.tensor(v) for k, v in numpy.load(FILE).items()}, \"weights.pth\")` saves what vggscope reads".into()
     } else if ends_in(".weights.h5").is_some() {
         "is a Keras model, which vggscope does not read; expected .pth, .safetensors or .bpk".into()
     } else if let Some(inner) = ends_in(".pth")

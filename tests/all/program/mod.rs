@@ -8,3 +8,4 @@ mod information;
 mod run_folder;
 pub(crate) mod support;
 mod train;
+mod weights;

@@ -39,6 +39,39 @@ fn a_crop_of_the_pictures_size_changes_nothing() {
 }
 
 #[test]
+fn luma_is_pillows() {
+    // Image.new("RGB", (24, 1)) with these pixels, and its convert("L"), of Pillow 13.
+    let colors = vec![
+        0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 1, 1, 254, 254, 254, 121, 66,
+        189, 242, 33, 6, 240, 132, 119, 98, 240, 243, 203, 77, 118, 77, 199, 7, 32, 81, 21, 154,
+        15, 137, 242, 198, 218, 202, 227, 68, 187, 49, 18, 69, 253, 111, 132, 223, 154, 215, 197,
+        179, 208, 118, 172, 14, 143, 83, 167, 53, 108,
+    ];
+    let gray = [
+        0, 255, 76, 150, 29, 1, 254, 96, 92, 163, 198, 119, 141, 60, 70, 213, 201, 87, 182, 188,
+        200, 151, 98, 93,
+    ];
+    let preprocess = Preprocess {
+        resize: None,
+        crop: None,
+        ..Preset::Imagenet.preprocess()
+    };
+    let preprocess = preprocess.for_network(true);
+    let picture = preprocess.picture(&Picture::rgb(24, 1, colors)).unwrap();
+    assert_eq!(picture.pixels, gray);
+    // (x / 255 - 0.449) / 0.226, the averages of ImageNet's means and deviations.
+    let numbers = preprocess.normalize.apply(&picture);
+    assert_eq!(numbers.len(), 24);
+    for (number, expected) in numbers.iter().zip([-1.986_725_7, 2.438_053, -0.667_968]) {
+        assert!((number - expected).abs() < 1e-5, "{number} {expected}");
+    }
+    assert_eq!(
+        preprocess.to_string(),
+        "resize off, crop off, luma / 255, mean 0.449, std 0.226"
+    );
+}
+
+#[test]
 fn what_would_be_too_large_is_refused() {
     let picture = Picture::rgb(1, 1000, vec![0; 3000]);
     let preprocess = |resize, crop| Preprocess {

@@ -1,0 +1,135 @@
+//! A tensor of a weights file, and how it is computed where it is stored in parts.
+
+use std::io;
+
+use super::dtype::DType;
+use super::location::invalid;
+use super::tensor::RawTensor;
+
+/// A tensor of a weights file.
+#[derive(Debug)]
+pub struct Entry {
+    /// torchvision's name, if the tensor belongs to the network.
+    pub(super) name: Option<String>,
+    pub(super) tensor: RawTensor,
+    pub(super) stored: Stored,
+}
+
+/// How a parameter is stored. The numbers are places of other entries in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// As it is.
+    Whole,
+    /// As what another entry is computed from.
+    Part,
+    /// To be multiplied by a mask: `torch.nn.utils.prune`.
+    Masked { mask: usize },
+    /// As a direction, and the norm of each output: `weight_norm`.
+    Direction { norm: usize },
+    /// To be divided by its spectral norm, given by two singular vectors: `spectral_norm`.
+    Spectral { u: usize, v: usize },
+}
+
+impl Entry {
+    pub(super) fn new(name: Option<String>, tensor: RawTensor) -> Self {
+        Self {
+            name,
+            tensor,
+            stored: Stored::Whole,
+        }
+    }
+
+    /// torchvision's name (`features.0.weight`); the name in the file, if the tensor is not one
+    /// of the network's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.tensor.name)
+    }
+
+    /// The name in the file, wrappers and prefixes included.
+    #[must_use]
+    pub fn raw_name(&self) -> &str {
+        &self.tensor.name
+    }
+
+    /// Extents, outermost first, in torchvision's layout: convolutions are
+    /// `[outputs, inputs, height, width]`, linear weights `[outputs, inputs]`.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.tensor.shape
+    }
+
+    /// The type of the elements in the file.
+    #[must_use]
+    pub fn dtype(&self) -> &DType {
+        &self.tensor.dtype
+    }
+
+    /// Reads the parameter, multiplied out; `part` reads another entry.
+    pub(super) fn read(
+        &self,
+        part: impl Fn(usize) -> io::Result<Vec<f32>>,
+    ) -> io::Result<Vec<f32>> {
+        let mut values = self.tensor.read()?;
+        let rows = self.shape().first().copied().unwrap_or(1).max(1);
+        let columns = (values.len() / rows).max(1);
+        match self.stored {
+            Stored::Whole | Stored::Part => {}
+            Stored::Masked { mask } => {
+                let mask = part(mask)?;
+                if mask.len() != values.len() {
+                    return Err(invalid("its pruning mask has another shape".to_owned()));
+                }
+                for (value, mask) in values.iter_mut().zip(mask) {
+                    *value *= mask;
+                }
+            }
+            Stored::Direction { norm } => {
+                let norms = part(norm)?;
+                let columns = match norms.len() {
+                    count if count == rows => columns,
+                    1 => values.len().max(1),
+                    _ => {
+                        return Err(invalid(
+                            "its weight norm is over another dimension than 0".to_owned(),
+                        ));
+                    }
+                };
+                for (row, norm) in values.chunks_mut(columns).zip(norms) {
+                    let length = row
+                        .iter()
+                        .map(|&v| f64::from(v).powi(2))
+                        .sum::<f64>()
+                        .sqrt();
+                    scale(row, f64::from(norm) / length);
+                }
+            }
+            Stored::Spectral { u, v } => {
+                let (u, v) = (part(u)?, part(v)?);
+                if (u.len(), v.len()) != (rows, columns) {
+                    return Err(invalid(
+                        "its spectral norm is over another dimension than 0".to_owned(),
+                    ));
+                }
+                let dot = |row: &[f32]| -> f64 {
+                    let products = row
+                        .iter()
+                        .zip(&v)
+                        .map(|(a, b)| f64::from(*a) * f64::from(*b));
+                    products.sum()
+                };
+                let rows = values.chunks(columns).zip(&u);
+                let norm: f64 = rows.map(|(row, u)| f64::from(*u) * dot(row)).sum();
+                scale(&mut values, 1.0 / norm);
+            }
+        }
+        Ok(values)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+fn scale(values: &mut [f32], factor: f64) {
+    for value in values {
+        *value = (f64::from(*value) * factor) as f32;
+    }
+}
