@@ -10,6 +10,7 @@ pub(crate) const IMAGES: Wanted = Wanted {
     noun: "image",
     extensions: &["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif"],
     recursive: true,
+    dangling: false,
 };
 
 /// A file that should hold an image.

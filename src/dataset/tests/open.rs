@@ -51,7 +51,7 @@ fn train_and_val_folders_are_taken_as_they_are() {
         "val/class10/w.png",
         "test/class3/x.png",
     ]);
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     assert_eq!(dataset.classes, ["class2", "class10"]);
     assert_eq!(
         listed(&dataset.train, folder.path()),
@@ -75,7 +75,7 @@ fn one_folder_is_split_class_by_class() {
     names.push("owl/0.png".to_owned());
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let folder = folder_of(&names);
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     // `train` holds images and has no `val` beside it: a class of its own.
     assert_eq!(dataset.classes, ["cat", "owl", "train"]);
     let count = |samples: &[Sample]| {
@@ -93,10 +93,10 @@ fn one_folder_is_split_class_by_class() {
         expected
     );
 
-    assert_eq!(Dataset::open(folder.path(), SPLIT).unwrap(), dataset);
+    assert_eq!(Dataset::open(folder.path(), SPLIT, &[]).unwrap(), dataset);
     let other = Split { seed: 2, ..SPLIT };
     assert_ne!(
-        Dataset::open(folder.path(), other).unwrap().val,
+        Dataset::open(folder.path(), other, &[]).unwrap().val,
         dataset.val
     );
 }
@@ -111,7 +111,7 @@ fn links_to_classes_and_images_are_followed() {
     };
     link("dogs", "dogs");
     link("c.png", "cats/c.png");
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     assert_eq!(dataset.classes, ["cats", "dogs"]);
     assert_eq!(dataset.train.len() + dataset.val.len(), 5);
 }
@@ -119,7 +119,7 @@ fn links_to_classes_and_images_are_followed() {
 /// The error of a data set made of these files, and its text without the folder's own path.
 fn refused(names: &[&str]) -> (DatasetError, String) {
     let folder = folder_of(names);
-    let error = Dataset::open(folder.path(), SPLIT).unwrap_err();
+    let error = Dataset::open(folder.path(), SPLIT, &[]).unwrap_err();
     let text = error.to_string();
     assert!(!text.contains('\n'), "{text}");
     let root = folder.path().display().to_string();
@@ -213,11 +213,11 @@ fn parts_that_do_not_fit_each_other_are_named() {
 #[test]
 fn paths_and_shares_that_cannot_be() {
     let folder = folder_of(&["a/1.png", "b/1.png", "a/2.png", "b/2.png"]);
-    let open = |path: &str| Dataset::open(&folder.path().join(path), SPLIT).unwrap_err();
+    let open = |path: &str| Dataset::open(&folder.path().join(path), SPLIT, &[]).unwrap_err();
     assert!(matches!(open("nowhere"), DatasetError::Missing { .. }));
     assert!(matches!(open("a/1.png"), DatasetError::NotAFolder { .. }));
     for fraction in [0.0, 1.0, -0.5, f64::NAN] {
-        let error = Dataset::open(folder.path(), Split { fraction, seed: 0 }).unwrap_err();
+        let error = Dataset::open(folder.path(), Split { fraction, seed: 0 }, &[]).unwrap_err();
         assert!(
             matches!(error, DatasetError::Fraction { .. }),
             "{fraction}: {error}"
