@@ -10,8 +10,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(super) enum PathError {
     #[error(
-        "expected a path on this machine, found an address ({0}://); mount or copy what is there, and give its \
-         path; a run is copied after it, as with `aws s3 sync` or `gsutil rsync`"
+        "expected a path on this machine, found an address ({0}://): mount or download what is read, and copy \
+         what is written afterwards"
     )]
     Address(String),
     #[error("the home folder of another user ({0}) is not looked up; write the whole path")]

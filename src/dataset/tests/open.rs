@@ -52,19 +52,25 @@ fn train_and_val_folders_are_taken_as_they_are() {
         "test/class3/x.png",
     ]);
     let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
-    assert_eq!(dataset.classes, ["class2", "class10"]);
+    // ImageFolder's order: sorted(["class10", "class2"]).
+    assert_eq!(dataset.classes, ["class10", "class2"]);
+    assert_eq!(dataset.notes.len(), 1, "{:?}", dataset.notes);
+    assert!(dataset.notes[0].ends_with(&format!(
+        "left out: {}",
+        folder.path().join("test").display()
+    )));
     assert_eq!(
         listed(&dataset.train, folder.path()),
         owned(&[
-            ("train/class2/deep/er/b.webp", 0),
-            ("train/class2/img9.jpeg", 0),
-            ("train/class2/img10.JPG", 0),
-            ("train/class10/a.png", 1),
+            ("train/class10/a.png", 0),
+            ("train/class2/deep/er/b.webp", 1),
+            ("train/class2/img9.jpeg", 1),
+            ("train/class2/img10.JPG", 1),
         ])
     );
     assert_eq!(
         listed(&dataset.val, folder.path()),
-        owned(&[("val/class2/v.png", 0), ("val/class10/w.png", 1)])
+        owned(&[("val/class10/w.png", 0), ("val/class2/v.png", 1)])
     );
 }
 
@@ -190,10 +196,11 @@ fn parts_that_do_not_fit_each_other_are_named() {
     );
     assert!(text.starts_with("DATA/val/dogs: "), "{text}");
 
-    let (error, text) = refused(&["train/cats/a.png", "train/dogs/a.png", "valid/cats/a.png"]);
+    // A test set without classes cannot be validated with.
+    let (error, text) = refused(&["train/cats/a.png", "train/dogs/a.png", "test/1.png"]);
     assert!(matches!(error, DatasetError::LonePart { .. }), "{error:?}");
     assert!(
-        text.starts_with("DATA/train: expected DATA/val next to it, found valid; make it"),
+        text.starts_with("DATA/train: expected DATA/val next to it, found test; make it"),
         "{text}"
     );
     let (_, text) = refused(&["val/cats/a.png", "val/dogs/a.png"]);

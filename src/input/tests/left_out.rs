@@ -22,7 +22,7 @@ fn check(cases: &[Case]) {
         let (found, notes) = listed(names, &BY_NAME);
         assert_eq!(found, pairs(expected), "{names:?}: {notes:?}");
         assert_eq!(notes.is_empty(), said.is_empty(), "{notes:?}");
-        for part in said {
+        for part in *said {
             assert!(
                 notes.iter().any(|note| note.contains(part)),
                 "no {part:?} in {notes:?}"

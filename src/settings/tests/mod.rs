@@ -5,6 +5,8 @@ use clap::CommandFactory;
 
 use super::*;
 
+mod typed;
+
 fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
     let words: Vec<OsString> = std::iter::once("vggscope")
         .chain(line.iter().copied())
