@@ -48,6 +48,17 @@ const STATE: [&str; 12] = [
     "adapter",
 ];
 
+/// What the number in a checkpoint's folder counts.
+const COUNTED: [&str; 7] = [
+    "checkpoint",
+    "ckpt",
+    "epoch",
+    "iter",
+    "iteration",
+    "step",
+    "steps",
+];
+
 /// A whole number in a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
@@ -123,8 +134,8 @@ impl Candidate {
     }
 }
 
-/// How many leading parts all paths have in common. A single file keeps its folder where its own name has
-/// no number: `checkpoint-500/model.safetensors`.
+/// How many leading parts all paths have in common. A single file without a number keeps its folder where
+/// that is a checkpoint's: `checkpoint-500/model.safetensors`, and not `data2024/model.pth`.
 fn common_folders(paths: &[PathBuf]) -> usize {
     let folders = |path: &Path| path.components().count().saturating_sub(1);
     let Some((first, others)) = paths.split_first() else {
@@ -132,7 +143,10 @@ fn common_folders(paths: &[PathBuf]) -> usize {
     };
     if others.is_empty() {
         let numbered = !numbers(&split_version(stem(first)).0).is_empty();
-        return folders(first).saturating_sub(usize::from(!numbered));
+        let folder = first.parent().and_then(Path::file_name);
+        let words = words(&folder.unwrap_or_default().to_string_lossy());
+        let counts = !numbered && words.iter().any(|word| COUNTED.contains(&word.as_str()));
+        return folders(first).saturating_sub(usize::from(counts));
     }
     let common = |path: &PathBuf| {
         let pairs = first.components().zip(path.components());

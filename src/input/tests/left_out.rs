@@ -234,9 +234,17 @@ fn the_same_for_files_folders_and_patterns() {
         );
     }
     // A folder that is given does not number what is in it.
-    let folder = folder_of(&["2024/best.pth", "2024/epoch_1.pth"]);
-    let sequence = list_checkpoints(&[folder.path().join("2024")], &BY_NAME).unwrap();
-    assert_eq!(shown(&sequence), pairs(&[("epoch_1.pth", 1)]));
+    for (names, expected) in [
+        (
+            &["2024/best.pth", "2024/epoch_1.pth"][..],
+            ("epoch_1.pth", 1),
+        ),
+        (&["2024/best.pth"], ("best.pth", 0)),
+    ] {
+        let folder = folder_of(names);
+        let sequence = list_checkpoints(&[folder.path().join("2024")], &BY_NAME).unwrap();
+        assert_eq!(shown(&sequence), pairs(&[expected]));
+    }
 }
 
 #[cfg(unix)]
