@@ -231,7 +231,8 @@ fn with_steps(
         let names = without.iter().map(|one| one.name.as_str());
         notes.push(left_out(
             names,
-            "not numbered as the others are; name such a file alone, or use --step-from index, to show it",
+            "no step in the name, or the best, last or averaged one by its name; name such a file alone, or use \
+             --step-from index, to show it",
         ));
     }
     with
