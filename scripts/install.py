@@ -1,6 +1,6 @@
-"""Build vggscope and install it with its libtorch.
+"""Build vggscope and install it with its libtorch, its shell completions and its manual pages.
 
-    make install [PREFIX=DIR] [DESTDIR=DIR] [CARGOFLAGS=...]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/
+    make install [PREFIX=DIR] [DESTDIR=DIR] [CARGOFLAGS=...]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/, PREFIX/share/
     make uninstall [PREFIX=DIR] [DESTDIR=DIR]
 
 A libtorch inside the clone is copied, so that the program does not need the clone: it looks in
@@ -23,6 +23,17 @@ from pathlib import Path
 
 CLONE = Path(__file__).resolve().parent.parent
 LIBRARY = re.compile(r".+\.(so[.0-9]*|dylib)$")
+
+
+COMMANDS = ["images", "checkpoints", "train", "layers", "doctor"]
+# What the program prints, and where shells and man look for it.
+DOCUMENTS = {
+    "share/bash-completion/completions/vggscope": ["completions", "bash"],
+    "share/zsh/site-functions/_vggscope": ["completions", "zsh"],
+    "share/fish/vendor_completions.d/vggscope.fish": ["completions", "fish"],
+    "share/man/man1/vggscope.1": ["man"],
+    **{f"share/man/man1/vggscope-{command}.1": ["man", command] for command in COMMANDS},
+}
 
 
 class Failed(Exception):
@@ -83,6 +94,16 @@ def copy_program(program: Path, place: Path) -> None:
     part.replace(place)
 
 
+def write_documents(program: Path, root: Path) -> None:
+    for place, arguments in DOCUMENTS.items():
+        printed = subprocess.run([program, *arguments], stdout=subprocess.PIPE)
+        if printed.returncode != 0:
+            raise Failed(f"`vggscope {' '.join(arguments)}` failed; the program itself is installed")
+        file = root / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(printed.stdout)
+
+
 def install(root: Path, prefix: Path, cargo: str, flags: list[str]) -> None:
     program, libraries = build(cargo, flags)
     home = root / "lib/vggscope"
@@ -96,6 +117,7 @@ def install(root: Path, prefix: Path, cargo: str, flags: list[str]) -> None:
         shutil.rmtree(home, ignore_errors=True)
         note = f"it uses your libtorch, which must stay in {libraries}"
     copy_program(program, root / "bin/vggscope")
+    write_documents(program, root)
     print(f"installed {prefix}/bin/vggscope; {note}")
     if str(prefix / "bin") not in os.environ.get("PATH", "").split(os.pathsep):
         print(f"{prefix}/bin is not on your PATH")
@@ -104,7 +126,9 @@ def install(root: Path, prefix: Path, cargo: str, flags: list[str]) -> None:
 def uninstall(root: Path, prefix: Path) -> None:
     (root / "bin/vggscope").unlink(missing_ok=True)
     shutil.rmtree(root / "lib/vggscope", ignore_errors=True)
-    print(f"removed {prefix}/bin/vggscope and {prefix}/lib/vggscope")
+    for place in DOCUMENTS:
+        (root / place).unlink(missing_ok=True)
+    print(f"removed {prefix}/bin/vggscope, {prefix}/lib/vggscope, its completions and its manual pages")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ use crate::commands::{checkpoints, doctor, images, layers, train};
 use crate::device::first_line;
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
-use crate::settings::{Command, UsageError, parse};
+use crate::settings::{Command, UsageError, completions, manual_page, parse};
 use crate::terminal::Terminal;
 
 /// Success.
@@ -70,6 +70,11 @@ fn run(command: Command) -> u8 {
             Err(error) => fail(&error, WRONG_USE),
         },
         Command::Doctor => print(&doctor::report()),
+        Command::Completions { shell } => print(&completions(shell)),
+        Command::Man { command } => match manual_page(command.as_deref()) {
+            Ok(page) => print(&page),
+            Err(error) => fail(&error, FAILED),
+        },
     }
 }
 

@@ -10,10 +10,9 @@ use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::device::{OpenDevice, guarded};
-use crate::input::checkpoints::{Checkpoint, list_checkpoints};
+use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::on_error::OnError;
-use crate::input::prepared::file_name;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::{self, Held};
 use crate::one_line::one_line;
@@ -30,21 +29,20 @@ pub(crate) fn run(
     context: &Context,
 ) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
-    let sequence = list_checkpoints(
-        &settings.checkpoints,
-        settings.step_from,
-        settings.step_regex.as_ref(),
-    )?;
+    let Sequence {
+        checkpoints: sequence,
+        notes,
+    } = list_checkpoints(&settings.checkpoints, &settings.selection())?;
+    for note in notes {
+        context.terminal.note(&note);
+    }
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
     let or = "or delete the folder";
     let folder = RunFolder::reserve(&mut settings.run.output, "checkpoints", or)?;
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
-    let label = format!(
-        "the first of {total} checkpoints is {}",
-        file_name(&first.path)
-    );
+    let label = format!("the first of {total} checkpoints is {}", first.name);
     let label = parameters::hashed_label(label, first.path.clone(), &settings.run.network);
     let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
@@ -152,7 +150,7 @@ fn log(
     capture: &Capture,
     logger: &mut FeatureLogger,
 ) -> Result<(), RunError> {
-    let name = file_name(&file.path);
+    let name = &file.name;
     let mut step = logger.step(file.step)?;
     step.set_title(name.clone());
     step.record_all(timings);
@@ -160,7 +158,7 @@ fn log(
         step.text("config", run::as_markdown(&config));
     }
     step.text("checkpoint", format!("`{name}`"));
-    probes.log(capture, vgg, &mut step, &name)?;
+    probes.log(capture, vgg, &mut step, name)?;
     step.finish();
     Ok(())
 }

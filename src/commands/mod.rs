@@ -1,6 +1,7 @@
 //! The commands: each opens what it needs, loops, and logs.
 
 pub(crate) mod checkpoints;
+mod classes;
 pub(crate) mod context;
 pub(crate) mod doctor;
 pub(crate) mod error;

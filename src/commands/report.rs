@@ -1,8 +1,9 @@
 //! What a run came to.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::logger::Logged;
+use crate::one_line::shell_quoted;
 
 /// Steps of a tag that TensorBoard shows of each kind of value unless told otherwise.
 ///
@@ -77,16 +78,6 @@ impl Report {
 
 fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A path as it must be typed in a shell.
-fn shell_quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./~+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::parameters::Parameters;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
-use super::start;
+use super::{classes, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
@@ -18,25 +18,24 @@ use crate::input::list::list_images;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Length, TrainSettings};
 use crate::train::{
-    Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress, TrainingSettings,
-    changes, newest_checkpoint,
+    CHECKPOINTS, Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress,
+    TrainingSettings, changes, newest_checkpoint,
 };
 use crate::vgg::{self, Arch, Extent, Placement};
-
-/// The folder of checkpoints in a run's folder.
-const CHECKPOINTS: &str = "checkpoints";
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
     let files = list_images(&settings.images)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let dataset = Dataset::open(
-        settings.data(),
-        Split {
-            fraction: settings.samples.val_fraction,
-            seed: settings.run.compute.seed,
-        },
-    )?;
+    let split = Split {
+        fraction: settings.samples.val_fraction,
+        seed: settings.run.compute.seed,
+    };
+    let order = classes::resumed_order(settings)?;
+    let dataset = Dataset::open(settings.data(), split, &order)?;
+    for note in &dataset.notes {
+        context.terminal.note(note);
+    }
     let output = &mut settings.run.output;
     let folder = if settings.resume {
         RunFolder::resume(output)?
@@ -56,6 +55,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let (held, parameters, label) =
         start::open_network(settings, &dataset, resumed.as_ref(), context)?;
     let arch = held.arch;
+    if resumed.is_none() {
+        classes::note_kept(&parameters, &dataset, context);
+    }
     let frozen = start::frozen(&settings.optimization.freeze, arch)?;
     let capture = run::open_capture(&settings.run, held, device)?;
     check_crop(settings, arch)?;
@@ -209,14 +211,8 @@ fn last_checkpoint(
     context: &Context,
 ) -> Result<(SavedCheckpoint, TrainingProgress), RunError> {
     let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
-    let progress = saved.read_progress()?;
-    if progress.classes != dataset.classes {
-        return Err(RunError::OtherClasses {
-            path: saved.network,
-            trained: progress.classes,
-            found: dataset.classes.clone(),
-        });
-    }
+    let mut progress = saved.read_progress()?;
+    classes::adopt(&saved, &mut progress, dataset, context)?;
     let samples = dataset.train.len();
     if progress.samples != samples {
         context.terminal.note(&format!(

@@ -13,16 +13,20 @@
 //! interruption.
 
 pub(crate) mod augment;
+mod folders;
+mod layout;
 mod loader;
 mod open;
 mod order;
+mod problem;
 mod random;
 mod split;
 
 pub(crate) use augment::{Augment, Recipe};
 pub(crate) use loader::{Batch, Loader, LoaderError, Work};
-pub(crate) use open::{Dataset, DatasetError};
+pub(crate) use open::Dataset;
 pub(crate) use order::{Batching, Position};
+pub(crate) use problem::DatasetError;
 pub(crate) use split::Split;
 
 #[cfg(test)]

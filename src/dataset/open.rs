@@ -1,21 +1,15 @@
 //! A folder with a folder of images for each class -> samples for training and validation.
 
-mod problem;
-
-pub(crate) use problem::DatasetError;
-
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::folders::folders;
+use super::layout::Layout;
+use super::problem::DatasetError;
 use super::split::Split;
-use crate::input::find::{self, is_hidden};
+use crate::input::find;
 use crate::input::list::IMAGES;
-use crate::input::natural::NaturalKey;
-
-/// The names of the two folders where training and validation are kept apart.
-const PARTS: [&str; 2] = ["train", "val"];
 
 /// An image and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,30 +29,33 @@ pub(crate) struct Dataset {
     pub(crate) train: Vec<Sample>,
     /// Images to validate with, in the same order; never empty.
     pub(crate) val: Vec<Sample>,
+    /// What is to be said of the folders.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Dataset {
     /// Lists the images of a data set, in one of two layouts:
     ///
-    /// - `root/train/<class>/…` and `root/val/<class>/…`, with the same classes in both;
+    /// - `root/train/<class>/…` and `root/val/<class>/…`, with the same classes in both, or as [`Layout`]
+    ///   finds them;
     /// - `root/<class>/…`, of which `split` reserves a fraction of each class for validation. A
     ///   class with one image has none for validation.
     ///
-    /// The classes are the folders' names in natural order (`class2` before `class10`, case
-    /// ignored). A class's images are the files in its folder, and in all folders below it, that
-    /// [`IMAGES`] describes; hidden files and folders are skipped, links followed, files
-    /// next to the classes' folders ignored. Nothing is opened yet.
+    /// The classes are the folders' names: first those in `order`, then the others as PyTorch's `ImageFolder`
+    /// numbers them, by code point (`class10` before `class2`, `B` before `a`). A class's images are the files
+    /// in its folder, and in all folders below it, that [`IMAGES`] describes, in natural order; hidden files
+    /// and folders are skipped, links followed, files next to the classes' folders ignored. Nothing is opened
+    /// yet.
     ///
     /// A folder `train` that holds no folders, with no `val` next to it, is a class like others.
-    pub(crate) fn open(root: &Path, split: Split) -> Result<Self, DatasetError> {
+    pub(crate) fn open(root: &Path, split: Split, order: &[String]) -> Result<Self, DatasetError> {
         check_folder(root)?;
-        let [train, val] = PARTS.map(|part| root.join(part));
-        match (train.is_dir(), val.is_dir()) {
-            (true, true) => two_parts(&train, &val),
-            (true, false) if !folders(&train)?.is_empty() => lone_part(root, train, val),
-            (false, true) if !folders(&val)?.is_empty() => lone_part(root, val, train),
-            _ => one_part(root, split),
-        }
+        let mut notes = Vec::new();
+        let dataset = match Layout::of(root, &mut notes)? {
+            Layout::Apart { train, val } => two_parts(&train, &val, order)?,
+            Layout::Together(folder) => one_part(&folder, split, order)?,
+        };
+        Ok(Self { notes, ..dataset })
     }
 }
 
@@ -79,25 +76,26 @@ fn check_folder(root: &Path) -> Result<(), DatasetError> {
     }
 }
 
-fn two_parts(train: &Path, val: &Path) -> Result<Dataset, DatasetError> {
-    let train_classes = classes_in(train)?;
+fn two_parts(train: &Path, val: &Path, order: &[String]) -> Result<Dataset, DatasetError> {
+    let train_classes = classes_in(train, order)?;
     check_count(&train_classes)?;
-    let val_classes = classes_in(val)?;
+    let val_classes = classes_in(val, order)?;
     same_classes(&train_classes, val, &val_classes)?;
     Ok(Dataset {
         classes: names(&train_classes),
         train: all_samples(&train_classes),
         val: all_samples(&val_classes),
+        notes: Vec::new(),
     })
 }
 
-fn one_part(root: &Path, split: Split) -> Result<Dataset, DatasetError> {
+fn one_part(root: &Path, split: Split, order: &[String]) -> Result<Dataset, DatasetError> {
     if !(split.fraction > 0.0 && split.fraction < 1.0) {
         return Err(DatasetError::Fraction {
             fraction: split.fraction,
         });
     }
-    let classes = classes_in(root)?;
+    let classes = classes_in(root, order)?;
     check_count(&classes)?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (class, found) in classes.iter().enumerate() {
@@ -115,6 +113,7 @@ fn one_part(root: &Path, split: Split) -> Result<Dataset, DatasetError> {
         classes: names(&classes),
         train,
         val,
+        notes: Vec::new(),
     })
 }
 
@@ -147,9 +146,15 @@ fn check_count(classes: &[Class]) -> Result<(), DatasetError> {
 }
 
 /// The classes in a folder, each with its images; one at least, none of them empty.
-fn classes_in(root: &Path) -> Result<Vec<Class>, DatasetError> {
+fn classes_in(root: &Path, order: &[String]) -> Result<Vec<Class>, DatasetError> {
     let path = root.to_path_buf();
-    let folders = folders(root)?;
+    let mut folders = folders(root)?;
+    // Stable: what is not in the order keeps its own.
+    folders.sort_by_key(|folder| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let place = order.iter().position(|class| *class == name);
+        place.unwrap_or(order.len())
+    });
     if folders.is_empty() {
         // Only in the folder itself: below it there is nothing but what is hidden.
         let images = find::walk(root, &IMAGES)?.len();
@@ -175,22 +180,8 @@ fn classes_in(root: &Path) -> Result<Vec<Class>, DatasetError> {
     folders.into_iter().map(class).collect()
 }
 
-/// The folders in a folder, links to folders among them, in natural order; hidden ones skipped.
-fn folders(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let unreadable = |source| find::unreadable(root, source);
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(root).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.is_dir() && !is_hidden(&path) {
-            folders.push(path);
-        }
-    }
-    folders.sort_by_cached_key(|path| NaturalKey::new(path));
-    Ok(folders)
-}
-
-/// Checks that training and validation have the same classes; natural order then makes them the
-/// same at each place.
+/// Checks that training and validation have the same classes; their order then makes them the same
+/// at each place.
 fn same_classes(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(), DatasetError> {
     let names = |classes: &[Class]| -> HashSet<OsString> {
         classes.iter().map(|class| class.name.clone()).collect()
@@ -208,19 +199,4 @@ fn same_classes(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(),
         });
     }
     Ok(())
-}
-
-/// The error for one of the two parts without the other.
-fn lone_part(root: &Path, found: PathBuf, missing: PathBuf) -> Result<Dataset, DatasetError> {
-    let others = folders(root)?
-        .iter()
-        .filter(|path| **path != found)
-        .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(", ");
-    Err(DatasetError::LonePart {
-        found,
-        missing,
-        others,
-    })
 }

@@ -1,24 +1,23 @@
 //! Checkpoint arguments -> checkpoint files in order, each with its step.
 
+mod candidate;
+mod error;
+mod notes;
+mod steps;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use glob::Pattern;
 use regex::Regex;
-use thiserror::Error;
 
 use super::find::{self, FindError, Wanted};
 use super::natural::NaturalKey;
+use candidate::{Candidate, EXTENSIONS, any_numbered};
+use notes::left_out;
 
-/// The endings by which checkpoints are recognized in folders and among a pattern's matches.
-pub(crate) const CHECKPOINT_EXTENSIONS: &[&str] = &[
-    "pth",
-    "pt",
-    "safetensors",
-    "bpk",
-    "ckpt",
-    "pth.tar",
-    "pt.tar",
-    "ckpt.tar",
-];
+pub(crate) use error::CheckpointError;
 
 /// Where a checkpoint's step comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
@@ -36,206 +35,260 @@ pub(crate) enum StepFrom {
 pub(crate) struct Checkpoint {
     /// Where it is, as the arguments lead to it.
     pub(crate) path: PathBuf,
+    /// Its path below the folder that all checkpoints have in common.
+    pub(crate) name: String,
     /// The step at which its images are written; never negative.
     pub(crate) step: i64,
 }
 
-/// What keeps arguments from being a sequence of checkpoints.
-#[derive(Debug, Error)]
-pub(crate) enum CheckpointError {
-    #[error(transparent)]
-    Find(#[from] FindError),
-    #[error(
-        "{}: no whole number in this name to take the step from; leave the file out, capture the step \
-         with --step-regex, or number the checkpoints in natural order with --step-from index",
-        path.display()
-    )]
-    NoNumber { path: PathBuf },
-    #[error(
-        "{}: --step-regex '{regex}' captures no whole number in this name; change the expression, or \
-         leave the file out",
-        path.display()
-    )]
-    NoMatch { path: PathBuf, regex: String },
-    #[error(
-        "{} and {}: two numbers in these names differ and give different orders; capture the step with \
-         --step-regex, such as 'epoch(\\d+)', or number the checkpoints in natural order with \
-         --step-from index",
-        first.display(),
-        second.display()
-    )]
-    Ambiguous {
-        /// The file with the smaller last number.
-        first: PathBuf,
-        /// The file with the smaller earlier number.
-        second: PathBuf,
-    },
-    #[error(
-        "{} and {}: both have step {step}; leave one out, capture another number with --step-regex, \
-         or number the checkpoints in natural order with --step-from index",
-        first.display(),
-        second.display()
-    )]
-    SameStep {
-        step: i64,
-        first: PathBuf,
-        second: PathBuf,
-    },
-    #[error(
-        "{}: the number in this name is larger than the largest step, {}; rename the file, or number \
-         the checkpoints in natural order with --step-from index",
-        path.display(),
-        i64::MAX
-    )]
-    TooLarge { path: PathBuf },
+/// Which of the files that are found are the sequence, and at which steps.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection<'a> {
+    pub(crate) step_from: StepFrom,
+    pub(crate) step_regex: Option<&'a Regex>,
+    pub(crate) exclude: &'a [Pattern],
+    /// Every so many of them are taken, the first included.
+    pub(crate) every: NonZeroUsize,
 }
 
-/// Lists the checkpoints that the arguments name, by strictly increasing step.
+/// Checkpoints by strictly increasing step, and what is to be said of the files that are not among them.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Lists the checkpoints that the arguments name.
 ///
-/// A file is taken whatever its ending; a folder gives the files in it (not in folders below it)
-/// that end in [`CHECKPOINT_EXTENSIONS`] (any case), hidden ones skipped; an argument that is no path
-/// and holds `*`, `?` or `[` is a pattern. A file that is named more than once is taken once.
+/// A file is found whatever its ending; a folder gives the files in it that end in [`EXTENSIONS`] (any
+/// case), hidden ones skipped, or, where none of their names has a number, those in folders below it too;
+/// an argument that is no path and holds `*`, `?` or `[` is a pattern. Of several names of one file, links
+/// among them, one is taken.
 ///
 /// With [`StepFrom::Index`] the steps are 0, 1, 2 … in natural order of the paths (`e2` before
 /// `e10`, case ignored, component by component).
 ///
-/// With [`StepFrom::Name`] the step is what `step_regex` captures in the file's name. Without an
-/// expression it is the last whole number in the name that varies from file to file, counted from the
-/// name's end; where none varies, the last. `90k` and `2M` are 90000 and 2000000; numbers with a
-/// fraction or a negative power (`loss0.12`, `lr1e-4`) do not count. If an earlier number varies too
-/// and gives another order (`epoch1_step50`, `epoch2_step10`), that is an error.
+/// With [`StepFrom::Name`] the step is what `step_regex` captures in the file's name, or in its path below
+/// the folder given. Without an expression it is the last whole number in the name that varies from file to
+/// file, counted from the name's end; where none varies, the last. Where files have no number of their own,
+/// that of their folder counts (`checkpoint-500/model.safetensors`). `90k` and `2M` are 90000 and 2000000;
+/// numbers with a fraction or a negative power (`loss0.12`, `lr1e-4`), totals (`1000-of-2000`) and
+/// Lightning's versions (`last-v1`) do not count. If an earlier number varies too and gives another order
+/// (`epoch1_step50`, `epoch2_step10`), that is an error.
+///
+/// Files that are not of the sequence are left out with a note: those of a training's state
+/// (`optimizer.pt`), and where others have a step, those without and those that were picked from the
+/// sequence (`best_epoch_3.pth`).
 pub(crate) fn list_checkpoints<P: AsRef<Path>>(
     args: &[P],
-    step_from: StepFrom,
-    step_regex: Option<&Regex>,
-) -> Result<Vec<Checkpoint>, CheckpointError> {
-    let wanted = Wanted {
-        noun: "checkpoint",
-        extensions: CHECKPOINT_EXTENSIONS,
-        recursive: false,
-    };
-    let mut paths = find::find(args, &wanted)?;
+    selection: &Selection<'_>,
+) -> Result<Sequence, CheckpointError> {
+    let mut notes = Vec::new();
+    let mut paths = each_once(find_all(args)?, &mut notes);
     paths.sort_by_cached_key(|path| NaturalKey::new(path));
-    let steps = match (step_from, step_regex) {
-        (StepFrom::Index, _) => (0..).take(paths.len()).collect(),
-        (StepFrom::Name, Some(regex)) => captured_steps(&paths, regex)?,
-        (StepFrom::Name, None) => last_varying_numbers(&paths)?,
+    let all = without_excluded(Candidate::all(paths), selection.exclude, &mut notes)?;
+    let all = without_states(all, &mut notes);
+    let steps = match (selection.step_from, selection.step_regex) {
+        (StepFrom::Index, _) => (0..).map(Some).take(all.len()).collect(),
+        (StepFrom::Name, Some(regex)) => steps::captured(&all, regex)?,
+        (StepFrom::Name, None) => steps::by_number(&all)?,
     };
-    let checkpoints = paths.into_iter().zip(steps);
-    let mut checkpoints: Vec<Checkpoint> = checkpoints
-        .map(|(path, step)| Checkpoint { path, step })
+    let with_steps = with_steps(all, steps, &mut notes);
+    let sequence = one_each_step(with_steps, &mut notes)?;
+    let total = sequence.len();
+    let checkpoints: Vec<Checkpoint> = sequence
+        .into_iter()
+        .step_by(selection.every.get())
+        .map(|(step, Candidate { path, name, .. })| Checkpoint { path, name, step })
         .collect();
-    // Stable, so that of two with one step the first in natural order is named first.
-    checkpoints.sort_by_key(|checkpoint| checkpoint.step);
-    match checkpoints
-        .windows(2)
-        .find(|pair| pair[0].step == pair[1].step)
-    {
-        Some(pair) => Err(CheckpointError::SameStep {
-            step: pair[0].step,
-            first: pair[0].path.clone(),
-            second: pair[1].path.clone(),
-        }),
-        None => Ok(checkpoints),
+    if checkpoints.len() < total {
+        notes.push(format!(
+            "--every {}: {} of {total} checkpoints are shown",
+            selection.every,
+            checkpoints.len()
+        ));
     }
+    Ok(Sequence { checkpoints, notes })
 }
 
-fn captured_steps(paths: &[PathBuf], regex: &Regex) -> Result<Vec<i64>, CheckpointError> {
-    let step = |path: &PathBuf| {
-        let name = path.file_name()?.to_string_lossy();
-        let digits = regex.captures(&name)?.get(1)?.as_str();
-        digits.parse().ok().filter(|step| *step >= 0)
+/// The files that each argument names.
+fn find_all<P: AsRef<Path>>(args: &[P]) -> Result<Vec<PathBuf>, FindError> {
+    let wanted = |recursive| Wanted {
+        noun: "checkpoint",
+        extensions: EXTENSIONS,
+        recursive,
+        dangling: true,
     };
-    let step_or_error = |path: &PathBuf| {
-        step(path).ok_or_else(|| CheckpointError::NoMatch {
-            path: path.clone(),
-            regex: regex.to_string(),
-        })
-    };
-    paths.iter().map(step_or_error).collect()
+    if args.is_empty() {
+        return find::find(args, &wanted(false));
+    }
+    let mut found = Vec::new();
+    for arg in args {
+        let arg = std::slice::from_ref(arg);
+        found.extend(match find::find(arg, &wanted(false)) {
+            Ok(paths) if any_numbered(&paths) => paths,
+            _ => find::find(arg, &wanted(true))?,
+        });
+    }
+    Ok(found)
 }
 
-fn last_varying_numbers(paths: &[PathBuf]) -> Result<Vec<i64>, CheckpointError> {
-    let names: Vec<Vec<Option<i64>>> = paths.iter().map(|path| numbers_from_end(path)).collect();
-    if let Some(bare) = names.iter().position(Vec::is_empty) {
-        let path = paths[bare].clone();
-        return Err(CheckpointError::NoNumber { path });
-    }
-    let common = names.iter().map(Vec::len).min().unwrap_or(0);
-    let column = |place: usize| names.iter().map(|n| n[place]).collect::<Vec<_>>();
-    let mut varying = (0..common)
-        .map(column)
-        .filter(|values| values.windows(2).any(|pair| pair[0] != pair[1]));
-    let steps = match varying.next() {
-        Some(steps) => steps,
-        None if common > 0 => column(0),
-        None => Vec::new(),
-    };
-    let mut order: Vec<usize> = (0..paths.len()).collect();
-    for earlier in varying {
-        order.sort_by_key(|&at| (steps[at], earlier[at]));
-        let falls = |pair: &&[usize]| {
-            steps[pair[0]] != steps[pair[1]] && earlier[pair[0]] > earlier[pair[1]]
-        };
-        if let Some(pair) = order.windows(2).find(falls) {
-            return Err(CheckpointError::Ambiguous {
-                first: paths[pair[0]].clone(),
-                second: paths[pair[1]].clone(),
-            });
-        }
-    }
-    let steps = steps.into_iter().zip(paths);
-    steps
-        .map(|(step, path)| step.ok_or_else(|| CheckpointError::TooLarge { path: path.clone() }))
-        .collect()
-}
-
-/// The whole numbers in a file's name without its ending, last first; `None` where one is past `i64`.
-fn numbers_from_end(path: &Path) -> Vec<Option<i64>> {
-    let name = stem(path);
-    let is_part = |c: char| c.is_ascii_digit() || c == '.';
-    let mut numbers = Vec::new();
-    let mut rest = name.as_str();
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let after = rest[start..].trim_start_matches(is_part);
-        let token = rest[start..rest.len() - after.len()].trim_end_matches('.');
-        let mut after_unit = after.chars();
-        let factor = match after_unit.next() {
-            Some('k' | 'K') => 1_000,
-            Some('M') => 1_000_000,
-            _ => 1,
-        };
-        let has_unit = !after_unit.as_str().starts_with(char::is_alphanumeric);
-        let is_small = after.starts_with("e-");
-        rest = if is_small {
-            after[2..].trim_start_matches(is_part)
-        } else {
-            after
-        };
-        if token.contains('.') || is_small {
+/// One of each file's names, a link only where the file itself is not among them.
+fn each_once(paths: Vec<PathBuf>, notes: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut once: Vec<PathBuf> = Vec::new();
+    let mut places = HashMap::new();
+    let mut links = Vec::new();
+    for path in paths {
+        let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let place = *places.entry(file).or_insert(once.len());
+        let Some(taken) = once.get_mut(place) else {
+            once.push(path);
             continue;
+        };
+        let link = if taken.is_symlink() && !path.is_symlink() {
+            std::mem::replace(taken, path)
+        } else {
+            path
+        };
+        if link.is_symlink() {
+            links.push(format!("{} -> {}", link.display(), taken.display()));
         }
-        let value = token.parse::<i64>().ok();
-        let factor = if has_unit { factor } else { 1 };
-        numbers.push(value.and_then(|value| value.checked_mul(factor)));
     }
-    numbers.reverse();
-    numbers
+    if !links.is_empty() {
+        let links = links.iter().map(String::as_str);
+        notes.push(left_out(links, "links to files that are shown"));
+    }
+    once
 }
 
-/// The file's name without its ending; an ending of digits only is part of the name (`model.3`).
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let lower = name.to_ascii_lowercase();
-    let known = CHECKPOINT_EXTENSIONS
-        .iter()
-        .filter(|extension| lower.ends_with(&format!(".{extension}")))
-        .map(|extension| extension.len() + 1)
-        .max();
-    let ending = known.or_else(|| {
-        let (_, extension) = name.rsplit_once('.')?;
-        let is_number = extension.bytes().all(|byte| byte.is_ascii_digit());
-        (!is_number).then_some(extension.len() + 1)
-    });
-    name[..name.len() - ending.unwrap_or(0)].to_owned()
+fn without_excluded(
+    all: Vec<Candidate>,
+    exclude: &[Pattern],
+    notes: &mut Vec<String>,
+) -> Result<Vec<Candidate>, CheckpointError> {
+    let (out, kept): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|one| exclude.iter().any(|pattern| is_excluded(one, pattern)));
+    for pattern in exclude {
+        if !out.iter().any(|one| is_excluded(one, pattern)) {
+            notes.push(format!("--exclude '{pattern}' matches no checkpoint"));
+        }
+    }
+    match (kept.is_empty(), out.first()) {
+        (true, Some(first)) => Err(CheckpointError::AllExcluded {
+            count: out.len(),
+            first: first.path.clone(),
+        }),
+        _ => Ok(kept),
+    }
+}
+
+/// Whether a pattern matches the file's name, its path, an end of its path, or a folder that it is in,
+/// below the one that all have in common.
+fn is_excluded(one: &Candidate, pattern: &Pattern) -> bool {
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        ..glob::MatchOptions::new()
+    };
+    let parts: Vec<_> = one.path.components().collect();
+    let ends = (0..parts.len()).map(|from| parts[from..].iter().collect::<PathBuf>());
+    let mut folders = Path::new(&one.name).ancestors().skip(1);
+    ends.into_iter()
+        .any(|end| pattern.matches_path_with(&end, options))
+        || folders.any(|folder| pattern.matches_path_with(folder, options))
+}
+
+/// Leaves out what holds a training's state without the network, unless there is nothing else.
+fn without_states(all: Vec<Candidate>, notes: &mut Vec<String>) -> Vec<Candidate> {
+    if all.iter().all(Candidate::is_state) {
+        return all;
+    }
+    let (states, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(Candidate::is_state);
+    if !states.is_empty() {
+        let names = states.iter().map(|one| one.name.as_str());
+        notes.push(left_out(
+            names,
+            "named as a training's state, without a network",
+        ));
+    }
+    kept
+}
+
+/// Those that have a step.
+fn with_steps(
+    all: Vec<Candidate>,
+    steps: Vec<Option<i64>>,
+    notes: &mut Vec<String>,
+) -> Vec<(i64, Candidate)> {
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for (one, step) in all.into_iter().zip(steps) {
+        match step {
+            Some(step) => with.push((step, one)),
+            None => without.push(one),
+        }
+    }
+    if !without.is_empty() {
+        let names = without.iter().map(|one| one.name.as_str());
+        notes.push(left_out(
+            names,
+            "no step in the name, or the best, last or averaged one by its name; name such a file alone, or use \
+             --step-from index, to show it",
+        ));
+    }
+    with
+}
+
+/// By strictly increasing step. Of files with one step that are one checkpoint, one is kept.
+fn one_each_step(
+    mut all: Vec<(i64, Candidate)>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(i64, Candidate)>, CheckpointError> {
+    // Stable, so that of two with one step the first in natural order is named first.
+    all.sort_by_key(|(step, _)| *step);
+    let mut kept: Vec<(i64, Candidate)> = Vec::new();
+    for (step, next) in all {
+        let Some((_, last)) = kept.last_mut().filter(|(last, _)| *last == step) else {
+            kept.push((step, next));
+            continue;
+        };
+        let Some((next_stays, why)) = preferred(last, &next) else {
+            return Err(CheckpointError::SameStep {
+                step,
+                first: last.path.clone(),
+                second: next.path,
+            });
+        };
+        let out = if next_stays {
+            std::mem::replace(last, next)
+        } else {
+            next
+        };
+        let name = [out.name.as_str()].into_iter();
+        notes.push(left_out(
+            name,
+            &format!("step {step} is {}, {why}", last.name),
+        ));
+    }
+    Ok(kept)
+}
+
+/// Whether the second of two files with one step is the one to show, and why; `None` where nothing tells.
+fn preferred(first: &Candidate, second: &Candidate) -> Option<(bool, &'static str)> {
+    let same_folder = first.path.parent() == second.path.parent();
+    // transformers before and after its weights became safetensors.
+    let is_old = |one: &Candidate| one.stem == "pytorch_model";
+    match (first.is_picked(), second.is_picked()) {
+        (true, false) => Some((true, "which was not picked from the others")),
+        (false, true) => Some((false, "which was not picked from the others")),
+        _ if same_folder && first.stem == second.stem && first.version != second.version => {
+            Some((second.version > first.version, "the later version"))
+        }
+        _ if same_folder && is_old(first) && second.stem == "model" => {
+            Some((true, "the same in another format"))
+        }
+        _ if same_folder && is_old(second) && first.stem == "model" => {
+            Some((false, "the same in another format"))
+        }
+        _ => None,
+    }
 }

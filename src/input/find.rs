@@ -20,6 +20,8 @@ pub(crate) struct Wanted {
     pub(crate) extensions: &'static [&'static str],
     /// Whether folders below a named folder are searched too.
     pub(crate) recursive: bool,
+    /// Whether a link to nothing is a file like others, which then cannot be read, and not an error.
+    pub(crate) dangling: bool,
 }
 
 impl Wanted {
@@ -181,8 +183,11 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
             }
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_path_buf();
+                if wanted.dangling && path.is_symlink() && !path.exists() {
+                    let is_wanted = |path: &PathBuf| !is_hidden(path) && wanted.accepts(path);
+                    files.extend(Some(path).filter(is_wanted));
                 // A link to nothing is an error only where it would have been taken.
-                if !is_hidden(&path) && (path.is_dir() || wanted.accepts(&path)) {
+                } else if !is_hidden(&path) && (path.is_dir() || wanted.accepts(&path)) {
                     return Err(unreadable(&path, error.into()));
                 }
             }
@@ -192,10 +197,22 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
     Ok(files)
 }
 
-/// Whether the name begins with a dot.
+/// Folders that systems and programs make next to people's own.
+const OF_SYSTEMS: [&str; 6] = [
+    "__MACOSX",
+    "__pycache__",
+    "@eaDir",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+];
+
+/// Whether the name begins with a dot, or is one that systems give to folders.
 pub(crate) fn is_hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    path.file_name().is_some_and(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with('.') || OF_SYSTEMS.contains(&&*name)
+    })
 }
 
 fn find_pattern(pattern: &str, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {

@@ -14,6 +14,7 @@ pub(crate) const IMAGES: Wanted = Wanted {
         "pbm", "pnm",
     ],
     recursive: true,
+    dangling: false,
 };
 
 /// A file that should hold an image.

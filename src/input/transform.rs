@@ -12,7 +12,7 @@ mod resize;
 
 pub(crate) use crop_box::CropBox;
 pub(crate) use error::TransformError;
-pub(crate) use normalize::Normalize;
+pub(crate) use normalize::{ChannelOrder, Normalize};
 pub(crate) use preprocess::Preprocess;
 pub(crate) use preprocess::resized_crop;
 pub(crate) use preset::Preset;

@@ -147,7 +147,7 @@ impl Statistics {
         let zeros = total(zeros) as u64;
         let min = min.iter().copied().fold(first, f32::min);
         let max = max.iter().copied().fold(first, f32::max);
-        let representable = squares.is_finite() && (max == min || max - min > 1e-15);
+        let representable = squares.is_finite() && !(0.0 < max - min && max - min <= 1e-15);
         representable.then(|| Self {
             count,
             zeros,

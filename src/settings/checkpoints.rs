@@ -1,15 +1,19 @@
 //! `vggscope checkpoints`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use glob::Pattern;
 use regex::Regex;
 use serde::Serialize;
 
-use super::error::SettingsError;
+use super::error::{SettingsError, swallowed};
+use super::paths::path_parser;
 use super::shared::{RunSettings, make_absolute};
-use super::text::{as_optional_text, toml_text};
-use crate::input::checkpoints::StepFrom;
+use super::text::{as_optional_text, as_texts, toml_text};
+use super::values::parse_count;
+use crate::input::checkpoints::{Selection, StepFrom};
 use crate::probe::Capture;
 
 /// Settings of `vggscope checkpoints`.
@@ -18,10 +22,10 @@ use crate::probe::Capture;
 #[command(args_override_self = true)]
 pub(crate) struct CheckpointsSettings {
     /// Checkpoint files, folders or glob patterns
-    #[arg(value_name = "CHECKPOINT")]
+    #[arg(value_name = "CHECKPOINT", value_parser = path_parser())]
     pub(crate) checkpoints: Vec<PathBuf>,
     /// The probe images: files, folders or glob patterns
-    #[arg(long, value_name = "IMAGE", num_args = 1..)]
+    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,
     /// Where a checkpoint's step comes from: the number in its file name that varies from file to file, or
     /// its index in the natural order of the names
@@ -33,22 +37,42 @@ pub(crate) struct CheckpointsSettings {
         hide_possible_values = true
     )]
     pub(crate) step_from: StepFrom,
-    /// Regular expression whose first group is the step in a checkpoint's file name
+    /// Regular expression whose first group is the step in a checkpoint's file name, or in its path below
+    /// the folder given
     #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
     #[serde(
         serialize_with = "as_optional_text",
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) step_regex: Option<Regex>,
+    /// Leave out checkpoints whose name, or path below the folder given, this glob pattern matches; may be
+    /// repeated
+    #[arg(long, value_name = "GLOB")]
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) exclude: Vec<Pattern>,
+    /// Show every Nth checkpoint, the first included
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
+    pub(crate) every: NonZeroUsize,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,
 }
 
 impl CheckpointsSettings {
+    /// Which of the files found are shown, and at which steps.
+    pub(crate) fn selection(&self) -> Selection<'_> {
+        Selection {
+            step_from: self.step_from,
+            step_regex: self.step_regex.as_ref(),
+            exclude: &self.exclude,
+            every: self.every,
+        }
+    }
+
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.checkpoints.is_empty() {
+            swallowed("checkpoints", &self.images, "checkpoints")?;
             return Err(SettingsError::Missing {
                 what: "checkpoints",
                 how: "name files, a folder or a pattern, as in `vggscope checkpoints ckpts/ --images probes/`",

@@ -1,10 +1,13 @@
 //! A command line or a configuration file that cannot be run.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::file::FileError;
+use crate::input::list::IMAGES;
+use crate::one_line::shell_quoted;
 
 /// A command line that cannot be run.
 #[derive(Debug, Error)]
@@ -19,6 +22,16 @@ pub(crate) enum UsageError {
 
 #[derive(Debug, Error)]
 pub(crate) enum SettingsError {
+    #[error(
+        "no {what} given: --images takes every path after it, {last} too; put what is not a probe image first: \
+         vggscope {command} {last} --images {images}"
+    )]
+    Swallowed {
+        command: &'static str,
+        what: &'static str,
+        images: String,
+        last: String,
+    },
     #[error("no {what} given: {how}")]
     Missing {
         what: &'static str,
@@ -42,4 +55,39 @@ pub(crate) enum SettingsError {
         found: f64,
         expected: &'static str,
     },
+}
+
+/// Refuses a command line without `what`, where `--images` took it with the images.
+pub(super) fn swallowed(
+    command: &'static str,
+    images: &[PathBuf],
+    what: &'static str,
+) -> Result<(), SettingsError> {
+    let is_image = |path: &Path| {
+        let name = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        IMAGES.extensions.contains(&&*name.to_ascii_lowercase())
+    };
+    let Some((first, others)) = images.split_first() else {
+        return Ok(());
+    };
+    let (mut stay, mut taken): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        others.iter().partition(|path| is_image(path));
+    // Of several folders the first is that of the images.
+    stay.insert(0, first);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    if what == "data set" {
+        taken.drain(..taken.len() - 1);
+    }
+    let words = |paths: Vec<&PathBuf>| {
+        let words = paths.into_iter().map(|path| shell_quoted(path));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    Err(SettingsError::Swallowed {
+        command,
+        what,
+        images: words(stay),
+        last: words(taken),
+    })
 }

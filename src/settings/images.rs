@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::error::SettingsError;
+use super::paths::path_parser;
 use super::shared::{RunSettings, WeightsChoice, absolute_weights, make_absolute};
 use super::text::toml_text;
 use crate::probe::Capture;
@@ -16,11 +17,11 @@ use crate::probe::Capture;
 #[command(args_override_self = true)]
 pub(crate) struct ImagesSettings {
     /// Image files, folders (searched recursively) or glob patterns
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,
     /// Weights: a .pth, .pt, .safetensors or .bpk file, or "imagenet" for the published ones;
     /// without it the network is random
-    #[arg(long, value_name = "FILE|imagenet")]
+    #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<PathBuf>,
     #[command(flatten)]

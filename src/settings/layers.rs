@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::paths::path_parser;
 use super::shared::{InputSettings, NetworkSettings, WeightsChoice};
 
 /// Settings of `vggscope layers`.
@@ -11,14 +12,14 @@ use super::shared::{InputSettings, NetworkSettings, WeightsChoice};
 #[command(args_override_self = true)]
 pub(crate) struct LayersSettings {
     /// Weights to read the widths from; the published ones without it
-    #[arg(long, value_name = "FILE|imagenet")]
+    #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
     weights: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: NetworkSettings,
     #[command(flatten)]
     pub(crate) input: InputSettings,
     /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    #[arg(long, value_name = "FILE", help_heading = "Run", value_parser = path_parser())]
     config: Option<PathBuf>,
 }
 

@@ -6,16 +6,18 @@ mod error;
 mod file;
 mod images;
 mod layers;
+mod paths;
 mod shared;
 mod text;
 mod train;
 mod values;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(crate) use checkpoints::CheckpointsSettings;
 pub(crate) use error::UsageError;
@@ -25,8 +27,10 @@ pub(crate) use shared::{NetworkSettings, OutputSettings, RunSettings, WeightsCho
 pub(crate) use train::{Length, RecordSettings, TrainSettings};
 pub(crate) use values::{Every, Freeze};
 
+use crate::train::CHECKPOINTS;
 use error::SettingsError;
 use file::FileError;
+use shared::absolute;
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]
@@ -53,6 +57,17 @@ pub(crate) enum Command {
     Layers(LayersSettings),
     /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
     Doctor,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of vggscope, or of one of its commands
+    Man {
+        /// images, checkpoints, train, layers or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "layers", "doctor"], hide_possible_values = true)]
+        command: Option<String>,
+    },
 }
 
 /// Reads the command line, and the configuration file if it names one.
@@ -69,7 +84,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
         let Some(command) = all.find_subcommand(name) else {
             return Ok(Cli::from_arg_matches(&matches)?.command);
         };
-        let from_file = file::flags(path, command, &typed_lists(command, of_command))?;
+        let mut from_file = file::flags(path, command, &typed_lists(command, of_command))?;
+        from_file.extend(moved_run(path, of_command));
         // The command is always the first word: no flag can stand before it.
         let (head, rest) = typed.split_at(2.min(typed.len()));
         let with_file: Vec<OsString> = [head, &from_file].concat();
@@ -82,6 +98,28 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
     Ok(command)
 }
 
+/// The flags that resume a run where its configuration lies, though it was moved since that was written.
+/// None unless it is resumed, and nothing else was typed.
+fn moved_run(config: &Path, matches: &ArgMatches) -> Vec<OsString> {
+    let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let resume = matches!(matches.try_get_one::<bool>("resume"), Ok(Some(true)));
+    let folder = absolute(config.parent().unwrap_or(Path::new("")));
+    let place = folder.parent().zip(folder.file_name());
+    match place {
+        Some((logdir, run))
+            if resume && !typed("run") && !typed("logdir") && folder.join(CHECKPOINTS).is_dir() =>
+        {
+            let flag = |name: &str, value: &OsStr| {
+                let mut flag = OsString::from(name);
+                flag.push(value);
+                flag
+            };
+            vec![flag("--logdir=", logdir.as_os_str()), flag("--run=", run)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The lists that were typed; each replaces the file's instead of adding to it.
 fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a str> {
     command
@@ -92,13 +130,32 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
         .collect()
 }
 
+/// The completions for a shell, as it reads them.
+pub(crate) fn completions(shell: Shell) -> String {
+    let mut text = Vec::new();
+    let mut cli = Cli::command();
+    clap_complete::generate(shell, &mut cli, "vggscope", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The manual page of the program, or of one of its commands, in troff.
+pub(crate) fn manual_page(name: Option<&str>) -> std::io::Result<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = name.and_then(|name| cli.find_subcommand(name));
+    let page = clap_mangen::Man::new(command.unwrap_or(&cli).clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 impl Command {
     fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
-            Self::Layers(_) | Self::Doctor => Ok(()),
+            Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
         }
     }
 }

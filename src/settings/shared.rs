@@ -6,11 +6,12 @@ use clap::{ArgAction, Args};
 use serde::Serialize;
 
 use super::error::SettingsError;
+use super::paths::path_parser;
 use super::text::{as_list, as_optional_text, as_text};
-use super::values::{Count, Size};
+use super::values::{Channels, Count, ScaleTo, Size, parse_std};
 use crate::device::DeviceChoice;
 use crate::input::on_error::OnError;
-use crate::input::transform::{Preprocess, Preset};
+use crate::input::transform::{ChannelOrder, Preprocess, Preset};
 use crate::probe::Capture;
 use crate::render::{Colormap, Range, Style};
 use crate::vgg::Arch;
@@ -106,6 +107,25 @@ pub(crate) struct InputSettings {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) crop: Option<Size>,
+    /// Mean that is subtracted from red, green and blue, or one number for all [default: the preset's]
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) mean: Option<Channels>,
+    /// Standard deviation that the rest is divided by, as --mean [default: the preset's]
+    #[arg(long, value_name = "R,G,B", value_parser = parse_std, allow_hyphen_values = true)]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) std: Option<Channels>,
+    /// Scale values to 0..1 or 0..255 before --mean and --std, which are in these units
+    /// [default: the preset's]
+    #[arg(long, value_enum, value_name = "1|255", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scale_to: Option<ScaleTo>,
 }
 
 /// How feature maps become grids.
@@ -146,14 +166,14 @@ pub(crate) struct PictureSettings {
 #[command(next_help_heading = "Run")]
 pub(crate) struct OutputSettings {
     /// The folder to give to TensorBoard
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path_parser())]
     pub(crate) logdir: PathBuf,
     /// The run's folder in it [default: the command's name and the time]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = path_parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<PathBuf>,
     /// Also write every grid and every single map as a PNG file into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path_parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) png: Option<PathBuf>,
     /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
@@ -166,7 +186,7 @@ pub(crate) struct OutputSettings {
     )]
     pub(crate) on_error: OnError,
     /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
     /// Print nothing but errors
@@ -183,6 +203,7 @@ pub(crate) struct OutputSettings {
 impl RunSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        self.input.check()?;
         let inside = |part| matches!(part, Component::Normal(_));
         match &self.output.run {
             Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
@@ -215,7 +236,23 @@ impl ComputeSettings {
 }
 
 impl InputSettings {
-    /// The preset, with the sizes that were given in place of its own.
+    /// The units of mean and standard deviation do not change without them.
+    fn check(&self) -> Result<(), SettingsError> {
+        let divisor = self.preset.preprocess().normalize.divisor;
+        let other = self
+            .scale_to
+            .is_some_and(|scale| scale.divisor().to_bits() != divisor.to_bits());
+        if other && (self.mean.is_none() || self.std.is_none()) {
+            return Err(SettingsError::Excluded {
+                flag: "--scale-to",
+                why: "it changes the units of the preset's mean and standard deviation: add --mean and --std in \
+                      the new ones (0 and 1 for none)",
+            });
+        }
+        Ok(())
+    }
+
+    /// The preset, with what was given in place of its own.
     pub(crate) fn preprocess(&self) -> Preprocess {
         let mut preprocess = self.preset.preprocess();
         if let Some(size) = self.resize {
@@ -223,6 +260,17 @@ impl InputSettings {
         }
         if let Some(size) = self.crop {
             preprocess.crop = size.number().and_then(std::num::NonZeroU32::new);
+        }
+        let normalize = &mut preprocess.normalize;
+        let in_order = |Channels([r, g, b])| match normalize.order {
+            ChannelOrder::Rgb | ChannelOrder::Gray => [r, g, b],
+            ChannelOrder::Bgr => [b, g, r],
+        };
+        let (mean, std) = (self.mean.map(in_order), self.std.map(in_order));
+        normalize.mean = mean.unwrap_or(normalize.mean);
+        normalize.std = std.unwrap_or(normalize.std);
+        if let Some(scale) = self.scale_to {
+            normalize.divisor = scale.divisor();
         }
         preprocess
     }

@@ -29,6 +29,14 @@ pub(super) fn as_optional_text<S: Serializer>(
     }
 }
 
+/// Serializes values as they are typed.
+pub(super) fn as_texts<S: Serializer>(
+    values: &[impl Display],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
 /// Serializes a comma-separated list as an array.
 pub(super) fn as_list<S: Serializer>(list: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(list.split(',').map(str::trim))

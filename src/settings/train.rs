@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
 
-use super::error::SettingsError;
+use super::error::{SettingsError, swallowed};
+use super::paths::path_parser;
 use super::shared::{RunSettings, WeightsChoice, absolute, absolute_weights, make_absolute};
 use super::text::{as_text, toml_text};
 use super::values::{
@@ -25,15 +26,15 @@ use crate::train::{Decay, Optimizer};
 pub(crate) struct TrainSettings {
     /// The data set: DATA/train/CLASS/* and DATA/val/CLASS/*, or DATA/CLASS/*, of which a part is
     /// kept for validation
-    #[arg(value_name = "DATA")]
+    #[arg(value_name = "DATA", value_parser = path_parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
     /// The probe images, shown to the network as it learns: files, folders or glob patterns
-    #[arg(long, value_name = "IMAGE", num_args = 1..)]
+    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,
     /// Weights to start from: a .pth, .pt, .safetensors or .bpk file, or "imagenet"; the last layer is
     /// new where the number of classes differs; without it the network is random
-    #[arg(long, value_name = "FILE|imagenet")]
+    #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<PathBuf>,
     /// Resume --run from its newest checkpoint
@@ -227,6 +228,7 @@ impl TrainSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.data.is_none() {
+            swallowed("train", &self.images, "data set")?;
             return Err(SettingsError::Missing {
                 what: "data set",
                 how: "name its folder, as in `vggscope train DATA --images probes/`",
@@ -262,7 +264,8 @@ impl TrainSettings {
             .flatten()
             .flat_map(IntoIterator::into_iter);
         let others = [
-            "arch", "weights", "preset", "resize", "crop", "seed", "epochs",
+            "arch", "weights", "preset", "resize", "crop", "mean", "std", "scale-to", "seed",
+            "epochs",
         ];
         names
             .map(|(name, _)| name)

@@ -181,6 +181,71 @@ impl Display for Span {
     }
 }
 
+/// A number for each of red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Channels(pub(crate) [f32; 3]);
+
+impl FromStr for Channels {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers: Vec<f32> = text
+            .split(',')
+            .map(|number| number.trim().parse().unwrap_or(f32::NAN))
+            .collect();
+        match numbers[..] {
+            _ if numbers.iter().any(|number| !number.is_finite()) => Err(EXPECTED_CHANNELS),
+            [red, green, blue] => Ok(Self([red, green, blue])),
+            [all] => Ok(Self([all; 3])),
+            _ => Err(EXPECTED_CHANNELS),
+        }
+    }
+}
+
+const EXPECTED_CHANNELS: ParseValueError = ParseValueError(
+    "three numbers for red, green and blue, as in 0.485,0.456,0.406, or one for all",
+);
+
+impl Display for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [red, green, blue] = self.0;
+        write!(f, "{red},{green},{blue}")
+    }
+}
+
+/// What the largest gray level becomes before mean and standard deviation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+pub(crate) enum ScaleTo {
+    /// 0..1
+    #[value(name = "1")]
+    #[serde(rename = "1")]
+    One,
+    /// 0..255
+    #[value(name = "255")]
+    #[serde(rename = "255")]
+    Levels,
+}
+
+impl ScaleTo {
+    /// What gray levels are divided by.
+    pub(crate) fn divisor(self) -> f32 {
+        match self {
+            Self::One => 255.0,
+            Self::Levels => 1.0,
+        }
+    }
+}
+
+/// Numbers above 0 that can be divided by.
+pub(crate) fn parse_std(text: &str) -> Result<Channels, ParseValueError> {
+    match text.parse()? {
+        channels @ Channels(numbers) if numbers.iter().all(|number| *number > 0.0) => Ok(channels),
+        _ => Err(ParseValueError(
+            "numbers above 0: three for red, green and blue, as in 0.229,0.224,0.225, or one for all",
+        )),
+    }
+}
+
 /// A count that is at least 1.
 pub(crate) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
     text.parse()

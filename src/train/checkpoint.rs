@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::optim::OptimizerRecord;
@@ -19,6 +20,12 @@ use super::error::{CheckpointError, TrainError};
 use super::trainer::Trainer;
 use crate::durable;
 use crate::vgg::{Named, ParameterVisitor};
+
+/// The folder of checkpoints in a run's folder.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// The key of the class names, as JSON, in the metadata of a network's file.
+const CLASSES: &str = "classes";
 
 /// The position of a training run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +45,8 @@ pub(crate) struct TrainingProgress {
     /// The step with the best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) best: Option<BestValidation>,
-    /// Class names, by label.
+    /// Class names, by label; none where they are not known.
+    #[serde(default)]
     pub(crate) classes: Vec<String>,
 }
 
@@ -147,6 +155,26 @@ pub(super) fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, Checkpoint
     Ok(saved)
 }
 
+/// The class names that a network's file holds, by label; `None` where it holds none.
+pub(crate) fn classes_of(network: &Path) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__")]
+        metadata: HashMap<String, String>,
+    }
+    let mut file = File::open(network).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    // What it is at most in the format; the first bytes of another file may be anything.
+    let mut header = Vec::new();
+    file.take(length.min(100_000_000))
+        .read_to_end(&mut header)
+        .ok()?;
+    let header: Header = serde_json::from_slice(&header).ok()?;
+    serde_json::from_str(header.metadata.get(CLASSES)?).ok()
+}
+
 /// The newest checkpoint in `folder`.
 pub(crate) fn newest_checkpoint(folder: &Path) -> Result<SavedCheckpoint, CheckpointError> {
     saved_in(folder)?
@@ -184,7 +212,7 @@ impl Trainer {
                 tensors: Vec::new(),
             };
             self.vgg.each_parameter(&mut tensors);
-            write_network(tensors.tensors, path)
+            write_network(tensors.tensors, &progress.classes, path)
         })?;
         Ok(saved)
     }
@@ -219,9 +247,21 @@ fn write_atomically(
 }
 
 /// The network as PyTorch's `load_state_dict(strict=True)` requires it.
-fn write_network(tensors: Vec<(String, Values)>, path: &Path) -> std::io::Result<()> {
-    // A single entry: safetensors writes several in random order, and equal networks give equal files.
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+fn write_network(
+    tensors: Vec<(String, Values)>,
+    classes: &[String],
+    path: &Path,
+) -> std::io::Result<()> {
+    let classes = serde_json::to_string(classes)?;
+    // safetensors writes the entries as the map has them, and equal networks give equal files: each new map
+    // has an order of its own.
+    let metadata = loop {
+        let entries = [("format", "pt"), (CLASSES, &classes)];
+        let map = HashMap::from(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        if map.keys().next().is_some_and(|key| key == CLASSES) {
+            break map;
+        }
+    };
     // safetensors would create it readable by its owner only; an existing file keeps its mode.
     File::create(path)?;
     safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(std::io::Error::other)

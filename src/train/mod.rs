@@ -36,7 +36,9 @@ mod trainer;
 mod validation;
 
 pub(crate) use batches::Reading;
-pub(crate) use checkpoint::{SavedCheckpoint, TrainingProgress, newest_checkpoint};
+pub(crate) use checkpoint::{
+    CHECKPOINTS, SavedCheckpoint, TrainingProgress, classes_of, newest_checkpoint,
+};
 pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
 pub(crate) use hparams::changes;

@@ -5,7 +5,7 @@
 pub(crate) struct Score {
     pub(crate) samples: usize,
     loss: f64,
-    /// Samples whose class has the highest logit.
+    /// Samples whose class is the first with the highest logit.
     correct: usize,
     /// Samples whose class is among the five highest.
     top_five: usize,
@@ -62,13 +62,25 @@ impl Score {
     }
 }
 
-/// The number of logits above that of `label`. A NaN is above none; a label whose own logit is NaN ranks
-/// last.
+/// The place of `label` by falling logits, of equal ones the first first. As torch has it, NaN is above all
+/// numbers; but a label whose own logit is NaN ranks last.
 fn rank(row: &[f32], label: usize) -> usize {
-    match row.get(label) {
-        Some(own) if !own.is_nan() => row.iter().filter(|other| *other > own).count(),
-        _ => row.len(),
-    }
+    let Some(own) = row.get(label).filter(|own| !own.is_nan()) else {
+        return row.len();
+    };
+    let before = |&(place, other): &(usize, &f32)| {
+        other.is_nan() || other > own || (other >= own && place < label)
+    };
+    row.iter().enumerate().filter(before).count()
+}
+
+/// The first class with the highest logit, as torch's `argmax` has it on a CPU: NaN is above all numbers.
+pub(super) fn predicted(row: &[f32]) -> usize {
+    let higher = |best: usize, (place, logit): (usize, &f32)| {
+        let above = *logit > row[best] || (logit.is_nan() && !row[best].is_nan());
+        if above { place } else { best }
+    };
+    row.iter().enumerate().fold(0, higher)
 }
 
 /// Cross-entropy of one sample, in nats: `log(sum(exp(row))) - row[label]`.
@@ -110,5 +122,27 @@ mod tests {
         let score = |label| Score::of(&row, &[label], 0.0).top_five();
         assert!(score(4) > 0.5 && score(5) < 0.5);
         assert!(Score::of(&[f32::NAN, 1.0], &[0], 0.0).accuracy() < 0.5);
+    }
+
+    // torch 2.9's argmax on these rows. Its topk takes any of equal logits; here the first ones count.
+    #[test]
+    fn of_equal_logits_the_first_is_the_highest() {
+        let right = |row: &[f32]| -> Vec<usize> {
+            let is_right = |&label: &usize| Score::of(row, &[label], 0.0).correct == 1;
+            (0..row.len()).filter(is_right).collect()
+        };
+        assert_eq!(right(&[0.0; 7]), [0]);
+        assert_eq!(right(&[1.0, 2.0, 2.0]), [1]);
+        let in_five = |label| Score::of(&[0.0; 7], &[label], 0.0).top_five;
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(in_five), [1, 1, 1, 1, 1, 0, 0]);
+        for (row, first) in [
+            (&[0.0; 7][..], 0),
+            (&[1.0, 2.0, 2.0], 1),
+            (&[f32::NAN, 1.0], 0),
+            (&[1.0, f32::NAN, f32::NAN], 1),
+        ] {
+            assert_eq!(predicted(row), first);
+        }
+        assert!(right(&[f32::NAN, 1.0]).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use super::batches::{Reading, samples};
 use super::error::TrainError;
 use super::record;
-use super::score::{Score, cross_entropy};
+use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
 use crate::dataset::{Batch, Dataset};
 use crate::device::guarded;
@@ -87,8 +87,7 @@ impl Validation {
         for (((row, label), sample), picture) in rows.zip(&labels).zip(places).zip(pictures) {
             let own = cross_entropy(row, *label);
             loss += own;
-            let highest = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-            let predicted = highest.map_or(*label, |(class, _)| class);
+            let predicted = predicted(row);
             if predicted != *label {
                 self.mistakes.push(Mistake {
                     sample,

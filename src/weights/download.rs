@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -10,9 +11,13 @@ use ureq::http::Response;
 use ureq::{Agent, Body, Proxy};
 
 use super::hash::sha256;
+use crate::durable;
 
 /// Attempts at a download whose connection breaks off, as long as each brings something.
 const ATTEMPTS: u32 = 5;
+
+/// How long a process that waits for another's download sleeps.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 const PIECE: usize = 256 * 1024;
 
@@ -52,9 +57,6 @@ pub enum DownloadError {
         /// As many digits of what arrived.
         found: String,
     },
-    /// Another process holds the unfinished file.
-    #[error("another vggscope is downloading it into {}", .0.display())]
-    Busy(PathBuf),
     /// The callback returned `false`.
     #[error("interrupted; run it again to resume")]
     Interrupted,
@@ -69,7 +71,7 @@ pub enum DownloadError {
     },
 }
 
-/// Downloads `url` to `target`, through `target` + `.part`.
+/// Downloads `url` to `target`, through `target` + `.part`, unless another process does so first.
 ///
 /// `digits` are the first hexadecimal digits of the file's SHA-256.
 pub(super) fn fetch(
@@ -78,26 +80,28 @@ pub(super) fn fetch(
     digits: &str,
     progress: &mut ProgressCallback<'_>,
 ) -> Result<(), DownloadError> {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".part");
-    let part = PathBuf::from(name);
-    let failed = writing(&part);
-    if let Some(folder) = part.parent() {
+    if let Some(folder) = target.parent() {
         fs::create_dir_all(folder).map_err(writing(folder))?;
     }
+    let lock = lock(&with_ending(target, ".lock"), progress)?;
+    if target.is_file() {
+        return Ok(());
+    }
+    // Without locks, nobody else may write into it.
+    let part = match lock {
+        Some(_) => with_ending(target, ".part"),
+        None => with_ending(target, &format!(".{}.part", std::process::id())),
+    };
+    let failed = writing(&part);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(&part).map_err(&failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(DownloadError::Busy(part.clone())),
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
 
     transfer(url, &mut file, progress, &failed)?;
 
     file.rewind().map_err(&failed)?;
     let mut found = sha256(&mut file).map_err(&failed)?;
+    drop(file);
     found.truncate(digits.len());
     if found != digits {
         fs::remove_file(&part).map_err(&failed)?;
@@ -106,10 +110,30 @@ pub(super) fn fetch(
             found,
         });
     }
-    // The name must not appear before the bytes are safe.
-    file.sync_all().map_err(&failed)?;
-    drop(file);
-    fs::rename(&part, target).map_err(writing(target))
+    durable::rename(&part, target).map_err(writing(target))
+}
+
+/// Waits until no other process holds the lock on the file at `path`, and holds it. Next to the download, not
+/// on it: that file is renamed, and whoever waited for its lock would hold the finished one. `None` where
+/// the file system keeps no locks.
+fn lock(path: &Path, progress: &mut ProgressCallback<'_>) -> Result<Option<File>, DownloadError> {
+    let file = File::create(path).map_err(writing(path))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if !progress(0, None) => {
+                return Err(DownloadError::Interrupted);
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_TRIES),
+        }
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// Makes the error of a failed write to `path`.

@@ -3,6 +3,7 @@
 //! Fixtures: `tests/fixtures/dataset/make_augment.py`.
 
 mod augment;
+mod layout;
 mod loader;
 mod open;
 

@@ -51,20 +51,26 @@ fn train_and_val_folders_are_taken_as_they_are() {
         "val/class10/w.png",
         "test/class3/x.png",
     ]);
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
-    assert_eq!(dataset.classes, ["class2", "class10"]);
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
+    // ImageFolder's order: sorted(["class10", "class2"]).
+    assert_eq!(dataset.classes, ["class10", "class2"]);
+    assert_eq!(dataset.notes.len(), 1, "{:?}", dataset.notes);
+    assert!(dataset.notes[0].ends_with(&format!(
+        "left out: {}",
+        folder.path().join("test").display()
+    )));
     assert_eq!(
         listed(&dataset.train, folder.path()),
         owned(&[
-            ("train/class2/deep/er/b.webp", 0),
-            ("train/class2/img9.jpeg", 0),
-            ("train/class2/img10.JPG", 0),
-            ("train/class10/a.png", 1),
+            ("train/class10/a.png", 0),
+            ("train/class2/deep/er/b.webp", 1),
+            ("train/class2/img9.jpeg", 1),
+            ("train/class2/img10.JPG", 1),
         ])
     );
     assert_eq!(
         listed(&dataset.val, folder.path()),
-        owned(&[("val/class2/v.png", 0), ("val/class10/w.png", 1)])
+        owned(&[("val/class10/w.png", 0), ("val/class2/v.png", 1)])
     );
 }
 
@@ -75,7 +81,7 @@ fn one_folder_is_split_class_by_class() {
     names.push("owl/0.png".to_owned());
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let folder = folder_of(&names);
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     // `train` holds images and has no `val` beside it: a class of its own.
     assert_eq!(dataset.classes, ["cat", "owl", "train"]);
     let count = |samples: &[Sample]| {
@@ -93,10 +99,10 @@ fn one_folder_is_split_class_by_class() {
         expected
     );
 
-    assert_eq!(Dataset::open(folder.path(), SPLIT).unwrap(), dataset);
+    assert_eq!(Dataset::open(folder.path(), SPLIT, &[]).unwrap(), dataset);
     let other = Split { seed: 2, ..SPLIT };
     assert_ne!(
-        Dataset::open(folder.path(), other).unwrap().val,
+        Dataset::open(folder.path(), other, &[]).unwrap().val,
         dataset.val
     );
 }
@@ -111,7 +117,7 @@ fn links_to_classes_and_images_are_followed() {
     };
     link("dogs", "dogs");
     link("c.png", "cats/c.png");
-    let dataset = Dataset::open(folder.path(), SPLIT).unwrap();
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     assert_eq!(dataset.classes, ["cats", "dogs"]);
     assert_eq!(dataset.train.len() + dataset.val.len(), 5);
 }
@@ -119,7 +125,7 @@ fn links_to_classes_and_images_are_followed() {
 /// The error of a data set made of these files, and its text without the folder's own path.
 fn refused(names: &[&str]) -> (DatasetError, String) {
     let folder = folder_of(names);
-    let error = Dataset::open(folder.path(), SPLIT).unwrap_err();
+    let error = Dataset::open(folder.path(), SPLIT, &[]).unwrap_err();
     let text = error.to_string();
     assert!(!text.contains('\n'), "{text}");
     let root = folder.path().display().to_string();
@@ -190,10 +196,11 @@ fn parts_that_do_not_fit_each_other_are_named() {
     );
     assert!(text.starts_with("DATA/val/dogs: "), "{text}");
 
-    let (error, text) = refused(&["train/cats/a.png", "train/dogs/a.png", "valid/cats/a.png"]);
+    // A test set without classes cannot be validated with.
+    let (error, text) = refused(&["train/cats/a.png", "train/dogs/a.png", "test/1.png"]);
     assert!(matches!(error, DatasetError::LonePart { .. }), "{error:?}");
     assert!(
-        text.starts_with("DATA/train: expected DATA/val next to it, found valid; make it"),
+        text.starts_with("DATA/train: expected DATA/val next to it, found test; make it"),
         "{text}"
     );
     let (_, text) = refused(&["val/cats/a.png", "val/dogs/a.png"]);
@@ -213,11 +220,11 @@ fn parts_that_do_not_fit_each_other_are_named() {
 #[test]
 fn paths_and_shares_that_cannot_be() {
     let folder = folder_of(&["a/1.png", "b/1.png", "a/2.png", "b/2.png"]);
-    let open = |path: &str| Dataset::open(&folder.path().join(path), SPLIT).unwrap_err();
+    let open = |path: &str| Dataset::open(&folder.path().join(path), SPLIT, &[]).unwrap_err();
     assert!(matches!(open("nowhere"), DatasetError::Missing { .. }));
     assert!(matches!(open("a/1.png"), DatasetError::NotAFolder { .. }));
     for fraction in [0.0, 1.0, -0.5, f64::NAN] {
-        let error = Dataset::open(folder.path(), Split { fraction, seed: 0 }).unwrap_err();
+        let error = Dataset::open(folder.path(), Split { fraction, seed: 0 }, &[]).unwrap_err();
         assert!(
             matches!(error, DatasetError::Fraction { .. }),
             "{fraction}: {error}"

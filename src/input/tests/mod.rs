@@ -1,5 +1,7 @@
 //! Whole files against their real producers, and lists of files.
 
+mod checkpoints;
 mod decoding;
+mod left_out;
 mod lists;
 mod preprocessing;

@@ -139,11 +139,7 @@ fn to_height(picture: &Picture, height: u32) -> Picture {
 }
 
 /// A sum of weighted levels, rounded and clipped.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clipped to 0 to 255"
-)]
+#[expect(clippy::cast_sign_loss, reason = "clipped to 0 to 255")]
 fn to_level(sum: i32) -> u8 {
     (sum >> BITS).clamp(0, 255) as u8
 }

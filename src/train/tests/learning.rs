@@ -25,7 +25,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
         fraction: 0.1,
         seed: 0,
     };
-    let dataset = Dataset::open(&fixture("crops"), split).unwrap();
+    let dataset = Dataset::open(&fixture("crops"), split, &[]).unwrap();
     let mut eval = Preset::Imagenet.preprocess();
     eval.resize = Some(SIDE);
     eval.crop = Some(SIDE);

@@ -18,7 +18,7 @@ fn an_interrupt_ends_a_validation() {
         fraction: 0.1,
         seed: 0,
     };
-    let dataset = Dataset::open(&fixture("crops"), split).unwrap();
+    let dataset = Dataset::open(&fixture("crops"), split, &[]).unwrap();
     let mut eval = Preset::Imagenet.preprocess();
     eval.resize = NonZeroU32::new(32);
     eval.crop = NonZeroU32::new(32);

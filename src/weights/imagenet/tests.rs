@@ -317,17 +317,59 @@ fn the_caller_can_end_it() {
     scene.resolve_well();
 }
 
+/// Whether the server knows ranges or not: one downloads, the others find the file.
 #[test]
-fn two_at_once_do_not_write_into_one_another() {
-    let scene = Scene::new(&[Answer::Proper]);
-    let part = format!("{}.part", right_name());
-    scene.put("own", &part, b"");
-    let held = fs::File::open(scene.path("own", &part)).unwrap();
+fn of_several_at_once_one_downloads() {
+    for answer in [Answer::IgnoresRange, Answer::Proper] {
+        let scene = Scene::new(&[answer]);
+        let file = right_name();
+        let began = std::sync::Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    began.wait();
+                    let path = scene.resolve(&file).unwrap();
+                    assert!(fs::read(path).unwrap() == content(), "other bytes arrived");
+                });
+            }
+        });
+        scene.resolve_well();
+        assert_eq!(scene.server.asked().len(), 1);
+    }
+}
+
+/// What another process finished while this one waited for it is not asked for again, nor emptied.
+#[test]
+fn whoever_waited_finds_the_file() {
+    let scene = Scene::new(&[Answer::IgnoresRange]);
+    let file = right_name();
+    scene.put("own", &format!("{file}.lock"), b"");
+    let held = fs::File::open(scene.path("own", &format!("{file}.lock"))).unwrap();
     held.lock().unwrap();
-    let error = scene.resolve_badly(&right_name());
-    assert!(matches!(error, DownloadError::Busy(_)), "{error}");
-    drop(held);
-    scene.resolve_well();
+    let mut held = Some(held);
+    let found = resolve_file(&file, &scene.locations, &mut |_, _| {
+        if let Some(held) = held.take() {
+            scene.put("own", &file, &content());
+            held.unlock().unwrap();
+        }
+        true
+    });
+    assert!(fs::read(found.unwrap()).unwrap() == content());
+    assert!(scene.server.asked().is_empty());
+}
+
+#[test]
+fn whoever_waits_can_be_interrupted() {
+    let scene = Scene::new(&[Answer::Proper]);
+    let file = right_name();
+    scene.put("own", &format!("{file}.lock"), b"");
+    let held = fs::File::open(scene.path("own", &format!("{file}.lock"))).unwrap();
+    held.lock().unwrap();
+    let result = resolve_file(&file, &scene.locations, &mut |_, _| false);
+    let Err(ImagenetError::Unavailable { source, .. }) = result else {
+        panic!("{result:?}");
+    };
+    assert!(matches!(source, DownloadError::Interrupted), "{source}");
 }
 
 #[test]

@@ -232,9 +232,11 @@ fn checkpoints_that_are_not_there() {
     place.run("checkpoints gone", &probe).fails(1, &["gone"]);
     place.run("checkpoints empty", &probe).fails(1, &["empty"]);
     place.put(&weights(), "c/last.safetensors");
-    place
-        .run("checkpoints c", &probe)
-        .fails(1, &["last.safetensors", "--step-from index"]);
+    place.put(&weights(), "c/best.safetensors");
+    place.run("checkpoints c", &probe).fails(
+        1,
+        &["best.safetensors, last.safetensors", "--step-from index"],
+    );
     place.put(&weights(), "d/a_1.safetensors");
     place.put(&weights(), "d/b_1.safetensors");
     place

@@ -182,3 +182,33 @@ fn the_range_of_a_layer_is_a_scalar_over_all_probe_images() {
     let larger = chelsea.iter().zip(&coffee).map(|(a, b)| a.max(*b));
     assert!(larger.eq(both));
 }
+
+/// As transformers leaves them; the names of the files alone would all be the same.
+#[test]
+fn folders_of_checkpoints_are_steps_and_the_rest_is_named() {
+    let place = Place::on_cpu();
+    for step in [500, 1500, 1000] {
+        let file = format!("out/checkpoint-{step}/model.safetensors");
+        place.put(&weights(), &file);
+        place.write(&format!("out/checkpoint-{step}/optimizer.pt"), "");
+    }
+    place.put(&weights(), "out/model.safetensors");
+    let line = "checkpoints out --run a --layers conv1_1 --every 2 --exclude checkpoint-9*";
+    let ran = place.run(line, &probes(&["chelsea.png"])).ok();
+    let seen = events(&place.path("runs/a"));
+    assert_eq!(steps(&seen, "feature_maps/00_conv1_1"), [500, 1500]);
+    let err = ran.err();
+    for part in [
+        "left out: checkpoint-500/optimizer.pt, checkpoint-1000/optimizer.pt",
+        "left out: model.safetensors",
+        "--every 2: 2 of 3 checkpoints are shown",
+        "--exclude 'checkpoint-9*' matches no checkpoint",
+    ] {
+        assert!(err.contains(part), "no {part:?} in {err}");
+    }
+    let named = seen.iter().find(|one| one.tag == "checkpoint").unwrap();
+    let Value::Text(text) = &named.value else {
+        panic!("{:?}", named.value);
+    };
+    assert_eq!(text, "`checkpoint-500/model.safetensors`");
+}

@@ -344,3 +344,37 @@ fn quiet_means_quiet_and_timings_are_scalars() {
         .ok();
     assert!(loud.out().contains("forward "), "{}", loud.out());
 }
+
+/// A network trained on -1..1: it is fed that, and the input is shown as it was.
+#[test]
+fn mean_and_std_are_undone_in_the_input() {
+    let place = Place::new();
+    let args = [narrow().into(), photo("chelsea.png").into_os_string()];
+    let line = "images --layers conv1_1 --resize 64 --crop 64";
+    place.run(&format!("{line} --run a"), &args).ok();
+    let flags = "--run b --mean 0.5 --std 0.5,0.5,0.25 --scale-to 1";
+    place.run(&format!("{line} {flags}"), &args).ok();
+    let [a, b] = ["runs/a", "runs/b"].map(|run| events(&place.path(run)));
+    assert_eq!(picture(&a, "input", 0), picture(&b, "input", 0));
+    assert_ne!(
+        picture(&a, "feature_maps/00_conv1_1", 0),
+        picture(&b, "feature_maps/00_conv1_1", 0)
+    );
+    let maps = b.iter().find(|one| one.tag == "feature_maps/00_conv1_1");
+    let description = &maps.unwrap().description;
+    let numbers = "RGB / 255, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.25]";
+    assert!(description.contains(numbers), "{description}");
+    let config = std::fs::read_to_string(place.path("runs/b/config.toml")).unwrap();
+    assert!(config.contains("std = \"0.5,0.5,0.25\""), "{config}");
+    assert!(config.contains("scale-to = \"1\""), "{config}");
+}
+
+#[test]
+fn an_address_makes_no_folder() {
+    let place = Place::new();
+    let args = [narrow().into(), photo("chelsea.png").into_os_string()];
+    place
+        .run("images --logdir s3://bucket/logs", &args)
+        .fails(2, &["s3://bucket/logs", "copy what is written"]);
+    assert!(!place.path("s3:").exists() && !place.path("runs").exists());
+}

@@ -104,6 +104,18 @@ fn begins(help: &str, name: &str) -> bool {
 }
 
 #[test]
+fn completions_and_manual_pages_are_printed() {
+    let place = Place::new();
+    let bash = place.run("completions bash", &NOTHING).ok().out();
+    assert!(bash.contains("complete -F _vggscope"), "{bash}");
+    let zsh = place.run("completions zsh", &NOTHING).ok().out();
+    assert!(zsh.starts_with("#compdef vggscope"), "{zsh}");
+    let page = place.run("man checkpoints", &NOTHING).ok().out();
+    assert!(page.contains("every\\fR"), "{page}");
+    assert_eq!(place.run("man imges", &NOTHING).code(), 2);
+}
+
+#[test]
 fn wrong_use_is_exit_code_2() {
     let place = Place::new();
     for line in [

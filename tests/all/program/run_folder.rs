@@ -21,7 +21,7 @@ fn together(place: &Place, line: &str, count: usize) -> Vec<Ran> {
         piped.spawn().unwrap()
     };
     let running: Vec<Child> = (0..count).map(start).collect();
-    let ended = running.into_iter().map(|child| child.wait_with_output());
+    let ended = running.into_iter().map(Child::wait_with_output);
     ended.map(|output| Ran(output.unwrap())).collect()
 }
 

@@ -1,5 +1,6 @@
 //! `vggscope train` on the crops of the demo.
 
+mod classes;
 mod interrupted;
 mod kept;
 mod refused;

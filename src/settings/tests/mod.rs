@@ -5,6 +5,8 @@ use clap::CommandFactory;
 
 use super::*;
 
+mod typed;
+
 fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
     let words: Vec<OsString> = std::iter::once("vggscope")
         .chain(line.iter().copied())
@@ -18,7 +20,7 @@ fn toml_of(command: &Command) -> String {
         Command::Images(settings) => text::toml_text("images", settings),
         Command::Checkpoints(settings) => text::toml_text("checkpoints", settings),
         Command::Train(settings) => text::toml_text("train", &**settings),
-        Command::Layers(_) | Command::Doctor => Ok(String::new()),
+        _ => Ok(String::new()),
     }
     .unwrap()
 }
@@ -77,6 +79,20 @@ const LINES: [&[&str]; 3] = [
         "b.png",
         "--step-regex",
         r"e(\d+)",
+        "--exclude",
+        "last*",
+        "--exclude",
+        "old/*",
+        "--every",
+        "3",
+        "--preset",
+        "caffe",
+        "--mean",
+        "-0.5,0,0.5",
+        "--std",
+        "0.25",
+        "--scale-to",
+        "1",
         "--run",
         "mine",
         "--range",

@@ -1,0 +1,90 @@
+//! Paths as they are typed.
+
+use std::env;
+use std::path::{Component, Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use thiserror::Error;
+
+/// A path that is none on this machine.
+#[derive(Debug, Error)]
+pub(super) enum PathError {
+    #[error(
+        "expected a path on this machine, found an address ({0}://): mount or download what is read, and copy \
+         what is written afterwards"
+    )]
+    Address(String),
+    #[error("the home folder of another user ({0}) is not looked up; write the whole path")]
+    OtherHome(String),
+    #[error("~ has no meaning here: no home folder is known; set HOME, or write the whole path")]
+    NoHome,
+}
+
+/// Reads a path: `~` is the home folder, which a shell does not replace behind `=` or in a file.
+pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| parse_path(path, env::home_dir()))
+}
+
+fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, PathError> {
+    if let Some(scheme) = scheme(&path) {
+        return Err(PathError::Address(scheme));
+    }
+    let Some(Component::Normal(first)) = path.components().next() else {
+        return Ok(path);
+    };
+    match first.to_string_lossy() {
+        name if !name.starts_with('~') => Ok(path),
+        name if name == "~" => {
+            let below: PathBuf = path.components().skip(1).collect();
+            Ok(home.ok_or(PathError::NoHome)?.join(below))
+        }
+        // It may be a file's name.
+        _ if path.exists() => Ok(path),
+        name => Err(PathError::OtherHome(name.into_owned())),
+    }
+}
+
+/// The `s3` of `s3://bucket`. One letter is a drive.
+fn scheme(path: &Path) -> Option<String> {
+    let (scheme, _) = path.to_str()?.split_once("://")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let is_scheme = scheme.len() > 1 && scheme.chars().all(is_part);
+    is_scheme.then(|| scheme.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<PathBuf, String> {
+        let home = Some(PathBuf::from("/home/me"));
+        parse_path(text.into(), home).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        for (text, path) in [
+            ("~", "/home/me"),
+            ("~/runs/a", "/home/me/runs/a"),
+            ("a/~/b", "a/~/b"),
+            ("a~", "a~"),
+            ("./~x", "./~x"),
+            ("/~", "/~"),
+        ] {
+            assert_eq!(parsed(text).unwrap(), Path::new(path), "{text}");
+        }
+        assert!(parsed("~bob/runs").unwrap_err().contains("(~bob)"));
+        assert!(parse_path("~".into(), None).is_err());
+    }
+
+    #[test]
+    fn addresses_are_refused_with_their_scheme() {
+        for scheme in ["s3", "gs", "hdfs", "https", "file", "abfss", "git+ssh"] {
+            let error = parsed(&format!("{scheme}://b/logs")).unwrap_err();
+            assert!(error.contains(&format!("({scheme}://)")), "{error}");
+        }
+        for path in ["C://x", "a:b", "s3:", "/x/a://b", "a b://c"] {
+            assert!(parsed(path).is_ok(), "{path}");
+        }
+    }
+}
