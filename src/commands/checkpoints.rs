@@ -11,7 +11,8 @@ use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::device::{OpenDevice, guarded};
 use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
-use crate::input::list::list_images;
+use crate::input::list::{IMAGES, list_images};
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::{self, Held};
@@ -53,12 +54,14 @@ pub(crate) fn run(
     };
     let networks = load_ahead(sequence, network, &capture, files.len());
     let mut skipped = Vec::new();
+    let input = InputNotes::of(&settings.images, &IMAGES);
     let mut probes = ProbeImages::load(
         &files,
         &settings.run.input.preprocess().for_network(held.is_gray),
         settings.run.compute.batch(),
         on_error,
         &capture,
+        &input,
         &mut skipped,
     )?;
     let mut logger = run::logger(
@@ -102,7 +105,8 @@ pub(crate) fn run(
         of: "checkpoints",
     };
     let output = &settings.run.output;
-    run::conclude(logger, ended, output, &steps, skipped, context)
+    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
+    Ok(report.with(input.lines()))
 }
 
 /// Checkpoints that are looked at to find the network of most; each is opened, none is read.

@@ -10,8 +10,9 @@ use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
-use crate::input::list::list_images;
+use crate::input::list::{IMAGES, list_images};
 use crate::input::load::LoadError;
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::prepared::{PreparedImage, file_name, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
@@ -55,8 +56,9 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     capture.describe(&mut logger, "feature_maps");
 
     let mut skipped = Vec::new();
+    let input = InputNotes::of(&settings.images, &IMAGES);
     let on_error = settings.run.output.on_error;
-    let mut images = readable(prepared, &capture, on_error, &mut skipped).peekable();
+    let mut images = readable(prepared, &capture, &input, on_error, &mut skipped).peekable();
     let mut config = Some(config);
     let ended = loop {
         match next_batch(&mut images, most) {
@@ -86,7 +88,8 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         of: "images",
     };
     let output = &settings.run.output;
-    run::conclude(logger, ended, output, &steps, skipped, context)
+    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
+    Ok(report.with(input.lines()))
 }
 
 /// The network, its parameters, and what they are called in descriptions.
@@ -116,12 +119,14 @@ fn open_network(
 fn readable(
     prepared: impl IntoIterator<Item = Result<PreparedImage, LoadError>>,
     capture: &Capture,
+    notes: &InputNotes,
     on_error: OnError,
     skipped: &mut Vec<String>,
 ) -> impl Iterator<Item = Result<(i64, PreparedImage), RunError>> {
     (0..).zip(prepared).filter_map(move |(step, image)| {
         let checked = image.map_err(RunError::from).and_then(|image| {
             capture.check_size(&image)?;
+            notes.add(&image.path, image.oddities);
             Ok((step, image))
         });
         match checked {

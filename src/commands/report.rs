@@ -31,6 +31,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The same with further notes.
+    pub(crate) fn with(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
     fn steps(&self) -> u64 {
         self.earlier_steps + self.logged.steps
     }

@@ -14,7 +14,8 @@ use super::{classes, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
-use crate::input::list::list_images;
+use crate::input::list::{IMAGES, list_images};
+use crate::input::notes::InputNotes;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Length, TrainSettings};
 use crate::train::{
@@ -72,6 +73,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         settings.run.compute.batch(),
         settings.run.output.on_error,
         &capture,
+        &reading.work.notes,
         &mut skipped,
     )?;
     let trainer = trainer(
@@ -146,6 +148,7 @@ fn train(
         );
     }
     let ended = ended.and_then(|()| session.train()).map_err(RunError::from);
+    let input = session.reading.work.notes.clone();
     let output = &settings.run.output;
     let notes = session.notes(&output.run_folder().join(CONFIG));
     let Session {
@@ -160,12 +163,18 @@ fn train(
         of: "steps",
     };
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
-    Ok(Report { notes, ..report })
+    Ok(report.with(notes).with(input.lines()))
 }
 
 /// How the samples are read.
 fn reading(settings: &TrainSettings, is_gray: bool) -> Reading {
     let samples = &settings.samples;
+    let folders: Vec<_> = settings
+        .images
+        .iter()
+        .cloned()
+        .chain([settings.data().to_owned()])
+        .collect();
     let preprocess = settings.run.input.preprocess().for_network(is_gray);
     let augment = preprocess.crop.filter(|_| !samples.no_augment);
     Reading {
@@ -189,6 +198,7 @@ fn reading(settings: &TrainSettings, is_gray: bool) -> Reading {
         work: Work {
             threads: samples.threads(),
             on_error: settings.run.output.on_error,
+            notes: InputNotes::of(&folders, &IMAGES),
         },
         accumulate: samples.accumulate.get() as u64,
     }

@@ -29,17 +29,20 @@ use super::open::Sample;
 use super::order::{Batching, Position};
 use crate::input::decode::decode;
 use crate::input::load::{LoadError, caught};
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::transform::{Normalize, Preprocess, TransformError};
 use crate::render::Picture;
 
 /// How the work is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Work {
     /// Threads that decode and augment. The batches are the same whatever their number.
     pub(crate) threads: NonZeroUsize,
     /// What happens at an image that cannot be read; where it is skipped, its batch is smaller.
     pub(crate) on_error: OnError,
+    /// What is peculiar about the images is told to these.
+    pub(crate) notes: InputNotes,
 }
 
 /// Batches in order; dropping it ends its threads.
@@ -61,7 +64,7 @@ impl Loader {
         recipe: &Recipe,
         batching: Batching,
         from: Position,
-        work: Work,
+        work: &Work,
     ) -> Result<Self, LoaderError> {
         let count = samples.len();
         check_batching(batching, count, from)?;
@@ -85,7 +88,7 @@ impl Loader {
         samples: &[Sample],
         preprocess: &Preprocess,
         batch: NonZeroUsize,
-        work: Work,
+        work: &Work,
     ) -> Result<Self, LoaderError> {
         let count = samples.len();
         let batching = Batching {
@@ -116,18 +119,20 @@ impl Loader {
         specs: impl Iterator<Item = BatchSpec> + Send + 'static,
         per_epoch: u64,
         normalize: Normalize,
-        work: Work,
+        work: &Work,
         see: impl Fn(&Picture, Position, usize) -> Result<Picture, TransformError>
         + Send
         + Sync
         + 'static,
     ) -> Result<Self, LoaderError> {
         let samples: Arc<[Sample]> = samples.into();
-        let worker_samples = Arc::clone(&samples);
+        let (worker_samples, notes) = (Arc::clone(&samples), work.notes.clone());
         let prepare = move |at: Position, sample: usize| {
             let path = &worker_samples[sample].path;
+            let decoded = decode(path)?;
+            notes.add(path, decoded.oddities);
             let picture =
-                see(&decode(path)?, at, sample).map_err(|source| LoadError::Transform {
+                see(&decoded.picture, at, sample).map_err(|source| LoadError::Transform {
                     path: path.clone(),
                     source,
                 })?;
@@ -142,7 +147,7 @@ impl Loader {
         samples: Arc<[Sample]>,
         specs: impl Iterator<Item = BatchSpec> + Send + 'static,
         per_epoch: u64,
-        work: Work,
+        work: &Work,
         prepare: impl Fn(Position, usize) -> Result<LoadedSample, LoadError> + Send + Sync + 'static,
     ) -> Result<Self, LoaderError> {
         // No buffer: batches wait in the assembler.

@@ -11,12 +11,14 @@
 //! libjpeg where chroma is subsampled, and Pillow reads with libjpeg.
 
 mod bmp;
+mod decoded;
 mod failure;
 mod image_rs;
 mod jpeg;
 mod pnm;
 mod unsupported;
 
+pub(crate) use decoded::Decoded;
 pub(crate) use failure::{DecodeError, MAX_PIXELS};
 
 use std::fs::File;
@@ -24,8 +26,6 @@ use std::io::Read;
 use std::path::Path;
 
 use image::ImageFormat;
-
-use crate::render::Picture;
 
 /// Bytes of the file that are enough to identify its format.
 const SNIFFED: u64 = 32;
@@ -44,7 +44,7 @@ const SNIFFED: u64 = 32;
 /// Shapes: `[height, width, 3]`.
 ///
 /// Source: Pillow's modes and conversions: <https://pillow.readthedocs.io/en/stable/handbook/concepts.html>.
-pub(crate) fn decode(path: &Path) -> Result<Picture, DecodeError> {
+pub(crate) fn decode(path: &Path) -> Result<Decoded, DecodeError> {
     let read_error = |source| DecodeError::Read {
         path: path.to_path_buf(),
         source,
@@ -59,7 +59,7 @@ pub(crate) fn decode(path: &Path) -> Result<Picture, DecodeError> {
     file.read_to_end(&mut bytes).map_err(read_error)?;
     let decoded = match format {
         ImageFormat::Jpeg => jpeg::decode(&bytes),
-        ImageFormat::Pnm => pnm::decode(&bytes),
+        ImageFormat::Pnm => pnm::decode(&bytes).map(Decoded::from),
         _ => image_rs::decode(&bytes, format),
     };
     decoded.map_err(|failure| failure.in_file(path, name, bytes.len()))

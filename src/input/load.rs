@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::decode::{self, DecodeError};
+use super::decode::{self, DecodeError, Decoded};
 use super::transform::{Preprocess, TransformError};
 use crate::one_line::panic_text;
-use crate::render::Picture;
 
 /// What keeps an image from being loaded.
 #[derive(Debug, Error)]
@@ -30,15 +29,16 @@ pub(crate) enum LoadError {
 /// Shapes: `[height, width, 3]`, as [`Preprocess::picture`] says.
 ///
 /// [`Normalize::apply`]: super::transform::Normalize::apply
-pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Picture, LoadError> {
+pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Decoded, LoadError> {
     caught(path, || {
-        let decoded = decode::decode(path)?;
-        preprocess
-            .picture(&decoded)
-            .map_err(|source| LoadError::Transform {
+        let Decoded { picture, oddities } = decode::decode(path)?;
+        match preprocess.picture(&picture) {
+            Ok(picture) => Ok(Decoded { picture, oddities }),
+            Err(source) => Err(LoadError::Transform {
                 path: path.to_path_buf(),
                 source,
-            })
+            }),
+        }
     })
 }
 

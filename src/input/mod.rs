@@ -16,6 +16,7 @@ pub(crate) mod list;
 pub(crate) mod load;
 mod names;
 pub(crate) mod natural;
+pub(crate) mod notes;
 pub(crate) mod on_error;
 pub(crate) mod prepared;
 pub(crate) mod transform;

@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::decode::Decoded;
 use super::list::ImageFile;
 use super::load::{LoadError, load};
+use super::notes::Oddities;
 use super::transform::Preprocess;
 use crate::render::Picture;
 
@@ -21,6 +23,7 @@ pub(crate) struct PreparedImage {
     pub(crate) picture: Picture,
     /// Normalized, `[height, width, 3]`.
     pub(crate) pixels: Vec<f32>,
+    pub(crate) oddities: Oddities,
     /// How long it took to decode and prepare.
     pub(crate) took: Duration,
 }
@@ -29,13 +32,14 @@ impl PreparedImage {
     /// Decodes, resizes, crops and normalizes one image.
     pub(crate) fn load(file: &ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
         let began = Instant::now();
-        let picture = load(&file.path, preprocess)?;
+        let Decoded { picture, oddities } = load(&file.path, preprocess)?;
         let pixels = preprocess.normalize.apply(&picture);
         Ok(Self {
             name: file.name.clone(),
             path: file.path.clone(),
             picture,
             pixels,
+            oddities,
             took: began.elapsed(),
         })
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::capture::Capture;
 use super::error::ProbeError;
 use crate::input::list::ImageFile;
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::prepared::PreparedImage;
 use crate::input::transform::Preprocess;
@@ -28,6 +29,7 @@ impl ProbeImages {
         batch: usize,
         on_error: OnError,
         capture: &Capture,
+        notes: &InputNotes,
         skipped: &mut Vec<String>,
     ) -> Result<Self, ProbeError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
@@ -41,6 +43,7 @@ impl ProbeImages {
                 }
                 checked => checked?,
             };
+            notes.add(&image.path, image.oddities);
             match batches.last_mut() {
                 Some(last) if last.len() < batch && last[0].size() == image.size() => {
                     last.push(image);

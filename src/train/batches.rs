@@ -22,7 +22,7 @@ impl Reading {
 
     /// Training batches from a position on, without end.
     pub(super) fn train(&self, data: &Dataset, from: Position) -> Result<Groups, LoaderError> {
-        let loader = Loader::train(&data.train, &self.recipe, self.batching, from, self.work)?;
+        let loader = Loader::train(&data.train, &self.recipe, self.batching, from, &self.work)?;
         Ok(Groups {
             loader,
             accumulate: self.accumulate,
@@ -30,7 +30,12 @@ impl Reading {
     }
 
     pub(super) fn validation(&self, data: &Dataset) -> Result<Loader, LoaderError> {
-        Loader::eval(&data.val, &self.recipe.eval, self.batching.batch, self.work)
+        Loader::eval(
+            &data.val,
+            &self.recipe.eval,
+            self.batching.batch,
+            &self.work,
+        )
     }
 }
 

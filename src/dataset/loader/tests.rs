@@ -17,6 +17,7 @@ fn work(threads: usize, on_error: OnError) -> Work {
     Work {
         threads: NonZeroUsize::new(threads).unwrap(),
         on_error,
+        notes: InputNotes::default(),
     }
 }
 
@@ -35,6 +36,7 @@ fn ready(sample: usize) -> LoadedSample {
 }
 
 /// A loader of `count` samples in batches of two, around a `prepare` of the test's own.
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn loader(
     count: usize,
     work: Work,
@@ -48,7 +50,7 @@ fn loader(
             after: plan.after(count, at),
             samples,
         });
-    Loader::with(samples(count), specs, plan.batches(count), work, prepare).unwrap()
+    Loader::with(samples(count), specs, plan.batches(count), &work, prepare).unwrap()
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn what_was_asked_for_must_be_possible() {
     let train = |count, plan, batch| {
         let from = Position { epoch: 2, batch };
         let work = work(1, OnError::Stop);
-        Loader::train(&samples(count), &recipe, plan, from, work).map(drop)
+        Loader::train(&samples(count), &recipe, plan, from, &work).map(drop)
     };
     assert!(matches!(train(0, plan(4), 0), Err(LoaderError::NoSamples)));
     let error = train(10, plan(4), 3).unwrap_err().to_string();
@@ -126,6 +128,6 @@ fn what_was_asked_for_must_be_possible() {
     );
     train(10, plan(4), 2).unwrap();
     let preprocess = recipe.eval;
-    let eval = Loader::eval(&[], &preprocess, NonZeroUsize::MIN, work(1, OnError::Stop));
+    let eval = Loader::eval(&[], &preprocess, NonZeroUsize::MIN, &work(1, OnError::Stop));
     assert!(matches!(eval, Err(LoaderError::NoSamples)));
 }

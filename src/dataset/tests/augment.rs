@@ -32,7 +32,12 @@ fn ppm(name: &str) -> Picture {
 }
 
 fn sources() -> [(&'static str, Picture); 2] {
-    ["photo", "noise"].map(|name| (name, decode(&fixture(&format!("{name}.png"))).unwrap()))
+    ["photo", "noise"].map(|name| {
+        (
+            name,
+            decode(&fixture(&format!("{name}.png"))).unwrap().picture,
+        )
+    })
 }
 
 fn augment(size: u32) -> Augment {

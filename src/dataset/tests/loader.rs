@@ -7,6 +7,7 @@ use crate::dataset::augment::ColorJitter;
 use crate::dataset::open::Sample;
 use crate::dataset::{Augment, Batch, Batching, Loader, LoaderError, Position, Recipe, Work};
 use crate::input::decode::decode;
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::transform::{Preprocess, Preset};
 use crate::render::Picture;
@@ -79,12 +80,13 @@ fn work(threads: usize, on_error: OnError) -> Work {
     Work {
         threads: NonZeroUsize::new(threads).unwrap(),
         on_error,
+        notes: InputNotes::default(),
     }
 }
 
 fn trained(samples: &[Sample], plan: Batching, from: Position, threads: usize) -> Vec<Batch> {
     let work = work(threads, OnError::Stop);
-    Loader::train(samples, &recipe(), plan, from, work)
+    Loader::train(samples, &recipe(), plan, from, &work)
         .unwrap()
         .map(Result::unwrap)
         .collect()
@@ -127,7 +129,7 @@ fn each_epoch_augments_anew_and_as_the_recipe_says() {
     let mut of_first = Vec::new();
     for batch in &batches {
         for (picture, &sample) in batch.pictures.iter().zip(&batch.samples) {
-            let decoded = decode(&pictures.samples[sample].path).unwrap();
+            let decoded = decode(&pictures.samples[sample].path).unwrap().picture;
             let expected = recipe().train_picture(&decoded, 3, batch.at.epoch, sample);
             assert!(*picture == expected.unwrap());
             if sample == 0 {
@@ -151,7 +153,7 @@ fn a_run_goes_on_where_it_stopped() {
         // What was prepared ahead of the stop is lost with the loader.
         let work = work(3, OnError::Stop);
         let from = Position::default();
-        let mut first = Loader::train(&pictures.samples, &recipe(), plan, from, work).unwrap();
+        let mut first = Loader::train(&pictures.samples, &recipe(), plan, from, &work).unwrap();
         let begun: Vec<Batch> = first.by_ref().take(stopped).map(Result::unwrap).collect();
         drop(first);
         let position = begun.last().map_or(from, |batch| batch.position);
@@ -172,16 +174,16 @@ fn without_augmentation_training_sees_what_evaluation_sees() {
     };
     let work = work(2, OnError::Stop);
     let from = Position::default();
-    let train = Loader::train(&pictures.samples, &recipe, plan(), from, work).unwrap();
+    let train = Loader::train(&pictures.samples, &recipe, plan(), from, &work).unwrap();
     for batch in train.map(Result::unwrap) {
         for (picture, &sample) in batch.pictures.iter().zip(&batch.samples) {
-            let decoded = decode(&pictures.samples[sample].path).unwrap();
+            let decoded = decode(&pictures.samples[sample].path).unwrap().picture;
             assert!(*picture == eval().picture(&decoded).unwrap());
         }
     }
 }
 
-fn evaluated(samples: &[Sample], batch: usize, work: Work) -> Loader {
+fn evaluated(samples: &[Sample], batch: usize, work: &Work) -> Loader {
     Loader::eval(samples, &eval(), NonZeroUsize::new(batch).unwrap(), work).unwrap()
 }
 
@@ -191,10 +193,14 @@ fn evaluation_is_once_through_in_order_whatever_the_batch() {
     let expected: Vec<Picture> = pictures
         .samples
         .iter()
-        .map(|sample| eval().picture(&decode(&sample.path).unwrap()).unwrap())
+        .map(|sample| {
+            eval()
+                .picture(&decode(&sample.path).unwrap().picture)
+                .unwrap()
+        })
         .collect();
     for (batch, threads) in [(1, 1), (4, 2), (10, 5), (100, 2)] {
-        let loader = evaluated(&pictures.samples, batch, work(threads, OnError::Stop));
+        let loader = evaluated(&pictures.samples, batch, &work(threads, OnError::Stop));
         let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
         assert_eq!(batches.len(), 10_usize.div_ceil(batch));
         let seen: Vec<Picture> = batches.iter().flat_map(|b| b.pictures.clone()).collect();
@@ -223,7 +229,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
             b"no picture",
         );
     }
-    let mut stopping = evaluated(&pictures.samples, 2, work(2, OnError::Stop));
+    let mut stopping = evaluated(&pictures.samples, 2, &work(2, OnError::Stop));
     assert_eq!(stopping.next().unwrap().unwrap().samples, [0, 1]);
     assert_eq!(stopping.next().unwrap().unwrap().samples, [2, 3]);
     let error = stopping.next().unwrap().unwrap_err();
@@ -236,7 +242,7 @@ fn an_unreadable_image_stops_or_is_left_out() {
 
     // 4 and 5 are a batch of which nothing is left: it comes all the same, so that no later one takes its
     // place in the epoch.
-    let skipping = evaluated(&pictures.samples[..10], 2, work(2, OnError::Skip));
+    let skipping = evaluated(&pictures.samples[..10], 2, &work(2, OnError::Skip));
     let batches: Vec<Batch> = skipping.map(Result::unwrap).collect();
     let samples: Vec<&[usize]> = batches.iter().map(|b| b.samples.as_slice()).collect();
     assert_eq!(samples, [&[0, 1][..], &[2, 3], &[], &[6, 7], &[8]]);
@@ -252,7 +258,7 @@ fn every_unreadable_image_is_reported_once_in_training() {
     let pictures = pictures();
     write(pictures.folder.path(), "7.png", b"no picture");
     let (from, work) = (Position::default(), work(2, OnError::Skip));
-    let loader = Loader::train(&pictures.samples, &recipe(), plan(), from, work).unwrap();
+    let loader = Loader::train(&pictures.samples, &recipe(), plan(), from, &work).unwrap();
     let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
     let seen: usize = batches.iter().map(|batch| batch.samples.len()).sum();
     assert_eq!(seen, 4 * 9);
@@ -272,7 +278,7 @@ fn a_data_set_without_any_readable_image_is_an_error_and_no_endless_search() {
         ..plan()
     };
     let (from, work) = (Position { epoch: 1, batch: 2 }, work(2, OnError::Skip));
-    let mut loader = Loader::train(&pictures.samples, &recipe(), forever, from, work).unwrap();
+    let mut loader = Loader::train(&pictures.samples, &recipe(), forever, from, &work).unwrap();
     let error = loader.find_map(Result::err).unwrap();
     let LoaderError::NothingReadable { first } = &error else {
         panic!("{error:?}");
@@ -281,7 +287,7 @@ fn a_data_set_without_any_readable_image_is_an_error_and_no_endless_search() {
         first.contains(".png: this is not an image: it is empty"),
         "{first}"
     );
-    let error = evaluated(&pictures.samples, 3, work)
+    let error = evaluated(&pictures.samples, 3, &work)
         .find_map(Result::err)
         .unwrap();
     assert!(matches!(error, LoaderError::NothingReadable { .. }));
@@ -296,7 +302,7 @@ fn pictures_of_different_sizes_make_no_batch() {
         ..eval()
     };
     let (batch, work) = (NonZeroUsize::new(2).unwrap(), work(2, OnError::Skip));
-    let mut loader = Loader::eval(&pictures.samples, &preprocess, batch, work).unwrap();
+    let mut loader = Loader::eval(&pictures.samples, &preprocess, batch, &work).unwrap();
     let error = loader.next().unwrap().unwrap_err();
     let text = error.to_string();
     assert!(
@@ -304,6 +310,6 @@ fn pictures_of_different_sizes_make_no_batch() {
         "{text}"
     );
     // One at a time they may have any size.
-    let one = Loader::eval(&pictures.samples, &preprocess, NonZeroUsize::MIN, work).unwrap();
+    let one = Loader::eval(&pictures.samples, &preprocess, NonZeroUsize::MIN, &work).unwrap();
     assert!(one.map(Result::unwrap).map(|batch| batch.width).eq(12..22));
 }

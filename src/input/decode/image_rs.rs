@@ -7,9 +7,10 @@ use std::io::{self, Cursor, ErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::decoded::Decoded;
 use super::failure::{Failure, MAX_PIXELS, check_size, picture};
 use super::{bmp, unsupported};
-use crate::render::Picture;
+use crate::input::notes::Oddities;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
@@ -19,7 +20,7 @@ const LARGEST_PIXEL: u64 = 8;
 const PNG_COLOR_TYPE: usize = 25;
 const PNG_GRAY: u8 = 0;
 
-pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failure> {
+pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failure> {
     let refuse = |kind: Option<String>| kind.map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)));
     if format == ImageFormat::Tiff {
         refuse(unsupported::tiff(bytes))?;
@@ -37,16 +38,26 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Picture, Failu
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
-    // Pillow turns TIFFs when it loads them, and nothing else.
-    let orientation = match format {
-        ImageFormat::Tiff => decoder.orientation().map_err(failure)?,
-        _ => Orientation::NoTransforms,
-    };
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(failure)?;
-    image.apply_orientation(orientation);
+    // Pillow turns TIFFs when it loads them, and nothing else.
+    let turns = format == ImageFormat::Tiff;
+    if turns {
+        image.apply_orientation(orientation);
+    }
     let (width, height) = (image.width(), image.height());
     let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
-    picture(width, height, to_rgb(image, stored_gray)?)
+    let is_wide = matches!(image, DynamicImage::ImageLuma16(_));
+    let picture = picture(width, height, to_rgb(image, stored_gray)?)?;
+    let first = picture
+        .pixels
+        .first()
+        .filter(|level| [0, 255].contains(*level));
+    let oddities = Oddities {
+        is_clipped: is_wide && picture.pixels.iter().all(|level| Some(level) == first),
+        is_turned: !turns && orientation != Orientation::NoTransforms,
+    };
+    Ok(Decoded { picture, oddities })
 }
 
 /// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and gray too, Pillow neither.

@@ -4,17 +4,22 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::panic::{self, AssertUnwindSafe};
 
-use mozjpeg::{ColorSpace, Decompress};
+use image::metadata::Orientation;
+use mozjpeg::{ColorSpace, Decompress, Marker};
 
+use super::decoded::Decoded;
 use super::failure::{Failure, check_size, picture};
-use crate::render::Picture;
+use crate::input::notes::Oddities;
+
+/// The marker of EXIF.
+const EXIF_MARKER: Marker = Marker::APP(1);
 
 /// Decodes a JPEG file as Pillow does: gray and color to RGB; CMYK and YCCK taken as inverted, which
 /// is how Adobe's programs write them.
 ///
 /// libjpeg leaves by its error exit where a file is damaged. The binding makes a panic of that
 /// which runs no panic hook and prints nothing; it is caught here and nowhere else.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture, Failure> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
     let met_end = Cell::new(false);
     let source = Source {
         rest: bytes,
@@ -31,8 +36,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, Failure> {
     }
 }
 
-fn decode_source(source: Source<'_>) -> Result<Picture, Failure> {
-    let header = Decompress::new_reader(source).map_err(Failure::damaged)?;
+fn decode_source(source: Source<'_>) -> Result<Decoded, Failure> {
+    let header = Decompress::with_markers(&[EXIF_MARKER])
+        .from_reader(source)
+        .map_err(Failure::damaged)?;
+    let oddities = Oddities {
+        is_turned: header.markers().any(|marker| is_turned(marker.data)),
+        ..Oddities::default()
+    };
     let (width, height) = (side(header.width()), side(header.height()));
     check_size(width, height)?;
     let space = match header.components().len() {
@@ -42,15 +53,21 @@ fn decode_source(source: Source<'_>) -> Result<Picture, Failure> {
     };
     let mut lines = header.to_colorspace(space).map_err(Failure::damaged)?;
     let samples: Vec<u8> = lines.read_scanlines().map_err(Failure::damaged)?;
-    if space == ColorSpace::JCS_RGB {
-        return picture(width, height, samples);
-    }
-    let (inks, _) = samples.as_chunks::<4>();
-    picture(
-        width,
-        height,
-        inks.iter().copied().flat_map(rgb_of_inverted).collect(),
-    )
+    let pixels = if space == ColorSpace::JCS_RGB {
+        samples
+    } else {
+        let (inks, _) = samples.as_chunks::<4>();
+        inks.iter().copied().flat_map(rgb_of_inverted).collect()
+    };
+    let picture = picture(width, height, pixels)?;
+    Ok(Decoded { picture, oddities })
+}
+
+/// Whether this is EXIF that says that the image is to be turned.
+fn is_turned(marker: &[u8]) -> bool {
+    let exif = marker.strip_prefix(b"Exif\0\0");
+    let orientation = exif.and_then(Orientation::from_exif_chunk);
+    orientation.is_some_and(|orientation| orientation != Orientation::NoTransforms)
 }
 
 /// Inverted CMYK (255 is no ink) -> RGB, without a profile: `k - (255 - c) * k / 255`, rounded

@@ -1,6 +1,7 @@
 //! Whole files against their real producers, and lists of files.
 
 mod checkpoints;
+mod crashing;
 mod decoding;
 mod left_out;
 mod lists;

@@ -18,7 +18,9 @@ fn without_normalization(resize: Option<u32>, crop: Option<u32>) -> Preprocess {
 }
 
 fn source(name: &str) -> Picture {
-    decode(&fixture(&format!("transform/{name}.png"))).unwrap()
+    decode(&fixture(&format!("transform/{name}.png")))
+        .unwrap()
+        .picture
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn numbers_are_torchvisions_own() {
 fn load_names_the_file_that_does_not_fit() {
     let preset = Preset::Imagenet.preprocess();
     let seen = load(&fixture("decode/420.jpg"), &preset).unwrap();
-    assert_eq!((seen.width, seen.height), (224, 224));
+    assert_eq!((seen.picture.width, seen.picture.height), (224, 224));
 
     let preprocess = without_normalization(Some(100_000), None);
     let error = load(&fixture("transform/line.png"), &preprocess).unwrap_err();

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use crate::dataset::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
 use crate::device::OpenDevice;
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::transform::Preset;
 use crate::train::score::Score;
@@ -41,6 +42,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     let work = Work {
         threads: NonZeroUsize::MIN,
         on_error: OnError::Stop,
+        notes: InputNotes::default(),
     };
     let arch: Arch = "vgg11_bn".parse().unwrap();
     let sizes = Sizes {
@@ -73,7 +75,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     };
     let mut trainer = trainer(vgg, settings, device);
     let mut epochs = vec![Score::default(); usize::try_from(EPOCHS).unwrap()];
-    for batch in Loader::train(&dataset.train, &recipe, plan, Position::default(), work).unwrap() {
+    for batch in Loader::train(&dataset.train, &recipe, plan, Position::default(), &work).unwrap() {
         let batch = batch.unwrap();
         let epoch = usize::try_from(batch.at.epoch).unwrap();
         let samples = Samples {

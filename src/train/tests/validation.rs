@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use crate::dataset::{Batching, Dataset, Recipe, Split, Work};
+use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::input::transform::Preset;
 use crate::interrupt::Interrupt;
@@ -35,6 +36,7 @@ fn an_interrupt_ends_a_validation() {
         work: Work {
             threads: NonZeroUsize::MIN,
             on_error: OnError::Stop,
+            notes: InputNotes::default(),
         },
         accumulate: 1,
     };
