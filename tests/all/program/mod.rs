@@ -5,6 +5,7 @@ mod checkpoints;
 mod configuration;
 mod images;
 mod information;
+mod notes;
 mod run_folder;
 pub(crate) mod support;
 mod train;

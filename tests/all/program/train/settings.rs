@@ -3,7 +3,7 @@
 use safetensors::SafeTensors;
 
 use super::{course, crops, data, network, run_of, train, train_on};
-use crate::program::support::{Place, steps, weights};
+use crate::program::support::{Place, root, steps, weights};
 
 /// The names of what differs between two checkpoints.
 fn moved(place: &Place, before: &str, after: &str) -> Vec<String> {
@@ -245,4 +245,23 @@ fn an_image_that_cannot_be_read_can_be_skipped() {
 
     train_on(&place, "data", "--run b --epochs 2 --batch-size 4")
         .fails(1, &["train/chelsea/02.jpg"]);
+}
+
+#[test]
+fn what_is_peculiar_about_a_data_set_is_said_once() {
+    let place = Place::new();
+    for part in ["train", "val"] {
+        for class in ["a", "b"] {
+            let turned = root().join("tests/fixtures/input/decode/exif_turned.jpg");
+            place.put(&turned, &format!("data/{part}/{class}/1.jpg"));
+            place.write(&format!("data/{part}/{class}/labels.csv"), "1");
+        }
+    }
+    let ran = train_on(&place, "data", "--run a --epochs 2").ok();
+    for part in [
+        "4 images with an EXIF orientation",
+        "files left out by their ending: 4 .csv",
+    ] {
+        assert_eq!(ran.out().matches(part).count(), 1, "{part}: {}", ran.out());
+    }
 }

@@ -1,5 +1,7 @@
 //! Caches, and downloads from a server on this machine.
 
+mod folders;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -377,38 +379,4 @@ fn only_published_networks_have_files() {
     let scene = Scene::new(&[Answer::Proper]);
     let error = resolve("vgg12", &scene.locations, &mut |_, _| true).unwrap_err();
     assert!(error.to_string().contains("vgg12; expected one of vgg11, "));
-}
-
-/// The folders for these variables and the home folder `/home/me`.
-fn locations(vars: &[(&str, &str)]) -> Locations {
-    let vars: HashMap<&str, &str> = vars.iter().copied().collect();
-    let var = |name: &str| vars.get(name).map(OsString::from);
-    Locations::from_vars(&var, Some(Path::new("/home/me")))
-}
-
-// `torch.hub.get_dir()` with the same variables.
-#[test]
-fn torchs_folder_is_where_torch_has_it() {
-    for (vars, folder) in [
-        (&[][..], "/home/me/.cache/torch/hub/checkpoints"),
-        (&[("XDG_CACHE_HOME", "/c")], "/c/torch/hub/checkpoints"),
-        (
-            &[("TORCH_HOME", "/t"), ("XDG_CACHE_HOME", "/c")],
-            "/t/hub/checkpoints",
-        ),
-        (&[("TORCH_HOME", "~/t")], "/home/me/t/hub/checkpoints"),
-    ] {
-        assert_eq!(locations(vars).torch.unwrap(), Path::new(folder));
-    }
-}
-
-#[test]
-fn our_folder_and_the_mirror_come_from_the_environment() {
-    let set = locations(&[
-        ("VGGSCOPE_CACHE", "/v"),
-        ("VGGSCOPE_WEIGHTS_URL", "https://mirror.example/models/"),
-    ]);
-    assert_eq!(set.own.unwrap(), Path::new("/v"));
-    assert_eq!(set.url, "https://mirror.example/models");
-    assert_eq!(locations(&[]).url, PUBLISHER);
 }
