@@ -59,7 +59,7 @@ pub(crate) fn decode(path: &Path) -> Result<Decoded, DecodeError> {
     file.read_to_end(&mut bytes).map_err(read_error)?;
     let decoded = match format {
         ImageFormat::Jpeg => jpeg::decode(&bytes),
-        ImageFormat::Pnm => pnm::decode(&bytes).map(Decoded::from),
+        ImageFormat::Pnm => pnm::decode(&bytes),
         _ => image_rs::decode(&bytes, format),
     };
     decoded.map_err(|failure| failure.in_file(path, name, bytes.len()))

@@ -10,9 +10,15 @@ pub(crate) struct Decoded {
     pub(crate) oddities: Oddities,
 }
 
-impl From<Picture> for Decoded {
-    fn from(picture: Picture) -> Self {
-        let oddities = Oddities::default();
+impl Decoded {
+    /// An image that may be `wide`, of more than 8 bits that were clipped, and to be turned.
+    pub(super) fn new(picture: Picture, is_wide: bool, is_turned: bool) -> Self {
+        let levels = &picture.pixels;
+        let extreme = levels.first().filter(|level| [0, 255].contains(*level));
+        let oddities = Oddities {
+            is_clipped: is_wide && levels.iter().all(|level| Some(level) == extreme),
+            is_turned,
+        };
         Self { picture, oddities }
     }
 }

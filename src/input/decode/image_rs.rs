@@ -10,7 +10,6 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use super::decoded::Decoded;
 use super::failure::{Failure, MAX_PIXELS, check_size, picture};
 use super::{bmp, unsupported};
-use crate::input::notes::Oddities;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
@@ -49,15 +48,8 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failu
     let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
     let is_wide = matches!(image, DynamicImage::ImageLuma16(_));
     let picture = picture(width, height, to_rgb(image, stored_gray)?)?;
-    let first = picture
-        .pixels
-        .first()
-        .filter(|level| [0, 255].contains(*level));
-    let oddities = Oddities {
-        is_clipped: is_wide && picture.pixels.iter().all(|level| Some(level) == first),
-        is_turned: !turns && orientation != Orientation::NoTransforms,
-    };
-    Ok(Decoded { picture, oddities })
+    let is_turned = !turns && orientation != Orientation::NoTransforms;
+    Ok(Decoded::new(picture, is_wide, is_turned))
 }
 
 /// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and gray too, Pillow neither.

@@ -9,7 +9,6 @@ use mozjpeg::{ColorSpace, Decompress, Marker};
 
 use super::decoded::Decoded;
 use super::failure::{Failure, check_size, picture};
-use crate::input::notes::Oddities;
 
 /// The marker of EXIF.
 const EXIF_MARKER: Marker = Marker::APP(1);
@@ -40,10 +39,7 @@ fn decode_source(source: Source<'_>) -> Result<Decoded, Failure> {
     let header = Decompress::with_markers(&[EXIF_MARKER])
         .from_reader(source)
         .map_err(Failure::damaged)?;
-    let oddities = Oddities {
-        is_turned: header.markers().any(|marker| is_turned(marker.data)),
-        ..Oddities::default()
-    };
+    let is_turned = header.markers().any(|marker| is_turned(marker.data));
     let (width, height) = (side(header.width()), side(header.height()));
     check_size(width, height)?;
     let space = match header.components().len() {
@@ -60,7 +56,7 @@ fn decode_source(source: Source<'_>) -> Result<Decoded, Failure> {
         inks.iter().copied().flat_map(rgb_of_inverted).collect()
     };
     let picture = picture(width, height, pixels)?;
-    Ok(Decoded { picture, oddities })
+    Ok(Decoded::new(picture, false, is_turned))
 }
 
 /// Whether this is EXIF that says that the image is to be turned.

@@ -3,13 +3,13 @@
 //!
 //! Source: `PpmImagePlugin.py` in Pillow 13; <https://netpbm.sourceforge.net/doc/ppm.html>.
 
+use super::decoded::Decoded;
 use super::failure::{Failure, check_size, picture};
-use crate::render::Picture;
 
 /// The longest number that Pillow takes.
 const LONGEST_TOKEN: usize = 10;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture, Failure> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
     let kind = bytes.get(1).copied().unwrap_or_default();
     let (channels, bitonal, plain) = match kind {
         b'1' => (1, true, true),
@@ -56,7 +56,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, Failure> {
         1 => levels.flat_map(|level| [level; 3]).collect(),
         _ => levels.collect(),
     };
-    picture(width, height, pixels)
+    let picture = picture(width, height, pixels)?;
+    Ok(Decoded::new(picture, channels == 1 && max > 255, false))
 }
 
 /// A sample as a level of 8 bits: rounded half to even; gray above 8 bits becomes one of 16 and is clipped,

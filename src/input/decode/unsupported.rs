@@ -8,6 +8,8 @@ const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
+const ORIENTATION: u16 = 274;
+const SAMPLES_PER_PIXEL: u16 = 277;
 const PLANAR_CONFIGURATION: u16 = 284;
 const TILE_WIDTH: u16 = 322;
 const EXTRA_SAMPLES: u16 = 338;
@@ -45,6 +47,12 @@ pub(super) fn tiff(bytes: &[u8]) -> Option<String> {
         "16-bit gray where 0 is white".to_owned()
     } else if is_gray && matches!(tag(SAMPLE_FORMAT), Some(2 | 3)) {
         "signed or floating-point gray".to_owned()
+    } else if matches!(tag(ORIENTATION), Some(2..=8))
+        && has(COMPRESSION, 1)
+        && (is_gray && bits > 1 || has(SAMPLES_PER_PIXEL, 4))
+    {
+        // Pillow turns it where it has a file, and not where it has a path, which it maps to memory.
+        "uncompressed pixels that are to be turned".to_owned()
     } else {
         return None;
     };

@@ -44,7 +44,11 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Kinds that `image` would decode otherwise than Pillow does, each with its name in the error.
-const REFUSED: [(&str, &str); 27] = [
+const REFUSED: [(&str, &str); 28] = [
+    (
+        "grey16_turned_5.tif",
+        "TIFF with uncompressed pixels that are to be turned",
+    ),
     ("rgb555.bmp", "16-bit BMP"),
     ("rgb565.bmp", "16-bit BMP"),
     ("rle8_short_rows.bmp", "RLE BMP with pixels left out"),
