@@ -84,10 +84,10 @@ impl Statistics {
         count.max(1) as f64
     }
 
-    /// Adds a block of values, which should fit into the first-level cache: it is gone over twice.
+    /// Adds a block of values.
     #[inline(always)]
     pub(super) fn add(&mut self, block: &[f32]) {
-        if let Some(of_block) = Self::of_finite(block) {
+        if let Some(of_block) = self.of_finite(block) {
             *self = self.merged(of_block);
         } else {
             for &value in block {
@@ -96,65 +96,52 @@ impl Statistics {
         }
     }
 
-    /// `None` where a value is not finite, or single precision is not enough: its squares end at 1e38 and
-    /// 1e-38.
+    /// The statistics of a block; `None` where a value is not finite, or single precision is not enough: its
+    /// squares end at 1e38 and 1e-38.
     #[inline(always)]
-    fn of_finite(block: &[f32]) -> Option<Self> {
-        let first = *block.first()?;
+    fn of_finite(&self, block: &[f32]) -> Option<Self> {
         let (words, rest) = block.as_chunks::<LANES>();
-        let (mut sum, mut zeros) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        let (mut min, mut max) = ([first; LANES], [first; LANES]);
-        let mut see = |lane: usize, value: f32| {
-            sum[lane] += value;
-            zeros[lane] += if value == 0.0 { 1.0 } else { 0.0 };
-            // One instruction each, which f32::min and max with their care for NaN are not.
-            min[lane] = if value < min[lane] { value } else { min[lane] };
-            max[lane] = if value > max[lane] { value } else { max[lane] };
+        // What is near the mean keeps the sums small, and so exact.
+        let near = match self.count {
+            0 => *block.first()?,
+            #[expect(clippy::cast_possible_truncation, reason = "near is enough")]
+            _ => self.mean as f32,
         };
+        let mut sums = Sums::<LANES>::new();
         for word in words {
-            for (lane, &value) in word.iter().enumerate() {
-                see(lane, value);
-            }
+            sums.add(word, near);
         }
-        for (lane, &value) in rest.iter().enumerate() {
-            see(lane, value);
+        let mut last = Sums::<1>::new();
+        for &value in rest {
+            last.add(&[value], near);
         }
+        let total = |lanes: [f32; LANES], last: [f32; 1]| {
+            lanes
+                .iter()
+                .chain(&last)
+                .copied()
+                .map(f64::from)
+                .sum::<f64>()
+        };
+        let away = total(sums.away, last.away);
+        let squares = total(sums.squares, last.squares);
+        let min = sums.min.iter().copied().fold(last.min[0], f32::min);
+        let max = sums.max.iter().copied().fold(last.max[0], f32::max);
+        let representable = squares.is_finite() && !(0.0 < max - min && max - min <= 1e-15);
         let count = block.len() as u64;
-        let length = Self::divisor(count);
-        let total = |lanes: [f32; LANES]| lanes.iter().copied().map(f64::from).sum::<f64>();
-        #[expect(clippy::cast_possible_truncation, reason = "near the mean is enough")]
-        let near = (total(sum) / length) as f32;
-        // The sum of the differences makes up for what rounding left `near` away from the mean.
-        let (mut away, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        for word in words {
-            for (lane, &value) in word.iter().enumerate() {
-                let difference = value - near;
-                away[lane] += difference;
-                squares[lane] += difference * difference;
-            }
-        }
-        for (lane, &value) in rest.iter().enumerate() {
-            let difference = value - near;
-            away[lane] += difference;
-            squares[lane] += difference * difference;
-        }
-        let (away, squares) = (total(away), total(squares));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a count"
         )]
-        let zeros = total(zeros) as u64;
-        let min = min.iter().copied().fold(first, f32::min);
-        let max = max.iter().copied().fold(first, f32::max);
-        let representable = squares.is_finite() && !(0.0 < max - min && max - min <= 1e-15);
+        let zeros = total(sums.zeros, last.zeros) as u64;
         representable.then(|| Self {
             count,
             zeros,
             min,
             max,
-            mean: f64::from(near) + away / length,
-            deviations: (squares - away * away / length).max(0.0),
+            mean: f64::from(near) + away / Self::divisor(count),
+            deviations: (squares - away * away / Self::divisor(count)).max(0.0),
             ..Self::default()
         })
     }
@@ -177,6 +164,50 @@ impl Statistics {
                 mean: f64::from(value),
                 ..none
             }
+        }
+    }
+}
+
+/// Running sums of `N` values side by side, in registers.
+struct Sums<const N: usize> {
+    /// Of the differences from a value near the mean.
+    away: [f32; N],
+    squares: [f32; N],
+    zeros: [f32; N],
+    min: [f32; N],
+    max: [f32; N],
+}
+
+impl<const N: usize> Sums<N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            away: [0.0; N],
+            squares: [0.0; N],
+            zeros: [0.0; N],
+            min: [f32::INFINITY; N],
+            max: [f32::NEG_INFINITY; N],
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, values: &[f32; N], near: f32) {
+        for (i, &value) in values.iter().enumerate() {
+            let difference = value - near;
+            self.away[i] += difference;
+            self.squares[i] += difference * difference;
+            self.zeros[i] += if value == 0.0 { 1.0 } else { 0.0 };
+            // One instruction each, which f32::min and max with their care for NaN are not.
+            self.min[i] = if value < self.min[i] {
+                value
+            } else {
+                self.min[i]
+            };
+            self.max[i] = if value > self.max[i] {
+                value
+            } else {
+                self.max[i]
+            };
         }
     }
 }
