@@ -21,8 +21,10 @@ const PNG_GRAY: u8 = 0;
 
 pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failure> {
     let refuse = |kind: Option<String>| kind.map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)));
-    if format == ImageFormat::Tiff {
-        refuse(unsupported::tiff(bytes))?;
+    match format {
+        ImageFormat::Tiff => refuse(unsupported::tiff(bytes))?,
+        ImageFormat::Png => refuse(unsupported::png(bytes))?,
+        _ => {}
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(failure)?;

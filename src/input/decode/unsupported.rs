@@ -1,4 +1,4 @@
-//! The kinds of TIFF and GIF that `image` would show otherwise than Pillow does, recognized from
+//! The kinds of TIFF, PNG and GIF that `image` would show otherwise than Pillow does, recognized from
 //! their headers: better no image than a wrong one.
 
 use std::collections::HashMap;
@@ -84,6 +84,14 @@ fn tiff_tags(bytes: &[u8]) -> Option<HashMap<u16, u16>> {
         Some((short(at)?, short(at.checked_add(8)?)?))
     };
     Some((0..entries).map_while(entry).collect())
+}
+
+/// Why this PNG is not read: there is one compression, and `image` takes any number for it.
+pub(super) fn png(bytes: &[u8]) -> Option<String> {
+    /// Its offset in the first chunk, `IHDR`.
+    const COMPRESSION_METHOD: usize = 26;
+    let method = *bytes.get(COMPRESSION_METHOD)?;
+    (method != 0).then(|| format!("PNG with the unknown compression method {method}"))
 }
 
 /// Why this GIF is not read: Pillow fills the rest of the canvas with a color of the palette, `image`

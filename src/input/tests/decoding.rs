@@ -315,3 +315,18 @@ fn a_picture_without_pixels_is_an_error() {
     let error = decode(&write(folder.path(), "flat.png", &png_that_claims(0, 17))).unwrap_err();
     assert!(with_sources(&error).contains("flat.png"), "{error}");
 }
+
+/// Pillow does not take it for an image.
+#[test]
+fn a_png_of_an_unknown_compression_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let mut bytes = fs::read(fixture("decode/rgb8.png")).unwrap();
+    // The compression method, in the first chunk.
+    bytes[26] = 7;
+    let error = decode(&write(folder.path(), "a.png", &bytes)).unwrap_err();
+    let text = with_sources(&error);
+    assert!(
+        text.contains("a.png: PNG with the unknown compression method 7"),
+        "{text}"
+    );
+}
