@@ -175,11 +175,14 @@ impl Iterator for Loader {
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.batches.as_ref()?.recv();
-        if !matches!(item, Ok(Ok(_))) {
-            self.batches = None;
-            self.threads.end();
+        if matches!(item, Ok(Ok(_))) {
+            return item.ok();
         }
-        item.ok()
+        self.batches = None;
+        match (item, self.threads.end()) {
+            (Err(_), false) => Some(Err(LoaderError::Stopped)),
+            (item, _) => item.ok(),
+        }
     }
 }
 

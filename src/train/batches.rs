@@ -60,9 +60,9 @@ pub(super) struct Group {
 impl Groups {
     pub(super) fn next(&mut self) -> Result<Group, LoaderError> {
         let mut group = Group::default();
-        // The plan has no end: the loader ends with an error only.
-        for batch in &mut self.loader {
-            let batch = batch?;
+        loop {
+            // The plan has no end.
+            let batch = self.loader.next().unwrap_or(Err(LoaderError::Stopped))?;
             group.images += batch.labels.len();
             group.position = batch.position;
             let epoch_ends = batch.position.epoch != batch.at.epoch;
@@ -72,10 +72,9 @@ impl Groups {
                 group.batches.push(samples(batch));
             }
             if epoch_ends || full {
-                break;
+                return Ok(group);
             }
         }
-        Ok(group)
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) enum LoaderError {
         /// The first file and what is wrong with it, in a line.
         first: String,
     },
+    #[error(
+        "a thread that loads images crashed, which is a bug; please report it with the command you ran"
+    )]
+    Stopped,
     #[error("there are no samples to make batches of; name a data set with images")]
     NoSamples,
     #[error(

@@ -131,3 +131,25 @@ fn what_was_asked_for_must_be_possible() {
     let eval = Loader::eval(&[], &preprocess, NonZeroUsize::MIN, &work(1, OnError::Stop));
     assert!(matches!(eval, Err(LoaderError::NoSamples)));
 }
+
+/// A bug outside of what is caught for each image.
+#[test]
+fn a_thread_that_crashes_is_an_error_and_no_end() {
+    let specs = (0..3_u64).map(|batch| {
+        assert!(batch < 2, "a bug of the plan");
+        BatchSpec {
+            at: Position { epoch: 0, batch },
+            after: Position {
+                epoch: 0,
+                batch: batch + 1,
+            },
+            samples: vec![0],
+        }
+    });
+    let work = work(1, OnError::Stop);
+    let mut loader =
+        Loader::with(samples(1), specs, 3, &work, |_, sample| Ok(ready(sample))).unwrap();
+    assert_eq!(loader.by_ref().take(2).filter_map(Result::ok).count(), 2);
+    assert!(matches!(loader.next(), Some(Err(LoaderError::Stopped))));
+    assert!(loader.next().is_none());
+}

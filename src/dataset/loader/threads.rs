@@ -70,13 +70,11 @@ impl Threads {
     }
 
     /// Waits until all have ended, each after its current image. What they send must
-    /// have no receiver any more.
-    pub(super) fn end(&mut self) {
+    /// have no receiver any more. False where one of them panicked.
+    pub(super) fn end(&mut self) -> bool {
         self.stop.store(true, Ordering::Relaxed);
-        for thread in self.running.drain(..) {
-            // Panics are caught where they are; one that was not has closed its channel.
-            let _ = thread.join();
-        }
+        let ended = self.running.drain(..).map(JoinHandle::join);
+        ended.filter(Result::is_err).count() == 0
     }
 }
 
