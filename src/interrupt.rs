@@ -1,15 +1,18 @@
 //! A request to end early, by Ctrl-C or by the system.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request to end early. Clones share it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Interrupt {
     /// The signal's number; 0 before.
     signal: Arc<AtomicI32>,
     stepping: Arc<AtomicBool>,
+    last_work: Arc<Mutex<Option<LastWork>>>,
 }
+
+type LastWork = Box<dyn FnOnce() + Send>;
 
 impl Interrupt {
     /// Asks the run to end after the current step. True if there is a step to wait for.
@@ -28,6 +31,26 @@ impl Interrupt {
         match self.signal.load(Ordering::SeqCst) {
             0 => None,
             signal => Some(signal),
+        }
+    }
+
+    /// Sets what is done before the process ends without waiting for the run.
+    pub(crate) fn before_exit(&self, work: impl FnOnce() + Send + 'static) {
+        let mut last = self
+            .last_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Box::new(work));
+    }
+
+    /// Does what was set.
+    pub(crate) fn do_last_work(&self) {
+        let mut last = self
+            .last_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(work) = last.take() {
+            work();
         }
     }
 

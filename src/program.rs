@@ -127,6 +127,7 @@ fn end_after_step(interrupt: &Interrupt, terminal: &Terminal, signal: i32) {
     let again = interrupt.is_requested();
     if again || !interrupt.request(signal) {
         terminal.end();
+        interrupt.do_last_work();
         exit(by_signal(signal));
     }
     terminal.note("ending after this step (Ctrl-C again ends at once)");

@@ -11,7 +11,7 @@ use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::device::{OpenDevice, guarded};
 use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
-use crate::input::list::{IMAGES, list_images};
+use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
@@ -29,7 +29,8 @@ pub(crate) fn run(
     settings: &mut CheckpointsSettings,
     context: &Context,
 ) -> Result<Report, RunError> {
-    let files = list_images(&settings.images)?;
+    let input = InputNotes::default();
+    let files = list_images(&settings.images, &input)?;
     let Sequence {
         checkpoints: sequence,
         notes,
@@ -40,8 +41,12 @@ pub(crate) fn run(
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let or = "or delete the folder";
-    let folder = RunFolder::reserve(&mut settings.run.output, "checkpoints", or)?;
+    let folder = RunFolder::reserve(
+        &mut settings.run.output,
+        "checkpoints",
+        "or delete the folder",
+        &context.interrupt,
+    )?;
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = format!("the first of {total} checkpoints is {}", first.name);
     let label = parameters::hashed_label(label, first.path.clone(), &settings.run.network);
@@ -54,7 +59,6 @@ pub(crate) fn run(
     };
     let networks = load_ahead(sequence, network, &capture, files.len());
     let mut skipped = Vec::new();
-    let input = InputNotes::of(&settings.images, &IMAGES);
     let mut probes = ProbeImages::load(
         &files,
         &settings.run.input.preprocess().for_network(held.is_gray),
@@ -124,21 +128,22 @@ fn shown_network<'a>(
     let (mut found, mut first_error) = (Vec::new(), None);
     for checkpoint in sequence {
         match parameters::open_file(&checkpoint.path, settings) {
-            Ok((held, _)) => found.push((held, checkpoint)),
+            Ok((held, file)) => found.push((held, checkpoint, network::notes(&file, held))),
             Err(error) => drop(first_error.get_or_insert(error)),
         }
         if on_error == OnError::Stop || found.len() == LOOKED_AT {
             break;
         }
     }
-    let count = |held: Held| found.iter().filter(|(other, _)| *other == held).count();
+    let count = |held: Held| found.iter().filter(|(other, ..)| *other == held).count();
     // The last of the highest, so the first in the reversed order.
-    let shown = found.iter().rev().max_by_key(|(held, _)| count(*held));
+    let shown = found.iter().rev().max_by_key(|(held, ..)| count(*held));
     match (shown, first_error) {
-        (Some(&(_, checkpoint)), _) => {
-            let path = &checkpoint.path;
-            let (held, _) = parameters::open_with_notes(path, settings, &context.terminal)?;
-            Ok((held, checkpoint))
+        (Some((held, checkpoint, notes)), _) => {
+            for note in notes {
+                context.terminal.note(note);
+            }
+            Ok((*held, checkpoint))
         }
         (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
     }

@@ -10,7 +10,7 @@ use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
-use crate::input::list::{IMAGES, list_images};
+use crate::input::list::list_images;
 use crate::input::load::LoadError;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
@@ -26,10 +26,16 @@ type Label = Box<dyn FnOnce() -> String + Send>;
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
-    let files = list_images(&settings.images)?;
+    let input = InputNotes::default();
+    let files = list_images(&settings.images, &input)?;
     let total = files.len();
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let folder = RunFolder::reserve(&mut settings.run.output, "images", "or delete the folder")?;
+    let folder = RunFolder::reserve(
+        &mut settings.run.output,
+        "images",
+        "or delete the folder",
+        &context.interrupt,
+    )?;
     let (held, parameters, label) = open_network(settings, context)?;
     let capture = run::open_capture(&settings.run, held, device)?;
     if settings.run.output.verbose {
@@ -56,7 +62,6 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     capture.describe(&mut logger, "feature_maps");
 
     let mut skipped = Vec::new();
-    let input = InputNotes::of(&settings.images, &IMAGES);
     let on_error = settings.run.output.on_error;
     let mut images = readable(prepared, &capture, &input, on_error, &mut skipped).peekable();
     let mut config = Some(config);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::RunError;
 use crate::events::{EventReader, event_files};
+use crate::interrupt::Interrupt;
 use crate::settings::OutputSettings;
 
 /// The resolved configuration.
@@ -15,13 +16,21 @@ pub(crate) const CONFIG: &str = "config.toml";
 
 /// A folder that no other process logs to while this lives.
 pub(crate) struct RunFolder {
+    traces: Traces,
+    /// Held until the process ends.
+    _lock: Option<File>,
+}
+
+/// What a run leaves in the file system before its first step.
+#[derive(Clone)]
+struct Traces {
     path: PathBuf,
     /// The folders that were made for it, the outermost first.
     made: Vec<PathBuf>,
     /// Whether it holds something to keep.
     used: Arc<AtomicBool>,
-    /// Held until the process ends.
-    _lock: Option<File>,
+    /// Whether the configuration there is this run's.
+    configured: Arc<AtomicBool>,
 }
 
 impl RunFolder {
@@ -30,6 +39,18 @@ impl RunFolder {
     ///
     /// TensorBoard shows all of a folder as one run, so a second run there would garble both.
     pub(crate) fn reserve(
+        output: &mut OutputSettings,
+        command: &str,
+        or: &'static str,
+        interrupt: &Interrupt,
+    ) -> Result<Self, RunError> {
+        let reserved = Self::reserve_any(output, command, or)?;
+        let traces = reserved.traces.clone();
+        interrupt.before_exit(move || traces.remove());
+        Ok(reserved)
+    }
+
+    fn reserve_any(
         output: &mut OutputSettings,
         command: &str,
         or: &'static str,
@@ -65,44 +86,47 @@ impl RunFolder {
     /// The folder of a run that is resumed.
     pub(crate) fn resume(output: &OutputSettings) -> Result<Self, RunError> {
         let reserved = Self::new(output.run_folder(), Vec::new())?;
-        reserved.used.store(true, Ordering::Relaxed);
+        reserved.traces.used.store(true, Ordering::Relaxed);
         Ok(reserved)
     }
 
     fn new(path: PathBuf, made: Vec<PathBuf>) -> Result<Self, RunError> {
-        let lock = lock(&path)?;
         Ok(Self {
-            path,
-            made,
-            used: Arc::default(),
-            _lock: lock,
+            _lock: lock(&path)?,
+            traces: Traces {
+                path,
+                made,
+                used: Arc::default(),
+                configured: Arc::default(),
+            },
         })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.traces.path
     }
 
     /// To be set once the first step is written.
     pub(crate) fn used(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.used)
+        Arc::clone(&self.traces.used)
     }
 
     /// Leaves the resolved configuration in it.
     pub(crate) fn write_config(&self, toml: &str) -> Result<(), RunError> {
-        let path = self.path.join(CONFIG);
+        let path = self.path().join(CONFIG);
+        self.traces.configured.store(true, Ordering::Relaxed);
         fs::write(&path, toml).map_err(|source| RunError::WriteConfig { path, source })
     }
 
     fn refuse_used(&self, or: &'static str) -> Result<(), RunError> {
-        let folder = &self.path;
+        let folder = self.path();
         let files = event_files(folder).map_err(|source| failed(folder, source))?;
         match files.into_iter().find(|file| holds_values(file)) {
             None => Ok(()),
             Some(file) => {
                 // Its owner decides what becomes of it.
-                self.used.store(true, Ordering::Relaxed);
-                let folder = folder.clone();
+                self.traces.used.store(true, Ordering::Relaxed);
+                let folder = folder.to_owned();
                 Err(RunError::UsedFolder { folder, file, or })
             }
         }
@@ -110,19 +134,23 @@ impl RunFolder {
 }
 
 impl Drop for RunFolder {
-    /// Without a step it goes, so that the corrected command finds its place free.
     fn drop(&mut self) {
-        if self.used.load(Ordering::Relaxed) {
+        self.traces.remove();
+    }
+}
+
+impl Traces {
+    /// Without a step they go, so that the corrected command finds its place free.
+    fn remove(&self) {
+        let files = event_files(&self.path).unwrap_or_default();
+        if self.used.load(Ordering::Relaxed) || files.iter().any(|file| holds_values(file)) {
             return;
         }
-        let files = event_files(&self.path).unwrap_or_default();
         let ours = format!(".{}.", std::process::id());
         let is_ours = |file: &PathBuf| file.to_string_lossy().contains(&ours);
-        for file in files
-            .into_iter()
-            .filter(is_ours)
-            .chain([self.path.join(CONFIG)])
-        {
+        let config = self.configured.load(Ordering::Relaxed);
+        let config = config.then(|| self.path.join(CONFIG));
+        for file in files.into_iter().filter(is_ours).chain(config) {
             let _ = fs::remove_file(file);
         }
         for folder in self.made.iter().rev() {

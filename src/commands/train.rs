@@ -14,7 +14,7 @@ use super::{classes, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
-use crate::input::list::{IMAGES, list_images};
+use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Length, TrainSettings};
@@ -26,17 +26,10 @@ use crate::vgg::{self, Arch, Extent, Placement};
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
-    let files = list_images(&settings.images)?;
+    let input = InputNotes::default();
+    let files = list_images(&settings.images, &input)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let split = Split {
-        fraction: settings.samples.val_fraction,
-        seed: settings.run.compute.seed,
-    };
-    let order = classes::resumed_order(settings)?;
-    let dataset = Dataset::open(settings.data(), split, &order)?;
-    for note in &dataset.notes {
-        context.terminal.note(note);
-    }
+    let dataset = open_dataset(settings, &input, context)?;
     let output = &mut settings.run.output;
     let folder = if settings.resume {
         RunFolder::resume(output)?
@@ -45,6 +38,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             output,
             "train",
             "resume it (--resume), or delete the folder",
+            &context.interrupt,
         )?
     };
     let settings = &*settings;
@@ -62,7 +56,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let frozen = start::frozen(&settings.optimization.freeze, arch)?;
     let capture = run::open_capture(&settings.run, held, device)?;
     check_crop(settings, arch)?;
-    let reading = reading(settings, held.is_gray);
+    let reading = reading(settings, held.is_gray, input);
     let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
     let config = settings.resolved(&capture)?;
 
@@ -131,6 +125,25 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     train(session, begins, &config, settings, (written, context))
 }
 
+/// The data set, with notes on its folders.
+fn open_dataset(
+    settings: &TrainSettings,
+    input: &InputNotes,
+    context: &Context,
+) -> Result<Dataset, RunError> {
+    let split = Split {
+        fraction: settings.samples.val_fraction,
+        seed: settings.run.compute.seed,
+    };
+    let order = classes::resumed_order(settings)?;
+    let dataset = Dataset::open(settings.data(), split, &order)?;
+    input.add_left_out(&dataset.left_out);
+    for note in &dataset.notes {
+        context.terminal.note(note);
+    }
+    Ok(dataset)
+}
+
 /// Trains from the first step to the last, and says what it came to.
 fn train(
     mut session: Session<'_>,
@@ -167,14 +180,8 @@ fn train(
 }
 
 /// How the samples are read.
-fn reading(settings: &TrainSettings, is_gray: bool) -> Reading {
+fn reading(settings: &TrainSettings, is_gray: bool, notes: InputNotes) -> Reading {
     let samples = &settings.samples;
-    let folders: Vec<_> = settings
-        .images
-        .iter()
-        .cloned()
-        .chain([settings.data().to_owned()])
-        .collect();
     let preprocess = settings.run.input.preprocess().for_network(is_gray);
     let augment = preprocess.crop.filter(|_| !samples.no_augment);
     Reading {
@@ -198,7 +205,7 @@ fn reading(settings: &TrainSettings, is_gray: bool) -> Reading {
         work: Work {
             threads: samples.threads(),
             on_error: settings.run.output.on_error,
-            notes: InputNotes::of(&folders, &IMAGES),
+            notes,
         },
         accumulate: samples.accumulate.get() as u64,
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::problem::DatasetError;
-use crate::input::find::{self, Wanted, is_hidden};
+use crate::input::find::{self, LeftOut, Wanted, is_hidden};
 use crate::input::list::IMAGES;
 
 /// Folders around a data set that archives add, one in the other.
@@ -33,11 +33,14 @@ pub(super) fn unwrapped(root: &Path) -> Result<PathBuf, DatasetError> {
         recursive: false,
         ..IMAGES
     };
+    let holds_images = |folder: &Path| -> Result<bool, DatasetError> {
+        Ok(!find::walk(folder, &beside, &mut LeftOut::new())?.is_empty())
+    };
     let mut inner = root.to_path_buf();
     for _ in 0..DEEPEST {
         match <[PathBuf; 1]>::try_from(folders(&inner)?) {
-            Ok([only]) if find::walk(&inner, &beside)?.is_empty() => inner = only,
-            Err(several) if several.len() > 1 && find::walk(&inner, &beside)?.is_empty() => {
+            Ok([only]) if !holds_images(&inner)? => inner = only,
+            Err(several) if several.len() > 1 && !holds_images(&inner)? => {
                 return Ok(inner);
             }
             _ => break,

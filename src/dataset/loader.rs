@@ -41,7 +41,7 @@ pub(crate) struct Work {
     pub(crate) threads: NonZeroUsize,
     /// What happens at an image that cannot be read; where it is skipped, its batch is smaller.
     pub(crate) on_error: OnError,
-    /// What is peculiar about the images is told to these.
+    /// Where peculiarities of the images are noted.
     pub(crate) notes: InputNotes,
 }
 

@@ -8,7 +8,7 @@ use super::folders::folders;
 use super::layout::Layout;
 use super::problem::DatasetError;
 use super::split::Split;
-use crate::input::find;
+use crate::input::find::{self, LeftOut};
 use crate::input::list::IMAGES;
 
 /// An image and its class.
@@ -31,6 +31,8 @@ pub(crate) struct Dataset {
     pub(crate) val: Vec<Sample>,
     /// What is to be said of the folders.
     pub(crate) notes: Vec<String>,
+    /// What the classes' folders hold besides images.
+    pub(crate) left_out: LeftOut,
 }
 
 impl Dataset {
@@ -77,15 +79,17 @@ fn check_folder(root: &Path) -> Result<(), DatasetError> {
 }
 
 fn two_parts(train: &Path, val: &Path, order: &[String]) -> Result<Dataset, DatasetError> {
-    let train_classes = classes_in(train, order)?;
+    let mut left_out = LeftOut::new();
+    let train_classes = classes_in(train, order, &mut left_out)?;
     check_count(&train_classes)?;
-    let val_classes = classes_in(val, order)?;
+    let val_classes = classes_in(val, order, &mut left_out)?;
     same_classes(&train_classes, val, &val_classes)?;
     Ok(Dataset {
         classes: names(&train_classes),
         train: all_samples(&train_classes),
         val: all_samples(&val_classes),
         notes: Vec::new(),
+        left_out,
     })
 }
 
@@ -95,7 +99,8 @@ fn one_part(root: &Path, split: Split, order: &[String]) -> Result<Dataset, Data
             fraction: split.fraction,
         });
     }
-    let classes = classes_in(root, order)?;
+    let mut left_out = LeftOut::new();
+    let classes = classes_in(root, order, &mut left_out)?;
     check_count(&classes)?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (class, found) in classes.iter().enumerate() {
@@ -114,6 +119,7 @@ fn one_part(root: &Path, split: Split, order: &[String]) -> Result<Dataset, Data
         train,
         val,
         notes: Vec::new(),
+        left_out,
     })
 }
 
@@ -146,7 +152,11 @@ fn check_count(classes: &[Class]) -> Result<(), DatasetError> {
 }
 
 /// The classes in a folder, each with its images; one at least, none of them empty.
-fn classes_in(root: &Path, order: &[String]) -> Result<Vec<Class>, DatasetError> {
+fn classes_in(
+    root: &Path,
+    order: &[String],
+    left_out: &mut LeftOut,
+) -> Result<Vec<Class>, DatasetError> {
     let path = root.to_path_buf();
     let mut folders = folders(root)?;
     // Stable: what is not in the order keeps its own.
@@ -157,14 +167,14 @@ fn classes_in(root: &Path, order: &[String]) -> Result<Vec<Class>, DatasetError>
     });
     if folders.is_empty() {
         // Only in the folder itself: below it there is nothing but what is hidden.
-        let images = find::walk(root, &IMAGES)?.len();
+        let images = find::walk(root, &IMAGES, left_out)?.len();
         return Err(match images {
             0 => DatasetError::NoClasses { path },
             _ => DatasetError::ImagesDirectly { path, images },
         });
     }
     let class = |folder: PathBuf| {
-        let images = find::walk(&folder, &IMAGES)?;
+        let images = find::walk(&folder, &IMAGES, left_out)?;
         if images.is_empty() {
             return Err(DatasetError::EmptyClass {
                 path: folder,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use glob::Pattern;
 use regex::Regex;
 
-use super::find::{self, FindError, Wanted};
+use super::find::{self, FindError, LeftOut, Wanted};
 use super::natural::NaturalKey;
 use candidate::{Candidate, EXTENSIONS, any_numbered};
 use notes::left_out;
@@ -119,15 +119,17 @@ fn find_all<P: AsRef<Path>>(args: &[P]) -> Result<Vec<PathBuf>, FindError> {
         recursive,
         dangling: true,
     };
+    // What else such folders hold goes without saying.
+    let mut left_out = LeftOut::new();
     if args.is_empty() {
-        return find::find(args, &wanted(false));
+        return find::find(args, &wanted(false), &mut left_out);
     }
     let mut found = Vec::new();
     for arg in args {
         let arg = std::slice::from_ref(arg);
-        found.extend(match find::find(arg, &wanted(false)) {
+        found.extend(match find::find(arg, &wanted(false), &mut left_out) {
             Ok(paths) if any_numbered(&paths) => paths,
-            _ => find::find(arg, &wanted(true))?,
+            _ => find::find(arg, &wanted(true), &mut left_out)?,
         });
     }
     Ok(found)

@@ -1,6 +1,6 @@
 //! File, folder and pattern arguments -> files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn accepts(&self, path: &Path) -> bool {
+    fn accepts(&self, path: &Path) -> bool {
         let Some(name) = path.file_name() else {
             return false;
         };
@@ -40,6 +40,9 @@ impl Wanted {
         self.extensions.join(" ")
     }
 }
+
+/// How many files of folders are not wanted because of their ending, by ending.
+pub(crate) type LeftOut = BTreeMap<String, usize>;
 
 /// What keeps arguments from being a list of files.
 #[derive(Debug, Error)]
@@ -95,7 +98,11 @@ pub(crate) enum FindError {
 /// A folder gives its wanted files in natural order; a pattern gives its wanted matches in natural
 /// order, and folders among them are searched like named ones; a file named directly is taken
 /// whatever its ending. An argument that exists is a path even where it could be read as a pattern.
-pub(crate) fn find<P: AsRef<Path>>(args: &[P], wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+pub(crate) fn find<P: AsRef<Path>>(
+    args: &[P],
+    wanted: &Wanted,
+    left_out: &mut LeftOut,
+) -> Result<Vec<PathBuf>, FindError> {
     if args.is_empty() {
         return Err(FindError::Nothing {
             noun: wanted.noun,
@@ -105,7 +112,7 @@ pub(crate) fn find<P: AsRef<Path>>(args: &[P], wanted: &Wanted) -> Result<Vec<Pa
     let mut seen = HashSet::new();
     let mut files = Vec::new();
     for arg in args {
-        for file in find_arg(arg.as_ref(), wanted)? {
+        for file in find_arg(arg.as_ref(), wanted, left_out)? {
             if seen.insert(identity(&file)?) {
                 files.push(file);
             }
@@ -127,12 +134,18 @@ pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
     Ok((folder, file.file_name().unwrap_or_default().to_owned()))
 }
 
-fn find_arg(arg: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+fn find_arg(
+    arg: &Path,
+    wanted: &Wanted,
+    left_out: &mut LeftOut,
+) -> Result<Vec<PathBuf>, FindError> {
     match arg.metadata() {
-        Ok(metadata) if metadata.is_dir() => find_folder(arg, wanted),
+        Ok(metadata) if metadata.is_dir() => find_folder(arg, wanted, left_out),
         Ok(_) => Ok(vec![arg.to_path_buf()]),
         Err(error) if is_absent(&error) => match arg.to_str() {
-            Some(pattern) if pattern.contains(['*', '?', '[']) => find_pattern(pattern, wanted),
+            Some(pattern) if pattern.contains(['*', '?', '[']) => {
+                find_pattern(pattern, wanted, left_out)
+            }
             _ => Err(FindError::Missing {
                 path: arg.to_path_buf(),
             }),
@@ -152,8 +165,12 @@ pub(crate) fn unreadable(path: &Path, source: io::Error) -> FindError {
     }
 }
 
-fn find_folder(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
-    let files = walk(folder, wanted)?;
+fn find_folder(
+    folder: &Path,
+    wanted: &Wanted,
+    left_out: &mut LeftOut,
+) -> Result<Vec<PathBuf>, FindError> {
+    let files = walk(folder, wanted, left_out)?;
     if files.is_empty() {
         return Err(FindError::EmptyFolder {
             path: folder.to_path_buf(),
@@ -165,8 +182,12 @@ fn find_folder(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError
     Ok(files)
 }
 
-/// The wanted files in a folder, in natural order; none is no error.
-pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+/// The wanted files in a folder, in natural order; none is no error. The others are added to `left_out`.
+pub(crate) fn walk(
+    folder: &Path,
+    wanted: &Wanted,
+    left_out: &mut LeftOut,
+) -> Result<Vec<PathBuf>, FindError> {
     let depth = if wanted.recursive { usize::MAX } else { 1 };
     let entries = WalkDir::new(folder)
         .follow_links(true)
@@ -177,8 +198,13 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
     for entry in entries {
         match entry {
             Ok(entry) => {
-                if entry.file_type().is_file() && wanted.accepts(entry.path()) {
+                if !entry.file_type().is_file() {
+                    continue;
+                }
+                if wanted.accepts(entry.path()) {
                     files.push(entry.into_path());
+                } else {
+                    *left_out.entry(ending(entry.path())).or_default() += 1;
                 }
             }
             Err(error) => {
@@ -195,6 +221,14 @@ pub(crate) fn walk(folder: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, FindE
     }
     files.sort_by_cached_key(|path| NaturalKey::new(path));
     Ok(files)
+}
+
+/// `.heic`
+fn ending(path: &Path) -> String {
+    path.extension().map_or_else(
+        || "without an ending".to_owned(),
+        |ending| format!(".{}", ending.to_string_lossy().to_lowercase()),
+    )
 }
 
 /// Folders that systems and programs make next to people's own.
@@ -215,7 +249,11 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
     })
 }
 
-fn find_pattern(pattern: &str, wanted: &Wanted) -> Result<Vec<PathBuf>, FindError> {
+fn find_pattern(
+    pattern: &str,
+    wanted: &Wanted,
+    left_out: &mut LeftOut,
+) -> Result<Vec<PathBuf>, FindError> {
     let options = MatchOptions {
         case_sensitive: true,
         require_literal_separator: true,
@@ -233,7 +271,7 @@ fn find_pattern(pattern: &str, wanted: &Wanted) -> Result<Vec<PathBuf>, FindErro
             unreadable(&folder, error.into())
         })?;
         if path.is_dir() {
-            files.extend(walk(&path, wanted)?);
+            files.extend(walk(&path, wanted, left_out)?);
         } else if wanted.accepts(&path) {
             files.push(path);
         } else {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::find::{self, FindError, Wanted};
+use super::find::{self, FindError, LeftOut, Wanted};
 use super::names;
+use super::notes::InputNotes;
 
 /// How images are recognized in folders and among a pattern's matches.
 pub(crate) const IMAGES: Wanted = Wanted {
@@ -28,7 +29,7 @@ pub(crate) struct ImageFile {
     pub(crate) name: String,
 }
 
-/// Lists the images that the arguments name, in their order.
+/// Lists the images that the arguments name, in their order; what a folder holds besides is noted.
 ///
 /// - A file is taken whatever its ending.
 /// - A folder gives the files in it and in all folders below it that end in
@@ -44,8 +45,13 @@ pub(crate) struct ImageFile {
 /// An image's name is the stem of its file, with everything that does not belong in a tag replaced
 /// by `_`; where stems are equal, the path below their common folder (`cats_01`, `dogs_01`). A name
 /// that is still taken, or is a group of tags (`kernels`, `input` …), gets a number (`01_2`).
-pub(crate) fn list_images<P: AsRef<Path>>(args: &[P]) -> Result<Vec<ImageFile>, FindError> {
-    let paths = find::find(args, &IMAGES)?;
+pub(crate) fn list_images<P: AsRef<Path>>(
+    args: &[P],
+    notes: &InputNotes,
+) -> Result<Vec<ImageFile>, FindError> {
+    let mut left_out = LeftOut::new();
+    let paths = find::find(args, &IMAGES, &mut left_out)?;
+    notes.add_left_out(&left_out);
     let places = paths
         .iter()
         .map(|path| find::identity(path).map(|(folder, file)| folder.join(file)))

@@ -1,17 +1,15 @@
 //! What a user should know of images that were read, said once at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use walkdir::WalkDir;
-
-use super::find::{Wanted, is_hidden};
+use super::find::LeftOut;
 
 /// What is peculiar about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Oddities {
-    /// 16-bit gray that clipping at 255, as Pillow does, made all white or all black.
+    /// 16-bit gray of which clipping at 255, as Pillow does, left nothing but white and black.
     pub(crate) is_clipped: bool,
     /// EXIF says that it is to be turned, which torchvision does not.
     pub(crate) is_turned: bool,
@@ -25,8 +23,7 @@ pub(crate) struct InputNotes(Arc<Mutex<Kinds>>);
 struct Kinds {
     clipped: Files,
     turned: Files,
-    /// How many files, by ending.
-    left_out: BTreeMap<String, usize>,
+    left_out: LeftOut,
 }
 
 #[derive(Debug, Default)]
@@ -50,28 +47,15 @@ impl Files {
 }
 
 impl InputNotes {
-    /// Files in the folders among `args` that are not looked at because of their ending are counted from the
-    /// start.
-    pub(crate) fn of(args: &[PathBuf], wanted: &Wanted) -> Self {
-        let notes = Self::default();
-        for folder in args.iter().filter(|arg| arg.is_dir()) {
-            let entries = WalkDir::new(folder).follow_links(true).into_iter();
-            let shown =
-                entries.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path()));
-            for entry in shown.flatten().filter(|entry| entry.file_type().is_file()) {
-                if !wanted.accepts(entry.path()) {
-                    let ending = entry.path().extension();
-                    let ending = ending.map_or_else(
-                        || "without an ending".to_owned(),
-                        |ending| format!(".{}", ending.to_string_lossy().to_lowercase()),
-                    );
-                    *notes.lock().left_out.entry(ending).or_default() += 1;
-                }
-            }
+    /// Adds the files that folders hold besides images.
+    pub(crate) fn add_left_out(&self, files: &LeftOut) {
+        let all = &mut self.lock().left_out;
+        for (ending, count) in files {
+            *all.entry(ending.clone()).or_default() += count;
         }
-        notes
     }
 
+    /// Adds what is peculiar about an image.
     pub(crate) fn add(&self, path: &Path, oddities: Oddities) {
         if oddities.is_clipped {
             self.lock().clipped.add(path);
@@ -89,7 +73,7 @@ impl InputNotes {
     pub(crate) fn lines(&self) -> Vec<String> {
         let kinds = self.lock();
         let clipped = kinds.clipped.line(
-            "of 16-bit gray came out all white or all black, since values are clipped at 255 as in Pillow: \
+            "of 16-bit gray came out white, black or only both, since values are clipped at 255 as in Pillow: \
              convert to 8 bits first",
         );
         let turned = kinds

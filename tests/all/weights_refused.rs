@@ -524,3 +524,27 @@ proptest! {
         try_all(&path);
     }
 }
+
+/// Objects in objects, deeper than any stack: they have no names, so nothing is looked for in them.
+#[test]
+fn values_nested_deeper_than_the_stack_are_no_crash() {
+    const DEPTH: usize = 400_000;
+    let object = b"cmy.models\nThing\n)\x81".repeat(DEPTH);
+    let objects = [
+        b"\x80\x02".as_slice(),
+        &object,
+        &b"b".repeat(DEPTH - 1),
+        b".",
+    ]
+    .concat();
+    let lists = [
+        b"\x80\x02".as_slice(),
+        &b"]".repeat(DEPTH),
+        &b"a".repeat(DEPTH - 1),
+        b".",
+    ]
+    .concat();
+    for bytes in [objects, lists] {
+        assert_says(&message_for(&bytes), &["weights.pth", "pickle"]);
+    }
+}

@@ -13,10 +13,9 @@ pub(crate) struct Decoded {
 impl Decoded {
     /// An image that may be `wide`, of more than 8 bits that were clipped, and to be turned.
     pub(super) fn new(picture: Picture, is_wide: bool, is_turned: bool) -> Self {
-        let levels = &picture.pixels;
-        let extreme = levels.first().filter(|level| [0, 255].contains(*level));
+        let is_extreme = |level: &u8| [0, 255].contains(level);
         let oddities = Oddities {
-            is_clipped: is_wide && levels.iter().all(|level| Some(level) == extreme),
+            is_clipped: is_wide && picture.pixels.iter().all(is_extreme),
             is_turned,
         };
         Self { picture, oddities }

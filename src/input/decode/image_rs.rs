@@ -48,7 +48,11 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failu
     }
     let (width, height) = (image.width(), image.height());
     let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
-    let is_wide = matches!(image, DynamicImage::ImageLuma16(_));
+    let is_wide = match &image {
+        DynamicImage::ImageLuma16(_) => true,
+        DynamicImage::ImageLumaA16(_) => stored_gray,
+        _ => false,
+    };
     let picture = picture(width, height, to_rgb(image, stored_gray)?)?;
     let is_turned = !turns && orientation != Orientation::NoTransforms;
     Ok(Decoded::new(picture, is_wide, is_turned))

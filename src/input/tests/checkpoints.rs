@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use super::lists::{folder_of, with_sources};
+use super::decoding::with_sources;
+use super::lists::folder_of;
 use crate::input::checkpoints::{CheckpointError, Selection, Sequence, StepFrom, list_checkpoints};
 use crate::input::find::FindError;
 use proptest::prelude::*;

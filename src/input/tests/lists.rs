@@ -1,22 +1,13 @@
 //! Lists of images, of folders made for the test.
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::decoding::with_sources;
 use crate::input::find::FindError;
 use crate::input::list::list_images;
+use crate::input::notes::InputNotes;
 use tempfile::TempDir;
-
-pub(super) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
 
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
@@ -26,7 +17,7 @@ pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 fn listed(words: &[PathBuf], root: &Path) -> Vec<(String, String)> {
-    let images = list_images(words).unwrap();
+    let images = list_images(words, &InputNotes::default()).unwrap();
     let relative = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
     images
         .iter()
@@ -117,12 +108,12 @@ fn links_are_followed_and_loops_are_named() {
         pairs(&[("b.png", "b"), ("real/a.png", "a")])
     );
     symlink(root.join("nowhere"), root.join("gone.png")).unwrap();
-    let error = list_images(&[root]).unwrap_err();
+    let error = list_images(&[root], &InputNotes::default()).unwrap_err();
     assert!(matches!(error, FindError::Unreadable { .. }));
     assert!(error.to_string().contains("gone.png"), "{error}");
     fs::remove_file(root.join("gone.png")).unwrap();
     symlink(root, root.join("real/loop")).unwrap();
-    let error = list_images(&[root]).unwrap_err();
+    let error = list_images(&[root], &InputNotes::default()).unwrap_err();
     assert!(with_sources(&error).contains("real/loop"), "{error}");
 }
 
@@ -130,10 +121,10 @@ fn links_are_followed_and_loops_are_named() {
 fn words_that_name_nothing() {
     let folder = folder_of(&["empty/.x.png", "empty/readme.txt"]);
     let root = folder.path();
-    let error = |word: &str| list_images(&[root.join(word)]).unwrap_err();
+    let error = |word: &str| list_images(&[root.join(word)], &InputNotes::default()).unwrap_err();
 
     assert!(matches!(
-        list_images::<PathBuf>(&[]).unwrap_err(),
+        list_images::<PathBuf>(&[], &InputNotes::default()).unwrap_err(),
         FindError::Nothing { .. }
     ));
     let missing = error("absent.png");

@@ -15,6 +15,9 @@ const MAX_VISITS: u32 = 4 << 20;
 /// Deepest nesting of dictionaries in which tensors are looked for.
 const MAX_DEPTH: usize = 64;
 
+/// Deepest nesting of values: each name is a few of them, and a chain of objects has none.
+const MAX_NESTING: usize = 8 * MAX_DEPTH;
+
 #[derive(Debug, Default)]
 pub(in crate::weights) struct Checkpoint {
     pub(in crate::weights) tensors: Vec<RawTensor>,
@@ -41,6 +44,7 @@ pub(super) fn collect(
         heap,
         storages,
         visits: 0,
+        nesting: 0,
         keys: Vec::new(),
         known: HashMap::new(),
         seen: HashSet::new(),
@@ -57,6 +61,8 @@ struct Walk<'a> {
     heap: &'a Heap,
     storages: &'a HashMap<String, Location>,
     visits: u32,
+    /// Values around the one that is visited.
+    nesting: usize,
     keys: Vec<String>,
     /// Where in `found.tensors` a name is.
     known: HashMap<String, usize>,
@@ -74,9 +80,16 @@ impl Walk<'_> {
             )));
         }
         // A cycle ends here too.
-        if self.keys.len() > MAX_DEPTH {
+        if self.keys.len() > MAX_DEPTH || self.nesting > MAX_NESTING {
             return Ok(());
         }
+        self.nesting += 1;
+        let done = self.contents(id);
+        self.nesting -= 1;
+        done
+    }
+
+    fn contents(&mut self, id: Id) -> Result<(), WeightsErrorKind> {
         let heap = self.heap;
         match heap.get(id) {
             Node::Tensor(tensor) => self.tensor(tensor),

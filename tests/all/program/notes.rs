@@ -37,7 +37,7 @@ fn what_is_peculiar_about_images_is_said_once() {
     let said = [
         "2 images with an EXIF orientation, shown as stored",
         "in/a.jpg)",
-        "1 image of 16-bit gray came out all white",
+        "1 image of 16-bit gray came out white",
         "in/white.pgm)",
         "files left out by their ending: 2 .heic, 1 without an ending",
     ];

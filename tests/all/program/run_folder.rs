@@ -91,6 +91,51 @@ fn a_run_that_fails_before_its_first_step_leaves_no_folder() {
         .ok();
 }
 
+/// A folder that was there stays, and so does what was in it.
+#[test]
+fn a_run_that_fails_takes_nothing_of_others_away() {
+    let place = Place::new();
+    let broken = place.write("broken.png", "no image");
+    let config = place.write("runs/a/config.toml", "layers = [\"conv1_1\"]\n");
+    let weights = narrow();
+    let args = [
+        weights.as_ref(),
+        broken.as_os_str(),
+        "--config".as_ref(),
+        config.as_os_str(),
+    ];
+    place.run("images --run a", &args).fails(1, &["broken.png"]);
+    assert!(config.exists());
+}
+
+/// While weights are read, which a pipe that nobody writes into never ends.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_before_the_first_step_leaves_no_folder() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let place = Place::new();
+        let made = std::process::Command::new("mkfifo")
+            .arg(place.path("w.pth"))
+            .status();
+        assert!(made.unwrap().success());
+        let photo = photo("chelsea.png");
+        let args = ["--weights=w.pth".as_ref(), photo.as_os_str()];
+        let mut command = place.command("images --run a", &args);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let began = std::time::Instant::now();
+        while !place.path("runs/a").exists() {
+            assert!(began.elapsed().as_secs() < 60, "no folder");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let sent = std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(!place.path("runs").exists());
+    }
+}
+
 /// As `kill -9` leaves it: an event file without a step.
 #[test]
 fn what_a_killed_start_left_is_no_run() {

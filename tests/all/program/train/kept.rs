@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{course, crops, run_of, saved_steps, scalars, train, train_on};
+use super::{best_step, course, crops, run_of, saved_steps, train, train_on};
 use crate::program::support::{Place, steps};
 
 /// Two classes of four images to learn from, and as many to validate with.
@@ -88,12 +88,7 @@ fn the_best_checkpoint_is_saved_when_it_is_found() {
     )
     .ok();
     let seen = run_of(&place, "runs/a");
-    let (accuracies, losses) = (scalars(&seen, "val/accuracy"), scalars(&seen, "val/loss"));
-    let best = accuracies
-        .iter()
-        .max_by(|(a, x), (b, y)| x.total_cmp(y).then(losses[b].total_cmp(&losses[a])))
-        .map(|(step, _)| u64::try_from(*step).unwrap())
-        .unwrap();
+    let best = best_step(&seen);
     let expected: Vec<u64> = BTreeSet::from([best, 23]).into_iter().collect();
     assert_eq!(saved_steps(&place, "runs/a"), expected);
 }

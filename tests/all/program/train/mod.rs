@@ -70,6 +70,15 @@ fn scalars(seen: &[Seen], tag: &str) -> BTreeMap<i64, f32> {
     values
 }
 
+/// The step whose validation is the best: by accuracy, then by loss.
+fn best_step(seen: &[Seen]) -> u64 {
+    let (accuracies, losses) = (scalars(seen, "val/accuracy"), scalars(seen, "val/loss"));
+    let best = accuracies
+        .iter()
+        .max_by(|(a, x), (b, y)| x.total_cmp(y).then(losses[b].total_cmp(&losses[a])));
+    u64::try_from(*best.unwrap().0).unwrap()
+}
+
 /// Everything about a run that must be reproducible: all scalars but the speed.
 fn course(seen: &[Seen]) -> BTreeMap<&str, BTreeMap<i64, f32>> {
     let curves: BTreeMap<&str, _> = seen

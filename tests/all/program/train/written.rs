@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use vggscope::events::{Content, EventReader, Value};
 
 use super::{
-    IMAGES, NARROW, STEPS_PER_EPOCH, course, crops, data, run_of, saved_steps, scalars, train,
+    IMAGES, NARROW, STEPS_PER_EPOCH, best_step, course, crops, data, run_of, saved_steps, scalars,
+    train,
 };
 use crate::program::support::{Place, Seen, event_files, photo, steps, tags, test_device};
 
@@ -176,12 +177,7 @@ fn the_newest_checkpoints_and_the_best_stay() {
     )
     .ok();
     let seen = run_of(&place, "runs/a");
-    let (accuracies, losses) = (scalars(&seen, "val/accuracy"), scalars(&seen, "val/loss"));
-    let best = accuracies
-        .iter()
-        .max_by(|(a, x), (b, y)| x.total_cmp(y).then(losses[b].total_cmp(&losses[a])))
-        .map(|(step, _)| u64::try_from(*step).unwrap())
-        .unwrap();
+    let best = best_step(&seen);
     // On flex, which rounds differently, the best one may be among the newest.
     assert!(
         best < 22 || cfg!(not(feature = "libtorch")),
