@@ -114,7 +114,8 @@ impl RunFolder {
     /// Leaves the resolved configuration in it.
     pub(crate) fn write_config(&self, toml: &str) -> Result<(), RunError> {
         let path = self.path().join(CONFIG);
-        self.traces.configured.store(true, Ordering::Relaxed);
+        let is_new = !path.exists();
+        self.traces.configured.store(is_new, Ordering::Relaxed);
         fs::write(&path, toml).map_err(|source| RunError::WriteConfig { path, source })
     }
 
