@@ -47,6 +47,25 @@ impl Describer {
         )
     }
 
+    /// A grid of changes.
+    pub(super) fn change(&self, tag: &str, count: usize, one: &str, style: &Style) -> String {
+        let shown = style.max_maps.map_or(count, |most| most.min(count));
+        let (zero, colors) = if one == "kernel" {
+            ("gray", "red, green and blue as in the kernels")
+        } else {
+            ("near white", "red above, blue below")
+        };
+        let range = match style.range {
+            Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
+            Range::Map | Range::Layer => "by step".to_owned(),
+        };
+        format!(
+            "{}{shown} of {count} {one}s: this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}\n{}",
+            self.heading(tag),
+            *self.about,
+        )
+    }
+
     /// An image that is shown as it is.
     pub(super) fn image(&self, tag: &str) -> String {
         let heading = self.heading(tag);
@@ -74,6 +93,8 @@ fn range_text(range: Range, one: &str, layer: &str) -> String {
                 "the same for every {one} of a step, its minimum to its maximum (range/{layer})"
             )
         }
-        Range::Fixed(lo, hi) => format!("fixed={lo},{hi} for every {one}"),
+        Range::Fixed(lo, hi) => format!(
+            "{lo} to {hi} for every {one} at every step (range/{layer}/clipped: the fraction outside)"
+        ),
     }
 }

@@ -24,6 +24,28 @@ pub enum LoggerError {
         /// The tensor's shape.
         shape: [usize; 4],
     },
+    /// Feature maps that cannot be compared with those of an earlier step.
+    #[error(
+        "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}: give every step images of one size, or do not compare steps"
+    )]
+    OtherShape {
+        /// The tag.
+        tag: String,
+        /// The tensor's shape.
+        shape: [usize; 4],
+        /// That of the earlier step.
+        reference: [usize; 4],
+    },
+    /// A chosen channel that is not there.
+    #[error("{tag}: channel {channel} was chosen, but there are {channels}, counted from 0")]
+    Channel {
+        /// The tag.
+        tag: String,
+        /// The chosen one.
+        channel: usize,
+        /// How many there are.
+        channels: usize,
+    },
     /// Images of different sizes under one tag, or none.
     #[error("{tag}: expected one or more images of one size")]
     Images {

@@ -1,16 +1,20 @@
 //! The logger: its settings, its steps, its end.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, channel};
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
+use super::channels::Channels;
 use super::describe::{Describer, LazyText};
 use super::error::LoggerError;
+use super::ranges::Ranges;
+use super::references::{Against, References};
 use super::renderer::Renderer;
-use super::step::Step;
+use super::step::{Past, Step};
 use super::writer::{self, Job, Logged, OnWritten, PendingStep};
+use burn::tensor::Tensor;
+
 use crate::events::{EventFile, Graph};
 use crate::render::{Colormap, Range, Style};
 
@@ -41,7 +45,7 @@ pub struct FeatureLogger {
     thread: Option<JoinHandle<Result<Logged, LoggerError>>>,
     renderer: Arc<Renderer>,
     png: Option<PathBuf>,
-    described: HashSet<String>,
+    past: Past,
 }
 
 impl FeatureLogger {
@@ -65,6 +69,25 @@ impl FeatureLogger {
     ///
     /// The writer has stopped, with the reason.
     pub fn step(&mut self, number: i64) -> Result<Step<'_>, LoggerError> {
+        self.open(number, true)
+    }
+
+    /// Opens the last step once more, for what is known only after it.
+    ///
+    /// # Errors
+    ///
+    /// The writer has stopped, with the reason.
+    pub(crate) fn after_step(&mut self, number: i64) -> Result<Step<'_>, LoggerError> {
+        self.open(number, false)
+    }
+
+    /// The feature maps, or kernels, that those of `tag` are compared with at every step
+    /// ([`Against::Given`]); the tag is that of the maps.
+    pub fn reference(&mut self, tag: impl Into<String>, maps: Tensor<4>) {
+        self.past.references.give(tag.into(), maps);
+    }
+
+    fn open(&mut self, number: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
         let (parts, received) = channel();
         let pending = PendingStep {
             step: number,
@@ -82,7 +105,8 @@ impl FeatureLogger {
             parts,
             Arc::clone(&self.renderer),
             self.png.clone(),
-            &mut self.described,
+            &mut self.past,
+            counted,
         ))
     }
 
@@ -144,6 +168,10 @@ const KERNEL_TILE: u32 = 24;
 pub struct Builder {
     folder: PathBuf,
     style: Style,
+    ranges: Ranges,
+    channels: Channels,
+    compare: bool,
+    changes: Option<Against>,
     bgr: bool,
     png: Option<PathBuf>,
     about: LazyText,
@@ -158,6 +186,10 @@ impl Builder {
         Self {
             folder,
             style: Style::default(),
+            ranges: Ranges::default(),
+            channels: Channels::default(),
+            compare: false,
+            changes: None,
             bgr: false,
             png: None,
             about: LazyLock::new(Box::new(String::new)),
@@ -195,6 +227,34 @@ impl Builder {
     /// All of the above.
     pub fn style(mut self, style: Style) -> Self {
         self.style = style;
+        self
+    }
+
+    /// The range of each layer at every step, in place of [`range`](Self::range); that of its changes is filed
+    /// under `change/LAYER`. The layer is the tag without a leading `feature_maps/`.
+    pub fn ranges(mut self, ranges: Ranges) -> Self {
+        self.ranges = ranges;
+        self
+    }
+
+    /// The channels of each layer to show, in place of the first ones.
+    pub fn channels(mut self, channels: Channels) -> Self {
+        self.channels = channels;
+        self
+    }
+
+    /// Also writes how alike the feature maps of a layer are to those of the first step and of the step
+    /// before, as scalars: `similarity/LAYER/cosine_to_first`, `distance_to_first` (the Euclidean norm of the
+    /// difference, divided by that of the earlier maps), `cosine_to_previous` and `distance_to_previous`. The
+    /// maps of two steps are kept for that.
+    pub fn compare(mut self, compare: bool) -> Self {
+        self.compare = compare;
+        self
+    }
+
+    /// Also writes the change of maps and kernels as pictures, `change/LAYER`: this step minus another.
+    pub fn changes(mut self, against: Against) -> Self {
+        self.changes = Some(against);
         self
     }
 
@@ -267,11 +327,13 @@ impl Builder {
                     min_tile: Some(KERNEL_TILE),
                     ..self.style
                 },
+                ranges: self.ranges,
+                channels: self.channels,
                 bgr: self.bgr,
                 describer: Describer::new(self.about),
             }),
             png: self.png,
-            described: HashSet::new(),
+            past: Past::new(References::new(self.compare, self.changes)),
         })
     }
 }

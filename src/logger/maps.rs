@@ -14,11 +14,20 @@ pub(super) struct MapFloats {
 impl MapFloats {
     /// Shapes: `maps` `[1, channels, height, width]`.
     pub(super) fn new(maps: Tensor<4>) -> Result<Self, String> {
-        let (ordered, layout) = if is_channels_last(&maps) {
-            // Renames the dimensions; no value moves.
-            (maps.permute([0, 2, 3, 1]), Layout::Interleaved)
+        let layout = if is_channels_last(&maps) {
+            Layout::Interleaved
         } else {
-            (maps, Layout::Planar)
+            Layout::Planar
+        };
+        Self::in_layout(maps, layout)
+    }
+
+    /// The same in the order of `layout`, whatever theirs is.
+    pub(super) fn in_layout(maps: Tensor<4>, layout: Layout) -> Result<Self, String> {
+        let ordered = match layout {
+            // Renames the dimensions; no value moves where they lie so.
+            Layout::Interleaved => maps.permute([0, 2, 3, 1]),
+            Layout::Planar => maps,
         };
         let values = TensorFloats::new(ordered)?;
         Ok(Self { values, layout })

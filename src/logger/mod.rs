@@ -12,17 +12,25 @@
 //! A step is written whole or not at all: one that is dropped before [`Step::finish`], or of which an
 //! image cannot be rendered, leaves nothing in the file.
 
+mod change;
+mod channels;
 mod describe;
 mod error;
 mod feature_logger;
 mod maps;
+mod measure;
+mod ranges;
+mod references;
 mod renderer;
 mod step;
 mod timings;
 mod writer;
 
+pub use channels::Channels;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
+pub use ranges::Ranges;
+pub use references::Against;
 pub use step::Step;
 pub use timings::{Stage, StageTimings};
 pub use writer::Logged;

@@ -4,24 +4,30 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 
+use super::change::{Change, Difference};
+use super::channels::{Channels, chosen_first};
 use super::describe::Describer;
 use super::error::LoggerError;
 use super::maps::MapFloats;
+use super::measure::{Measure, MeasureKey};
+use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
 use crate::device::TensorFloats;
 use crate::events::Summary;
 use crate::png;
-use crate::render::{self, Maps, Picture, Range, RenderError, Rendered, Statistics, Style};
+use crate::render::{
+    self, Colormap, Floats, Layout, Maps, Picture, Range, RenderError, Rendered, Style,
+};
 
-/// A value of a step that is ready to be written.
+/// Values of a step that are ready to be written.
 pub(super) struct Piece {
     /// Its place among the step's values.
     pub(super) slot: usize,
-    pub(super) summary: Summary,
+    pub(super) summaries: Vec<Summary>,
     /// Values that were NaN or infinite.
     pub(super) non_finite: usize,
-    /// How its values are distributed, under the name by which a step's pieces are put together.
-    pub(super) statistics: Option<Box<(String, Statistics)>>,
+    /// What is put together with the step's other pieces.
+    pub(super) measures: Vec<(MeasureKey, Measure)>,
     /// Whether the range of the layer stands in for that of each map, which is one pixel.
     pub(super) one_pixel: bool,
     pub(super) timings: StageTimings,
@@ -32,9 +38,9 @@ impl Piece {
     pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
         Self {
             slot,
-            summary,
+            summaries: vec![summary],
             non_finite: 0,
-            statistics: None,
+            measures: Vec::new(),
             one_pixel: false,
             timings,
         }
@@ -49,96 +55,245 @@ pub(super) struct Job {
     pub(super) folder: Option<PathBuf>,
     /// Whether this is the tag's first value, which carries the description.
     pub(super) describe: bool,
+    /// What its values are compared with.
+    pub(super) earlier: Earlier,
+}
+
+/// The values of earlier steps under the same tag.
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// Those that similarity is measured to, by name.
+    pub(super) measured: Vec<(&'static str, Tensor<4>)>,
+    /// Those that a picture shows the change from.
+    pub(super) pictured: Option<Pictured>,
+}
+
+/// A picture of a change to be made.
+pub(super) struct Pictured {
+    pub(super) tag: String,
+    pub(super) describe: bool,
+    pub(super) from: Tensor<4>,
 }
 
 /// How images are made; the same for the whole run.
 pub(super) struct Renderer {
     pub(super) maps: Style,
     pub(super) kernels: Style,
+    pub(super) ranges: Ranges,
+    pub(super) channels: Channels,
     /// Whether the network takes blue first, so that the kernels' channels are reversed.
     pub(super) bgr: bool,
     pub(super) describer: Describer,
 }
 
 impl Renderer {
-    /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`; `layer` is what their
-    /// statistics are filed under.
+    /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`, and that of their change;
+    /// `layer` is what their measures are filed under.
     pub(super) fn feature_maps(
         &self,
-        job: Job,
+        mut job: Job,
         layer: String,
         maps: Tensor<4>,
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
-        let [_, channels, height, width] = maps.dims();
-        // A map of one pixel has no range of its own: all would be black.
-        let one_pixel = height * width == 1 && self.maps.range == Range::Map;
-        let style = Style {
-            range: if one_pixel {
-                Range::Layer
-            } else {
-                self.maps.range
-            },
-            ..self.maps
+        let Earlier { measured, pictured } = std::mem::take(&mut job.earlier);
+        let shape = maps.dims();
+        let [_, channels, height, width] = shape;
+        let chosen = self.chosen(&job.tag, &layer, channels)?;
+        let in_place = |maps: Tensor<4>| match chosen {
+            Some(chosen) => chosen_first(maps, chosen),
+            None => maps,
         };
+        let mut style = self.style(&layer, self.maps);
+        style.max_maps = chosen.map(<[usize]>::len).or(style.max_maps);
+        // A map of one pixel has no range of its own: all would be black.
+        let one_pixel = height * width == 1 && style.range == Range::Map;
+        if one_pixel {
+            style.range = Range::Layer;
+        }
+        let measures = timings
+            .time(Stage::Measure, || changes(&layer, &maps, measured))
+            .map_err(|why| copy_error(&job.tag, why))?;
         let values = timings
-            .time(Stage::Copy, || MapFloats::new(maps))
+            .time(Stage::Copy, || MapFloats::new(in_place(maps)))
             .map_err(|why| copy_error(&job.tag, why))?;
         let rendered = timings
             .time(Stage::Render, || {
-                let maps = Maps::of(&values, channels, height, width, values.layout)?;
-                render::feature_maps(&maps, &style)
+                render(&values, shape, values.layout, &style)
             })
             .map_err(|source| render_error(&job.tag, source))?;
+        let mut summaries = Vec::with_capacity(2);
+        if let Some(pictured) = pictured {
+            let old = MapFloats::in_layout(in_place(pictured.from), values.layout)
+                .map_err(|why| copy_error(&pictured.tag, why))?;
+            let difference = Difference {
+                new: &values,
+                old: &old,
+            };
+            let style = self.style_of_change(&layer, style);
+            let rendered = timings
+                .time(Stage::Render, || {
+                    render(&difference, shape, values.layout, &style)
+                })
+                .map_err(|source| render_error(&pictured.tag, source))?;
+            let (tag, of) = ((pictured.tag, pictured.describe), (channels, "feature map"));
+            summaries.push(self.change(
+                tag,
+                of,
+                &style,
+                &rendered,
+                job.folder.as_deref(),
+                &mut timings,
+            )?);
+        }
         // Its memory is for the next forward pass.
         drop(values);
         let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
         if let Some(folder) = &job.folder {
             timings.time(Stage::Write, || {
                 write_png(folder, &format!("{}.png", stem(&job.tag)), &png)?;
-                write_singles(&folder.join(stem(&job.tag)), &job.tag, &rendered)
+                write_singles(&folder.join(stem(&job.tag)), &job.tag, &rendered, chosen)
             })?;
         }
         let description = if job.describe {
-            let describer = &self.describer;
-            describer.grid(&job.tag, channels, "feature map", &style, &layer)
+            self.describer
+                .grid(&job.tag, channels, "feature map", &style, &layer)
         } else {
             String::new()
         };
         let piece = grid(job, description, layer, &rendered, png, timings);
-        Ok(Piece { one_pixel, ..piece })
+        Ok(Piece {
+            one_pixel,
+            summaries: piece.summaries.into_iter().chain(summaries).collect(),
+            measures: piece.measures.into_iter().chain(measures).collect(),
+            ..piece
+        })
     }
 
-    /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`; `layer` as
-    /// for [`feature_maps`](Self::feature_maps).
+    /// The channels that are shown of a layer, where they were chosen.
+    fn chosen(
+        &self,
+        tag: &str,
+        layer: &str,
+        channels: usize,
+    ) -> Result<Option<&[usize]>, LoggerError> {
+        let chosen = self.channels.get(layer);
+        let beyond = chosen.unwrap_or_default().iter();
+        match beyond.copied().find(|channel| *channel >= channels) {
+            Some(channel) => Err(LoggerError::Channel {
+                tag: tag.to_owned(),
+                channel,
+                channels,
+            }),
+            None => Ok(chosen),
+        }
+    }
+
+    /// The style of a layer, with its range of the run if it has one.
+    fn style(&self, layer: &str, style: Style) -> Style {
+        let Some((low, high)) = self.ranges.get(layer) else {
+            return style;
+        };
+        let range = match style.colormap {
+            Colormap::Diverging => Range::around_zero(low, high),
+            _ => Range::Fixed(low, high),
+        };
+        Style { range, ..style }
+    }
+
+    /// The style in which changes of a layer are shown; without a range of the run, by step.
+    fn style_of_change(&self, layer: &str, style: Style) -> Style {
+        let run = self.ranges.get(&format!("change/{layer}"));
+        Style {
+            range: run.map_or(Range::Layer, |(low, high)| Range::around_zero(low, high)),
+            colormap: Colormap::Diverging,
+            ..style
+        }
+    }
+
+    /// The summary of a change that was rendered.
+    fn change(
+        &self,
+        (tag, describe): (String, bool),
+        (count, one): (usize, &str),
+        style: &Style,
+        rendered: &Rendered,
+        folder: Option<&Path>,
+        timings: &mut StageTimings,
+    ) -> Result<Summary, LoggerError> {
+        let png = timings.time(Stage::Encode, || encode(&tag, &rendered.picture))?;
+        if let Some(folder) = folder {
+            let file = format!("change_{}.png", stem(&tag));
+            timings.time(Stage::Write, || write_png(folder, &file, &png))?;
+        }
+        let description = if describe {
+            self.describer.change(&tag, count, one, style)
+        } else {
+            String::new()
+        };
+        let Picture { width, height, .. } = rendered.picture;
+        Ok(Summary::image(tag, description, width, height, vec![png]))
+    }
+
+    /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`, and that of
+    /// their change; `layer` as for [`feature_maps`](Self::feature_maps).
     pub(super) fn kernels(
         &self,
-        job: Job,
+        mut job: Job,
         layer: String,
         kernels: Tensor<4>,
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
         let shape = kernels.dims();
+        let pictured = job.earlier.pictured.take();
+        let style = self.style(&layer, self.kernels);
         let values = timings
             .time(Stage::Copy, || read_all(kernels))
             .map_err(|why| copy_error(&job.tag, why))?;
         let rendered = timings
             .time(Stage::Render, || {
-                render::kernels(&values, shape, self.bgr, &self.kernels)
+                render::kernels(&values, shape, self.bgr, &style)
             })
             .map_err(|source| render_error(&job.tag, source))?;
+        let mut change = None;
+        if let Some(pictured) = pictured {
+            let old = read_all(pictured.from).map_err(|why| copy_error(&pictured.tag, why))?;
+            let difference: Vec<f32> = values.iter().zip(old).map(|(new, old)| new - old).collect();
+            let style = self.style_of_change(&layer, style);
+            let style = Style {
+                range: match style.range {
+                    // Colors have no range by step with 0 in the middle.
+                    Range::Map | Range::Layer => around_zero(&difference),
+                    fixed @ Range::Fixed(..) => fixed,
+                },
+                ..style
+            };
+            let rendered = render::kernels(&difference, shape, self.bgr, &style)
+                .map_err(|source| render_error(&pictured.tag, source))?;
+            let (tag, of) = ((pictured.tag, pictured.describe), (shape[0], "kernel"));
+            change = Some(self.change(
+                tag,
+                of,
+                &style,
+                &rendered,
+                job.folder.as_deref(),
+                &mut timings,
+            )?);
+        }
         let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
         if let Some(folder) = &job.folder {
             let file = format!("kernels_{}.png", stem(&job.tag));
             timings.time(Stage::Write, || write_png(folder, &file, &png))?;
         }
         let description = if job.describe {
-            let (describer, style) = (&self.describer, &self.kernels);
-            describer.grid(&job.tag, shape[0], "kernel", style, &layer)
+            self.describer
+                .grid(&job.tag, shape[0], "kernel", &style, &layer)
         } else {
             String::new()
         };
-        Ok(grid(job, description, layer, &rendered, png, timings))
+        let mut piece = grid(job, description, layer, &rendered, png, timings);
+        piece.summaries.extend(change);
+        Ok(piece)
     }
 
     /// Encodes pictures of one size that stand side by side under one tag.
@@ -173,9 +328,45 @@ fn grid(
     let summary = Summary::image(job.tag, description, width, height, vec![png]);
     Piece {
         non_finite: rendered.non_finite,
-        statistics: Some(Box::new((layer, rendered.statistics))),
+        measures: vec![((layer, None), Measure::Values(rendered.statistics))],
         ..Piece::plain(job.slot, summary, timings)
     }
+}
+
+/// Renders values of shape `[1, channels, height, width]`.
+fn render(
+    values: &dyn Floats,
+    [_, channels, height, width]: [usize; 4],
+    layout: Layout,
+    style: &Style,
+) -> Result<Rendered, RenderError> {
+    let maps = Maps::of(values, channels, height, width, layout)?;
+    render::feature_maps(&maps, style)
+}
+
+/// How much `maps` changed from each of the earlier ones.
+fn changes(
+    layer: &str,
+    maps: &Tensor<4>,
+    earlier: Vec<(&'static str, Tensor<4>)>,
+) -> Result<Vec<(MeasureKey, Measure)>, String> {
+    if earlier.is_empty() {
+        return Ok(Vec::new());
+    }
+    let new = MapFloats::new(maps.clone())?;
+    let measure = |(name, old)| {
+        let old = MapFloats::in_layout(old, new.layout)?;
+        let change = Change::between(&new, &old)?;
+        Ok(((layer.to_owned(), Some(name)), Measure::Change(change)))
+    };
+    earlier.into_iter().map(measure).collect()
+}
+
+/// The range of these values with 0 in the middle.
+fn around_zero(values: &[f32]) -> Range {
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let most = finite.fold(0.0, |most: f32, value| most.max(value.abs()));
+    Range::around_zero(-most, most)
 }
 
 fn read_all(tensor: Tensor<4>) -> Result<Vec<f32>, String> {
@@ -211,10 +402,21 @@ fn stem(tag: &str) -> &str {
     tag.rsplit('/').next().unwrap_or(tag)
 }
 
-/// Every map as a file of its own: `FOLDER/05_conv2_1/000.png …`.
-fn write_singles(folder: &Path, tag: &str, rendered: &Rendered) -> Result<(), LoggerError> {
+/// Every map as a file of its own, by its channel: `FOLDER/05_conv2_1/000.png …`.
+fn write_singles(
+    folder: &Path,
+    tag: &str,
+    rendered: &Rendered,
+    chosen: Option<&[usize]>,
+) -> Result<(), LoggerError> {
     for (index, picture) in rendered.singles().enumerate() {
-        write_png(folder, &format!("{index:03}.png"), &encode(tag, &picture)?)?;
+        let channel = chosen.and_then(|chosen| chosen.get(index));
+        let channel = channel.copied().unwrap_or(index);
+        write_png(
+            folder,
+            &format!("{channel:03}.png"),
+            &encode(tag, &picture)?,
+        )?;
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use burn::tensor::Tensor;
 
 use super::error::LoggerError;
-use super::renderer::{Job, Piece, Renderer};
+use super::references::References;
+use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use super::writer::Part;
 use crate::device::guarded;
@@ -25,12 +26,32 @@ pub struct Step<'a> {
     /// Where PNG files go, if anywhere.
     png: Option<PathBuf>,
     folder: String,
-    /// Tags that were described by earlier steps.
-    described: &'a mut HashSet<String>,
+    /// What is known of earlier steps.
+    past: &'a mut Past,
     new_tags: Vec<String>,
+    /// Maps that later steps are compared with.
+    references: Vec<(String, Tensor<4>)>,
+    /// Whether it is a step of its own.
+    counted: bool,
     pieces: usize,
     title: String,
     timings: StageTimings,
+}
+
+/// What a step needs to know of those before it.
+pub(super) struct Past {
+    /// Tags that were described.
+    described: HashSet<String>,
+    pub(super) references: References,
+}
+
+impl Past {
+    pub(super) fn new(references: References) -> Self {
+        Self {
+            described: HashSet::new(),
+            references,
+        }
+    }
 }
 
 impl<'a> Step<'a> {
@@ -39,7 +60,8 @@ impl<'a> Step<'a> {
         parts: Sender<Part>,
         renderer: Arc<Renderer>,
         png: Option<PathBuf>,
-        described: &'a mut HashSet<String>,
+        past: &'a mut Past,
+        counted: bool,
     ) -> Self {
         Self {
             number,
@@ -47,8 +69,10 @@ impl<'a> Step<'a> {
             renderer,
             png,
             folder: format!("{number:06}"),
-            described,
+            past,
             new_tags: Vec::new(),
+            references: Vec::new(),
+            counted,
             pieces: 0,
             title: String::new(),
             timings: StageTimings::default(),
@@ -91,7 +115,9 @@ impl<'a> Step<'a> {
     /// Logs the feature maps of one image as a grid. They may stay on any device: they are copied and
     /// rendered in the background, and only read. How their values are distributed is logged too, as
     /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
-    /// a leading `feature_maps/` of the tag is left out there.
+    /// a leading `feature_maps/` of the tag is left out there. Where steps are compared
+    /// ([`Builder::compare`](super::Builder::compare)), so is how much they changed, and where changes are shown,
+    /// a picture `change/TAG`.
     ///
     /// Shapes: `[1, channels, height, width]`.
     ///
@@ -119,10 +145,48 @@ impl<'a> Step<'a> {
         if shape[0] != 1 {
             return Err(LoggerError::Batch { tag, shape });
         }
-        self.render(tag, move |renderer, job| {
+        let change = format!(
+            "change/{}",
+            tag.strip_prefix("feature_maps/").unwrap_or(&tag)
+        );
+        let earlier = self.earlier(&tag, change, &maps)?;
+        self.render(tag, earlier, move |renderer, job| {
             renderer.feature_maps(job, layer, maps)
         });
         Ok(())
+    }
+
+    /// What `maps` are compared with; remembers them for later steps.
+    fn earlier(
+        &mut self,
+        tag: &str,
+        change: String,
+        maps: &Tensor<4>,
+    ) -> Result<Earlier, LoggerError> {
+        let references = &self.past.references;
+        if !references.measured && references.pictured.is_none() {
+            return Ok(Earlier::default());
+        }
+        let reference = references.of(tag, maps)?;
+        let from = references
+            .pictured
+            .and_then(|against| reference.of(against).cloned());
+        let described = &self.past.described;
+        let pictured = from.map(|from| Pictured {
+            describe: !described.contains(&change),
+            tag: change,
+            from,
+        });
+        let mut measured = Vec::new();
+        if references.measured {
+            measured.extend(reference.first.map(|maps| ("first", maps)));
+            measured.extend(reference.previous.map(|maps| ("previous", maps)));
+            measured.extend(reference.given.map(|maps| ("reference", maps)));
+        }
+        self.new_tags
+            .extend(pictured.as_ref().map(|pictured| pictured.tag.clone()));
+        self.references.push((tag.to_owned(), maps.clone()));
+        Ok(Earlier { measured, pictured })
     }
 
     /// Logs convolution kernels over one or three input channels as a grid, in color where there are
@@ -144,8 +208,13 @@ impl<'a> Step<'a> {
             let source = render::RenderError::KernelChannels { channels };
             return Err(LoggerError::Render { tag, source });
         }
+        let change = match tag.split_once('/') {
+            Some(("kernels", _)) => "change/kernels".to_owned(),
+            _ => format!("change/{tag}"),
+        };
+        let earlier = self.earlier(&tag, change, &kernels)?;
         let layer = tag.clone();
-        self.render(tag, move |renderer, job| {
+        self.render(tag, earlier, move |renderer, job| {
             renderer.kernels(job, layer, kernels)
         });
         Ok(())
@@ -176,7 +245,9 @@ impl<'a> Step<'a> {
         if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
             return Err(LoggerError::Images { tag });
         }
-        self.render(tag, move |renderer, job| renderer.images(job, &pictures));
+        self.render(tag, Earlier::default(), move |renderer, job| {
+            renderer.images(job, &pictures)
+        });
         Ok(())
     }
 
@@ -204,9 +275,13 @@ impl<'a> Step<'a> {
 
     /// Hands the step over: it is written, whole, once its last image is rendered.
     pub fn finish(mut self) {
-        self.described.extend(self.new_tags.drain(..));
+        self.past.described.extend(self.new_tags.drain(..));
+        for (tag, maps) in self.references.drain(..) {
+            self.past.references.advance(tag, maps);
+        }
         let finished = Part::Finished {
             pieces: self.pieces,
+            counted: self.counted,
             title: std::mem::take(&mut self.title),
             timings: self.timings,
         };
@@ -217,9 +292,10 @@ impl<'a> Step<'a> {
     fn render(
         &mut self,
         tag: String,
+        earlier: Earlier,
         work: impl FnOnce(&Renderer, Job) -> Result<Piece, LoggerError> + Send + 'static,
     ) {
-        let describe = !self.described.contains(&tag);
+        let describe = !self.past.described.contains(&tag);
         if describe {
             self.new_tags.push(tag.clone());
         }
@@ -228,6 +304,7 @@ impl<'a> Step<'a> {
             tag: tag.clone(),
             folder: self.png.as_ref().map(|root| root.join(&self.folder)),
             describe,
+            earlier,
         };
         let renderer = Arc::clone(&self.renderer);
         let parts = self.parts.clone();

@@ -19,6 +19,8 @@ pub enum Stage {
     Forward,
     /// Feature maps from the device to the host.
     Copy,
+    /// Comparing values with those of earlier steps, and what else is computed from them.
+    Measure,
     /// Feature maps to a grid of pixels.
     Render,
     /// Grid to PNG.
@@ -30,12 +32,13 @@ pub enum Stage {
 }
 
 /// The stages with their names.
-const STAGES: [(Stage, &str); 9] = [
+const STAGES: [(Stage, &str); 10] = [
     (Stage::Load, "load"),
     (Stage::Decode, "decode"),
     (Stage::Train, "train"),
     (Stage::Forward, "forward"),
     (Stage::Copy, "copy"),
+    (Stage::Measure, "measure"),
     (Stage::Render, "render"),
     (Stage::Encode, "encode"),
     (Stage::Write, "write"),

@@ -6,10 +6,10 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
 
 use super::error::LoggerError;
+use super::measure::{Measure, MeasureKey};
 use super::renderer::Piece;
 use super::timings::{Stage, StageTimings};
 use crate::events::{EventFile, Summary};
-use crate::render::Statistics;
 
 /// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
 /// this bounds memory; one is enough to keep both sides busy.
@@ -25,6 +25,8 @@ pub(super) enum Part {
     /// The step is complete: it is written once all its pieces have come.
     Finished {
         pieces: usize,
+        /// Whether it is a step of its own, or more of the one before.
+        counted: bool,
         title: String,
         timings: StageTimings,
     },
@@ -113,29 +115,39 @@ impl Writer {
 
     /// Writes a step whole, or nothing of it.
     fn write(&mut self, pending: &PendingStep, idle: Instant) -> Result<(), LoggerError> {
-        let Some((title, mut timings, pieces)) = collect(&pending.parts)? else {
+        let Some(Collected {
+            counted,
+            title,
+            mut timings,
+            pieces,
+        }) = collect(&pending.parts)?
+        else {
             return Ok(());
         };
         timings.record(Stage::Waiting, idle.elapsed());
         let step = pending.step;
         let mut summaries: Vec<Summary> = Vec::with_capacity(pieces.len());
-        let mut layers: BTreeMap<String, Statistics> = BTreeMap::new();
+        let mut measures: BTreeMap<MeasureKey, Measure> = BTreeMap::new();
         for piece in pieces {
             timings.add(&piece.timings);
-            if let Some((layer, statistics)) = piece.statistics.map(|boxed| *boxed) {
-                let so_far = layers.entry(layer).or_default();
-                *so_far = so_far.merged(statistics);
+            for (key, measure) in piece.measures {
+                let so_far = measures.get(&key);
+                let both = so_far.map_or(measure, |so_far| so_far.merged(measure));
+                measures.insert(key, both);
             }
-            if piece.one_pixel {
-                self.logged.one_pixel.insert(piece.summary.tag.clone());
+            if let Some(first) = piece.summaries.first() {
+                if piece.one_pixel {
+                    self.logged.one_pixel.insert(first.tag.clone());
+                }
+                if piece.non_finite > 0 && self.logged.non_finite.len() < Logged::MOST_NON_FINITE {
+                    let entry = (first.tag.clone(), step, piece.non_finite);
+                    self.logged.non_finite.push(entry);
+                }
             }
-            if piece.non_finite > 0 && self.logged.non_finite.len() < Logged::MOST_NON_FINITE {
-                let tag = piece.summary.tag.clone();
-                self.logged.non_finite.push((tag, step, piece.non_finite));
-            }
-            summaries.push(piece.summary);
+            summaries.extend(piece.summaries);
         }
-        summaries.extend(layers.iter().flat_map(scalars));
+        let scalars = measures.iter();
+        summaries.extend(scalars.flat_map(|(key, measure)| measure.scalars(key)));
         for Summary { tag, .. } in &summaries {
             if !self.logged.tags.contains(tag) {
                 self.logged.tags.insert(tag.clone());
@@ -145,8 +157,11 @@ impl Writer {
         let writing = Instant::now();
         self.events.write_step(step, summaries)?;
         timings.record(Stage::Write, writing.elapsed());
-        self.logged.steps += 1;
         self.logged.timings.add(&timings);
+        if !counted {
+            return Ok(());
+        }
+        self.logged.steps += 1;
         self.late = self.write_timings.then_some((step, timings));
         (self.on_written)(step, &title);
         Ok(())
@@ -160,43 +175,40 @@ impl Writer {
     }
 }
 
-/// The scalars of a layer, `range/<layer>/…`.
-fn scalars((layer, statistics): (&String, &Statistics)) -> [Summary; 7] {
-    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
-    let [nan, infinite] = [statistics.nan as f64, statistics.infinite as f64];
-    [
-        ("min", statistics.min.into()),
-        ("max", statistics.max.into()),
-        ("mean", statistics.mean),
-        ("std", statistics.std()),
-        ("zeros", statistics.zero_fraction()),
-        ("nan", nan),
-        ("infinite", infinite),
-    ]
-    .map(|(name, value)| Summary::scalar(format!("range/{layer}/{name}"), value))
+/// A whole step.
+struct Collected {
+    counted: bool,
+    title: String,
+    timings: StageTimings,
+    /// All values in their order.
+    pieces: Vec<Piece>,
 }
 
-/// All values of a step in their order, or `None` where it was abandoned.
-fn collect(
-    parts: &Receiver<Part>,
-) -> Result<Option<(String, StageTimings, Vec<Piece>)>, LoggerError> {
-    let mut pieces = Vec::new();
+/// Waits for all values of a step; `None` where it was abandoned.
+fn collect(parts: &Receiver<Part>) -> Result<Option<Collected>, LoggerError> {
+    let mut received = Vec::new();
     let mut finished = None;
     for part in parts {
         match part {
-            Part::Piece(piece) => pieces.push(piece),
+            Part::Piece(piece) => received.push(piece),
             Part::Finished {
                 pieces,
+                counted,
                 title,
                 timings,
-            } => finished = Some((pieces, title, timings)),
+            } => finished = Some((pieces, counted, title, timings)),
         }
     }
-    let Some((count, title, timings)) = finished else {
+    let Some((count, counted, title, timings)) = finished else {
         return Ok(None);
     };
-    let mut pieces = pieces.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut pieces = received.into_iter().collect::<Result<Vec<_>, _>>()?;
     debug_assert_eq!(pieces.len(), count, "every rendering job answers");
     pieces.sort_by_key(|piece| piece.slot);
-    Ok(Some((title, timings, pieces)))
+    Ok(Some(Collected {
+        counted,
+        title,
+        timings,
+        pieces,
+    }))
 }

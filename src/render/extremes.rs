@@ -9,6 +9,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::RenderError;
 use super::maps::{Layout, Maps};
+use super::range::Range;
 use super::statistics::Statistics;
 
 /// Floats in a block of pixels that is gone over once for every few channels: half of a small
@@ -28,9 +29,13 @@ pub(super) struct Extremes {
 
 impl Extremes {
     /// Looks at the first `count` maps. A map without a finite value has an infinite minimum and a
-    /// maximum below it.
-    pub(super) fn find(maps: &Maps<'_>, count: usize) -> Result<Self, RenderError> {
+    /// maximum below it. Values that a fixed `range` clips are counted.
+    pub(super) fn find(maps: &Maps<'_>, count: usize, range: Range) -> Result<Self, RenderError> {
         let mut found = Self::none(count);
+        found.statistics = Statistics::within(match range {
+            Range::Fixed(low, high) => Some((low, high)),
+            Range::Map | Range::Layer => None,
+        });
         let mut finite = true;
         let arch = Arch::new();
         maps.in_pieces(maps.channels, |first_row, piece| {

@@ -53,7 +53,7 @@ fn colored(
     let (width, height) = (stacked.width, stacked.height / 3);
     let grid = Grid::new(count, width, height)?;
     let large = grid.enlarged(grid.factor(style.min_tile))?;
-    let extremes = Extremes::find(stacked, count)?;
+    let extremes = Extremes::find(stacked, count, style.range)?;
     let scales = Scales::new(style.range, false, &extremes);
     let stacks = Grid::new(count, width, stacked.height)?;
     let levels = quantize::levels(stacked, &scales, &stacks)?;

@@ -146,7 +146,7 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
     let count = shown(maps.channels, style);
     let grid = Grid::new(count, maps.width, maps.height)?;
     let large = grid.enlarged(grid.factor(style.min_tile))?;
-    let extremes = Extremes::find(maps, count)?;
+    let extremes = Extremes::find(maps, count, style.range)?;
     let scales = Scales::new(
         style.range,
         style.colormap == Colormap::Diverging,

@@ -16,6 +16,20 @@ pub enum Range {
     Fixed(f32, f32),
 }
 
+impl Range {
+    /// A fixed range that holds both ends, and has 0 in the middle.
+    #[must_use]
+    pub fn around_zero(low: f32, high: f32) -> Self {
+        let (low, high) = symmetric(low, high);
+        Self::Fixed(low, high)
+    }
+}
+
+fn symmetric(low: f32, high: f32) -> (f32, f32) {
+    let most = low.abs().max(high.abs()).max(NARROWEST_END);
+    (-most, most)
+}
+
 /// A range narrower than this is stretched no further, as in torchvision's `make_grid`. A map of
 /// one value everywhere is therefore black.
 const NARROWEST: f64 = 1e-5;
@@ -38,12 +52,11 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    /// Applies `range`; a `symmetric` one has 0 in the middle, unless it is fixed.
-    pub(super) fn new(range: Range, symmetric: bool, extremes: &Extremes) -> Self {
+    /// Applies `range`; one that `is_symmetric` has 0 in the middle, unless it is fixed.
+    pub(super) fn new(range: Range, is_symmetric: bool, extremes: &Extremes) -> Self {
         let widen = |(low, high): (f32, f32)| {
-            if symmetric {
-                let most = low.abs().max(high.abs()).max(NARROWEST_END);
-                (-most, most)
+            if is_symmetric {
+                symmetric(low, high)
             } else {
                 (low, high)
             }

@@ -26,11 +26,31 @@ pub struct Statistics {
     pub max: f32,
     /// The mean of the finite values; 0 without any.
     pub mean: f64,
+    /// Finite values outside of the range that was fixed.
+    pub outside: u64,
     /// The sum of their squared differences from the mean.
     deviations: f64,
+    /// That range.
+    limits: Option<(f32, f32)>,
 }
 
 impl Statistics {
+    /// Of no value yet; those outside of `limits` are to be counted.
+    pub(super) fn within(limits: Option<(f32, f32)>) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// The fraction of the finite values that a fixed range clips, from 0 to 1; `None` without one.
+    #[must_use]
+    pub fn clipped_fraction(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
+        let outside = self.outside as f64;
+        self.limits.map(|_| outside / Self::divisor(self.count))
+    }
+
     /// The standard deviation of the finite values (of the population: divided by the count, as `numpy.std`).
     #[must_use]
     pub fn std(&self) -> f64 {
@@ -64,6 +84,7 @@ impl Statistics {
                 Self {
                     count,
                     zeros: self.zeros + other.zeros,
+                    outside: self.outside + other.outside,
                     min: self.min.min(other.min),
                     max: self.max.max(other.max),
                     mean: self.mean + apart * share,
@@ -75,6 +96,7 @@ impl Statistics {
         Self {
             nan,
             infinite,
+            limits: self.limits.or(other.limits),
             ..finite
         }
     }
@@ -89,9 +111,15 @@ impl Statistics {
     pub(super) fn add(&mut self, block: &[f32]) {
         if let Some(of_block) = self.of_finite(block) {
             *self = self.merged(of_block);
+            if let Some((low, high)) = self.limits {
+                let outside = |value: &f32| u64::from(*value < low) + u64::from(*value > high);
+                self.outside += block.iter().map(outside).sum::<u64>();
+            }
         } else {
             for &value in block {
                 *self = self.merged(Self::of_one(value));
+                let is_outside = |(low, high)| value.is_finite() && (value < low || value > high);
+                self.outside += u64::from(self.limits.is_some_and(is_outside));
             }
         }
     }

@@ -1,0 +1,149 @@
+//! One range a layer, the same at every step of a run.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::device::TensorFloats;
+
+/// The percentiles that a calibrated range goes from and to: a few outliers do not darken everything else.
+const PERCENTILES: [f64; 2] = [0.1, 99.9];
+
+/// The range of each layer, calibrated once, so that the pictures of all steps can be compared.
+///
+/// ```
+/// # use burn::tensor::{Device, Tensor};
+/// use vggscope::logger::Ranges;
+///
+/// let mut ranges = Ranges::default();
+/// ranges.include("conv1", Tensor::<1>::from_floats([0.0, 1.0, 4.0], &Device::flex()))?;
+/// assert_eq!(ranges.get("conv1").map(|(low, _)| low < 0.1), Some(true));
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ranges(BTreeMap<String, [f32; 2]>);
+
+impl Ranges {
+    /// Widens a layer's range so that it holds the 0.1 to 99.9 percentiles of these values too, as
+    /// `numpy.percentile` computes them. Values that are NaN or infinite take no part.
+    ///
+    /// # Errors
+    ///
+    /// The device does not hand the values over; says why.
+    pub fn include<const D: usize>(
+        &mut self,
+        layer: impl Into<String>,
+        values: Tensor<D>,
+    ) -> Result<(), String> {
+        let floats = TensorFloats::new(values)?;
+        let mut values = vec![0.0; floats.count()];
+        floats.read(0, &mut values)?;
+        values.retain(|value| value.is_finite());
+        if !values.is_empty() {
+            let [low, high] = PERCENTILES.map(|percent| percentile(&mut values, percent));
+            self.widen(layer.into(), low, high);
+        }
+        Ok(())
+    }
+
+    /// The same for differences, which 0 is in the middle of.
+    ///
+    /// # Errors
+    ///
+    /// The device does not hand the values over; says why.
+    pub fn include_difference<const D: usize>(
+        &mut self,
+        layer: impl Into<String>,
+        difference: Tensor<D>,
+    ) -> Result<(), String> {
+        let layer = layer.into();
+        let mut own = Self::default();
+        own.include("", difference)?;
+        if let Some((low, high)) = own.get("") {
+            let most = low.abs().max(high.abs());
+            self.widen(layer, -most, most);
+        }
+        Ok(())
+    }
+
+    fn widen(&mut self, layer: String, low: f32, high: f32) {
+        let range = self.0.entry(layer).or_insert([low, high]);
+        *range = [range[0].min(low), range[1].max(high)];
+    }
+
+    /// From black to white, if the layer was calibrated. A layer of one value everywhere has a range of
+    /// some width all the same.
+    #[must_use]
+    pub fn get(&self, layer: &str) -> Option<(f32, f32)> {
+        let &[low, high] = self.0.get(layer)?;
+        let narrowest = low.abs().max(high.abs()).max(1.0) * 1e-5;
+        Some((low, high.max(low + narrowest)))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The layers that have a range.
+    pub fn layers(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// By linear interpolation between the two nearest values. The values change places; there is one at least.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place among fewer values than 2^52, and a value between two f32"
+)]
+fn percentile(values: &mut [f32], percent: f64) -> f32 {
+    let place = percent / 100.0 * (values.len() - 1) as f64;
+    let (_, low, above) = values.select_nth_unstable_by(place as usize, f32::total_cmp);
+    let low = f64::from(*low);
+    let next = above.iter().copied().min_by(f32::total_cmp);
+    let high = next.map_or(low, f64::from);
+    (low + (high - low) * place.fract()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    fn of(values: &[f32]) -> Tensor<1> {
+        Tensor::from_floats(values, &Device::flex())
+    }
+
+    /// `numpy.percentile([0, 1, 4, 9, 100], [0.1, 99.9])`
+    #[test]
+    fn percentiles_are_numpys() {
+        let mut ranges = Ranges::default();
+        let values = [100.0, f32::NAN, 4.0, 0.0, f32::INFINITY, 9.0, 1.0];
+        ranges.include("a", of(&values)).unwrap();
+        assert_eq!(ranges.get("a"), Some((0.004, 99.636)));
+        ranges.include("a", of(&[-1.0])).unwrap();
+        assert_eq!(ranges.get("a"), Some((-1.0, 99.636)));
+        assert_eq!(ranges.get("b"), None);
+    }
+
+    #[test]
+    fn a_constant_layer_has_a_range_and_one_without_finite_values_none() {
+        let mut ranges = Ranges::default();
+        ranges.include("zero", of(&[0.0; 9])).unwrap();
+        ranges.include("nan", of(&[f32::NAN])).unwrap();
+        assert!(ranges.get("zero").is_some_and(|(low, high)| low < high));
+        assert_eq!(ranges.get("nan"), None);
+    }
+
+    #[test]
+    fn a_difference_has_zero_in_the_middle() {
+        let mut ranges = Ranges::default();
+        ranges.include_difference("a", of(&[-3.0, 1.0])).unwrap();
+        let (low, high) = ranges.get("a").unwrap();
+        assert!(low < -2.9 && (low + high).abs() < 1e-6);
+    }
+}
