@@ -55,11 +55,13 @@
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
+mod change;
 mod commands;
 mod dataset;
 mod device;
 mod durable;
 pub mod events;
+mod figure;
 mod input;
 mod interrupt;
 pub mod logger;
@@ -71,6 +73,8 @@ mod probe;
 pub mod program;
 pub mod render;
 mod settings;
+pub mod similarity;
+mod sweep;
 mod terminal;
 mod train;
 pub mod vgg;

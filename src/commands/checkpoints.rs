@@ -1,8 +1,10 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
+use super::calibration::{self, Settled};
 use super::context::Context;
 use super::error::RunError;
 use super::parameters;
@@ -14,11 +16,14 @@ use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
-use crate::logger::{FeatureLogger, Stage, StageTimings};
+use crate::logger::{Stage, StageTimings};
 use crate::network::{self, Held};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
-use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::settings::{
+    AgainstChoice, Calibrate, CheckpointsSettings, MapsChoice, NetworkSettings, RangeChoice,
+};
+use crate::sweep::{Activity, Calibration, Sweep};
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device.
@@ -53,11 +58,6 @@ pub(crate) fn run(
     let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 
-    let network = NetworkSettings {
-        arch: Some(held.arch),
-        ..settings.run.network.clone()
-    };
-    let networks = load_ahead(sequence, network, &capture, files.len());
     let mut skipped = Vec::new();
     let mut probes = ProbeImages::load(
         &files,
@@ -68,30 +68,62 @@ pub(crate) fn run(
         &input,
         &mut skipped,
     )?;
-    let mut logger = run::logger(
+    let network = NetworkSettings {
+        arch: Some(held.arch),
+        ..settings.run.network.clone()
+    };
+    let loading = Loading {
+        settings: &network,
+        capture: &capture,
+        kernels: run::kernel_layout(&capture.device, files.len()),
+    };
+    let first = sequence
+        .iter()
+        .position(|other| other.path == first.path)
+        .unwrap_or(0);
+    let (mut settled, mut sweep) = calibrate(
+        settings,
+        &sequence[first..],
+        &loading,
+        &probes,
+        (&input, &mut skipped),
+    )?;
+    let networks = load_ahead(sequence, &loading);
+    let builder = run::logger(
         &settings.run,
         &capture,
         &folder,
         label,
         (0, total as u64),
         context,
-    )
-    .create()?;
+    );
+    let mut logger = settled.apply(builder).create()?;
+    settled.give_base(&mut logger);
     folder.write_config(&config)?;
+    settled.keep(&folder)?;
     probes.describe(&capture, &mut logger);
 
     let mut config = Some(config);
     let mut due = total as u64;
+    let mut last = None;
     let mut log_next = |(file, network): Loaded| match network {
-        Ok((vgg, timings)) => log(
-            &file,
-            &vgg,
-            &timings,
-            &mut config,
-            &mut probes,
-            &capture,
-            &mut logger,
-        ),
+        Ok((vgg, timings)) => {
+            last = Some(file.step);
+            let mut step = logger.step(file.step)?;
+            step.set_title(file.name.clone());
+            step.record_all(&timings);
+            if let Some(config) = config.take() {
+                step.text("config", run::as_markdown(&config));
+            }
+            step.text("checkpoint", format!("`{}`", file.name));
+            let seen = probes.look(&capture, &vgg, &file.name)?;
+            if let Some(sweep) = &mut sweep {
+                sweep.measure(&capture, &vgg, &seen, &mut step, &file.name)?;
+            }
+            probes.log(&seen, &capture, &vgg, &mut step)?;
+            step.finish();
+            Ok(())
+        }
         Err(error) if on_error == OnError::Skip => {
             skipped.push(one_line(&error));
             due -= 1;
@@ -103,6 +135,7 @@ pub(crate) fn run(
         .into_iter()
         .take_while(|_| !context.interrupt.is_requested())
         .try_for_each(&mut log_next);
+    let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
     let steps = Steps {
         earlier: 0,
         due,
@@ -110,7 +143,115 @@ pub(crate) fn run(
     };
     let output = &settings.run.output;
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
-    Ok(report.with(input.lines()))
+    Ok(report.with(input.lines()).with(summary))
+}
+
+/// How networks are loaded.
+struct Loading<'a> {
+    settings: &'a NetworkSettings,
+    capture: &'a Capture,
+    kernels: Kernels,
+}
+
+impl Loading<'_> {
+    fn load(&self, path: &Path) -> Result<(Vgg, StageTimings), RunError> {
+        let (deepest, is_gray) = (self.capture.deepest(), self.capture.is_gray);
+        load(
+            path,
+            self.settings,
+            (deepest, is_gray),
+            &self.capture.device,
+            self.kernels,
+        )
+    }
+}
+
+/// Looks at the reference checkpoints, as far as anything is to be known of them before the first step.
+fn calibrate(
+    settings: &CheckpointsSettings,
+    sequence: &[Checkpoint],
+    loading: &Loading<'_>,
+    probes: &ProbeImages,
+    (input, skipped): (&InputNotes, &mut Vec<String>),
+) -> Result<(Settled, Option<Sweep>), RunError> {
+    let (comparison, pictures) = (&settings.comparison, &settings.run.pictures);
+    let capture = loading.capture;
+    let set = calibration::comparison_set(comparison, &settings.run, capture, input, skipped)?;
+    let mut calibration = Calibration::default();
+    let mut base = Vec::new();
+    if let Some(path) = comparison.against.file() {
+        let (vgg, _) = loading.load(path)?;
+        let seen = probes.look(capture, &vgg, &path.display().to_string())?;
+        base = calibration::take_base(&mut calibration, capture, &vgg, (probes, &seen));
+    }
+    let mut last_grams = None;
+    for reference in references(settings, sequence.len()) {
+        let Some((name, vgg)) = nearest_readable(sequence, reference, loading, settings)? else {
+            continue;
+        };
+        let seen = probes.look(capture, &vgg, name)?;
+        // What changes from step to step is smaller than what changes over the run.
+        let with_change = comparison.against != AgainstChoice::Previous || reference == 1;
+        calibration.add(capture, &vgg, &seen, (name, with_change))?;
+        if reference + 1 == sequence.len()
+            && let Some(set) = &set
+        {
+            last_grams = Some(set.run(capture, &vgg, name, &mut Activity::default())?);
+        }
+    }
+    let range = (Some(settings.range()), pictures);
+    let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
+    let sweep = (!comparison.no_comparison).then(|| {
+        let total = (sequence.len(), probes);
+        calibration::sweep(
+            &calibration,
+            (set, last_grams),
+            &settings.run,
+            capture,
+            total,
+        )
+    });
+    Ok((settled.with_base(base), sweep))
+}
+
+/// The places of the checkpoints that are looked at before the first step.
+fn references(settings: &CheckpointsSettings, count: usize) -> Vec<usize> {
+    let pictures = &settings.run.pictures;
+    let needs_none = settings.comparison.no_comparison
+        && !settings.comparison.change
+        && (settings.range() != RangeChoice::Run || pictures.ranges.is_some())
+        && !matches!(pictures.maps(), MapsChoice::Top(_) | MapsChoice::Changed(_));
+    if needs_none {
+        return Vec::new();
+    }
+    if settings.calibrate == Calibrate::All {
+        return (0..count).collect();
+    }
+    let mut places = vec![0, count - 1];
+    if settings.comparison.against == AgainstChoice::Previous {
+        places.push(1.min(count - 1));
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// The network at a place, or where checkpoints that cannot be read are skipped, before it.
+fn nearest_readable<'a>(
+    sequence: &'a [Checkpoint],
+    place: usize,
+    loading: &Loading<'_>,
+    settings: &CheckpointsSettings,
+) -> Result<Option<(&'a str, Vgg)>, RunError> {
+    for checkpoint in sequence.iter().take(place + 1).rev() {
+        match loading.load(&checkpoint.path) {
+            Ok((vgg, _)) => return Ok(Some((&checkpoint.name, vgg))),
+            Err(error) if settings.run.output.on_error == OnError::Stop => return Err(error),
+            // It is skipped, and said so, when its step comes.
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Checkpoints that are looked at to find the network of most; each is opened, none is read.
@@ -149,43 +290,21 @@ fn shown_network<'a>(
     }
 }
 
-/// One checkpoint's step.
-fn log(
-    file: &Checkpoint,
-    vgg: &Vgg,
-    timings: &StageTimings,
-    config: &mut Option<String>,
-    probes: &mut ProbeImages,
-    capture: &Capture,
-    logger: &mut FeatureLogger,
-) -> Result<(), RunError> {
-    let name = &file.name;
-    let mut step = logger.step(file.step)?;
-    step.set_title(name.clone());
-    step.record_all(timings);
-    if let Some(config) = config.take() {
-        step.text("config", run::as_markdown(&config));
-    }
-    step.text("checkpoint", format!("`{name}`"));
-    probes.log(capture, vgg, &mut step, name)?;
-    step.finish();
-    Ok(())
-}
-
 /// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
-fn load_ahead(
-    sequence: Vec<Checkpoint>,
-    settings: NetworkSettings,
-    capture: &Capture,
-    images: usize,
-) -> Receiver<Loaded> {
+fn load_ahead(sequence: Vec<Checkpoint>, loading: &Loading<'_>) -> Receiver<Loaded> {
+    let Loading {
+        settings,
+        capture,
+        kernels,
+    } = *loading;
     let (is_gray, deepest, device) = (capture.is_gray, capture.deepest(), capture.device.clone());
-    let kernels = run::kernel_layout(&device, images);
+    let settings = settings.clone();
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network = guarded(|| load(&file, &settings, (deepest, is_gray), &device, kernels));
+            let network =
+                guarded(|| load(&file.path, &settings, (deepest, is_gray), &device, kernels));
             let network = network.unwrap_or_else(|why| {
                 let path = file.path.clone();
                 Err(RunError::Loading { path, why })
@@ -200,7 +319,7 @@ fn load_ahead(
 }
 
 fn load(
-    file: &Checkpoint,
+    path: &Path,
     settings: &NetworkSettings,
     (deepest, is_gray): (usize, bool),
     device: &OpenDevice,
@@ -212,14 +331,12 @@ fn load(
     };
     let mut timings = StageTimings::default();
     let vgg = timings.time(Stage::Load, || {
-        let (held, weights) = parameters::open_file(&file.path, settings)?;
+        let (held, weights) = parameters::open_file(path, settings)?;
         if held.is_gray != is_gray {
-            return Err(RunError::OtherColors(file.path.clone()));
+            return Err(RunError::OtherColors(path.to_owned()));
         }
         let extent = Extent::Features { deepest };
-        Ok::<_, RunError>(network::build(
-            &weights, &file.path, held.arch, extent, place,
-        )?)
+        Ok::<_, RunError>(network::build(&weights, path, held.arch, extent, place)?)
     })?;
     Ok((vgg, timings))
 }

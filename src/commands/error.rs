@@ -119,6 +119,19 @@ pub(crate) enum RunError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(
+        "{file} has nothing for {layer}: take it from a run that shows this layer, or leave the layer out with --layers"
+    )]
+    NotCalibrated { file: PathBuf, layer: String },
+    #[error(
+        "cannot read {file}: a run with --range run leaves ranges.toml in its folder, one with --maps top:N, changed:N or a list channels.toml"
+    )]
+    ReadSettled {
+        file: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{file}: {why}; expected the file that a run left there")]
+    ParseSettled { file: PathBuf, why: String },
     #[error("the configuration cannot be written as TOML, perhaps because a path is not UTF-8")]
     Resolve(#[from] toml::ser::Error),
     #[error("nothing is left to show: all {count} {what} were skipped; the first: {first}")]
@@ -135,6 +148,9 @@ impl RunError {
         matches!(
             self,
             Self::Select(_)
+                | Self::NotCalibrated { .. }
+                | Self::ReadSettled { .. }
+                | Self::ParseSettled { .. }
                 | Self::Freeze { .. }
                 | Self::Hidden { .. }
                 | Self::TrainingSize { .. }

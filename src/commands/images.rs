@@ -3,6 +3,7 @@
 use std::iter::Peekable;
 use std::time::Instant;
 
+use super::calibration;
 use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
@@ -56,9 +57,11 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     };
     let vgg = timings.time(Stage::Load, || parameters.build(held.arch, extent, place))?;
     let steps = (0, total as u64);
-    let mut logger =
-        run::logger(&settings.run, &capture, &folder, label, steps, context).create()?;
+    let settled = calibration::settle_without(&settings.run.pictures, &capture)?;
+    let builder = run::logger(&settings.run, &capture, &folder, label, steps, context);
+    let mut logger = settled.apply(builder).create()?;
     folder.write_config(&config)?;
+    settled.keep(&folder)?;
     capture.describe(&mut logger, "feature_maps");
 
     let mut skipped = Vec::new();

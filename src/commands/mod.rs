@@ -1,5 +1,6 @@
 //! The commands: each opens what it needs, loops, and logs.
 
+mod calibration;
 pub(crate) mod checkpoints;
 mod classes;
 pub(crate) mod context;

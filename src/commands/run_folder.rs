@@ -3,8 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::RunError;
 use crate::events::{EventReader, event_files};
@@ -29,8 +29,8 @@ struct Traces {
     made: Vec<PathBuf>,
     /// Whether it holds something to keep.
     used: Arc<AtomicBool>,
-    /// Whether the configuration there is this run's.
-    configured: Arc<AtomicBool>,
+    /// The files beside the event file that are this run's.
+    written: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl RunFolder {
@@ -97,7 +97,7 @@ impl RunFolder {
                 path,
                 made,
                 used: Arc::default(),
-                configured: Arc::default(),
+                written: Arc::default(),
             },
         })
     }
@@ -113,10 +113,16 @@ impl RunFolder {
 
     /// Leaves the resolved configuration in it.
     pub(crate) fn write_config(&self, toml: &str) -> Result<(), RunError> {
-        let path = self.path().join(CONFIG);
-        let is_new = !path.exists();
-        self.traces.configured.store(is_new, Ordering::Relaxed);
-        fs::write(&path, toml).map_err(|source| RunError::WriteConfig { path, source })
+        self.write(CONFIG, toml)
+    }
+
+    /// Leaves a file in it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunError> {
+        let path = self.path().join(name);
+        if !path.exists() {
+            self.traces.written().push(path.clone());
+        }
+        fs::write(&path, text).map_err(|source| RunError::WriteConfig { path, source })
     }
 
     fn refuse_used(&self, or: &'static str) -> Result<(), RunError> {
@@ -141,6 +147,10 @@ impl Drop for RunFolder {
 }
 
 impl Traces {
+    fn written(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Without a step they go, so that the corrected command finds its place free.
     fn remove(&self) {
         let files = event_files(&self.path).unwrap_or_default();
@@ -149,9 +159,8 @@ impl Traces {
         }
         let ours = format!(".{}.", std::process::id());
         let is_ours = |file: &PathBuf| file.to_string_lossy().contains(&ours);
-        let config = self.configured.load(Ordering::Relaxed);
-        let config = config.then(|| self.path.join(CONFIG));
-        for file in files.into_iter().filter(is_ours).chain(config) {
+        let written = std::mem::take(&mut *self.written());
+        for file in files.into_iter().filter(is_ours).chain(written) {
             let _ = fs::remove_file(file);
         }
         for folder in self.made.iter().rev() {

@@ -60,8 +60,12 @@ impl Ranges {
         let layer = layer.into();
         let mut own = Self::default();
         own.include("", difference)?;
-        if let Some((low, high)) = own.get("") {
-            let most = low.abs().max(high.abs());
+        let most = own
+            .0
+            .get("")
+            .map_or(0.0, |[low, high]| low.abs().max(high.abs()));
+        // No range comes from what did not change.
+        if most > 0.0 {
             self.widen(layer, -most, most);
         }
         Ok(())
@@ -79,6 +83,16 @@ impl Ranges {
         let &[low, high] = self.0.get(layer)?;
         let narrowest = low.abs().max(high.abs()).max(1.0) * 1e-5;
         Some((low, high.max(low + narrowest)))
+    }
+
+    /// Takes the ranges of changes that others have.
+    pub(crate) fn take_changes(&mut self, others: &Self) {
+        let changes = others
+            .0
+            .iter()
+            .filter(|(layer, _)| layer.starts_with("change/"));
+        self.0
+            .extend(changes.map(|(layer, range)| (layer.clone(), *range)));
     }
 
     /// Whether there is none.

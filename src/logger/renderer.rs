@@ -14,6 +14,7 @@ use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
 use crate::device::TensorFloats;
 use crate::events::Summary;
+use crate::figure::{frame_tiles, number_tiles};
 use crate::png;
 use crate::render::{
     self, Colormap, Floats, Layout, Maps, Picture, Range, RenderError, Rendered, Style,
@@ -57,6 +58,8 @@ pub(super) struct Job {
     pub(super) describe: bool,
     /// What its values are compared with.
     pub(super) earlier: Earlier,
+    /// Channels that are marked as dead.
+    pub(super) dead: Vec<usize>,
 }
 
 /// The values of earlier steps under the same tag.
@@ -117,11 +120,12 @@ impl Renderer {
         let values = timings
             .time(Stage::Copy, || MapFloats::new(in_place(maps)))
             .map_err(|why| copy_error(&job.tag, why))?;
-        let rendered = timings
+        let mut rendered = timings
             .time(Stage::Render, || {
                 render(&values, shape, values.layout, &style)
             })
             .map_err(|source| render_error(&job.tag, source))?;
+        mark(&mut rendered, chosen, &job.dead);
         let mut summaries = Vec::with_capacity(2);
         if let Some(pictured) = pictured {
             let old = MapFloats::in_layout(in_place(pictured.from), values.layout)
@@ -342,6 +346,23 @@ fn render(
 ) -> Result<Rendered, RenderError> {
     let maps = Maps::of(values, channels, height, width, layout)?;
     render::feature_maps(&maps, style)
+}
+
+/// Writes the numbers of channels that were chosen into their tiles, and frames those that are dead.
+fn mark(rendered: &mut Rendered, chosen: Option<&[usize]>, dead: &[usize]) {
+    if chosen.is_none() && dead.is_empty() {
+        return;
+    }
+    let tiles = rendered.tiles();
+    if let Some(chosen) = chosen {
+        number_tiles(&mut rendered.picture, &tiles, chosen);
+    }
+    let place = |channel: &usize| match chosen {
+        Some(chosen) => chosen.iter().position(|chosen| chosen == channel),
+        None => Some(*channel),
+    };
+    let framed: Vec<usize> = dead.iter().filter_map(place).collect();
+    frame_tiles(&mut rendered.picture, &tiles, &framed);
 }
 
 /// How much `maps` changed from each of the earlier ones.

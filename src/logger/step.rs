@@ -1,6 +1,6 @@
 //! One step: its values are rendered in the background and written together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -33,6 +33,8 @@ pub struct Step<'a> {
     references: Vec<(String, Tensor<4>)>,
     /// Whether it is a step of its own.
     counted: bool,
+    /// The channels to mark as dead, by layer.
+    dead: HashMap<String, Vec<usize>>,
     pieces: usize,
     title: String,
     timings: StageTimings,
@@ -73,6 +75,7 @@ impl<'a> Step<'a> {
             new_tags: Vec::new(),
             references: Vec::new(),
             counted,
+            dead: HashMap::new(),
             pieces: 0,
             title: String::new(),
             timings: StageTimings::default(),
@@ -94,6 +97,11 @@ impl<'a> Step<'a> {
     pub fn describe(&self, tag: impl Into<String>, heading: impl Into<String>) {
         let describer = &self.renderer.describer;
         describer.set_heading(tag.into(), heading.into());
+    }
+
+    /// Frames these channels of a layer as dead in the grids that follow.
+    pub(crate) fn mark_dead(&mut self, layer: String, channels: Vec<usize>) {
+        self.dead.insert(layer, channels);
     }
 
     /// The folder for this step's PNG files, below the one given to
@@ -150,8 +158,9 @@ impl<'a> Step<'a> {
             tag.strip_prefix("feature_maps/").unwrap_or(&tag)
         );
         let earlier = self.earlier(&tag, change, &maps)?;
+        let dead = self.dead.get(&layer).cloned().unwrap_or_default();
         self.render(tag, earlier, move |renderer, job| {
-            renderer.feature_maps(job, layer, maps)
+            renderer.feature_maps(Job { dead, ..job }, layer, maps)
         });
         Ok(())
     }
@@ -305,6 +314,7 @@ impl<'a> Step<'a> {
             folder: self.png.as_ref().map(|root| root.join(&self.folder)),
             describe,
             earlier,
+            dead: Vec::new(),
         };
         let renderer = Arc::clone(&self.renderer);
         let parts = self.parts.clone();

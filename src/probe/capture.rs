@@ -46,31 +46,49 @@ impl Capture {
         images: &[PreparedImage],
         what: &str,
     ) -> Result<Captured, ProbeError> {
-        let [height, width] = images.first().map_or([0; 2], PreparedImage::size);
+        let size = images.first().map_or([0; 2], PreparedImage::size);
+        let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
+        let mut captured = Vec::with_capacity(self.layers.len());
+        self.observe(vgg, &pixels, size, what, |layer, maps| {
+            captured.push((layer, maps.clone()));
+            Ok(())
+        })?;
+        Ok(Captured(captured))
+    }
+
+    /// The same with every image's pixels, `[height, width, 3]`; `take` gets the layers that are shown, one
+    /// after the other, and the maps of all images.
+    pub(crate) fn observe(
+        &self,
+        vgg: &Vgg,
+        images: &[&[f32]],
+        [height, width]: [usize; 2],
+        what: &str,
+        mut take: impl FnMut(Layer, &Tensor<4>) -> Result<(), ProbeError>,
+    ) -> Result<(), ProbeError> {
         let channels = if self.is_gray { 1 } else { 3 };
         let shape = [images.len(), height, width, channels];
-        let mut pixels = Vec::with_capacity(shape.iter().product());
-        for image in images {
-            pixels.extend_from_slice(&image.pixels);
-        }
+        let pixels = images.concat();
+        let mut taken = Ok(());
         guarded(|| {
             // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
             // through every layer.
             let data = TensorData::new(pixels, shape);
             let x = Tensor::<4>::from_data(data, &self.device.device).permute([0, 3, 1, 2]);
             let mut wanted = self.layers.iter().peekable();
-            let mut captured = Vec::with_capacity(self.layers.len());
             vgg.forward(x, |index, maps| {
-                if let Some(layer) = wanted.next_if(|layer| layer.index == index) {
-                    captured.push((*layer, maps.clone()));
+                if let Some(layer) = wanted.next_if(|layer| layer.index == index)
+                    && taken.is_ok()
+                {
+                    taken = take(*layer, maps);
                 }
             });
-            Captured(captured)
         })
         .map_err(|why| ProbeError::Backend {
             what: what.to_owned(),
             why,
-        })
+        })?;
+        taken
     }
 
     /// Describes the tags of `group` in TensorBoard.
@@ -99,21 +117,21 @@ impl Capture {
         }
     }
 
-    fn kernels_tag(&self) -> String {
+    pub(crate) fn kernels_tag(&self) -> String {
         let first = self.arch.layers().first().map(|layer| layer.tag());
         format!("kernels/{}", first.unwrap_or_default())
     }
 }
 
 impl Captured {
-    /// Logs the maps of the image at `at` in the batch, under tags of `group`.
-    pub(crate) fn log(
-        &self,
-        step: &mut Step<'_>,
-        at: usize,
-        group: &str,
-    ) -> Result<(), LoggerError> {
-        for (layer, maps) in &self.0 {
+    /// Images in the batch.
+    pub(super) fn images(&self) -> usize {
+        self.0.first().map_or(0, |(_, maps)| maps.dims()[0])
+    }
+
+    /// The maps of the image at `at` in the batch, layer by layer: `[1, channels, height, width]`.
+    pub(crate) fn of_image(&self, at: usize) -> impl Iterator<Item = (Layer, Tensor<4>)> {
+        self.0.iter().map(move |(layer, maps)| {
             let [batch, channels, height, width] = maps.dims();
             // A batch of one is not sliced: the view would count as a second owner of the maps.
             let maps = if batch == 1 {
@@ -122,6 +140,18 @@ impl Captured {
                 let of_image = [at..at + 1, 0..channels, 0..height, 0..width];
                 maps.clone().slice(of_image)
             };
+            (*layer, maps)
+        })
+    }
+
+    /// Logs the maps of the image at `at` in the batch, under tags of `group`.
+    pub(crate) fn log(
+        &self,
+        step: &mut Step<'_>,
+        at: usize,
+        group: &str,
+    ) -> Result<(), LoggerError> {
+        for (layer, maps) in self.of_image(at) {
             step.maps_of_layer(format!("{group}/{}", layer.tag()), layer.tag(), maps)?;
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! The probe images that every checkpoint, or every step of a training, is shown.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::capture::Capture;
+use burn::tensor::Tensor;
+
+use super::capture::{Capture, Captured};
 use super::error::ProbeError;
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
@@ -11,7 +13,30 @@ use crate::input::prepared::PreparedImage;
 use crate::input::transform::Preprocess;
 use crate::logger::{FeatureLogger, Stage, Step};
 use crate::one_line::one_line;
-use crate::vgg::Vgg;
+use crate::vgg::{Layer, Vgg};
+
+/// What a network sees in the probe images.
+pub(crate) struct Seen {
+    batches: Vec<Captured>,
+    took: Duration,
+}
+
+impl Seen {
+    /// Every image's maps: its number, a layer, `[1, channels, height, width]`.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, Layer, Tensor<4>)> {
+        let images = self.batches.iter().flat_map(|batch| {
+            let images = batch.images();
+            (0..images).map(move |at| (batch, at))
+        });
+        let maps = |(number, (batch, at)): (usize, (&'_ Captured, usize))| {
+            let layers: Vec<_> = batch.of_image(at).collect();
+            layers
+                .into_iter()
+                .map(move |(layer, maps)| (number, layer, maps))
+        };
+        images.enumerate().flat_map(maps)
+    }
+}
 
 /// The probe images, read once, in batches of one size.
 pub(crate) struct ProbeImages {
@@ -75,19 +100,32 @@ impl ProbeImages {
         }
     }
 
-    /// Shows them to a network and logs what it sees, with the inputs in the run's first step; `what`
-    /// names the network in errors.
+    /// Shows them to a network; `what` names it in errors.
+    pub(crate) fn look(
+        &self,
+        capture: &Capture,
+        vgg: &Vgg,
+        what: &str,
+    ) -> Result<Seen, ProbeError> {
+        let began = Instant::now();
+        let look = |batch: &Vec<PreparedImage>| capture.forward(vgg, batch, what);
+        let batches = self.batches.iter().map(look).collect::<Result<_, _>>()?;
+        Ok(Seen {
+            batches,
+            took: began.elapsed(),
+        })
+    }
+
+    /// Logs what a network saw in them, with the inputs in the run's first step.
     pub(crate) fn log(
         &mut self,
+        seen: &Seen,
         capture: &Capture,
         vgg: &Vgg,
         step: &mut Step<'_>,
-        what: &str,
     ) -> Result<(), ProbeError> {
-        for batch in &self.batches {
-            let began = Instant::now();
-            let captured = capture.forward(vgg, batch, what)?;
-            step.record(Stage::Forward, began.elapsed());
+        step.record(Stage::Forward, seen.took);
+        for (batch, captured) in self.batches.iter().zip(&seen.batches) {
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
                 captured.log(step, at, self.group(image))?;
@@ -100,6 +138,21 @@ impl ProbeImages {
         self.shown = true;
         step.set_png_folder(format!("{:06}", step.number()));
         Ok(capture.log_kernels(vgg, step)?)
+    }
+
+    /// The tag of a layer's maps of the image with this number.
+    pub(crate) fn tag(&self, number: usize, layer: Layer) -> String {
+        let image = self.batches.iter().flatten().nth(number);
+        let group = image.map_or("feature_maps", |image| self.group(image));
+        format!("{group}/{}", layer.tag())
+    }
+
+    /// The names of the images, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.batches
+            .iter()
+            .flatten()
+            .map(|image| image.name.as_str())
     }
 
     /// What stands before the layer in tags: a single probe image need not be named.

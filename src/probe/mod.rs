@@ -7,4 +7,4 @@ mod images;
 
 pub(crate) use capture::Capture;
 pub(crate) use error::ProbeError;
-pub(crate) use images::ProbeImages;
+pub(crate) use images::{ProbeImages, Seen};

@@ -120,6 +120,24 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// Where every tile stands in the picture: left, top, width and height.
+    ///
+    /// Units: pixels.
+    #[must_use]
+    pub fn tiles(&self) -> Vec<[usize; 4]> {
+        let grid = &self.grid;
+        let tile = |index| {
+            let start = grid.start(index, 0);
+            [
+                start % grid.width(),
+                start / grid.width(),
+                grid.tile_width,
+                grid.tile_height,
+            ]
+        };
+        (0..grid.count).map(tile).collect()
+    }
+
     /// Every tile as a picture of its own, in order, just as it is in the grid.
     #[must_use]
     pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {

@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use glob::Pattern;
 use regex::Regex;
 use serde::Serialize;
 
+use super::choices::RangeChoice;
+use super::comparison::ComparisonSettings;
 use super::error::{SettingsError, swallowed};
 use super::paths::path_parser;
 use super::shared::{RunSettings, make_absolute};
@@ -53,12 +55,43 @@ pub(crate) struct CheckpointsSettings {
     /// Show every Nth checkpoint, the first included
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
     pub(crate) every: NonZeroUsize,
+    /// The checkpoints that the ranges of --range run, and the channels of --maps, are taken from: the first and
+    /// the last, or all (which reads every checkpoint twice)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "first,last|all",
+        default_value = "first,last",
+        hide_possible_values = true
+    )]
+    pub(crate) calibrate: Calibrate,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) comparison: ComparisonSettings,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,
 }
 
+/// The checkpoints that are looked at before the first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+pub(crate) enum Calibrate {
+    /// The first and the last.
+    #[value(name = "first,last")]
+    #[serde(rename = "first,last")]
+    FirstLast,
+    /// Every one.
+    #[value(name = "all")]
+    #[serde(rename = "all")]
+    All,
+}
+
 impl CheckpointsSettings {
+    /// What black and white stand for: unless something else was asked for, the same at all steps.
+    pub(crate) fn range(&self) -> RangeChoice {
+        self.run.pictures.range.unwrap_or(RangeChoice::Run)
+    }
+
     /// Which of the files found are shown, and at which steps.
     pub(crate) fn selection(&self) -> Selection<'_> {
         Selection {
@@ -90,6 +123,7 @@ impl CheckpointsSettings {
                 why: "--step-from index takes the step from the order of the files: leave one of the two out",
             });
         }
+        self.comparison.check()?;
         self.run.check()
     }
 
@@ -99,6 +133,8 @@ impl CheckpointsSettings {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.checkpoints);
         make_absolute(&mut resolved.images);
+        resolved.comparison.resolve();
+        resolved.run.pictures.range = Some(self.range());
         resolved.run.resolve(capture);
         toml_text("checkpoints", &resolved)
     }

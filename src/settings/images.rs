@@ -43,6 +43,7 @@ impl ImagesSettings {
                 how: "name files, folders or patterns, as in `vggscope images photos/`",
             });
         }
+        self.run.pictures.check_single_network()?;
         self.run.check()
     }
 

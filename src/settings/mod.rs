@@ -2,11 +2,14 @@
 //! keys, what the run leaves as `config.toml`, and the values that it uses.
 
 mod checkpoints;
+mod choices;
+mod comparison;
 mod error;
 mod file;
 mod images;
 mod layers;
 mod paths;
+mod pictures;
 mod shared;
 mod text;
 mod train;
@@ -19,10 +22,13 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use checkpoints::CheckpointsSettings;
+pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
+pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
+pub(crate) use comparison::{ComparisonSettings, Features};
 pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
+pub(crate) use pictures::PictureSettings;
 pub(crate) use shared::{NetworkSettings, OutputSettings, RunSettings, WeightsChoice};
 pub(crate) use train::{Length, RecordSettings, TrainSettings};
 pub(crate) use values::{Every, Freeze};

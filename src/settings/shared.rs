@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::error::SettingsError;
 use super::paths::path_parser;
+use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
-use super::values::{Channels, Count, ScaleTo, Size, parse_std};
+use super::values::{Channels, ScaleTo, Size, parse_std};
 use crate::device::DeviceChoice;
 use crate::input::on_error::OnError;
 use crate::input::transform::{ChannelOrder, Preprocess, Preset};
 use crate::probe::Capture;
-use crate::render::{Colormap, Range, Style};
 use crate::vgg::Arch;
 
 /// Settings of every command that runs the network.
@@ -128,38 +128,6 @@ pub(crate) struct InputSettings {
     pub(crate) scale_to: Option<ScaleTo>,
 }
 
-/// How feature maps become grids.
-#[derive(Debug, Clone, PartialEq, Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Pictures")]
-pub(crate) struct PictureSettings {
-    /// What black and white stand for: map (each map's own minimum and maximum), layer (one range for all
-    /// maps of a layer) or fixed=LO,HI
-    #[arg(
-        long,
-        value_name = "RANGE",
-        default_value = "map",
-        allow_hyphen_values = true
-    )]
-    #[serde(serialize_with = "as_text")]
-    pub(crate) range: Range,
-    /// Show only the first N maps of a layer
-    #[arg(long, value_name = "N|all", default_value = "all")]
-    #[serde(serialize_with = "as_text")]
-    pub(crate) max_maps: Count,
-    /// Enlarge maps smaller than this by a whole factor
-    #[arg(long, value_name = "PX|off", default_value = "off")]
-    #[serde(serialize_with = "as_text")]
-    pub(crate) min_tile: Size,
-    /// gray, viridis, magma or diverging
-    #[arg(long, value_name = "NAME", default_value = "gray")]
-    #[serde(serialize_with = "as_text")]
-    pub(crate) colormap: Colormap,
-    /// Leave out the grid of first-layer kernels
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub(crate) no_kernels: bool,
-}
-
 /// Where the results go.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -223,6 +191,7 @@ impl RunSettings {
         let preprocess = self.input.preprocess();
         self.input.resize = Some(preprocess.resize.map(Into::into).into());
         self.input.crop = Some(preprocess.crop.map(Into::into).into());
+        self.pictures.resolve();
         self.output.logdir = absolute(&self.output.logdir);
         self.output.png = self.output.png.as_deref().map(absolute);
     }
@@ -273,18 +242,6 @@ impl InputSettings {
             normalize.divisor = scale.divisor();
         }
         preprocess
-    }
-}
-
-impl PictureSettings {
-    /// How feature maps are rendered.
-    pub(crate) fn style(&self) -> Style {
-        Style {
-            range: self.range,
-            max_maps: self.max_maps.number(),
-            min_tile: self.min_tile.number(),
-            colormap: self.colormap,
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
 
+use super::comparison::ComparisonSettings;
 use super::error::{SettingsError, swallowed};
 use super::paths::path_parser;
 use super::shared::{RunSettings, WeightsChoice, absolute, absolute_weights, make_absolute};
@@ -50,6 +51,9 @@ pub(crate) struct TrainSettings {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) record: RecordSettings,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) comparison: ComparisonSettings,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,
@@ -249,6 +253,7 @@ impl TrainSettings {
         if self.run.input.preprocess().crop.is_none() {
             return Err(SettingsError::NoCrop);
         }
+        self.comparison.check()?;
         self.optimization.check(&self.weights())?;
         self.run.check()
     }
@@ -280,6 +285,7 @@ impl TrainSettings {
         let mut resolved = self.clone();
         resolved.data = resolved.data.as_deref().map(absolute);
         make_absolute(&mut resolved.images);
+        resolved.comparison.resolve();
         resolved.weights = absolute_weights(resolved.weights.as_deref());
         if resolved.samples.steps.is_none() {
             resolved.samples.epochs.get_or_insert(DEFAULT_EPOCHS);

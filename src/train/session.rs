@@ -67,8 +67,8 @@ impl Session<'_> {
             step.summary(summary);
         }
         let network = self.trainer.network();
-        self.probes
-            .log(self.capture, &network, &mut step, "step 0")?;
+        let seen = self.probes.look(self.capture, &network, "step 0")?;
+        self.probes.log(&seen, self.capture, &network, &mut step)?;
         step.finish();
         if self.record.save_every != Every::Off {
             self.save()?;
@@ -161,7 +161,8 @@ impl Session<'_> {
         }
         if due(self.record.every) {
             let what = format!("step {number}");
-            self.probes.log(self.capture, &network, &mut step, &what)?;
+            let seen = self.probes.look(self.capture, &network, &what)?;
+            self.probes.log(&seen, self.capture, &network, &mut step)?;
         }
         // A validation that failed does not take the step with it.
         let (validation, failed) = match validated {

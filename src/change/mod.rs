@@ -1,0 +1,11 @@
+//! What changed between the weights of two checkpoints, and what of it is worth saying at the end.
+
+mod events;
+mod layer;
+mod summary;
+
+pub(crate) use layer::{LayerChange, LayerWeights, nearly_equal};
+pub(crate) use summary::Summary;
+
+#[cfg(test)]
+mod tests;

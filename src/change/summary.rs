@@ -1,0 +1,260 @@
+//! What changed most over a sequence of checkpoints, and when, in a few lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::events::{FilterEvent, Kind, median, of_filters, stands_out};
+use super::layer::LayerChange;
+
+/// Events of a kind that a line names.
+const NAMED: usize = 4;
+
+/// Events of filters that are kept; later ones are counted.
+const KEPT: usize = 4096;
+
+/// A layer's change from the step before.
+struct LayerStep {
+    step: i64,
+    relative: f64,
+    cosine: f64,
+    factor: f64,
+}
+
+/// Collects what happens, step after step.
+#[derive(Default)]
+pub(crate) struct Summary {
+    steps: Vec<i64>,
+    layers: BTreeMap<String, Vec<LayerStep>>,
+    filters: Vec<FilterEvent>,
+    /// Events of filters that were not kept.
+    more: usize,
+    /// Whether any weight or bias changed at all.
+    changed: bool,
+    /// The first step with weights that are not finite, and how many, by layer.
+    non_finite: BTreeMap<String, (i64, usize)>,
+    dead: BTreeMap<String, Dead>,
+}
+
+/// The channels of a layer that are dead, and since which step. Those of the first step were never seen alive.
+#[derive(Default)]
+struct Dead(BTreeMap<usize, i64>);
+
+impl Summary {
+    /// Adds a step: the changes of its layers from the step before (none at the first one), weights that are not
+    /// finite, and the channels that are dead, each by layer.
+    pub(crate) fn add(
+        &mut self,
+        step: i64,
+        changes: &[LayerChange],
+        non_finite: &[(String, usize)],
+        dead: &BTreeMap<String, Vec<usize>>,
+    ) {
+        self.steps.push(step);
+        for (layer, count) in non_finite {
+            self.non_finite
+                .entry(layer.clone())
+                .or_insert((step, *count));
+        }
+        for change in changes {
+            self.changed |= !change.is_equal;
+            let whole = &change.whole;
+            self.layers
+                .entry(change.name.clone())
+                .or_default()
+                .push(LayerStep {
+                    step,
+                    relative: whole.relative,
+                    cosine: whole.cosine,
+                    factor: whole.factor,
+                });
+            let events = of_filters(step, change);
+            let room = KEPT.saturating_sub(self.filters.len()).min(events.len());
+            self.more += events.len() - room;
+            self.filters.extend(events.into_iter().take(room));
+        }
+        for (layer, channels) in dead {
+            let now: BTreeSet<usize> = channels.iter().copied().collect();
+            let Dead(since) = self.dead.entry(layer.clone()).or_default();
+            since.retain(|channel, _| now.contains(channel));
+            for channel in now {
+                since.entry(channel).or_insert(step);
+            }
+        }
+    }
+
+    /// What is to be said, a line each, at most seven.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let [first, .., last] = self.steps[..] else {
+            return lines;
+        };
+        if !self.changed && self.non_finite.is_empty() {
+            return vec![format!(
+                "nothing changed: all {} steps ({first} to {last}) hold equal weights",
+                self.steps.len()
+            )];
+        }
+        lines.push(self.of_layers());
+        lines.extend(self.of_filters("zeroed", "filter", |kind| match kind {
+            Kind::Zeroed => Some(String::new()),
+            _ => None,
+        }));
+        lines.extend(
+            self.of_filters("came back from 0", "filter", |kind| match kind {
+                Kind::CameBack => Some(String::new()),
+                _ => None,
+            }),
+        );
+        lines.extend(self.of_filters("turned", "kernel", |kind| match kind {
+            Kind::Turned(cosine) => Some(format!(" (cosine {cosine:.2} to the step before)")),
+            _ => None,
+        }));
+        lines.extend(self.of_filters("moved far", "filter", |kind| match kind {
+            Kind::Moved(relative) => Some(format!(" (by {relative:.2} of its norm)")),
+            _ => None,
+        }));
+        lines.extend(self.of_dead(first));
+        lines.extend(self.of_non_finite());
+        lines
+    }
+
+    /// The layers whose change stands out, or how even it is.
+    fn of_layers(&self) -> String {
+        let mut events: Vec<(&str, &LayerStep)> = Vec::new();
+        let mut by_step: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for step in self.layers.values().flatten() {
+            by_step.entry(step.step).or_default().push(step.relative);
+        }
+        let by_step: BTreeMap<i64, f64> = by_step
+            .into_iter()
+            .map(|(step, relatives)| (step, median(relatives)))
+            .collect();
+        for (layer, steps) in &self.layers {
+            let usual = median(steps.iter().map(|step| step.relative).collect());
+            for step in steps {
+                let others = by_step.get(&step.step).copied().unwrap_or(0.0);
+                // Over two steps there is no usual change of its own.
+                let usual = if steps.len() < 3 { 0.0 } else { usual };
+                if stands_out(step.relative, others, usual) {
+                    events.push((layer, step));
+                }
+            }
+        }
+        let relative = |(_, step): &(&str, &LayerStep)| step.relative;
+        events.sort_by(|a, b| relative(b).total_cmp(&relative(a)));
+        if events.is_empty() {
+            return self.of_even_layers();
+        }
+        let named = events.iter().take(NAMED).map(|(layer, step)| {
+            let LayerStep {
+                step,
+                relative,
+                cosine,
+                factor,
+            } = step;
+            if *cosine > 0.99 && (factor - 1.0).abs() > 0.1 {
+                format!("{layer} at step {step}: x {factor:.2}")
+            } else {
+                format!("{layer} at step {step}: by {relative:.2} of its norm")
+            }
+        });
+        let usual = median(by_step.into_values().collect());
+        format!(
+            "changed most: {}; layers change by {usual:.2e} from step to step",
+            listed(named, events.len())
+        )
+    }
+
+    fn of_even_layers(&self) -> String {
+        let all = self
+            .layers
+            .iter()
+            .flat_map(|(layer, steps)| steps.iter().map(move |step| (layer, step)));
+        let finite = all.filter(|(_, step)| step.relative.is_finite());
+        let most = finite.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative));
+        let usual = median(
+            self.layers
+                .values()
+                .flatten()
+                .map(|step| step.relative)
+                .collect(),
+        );
+        match most {
+            Some((layer, step)) if step.relative > 0.0 => format!(
+                "layers changed evenly, by {usual:.2e} of their norm from step to step; most: {layer} at step {}, by {:.2e}",
+                step.step, step.relative
+            ),
+            _ => "only biases changed, no weight".to_owned(),
+        }
+    }
+
+    /// The filters to which something happened; `text` says whether it is that, and what else there is to say.
+    fn of_filters(
+        &self,
+        what: &str,
+        one: &str,
+        text: impl Fn(Kind) -> Option<String>,
+    ) -> Option<String> {
+        let events: Vec<String> = self
+            .filters
+            .iter()
+            .filter_map(|event| {
+                let FilterEvent {
+                    step,
+                    layer,
+                    filter,
+                    kind,
+                } = event;
+                Some(format!(
+                    "{one} {filter} of {layer} at step {step}{}",
+                    text(*kind)?
+                ))
+            })
+            .collect();
+        if events.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "{what}: {}",
+            listed(events.iter().cloned(), events.len())
+        ))
+    }
+
+    /// The channels that died after the first step and did not come back.
+    fn of_dead(&self, first: i64) -> Option<String> {
+        let died = self.dead.iter().filter_map(|(layer, Dead(since))| {
+            let died: Vec<_> = since.iter().filter(|(_, step)| **step != first).collect();
+            let (channel, step) = died.first()?;
+            Some(match died.len() {
+                1 => format!("channel {channel} of {layer} at step {step}"),
+                count => format!("{count} channels of {layer} (channel {channel} at step {step})"),
+            })
+        });
+        let died: Vec<String> = died.collect();
+        (!died.is_empty()).then(|| {
+            format!(
+                "died, and stayed so: {}",
+                listed(died.iter().cloned(), died.len())
+            )
+        })
+    }
+
+    fn of_non_finite(&self) -> Option<String> {
+        let text = |(layer, (step, count)): (&String, &(i64, usize))| {
+            format!("{count} weights of {layer} from step {step} on")
+        };
+        let all = self.non_finite.iter().map(text);
+        (!self.non_finite.is_empty())
+            .then(|| format!("NaN or infinite: {}", listed(all, self.non_finite.len())))
+    }
+}
+
+/// The first ones, and how many more there are.
+fn listed(named: impl Iterator<Item = String>, count: usize) -> String {
+    let named: Vec<String> = named.take(NAMED).collect();
+    let more = count.saturating_sub(named.len());
+    let mut text = named.join("; ");
+    if more > 0 {
+        text += &format!("; and {more} more");
+    }
+    text
+}

@@ -1,0 +1,276 @@
+//! What is settled before the first step of a run over several networks: one range a layer, the channels that are
+//! shown, and what the steps are compared with.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::RunError;
+use super::run_folder::RunFolder;
+use crate::input::list::list_images;
+use crate::input::notes::InputNotes;
+use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
+use crate::probe::{Capture, ProbeImages, Seen};
+use crate::settings::{
+    AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
+};
+use crate::sweep::{Calibration, ComparisonSet, Evolution, Grams, Sweep};
+use crate::vgg::{Layer, Vgg};
+
+/// The calibrated ranges in a run's folder.
+const RANGES: &str = "ranges.toml";
+
+/// The chosen channels in a run's folder.
+const CHANNELS: &str = "channels.toml";
+
+/// Maps of the network that changes are shown against, each with its tag.
+type Base = Vec<(String, burn::tensor::Tensor<4>)>;
+
+/// What was settled.
+pub(super) struct Settled {
+    pub(super) ranges: Ranges,
+    pub(super) channels: Channels,
+    /// What changes are shown against.
+    changes: Option<Against>,
+    compare: bool,
+    base: Base,
+}
+
+impl Settled {
+    /// A logger that shows what was settled; `changes` are those of `builder`'s run.
+    pub(super) fn apply(&self, builder: Builder) -> Builder {
+        let builder = builder
+            .ranges(self.ranges.clone())
+            .channels(self.channels.clone())
+            .compare(self.compare);
+        match self.changes {
+            Some(against) => builder.changes(against),
+            None => builder,
+        }
+    }
+
+    /// Hands over the maps of the network that changes are shown against.
+    pub(super) fn give_base(&mut self, logger: &mut FeatureLogger) {
+        for (tag, maps) in self.base.drain(..) {
+            logger.reference(tag, maps);
+        }
+    }
+
+    /// Keeps ranges and channels in the run's folder, for other runs to take.
+    pub(super) fn keep(&self, folder: &RunFolder) -> Result<(), RunError> {
+        if !self.ranges.is_empty() {
+            let about = "The range of each layer at every step: --ranges THIS_FILE shows another run with the same ones.";
+            folder.write(RANGES, &toml_text(about, &self.ranges)?)?;
+        }
+        if !self.channels.is_empty() {
+            let about = "The channels of each layer that are shown: --maps-from THIS_FOLDER shows the same ones of another run.";
+            folder.write(CHANNELS, &toml_text(about, &self.channels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Settles what a run shows, from what the reference networks make of the probe images.
+pub(super) fn settle(
+    calibration: &Calibration,
+    (range, pictures): (Option<RangeChoice>, &PictureSettings),
+    comparison: Option<&ComparisonSettings>,
+    capture: &Capture,
+) -> Result<Settled, RunError> {
+    let mut ranges = match &pictures.ranges {
+        Some(file) => read_ranges(file, capture)?,
+        None if range == Some(RangeChoice::Run) => calibration.ranges.clone(),
+        None => Ranges::default(),
+    };
+    let shown = comparison.filter(|comparison| comparison.change);
+    if shown.is_some() {
+        // Pictures of changes have one range for the run, whatever the maps have.
+        ranges.take_changes(&calibration.ranges);
+    }
+    Ok(Settled {
+        ranges,
+        channels: channels(calibration, pictures, capture)?,
+        changes: shown.map(|comparison| match comparison.against {
+            AgainstChoice::First => Against::First,
+            AgainstChoice::Previous => Against::Previous,
+            AgainstChoice::File(_) => Against::Given,
+        }),
+        compare: comparison.is_some_and(|comparison| !comparison.no_comparison),
+        base: Vec::new(),
+    })
+}
+
+/// The same where nothing is calibrated.
+pub(super) fn settle_without(
+    pictures: &PictureSettings,
+    capture: &Capture,
+) -> Result<Settled, RunError> {
+    settle(
+        &Calibration::default(),
+        (pictures.range, pictures),
+        None,
+        capture,
+    )
+}
+
+/// Takes the network that changes are shown against, where that is none of the steps.
+pub(super) fn take_base(
+    calibration: &mut Calibration,
+    capture: &Capture,
+    vgg: &Vgg,
+    (probes, seen): (&ProbeImages, &Seen),
+) -> Base {
+    calibration.set_base(capture, vgg, seen);
+    let maps = seen
+        .each()
+        .map(|(image, layer, maps)| (probes.tag(image, layer), maps));
+    let kernels = vgg
+        .kernels()
+        .map(|kernels| (capture.kernels_tag(), kernels));
+    maps.chain(kernels).collect()
+}
+
+impl Settled {
+    /// The same with the network that changes are shown against.
+    pub(super) fn with_base(self, base: Base) -> Self {
+        Self { base, ..self }
+    }
+}
+
+/// The comparison images, if there are any.
+pub(super) fn comparison_set(
+    comparison: &ComparisonSettings,
+    run: &RunSettings,
+    capture: &Capture,
+    notes: &InputNotes,
+    skipped: &mut Vec<String>,
+) -> Result<Option<ComparisonSet>, RunError> {
+    if comparison.compare_images.is_empty() {
+        return Ok(None);
+    }
+    let files = list_images(&comparison.compare_images, notes)?;
+    let set = ComparisonSet::load(
+        files,
+        comparison.compare_features,
+        &run.input.preprocess().for_network(capture.is_gray),
+        run.output.on_error,
+        capture,
+        notes,
+        skipped,
+    )?;
+    Ok(Some(set))
+}
+
+/// What compares the steps of a run.
+pub(super) fn sweep(
+    calibration: &Calibration,
+    (set, last): (Option<ComparisonSet>, Option<Grams>),
+    run: &RunSettings,
+    capture: &Capture,
+    (total, probes): (usize, &ProbeImages),
+) -> Sweep {
+    let layers = capture
+        .layers
+        .iter()
+        .map(|layer| (layer.tag(), calibration.by_change(*layer)));
+    let kernels = (
+        capture.kernels_tag(),
+        calibration.kernels_by_change(&capture.kernels_tag()),
+    );
+    let evolution = Evolution::new(
+        layers.chain([kernels]),
+        &calibration.ranges,
+        run.pictures.style(),
+    );
+    let is_bgr = run.input.preprocess().for_network(capture.is_gray).is_bgr();
+    let shown = probes.names().next().unwrap_or_default().to_owned();
+    Sweep::new(set, last, evolution, total, (is_bgr, shown))
+}
+
+/// The channels that are shown of each layer, where they are not the first ones.
+fn channels(
+    calibration: &Calibration,
+    pictures: &PictureSettings,
+    capture: &Capture,
+) -> Result<Channels, RunError> {
+    if let Some(run) = &pictures.maps_from {
+        return read_channels(&run.join(CHANNELS), capture);
+    }
+    let mut channels = Channels::default();
+    let mut choose = |count: usize, order: &dyn Fn(Layer) -> Vec<usize>| {
+        for layer in &capture.layers {
+            channels.set(layer.tag(), order(*layer).into_iter().take(count));
+        }
+    };
+    match pictures.maps() {
+        MapsChoice::First(_) => {}
+        MapsChoice::Top(count) => choose(count, &|layer| calibration.by_variance(layer)),
+        MapsChoice::Changed(count) => choose(count, &|layer| calibration.by_change(layer)),
+        MapsChoice::Channels(chosen) => choose(usize::MAX, &|_| chosen.clone()),
+    }
+    Ok(channels)
+}
+
+fn read_ranges(file: &Path, capture: &Capture) -> Result<Ranges, RunError> {
+    let ranges: Ranges = read_toml(file)?;
+    match capture
+        .layers
+        .iter()
+        .find(|layer| ranges.get(&layer.tag()).is_none())
+    {
+        Some(layer) => Err(RunError::NotCalibrated {
+            file: file.to_owned(),
+            layer: layer.name(),
+        }),
+        None => Ok(ranges),
+    }
+}
+
+fn read_channels(file: &Path, capture: &Capture) -> Result<Channels, RunError> {
+    let channels: Channels = read_toml(file)?;
+    match capture
+        .layers
+        .iter()
+        .find(|layer| channels.get(&layer.tag()).is_none())
+    {
+        Some(layer) => Err(RunError::NotCalibrated {
+            file: file.to_owned(),
+            layer: layer.name(),
+        }),
+        None => Ok(channels),
+    }
+}
+
+fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, RunError> {
+    let text = fs::read_to_string(file).map_err(|source| RunError::ReadSettled {
+        file: file.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| RunError::ParseSettled {
+        file: file.to_owned(),
+        why: error.message().to_owned(),
+    })
+}
+
+fn toml_text(about: &str, values: &impl Serialize) -> Result<String, RunError> {
+    Ok(format!("# {about}\n{}", toml::to_string(values)?))
+}
+
+/// Draws and sums up what is known only after the last step, if there was one. What ended the run early stands
+/// before what goes wrong here.
+pub(super) fn finish(
+    sweep: Option<Sweep>,
+    logger: &mut FeatureLogger,
+    last: Option<i64>,
+    ended: Result<(), RunError>,
+) -> (Vec<String>, Result<(), RunError>) {
+    let (Some(sweep), Some(last)) = (sweep, last) else {
+        return (Vec::new(), ended);
+    };
+    match sweep.finish(logger, last) {
+        Ok(lines) => (lines, ended),
+        Err(error) => (Vec::new(), ended.and(Err(error.into()))),
+    }
+}

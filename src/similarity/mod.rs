@@ -1,0 +1,52 @@
+//! How alike two representations of the same images are, from their Gram matrices alone.
+//!
+//! A layer's features are `[images, features]`; their Gram matrix holds the products of all images with all
+//! images. It is kept for minibatches of images, since the flattened maps of hundreds of images do not fit into
+//! memory; every measure is a mean over minibatches.
+//!
+//! Sources: Song and others (2007) and Székely and Rizzo (2014) for the unbiased estimator of HSIC; Kornblith and
+//! others (2019) for CKA; Nguyen, Raghu and Kornblith (2021) for minibatches; Harvey, Larsen and Williams (2023) for
+//! the Procrustes similarity from Gram matrices; Huh and others (2024) for mutual nearest neighbors.
+
+mod cka;
+mod gram;
+mod interval;
+mod neighbors;
+mod procrustes;
+
+pub use gram::{Gram, minibatches};
+pub use interval::Estimate;
+
+/// How alike two representations are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Similarity {
+    /// Debiased linear CKA: 1 for representations that differ by a rotation and a scale, near 0 for unrelated
+    /// ones. `None` where a representation does not tell the images apart, or is not finite.
+    pub cka: Option<Estimate>,
+    /// The Procrustes similarity, 0 to 1. `None` as above.
+    pub procrustes: Option<Estimate>,
+    /// The mean fraction of an image's nearest images, by cosine, that both representations agree on. `None` as
+    /// above.
+    pub neighbors: Option<Estimate>,
+}
+
+impl Similarity {
+    /// Compares two representations of the same images in the same minibatches.
+    #[must_use]
+    pub fn between(one: &Gram, two: &Gram) -> Self {
+        Self {
+            cka: Estimate::of(one, two, cka::cka),
+            procrustes: Estimate::of(one, two, procrustes::procrustes),
+            neighbors: Estimate::of(one, two, neighbors::mutual_neighbors),
+        }
+    }
+}
+
+/// Debiased linear CKA without its interval.
+#[must_use]
+pub fn cka(one: &Gram, two: &Gram) -> Option<f64> {
+    cka::cka(one, two)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Health of channels: which ones are dead or dormant, and how often each is on.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use crate::device::{first_line, guarded};
+use crate::events::Summary;
+use crate::probe::{Capture, ProbeError};
+use crate::vgg::{Layer, LayerKind};
+
+/// A channel whose mean activation is at most this fraction of its layer's is dormant.
+///
+/// Source: Sokar and others, "The Dormant Neuron Phenomenon in Deep Reinforcement Learning" (2023), tau.
+const DORMANT: f64 = 0.025;
+
+/// The activity of a layer's channels after ReLU, over the images of one step.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LayerActivity {
+    /// The sum of each channel's means over images.
+    sums: Vec<f64>,
+    /// The sum of the fractions of its values that are above 0.
+    on: Vec<f64>,
+    images: f64,
+}
+
+impl LayerActivity {
+    /// Adds feature maps, `[batch, channels, height, width]`.
+    fn add(&mut self, maps: Tensor<4>) -> Result<(), String> {
+        let images = maps.dims()[0];
+        let on = maps.clone().greater_elem(0.0).float().mean_dims(&[0, 2, 3]);
+        let mean = maps.clamp_min(0.0).mean_dims(&[0, 2, 3]);
+        #[expect(clippy::cast_precision_loss, reason = "a batch")]
+        let images = images as f64;
+        for (sums, new) in [(&mut self.sums, mean), (&mut self.on, on)] {
+            let new = new
+                .try_into_data()
+                .map_err(|error| first_line(&error.to_string()))?;
+            let new = new
+                .as_slice::<f32>()
+                .map_err(|error| format!("{error:?}"))?;
+            sums.resize(new.len(), 0.0);
+            for (sum, new) in sums.iter_mut().zip(new) {
+                *sum += f64::from(*new) * images;
+            }
+        }
+        self.images += images;
+        Ok(())
+    }
+
+    /// The fraction of its values that are above 0, by channel.
+    pub(crate) fn on_rates(&self) -> impl Iterator<Item = f64> {
+        self.on.iter().map(|on| on / self.images.max(1.0))
+    }
+
+    /// The channels that are never above 0. NaN is no sign of death.
+    pub(crate) fn dead(&self) -> impl Iterator<Item = usize> {
+        let is_dead = |(channel, (on, sum)): (usize, (&f64, &f64))| {
+            (*on == 0.0 && *sum == 0.0).then_some(channel)
+        };
+        self.on
+            .iter()
+            .zip(&self.sums)
+            .enumerate()
+            .filter_map(is_dead)
+    }
+
+    /// The scalars of a layer.
+    fn scalars(&self, layer: &str) -> Vec<Summary> {
+        #[expect(clippy::cast_precision_loss, reason = "channels")]
+        let [count, dead] = [self.on.len() as f64, self.dead().count() as f64];
+        let mean = self.sums.iter().sum::<f64>() / count;
+        let dormant = self.sums.iter().filter(|sum| **sum <= DORMANT * mean);
+        #[expect(clippy::cast_precision_loss, reason = "channels")]
+        let dormant = dormant.count() as f64;
+        let on = self.on_rates().sum::<f64>() / count;
+        [
+            ("dead", dead / count),
+            ("dormant", dormant / count),
+            ("on_rate", on),
+        ]
+        .map(|(name, value)| Summary::scalar(format!("health/{layer}/{name}"), value))
+        .to_vec()
+    }
+}
+
+/// The activity of all layers at one step.
+#[derive(Debug, Default)]
+pub(crate) struct Activity(BTreeMap<String, LayerActivity>);
+
+impl Activity {
+    /// Adds what `layer` makes of images, if it is one whose activity is looked at.
+    pub(crate) fn add(
+        &mut self,
+        capture: &Capture,
+        layer: Layer,
+        maps: &Tensor<4>,
+    ) -> Result<(), ProbeError> {
+        if !shows_activity(capture, layer) {
+            return Ok(());
+        }
+        let so_far = self.0.entry(layer.tag()).or_default();
+        let added = guarded(|| so_far.add(maps.clone()));
+        added
+            .and_then(|result| result)
+            .map_err(|why| ProbeError::Copy {
+                layer: layer.tag(),
+                why,
+            })
+    }
+
+    /// The layers, by tag.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (&str, &LayerActivity)> {
+        self.0.iter().map(|(tag, layer)| (tag.as_str(), layer))
+    }
+
+    pub(crate) fn scalars(&self) -> Vec<Summary> {
+        self.layers()
+            .flat_map(|(tag, layer)| layer.scalars(tag))
+            .collect()
+    }
+}
+
+/// Whether a layer's values say how active its channels are: a ReLU's, or those right before one that is
+/// not shown itself, where what is below 0 counts as 0.
+fn shows_activity(capture: &Capture, layer: Layer) -> bool {
+    let before_relu = if capture.arch.batch_norm() {
+        LayerKind::BatchNorm
+    } else {
+        LayerKind::Convolution
+    };
+    let is_relu = |other: &Layer| {
+        other.kind == LayerKind::Relu && other.block == layer.block && other.number == layer.number
+    };
+    layer.kind == LayerKind::Relu
+        || layer.kind == before_relu && !capture.layers.iter().any(is_relu)
+}

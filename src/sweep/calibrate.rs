@@ -1,0 +1,155 @@
+//! What is found out before the first step, from a few reference networks: a range for each layer, and which
+//! channels are worth showing.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use crate::device::guarded;
+use crate::logger::Ranges;
+use crate::probe::{Capture, ProbeError, Seen};
+use crate::vgg::{Layer, Vgg};
+
+/// Numbers of a layer's channels, by the layer's tag.
+type ByChannel = BTreeMap<String, Vec<f64>>;
+
+/// What the reference networks make of the probe images.
+#[derive(Default)]
+pub(crate) struct Calibration {
+    pub(crate) ranges: Ranges,
+    /// How many networks were looked at.
+    networks: usize,
+    /// The maps, and the kernels, that changes are counted from.
+    base: Vec<(String, Tensor<4>)>,
+    variance: ByChannel,
+    change: ByChannel,
+    kernels: ByChannel,
+}
+
+impl Calibration {
+    /// Takes the network that changes are shown against, where that is none of the steps, by what it sees in the
+    /// probe images.
+    pub(crate) fn set_base(&mut self, capture: &Capture, vgg: &Vgg, seen: &Seen) {
+        self.base = all_of(capture, vgg, seen);
+    }
+
+    /// Looks at a reference network by what it sees in the probe images; `with_change` says whether the range of
+    /// changes comes from it. Without a base, the first one becomes it.
+    pub(crate) fn add(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        (what, with_change): (&str, bool),
+    ) -> Result<(), ProbeError> {
+        let all = all_of(capture, vgg, seen);
+        let is_first = self.networks == 0;
+        self.networks += 1;
+        for (number, (tag, maps)) in all.iter().enumerate() {
+            let base = self.base.get(number).map(|(_, base)| base.clone());
+            if base.as_ref().is_some_and(|base| base.dims() != maps.dims()) {
+                return Err(ProbeError::OtherNetwork {
+                    what: what.to_owned(),
+                    layer: tag.clone(),
+                });
+            }
+            let look = || self.look_at(tag, maps, base, (is_first, with_change));
+            let looked = guarded(look).and_then(|result| result);
+            looked.map_err(|why| ProbeError::Copy {
+                layer: tag.clone(),
+                why,
+            })?;
+        }
+        if self.base.is_empty() {
+            self.base = all;
+        }
+        Ok(())
+    }
+
+    fn look_at(
+        &mut self,
+        tag: &str,
+        maps: &Tensor<4>,
+        base: Option<Tensor<4>>,
+        (is_first, with_change): (bool, bool),
+    ) -> Result<(), String> {
+        self.ranges.include(tag, maps.clone())?;
+        let is_kernels = tag.starts_with("kernels/");
+        if is_first && !is_kernels {
+            add_to(&mut self.variance, tag, variance(maps.clone()))?;
+        }
+        let Some(base) = base else {
+            return Ok(());
+        };
+        let difference = maps.clone() - base;
+        let squares = difference.clone().square();
+        if is_kernels {
+            add_to(&mut self.kernels, tag, squares.mean_dims(&[1, 2, 3]))?;
+        } else {
+            add_to(&mut self.change, tag, squares.mean_dims(&[0, 2, 3]))?;
+        }
+        if with_change {
+            let layer = format!("change/{tag}");
+            self.ranges.include_difference(layer, difference)?;
+        }
+        Ok(())
+    }
+
+    /// The channels of a layer by variance over the pixels of the probe images, largest first.
+    pub(crate) fn by_variance(&self, layer: Layer) -> Vec<usize> {
+        largest_first(self.variance.get(&layer.tag()))
+    }
+
+    /// The kernels by how much they change, under their tag; in order where nothing changes.
+    pub(crate) fn kernels_by_change(&self, tag: &str) -> Vec<usize> {
+        largest_first(self.kernels.get(tag))
+    }
+
+    /// The channels of a layer by how much they change between the references, largest first; by variance
+    /// where nothing changes.
+    pub(crate) fn by_change(&self, layer: Layer) -> Vec<usize> {
+        match self.change.get(&layer.tag()) {
+            Some(change) if change.iter().any(|change| *change > 0.0) => {
+                largest_first(Some(change))
+            }
+            _ => self.by_variance(layer),
+        }
+    }
+}
+
+/// What a network makes of the probe images, and its kernels, each under the name that it is filed under.
+fn all_of(capture: &Capture, vgg: &Vgg, seen: &Seen) -> Vec<(String, Tensor<4>)> {
+    let maps = seen.each().map(|(_, layer, maps)| (layer.tag(), maps));
+    let kernels = vgg
+        .kernels()
+        .map(|kernels| (capture.kernels_tag(), kernels));
+    maps.chain(kernels).collect()
+}
+
+/// The variance of each channel, `[channels]`.
+fn variance(maps: Tensor<4>) -> Tensor<4> {
+    let mean = maps.clone().mean_dims(&[2, 3]);
+    (maps - mean).square().mean_dims(&[0, 2, 3])
+}
+
+/// Adds numbers by channel to those of other images. What is not finite counts as nothing.
+fn add_to(all: &mut ByChannel, tag: &str, values: Tensor<4>) -> Result<(), String> {
+    let values = values.try_into_data().map_err(|error| error.to_string())?;
+    let values = values
+        .as_slice::<f32>()
+        .map_err(|error| format!("{error:?}"))?;
+    let sums = all.entry(tag.to_owned()).or_default();
+    sums.resize(values.len(), 0.0);
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(*value).max(0.0);
+    }
+    Ok(())
+}
+
+/// The places of the largest numbers first; equal ones keep their order.
+fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
+    let values = values.map(Vec::as_slice).unwrap_or_default();
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
+    order
+}

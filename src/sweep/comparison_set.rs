@@ -1,0 +1,191 @@
+//! The images over which representations are compared, and what a network makes of them.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+
+use super::activity::Activity;
+use crate::device::{first_line, guarded};
+use crate::input::list::ImageFile;
+use crate::input::notes::InputNotes;
+use crate::input::on_error::OnError;
+use crate::input::prepared::PreparedImage;
+use crate::input::transform::Preprocess;
+use crate::one_line::one_line;
+use crate::probe::{Capture, ProbeError};
+use crate::settings::Features;
+use crate::similarity::{Gram, minibatches};
+use crate::vgg::{Layer, Vgg};
+use crate::weights::sha256;
+
+/// Fewer images say nothing about how alike representations are.
+const FEWEST: usize = 16;
+
+/// What a network makes of the images: a Gram matrix for each layer, by tag.
+pub(crate) type Grams = BTreeMap<String, Gram>;
+
+/// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
+/// minibatches.
+pub(crate) struct ComparisonSet {
+    /// Normalized, `[height, width, channels]` each.
+    images: Vec<Vec<f32>>,
+    size: [usize; 2],
+    /// How many images each minibatch has.
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) features: Features,
+    /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, in their order.
+    pub(crate) hash: String,
+}
+
+impl ComparisonSet {
+    /// Reads the images. One that cannot be read ends the run or goes to `skipped`.
+    pub(crate) fn load(
+        mut files: Vec<ImageFile>,
+        features: Features,
+        preprocess: &Preprocess,
+        on_error: OnError,
+        capture: &Capture,
+        notes: &InputNotes,
+        skipped: &mut Vec<String>,
+    ) -> Result<Self, ProbeError> {
+        files.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+        let mut images = Vec::new();
+        let mut size = None;
+        let mut hashes = String::new();
+        for file in &files {
+            let image = PreparedImage::load(file, preprocess).map_err(ProbeError::from);
+            let checked = image.and_then(|image| {
+                capture.check_size(&image)?;
+                let first = *size.get_or_insert(image.size());
+                if image.size() == first {
+                    return Ok(image);
+                }
+                Err(ProbeError::OtherSize {
+                    path: image.path.clone(),
+                    size: image.size(),
+                    first,
+                })
+            });
+            let image = match checked {
+                Err(error) if on_error == OnError::Skip => {
+                    skipped.push(one_line(&error));
+                    continue;
+                }
+                checked => checked?,
+            };
+            notes.add(&image.path, image.oddities);
+            hashes += &sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
+            images.push(image.pixels);
+        }
+        if images.len() < FEWEST {
+            return Err(ProbeError::TooFew {
+                count: images.len(),
+                fewest: FEWEST,
+            });
+        }
+        let size = size.unwrap_or_default();
+        Ok(Self {
+            sizes: match features {
+                Features::Flattened => minibatches(images.len(), largest(size)),
+                Features::MeanPooled => vec![images.len()],
+            },
+            images,
+            size,
+            features,
+            hash: sha256(&mut hashes.as_bytes()).unwrap_or_default(),
+        })
+    }
+
+    /// How many images there are.
+    pub(crate) fn count(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Runs a network over the images; `what` names it in errors.
+    pub(crate) fn run(
+        &self,
+        capture: &Capture,
+        vgg: &Vgg,
+        what: &str,
+        activity: &mut Activity,
+    ) -> Result<Grams, ProbeError> {
+        let mut collected: BTreeMap<String, Collected> = BTreeMap::new();
+        let mut rest = &self.images[..];
+        for size in minibatches(self.count(), largest(self.size)) {
+            let (batch, after) = rest.split_at(size.min(rest.len()));
+            rest = after;
+            let pixels: Vec<&[f32]> = batch.iter().map(Vec::as_slice).collect();
+            capture.observe(vgg, &pixels, self.size, what, |layer, maps| {
+                activity.add(capture, layer, maps)?;
+                let failed = |why| copy_error(layer, why);
+                let of_layer = collected.entry(layer.tag()).or_default();
+                match self.features {
+                    Features::Flattened => {
+                        let block = gram(flattened(maps.clone())).map_err(failed)?;
+                        of_layer.blocks.push((size, block));
+                    }
+                    Features::MeanPooled => {
+                        let means = maps.clone().mean_dims(&[2, 3]).flatten::<2>(1, 3);
+                        of_layer.means.push(means);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        let mut grams = Grams::new();
+        for (tag, mut of_layer) in collected {
+            if !of_layer.means.is_empty() {
+                let means = std::mem::take(&mut of_layer.means);
+                let block = gram(Tensor::cat(means, 0));
+                let block = block.map_err(|why| ProbeError::Copy {
+                    layer: tag.clone(),
+                    why,
+                })?;
+                of_layer.blocks.push((self.count(), block));
+            }
+            grams.insert(tag, Gram::new(of_layer.blocks));
+        }
+        Ok(grams)
+    }
+}
+
+/// What is known of a layer while the minibatches pass.
+#[derive(Default)]
+struct Collected {
+    blocks: Vec<(usize, Vec<f32>)>,
+    means: Vec<Tensor<2>>,
+}
+
+/// The largest minibatch: 64 images of 224 x 224, fewer larger ones, so that their maps fit into memory.
+fn largest([height, width]: [usize; 2]) -> usize {
+    (64 * 256 * 256 / (height * width).max(1)).clamp(FEWEST, 64)
+}
+
+/// `[batch, channels, height, width]` as `[batch, features]`. The order of the features does not matter, so
+/// they are taken as they lie in memory.
+fn flattened(maps: Tensor<4>) -> Tensor<2> {
+    maps.permute([0, 2, 3, 1]).flatten(1, 3)
+}
+
+/// The products of all images with all images, row by row.
+fn gram(features: Tensor<2>) -> Result<Vec<f32>, String> {
+    let product = || {
+        let product = features.clone().matmul(features.transpose());
+        let data = product
+            .try_into_data()
+            .map_err(|error| first_line(&error.to_string()))?;
+        data.try_into_vec::<f32>()
+            .map_err(|error| format!("{error:?}"))
+    };
+    guarded(product).and_then(|result| result)
+}
+
+fn copy_error(layer: Layer, why: String) -> ProbeError {
+    ProbeError::Copy {
+        layer: layer.tag(),
+        why,
+    }
+}

@@ -1,0 +1,152 @@
+//! What changes from step to step: calibrated before the first one, measured at every one, and drawn and summed
+//! up after the last.
+
+mod activity;
+mod calibrate;
+mod comparison_set;
+mod evolution;
+mod health;
+mod representations;
+mod weights;
+
+use std::collections::BTreeMap;
+
+pub(crate) use activity::Activity;
+pub(crate) use calibrate::Calibration;
+pub(crate) use comparison_set::{ComparisonSet, Grams};
+pub(crate) use evolution::Evolution;
+
+use crate::figure::evenly;
+use crate::logger::{FeatureLogger, LoggerError, Step};
+use crate::probe::{Capture, ProbeError, Seen};
+use crate::vgg::Vgg;
+
+use representations::Representations;
+use weights::WeightHistory;
+
+/// What is compared from step to step.
+pub(crate) struct Sweep {
+    set: Option<ComparisonSet>,
+    representations: Representations,
+    evolution: Evolution,
+    health: health::History,
+    weights: WeightHistory,
+    /// The steps, by index, that have a column in pictures.
+    columns: Vec<usize>,
+    /// How many steps there were.
+    steps: usize,
+    is_bgr: bool,
+    /// The probe image that strips show.
+    shown: String,
+}
+
+impl Sweep {
+    /// A sweep of `total` steps. `last` are the representations at its last one, where they are known.
+    pub(crate) fn new(
+        set: Option<ComparisonSet>,
+        last: Option<Grams>,
+        evolution: Evolution,
+        total: usize,
+        (is_bgr, shown): (bool, String),
+    ) -> Self {
+        Self {
+            set,
+            representations: Representations::new(last),
+            evolution,
+            health: health::History::default(),
+            weights: WeightHistory::default(),
+            columns: evenly(total, evolution::COLUMNS),
+            steps: 0,
+            is_bgr,
+            shown,
+        }
+    }
+
+    /// Measures a network, of which `seen` is what it makes of the probe images; `what` names it.
+    pub(crate) fn measure(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        step: &mut Step<'_>,
+        what: &str,
+    ) -> Result<(), ProbeError> {
+        let has_column = self.columns.binary_search(&self.steps).is_ok();
+        let column = has_column.then(|| step.number().to_string());
+        self.steps += 1;
+        let mut activity = Activity::default();
+        if let Some(set) = &self.set {
+            let grams = set.run(capture, vgg, what, &mut activity)?;
+            for summary in self.representations.add(grams, column.clone()) {
+                step.summary(summary);
+            }
+        } else {
+            for (_, layer, maps) in seen.each() {
+                activity.add(capture, layer, &maps)?;
+            }
+        }
+        for summary in activity.scalars() {
+            step.summary(summary);
+        }
+        let dead: BTreeMap<String, Vec<usize>> = activity
+            .layers()
+            .map(|(tag, layer)| (tag.to_owned(), layer.dead().collect()))
+            .collect();
+        let network = (what, self.is_bgr);
+        self.weights.measure(capture, vgg, step, network, &dead)?;
+        for (tag, dead) in dead {
+            step.mark_dead(tag, dead);
+        }
+        self.health.add(&activity, column);
+        if has_column {
+            self.evolution.begin(step.number());
+            for (image, layer, maps) in seen.each() {
+                if image == 0 {
+                    self.evolution.add_maps(&layer.tag(), maps)?;
+                }
+            }
+            if let Some(kernels) = vgg.kernels() {
+                let tag = capture.kernels_tag();
+                self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws what is known only after the last step, and sums it up, a line each.
+    pub(crate) fn finish(
+        &self,
+        logger: &mut FeatureLogger,
+        last: i64,
+    ) -> Result<Vec<String>, LoggerError> {
+        if self.steps == 0 {
+            return Ok(Vec::new());
+        }
+        let mut lines = self.weights.summary();
+        lines.extend(self.health.note(&self.of_images()));
+        let mut step = logger.after_step(last)?;
+        self.evolution
+            .log(&mut step, &format!("over {}", self.shown))?;
+        self.health.log(&mut step, &self.of_images())?;
+        if self.set.is_some() {
+            self.representations.log(&mut step, &self.of_images())?;
+        }
+        step.text(
+            "summary",
+            lines
+                .iter()
+                .map(|line| format!("* {line}\n"))
+                .collect::<String>(),
+        );
+        step.finish();
+        Ok(lines)
+    }
+
+    /// What activity and similarity are measured over.
+    fn of_images(&self) -> String {
+        match &self.set {
+            Some(set) => format!("over {} comparison images", set.count()),
+            None => "over the probe images".to_owned(),
+        }
+    }
+}

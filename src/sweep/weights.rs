@@ -1,0 +1,161 @@
+//! How the weights of the convolutions change from step to step.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use crate::change::{LayerChange, LayerWeights, Summary, nearly_equal};
+use crate::device::{TensorFloats, guarded};
+use crate::events::Summary as Scalar;
+use crate::figure::KernelBars;
+use crate::logger::{LoggerError, Step};
+use crate::probe::{Capture, ProbeError};
+use crate::render::{self, Style};
+use crate::vgg::{Feature, Vgg};
+
+/// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
+const KERNEL_TILE: u32 = 24;
+
+/// The weights of the first step and of the last one, and what happened in between.
+#[derive(Default)]
+pub(super) struct WeightHistory {
+    first: Vec<LayerWeights>,
+    previous: Vec<LayerWeights>,
+    summary: Summary,
+}
+
+impl WeightHistory {
+    /// Measures a network; `dead` are the channels that are dead, by layer.
+    pub(super) fn measure(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        step: &mut Step<'_>,
+        (what, is_bgr): (&str, bool),
+        dead: &BTreeMap<String, Vec<usize>>,
+    ) -> Result<(), ProbeError> {
+        let now = snapshot(capture, vgg, what)?;
+        let changes = between(&self.previous, &now);
+        let from_first = between(&self.first, &now);
+        for (tag, now) in convolutions(capture).zip(&now) {
+            #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
+            let pairs = nearly_equal(now).len() as f64;
+            step.scalar(format!("health/{tag}/nearly_equal_kernels"), pairs);
+        }
+        for (name, changes) in [("previous", &changes), ("first", &from_first)] {
+            for (tag, change) in convolutions(capture).zip(changes) {
+                let value = change.whole.relative;
+                step.summary(Scalar::scalar(
+                    format!("weight_change/{tag}/to_{name}"),
+                    value,
+                ));
+            }
+        }
+        if let (Some(kernels), Some(change)) = (vgg.kernels(), from_first.first()) {
+            let cosines = change.filters.iter().map(|filter| filter.cosine).collect();
+            show_kernels(kernels, now.first(), cosines, is_bgr, step)?;
+        }
+        let non_finite = now
+            .iter()
+            .map(|layer| (layer.name.clone(), layer.non_finite()));
+        let non_finite: Vec<_> = non_finite.filter(|(_, count)| *count > 0).collect();
+        self.summary.add(step.number(), &changes, &non_finite, dead);
+        if self.first.is_empty() {
+            self.first.clone_from(&now);
+        }
+        self.previous = now;
+        Ok(())
+    }
+
+    /// What changed most, and when, a line each.
+    pub(super) fn summary(&self) -> Vec<String> {
+        self.summary.lines()
+    }
+}
+
+/// The tags of the convolutions that a network was built with.
+fn convolutions(capture: &Capture) -> impl Iterator<Item = String> {
+    let layers = capture.arch.layers().into_iter();
+    layers
+        .filter(|layer| layer.kind == crate::vgg::LayerKind::Convolution)
+        .map(|layer| layer.tag())
+}
+
+fn between(old: &[LayerWeights], new: &[LayerWeights]) -> Vec<LayerChange> {
+    old.iter()
+        .zip(new)
+        .map(|(old, new)| LayerChange::between(old, new))
+        .collect()
+}
+
+/// The weights of all convolutions, copied.
+fn snapshot(capture: &Capture, vgg: &Vgg, what: &str) -> Result<Vec<LayerWeights>, ProbeError> {
+    let layers = capture.arch.layers();
+    let convolutions =
+        layers
+            .iter()
+            .zip(&vgg.features)
+            .filter_map(|(layer, feature)| match feature {
+                Feature::Convolution(convolution) => Some((layer, convolution)),
+                _ => None,
+            });
+    let read = || {
+        convolutions
+            .map(|(layer, convolution)| {
+                let weights = convolution.weight.val();
+                Ok(LayerWeights {
+                    name: layer.name(),
+                    filters: weights.dims()[0],
+                    values: values(weights)?,
+                    bias: convolution
+                        .bias
+                        .as_ref()
+                        .map_or(Ok(Vec::new()), |bias| values(bias.val()))?,
+                })
+            })
+            .collect::<Result<Vec<_>, String>>()
+    };
+    guarded(read)
+        .and_then(|result| result)
+        .map_err(|why| ProbeError::Backend {
+            what: what.to_owned(),
+            why,
+        })
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
+    let floats = TensorFloats::new(tensor)?;
+    let mut values = vec![0.0; floats.count()];
+    floats.read(0, &mut values)?;
+    Ok(values)
+}
+
+/// The first-layer kernels with their cosines to the first step's.
+fn show_kernels(
+    kernels: Tensor<4>,
+    weights: Option<&LayerWeights>,
+    cosines: Vec<f64>,
+    is_bgr: bool,
+    step: &mut Step<'_>,
+) -> Result<(), LoggerError> {
+    let style = Style {
+        min_tile: Some(KERNEL_TILE),
+        ..Style::default()
+    };
+    let values = weights
+        .map(|weights| weights.values.as_slice())
+        .unwrap_or_default();
+    let tag = "kernels/change";
+    let rendered = render::kernels(values, kernels.dims(), is_bgr, &style).map_err(|source| {
+        LoggerError::Render {
+            tag: tag.to_owned(),
+            source,
+        }
+    })?;
+    let bars = KernelBars {
+        tiles: rendered.singles().collect(),
+        cosines,
+    };
+    step.describe(tag, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
+    step.image(tag, &bars.picture())
+}
