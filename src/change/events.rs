@@ -3,13 +3,13 @@
 use super::layer::{LayerChange, Moved};
 
 /// How many times as much as usual something must change to stand out.
-const STANDS_OUT: f64 = 5.0;
+const STANDS_OUT: f64 = 4.0;
 
 /// Filters that move by less of their norm do not stand out, however still the others are.
 const SMALLEST: f64 = 0.2;
 
-/// A filter that is seen to turn: by 15 degrees.
-const TURNED: f64 = 0.966;
+/// Filters that turn by less do not stand out, however still the others are. Units: radians, one degree.
+const SMALLEST_TURN: f64 = 0.0175;
 
 /// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,13 +37,7 @@ pub(super) struct FilterEvent {
 pub(super) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
     let angles = change.filters.iter().map(|filter| angle(filter.cosine));
     let usual_angle = median(angles.collect());
-    let usual = median(
-        change
-            .filters
-            .iter()
-            .map(|filter| filter.relative)
-            .collect(),
-    );
+    let usual_way = median(change.filters.iter().map(Moved::way).collect());
     let kind = |filter: &Moved| -> Option<Kind> {
         let Moved {
             relative,
@@ -59,11 +53,14 @@ pub(super) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
             return Some(Kind::CameBack);
         }
         let keeps_norm = (0.5..=2.0).contains(&(new_norm / old_norm / typical_factor(change)));
-        if keeps_norm && cosine < TURNED && angle(cosine) > STANDS_OUT * usual_angle {
+        // A small filter that noise turns has not gone a long way.
+        if filter.way() <= STANDS_OUT * usual_way {
+            return None;
+        }
+        if keeps_norm && angle(cosine) > SMALLEST_TURN.max(STANDS_OUT * usual_angle) {
             return Some(Kind::Turned(cosine));
         }
-        let stands_out = relative > SMALLEST && relative > STANDS_OUT * usual;
-        stands_out.then_some(Kind::Moved(relative))
+        (relative > SMALLEST).then_some(Kind::Moved(relative))
     };
     let event = |(filter, moved)| {
         Some(FilterEvent {

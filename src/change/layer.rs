@@ -1,10 +1,19 @@
 //! One layer's weights, then and now.
 
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
 /// Two filters of a larger cosine are nearly equal: one of them is redundant.
 const NEARLY_EQUAL: f64 = 0.99;
 
 /// Values that are compared before it is asked whether the filters are still near each other.
-const PIECE: usize = 32;
+const PIECE: usize = 64;
+
+/// Values that are summed up in single precision.
+const SUMMED: usize = 1024;
+
+/// Running sums side by side, in registers.
+const LANES: usize = 16;
 
 /// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +42,12 @@ impl LayerWeights {
 
     /// The Euclidean norm of the weights, without biases.
     pub(crate) fn norm(&self) -> f64 {
-        dot(&self.values, &self.values).sqrt()
+        Sums::over(&self.values, &self.values).old.sqrt()
     }
 }
 
-/// How much weights changed. Without biases, but for `is_equal`.
-#[derive(Debug, Clone, PartialEq)]
+/// How much weights changed, without biases.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Moved {
     /// The norm of the difference over the old norm; infinite where that was 0, NaN where a weight is NaN.
     pub(crate) relative: f64,
@@ -51,17 +60,19 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    /// From the same number of weights.
-    fn between(old: &[f32], new: &[f32]) -> Self {
-        let (of_old, of_new) = (dot(old, old), dot(new, new));
-        let both = dot(old, new);
-        let apart = distance(old, new);
-        let (old_norm, new_norm) = (of_old.sqrt(), of_new.sqrt());
+    fn of(sums: Sums) -> Self {
+        let Sums {
+            old,
+            new,
+            both,
+            apart,
+        } = sums;
+        let (old_norm, new_norm) = (old.sqrt(), new.sqrt());
         Self {
             relative: if apart == 0.0 {
                 0.0
             } else {
-                (apart / of_old).sqrt()
+                (apart / old).sqrt()
             },
             cosine: match old_norm * new_norm {
                 _ if apart == 0.0 => 1.0,
@@ -69,10 +80,15 @@ impl Moved {
                 norms if norms == 0.0 => 0.0,
                 _ => f64::NAN,
             },
-            factor: both / of_old,
+            factor: both / old,
             old_norm,
             new_norm,
         }
+    }
+
+    /// How far the weights moved.
+    pub(crate) fn way(&self) -> f64 {
+        self.relative * self.old_norm
     }
 
     /// Whether weights that were not all 0 are now.
@@ -104,13 +120,21 @@ impl LayerChange {
         let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
         let is_equal = old.values.iter().zip(&new.values).all(same)
             && old.bias.iter().zip(&new.bias).all(same);
-        let filters = old.each().zip(new.each());
+        let filters: Vec<(&[f32], &[f32])> = old.each().zip(new.each()).collect();
+        let sums: Vec<Sums> = filters
+            .par_iter()
+            .map(|(old, new)| Sums::over(old, new))
+            .collect();
+        let whole = sums
+            .iter()
+            .fold(Sums::default(), |all, filter| all.with(filter));
+        let is_finite = whole.new.is_finite() && new.bias.iter().all(|value| value.is_finite());
         Self {
             name: new.name.clone(),
             is_equal,
-            whole: Moved::between(&old.values, &new.values),
-            filters: filters.map(|(old, new)| Moved::between(old, new)).collect(),
-            non_finite: new.non_finite(),
+            whole: Moved::of(whole),
+            filters: sums.into_iter().map(Moved::of).collect(),
+            non_finite: if is_finite { 0 } else { new.non_finite() },
         }
     }
 
@@ -124,65 +148,134 @@ impl LayerChange {
 
 /// Pairs of filters that are nearly equal but for their scale; filters of nothing but 0 are not among them.
 pub(crate) fn nearly_equal(layer: &LayerWeights) -> Vec<(usize, usize)> {
-    let directions: Vec<(usize, Vec<f32>)> = layer
+    let filters: Vec<(usize, &[f32], f32)> = layer
         .each()
         .enumerate()
-        .filter_map(|(filter, values)| Some((filter, direction(values)?)))
+        .map(|(filter, values)| (filter, values, scale(values)))
+        .filter(|(.., scale)| scale.is_finite())
         .collect();
-    let pairs = directions.iter().enumerate().flat_map(|(n, (a, of_a))| {
-        let later = directions.iter().skip(n + 1);
-        later.filter_map(move |(b, of_b)| are_near(of_a, of_b).then_some((*a, *b)))
-    });
-    pairs.collect()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a length of 1")]
-fn direction(values: &[f32]) -> Option<Vec<f32>> {
-    let norm = dot(values, values).sqrt();
-    let scaled = || {
-        values
-            .iter()
-            .map(|value| (f64::from(*value) / norm) as f32)
-            .collect()
+    let of_filter = |n: usize| {
+        let (a, of_a, scale_a) = filters[n];
+        let near = move |(b, of_b, scale_b): &(usize, &[f32], f32)| {
+            are_near((of_a, scale_a), (of_b, *scale_b)).then_some((a, *b))
+        };
+        filters[n + 1..].iter().filter_map(near).collect::<Vec<_>>()
     };
-    (norm > 0.0 && norm.is_finite()).then(scaled)
+    (0..filters.len())
+        .into_par_iter()
+        .flat_map_iter(of_filter)
+        .collect()
 }
 
-/// Whether directions have a large cosine. Most pairs are known not to after a few values.
-fn are_near(a: &[f32], b: &[f32]) -> bool {
+/// One over the norm.
+#[expect(clippy::cast_possible_truncation, reason = "a factor")]
+fn scale(values: &[f32]) -> f32 {
+    Sums::over(values, values).old.sqrt().recip() as f32
+}
+
+/// Whether the directions of filters, each with one over its norm, have a large cosine. Most pairs are known not
+/// to after a few values.
+fn are_near((a, scale_a): (&[f32], f32), (b, scale_b): (&[f32], f32)) -> bool {
     let mut apart = 0.0;
     a.chunks(PIECE).zip(b.chunks(PIECE)).all(|(a, b)| {
-        apart += distance(a, b);
+        let (whole_a, rest_a) = a.as_chunks::<8>();
+        let (whole_b, rest_b) = b.as_chunks::<8>();
+        let mut lanes = [0.0_f32; 8];
+        for (a, b) in whole_a.iter().zip(whole_b) {
+            for i in 0..8 {
+                let difference = a[i] * scale_a - b[i] * scale_b;
+                lanes[i] += difference * difference;
+            }
+        }
+        let rest = rest_a
+            .iter()
+            .zip(rest_b)
+            .map(|(a, b)| a * scale_a - b * scale_b);
+        apart += lanes.iter().sum::<f32>() + rest.map(|d| d * d).sum::<f32>();
         // Of vectors of length 1.
-        apart < 2.0 - 2.0 * NEARLY_EQUAL
+        f64::from(apart) < 2.0 - 2.0 * NEARLY_EQUAL
     })
 }
 
-/// Sums in single precision over a piece, in double over all.
-fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f64 {
-    let of_piece = |(a, b): (&[f32], &[f32])| {
-        let mut sums = [0.0_f32; 8];
-        let (a, a_rest) = a.as_chunks::<8>();
-        let (b, b_rest) = b.as_chunks::<8>();
-        for (a, b) in a.iter().zip(b) {
-            for i in 0..8 {
-                sums[i] += term(a[i], b[i]);
+/// Sums over old and new weights.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    /// Of the squares.
+    old: f64,
+    new: f64,
+    /// Of the products.
+    both: f64,
+    /// Of the squared differences.
+    apart: f64,
+}
+
+impl Sums {
+    fn over(old: &[f32], new: &[f32]) -> Self {
+        let arch = Arch::new();
+        let pieces = old.chunks(SUMMED).zip(new.chunks(SUMMED));
+        pieces.fold(Self::default(), |all, (old, new)| {
+            all.with(&arch.dispatch(Sum { old, new }))
+        })
+    }
+
+    fn with(self, other: &Self) -> Self {
+        Self {
+            old: self.old + other.old,
+            new: self.new + other.new,
+            both: self.both + other.both,
+            apart: self.apart + other.apart,
+        }
+    }
+}
+
+/// The sums over one piece, in single precision.
+struct Sum<'a> {
+    old: &'a [f32],
+    new: &'a [f32],
+}
+
+impl WithSimd for Sum<'_> {
+    type Output = Sums;
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
+    )]
+    fn with_simd<S: Simd>(self, _: S) -> Sums {
+        let (old, old_rest) = self.old.as_chunks::<LANES>();
+        let (new, new_rest) = self.new.as_chunks::<LANES>();
+        let mut lanes = [[0.0_f32; LANES]; 4];
+        for (old, new) in old.iter().zip(new) {
+            for i in 0..LANES {
+                let (a, b) = (old[i], new[i]);
+                lanes[0][i] += a * a;
+                lanes[1][i] += b * b;
+                lanes[2][i] += a * b;
+                lanes[3][i] += (b - a) * (b - a);
             }
         }
-        let rest = a_rest
+        let [old, new, both, apart] =
+            lanes.map(|lanes| lanes.iter().copied().map(f64::from).sum::<f64>());
+        let rest = old_rest
             .iter()
-            .zip(b_rest)
-            .map(|(a, b)| f64::from(term(*a, *b)));
-        sums.into_iter().map(f64::from).chain(rest).sum::<f64>()
-    };
-    a.chunks(512).zip(b.chunks(512)).map(of_piece).sum()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    sum_of(a, b, |a, b| a * b)
-}
-
-/// The squared Euclidean distance.
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    sum_of(a, b, |a, b| (a - b) * (a - b))
+            .zip(new_rest)
+            .map(|(a, b)| (f64::from(*a), f64::from(*b)));
+        rest.fold(
+            Sums {
+                old,
+                new,
+                both,
+                apart,
+            },
+            |all, (a, b)| {
+                all.with(&Sums {
+                    old: a * a,
+                    new: b * b,
+                    both: a * b,
+                    apart: (b - a) * (b - a),
+                })
+            },
+        )
+    }
 }

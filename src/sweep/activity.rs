@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
-use crate::device::{first_line, guarded};
+use super::channel_sums::ChannelSums;
+use crate::device::{guarded, is_channels_last};
 use crate::events::Summary;
 use crate::probe::{Capture, ProbeError};
 use crate::vgg::{Layer, LayerKind};
@@ -27,23 +28,23 @@ pub(crate) struct LayerActivity {
 impl LayerActivity {
     /// Adds feature maps, `[batch, channels, height, width]`.
     fn add(&mut self, maps: Tensor<4>) -> Result<(), String> {
-        let images = maps.dims()[0];
-        let on = maps.clone().greater_elem(0.0).float().mean_dims(&[0, 2, 3]);
-        let mean = maps.clamp_min(0.0).mean_dims(&[0, 2, 3]);
-        #[expect(clippy::cast_precision_loss, reason = "a batch")]
-        let images = images as f64;
-        for (sums, new) in [(&mut self.sums, mean), (&mut self.on, on)] {
-            let new = new
-                .try_into_data()
-                .map_err(|error| first_line(&error.to_string()))?;
-            let new = new
-                .as_slice::<f32>()
-                .map_err(|error| format!("{error:?}"))?;
-            sums.resize(new.len(), 0.0);
-            for (sum, new) in sums.iter_mut().zip(new) {
-                *sum += f64::from(*new) * images;
+        let [images, channels, height, width] = maps.dims();
+        #[expect(clippy::cast_precision_loss, reason = "pixels of a map")]
+        let area = (height * width) as f64;
+        let sums = if is_channels_last(&maps) {
+            ChannelSums::in_memory(maps)?
+        } else {
+            ChannelSums::on_device(maps)?
+        };
+        self.sums.resize(channels, 0.0);
+        self.on.resize(channels, 0.0);
+        for (all, new) in [(&mut self.sums, &sums.positive), (&mut self.on, &sums.on)] {
+            for (all, new) in all.iter_mut().zip(new) {
+                *all += new / area;
             }
         }
+        #[expect(clippy::cast_precision_loss, reason = "images")]
+        let images = images as f64;
         self.images += images;
         Ok(())
     }

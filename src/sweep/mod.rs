@@ -3,6 +3,7 @@
 
 mod activity;
 mod calibrate;
+mod channel_sums;
 mod comparison_set;
 mod evolution;
 mod health;
