@@ -72,6 +72,17 @@ impl Settled {
     }
 }
 
+/// Takes the ranges and channels that are in the folder of a run that is resumed, unless others are asked for.
+pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
+    let ranges = folder.path().join(RANGES);
+    if pictures.ranges.is_none() && ranges.exists() {
+        pictures.ranges = Some(ranges);
+    }
+    if pictures.maps_from.is_none() && folder.path().join(CHANNELS).exists() {
+        pictures.maps_from = Some(folder.path().to_owned());
+    }
+}
+
 /// Settles what a run shows, from what the reference networks make of the probe images.
 pub(super) fn settle(
     calibration: &Calibration,

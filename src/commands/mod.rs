@@ -14,3 +14,4 @@ mod run;
 mod run_folder;
 mod start;
 pub(crate) mod train;
+mod training_sweep;

@@ -10,7 +10,7 @@ use super::parameters::Parameters;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
-use super::{classes, start};
+use super::{calibration, classes, start, training_sweep};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
@@ -79,6 +79,20 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         resumed.as_ref(),
     )?;
 
+    let steps = (total, reading.steps_per_epoch(&dataset));
+    let notes = (&reading.work.notes, &mut skipped);
+    let network = trainer.network();
+    let (mut settled, sweep) = training_sweep::settle(
+        settings,
+        (&capture, &probes),
+        &network,
+        steps,
+        &folder,
+        notes,
+    )?;
+    // A parameter that is held twice is copied.
+    drop(network);
+
     // Step 0 is a step of its own.
     let written = if resumed.is_some() { taken + 1 } else { 0 };
     let steps = (written, total + 1);
@@ -90,6 +104,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         steps,
         context,
     );
+    let builder = settled.apply(builder);
     let mut logger = if let Some((saved, progress)) = &resumed {
         note_changes(folder.path(), saved, progress, &config, context);
         let next = i64::try_from(taken + 1).unwrap_or(i64::MAX);
@@ -99,7 +114,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             .graph(start::network_graph(&parameters, held, crop_side(settings)))
             .create()?
     };
+    settled.give_base(&mut logger);
     folder.write_config(&config)?;
+    settled.keep(&folder)?;
     probes.describe(&capture, &mut logger);
 
     let begins = resumed.is_none();
@@ -113,6 +130,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         interrupt: &context.interrupt,
         logger,
         probes,
+        sweep,
         dataset,
         reading,
         trainer,
@@ -164,19 +182,22 @@ fn train(
     let input = session.reading.work.notes.clone();
     let output = &settings.run.output;
     let notes = session.notes(&output.run_folder().join(CONFIG));
+    let last = i64::try_from(session.trainer.steps()).ok();
     let Session {
-        logger,
+        mut logger,
+        sweep,
         skipped,
         total,
         ..
     } = session;
+    let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
     let steps = Steps {
         earlier: written,
         due: total + 1 - written,
         of: "steps",
     };
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
-    Ok(report.with(notes).with(input.lines()))
+    Ok(report.with(notes).with(input.lines()).with(summary))
 }
 
 /// How the samples are read.

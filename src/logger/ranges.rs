@@ -85,14 +85,19 @@ impl Ranges {
         Some((low, high.max(low + narrowest)))
     }
 
-    /// Takes the ranges of changes that others have.
+    /// Adds ranges of changes: those that `others` have, and for each other layer of theirs half of its range.
     pub(crate) fn take_changes(&mut self, others: &Self) {
-        let changes = others
-            .0
-            .iter()
-            .filter(|(layer, _)| layer.starts_with("change/"));
-        self.0
-            .extend(changes.map(|(layer, range)| (layer.clone(), *range)));
+        for (layer, [low, high]) in &others.0 {
+            if layer.starts_with("change/") {
+                self.0.insert(layer.clone(), [*low, *high]);
+                continue;
+            }
+            let half = (high - low) / 2.0;
+            let change = format!("change/{layer}");
+            if !others.0.contains_key(&change) && half > 0.0 {
+                self.0.insert(change, [-half, half]);
+            }
+        }
     }
 
     /// Whether there is none.

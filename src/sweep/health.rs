@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::activity::Activity;
+use super::name_of;
 use crate::figure::HeatMap;
 use crate::logger::{LoggerError, Step};
 use crate::render::Colormap;
@@ -28,7 +29,7 @@ impl History {
                 let (dead, all) = (layer.dead().count(), layer.on_rates().count());
                 #[expect(clippy::cast_precision_loss, reason = "channels")]
                 let fraction = dead as f64 / all as f64;
-                (fraction > MANY_DEAD).then(|| format!("{tag} ({dead} of {all})"))
+                (fraction > MANY_DEAD).then(|| format!("{} ({dead} of {all})", name_of(tag)))
             })
             .collect();
         let Some(column) = column else {

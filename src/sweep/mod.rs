@@ -16,6 +16,7 @@ pub(crate) use activity::Activity;
 pub(crate) use calibrate::Calibration;
 pub(crate) use comparison_set::{ComparisonSet, Grams};
 pub(crate) use evolution::Evolution;
+pub(crate) use weights::Snapshot;
 
 use crate::figure::evenly;
 use crate::logger::{FeatureLogger, LoggerError, Step};
@@ -93,8 +94,10 @@ impl Sweep {
             .layers()
             .map(|(tag, layer)| (tag.to_owned(), layer.dead().collect()))
             .collect();
-        let network = (what, self.is_bgr);
-        self.weights.measure(capture, vgg, step, network, &dead)?;
+        let by_name = |(tag, dead): (&String, &Vec<usize>)| (name_of(tag).to_owned(), dead.clone());
+        let dead_by_name = dead.iter().map(by_name).collect();
+        self.weights
+            .measure(capture, vgg, step, self.is_bgr, &dead_by_name)?;
         for (tag, dead) in dead {
             step.mark_dead(tag, dead);
         }
@@ -110,6 +113,23 @@ impl Sweep {
                 let tag = capture.kernels_tag();
                 self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Measures how much the optimization step that ends with `vgg` changed the weights `before` it.
+    pub(crate) fn measure_update(
+        &self,
+        before: Option<&Snapshot>,
+        vgg: &Vgg,
+        capture: &Capture,
+        step: &mut Step<'_>,
+    ) -> Result<(), ProbeError> {
+        let ratios = before
+            .map(|before| before.update_ratios(capture, vgg))
+            .transpose()?;
+        for ratio in ratios.into_iter().flatten() {
+            step.summary(ratio);
         }
         Ok(())
     }
@@ -150,4 +170,9 @@ impl Sweep {
             None => "over the probe images".to_owned(),
         }
     }
+}
+
+/// `conv2_1` of `05_conv2_1`, as people call it.
+fn name_of(tag: &str) -> &str {
+    tag.split_once('_').map_or(tag, |(_, name)| name)
 }

@@ -31,10 +31,10 @@ impl WeightHistory {
         capture: &Capture,
         vgg: &Vgg,
         step: &mut Step<'_>,
-        (what, is_bgr): (&str, bool),
+        is_bgr: bool,
         dead: &BTreeMap<String, Vec<usize>>,
     ) -> Result<(), ProbeError> {
-        let now = snapshot(capture, vgg, what)?;
+        let Snapshot(now) = Snapshot::of(capture, vgg)?;
         let changes = between(&self.previous, &now);
         let from_first = between(&self.first, &now);
         for (tag, now) in convolutions(capture).zip(&now) {
@@ -88,39 +88,54 @@ fn between(old: &[LayerWeights], new: &[LayerWeights]) -> Vec<LayerChange> {
         .collect()
 }
 
-/// The weights of all convolutions, copied.
-fn snapshot(capture: &Capture, vgg: &Vgg, what: &str) -> Result<Vec<LayerWeights>, ProbeError> {
-    let layers = capture.arch.layers();
-    let convolutions =
-        layers
-            .iter()
-            .zip(&vgg.features)
-            .filter_map(|(layer, feature)| match feature {
-                Feature::Convolution(convolution) => Some((layer, convolution)),
-                _ => None,
-            });
-    let read = || {
-        convolutions
-            .map(|(layer, convolution)| {
+/// The weights of all convolutions at one moment.
+pub(crate) struct Snapshot(Vec<LayerWeights>);
+
+impl Snapshot {
+    /// Copies them.
+    pub(crate) fn of(capture: &Capture, vgg: &Vgg) -> Result<Self, ProbeError> {
+        let layers = capture.arch.layers();
+        let convolutions = layers.iter().zip(&vgg.features);
+        let mut all = Vec::new();
+        for (layer, feature) in convolutions {
+            let Feature::Convolution(convolution) = feature else {
+                continue;
+            };
+            let read = || {
                 let weights = convolution.weight.val();
+                let bias = convolution.bias.as_ref();
                 Ok(LayerWeights {
                     name: layer.name(),
                     filters: weights.dims()[0],
                     values: values(weights)?,
-                    bias: convolution
-                        .bias
-                        .as_ref()
-                        .map_or(Ok(Vec::new()), |bias| values(bias.val()))?,
+                    bias: bias.map_or(Ok(Vec::new()), |bias| values(bias.val()))?,
                 })
-            })
-            .collect::<Result<Vec<_>, String>>()
-    };
-    guarded(read)
-        .and_then(|result| result)
-        .map_err(|why| ProbeError::Backend {
-            what: what.to_owned(),
-            why,
-        })
+            };
+            let read = guarded(read).and_then(|result| result);
+            all.push(read.map_err(|why| ProbeError::Copy {
+                layer: layer.name(),
+                why,
+            })?);
+        }
+        Ok(Self(all))
+    }
+
+    /// How much one optimization step changed them, relative to their norm.
+    pub(super) fn update_ratios(
+        &self,
+        capture: &Capture,
+        vgg: &Vgg,
+    ) -> Result<Vec<Scalar>, ProbeError> {
+        let after = Self::of(capture, vgg)?;
+        let changes = between(&self.0, &after.0);
+        let scalar = |(tag, change): (String, LayerChange)| {
+            Scalar::scalar(
+                format!("weight_change/{tag}/update_ratio"),
+                change.whole.relative,
+            )
+        };
+        Ok(convolutions(capture).zip(changes).map(scalar).collect())
+    }
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {

@@ -21,6 +21,7 @@ use crate::logger::{FeatureLogger, Stage};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Every, RecordSettings};
+use crate::sweep::{Snapshot, Sweep};
 use crate::vgg::Vgg;
 
 /// A training and everything it needs.
@@ -30,6 +31,8 @@ pub(crate) struct Session<'a> {
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) logger: FeatureLogger,
     pub(crate) probes: ProbeImages,
+    /// What compares the logged steps, unless they are not compared.
+    pub(crate) sweep: Option<Sweep>,
     pub(crate) dataset: Dataset,
     pub(crate) reading: Reading,
     pub(crate) trainer: Trainer,
@@ -68,6 +71,9 @@ impl Session<'_> {
         }
         let network = self.trainer.network();
         let seen = self.probes.look(self.capture, &network, "step 0")?;
+        if let Some(sweep) = &mut self.sweep {
+            sweep.measure(self.capture, &network, &seen, &mut step, "step 0")?;
+        }
         self.probes.log(&seen, self.capture, &network, &mut step)?;
         step.finish();
         if self.record.save_every != Every::Off {
@@ -134,6 +140,12 @@ impl Session<'_> {
         let ends_epoch = group.position.batch == 0;
         let due = |every: Every| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
+        let before = match &self.sweep {
+            Some(_) if due(self.record.every) => {
+                Some(Snapshot::of(self.capture, &self.trainer.network())?)
+            }
+            _ => None,
+        };
         let learned = self.learn(number, group, with_histograms)?;
 
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
@@ -162,6 +174,10 @@ impl Session<'_> {
         if due(self.record.every) {
             let what = format!("step {number}");
             let seen = self.probes.look(self.capture, &network, &what)?;
+            if let Some(sweep) = &mut self.sweep {
+                sweep.measure_update(before.as_ref(), &network, self.capture, &mut step)?;
+                sweep.measure(self.capture, &network, &seen, &mut step, &what)?;
+            }
             self.probes.log(&seen, self.capture, &network, &mut step)?;
         }
         // A validation that failed does not take the step with it.

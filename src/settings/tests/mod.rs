@@ -224,7 +224,7 @@ fn typed_flags_win_over_the_file() {
     );
     assert_eq!(settings.images, [PathBuf::from("typed.png")]);
     assert_eq!(settings.run.compute.seed, 5);
-    assert_eq!(settings.run.pictures.max_maps.number(), Some(4));
+    assert_eq!(settings.run.pictures.maps().to_string(), "first:4");
     assert_eq!(settings.run.network.layers, "conv1_1,pool*");
 }
 
@@ -234,7 +234,7 @@ fn a_range_is_read_in_every_form_of_toml() {
         let settings = images(&format!("images = [\"a\"]\nrange = {range}"), &["images"]);
         assert_eq!(
             settings.run.pictures.range,
-            crate::render::Range::Fixed(0.0, 6.0)
+            Some(RangeChoice::By(crate::render::Range::Fixed(0.0, 6.0)))
         );
     }
 }
