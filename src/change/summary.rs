@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::events::{FilterEvent, Kind, median, of_filters, stands_out};
 use super::layer::LayerChange;
 
+/// The layer whose filters are seen as kernels.
+const FIRST: &str = "conv1_1";
+
 /// Events of a kind that a line names.
 const NAMED: usize = 4;
 
@@ -94,21 +97,19 @@ impl Summary {
             )];
         }
         lines.push(self.of_layers());
-        lines.extend(self.of_filters("zeroed", "filter", |kind| match kind {
+        lines.extend(self.of_filters("zeroed", |kind| match kind {
             Kind::Zeroed => Some(String::new()),
             _ => None,
         }));
-        lines.extend(
-            self.of_filters("came back from 0", "filter", |kind| match kind {
-                Kind::CameBack => Some(String::new()),
-                _ => None,
-            }),
-        );
-        lines.extend(self.of_filters("turned", "kernel", |kind| match kind {
-            Kind::Turned(cosine) => Some(format!(" (cosine {cosine:.2} to the step before)")),
+        lines.extend(self.of_filters("came back from 0", |kind| match kind {
+            Kind::CameBack => Some(String::new()),
             _ => None,
         }));
-        lines.extend(self.of_filters("moved far", "filter", |kind| match kind {
+        lines.extend(self.of_filters("turned", |kind| match kind {
+            Kind::Turned(cosine) => Some(format!(" (cosine {cosine:.3} to the step before)")),
+            _ => None,
+        }));
+        lines.extend(self.of_filters("moved far", |kind| match kind {
             Kind::Moved(relative) => Some(format!(" (by {relative:.2} of its norm)")),
             _ => None,
         }));
@@ -188,12 +189,7 @@ impl Summary {
     }
 
     /// The filters to which something happened; `text` says whether it is that, and what else there is to say.
-    fn of_filters(
-        &self,
-        what: &str,
-        one: &str,
-        text: impl Fn(Kind) -> Option<String>,
-    ) -> Option<String> {
+    fn of_filters(&self, what: &str, text: impl Fn(Kind) -> Option<String>) -> Option<String> {
         let events: Vec<String> = self
             .filters
             .iter()
@@ -204,6 +200,7 @@ impl Summary {
                     filter,
                     kind,
                 } = event;
+                let one = if layer == FIRST { "kernel" } else { "filter" };
                 Some(format!(
                     "{one} {filter} of {layer} at step {step}{}",
                     text(*kind)?

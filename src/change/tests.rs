@@ -1,3 +1,264 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
 use super::*;
+
+/// Four layers, the first of which has kernels of 3 x 3 over 3 channels.
+const SHAPES: [(&str, usize, usize); 4] = [
+    ("conv1_1", 64, 27),
+    ("conv2_1", 32, 144),
+    ("conv3_1", 48, 288),
+    ("conv4_1", 64, 432),
+];
+
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let sum: f32 = (0..12).map(|_| rng.random_range(0.0_f32..1.0)).sum();
+    sum - 6.0
+}
+
+fn network(rng: &mut ChaCha8Rng) -> Vec<LayerWeights> {
+    let layer = |(name, filters, each): (&str, usize, usize)| LayerWeights {
+        name: name.to_owned(),
+        filters,
+        values: (0..filters * each).map(|_| normal(rng) * 0.1).collect(),
+        bias: vec![0.0; filters],
+    };
+    SHAPES.map(layer).into()
+}
+
+fn add_noise(rng: &mut ChaCha8Rng, network: &mut [LayerWeights], noise: f32) {
+    for value in network.iter_mut().flat_map(|layer| &mut layer.values) {
+        *value += noise * 0.1 * normal(rng);
+    }
+}
+
+fn filter(layer: &mut LayerWeights, number: usize) -> &mut [f32] {
+    let each = layer.values.len() / layer.filters;
+    &mut layer.values[number * each..(number + 1) * each]
+}
+
+/// What is said of twelve networks; `edit` changes the one of each step after its noise.
+fn lines(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> Vec<String> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut now = network(&mut rng);
+    let mut summary = Summary::default();
+    let mut before: Option<Vec<LayerWeights>> = None;
+    for step in 1..=12 {
+        add_noise(&mut rng, &mut now, noise);
+        edit(step, &mut now);
+        let changes: Vec<LayerChange> = before
+            .iter()
+            .flat_map(|before| before.iter().zip(&now))
+            .map(|(old, new)| LayerChange::between(old, new))
+            .collect();
+        let non_finite = now
+            .iter()
+            .map(|layer| (layer.name.clone(), layer.non_finite()));
+        let non_finite: Vec<_> = non_finite.filter(|(_, count)| *count > 0).collect();
+        summary.add(step, &changes, &non_finite, &BTreeMap::new());
+        before = Some(now.clone());
+    }
+    summary.lines()
+}
+
+/// Rotated by 90 degrees, as `numpy.rot90` does it.
+fn rotate(kernel: &mut [f32]) {
+    for plane in kernel.chunks_mut(9) {
+        let old = plane.to_vec();
+        for (at, value) in plane.iter_mut().enumerate() {
+            *value = old[at % 3 * 3 + 2 - at / 3];
+        }
+    }
+}
+
 #[test]
-fn placeholder() {}
+fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_each_named() {
+    for (seed, noise) in [(0, 0.002), (1, 0.005), (2, 0.01), (3, 0.02), (4, 0.0)] {
+        let lines = lines(seed, noise, |step, network| {
+            if step == 6 {
+                network[2].values.iter_mut().for_each(|value| *value *= 2.0);
+                rotate(filter(&mut network[0], 12));
+            }
+            if step >= 6 {
+                filter(&mut network[3], 37).fill(0.0);
+            }
+        });
+        let text = lines.join("\n");
+        for expected in [
+            "conv3_1 at step 6: x 2.00",
+            "zeroed: filter 37 of conv4_1 at step 6",
+            "turned: kernel 12 of conv1_1 at step 6",
+        ] {
+            assert!(text.contains(expected), "noise {noise}: {text}");
+        }
+        assert!(lines.len() <= 7);
+        assert_eq!(
+            text.matches(" at step ").count(),
+            3 + usize::from(text.contains("conv4_1 at step 6: by")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn other_things_that_happen_are_named_too() {
+    let halved = lines(5, 0.005, |step, network| {
+        if step == 9 {
+            network[1].values.iter_mut().for_each(|value| *value *= 0.5);
+        }
+    });
+    assert!(
+        halved[0].contains("conv2_1 at step 9: x 0.50"),
+        "{halved:?}"
+    );
+    let replaced = lines(6, 0.005, |step, network| {
+        if step == 3 {
+            filter(&mut network[2], 5).reverse();
+            filter(&mut network[2], 6)
+                .iter_mut()
+                .for_each(|value| *value *= 10.0);
+        }
+    });
+    let text = replaced.join("\n");
+    assert!(text.contains("filter 5 of conv3_1 at step 3"), "{text}");
+    assert!(
+        text.contains("moved far: filter 6 of conv3_1 at step 3"),
+        "{text}"
+    );
+    let back = lines(7, 0.0, |step, network| {
+        let value = if step < 4 { 0.0 } else { 0.1 };
+        filter(&mut network[1], 2).fill(value);
+    });
+    assert!(
+        back.join("\n")
+            .contains("came back from 0: filter 2 of conv2_1 at step 4"),
+        "{back:?}"
+    );
+    let nan = lines(8, 0.005, |step, network| {
+        if step >= 10 {
+            network[3].values[7] = f32::NAN;
+        }
+    });
+    assert!(
+        nan.join("\n")
+            .contains("NaN or infinite: 1 weights of conv4_1 from step 10 on"),
+        "{nan:?}"
+    );
+}
+
+#[test]
+fn a_sequence_in_which_nothing_happens_says_so() {
+    let same = lines(9, 0.0, |_, _| ());
+    assert_eq!(
+        same,
+        ["nothing changed: all 12 steps (1 to 12) hold equal weights"]
+    );
+    for noise in [0.001, 0.01, 0.1] {
+        let even = lines(10, noise, |_, _| ());
+        assert_eq!(even.len(), 1, "{even:?}");
+        assert!(even[0].starts_with("layers changed evenly"), "{even:?}");
+    }
+    let biases = lines(11, 0.0, |step, network| {
+        if step == 5 {
+            network[0].bias[3] = 1.0;
+        }
+    });
+    assert_eq!(biases, ["only biases changed, no weight"]);
+}
+
+/// Large steps at the beginning, smaller ones later, as a training takes them.
+#[test]
+fn a_training_is_no_event() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let mut now = network(&mut rng);
+    let mut summary = Summary::default();
+    let mut before = now.clone();
+    for step in 0..100 {
+        add_noise(&mut rng, &mut now, 0.5 * 0.9_f32.powi(step));
+        let changes: Vec<_> = before
+            .iter()
+            .zip(&now)
+            .map(|(old, new)| LayerChange::between(old, new))
+            .collect();
+        let changes = if step == 0 { Vec::new() } else { changes };
+        summary.add(i64::from(step), &changes, &[], &BTreeMap::new());
+        before.clone_from(&now);
+    }
+    let lines = summary.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("evenly"), "{lines:?}");
+}
+
+#[test]
+fn channels_that_died_and_stayed_so_are_named() {
+    let mut summary = Summary::default();
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let mut now = network(&mut rng);
+    for step in 0..6 {
+        let before = now.clone();
+        add_noise(&mut rng, &mut now, 0.01);
+        let changes: Vec<_> = before
+            .iter()
+            .zip(&now)
+            .map(|(old, new)| LayerChange::between(old, new))
+            .collect();
+        let changes = if step == 0 { Vec::new() } else { changes };
+        // 1 was never alive, 2 comes back, 3 dies.
+        let dead = match step {
+            0..2 => vec![1],
+            2 => vec![1, 2],
+            _ => vec![1, 3],
+        };
+        summary.add(
+            step,
+            &changes,
+            &[],
+            &BTreeMap::from([("relu1_1".to_owned(), dead)]),
+        );
+    }
+    let text = summary.lines().join("\n");
+    assert!(
+        text.contains("died, and stayed so: channel 3 of relu1_1 at step 3"),
+        "{text}"
+    );
+}
+
+/// NumPy: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.
+#[test]
+fn numbers_are_numpys() {
+    let old: Vec<f32> = (1..13_u8).map(f32::from).collect();
+    let new = old.iter().enumerate();
+    let new = new.map(|(at, old)| if at < 6 { 2.0 * old + 1.0 } else { 1.0 - old });
+    let layer = |values| LayerWeights {
+        name: "conv1_1".to_owned(),
+        filters: 2,
+        values,
+        bias: Vec::new(),
+    };
+    let change = LayerChange::between(&layer(old.clone()), &layer(new.collect()));
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}");
+    near(change.whole.relative, 1.819_974_6);
+    near(change.whole.cosine, -0.389_843_4);
+    near(change.filters[0].cosine, 0.998_728_4);
+    near(change.filters[1].cosine, -0.999_791_7);
+    assert_eq!(change.most_moved().map(|(filter, _)| filter), Some(1));
+    let same = LayerChange::between(&layer(old.clone()), &layer(old));
+    assert!(same.is_equal && same.whole.relative == 0.0 && same.whole.cosine == 1.0);
+}
+
+proptest! {
+    /// Scaled copies are found among random filters, wherever they are.
+    #[test]
+    fn nearly_equal_filters_are_found(seed in 0_u64..1000, one in 0_usize..20, by in 1_usize..20, scale in 0.1_f32..10.0) {
+        let other = (one + by) % 20;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let values = (0..20 * 100).map(|_| normal(&mut rng)).collect();
+        let mut layer = LayerWeights { name: String::new(), filters: 20, values, bias: Vec::new() };
+        let copy: Vec<f32> = filter(&mut layer, one).iter().map(|value| value * scale).collect();
+        filter(&mut layer, other).copy_from_slice(&copy);
+        prop_assert_eq!(nearly_equal(&layer), vec![(one.min(other), one.max(other))]);
+    }
+}

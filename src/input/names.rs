@@ -5,7 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// First parts of the tags that a run writes anyway; an image of that name would be drawn into
 /// their group.
-const RESERVED: [&str; 4] = ["config", "feature_maps", "input", "kernels"];
+const RESERVED: [&str; 9] = [
+    "change",
+    "config",
+    "evolution",
+    "feature_maps",
+    "health",
+    "input",
+    "kernels",
+    "similarity",
+    "summary",
+];
 
 /// Characters of a file's or folder's name that are kept; file systems allow 255 bytes, a card's
 /// title less.

@@ -112,7 +112,7 @@ mod tests {
         assert!(sum.table(2).contains("render 7.0"), "{}", sum.table(2));
         assert!(sum.table(2).contains("write 0.0"));
         let tags: Vec<String> = sum.summaries().into_iter().map(|s| s.tag).collect();
-        assert_eq!(tags.len(), 9);
-        assert_eq!(tags[5], "timings/render_ms");
+        assert_eq!(tags.len(), 10);
+        assert_eq!(tags[6], "timings/render_ms");
     }
 }

@@ -46,10 +46,6 @@ impl Gram {
             .flat_map(|block| block.values.iter().copied())
     }
 
-    pub(super) fn blocks(&self) -> &[Block] {
-        &self.blocks
-    }
-
     /// The pairs of minibatches of the same images; `None` where they are not of the same images.
     pub(super) fn pairs<'a>(&'a self, other: &'a Self) -> Option<Vec<(&'a Block, &'a Block)>> {
         let same = self.sizes().eq(other.sizes());

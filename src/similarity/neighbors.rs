@@ -9,9 +9,10 @@ const FEWEST: usize = 5;
 pub(super) fn mutual_neighbors(one: &Gram, two: &Gram) -> Option<f64> {
     let (mut shared, mut all) = (0, 0);
     for (one, two) in one.pairs(two)? {
-        let count = (one.images / 10)
-            .max(FEWEST)
-            .min(one.images.checked_sub(1)?);
+        let count = (one.images / 10).max(FEWEST);
+        if one.images <= count + 1 {
+            return None;
+        }
         for (of_one, of_two) in nearest(one, count)?.iter().zip(nearest(two, count)?) {
             shared += of_one.iter().filter(|image| of_two.contains(image)).count();
             all += count;

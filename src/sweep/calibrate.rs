@@ -75,6 +75,10 @@ impl Calibration {
     ) -> Result<(), String> {
         self.ranges.include(tag, maps.clone())?;
         let is_kernels = tag.starts_with("kernels/");
+        if is_kernels && is_first {
+            self.kernels
+                .insert(tag.to_owned(), vec![0.0; maps.dims()[0]]);
+        }
         if is_first && !is_kernels {
             add_to(&mut self.variance, tag, variance(maps.clone()))?;
         }

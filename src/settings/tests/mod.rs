@@ -189,7 +189,7 @@ fn every_flag_is_a_key() {
         for arg in command.get_arguments() {
             let name = arg.get_id().as_str().replace('_', "-");
             // Not settings, or alternatives of others.
-            let left_out = ["config", "resume", "help", "epochs"].contains(&&*name);
+            let left_out = ["config", "resume", "help", "epochs", "max-maps"].contains(&&*name);
             let unset = !line.iter().any(|word| *word == format!("--{name}"))
                 && arg.get_default_values().is_empty()
                 && !arg.is_positional();

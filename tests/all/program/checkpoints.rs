@@ -75,10 +75,14 @@ fn several_probe_images_have_tags_of_their_own() {
             "chelsea/04_pool1",
             "coffee/04_pool1",
             "config",
+            "evolution/04_pool1",
+            "evolution/kernels",
             "input/astronaut",
             "input/chelsea",
             "input/coffee",
             "kernels/00_conv1_1",
+            "kernels/change",
+            "summary",
         ]
     );
 }

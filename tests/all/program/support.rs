@@ -214,10 +214,13 @@ pub(crate) fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
         .collect()
 }
 
-/// The tags but those of layers' statistics, each once, sorted.
+/// The groups of the scalars that every layer has.
+const OF_LAYERS: [&str; 4] = ["range", "similarity", "health", "weight_change"];
+
+/// The tags but those of layers' scalars, each once, sorted.
 pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {
     let mut tags: Vec<String> = seen.iter().map(|one| one.tag.clone()).collect();
-    tags.retain(|tag| !tag.starts_with("range/"));
+    tags.retain(|tag| !OF_LAYERS.contains(&tag.split('/').next().unwrap()));
     tags.sort();
     tags.dedup();
     tags
