@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod comparison;
 mod configuration;
 mod images;
 mod information;
