@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use safetensors::tensor::Metadata;
 
@@ -16,7 +17,7 @@ const MAX_HEADER: u64 = 100_000_000;
 /// An open file; matrices are read when they are asked for.
 #[derive(Debug)]
 pub struct GramsReader {
-    file: File,
+    file: Mutex<File>,
     path: PathBuf,
     layout: GramsLayout,
     plan: Plan,
@@ -66,7 +67,7 @@ impl GramsReader {
 
         let (layout, plan) = parse(&metadata, data).map_err(damaged)?;
         let mut reader = Self {
-            file,
+            file: Mutex::new(file),
             path: path.to_owned(),
             layout,
             plan,
@@ -106,7 +107,7 @@ impl GramsReader {
     /// # Errors
     ///
     /// The file cannot be read.
-    pub fn gram(&mut self, layer: &str, checkpoint: usize) -> Result<Option<Gram>, GramsFileError> {
+    pub fn gram(&self, layer: &str, checkpoint: usize) -> Result<Option<Gram>, GramsFileError> {
         if self.written.get(checkpoint) != Some(&true) {
             return Ok(None);
         }
@@ -122,10 +123,11 @@ impl GramsReader {
     }
 
     /// Bytes that the header promises, and so that are there unless the file became shorter.
-    fn read(&mut self, place: u64, count: usize) -> Result<Vec<u8>, GramsFileError> {
+    fn read(&self, place: u64, count: usize) -> Result<Vec<u8>, GramsFileError> {
         let mut bytes = vec![0; count];
-        let sought = self.file.seek(SeekFrom::Start(place));
-        let read = sought.and_then(|_| self.file.read_exact(&mut bytes));
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let sought = file.seek(SeekFrom::Start(place));
+        let read = sought.and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|source| failed(&self.path, source))?;
         Ok(bytes)
     }

@@ -48,7 +48,7 @@ fn written() -> (TempDir, PathBuf) {
 #[test]
 fn what_is_written_is_read() {
     let (_folder, path) = written();
-    let mut reader = GramsReader::open(&path).unwrap();
+    let reader = GramsReader::open(&path).unwrap();
     assert_eq!(*reader.layout(), layout());
     assert_eq!(
         reader.checkpoints().collect::<Vec<_>>(),
@@ -242,7 +242,7 @@ proptest! {
             bytes[at % length] = byte;
         }
         std::fs::write(&path, bytes).unwrap();
-        if let Ok(mut reader) = GramsReader::open(&path) {
+        if let Ok(reader) = GramsReader::open(&path) {
             for layer in reader.layout().layers.clone() {
                 for checkpoint in 0..reader.layout().steps.len() {
                     let _ = reader.gram(&layer, checkpoint);
