@@ -15,6 +15,9 @@ use crate::similarity::{Estimate, Gram, Similarity, cka};
 /// Steps of a run that have a row or column in a heat map.
 const SHOWN: usize = 24;
 
+/// Characters of a run's name in a title.
+const TITLE: usize = 14;
+
 /// Layers that a line names as most alike, and as least.
 const NAMED: usize = 3;
 
@@ -123,16 +126,14 @@ impl<'a> Pair<'a> {
         let [first, other] = self.runs;
         let mut read = Vec::new();
         for [in_first, in_other] in &self.layers {
-            let one = first.grams(in_first, [of_first])?;
-            let two = other.grams(in_other, [of_other])?;
-            read.extend(one.into_iter().flatten().zip(two.into_iter().flatten()));
+            let one = first.gram(in_first, of_first)?;
+            let two = other.gram(in_other, of_other)?;
+            read.extend(one.zip(two).map(|both| (in_first.clone(), both)));
         }
-        let similar: Vec<Similarity> = read
-            .par_iter()
-            .map(|(one, two)| Similarity::between(one, two))
-            .collect();
-        let tags = self.layers.iter().map(|[in_first, _]| in_first.clone());
-        Ok(tags.zip(similar).collect())
+        let similar = read
+            .into_par_iter()
+            .map(|(tag, (one, two))| (tag, Similarity::between(&one, &two)));
+        Ok(similar.collect())
     }
 
     /// The heat maps: each layer at all steps of the one run with all steps of the other, and at the last ones all
@@ -142,37 +143,40 @@ impl<'a> Pair<'a> {
         let [rows, columns] = self.runs.map(|run| shown(&run.checkpoints));
         let mut maps = Vec::new();
         for [in_first, in_other] in &self.layers {
-            let of_first = first.grams(in_first, rows.iter().map(|(checkpoint, _)| *checkpoint))?;
-            let of_other =
-                other.grams(in_other, columns.iter().map(|(checkpoint, _)| *checkpoint))?;
+            let one: Result<Vec<_>, _> = rows
+                .iter()
+                .map(|(checkpoint, _)| first.gram(in_first, *checkpoint))
+                .collect();
+            let two: Result<Vec<_>, _> = columns
+                .iter()
+                .map(|(checkpoint, _)| other.gram(in_other, *checkpoint))
+                .collect();
+            let labels = [&rows, &columns]
+                .map(|side| side.iter().map(|(_, step)| step.to_string()).collect());
+            let sides = self.sides("steps");
             maps.push(TaggedMap {
                 tag: format!("similarity/steps/{in_first}{}", self.in_tags),
-                heading: format!(
-                    "**{in_first}**: debiased linear CKA of {}",
-                    self.sides("steps")
-                ),
-                map: self.heat_map(
-                    in_first,
-                    [&rows, &columns].map(steps_of),
-                    &of_first,
-                    &of_other,
-                ),
+                heading: format!("**{in_first}**: debiased linear CKA of {sides}"),
+                map: self.heat_map(name_of(in_first), labels, &one?, &two?),
             });
         }
+        let layers = self.runs.map(|run| &run.layout().layers);
+        let [rows, columns] = layers;
         let [(of_first, _), (of_other, _)] = self.ends();
-        let (rows, columns) = (first.layout().layers.clone(), other.layout().layers.clone());
-        let all = |run: &ComparedRun, layers: &[String], checkpoint| {
-            let grams = layers.iter().map(|layer| run.grams(layer, [checkpoint]));
-            let grams: Result<Vec<_>, _> = grams.collect();
-            grams.map(|grams| grams.concat())
-        };
-        let one = all(first, &rows, of_first)?;
-        let two = all(other, &columns, of_other)?;
-        let sides = self.sides("layers");
+        let one: Result<Vec<_>, _> = rows
+            .iter()
+            .map(|layer| first.gram(layer, of_first))
+            .collect();
+        let two: Result<Vec<_>, _> = columns
+            .iter()
+            .map(|layer| other.gram(layer, of_other))
+            .collect();
+        let labels = layers.map(|tags| tags.iter().map(|tag| name_of(tag).to_owned()).collect());
+        let (when, sides) = (self.when(), self.sides("layers"));
         maps.push(TaggedMap {
             tag: format!("similarity/layers{}", self.in_tags),
-            heading: format!("Debiased linear CKA {} of {sides}", self.when()),
-            map: self.heat_map("layers", [rows, columns], &one, &two),
+            heading: format!("Debiased linear CKA {when} of {sides}"),
+            map: self.heat_map("layers", labels, &one?, &two?),
         });
         Ok(maps)
     }
@@ -196,9 +200,9 @@ impl<'a> Pair<'a> {
                 .and_then(|(one, two)| cka(one, two));
             alike.map_or(f32::NAN, |value| value as f32)
         };
-        let [first, other] = self.runs.map(|run| &run.name);
+        let [first, other] = self.runs.map(|run| end_of(&run.name));
         HeatMap {
-            title: format!("{what}: {first} x {other}"),
+            title: format!("{what}: rows {first}, columns {other}"),
             rows,
             columns,
             values: cells.par_iter().map(value).collect(),
@@ -218,7 +222,7 @@ impl<'a> Pair<'a> {
         match self.ends() {
             [(_, first), (_, other)] if first == other => format!("at step {first}"),
             [(_, first), (_, other)] => {
-                format!("at steps {first} and {other}, since they have no step in common,")
+                format!("(steps {first} and {other}, none in common)")
             }
         }
     }
@@ -254,7 +258,10 @@ impl<'a> Pair<'a> {
         }
         let [first, other] = self.runs.map(|run| &run.name);
         let when = self.when();
-        Ok(format!("{first} and {other} {when}: {}", parts.join("; ")))
+        Ok(format!(
+            "{first} and {other} {when}, CKA: {}",
+            parts.join("; ")
+        ))
     }
 }
 
@@ -273,17 +280,18 @@ fn shown(checkpoints: &[(usize, i64)]) -> Vec<(usize, i64)> {
         .collect()
 }
 
-fn steps_of(checkpoints: &Vec<(usize, i64)>) -> Vec<String> {
-    checkpoints
-        .iter()
-        .map(|(_, step)| step.to_string())
-        .collect()
+/// The end of a long name, where names that hold the time differ.
+fn end_of(name: &str) -> String {
+    match name.char_indices().nth_back(TITLE - 1) {
+        Some((start, _)) if start > 0 => format!("..{}", name.split_at(start).1),
+        _ => name.to_owned(),
+    }
 }
 
 /// Layers with their CKA and its interval.
 fn listed(layers: &[(&str, Estimate)]) -> String {
     let text = |(name, Estimate { value, low, high }): &(&str, Estimate)| {
-        format!("{name} (CKA {value:.2}, {low:.2} to {high:.2})")
+        format!("{name} {value:.2} ({low:.2} to {high:.2})")
     };
     layers.iter().map(text).collect::<Vec<_>>().join(", ")
 }
@@ -293,5 +301,26 @@ fn name_of(tag: &str) -> &str {
     match tag.split_once('_') {
         Some((index, name)) if index.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => tag,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_has_the_same_name_in_every_architecture() {
+        assert_eq!(name_of("05_conv2_1"), "conv2_1");
+        assert_eq!(name_of("layer3_0"), "layer3_0");
+        assert_eq!(name_of("encoder"), "encoder");
+    }
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(end_of("checkpoints-2026-11-24_14-03-22"), "..-24_14-03-22");
+        for name in ["", "baseline", "exactly-14-ch."] {
+            assert_eq!(end_of(name), name);
+        }
+        assert_eq!(end_of("ééééééééééééééé"), "..éééééééééééééé");
     }
 }

@@ -70,14 +70,13 @@ impl ComparedRun {
         self.layout().sizes.iter().sum()
     }
 
-    /// A layer at some of the checkpoints.
-    pub(super) fn grams(
+    /// A layer at a checkpoint.
+    pub(super) fn gram(
         &self,
         layer: &str,
-        checkpoints: impl IntoIterator<Item = usize>,
-    ) -> Result<Vec<Option<Gram>>, GramsFileError> {
-        let gram = |checkpoint| self.reader.gram(layer, checkpoint);
-        checkpoints.into_iter().map(gram).collect()
+        checkpoint: usize,
+    ) -> Result<Option<Gram>, GramsFileError> {
+        self.reader.gram(layer, checkpoint)
     }
 
     /// Refuses a run over other images, or the same in another form.

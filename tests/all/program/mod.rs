@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod compare;
 mod configuration;
 mod images;
 mod information;
