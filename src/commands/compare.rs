@@ -128,7 +128,9 @@ fn finish(
             "and {more} more pairs: see the curves of `compare`"
         ));
     }
-    let items: String = lines.iter().map(|line| format!("* {line}\n")).collect();
+    let items = lines
+        .iter()
+        .fold(String::new(), |text, line| text + "* " + line + "\n");
     step.text("summary", items);
     step.text("config", run::as_markdown(config));
     step.finish();

@@ -4,7 +4,7 @@ use super::canvas::{GLYPH, mask, width_of};
 use crate::render::{Color, Picture};
 
 /// Smaller tiles get no number: it would hide too much. Units: pixels.
-const SMALLEST: usize = 28;
+const SMALLEST: usize = 40;
 
 /// Orange, as no feature map is.
 const FRAME: [u8; 3] = [255, 140, 0];

@@ -3,6 +3,7 @@
 mod bad_input;
 mod checkpoints;
 mod compare;
+mod comparison;
 mod configuration;
 mod images;
 mod information;
