@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::report::Report;
-use crate::commands::{checkpoints, doctor, images, layers, train};
+use crate::commands::{checkpoints, compare, doctor, images, layers, train};
 use crate::device::first_line;
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
@@ -64,6 +64,9 @@ fn run(command: Command) -> u8 {
         }),
         Command::Train(mut settings) => log_run(settings.run.output.quiet, |context| {
             train::run(&mut settings, context)
+        }),
+        Command::Compare(mut settings) => log_run(settings.quiet, |context| {
+            compare::run(&mut settings, context)
         }),
         Command::Layers(settings) => match layers::table(&settings) {
             Ok(table) => print(&table),

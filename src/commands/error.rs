@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::compare::CompareError;
 use crate::dataset::DatasetError;
 use crate::device::DeviceError;
 use crate::input::checkpoints::CheckpointError;
@@ -87,6 +88,8 @@ pub(crate) enum RunError {
     Image(#[from] LoadError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
     UsedFolder {
         folder: PathBuf,
@@ -145,6 +148,9 @@ pub(crate) enum RunError {
 impl RunError {
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
+        if let Self::Compare(error) = self {
+            return error.is_wrong_use();
+        }
         matches!(
             self,
             Self::Select(_)

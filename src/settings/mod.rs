@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod choices;
+mod compare;
 mod comparison;
 mod error;
 mod file;
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 
 pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
 pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
+pub(crate) use compare::CompareSettings;
 pub(crate) use comparison::{ComparisonSettings, Features};
 pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Checkpoints(CheckpointsSettings),
     /// Train a network on a folder of images, logging what it sees in probe images as it learns
     Train(Box<TrainSettings>),
+    /// Compare what the networks of two or more runs see, from the Gram matrices in their folders
+    Compare(CompareSettings),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersSettings),
     /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
@@ -70,8 +74,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, layers or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "layers", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, train, compare, layers or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "layers", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -161,6 +165,7 @@ impl Command {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
+            Self::Compare(settings) => settings.check(),
             Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
         }
     }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod compare;
 mod comparison;
 mod configuration;
 mod images;
