@@ -4,6 +4,7 @@ mod calibration;
 pub(crate) mod checkpoints;
 mod classes;
 pub(crate) mod context;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod error;
 pub(crate) mod images;

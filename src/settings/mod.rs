@@ -4,6 +4,7 @@
 mod checkpoints;
 mod choices;
 mod comparison;
+mod diff;
 mod error;
 mod file;
 mod images;
@@ -25,6 +26,7 @@ use clap_complete::Shell;
 pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
 pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
 pub(crate) use comparison::{ComparisonSettings, Features};
+pub(crate) use diff::{DiffOrder, DiffSettings};
 pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Train(Box<TrainSettings>),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersSettings),
+    /// Compare two weights files, layer by layer; exit code 0 if they are equal, 1 if not, 2 on errors
+    Diff(DiffSettings),
     /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
     Doctor,
     /// Print the completions for a shell
@@ -70,8 +74,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, layers or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "layers", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, train, layers, diff or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "layers", "diff", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -161,7 +165,11 @@ impl Command {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
-            Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
+            Self::Layers(_)
+            | Self::Diff(_)
+            | Self::Doctor
+            | Self::Completions { .. }
+            | Self::Man { .. } => Ok(()),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod checkpoints;
 mod configuration;
+mod diff;
 mod images;
 mod information;
 mod notes;
