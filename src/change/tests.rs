@@ -249,6 +249,22 @@ fn numbers_are_numpys() {
     assert!(same.is_equal && same.whole.relative == 0.0 && same.whole.cosine == 1.0);
 }
 
+/// Of filters of nothing but 0 (and -0), only those that their bias does not lift above 0.
+#[test]
+fn dead_filters_are_never_above_0() {
+    let mut layer = LayerWeights {
+        name: "conv1_1".to_owned(),
+        filters: 4,
+        values: vec![0.0, 0.0, -0.0, 0.0, 0.0, 1e-30, 0.0, 0.0],
+        bias: vec![0.1, 0.0, -1.0, -0.1],
+    };
+    assert_eq!(layer.dead(), [1, 3]);
+    layer.bias.clear();
+    assert_eq!(layer.dead(), [0, 1, 3]);
+    layer.bias = vec![f32::NAN; 4];
+    assert_eq!(layer.dead(), [0; 0]);
+}
+
 proptest! {
     /// Scaled copies are found among random filters, wherever they are.
     #[test]

@@ -41,17 +41,20 @@ pub(super) fn lines(diff: &Diff) -> Vec<String> {
 
 /// How many layers changed, and which one most.
 fn of_layers(layers: &[LayerDiff]) -> String {
+    if layers.is_empty() {
+        return "different: no layer has the same shape in both files".to_owned();
+    }
     let changed = layers.iter().filter(|layer| !layer.equal).count();
     let mut text = format!("different: {changed} of {} layers changed", layers.len());
     // NaN says nothing of how much.
     let measured = layers.iter().filter(|layer| layer.relative_change > 0.0);
     if let Some(most) = measured.max_by(|a, b| a.relative_change.total_cmp(&b.relative_change)) {
         let how = if most.cosine > 0.99 && (most.factor - 1.0).abs() > 0.1 {
-            format!("is {:.2} x as large", most.factor)
+            format!("now {:.2} x as large", most.factor)
         } else {
             format!("by {} of its norm", number(most.relative_change))
         };
-        text += &format!(", most {}, {how}", most.short_name());
+        text += &format!("; most: {}, {how}", most.short_name());
     }
     text
 }
