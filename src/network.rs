@@ -149,19 +149,7 @@ pub(crate) fn held(file: &WeightsFile, asked: Option<Arch>) -> Result<Held, Netw
 /// What a user should know of how a file was read, a line each.
 pub(crate) fn notes(file: &WeightsFile, held: Held) -> Vec<String> {
     let name = file.path().display();
-    let mut notes = Vec::new();
-    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
-    if !others.is_empty() {
-        let prefix = file.prefix().trim_end_matches('.');
-        let shown = match prefix {
-            "" => "the top level".to_owned(),
-            prefix => format!("`{prefix}`"),
-        };
-        notes.push(format!(
-            "{name} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
-            others.join(", ")
-        ));
-    }
+    let mut notes: Vec<String> = chosen(file).into_iter().collect();
     let layers = held.arch.layers();
     if let Some(layer) = layers.get(..held.depth).and_then(<[_]>::last)
         && held.depth < layers.len()
@@ -190,6 +178,22 @@ pub(crate) fn notes(file: &WeightsFile, held: Held) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Which network of a file is shown, where it holds several.
+pub(crate) fn chosen(file: &WeightsFile) -> Option<String> {
+    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
+    let shown = match file.prefix().trim_end_matches('.') {
+        "" => "the top level".to_owned(),
+        prefix => format!("`{prefix}`"),
+    };
+    (!others.is_empty()).then(|| {
+        format!(
+            "{} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
+            file.path().display(),
+            others.join(", ")
+        )
+    })
 }
 
 /// The shapes of the file's classifier `[outputs, inputs]`, if it fits behind the feature maps of `arch`,

@@ -13,7 +13,7 @@ const SMALLEST_TURN: f64 = 0.0175;
 
 /// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// All its weights are 0 now.
     Zeroed,
     /// They were, and are not any more.
@@ -26,15 +26,15 @@ pub(super) enum Kind {
 
 /// Something that happened to a filter.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct FilterEvent {
-    pub(super) step: i64,
-    pub(super) layer: String,
-    pub(super) filter: usize,
-    pub(super) kind: Kind,
+pub(crate) struct FilterEvent {
+    pub(crate) step: i64,
+    pub(crate) layer: String,
+    pub(crate) filter: usize,
+    pub(crate) kind: Kind,
 }
 
 /// What happened to the filters of a layer at one step.
-pub(super) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
+pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
     let angles = change.filters.iter().map(|filter| angle(filter.cosine));
     let usual_angle = median(angles.collect());
     let usual_way = median(change.filters.iter().map(Moved::way).collect());

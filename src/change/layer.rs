@@ -40,6 +40,17 @@ impl LayerWeights {
         values.filter(|value| !value.is_finite()).count()
     }
 
+    /// The filters whose output is never above 0, whatever comes in: all their weights are 0, and their bias is
+    /// not above it.
+    pub(crate) fn dead(&self) -> Vec<usize> {
+        let bias = |filter: usize| self.bias.get(filter).copied().unwrap_or(0.0);
+        let is_dead = |(filter, weights): &(usize, &[f32])| {
+            bias(*filter) <= 0.0 && weights.iter().all(|weight| *weight == 0.0)
+        };
+        let dead = self.each().enumerate().filter(is_dead);
+        dead.map(|(filter, _)| filter).collect()
+    }
+
     /// The Euclidean norm of the weights, without biases.
     pub(crate) fn norm(&self) -> f64 {
         Sums::over(&self.values, &self.values).old.sqrt()
@@ -117,9 +128,7 @@ pub(crate) struct LayerChange {
 impl LayerChange {
     /// From `old` to `new`, which must have the same shape.
     pub(crate) fn between(old: &LayerWeights, new: &LayerWeights) -> Self {
-        let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
-        let is_equal = old.values.iter().zip(&new.values).all(same)
-            && old.bias.iter().zip(&new.bias).all(same);
+        let is_equal = are_same(&old.values, &new.values) && are_same(&old.bias, &new.bias);
         let filters: Vec<(&[f32], &[f32])> = old.each().zip(new.each()).collect();
         let sums: Vec<Sums> = filters
             .par_iter()
@@ -144,6 +153,12 @@ impl LayerChange {
         let moved = numbered.filter(|(_, filter)| filter.relative > 0.0);
         moved.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative))
     }
+}
+
+/// Whether two tensors of the same shape hold the same values: 0 is -0, and NaN is NaN.
+pub(crate) fn are_same(old: &[f32], new: &[f32]) -> bool {
+    let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
+    old.iter().zip(new).all(same)
 }
 
 /// Pairs of filters that are nearly equal but for their scale; filters of nothing but 0 are not among them.

@@ -4,7 +4,8 @@ mod events;
 mod layer;
 mod summary;
 
-pub(crate) use layer::{LayerChange, LayerWeights, nearly_equal};
+pub(crate) use events::{Kind, of_filters};
+pub(crate) use layer::{LayerChange, LayerWeights, are_same, nearly_equal};
 pub(crate) use summary::Summary;
 
 #[cfg(test)]

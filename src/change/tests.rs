@@ -117,9 +117,9 @@ fn other_things_that_happen_are_named_too() {
     let replaced = lines(6, 0.005, |step, network| {
         if step == 3 {
             filter(&mut network[2], 5).reverse();
-            filter(&mut network[2], 6)
-                .iter_mut()
-                .for_each(|value| *value *= 10.0);
+            for value in filter(&mut network[2], 6) {
+                *value *= 10.0;
+            }
         }
     });
     let text = replaced.join("\n");
@@ -226,7 +226,7 @@ fn channels_that_died_and_stayed_so_are_named() {
     );
 }
 
-/// NumPy: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.
+/// `NumPy`: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.
 #[test]
 fn numbers_are_numpys() {
     let old: Vec<f32> = (1..13_u8).map(f32::from).collect();
@@ -247,6 +247,22 @@ fn numbers_are_numpys() {
     assert_eq!(change.most_moved().map(|(filter, _)| filter), Some(1));
     let same = LayerChange::between(&layer(old.clone()), &layer(old));
     assert!(same.is_equal && same.whole.relative == 0.0 && same.whole.cosine == 1.0);
+}
+
+/// Of filters of nothing but 0 (and -0), only those that their bias does not lift above 0.
+#[test]
+fn dead_filters_are_never_above_0() {
+    let mut layer = LayerWeights {
+        name: "conv1_1".to_owned(),
+        filters: 4,
+        values: vec![0.0, 0.0, -0.0, 0.0, 0.0, 1e-30, 0.0, 0.0],
+        bias: vec![0.1, 0.0, -1.0, -0.1],
+    };
+    assert_eq!(layer.dead(), [1, 3]);
+    layer.bias.clear();
+    assert_eq!(layer.dead(), [0, 1, 3]);
+    layer.bias = vec![f32::NAN; 4];
+    assert_eq!(layer.dead(), [0; 0]);
 }
 
 proptest! {

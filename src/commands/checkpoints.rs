@@ -16,7 +16,7 @@ use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
-use crate::logger::{Stage, StageTimings};
+use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::{self, Held};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
@@ -37,13 +37,7 @@ pub(crate) fn run(
 ) -> Result<Report, RunError> {
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let Sequence {
-        checkpoints: sequence,
-        notes,
-    } = list_checkpoints(&settings.checkpoints, &settings.selection())?;
-    for note in notes {
-        context.terminal.note(&note);
-    }
+    let sequence = list(settings, context)?;
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
@@ -60,7 +54,7 @@ pub(crate) fn run(
     let config = settings.resolved(&capture)?;
 
     let mut skipped = Vec::new();
-    let mut probes = ProbeImages::load(
+    let probes = ProbeImages::load(
         &files,
         &settings.run.input.preprocess().for_network(held.is_gray),
         settings.run.compute.batch(),
@@ -112,27 +106,17 @@ pub(crate) fn run(
     settled.keep(&folder)?;
     probes.describe(&capture, &mut logger);
 
-    let mut config = Some(config);
     let mut due = total as u64;
-    let mut last = None;
+    let mut log = StepLog {
+        capture: &capture,
+        probes,
+        sweep,
+        logger,
+        config: Some(config),
+        last: None,
+    };
     let mut log_next = |(file, network): Loaded| match network {
-        Ok((vgg, timings)) => {
-            last = Some(file.step);
-            let mut step = logger.step(file.step)?;
-            step.set_title(file.name.clone());
-            step.record_all(&timings);
-            if let Some(config) = config.take() {
-                step.text("config", run::as_markdown(&config));
-            }
-            step.text("checkpoint", format!("`{}`", file.name));
-            let seen = probes.look(&capture, &vgg, &file.name)?;
-            if let Some(sweep) = &mut sweep {
-                sweep.measure(&capture, &vgg, &seen, &mut step, &file.name)?;
-            }
-            probes.log(&seen, &capture, &vgg, &mut step)?;
-            step.finish();
-            Ok(())
-        }
+        Ok((vgg, timings)) => log.add(&file, &vgg, &timings),
         Err(error) if on_error == OnError::Skip => {
             skipped.push(one_line(&error));
             due -= 1;
@@ -144,6 +128,12 @@ pub(crate) fn run(
         .into_iter()
         .take_while(|_| !context.interrupt.is_requested())
         .try_for_each(&mut log_next);
+    let StepLog {
+        mut logger,
+        sweep,
+        last,
+        ..
+    } = log;
     let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
     let steps = Steps {
         earlier: 0,
@@ -153,6 +143,55 @@ pub(crate) fn run(
     let output = &settings.run.output;
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
     Ok(report.with(input.lines()).with(summary))
+}
+
+/// The checkpoints, in the order of their steps.
+fn list(settings: &CheckpointsSettings, context: &Context) -> Result<Vec<Checkpoint>, RunError> {
+    let Sequence { checkpoints, notes } =
+        list_checkpoints(&settings.checkpoints, &settings.selection())?;
+    for note in notes {
+        context.terminal.note(&note);
+    }
+    Ok(checkpoints)
+}
+
+/// What the steps are written with.
+struct StepLog<'a> {
+    capture: &'a Capture,
+    probes: ProbeImages,
+    sweep: Option<Sweep>,
+    logger: FeatureLogger,
+    /// Written with the first step.
+    config: Option<String>,
+    /// The number of the last step.
+    last: Option<i64>,
+}
+
+impl StepLog<'_> {
+    /// One checkpoint's step.
+    fn add(
+        &mut self,
+        file: &Checkpoint,
+        vgg: &Vgg,
+        timings: &StageTimings,
+    ) -> Result<(), RunError> {
+        let (capture, name) = (self.capture, &file.name);
+        self.last = Some(file.step);
+        let mut step = self.logger.step(file.step)?;
+        step.set_title(name.clone());
+        step.record_all(timings);
+        if let Some(config) = self.config.take() {
+            step.text("config", run::as_markdown(&config));
+        }
+        step.text("checkpoint", format!("`{name}`"));
+        let seen = self.probes.look(capture, vgg, name)?;
+        if let Some(sweep) = &mut self.sweep {
+            sweep.measure(capture, vgg, &seen, &mut step, name)?;
+        }
+        self.probes.log(&seen, capture, vgg, &mut step)?;
+        step.finish();
+        Ok(())
+    }
 }
 
 /// How networks are loaded.

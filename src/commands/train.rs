@@ -30,17 +30,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let files = list_images(&settings.images, &input)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
     let dataset = open_dataset(settings, &input, context)?;
-    let output = &mut settings.run.output;
-    let folder = if settings.resume {
-        RunFolder::resume(output)?
-    } else {
-        RunFolder::reserve(
-            output,
-            "train",
-            "resume it (--resume), or delete the folder",
-            &context.interrupt,
-        )?
-    };
+    let folder = reserve(settings, context)?;
     let settings = &*settings;
     let resumed = if settings.resume {
         Some(last_checkpoint(settings, &dataset, context)?)
@@ -141,6 +131,15 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         skipped,
     };
     train(session, begins, &config, settings, (written, context))
+}
+
+fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder, RunError> {
+    let output = &mut settings.run.output;
+    if settings.resume {
+        return RunFolder::resume(output);
+    }
+    let or = "resume it (--resume), or delete the folder";
+    RunFolder::reserve(output, "train", or, &context.interrupt)
 }
 
 /// The data set, with notes on its folders.

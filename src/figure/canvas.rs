@@ -64,7 +64,7 @@ impl Canvas {
         for (at, pixel) in (0..).zip(picture.pixels.chunks_exact(channels)) {
             let color = match pixel {
                 [level] => palette[usize::from(*level)],
-                [r, g, b] => [*r, *g, *b],
+                [red, green, blue] => [*red, *green, *blue],
                 _ => continue,
             };
             let (column, row) = (at % picture.width, at / picture.width);

@@ -5,6 +5,7 @@ mod checkpoints;
 mod choices;
 mod compare;
 mod comparison;
+mod diff;
 mod error;
 mod file;
 mod images;
@@ -27,6 +28,7 @@ pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
 pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
 pub(crate) use comparison::{ComparisonSettings, Features};
+pub(crate) use diff::{DiffOrder, DiffSettings};
 pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Compare(CompareSettings),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersSettings),
+    /// Compare two weights files, layer by layer; exit code 0 if they are equal, 1 if not, 2 on errors
+    Diff(DiffSettings),
     /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
     Doctor,
     /// Print the completions for a shell
@@ -74,8 +78,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, compare, layers or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "layers", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, train, compare, diff, layers or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "diff", "layers", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -166,7 +170,11 @@ impl Command {
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
             Self::Compare(settings) => settings.check(),
-            Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
+            Self::Layers(_)
+            | Self::Diff(_)
+            | Self::Doctor
+            | Self::Completions { .. }
+            | Self::Man { .. } => Ok(()),
         }
     }
 }

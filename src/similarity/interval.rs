@@ -23,7 +23,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// Measures over all images, and over halves of every minibatch drawn without replacement: their values spread
-    /// as those of whole samples do (McCarthy 1969; Politis and Romano 1994). A bootstrap with replacement would pair
+    /// as those of whole samples do (`McCarthy` 1969; Politis and Romano 1994). A bootstrap with replacement would pair
     /// doubled images with themselves, which an unbiased estimator leaves out for a reason.
     pub(super) fn of(
         one: &Gram,

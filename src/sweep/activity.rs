@@ -32,7 +32,7 @@ impl LayerActivity {
         #[expect(clippy::cast_precision_loss, reason = "pixels of a map")]
         let area = (height * width) as f64;
         let sums = if is_channels_last(&maps) {
-            ChannelSums::in_memory(maps)?
+            ChannelSums::in_memory(&maps)?
         } else {
             ChannelSums::on_device(maps)?
         };

@@ -38,14 +38,14 @@ impl ChannelSums {
     }
 
     /// The same of channels-last maps in memory, which libtorch's operations go over six times.
-    pub(super) fn in_memory(maps: Tensor<4>) -> Result<Self, String> {
+    pub(super) fn in_memory(maps: &Tensor<4>) -> Result<Self, String> {
         let [images, channels, ..] = maps.dims();
         let none = || Self {
             positive: vec![0.0; channels],
             on: vec![0.0; channels],
         };
         let image = |at: usize| {
-            let image = maps.clone().slice([at..at + 1]).permute([0, 2, 3, 1]);
+            let image = maps.clone().narrow(0, at, 1).permute([0, 2, 3, 1]);
             (image, none())
         };
         let images: Vec<_> = (0..images).map(image).collect();

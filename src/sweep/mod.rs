@@ -152,23 +152,6 @@ impl Sweep {
         Ok(())
     }
 
-    /// Measures how much the optimization step that ends with `vgg` changed the weights `before` it.
-    pub(crate) fn measure_update(
-        &self,
-        before: Option<&Snapshot>,
-        vgg: &Vgg,
-        capture: &Capture,
-        step: &mut Step<'_>,
-    ) -> Result<(), ProbeError> {
-        let ratios = before
-            .map(|before| before.update_ratios(capture, vgg))
-            .transpose()?;
-        for ratio in ratios.into_iter().flatten() {
-            step.summary(ratio);
-        }
-        Ok(())
-    }
-
     /// Draws what is known only after the last step, and sums it up, a line each.
     pub(crate) fn finish(
         &self,
@@ -189,10 +172,14 @@ impl Sweep {
         }
         step.text(
             "summary",
-            lines
-                .iter()
-                .map(|line| format!("* {line}\n"))
-                .collect::<String>(),
+            format!(
+                "* {}
+",
+                lines.join(
+                    "
+* "
+                )
+            ),
         );
         step.finish();
         Ok(lines)

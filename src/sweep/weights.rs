@@ -11,7 +11,7 @@ use crate::figure::KernelBars;
 use crate::logger::{LoggerError, Step};
 use crate::probe::{Capture, ProbeError};
 use crate::render::{self, Style};
-use crate::vgg::{Feature, Vgg};
+use crate::vgg::{Feature, Layer, LayerKind, Vgg};
 
 /// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
 const KERNEL_TILE: u32 = 24;
@@ -53,7 +53,7 @@ impl WeightHistory {
         }
         if let (Some(kernels), Some(change)) = (vgg.kernels(), from_first.first()) {
             let cosines = change.filters.iter().map(|filter| filter.cosine).collect();
-            show_kernels(kernels, now.first(), cosines, is_bgr, step)?;
+            show_kernels(kernels.dims(), now.first(), cosines, is_bgr, step)?;
         }
         let non_finite = now
             .iter()
@@ -77,8 +77,8 @@ impl WeightHistory {
 fn convolutions(capture: &Capture) -> impl Iterator<Item = String> {
     let layers = capture.arch.layers().into_iter();
     layers
-        .filter(|layer| layer.kind == crate::vgg::LayerKind::Convolution)
-        .map(|layer| layer.tag())
+        .filter(|layer| layer.kind == LayerKind::Convolution)
+        .map(Layer::tag)
 }
 
 fn between(old: &[LayerWeights], new: &[LayerWeights]) -> Vec<LayerChange> {
@@ -121,7 +121,7 @@ impl Snapshot {
     }
 
     /// How much one optimization step changed them, relative to their norm.
-    pub(super) fn update_ratios(
+    pub(crate) fn update_ratios(
         &self,
         capture: &Capture,
         vgg: &Vgg,
@@ -147,7 +147,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
 
 /// The first-layer kernels with their cosines to the first step's.
 fn show_kernels(
-    kernels: Tensor<4>,
+    shape: [usize; 4],
     weights: Option<&LayerWeights>,
     cosines: Vec<f64>,
     is_bgr: bool,
@@ -161,12 +161,11 @@ fn show_kernels(
         .map(|weights| weights.values.as_slice())
         .unwrap_or_default();
     let tag = "kernels/change";
-    let rendered = render::kernels(values, kernels.dims(), is_bgr, &style).map_err(|source| {
-        LoggerError::Render {
+    let rendered =
+        render::kernels(values, shape, is_bgr, &style).map_err(|source| LoggerError::Render {
             tag: tag.to_owned(),
             source,
-        }
-    })?;
+        })?;
     let bars = KernelBars {
         tiles: rendered.singles().collect(),
         cosines,

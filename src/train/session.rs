@@ -175,7 +175,11 @@ impl Session<'_> {
             let what = format!("step {number}");
             let seen = self.probes.look(self.capture, &network, &what)?;
             if let Some(sweep) = &mut self.sweep {
-                sweep.measure_update(before.as_ref(), &network, self.capture, &mut step)?;
+                for before in &before {
+                    for ratio in before.update_ratios(self.capture, &network)? {
+                        step.summary(ratio);
+                    }
+                }
                 sweep.measure(self.capture, &network, &seen, &mut step, &what)?;
             }
             self.probes.log(&seen, self.capture, &network, &mut step)?;

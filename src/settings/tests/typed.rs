@@ -83,6 +83,7 @@ fn no_path_may_be_an_address() {
         &["checkpoints", "a", "--images", "s3://b/c"],
         &["train", "s3://b/c", "--images", "a"],
         &["layers", "--weights", "s3://b/c"],
+        &["diff", "a.pth", "s3://b/c"],
     ] {
         let error = parse_line(line).unwrap_err().to_string();
         assert!(
@@ -170,7 +171,7 @@ fn a_run_that_was_moved_resumes_where_its_configuration_lies() {
 #[test]
 fn every_command_has_a_manual_page_and_completions() {
     let page = manual_page(None).unwrap();
-    for command in ["images", "checkpoints", "train", "layers", "doctor"] {
+    for command in ["images", "checkpoints", "train", "layers", "diff", "doctor"] {
         assert!(
             page.contains(&format!("vggscope\\-{command}(1)")),
             "{command}"

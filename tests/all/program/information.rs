@@ -65,6 +65,7 @@ fn help_and_version_are_no_errors() {
         "checkpoints",
         "train",
         "compare",
+        "diff",
         "layers",
         "doctor",
     ] {

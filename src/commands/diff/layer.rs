@@ -1,0 +1,219 @@
+//! One layer of two files.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use crate::change::{self, Kind, LayerChange, LayerWeights, are_same};
+use crate::vgg::{Arch, LayerKind};
+use crate::weights::{Entry, WeightsError, WeightsFile};
+
+/// A layer's change. Its field names are the keys of `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct LayerDiff {
+    /// torchvision's name: `features.10`.
+    pub(super) layer: String,
+    /// The paper's name, `conv3_1`, where it has one.
+    pub(super) name: Option<String>,
+    pub(super) equal: bool,
+    /// The tensors that changed: `weight`, `bias`, `running_mean`.
+    pub(super) changed: Vec<String>,
+    /// Of the weights, without biases, as all that follows but `dead`.
+    pub(super) old_norm: f64,
+    pub(super) new_norm: f64,
+    pub(super) relative_change: f64,
+    pub(super) cosine: f64,
+    pub(super) factor: f64,
+    pub(super) most_moved: Option<MostMoved>,
+    /// What never gets above 0, whatever comes in; only of layers that a ReLU follows.
+    pub(super) dead: Option<Dead>,
+    pub(super) non_finite: NonFinite,
+}
+
+/// The filter that moved most, relative to its own norm.
+#[derive(Debug, Serialize)]
+pub(super) struct MostMoved {
+    pub(super) filter: usize,
+    pub(super) relative_change: f64,
+    pub(super) cosine: f64,
+}
+
+/// The numbers of dead filters.
+#[derive(Debug, Serialize)]
+pub(super) struct Dead {
+    pub(super) old: Vec<usize>,
+    pub(super) new: Vec<usize>,
+}
+
+/// How many values are NaN or infinite, over all tensors of the layer.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct NonFinite {
+    pub(super) old: usize,
+    pub(super) new: usize,
+}
+
+/// Something that happened to one filter of a layer.
+#[derive(Debug)]
+pub(super) struct Event {
+    /// `filter 37 of conv4_1`.
+    pub(super) what: String,
+    pub(super) kind: Kind,
+}
+
+/// A tensor of a layer that both files have in the same shape.
+pub(super) struct Part<'a> {
+    /// torchvision's name.
+    name: &'a str,
+    shape: &'a [usize],
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn new(entry: &'a Entry) -> Self {
+        Self {
+            name: entry.name(),
+            shape: entry.shape(),
+        }
+    }
+
+    /// `weight` of `features.0.weight`.
+    fn own_name(&self) -> &'a str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, own)| own)
+    }
+
+    pub(super) fn is_weight(&self) -> bool {
+        self.own_name() == "weight"
+    }
+
+    /// Whether its name is that of a parameter.
+    pub(super) fn is_parameter(&self) -> bool {
+        self.is_weight() || self.own_name() == "bias"
+    }
+
+    /// Its values in both files.
+    fn read(
+        &self,
+        old: &WeightsFile,
+        new: &WeightsFile,
+    ) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
+        let (old, new) = rayon::join(|| old.read(self.name), || new.read(self.name));
+        Ok((old?, new?))
+    }
+}
+
+impl LayerDiff {
+    /// From `old` to `new`, over the parts of the layer that both have.
+    pub(super) fn between(
+        arch: Arch,
+        stem: &str,
+        parts: &[Part<'_>],
+        old: &WeightsFile,
+        new: &WeightsFile,
+    ) -> Result<(Self, Vec<Event>), WeightsError> {
+        let place = Place::of(arch, stem);
+        // What has no weight is measured by its first tensor.
+        let main = parts.iter().position(Part::is_weight).unwrap_or(0);
+        let filters = parts.get(main).and_then(|main| main.shape.first());
+        let of_layer = || LayerWeights {
+            name: place.name.clone().unwrap_or_else(|| stem.to_owned()),
+            filters: filters.copied().unwrap_or(1),
+            values: Vec::new(),
+            bias: Vec::new(),
+        };
+        let (mut then, mut now) = (of_layer(), of_layer());
+        let (mut changed, mut non_finite) = (Vec::new(), NonFinite::default());
+        for (at, part) in parts.iter().enumerate() {
+            let (of_old, of_new) = part.read(old, new)?;
+            if !are_same(&of_old, &of_new) {
+                changed.push(part.own_name().to_owned());
+            }
+            non_finite.old += not_finite(&of_old);
+            non_finite.new += not_finite(&of_new);
+            if at == main {
+                (then.values, now.values) = (of_old, of_new);
+            } else if part.own_name() == "bias" {
+                (then.bias, now.bias) = (of_old, of_new);
+            }
+        }
+        let change = LayerChange::between(&then, &now);
+        let events = change::of_filters(0, &change).into_iter();
+        let events = events.map(|event| Event {
+            what: format!("{} {} of {}", place.filter, event.filter, event.layer),
+            kind: event.kind,
+        });
+        let most_moved = change.most_moved().map(|(filter, moved)| MostMoved {
+            filter,
+            relative_change: moved.relative,
+            cosine: moved.cosine,
+        });
+        let layer = Self {
+            layer: stem.to_owned(),
+            equal: changed.is_empty(),
+            changed,
+            old_norm: change.whole.old_norm,
+            new_norm: change.whole.new_norm,
+            relative_change: change.whole.relative,
+            cosine: change.whole.cosine,
+            factor: change.whole.factor,
+            most_moved,
+            dead: place.before_relu.then(|| Dead {
+                old: then.dead(),
+                new: now.dead(),
+            }),
+            non_finite,
+            name: place.name,
+        };
+        Ok((layer, events.collect()))
+    }
+
+    /// As people call it.
+    pub(super) fn short_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.layer)
+    }
+
+    /// The largest change first; NaN is larger than everything, and layers that are equal come last.
+    pub(super) fn by_change(&self, other: &Self) -> Ordering {
+        let larger = other.relative_change.total_cmp(&self.relative_change);
+        self.equal.cmp(&other.equal).then(larger)
+    }
+}
+
+fn not_finite(values: &[f32]) -> usize {
+    values.iter().filter(|value| !value.is_finite()).count()
+}
+
+/// Where a layer stands in the network.
+struct Place {
+    name: Option<String>,
+    before_relu: bool,
+    /// What one of its filters is called.
+    filter: &'static str,
+}
+
+impl Place {
+    fn of(arch: Arch, stem: &str) -> Self {
+        let layers = arch.layers();
+        let index = stem.strip_prefix("features.").map(str::parse);
+        let at = index.and_then(Result::ok).unwrap_or(usize::MAX);
+        let Some(layer) = layers.get(at) else {
+            return Self {
+                name: None,
+                before_relu: ["classifier.0", "classifier.3"].contains(&stem),
+                filter: if stem.starts_with("features.") {
+                    "filter"
+                } else {
+                    "unit"
+                },
+            };
+        };
+        let next = layers.get(at.saturating_add(1));
+        Self {
+            name: Some(layer.name()),
+            before_relu: next.is_some_and(|next| next.kind == LayerKind::Relu),
+            filter: match layer.kind {
+                LayerKind::Convolution if at == 0 => "kernel",
+                LayerKind::Convolution => "filter",
+                _ => "channel",
+            },
+        }
+    }
+}

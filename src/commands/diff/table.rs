@@ -1,0 +1,100 @@
+//! The comparison as a table for a terminal.
+
+use super::Diff;
+use super::layer::{Dead, LayerDiff};
+
+const HEAD: [&str; 8] = [
+    "layer",
+    "norm",
+    "new norm",
+    "change",
+    "cosine",
+    "factor",
+    "moved most",
+    "dead",
+];
+
+/// The table, a row a layer, and what it comes to.
+pub(super) fn text(diff: &Diff) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(diff.layers.iter().map(row));
+    let mut text = format!(
+        "{}, {} -> {}\n",
+        diff.arch,
+        diff.old.display(),
+        diff.new.display()
+    );
+    text += &aligned(&rows);
+    for line in &diff.verdict {
+        text += line;
+        text.push('\n');
+    }
+    text
+}
+
+fn row(layer: &LayerDiff) -> [String; 8] {
+    let name = layer.name.iter().map(|name| format!(" {name}"));
+    let moved = layer
+        .most_moved
+        .as_ref()
+        .map(|moved| format!("{} ({})", moved.filter, number(moved.relative_change)));
+    let dead = layer
+        .dead
+        .as_ref()
+        .map(|Dead { old, new }| match (old.len(), new.len()) {
+            (old, new) if old == new => new.to_string(),
+            (old, new) => format!("{old} -> {new}"),
+        });
+    let none = || "-".to_owned();
+    [
+        layer.layer.clone() + &name.collect::<String>(),
+        number(layer.old_norm),
+        number(layer.new_norm),
+        number(layer.relative_change),
+        cosine(layer.cosine),
+        number(layer.factor),
+        moved.unwrap_or_else(none),
+        dead.unwrap_or_else(none),
+    ]
+}
+
+/// The first column from the left, the others to the right.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    let mut text = String::new();
+    for row in rows {
+        for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+            text += &match at {
+                0 => format!("{cell:<width$}"),
+                _ => format!("  {cell:>width$}"),
+            };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// At most five significant digits.
+pub(super) fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        // Only where it is exactly that.
+        _ if value == 1.0 => "1".to_owned(),
+        size if !size.is_finite() => value.to_string(),
+        1e3..1e6 => format!("{value:.0}"),
+        10.0..1e3 => format!("{value:.2}"),
+        1e-3..10.0 => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+/// Six digits.
+fn cosine(value: f64) -> String {
+    if value == 1.0 {
+        return number(value);
+    }
+    format!("{value:.6}")
+}
