@@ -25,7 +25,7 @@ CLONE = Path(__file__).resolve().parent.parent
 LIBRARY = re.compile(r".+\.(so[.0-9]*|dylib)$")
 
 
-COMMANDS = ["images", "checkpoints", "train", "layers", "diff", "doctor"]
+COMMANDS = ["images", "checkpoints", "train", "compare", "layers", "diff", "doctor"]
 # What the program prints, and where shells and man look for it.
 DOCUMENTS = {
     "share/bash-completion/completions/vggscope": ["completions", "bash"],

@@ -57,6 +57,7 @@
 
 mod change;
 mod commands;
+mod compare;
 mod dataset;
 mod device;
 mod durable;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::report::Report;
-use crate::commands::{checkpoints, diff, doctor, images, layers, train};
+use crate::commands::{checkpoints, compare, diff, doctor, images, layers, train};
 use crate::device::first_line;
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
@@ -65,11 +65,14 @@ fn run(command: Command) -> u8 {
         Command::Train(mut settings) => log_run(settings.run.output.quiet, |context| {
             train::run(&mut settings, context)
         }),
+        Command::Compare(mut settings) => log_run(settings.quiet, |context| {
+            compare::run(&mut settings, context)
+        }),
         Command::Layers(settings) => match layers::table(&settings) {
             Ok(table) => print(&table),
             Err(error) => fail(&error, WRONG_USE),
         },
-        Command::Diff(settings) => compare(&settings),
+        Command::Diff(settings) => diff_files(&settings),
         Command::Doctor => print(&doctor::report()),
         Command::Completions { shell } => print(&completions(shell)),
         Command::Man { command } => match manual_page(command.as_deref()) {
@@ -81,7 +84,7 @@ fn run(command: Command) -> u8 {
 
 /// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
 /// not change what was found.
-fn compare(settings: &DiffSettings) -> u8 {
+fn diff_files(settings: &DiffSettings) -> u8 {
     let compared = diff::compare(settings, &Terminal::new(false));
     match compared {
         Ok((text, is_equal)) if print(&text) == DONE => u8::from(!is_equal),

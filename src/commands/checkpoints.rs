@@ -23,7 +23,8 @@ use crate::probe::{Capture, ProbeImages};
 use crate::settings::{
     AgainstChoice, Calibrate, CheckpointsSettings, MapsChoice, NetworkSettings, RangeChoice,
 };
-use crate::sweep::{Activity, Calibration, Sweep};
+use crate::similarity::file::GRAMS;
+use crate::sweep::{Activity, Calibration, ComparisonSet, Sweep};
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device.
@@ -72,22 +73,30 @@ pub(crate) fn run(
         arch: Some(held.arch),
         ..settings.run.network.clone()
     };
+    let set = calibration::comparison_set(
+        &settings.comparison,
+        &settings.run,
+        &capture,
+        &input,
+        &mut skipped,
+    )?;
+    let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
     let loading = Loading {
         settings: &network,
         capture: &capture,
-        kernels: run::kernel_layout(&capture.device, files.len()),
+        kernels: run::kernel_layout(&capture.device, images),
     };
     let first = sequence
         .iter()
         .position(|other| other.path == first.path)
         .unwrap_or(0);
-    let (mut settled, mut sweep) = calibrate(
-        settings,
-        &sequence[first..],
-        &loading,
-        &probes,
-        (&input, &mut skipped),
-    )?;
+    let (mut settled, mut sweep) = calibrate(settings, &sequence[first..], &loading, &probes, set)?;
+    if let Some(sweep) = &mut sweep {
+        let steps = sequence.iter().map(|checkpoint| checkpoint.step).collect();
+        let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+        let about = (&capture, preprocess.to_string());
+        sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
+    }
     let networks = load_ahead(sequence, &loading);
     let builder = run::logger(
         &settings.run,
@@ -172,11 +181,10 @@ fn calibrate(
     sequence: &[Checkpoint],
     loading: &Loading<'_>,
     probes: &ProbeImages,
-    (input, skipped): (&InputNotes, &mut Vec<String>),
+    set: Option<ComparisonSet>,
 ) -> Result<(Settled, Option<Sweep>), RunError> {
     let (comparison, pictures) = (&settings.comparison, &settings.run.pictures);
     let capture = loading.capture;
-    let set = calibration::comparison_set(comparison, &settings.run, capture, input, skipped)?;
     let mut calibration = Calibration::default();
     let mut base = Vec::new();
     if let Some(path) = comparison.against.file() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::compare::CompareError;
 use crate::dataset::DatasetError;
 use crate::device::DeviceError;
 use crate::input::checkpoints::CheckpointError;
@@ -12,6 +13,7 @@ use crate::input::load::LoadError;
 use crate::logger::LoggerError;
 use crate::network::NetworkError;
 use crate::probe::ProbeError;
+use crate::similarity::file::GramsFileError;
 use crate::train::{self, TrainError};
 use crate::vgg::{Arch, InputTooSmall, SelectError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
@@ -87,6 +89,8 @@ pub(crate) enum RunError {
     Image(#[from] LoadError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
     UsedFolder {
         folder: PathBuf,
@@ -112,6 +116,8 @@ pub(crate) enum RunError {
         folder: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Grams(#[from] GramsFileError),
     #[error(transparent)]
     Logger(#[from] LoggerError),
     #[error("cannot write {path}: free some space or choose another folder with --logdir")]
@@ -145,6 +151,9 @@ pub(crate) enum RunError {
 impl RunError {
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
+        if let Self::Compare(error) = self {
+            return error.is_wrong_use();
+        }
         matches!(
             self,
             Self::Select(_)

@@ -3,6 +3,7 @@
 mod calibration;
 pub(crate) mod checkpoints;
 mod classes;
+pub(crate) mod compare;
 pub(crate) mod context;
 pub(crate) mod diff;
 pub(crate) mod doctor;

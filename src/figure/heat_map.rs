@@ -187,15 +187,21 @@ fn count(labels: &[String]) -> u32 {
     u32::try_from(labels.len()).unwrap_or(u32::MAX)
 }
 
-/// `.97` of a fraction, `12` of a count.
-fn number(value: f32, (_, high): (f32, f32)) -> String {
+/// `.97` of a fraction, with as many digits as the range asks for, `12` of a count.
+fn number(value: f32, (low, high): (f32, f32)) -> String {
     if high > 1.0 {
         return format!("{value:.0}");
     }
-    let text = format!("{value:.2}");
-    match text.as_str() {
-        "1.00" => "1".to_owned(),
-        "0.00" | "-0.00" => "0".to_owned(),
+    let digits = match high - low {
+        narrow if narrow < 0.002 => 5,
+        narrow if narrow < 0.02 => 4,
+        narrow if narrow < 0.2 => 3,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text {
+        "0" | "-0" | "" => "0".to_owned(),
         _ => text.replacen("0.", ".", 1),
     }
 }

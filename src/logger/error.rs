@@ -37,7 +37,9 @@ pub enum LoggerError {
         reference: [usize; 4],
     },
     /// A chosen channel that is not there.
-    #[error("{tag}: channel {channel} was chosen, but there are {channels}, counted from 0")]
+    #[error(
+        "{tag} has {channels} channels, counted from 0, and none with the number {channel}: choose others with --maps"
+    )]
     Channel {
         /// The tag.
         tag: String,

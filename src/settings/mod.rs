@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod choices;
+mod compare;
 mod comparison;
 mod diff;
 mod error;
@@ -25,6 +26,7 @@ use clap_complete::Shell;
 
 pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
 pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
+pub(crate) use compare::CompareSettings;
 pub(crate) use comparison::{ComparisonSettings, Features};
 pub(crate) use diff::{DiffOrder, DiffSettings};
 pub(crate) use error::UsageError;
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Checkpoints(CheckpointsSettings),
     /// Train a network on a folder of images, logging what it sees in probe images as it learns
     Train(Box<TrainSettings>),
+    /// Compare what the networks of two or more runs see, from the Gram matrices in their folders
+    Compare(CompareSettings),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersSettings),
     /// Compare two weights files, layer by layer; exit code 0 if they are equal, 1 if not, 2 on errors
@@ -74,8 +78,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, layers, diff or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "layers", "diff", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, train, compare, layers, diff or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "layers", "diff", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -165,6 +169,7 @@ impl Command {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
+            Self::Compare(settings) => settings.check(),
             Self::Layers(_)
             | Self::Diff(_)
             | Self::Doctor

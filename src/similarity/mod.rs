@@ -9,6 +9,8 @@
 //! the Procrustes similarity from Gram matrices; Huh and others (2024) for mutual nearest neighbors.
 
 mod cka;
+#[doc(hidden)]
+pub mod file;
 mod gram;
 mod interval;
 mod neighbors;

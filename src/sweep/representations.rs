@@ -104,15 +104,28 @@ fn alike(one: Option<&crate::similarity::Gram>, two: Option<&crate::similarity::
 }
 
 fn heat_map(title: String, rows: Vec<String>, columns: Vec<String>, values: Vec<f32>) -> HeatMap {
+    let least = values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .fold(1.0, f32::min);
     HeatMap {
         title,
         rows,
         columns,
         values,
-        range: (0.0, 1.0),
+        range: (round_below(least), 1.0),
         colormap: Colormap::Viridis,
         numbers: true,
     }
+}
+
+/// A round number below a similarity, so that small differences are seen: 0, or as many nines as it has.
+fn round_below(least: f32) -> f32 {
+    [0.9999, 0.999, 0.99, 0.9]
+        .into_iter()
+        .find(|round| least >= *round)
+        .unwrap_or(0.0)
 }
 
 /// The scalars of a layer against `first`, `previous` or `last`.

@@ -60,7 +60,15 @@ fn the_doctor_names_the_devices() {
 fn help_and_version_are_no_errors() {
     let place = Place::new();
     let help = place.run("--help", &NOTHING).ok().out();
-    for command in ["images", "checkpoints", "train", "layers", "diff", "doctor"] {
+    for command in [
+        "images",
+        "checkpoints",
+        "train",
+        "compare",
+        "layers",
+        "diff",
+        "doctor",
+    ] {
         assert!(begins(&help, command), "{command}: {help}");
     }
     let version = place.run("--version", &NOTHING).ok().out();

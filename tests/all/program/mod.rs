@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod checkpoints;
+mod compare;
+mod comparison;
 mod configuration;
 mod diff;
 mod images;

@@ -171,7 +171,7 @@ fn a_key_chooses_the_network_in_every_command() {
     place.put(&file, "c/epoch_1.pth");
     place
         .run(
-            &format!("checkpoints c --resize 32 --crop 32 --run c {key} --images"),
+            &format!("checkpoints c --range map --resize 32 --crop 32 --run c {key} --images"),
             &image,
         )
         .ok();

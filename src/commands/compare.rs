@@ -1,0 +1,138 @@
+//! `vggscope compare`: runs with each other, a step at a time, without a forward pass.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::context::Context;
+use super::error::RunError;
+use super::report::Report;
+use super::run::{self, Steps};
+use super::run_folder::RunFolder;
+use crate::compare::{CompareError, ComparedRun, Pair};
+use crate::logger::FeatureLogger;
+use crate::settings::CompareSettings;
+use crate::terminal::Unit;
+
+/// Lines of the summary.
+const LINES: usize = 8;
+
+/// Runs the command.
+pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<Report, RunError> {
+    let runs = ComparedRun::open_all(&settings.runs)?;
+    let pairs = pairs(&runs)?;
+    let mut output = settings.output();
+    let folder = RunFolder::reserve(
+        &mut output,
+        "compare",
+        "or delete the folder",
+        &context.interrupt,
+    )?;
+    settings.run.clone_from(&output.run);
+    let config = settings.resolved()?;
+
+    let steps: BTreeSet<i64> = pairs.iter().flat_map(Pair::steps).collect();
+    let mut logger = logger(&runs, &folder, steps.len() as u64, context)?;
+    folder.write_config(&config)?;
+    let is_on = |_: &&i64| !context.interrupt.is_requested();
+    let mut ended = steps
+        .iter()
+        .take_while(is_on)
+        .try_for_each(|step| log_step(&pairs, *step, &mut logger));
+    let mut summary = Vec::new();
+    if ended.is_ok() && !context.interrupt.is_requested() {
+        match finish(&pairs, &config, &mut logger) {
+            Ok(lines) => summary = lines,
+            Err(error) => ended = Err(error),
+        }
+    }
+    let steps = Steps {
+        earlier: 0,
+        due: steps.len() as u64,
+        of: "steps",
+    };
+    let report = run::conclude(logger, ended, &output, &steps, Vec::new(), context)?;
+    Ok(report.with(summary))
+}
+
+/// The first run with each of the others.
+fn pairs(runs: &[ComparedRun]) -> Result<Vec<Pair<'_>>, CompareError> {
+    let Some((first, others)) = runs.split_first() else {
+        return Ok(Vec::new());
+    };
+    let is_named = others.len() > 1;
+    let pair = |other| Pair::new(first, other, is_named);
+    others.iter().map(pair).collect()
+}
+
+fn logger(
+    runs: &[ComparedRun],
+    folder: &RunFolder,
+    total: u64,
+    context: &Context,
+) -> Result<FeatureLogger, RunError> {
+    let about = runs.first().map_or_else(String::new, |run| {
+        let about = &run.layout().about;
+        format!(
+            "* over {} images, {}\n* input: {}\n",
+            run.images(),
+            about.features,
+            about.preprocess
+        )
+    });
+    let terminal = Arc::clone(&context.terminal);
+    terminal.begin(0, total, Unit::Steps);
+    context.interrupt.steps_begin();
+    let (used, mut done) = (folder.used(), 0);
+    let builder = FeatureLogger::builder(folder.path())
+        .about(move || about)
+        .on_written(move |_, title| {
+            used.store(true, Ordering::Relaxed);
+            done += 1;
+            terminal.reached(done, title);
+        });
+    Ok(builder.create()?)
+}
+
+fn log_step(pairs: &[Pair<'_>], number: i64, logger: &mut FeatureLogger) -> Result<(), RunError> {
+    let mut step = logger.step(number)?;
+    step.set_title(format!("step {number}"));
+    for pair in pairs {
+        for scalar in pair.scalars(number).map_err(CompareError::from)? {
+            step.summary(scalar);
+        }
+    }
+    step.finish();
+    Ok(())
+}
+
+/// Logs what is over all steps, and sums it up, a line each.
+fn finish(
+    pairs: &[Pair<'_>],
+    config: &str,
+    logger: &mut FeatureLogger,
+) -> Result<Vec<String>, RunError> {
+    let last = pairs.iter().map(Pair::last_step).max().unwrap_or_default();
+    let mut step = logger.after_step(last)?;
+    let mut lines = Vec::new();
+    for pair in pairs {
+        for tagged in pair.heat_maps().map_err(CompareError::from)? {
+            step.describe(&tagged.tag, tagged.heading);
+            step.image(tagged.tag, &tagged.map.picture())?;
+        }
+        lines.push(pair.line().map_err(CompareError::from)?);
+    }
+    if lines.len() > LINES {
+        let more = lines.split_off(LINES - 1).len();
+        lines.push(format!(
+            "and {more} more pairs: see the curves of `compare`"
+        ));
+    }
+    let items = lines
+        .iter()
+        .fold(String::new(), |text, line| text + "* " + line + "\n");
+    step.text("summary", items);
+    step.text("config", run::as_markdown(config));
+    step.finish();
+    Ok(lines)
+}

@@ -1,0 +1,78 @@
+//! `vggscope compare`.
+
+use std::path::{Component, PathBuf};
+
+use clap::{ArgAction, Args};
+use serde::Serialize;
+
+use super::error::SettingsError;
+use super::paths::path_parser;
+use super::shared::{OutputSettings, absolute, make_absolute};
+use super::text::toml_text;
+use crate::input::on_error::OnError;
+
+/// Settings of `vggscope compare`.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(args_override_self = true)]
+pub(crate) struct CompareSettings {
+    /// Folders of runs of `vggscope checkpoints` with the same --compare-images: the first is compared with each of
+    /// the others
+    #[arg(value_name = "RUN", value_parser = path_parser())]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The folder to give to TensorBoard
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path_parser())]
+    pub(crate) logdir: PathBuf,
+    /// The folder in it of the run that is written [default: the command's name and the time]
+    #[arg(long, value_name = "NAME", value_parser = path_parser())]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<PathBuf>,
+    /// Read settings from a TOML file; flags win
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) quiet: bool,
+}
+
+impl CompareSettings {
+    /// What must hold between settings.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        if self.runs.len() < 2 {
+            return Err(SettingsError::Missing {
+                what: "runs to compare",
+                how: "name two or more folders, as in `vggscope compare runs/a runs/b`",
+            });
+        }
+        let inside = |part| matches!(part, Component::Normal(_));
+        match &self.run {
+            Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
+                Err(SettingsError::RunOutside(run.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the results go.
+    pub(crate) fn output(&self) -> OutputSettings {
+        OutputSettings {
+            logdir: self.logdir.clone(),
+            run: self.run.clone(),
+            png: None,
+            on_error: OnError::Stop,
+            config: None,
+            quiet: self.quiet,
+            verbose: false,
+            timings: false,
+        }
+    }
+
+    /// All settings as TOML, with absolute paths, so that the file runs them again from anywhere.
+    pub(crate) fn resolved(&self) -> Result<String, toml::ser::Error> {
+        let mut resolved = self.clone();
+        make_absolute(&mut resolved.runs);
+        resolved.logdir = absolute(&resolved.logdir);
+        toml_text("compare", &resolved)
+    }
+}

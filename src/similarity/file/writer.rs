@@ -1,0 +1,102 @@
+//! Writes the file, a checkpoint at a time.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::header::{Plan, check, compose};
+use super::{GramsFileError, GramsLayout};
+use crate::similarity::Gram;
+
+/// Writes the file, a checkpoint at a time.
+pub struct GramsWriter {
+    file: File,
+    path: PathBuf,
+    layout: GramsLayout,
+    plan: Plan,
+}
+
+impl GramsWriter {
+    /// Creates a file without a checkpoint; one that was there is replaced. It has its whole length from here on,
+    /// but takes up place on the disk only as checkpoints come.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, two tensors would have one name, or the steps do not rise.
+    pub fn create(path: &Path, layout: GramsLayout) -> Result<Self, GramsFileError> {
+        check(&layout).map_err(|why| no_place(path, why))?;
+        let (header, plan, whole) = compose(&layout);
+        let failed = |source| failed(path, source);
+        let file = File::create(path).map_err(failed)?;
+        file.set_len(whole).map_err(failed)?;
+        let steps: Vec<u8> = layout.steps.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let mut writer = Self {
+            file,
+            path: path.to_owned(),
+            layout,
+            plan,
+        };
+        writer.write_at(0, &header)?;
+        writer.write_at(writer.plan.steps, &steps)?;
+        Ok(writer)
+    }
+
+    /// Writes the Gram matrices of all layers at a checkpoint, which counts from 0.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written; the checkpoint, a layer or its minibatches are not those of the layout.
+    pub fn write<'a>(
+        &mut self,
+        checkpoint: usize,
+        grams: impl IntoIterator<Item = (impl AsRef<str>, &'a Gram)>,
+    ) -> Result<(), GramsFileError> {
+        let refused = |path, why| Err(no_place(path, why));
+        if checkpoint >= self.layout.steps.len() {
+            let (expected, found) = (self.layout.steps.len(), checkpoint + 1);
+            let why = format!("expected {expected} checkpoints, found number {found}");
+            return refused(&self.path, why);
+        }
+        let mut count = 0;
+        for (layer, gram) in grams {
+            let layer = layer.as_ref();
+            let Some(place) = self.plan.place(layer, checkpoint) else {
+                return refused(&self.path, format!("layer {layer} is not in its layout"));
+            };
+            if !gram.sizes().eq(self.layout.sizes.iter().copied()) {
+                let found: Vec<usize> = gram.sizes().collect();
+                let expected = &self.layout.sizes;
+                let why = format!("{layer}: expected minibatches of {expected:?}, found {found:?}");
+                return refused(&self.path, why);
+            }
+            let bytes: Vec<u8> = gram.values().flat_map(f32::to_le_bytes).collect();
+            self.write_at(place, &bytes)?;
+            count += 1;
+        }
+        if count != self.layout.layers.len() {
+            let expected = self.layout.layers.len();
+            return refused(
+                &self.path,
+                format!("expected {expected} layers, found {count}"),
+            );
+        }
+        // Last, so that whoever reads it finds the values there.
+        self.write_at(self.plan.written + checkpoint as u64, &[1])
+    }
+
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<(), GramsFileError> {
+        let sought = self.file.seek(SeekFrom::Start(place));
+        let written = sought.and_then(|_| self.file.write_all(bytes));
+        written.map_err(|source| failed(&self.path, source))
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> GramsFileError {
+    let path = path.to_owned();
+    GramsFileError::Write { path, source }
+}
+
+fn no_place(path: &Path, why: String) -> GramsFileError {
+    let path = path.to_owned();
+    GramsFileError::NoPlace { path, why }
+}

@@ -1,0 +1,309 @@
+//! `vggscope compare`: runs with each other, from the files of Gram matrices that Python wrote
+//! (`tests/fixtures/similarity/make_runs.py`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use vggscope::events::Value;
+use vggscope::similarity::Gram;
+use vggscope::similarity::file::{GRAMS, GramsLayout, GramsReader, GramsWriter};
+
+use crate::program::support::{Place, Seen, events, picture, root, steps, tags};
+
+const NOTHING: [&str; 0] = [];
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    root().join("tests/fixtures/similarity").join(name)
+}
+
+/// A place with the runs `runs/a` and `runs/b`.
+fn place() -> Place {
+    let place = Place::new();
+    for run in ["a", "b"] {
+        let grams = fixture(run).join(GRAMS);
+        place.put(&grams, &format!("runs/{run}/{GRAMS}"));
+    }
+    place
+}
+
+/// Writes run a once more, with something changed.
+fn rewrite(place: &Place, run: &str, change: impl FnOnce(&mut GramsLayout)) {
+    let read = GramsReader::open(&place.path("runs/a").join(GRAMS)).unwrap();
+    let mut layout = read.layout().clone();
+    change(&mut layout);
+    let path = place.write(&format!("runs/{run}/{GRAMS}"), "");
+    let layers = layout.layers.clone();
+    let old = read.layout().layers.clone();
+    let sizes = layout.sizes.clone();
+    let mut writer = GramsWriter::create(&path, layout).unwrap();
+    for (checkpoint, _) in read.checkpoints() {
+        let gram = |(new, old): (&String, &String)| {
+            let gram = read.gram(old, checkpoint).unwrap().unwrap();
+            let mut values = gram.values();
+            let block = |size: &usize| (*size, values.by_ref().take(size * size).collect());
+            (new.clone(), Gram::new(sizes.iter().map(block).collect()))
+        };
+        let grams: BTreeMap<String, Gram> = layers.iter().zip(&old).map(gram).collect();
+        writer.write(checkpoint, &grams).unwrap();
+    }
+}
+
+fn scalar(seen: &[Seen], tag: &str, step: i64) -> f64 {
+    let one = seen.iter().find(|one| one.tag == tag && one.step == step);
+    match one.unwrap_or_else(|| panic!("no {tag} at {step}")).value {
+        Value::Scalar(value) => f64::from(value),
+        _ => panic!("{tag} is no scalar"),
+    }
+}
+
+fn text(seen: &[Seen], tag: &str) -> String {
+    match &seen.iter().find(|one| one.tag == tag).unwrap().value {
+        Value::Text(text) => text.clone(),
+        _ => panic!("{tag} is no text"),
+    }
+}
+
+#[test]
+fn curves_are_those_of_numpy() {
+    let place = place();
+    place.run("compare runs/a runs/b --run ab", &NOTHING).ok();
+    let seen = events(&place.path("runs/ab"));
+    let expected = std::fs::read(fixture("runs.json")).unwrap();
+    let expected: BTreeMap<String, BTreeMap<String, f64>> =
+        serde_json::from_slice(&expected).unwrap();
+    assert_eq!(expected.len(), 4);
+    for (at, measures) in expected {
+        let (name, step) = at.split_once('@').unwrap();
+        let layer = ["00_conv1_1", "05_conv2_1"].into_iter();
+        let layer = layer.filter(|tag| tag.ends_with(name)).last().unwrap();
+        let step = step.parse().unwrap();
+        for (measure, expected) in measures {
+            let of = |end: &str| scalar(&seen, &format!("compare/{layer}/{measure}{end}"), step);
+            let (found, low, high) = (of(""), of("_low"), of("_high"));
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{at} {measure}: {found}, expected {expected}"
+            );
+            assert!(low <= found && found <= high, "{low} {found} {high}");
+        }
+    }
+    // b's step 20 never came, and 10 and 40 are of one run only.
+    assert_eq!(steps(&seen, "compare/00_conv1_1/cka"), [0, 30]);
+    // A dead layer has no curve, and a layer of one run none either.
+    let curves: Vec<String> = tags(&seen)
+        .into_iter()
+        .filter(|tag| tag.ends_with("/cka"))
+        .collect();
+    assert_eq!(curves, ["compare/00_conv1_1/cka", "compare/05_conv2_1/cka"]);
+}
+
+#[test]
+fn heat_maps_are_over_all_steps_and_layers_of_both() {
+    let place = place();
+    place.run("compare runs/a runs/b --run ab", &NOTHING).ok();
+    let seen = events(&place.path("runs/ab"));
+    let maps: BTreeSet<&str> = seen
+        .iter()
+        .map(|one| one.tag.as_str())
+        .filter(|tag| tag.starts_with("similarity/"))
+        .collect();
+    assert_eq!(
+        maps.iter().copied().collect::<Vec<_>>(),
+        [
+            "similarity/layers",
+            "similarity/steps/00_conv1_1",
+            "similarity/steps/05_conv2_1",
+            "similarity/steps/10_conv3_1"
+        ]
+    );
+    for tag in maps {
+        let (width, height, channels, _) = picture(&seen, tag, 30);
+        assert!(width > 100 && height > 100 && channels == 3, "{tag}");
+    }
+    let described = |tag: &str, part: &str| {
+        let one = seen.iter().find(|one| one.tag == tag).unwrap();
+        assert!(one.description.contains(part), "{}", one.description);
+    };
+    described(
+        "similarity/steps/05_conv2_1",
+        "the steps of a (rows) with those of b (columns)",
+    );
+    described("similarity/layers", "at step 30");
+    described(
+        "similarity/layers",
+        "over 23 images, flattened\n* input: resize 256, crop 224",
+    );
+}
+
+#[test]
+fn the_summary_names_the_layers() {
+    let place = place();
+    let out = place
+        .run("compare runs/a runs/b --run ab", &NOTHING)
+        .ok()
+        .out();
+    let line = out
+        .lines()
+        .find(|line| line.starts_with("a and b at step 30, CKA: "));
+    let line = line.unwrap_or_else(|| panic!("{out}"));
+    let at = |part: &str| {
+        line.find(part)
+            .unwrap_or_else(|| panic!("no {part} in {line}"))
+    };
+    assert!(at("most alike conv1_1 0.53 (") < at("least alike conv2_1 0.21 ("));
+    assert!(line.ends_with("; dead or not finite conv3_1"), "{line}");
+    let seen = events(&place.path("runs/ab"));
+    assert_eq!(text(&seen, "summary"), format!("* {line}\n"));
+    assert!(text(&seen, "config").contains("command = \"compare\""));
+}
+
+#[test]
+fn several_runs_are_compared_with_the_first() {
+    let place = place();
+    rewrite(&place, "c", |layout| layout.about.arch = "vgg19".to_owned());
+    let out = place
+        .run("compare runs/a runs/b runs/c --run abc", &NOTHING)
+        .ok()
+        .out();
+    let seen = events(&place.path("runs/abc"));
+    assert_eq!(steps(&seen, "compare/00_conv1_1/b/cka"), [0, 30]);
+    assert_eq!(steps(&seen, "compare/00_conv1_1/c/cka"), [0, 10, 20, 30]);
+    // The same values, so the same representations.
+    assert!((scalar(&seen, "compare/12_conv3_2/c/cka", 10) - 1.0).abs() < 1e-6);
+    for tag in [
+        "similarity/layers/b",
+        "similarity/layers/c",
+        "similarity/steps/00_conv1_1/b",
+        "similarity/steps/12_conv3_2/c",
+    ] {
+        picture(&seen, tag, 30);
+    }
+    for pair in ["a and b at step 30", "a and c at step 30"] {
+        assert!(out.contains(pair), "{out}");
+    }
+}
+
+#[test]
+fn runs_without_a_common_step_have_pictures_only() {
+    let place = place();
+    rewrite(&place, "late", |layout| {
+        layout.steps.iter_mut().for_each(|step| *step += 101);
+    });
+    let line = "compare runs/a runs/late --run far";
+    let out = place.run(line, &NOTHING).ok().out();
+    let part = "a and late (steps 30 and 131, none in common), CKA: most alike ";
+    assert!(out.contains(part), "{out}");
+    let seen = events(&place.path("runs/far"));
+    picture(&seen, "similarity/layers", 131);
+    assert!(tags(&seen).iter().all(|tag| !tag.starts_with("compare/")));
+}
+
+#[test]
+fn the_configuration_compares_again_from_anywhere() {
+    let place = place();
+    place.run("compare runs/a runs/b --run ab", &NOTHING).ok();
+    let config = place.path("runs/ab/config.toml");
+    std::fs::create_dir(place.path("elsewhere")).unwrap();
+    let set = |command: &mut assert_cmd::Command| {
+        command.current_dir(place.path("elsewhere"));
+    };
+    let flag = format!("--config={}", config.display());
+    place.run_with("compare --run again", &[flag], set).ok();
+    let values = |run: &str| {
+        let seen = events(&place.path(run));
+        let at = |tag| scalar(&seen, tag, 30).to_bits();
+        [
+            at("compare/00_conv1_1/cka_low"),
+            at("compare/05_conv2_1/neighbors"),
+        ]
+    };
+    assert_eq!(values("runs/ab"), values("runs/again"));
+}
+
+/// Refuses a command and leaves nothing.
+#[track_caller]
+fn refused(place: &Place, line: &str, code: i32, parts: &[&str]) {
+    place.run(line, &["--run=out"]).fails(code, parts);
+    assert!(!place.path("runs/out").exists());
+}
+
+#[test]
+fn runs_over_other_images_are_refused() {
+    let place = place();
+    let line = "compare runs/a runs/b runs/c";
+    let refused_with = |change: fn(&mut GramsLayout), parts: &[&str]| {
+        rewrite(&place, "c", change);
+        let parts = [&["runs/a and runs/c cannot be compared"], parts].concat();
+        refused(&place, line, 2, &parts);
+    };
+    refused_with(
+        |layout| layout.about.images = "cd".repeat(32),
+        &[
+            "comparison images differ: 23 of SHA-256 abababababab… and 23 of SHA-256 cdcdcdcdcdcd…",
+            "--compare-images",
+        ],
+    );
+    refused_with(
+        |layout| layout.about.preprocess = "resize 128, crop 112".to_owned(),
+        &["preprocessing differ: resize 256, crop 224 and resize 128, crop 112"],
+    );
+    refused_with(
+        |layout| layout.about.features = "mean-pooled".to_owned(),
+        &[
+            "features differ: flattened and mean-pooled",
+            "--compare-features",
+        ],
+    );
+    refused_with(
+        |layout| layout.sizes = vec![11, 12],
+        &["minibatches differ: [12, 11] and [11, 12]"],
+    );
+    rewrite(&place, "c", |layout| {
+        for layer in &mut layout.layers {
+            layer.push_str("_other");
+        }
+    });
+    let parts = ["no layer in common", "05_conv2_1_other", "--layers"];
+    refused(&place, line, 2, &parts);
+}
+
+#[test]
+fn what_is_no_other_run_is_refused() {
+    let place = place();
+    refused(&place, "compare runs/a", 2, &["two or more folders"]);
+    refused(&place, "compare", 2, &["two or more folders"]);
+    refused(&place, "compare runs/a runs/./a", 2, &["is named twice"]);
+    let parts = ["runs/none has no grams.safetensors", "--compare-images"];
+    refused(&place, "compare runs/a runs/none", 1, &parts);
+
+    let layout = GramsReader::open(&place.path("runs/a").join(GRAMS)).unwrap();
+    let path = place.write(&format!("runs/c/{GRAMS}"), "");
+    drop(GramsWriter::create(&path, layout.layout().clone()).unwrap());
+    let parts = ["runs/c/grams.safetensors has no checkpoint yet"];
+    refused(&place, "compare runs/a runs/c", 1, &parts);
+
+    let bytes = std::fs::read(place.path("runs/a").join(GRAMS)).unwrap();
+    place.write(&format!("runs/c/{GRAMS}"), &bytes[..9000]);
+    let parts = ["runs/c/grams.safetensors is truncated", "found 9000"];
+    refused(&place, "compare runs/a runs/c", 1, &parts);
+
+    let outside = place.run("compare runs/a runs/b --run ../x", &NOTHING);
+    outside.fails(2, &["--run"]);
+    place.run("compare runs/a runs/b --run ab", &NOTHING).ok();
+    let again = place.run("compare runs/a runs/b --run ab", &NOTHING);
+    again.fails(1, &["already holds a run", "--run"]);
+}
+
+/// Runs of one name have their paths in tags.
+#[test]
+fn runs_of_one_name_are_told_apart() {
+    let place = place();
+    let copy = |to: &str| place.put(Path::new(&place.path("runs/b").join(GRAMS)), to);
+    copy(&format!("one/x/{GRAMS}"));
+    copy(&format!("two/x/{GRAMS}"));
+    let line = "compare runs/a one/x two/x --run out";
+    let out = place.run(line, &NOTHING).ok().out();
+    assert!(out.contains("runs/a and two/x at step 30"), "{out}");
+    let seen = events(&place.path("runs/out"));
+    assert_eq!(steps(&seen, "compare/00_conv1_1/two/x/cka"), [0, 30]);
+}
