@@ -50,11 +50,6 @@ impl LayerWeights {
         let dead = self.each().enumerate().filter(is_dead);
         dead.map(|(filter, _)| filter).collect()
     }
-
-    /// The Euclidean norm of the weights, without biases.
-    pub(crate) fn norm(&self) -> f64 {
-        Sums::over(&self.values, &self.values).old.sqrt()
-    }
 }
 
 /// How much weights changed, without biases.
@@ -88,7 +83,7 @@ impl Moved {
             cosine: match old_norm * new_norm {
                 _ if apart == 0.0 => 1.0,
                 norms if norms > 0.0 => (both / norms).clamp(-1.0, 1.0),
-                norms if norms == 0.0 => 0.0,
+                0.0 => 0.0,
                 _ => f64::NAN,
             },
             factor: both / old,
@@ -134,9 +129,7 @@ impl LayerChange {
             .par_iter()
             .map(|(old, new)| Sums::over(old, new))
             .collect();
-        let whole = sums
-            .iter()
-            .fold(Sums::default(), |all, filter| all.with(filter));
+        let whole = sums.iter().fold(Sums::default(), Sums::with);
         let is_finite = whole.new.is_finite() && new.bias.iter().all(|value| value.is_finite());
         Self {
             name: new.name.clone(),
@@ -157,6 +150,7 @@ impl LayerChange {
 
 /// Whether two tensors of the same shape hold the same values: 0 is -0, and NaN is NaN.
 pub(crate) fn are_same(old: &[f32], new: &[f32]) -> bool {
+    #[expect(clippy::float_cmp, reason = "equal is meant")]
     let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
     old.iter().zip(new).all(same)
 }

@@ -249,9 +249,9 @@ impl Summary {
 fn listed(named: impl Iterator<Item = String>, count: usize) -> String {
     let named: Vec<String> = named.take(NAMED).collect();
     let more = count.saturating_sub(named.len());
-    let mut text = named.join("; ");
-    if more > 0 {
-        text += &format!("; and {more} more");
+    let text = named.join("; ");
+    match more {
+        0 => text,
+        _ => format!("{text}; and {more} more"),
     }
-    text
 }

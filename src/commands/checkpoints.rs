@@ -41,12 +41,8 @@ pub(crate) fn run(
     let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let folder = RunFolder::reserve(
-        &mut settings.run.output,
-        "checkpoints",
-        "or delete the folder",
-        &context.interrupt,
-    )?;
+    let (output, or) = (&mut settings.run.output, "or delete the folder");
+    let folder = RunFolder::reserve(output, "checkpoints", or, &context.interrupt)?;
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = format!("the first of {total} checkpoints is {}", first.name);
     let label = parameters::hashed_label(label, first.path.clone(), &settings.run.network);
@@ -92,14 +88,8 @@ pub(crate) fn run(
         sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let networks = load_ahead(sequence, &loading);
-    let builder = run::logger(
-        &settings.run,
-        &capture,
-        &folder,
-        label,
-        (0, total as u64),
-        context,
-    );
+    let steps = (0, total as u64);
+    let builder = run::logger(&settings.run, &capture, &folder, label, steps, context);
     let mut logger = settled.apply(builder).create()?;
     settled.give_base(&mut logger);
     folder.write_config(&config)?;

@@ -14,7 +14,6 @@ use crate::vgg::Arch;
     args_override_self = true,
     after_help = "Exit code: 0 if the weights are equal, 1 if they differ, 2 if they cannot be compared."
 )]
-#[expect(clippy::doc_markdown, reason = "shown as it is in a terminal")]
 pub(crate) struct DiffSettings {
     /// The weights to start from: .pth, .pt, .safetensors or .bpk
     #[arg(value_name = "OLD", value_parser = path_parser())]

@@ -175,7 +175,7 @@ impl Session<'_> {
             let what = format!("step {number}");
             let seen = self.probes.look(self.capture, &network, &what)?;
             if let Some(sweep) = &mut self.sweep {
-                for before in &before {
+                if let Some(before) = &before {
                     for ratio in before.update_ratios(self.capture, &network)? {
                         step.summary(ratio);
                     }

@@ -64,37 +64,37 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
-    let mut text = String::new();
-    for row in rows {
-        for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
-            text += &match at {
-                0 => format!("{cell:<width$}"),
-                _ => format!("  {cell:>width$}"),
-            };
-        }
-        text.push('\n');
-    }
-    text
+    let cell = |(at, (cell, width)): (usize, (&String, usize))| match at {
+        0 => format!("{cell:<width$}"),
+        _ => format!("  {cell:>width$}"),
+    };
+    rows.iter()
+        .flat_map(|row| {
+            let cells = row.iter().zip(widths).enumerate().map(cell);
+            cells.chain(["\n".to_owned()])
+        })
+        .collect()
 }
 
-/// At most five significant digits.
+/// At most six significant digits; 0 and 1 only where it is exactly that.
 pub(super) fn number(value: f64) -> String {
-    match value.abs() {
+    match value {
         0.0 => "0".to_owned(),
-        // Only where it is exactly that.
-        _ if value == 1.0 => "1".to_owned(),
-        size if !size.is_finite() => value.to_string(),
-        1e3..1e6 => format!("{value:.0}"),
-        10.0..1e3 => format!("{value:.2}"),
-        1e-3..10.0 => format!("{value:.4}"),
-        _ => format!("{value:.2e}"),
+        1.0 => "1".to_owned(),
+        _ if !value.is_finite() => value.to_string(),
+        _ => match value.abs() {
+            1e3..1e6 => format!("{value:.0}"),
+            10.0..1e3 => format!("{value:.2}"),
+            1e-3..10.0 => format!("{value:.4}"),
+            _ => format!("{value:.2e}"),
+        },
     }
 }
 
-/// Six digits.
+/// Six digits behind the point.
 fn cosine(value: f64) -> String {
-    if value == 1.0 {
-        return number(value);
+    match value {
+        1.0 => number(value),
+        _ => format!("{value:.6}"),
     }
-    format!("{value:.6}")
 }

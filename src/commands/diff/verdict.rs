@@ -45,18 +45,18 @@ fn of_layers(layers: &[LayerDiff]) -> String {
         return "different: no layer has the same shape in both files".to_owned();
     }
     let changed = layers.iter().filter(|layer| !layer.equal).count();
-    let mut text = format!("different: {changed} of {} layers changed", layers.len());
+    let text = format!("different: {changed} of {} layers changed", layers.len());
     // NaN says nothing of how much.
     let measured = layers.iter().filter(|layer| layer.relative_change > 0.0);
-    if let Some(most) = measured.max_by(|a, b| a.relative_change.total_cmp(&b.relative_change)) {
-        let how = if most.cosine > 0.99 && (most.factor - 1.0).abs() > 0.1 {
-            format!("now {:.2} x as large", most.factor)
-        } else {
-            format!("by {} of its norm", number(most.relative_change))
-        };
-        text += &format!("; most: {}, {how}", most.short_name());
-    }
-    text
+    let Some(most) = measured.max_by(|a, b| a.relative_change.total_cmp(&b.relative_change)) else {
+        return text;
+    };
+    let how = if most.cosine > 0.99 && (most.factor - 1.0).abs() > 0.1 {
+        format!("now {:.2} x as large", most.factor)
+    } else {
+        format!("by {} of its norm", number(most.relative_change))
+    };
+    format!("{text}; most: {}, {how}", most.short_name())
 }
 
 /// What happened to filters, the plainest first.
@@ -112,9 +112,9 @@ fn quoted(names: &[String]) -> Vec<String> {
 /// The first ones, and how many more there are.
 fn listed(all: &[String]) -> String {
     let (named, more) = all.split_at(all.len().min(NAMED));
-    let mut text = named.join("; ");
-    if !more.is_empty() {
-        text += &format!("; and {} more", more.len());
+    let named = named.join("; ");
+    match more.len() {
+        0 => named,
+        more => format!("{named}; and {more} more"),
     }
-    text
 }

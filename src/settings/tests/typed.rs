@@ -171,7 +171,15 @@ fn a_run_that_was_moved_resumes_where_its_configuration_lies() {
 #[test]
 fn every_command_has_a_manual_page_and_completions() {
     let page = manual_page(None).unwrap();
-    for command in ["images", "checkpoints", "train", "layers", "diff", "doctor"] {
+    for command in [
+        "images",
+        "checkpoints",
+        "train",
+        "compare",
+        "layers",
+        "diff",
+        "doctor",
+    ] {
         assert!(
             page.contains(&format!("vggscope\\-{command}(1)")),
             "{command}"

@@ -18,14 +18,14 @@ fn diff(place: &Place, flags: &str, old: &Path, new: &Path) -> Ran {
 
 /// Asserts the exit code, and that nothing is reported as an error.
 #[track_caller]
-fn ends(ran: Ran, code: i32) -> String {
+fn ends(ran: &Ran, code: i32) -> String {
     assert_eq!(ran.code(), code, "{}{}", ran.out(), ran.err());
     assert_eq!(ran.err(), "");
     ran.out()
 }
 
 #[track_caller]
-fn json(ran: Ran, code: i32) -> Value {
+fn json(ran: &Ran, code: i32) -> Value {
     serde_json::from_str(&ends(ran, code)).unwrap()
 }
 
@@ -56,13 +56,13 @@ fn edited(place: &Place, name: &str, edit: impl Fn(&mut Vec<Tensor>)) -> PathBuf
 #[test]
 fn equal_weights_are_exit_code_0() {
     let place = Place::new();
-    let out = ends(diff(&place, "", &weights(), &weights()), 0);
+    let out = ends(&diff(&place, "", &weights(), &weights()), 0);
     assert!(
         out.contains("equal: all 16 layers hold the same weights"),
         "{out}"
     );
     assert!(!out.contains("different"), "{out}");
-    let found = json(diff(&place, "--json", &weights(), &weights()), 0);
+    let found = json(&diff(&place, "--json", &weights(), &weights()), 0);
     assert_eq!(found["equal"], true);
     for layer in found["layers"].as_array().unwrap() {
         // Exactly, not nearly.
@@ -77,11 +77,11 @@ fn equal_weights_are_exit_code_0() {
         ("float16.pth", "float16_legacy.pth"),
     ] {
         let [old, new] = [old, new].map(|name| fixture(&format!("weights/{name}")));
-        ends(diff(&place, "", &old, &new), 0);
+        ends(&diff(&place, "", &old, &new), 0);
     }
 }
 
-/// `tests/fixtures/diff/make.py` has computed them with NumPy, in double precision.
+/// `tests/fixtures/diff/make.py` has computed them with `NumPy`, in double precision.
 #[test]
 fn the_numbers_are_numpys() {
     type Numbers = BTreeMap<String, Option<f64>>;
@@ -95,7 +95,7 @@ fn the_numbers_are_numpys() {
             _ => weights(),
         };
         let new = fixture(&format!("diff/{name}"));
-        let found = json(diff(&place, "--json", &old, &new), 1);
+        let found = json(&diff(&place, "--json", &old, &new), 1);
         assert_eq!(found["layers"].as_array().unwrap().len(), layers.len());
         for (stem, expected) in layers {
             let layer = layer(&found, &stem);
@@ -131,7 +131,7 @@ fn the_numbers_are_numpys() {
 fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_named() {
     let place = Place::new();
     let changed = fixture("diff/changed.pth");
-    let out = ends(diff(&place, "", &weights(), &changed), 1);
+    let out = ends(&diff(&place, "", &weights(), &changed), 1);
     for part in [
         "different: 16 of 16 layers changed; most: conv3_1, now 2.00 x as large",
         "standing out: filter 2 of conv4_1 is all 0 now; kernel 1 of conv1_1 turned (cosine 0.1",
@@ -146,18 +146,18 @@ fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_named() {
         width <= 100 && rows.iter().all(|row| row.len() == width),
         "{out}"
     );
-    let found = json(diff(&place, "--json", &weights(), &changed), 1);
+    let found = json(&diff(&place, "--json", &weights(), &changed), 1);
     let dead = &layer(&found, "features.17")["dead"];
     assert_eq!(dead, &serde_json::json!({"old": [], "new": [2]}));
     assert_eq!(layer(&found, "classifier.6")["dead"], Value::Null);
     assert_eq!(layer(&found, "features.17")["name"], "conv4_1");
     // The other way, it comes back.
-    let out = ends(diff(&place, "", &changed, &weights()), 1);
+    let out = ends(&diff(&place, "", &changed, &weights()), 1);
     assert!(
         out.contains("filter 2 of conv4_1 is no longer all 0") && out.contains("2 (inf)  1 -> 0"),
         "{out}"
     );
-    let found = json(diff(&place, "--json", &changed, &weights()), 1);
+    let found = json(&diff(&place, "--json", &changed, &weights()), 1);
     let moved = &layer(&found, "features.17")["most_moved"];
     assert_eq!(moved["relative_change"], Value::Null);
 }
@@ -167,7 +167,7 @@ fn the_largest_change_comes_first_when_asked_for() {
     let place = Place::new();
     let changed = fixture("diff/changed.pth");
     let layers = |flags: &str| -> Vec<String> {
-        let found = json(diff(&place, flags, &weights(), &changed), 1);
+        let found = json(&diff(&place, flags, &weights(), &changed), 1);
         let layers = found["layers"].as_array().unwrap().iter();
         layers
             .map(|layer| layer["layer"].as_str().unwrap().to_owned())
@@ -197,7 +197,7 @@ fn one_filter_alone_is_found() {
             .step_by(4)
             .for_each(|byte| *byte ^= 0x80);
     });
-    let out = ends(diff(&place, "", &weights(), &new), 1);
+    let out = ends(&diff(&place, "", &weights(), &new), 1);
     for part in [
         "different: 1 of 16 layers changed; most: conv2_2",
         "filter 1 of conv2_2 turned (cosine -1.000)",
@@ -212,7 +212,7 @@ fn batch_normalization_and_nan_are_compared() {
     let place = Place::new();
     let old = fixture("vgg/vgg11_bn.weights.safetensors");
     let new = fixture("diff/batch_norm.safetensors");
-    let out = ends(diff(&place, "", &old, &new), 1);
+    let out = ends(&diff(&place, "", &old, &new), 1);
     for part in [
         "different: 3 of 19 layers changed; most: bn1_1, by ",
         "channel 1 of bn1_1 is all 0 now",
@@ -221,12 +221,12 @@ fn batch_normalization_and_nan_are_compared() {
     ] {
         assert!(out.contains(part), "{part}: {out}");
     }
-    let found = json(diff(&place, "--json", &old, &new), 1);
+    let found = json(&diff(&place, "--json", &old, &new), 1);
     let dead = &layer(&found, "features.1")["dead"]["new"];
     assert_eq!(dead, &serde_json::json!([1]));
     assert_eq!(layer(&found, "features.0")["dead"], Value::Null);
     // A NaN in both is no difference.
-    let out = ends(diff(&place, "", &new, &new), 0);
+    let out = ends(&diff(&place, "", &new, &new), 0);
     assert!(out.contains("equal: "), "{out}");
 }
 
@@ -236,22 +236,22 @@ fn tensors_of_one_file_and_of_other_shapes_are_named() {
     let missing = edited(&place, "missing.safetensors", |tensors| {
         tensors.retain(|(name, ..)| name != "classifier.6.bias");
     });
-    let out = ends(diff(&place, "", &weights(), &missing), 1);
+    let out = ends(&diff(&place, "", &weights(), &missing), 1);
     let part = "vgg16.weights.safetensors: `classifier.6.bias`\n";
     assert!(
         out.contains(part) && out.contains("different: 0 of 16"),
         "{out}"
     );
-    let found = json(diff(&place, "--json", &missing, &weights()), 1);
+    let found = json(&diff(&place, "--json", &missing, &weights()), 1);
     assert_eq!(found["only_new"][0], "classifier.6.bias");
     assert_eq!(found["only_old"], serde_json::json!([]));
     let [gray, color] = ["gray.pth", "f32.safetensors"].map(|name| fixture("weights").join(name));
-    let out = ends(diff(&place, "", &gray, &color), 1);
+    let out = ends(&diff(&place, "", &gray, &color), 1);
     assert!(
         out.contains("of other shapes: `features.0.weight` [2, 1, 3, 3] -> [2, 3, 3, 3]"),
         "{out}"
     );
-    let out = ends(diff(&place, "", &gray, &gray), 0);
+    let out = ends(&diff(&place, "", &gray, &gray), 0);
     assert!(out.contains("features.0 conv1_1"), "{out}");
 }
 
@@ -267,7 +267,7 @@ fn what_cannot_be_compared_is_exit_code_2() {
     diff(&place, "", &weights(), &place.path("none.pth")).fails(2, &["none.pth", "cannot be read"]);
     let two = fixture("weights/two_networks.pth");
     diff(&place, "", &two, &two).fails(2, &["choose one with --weights-key"]);
-    ends(diff(&place, "--weights-key teacher", &two, &two), 0);
+    ends(&diff(&place, "--weights-key teacher", &two, &two), 0);
     let quantized = fixture("weights/quantised.pth");
     diff(&place, "", &quantized, &quantized).fails(2, &["features.0.weight", "quantized integers"]);
     let none: [&str; 0] = [];
@@ -286,7 +286,7 @@ fn first_layers_are_compared_with_a_whole_network() {
         });
     });
     let whole = fixture("diff/changed.pth");
-    let out = ends(diff(&place, "", &first, &whole), 1);
+    let out = ends(&diff(&place, "", &first, &whole), 1);
     assert!(
         out.contains("different: 2 of 2 layers changed") && out.contains("and 24 more"),
         "{out}"

@@ -67,6 +67,7 @@ fn help_and_version_are_no_errors() {
         "compare",
         "diff",
         "layers",
+        "diff",
         "doctor",
     ] {
         assert!(begins(&help, command), "{command}: {help}");
