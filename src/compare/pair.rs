@@ -62,9 +62,10 @@ impl<'a> Pair<'a> {
         let common = |(step, checkpoint)| Some((step, [checkpoint, *of_other.get(&step)?]));
         Ok(Self {
             runs: [first, other],
-            in_tags: match is_named {
-                true => format!("/{}", other.name),
-                false => String::new(),
+            in_tags: if is_named {
+                format!("/{}", other.name)
+            } else {
+                String::new()
             },
             layers,
             steps: by_step(first).into_iter().filter_map(common).collect(),
