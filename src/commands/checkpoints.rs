@@ -23,6 +23,7 @@ use crate::probe::{Capture, ProbeImages};
 use crate::settings::{
     AgainstChoice, Calibrate, CheckpointsSettings, MapsChoice, NetworkSettings, RangeChoice,
 };
+use crate::similarity::file::GRAMS;
 use crate::sweep::{Activity, Calibration, ComparisonSet, Sweep};
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
@@ -90,6 +91,12 @@ pub(crate) fn run(
         .position(|other| other.path == first.path)
         .unwrap_or(0);
     let (mut settled, mut sweep) = calibrate(settings, &sequence[first..], &loading, &probes, set)?;
+    if let Some(sweep) = &mut sweep {
+        let steps = sequence.iter().map(|checkpoint| checkpoint.step).collect();
+        let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+        let about = (&capture, preprocess.to_string());
+        sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
+    }
     let networks = load_ahead(sequence, &loading);
     let builder = run::logger(
         &settings.run,

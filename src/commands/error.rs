@@ -13,6 +13,7 @@ use crate::input::load::LoadError;
 use crate::logger::LoggerError;
 use crate::network::NetworkError;
 use crate::probe::ProbeError;
+use crate::similarity::file::GramsFileError;
 use crate::train::{self, TrainError};
 use crate::vgg::{Arch, InputTooSmall, SelectError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
@@ -115,6 +116,8 @@ pub(crate) enum RunError {
         folder: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Grams(#[from] GramsFileError),
     #[error(transparent)]
     Logger(#[from] LoggerError),
     #[error("cannot write {path}: free some space or choose another folder with --logdir")]

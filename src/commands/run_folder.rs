@@ -118,11 +118,17 @@ impl RunFolder {
 
     /// Leaves a file in it.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunError> {
+        let path = self.claim(name);
+        fs::write(&path, text).map_err(|source| RunError::WriteConfig { path, source })
+    }
+
+    /// The path of a file in it that is this run's.
+    pub(crate) fn claim(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         if !path.exists() {
             self.traces.written().push(path.clone());
         }
-        fs::write(&path, text).map_err(|source| RunError::WriteConfig { path, source })
+        path
     }
 
     fn refuse_used(&self, or: &'static str) -> Result<(), RunError> {

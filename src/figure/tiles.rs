@@ -1,7 +1,7 @@
 //! What is drawn into a grid of feature maps.
 
 use super::canvas::{GLYPH, mask, width_of};
-use crate::render::{Color, Picture};
+use crate::render::{Color, Colormap, Picture};
 
 /// Smaller tiles get no number: it would hide too much. Units: pixels.
 const SMALLEST: usize = 40;
@@ -59,7 +59,9 @@ fn set(picture: &mut Picture, x: usize, y: usize, level: u8, color: [u8; 3]) {
     match picture.color {
         Color::Gray | Color::Indexed(_) => {
             if let Some(pixel) = picture.pixels.get_mut(at) {
-                *pixel = level;
+                // The brightest color of a diverging map is in its middle.
+                let is_diverging = picture.color == Color::Indexed(Colormap::Diverging);
+                *pixel = if is_diverging { level.min(128) } else { level };
             }
         }
         Color::Rgb => {

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::input::load::LoadError;
 use crate::logger::LoggerError;
+use crate::similarity::file::GramsFileError;
 use crate::vgg::InputTooSmall;
 
 /// Images that cannot be shown to a network.
@@ -45,4 +46,6 @@ pub(crate) enum ProbeError {
     AllSkipped { count: usize, first: String },
     #[error(transparent)]
     Logger(#[from] LoggerError),
+    #[error(transparent)]
+    Grams(#[from] GramsFileError),
 }

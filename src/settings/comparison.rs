@@ -1,5 +1,6 @@
 //! What is compared from step to step.
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -49,6 +50,15 @@ pub(crate) enum Features {
     Flattened,
     /// The mean of each map.
     MeanPooled,
+}
+
+impl Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flattened => "flattened",
+            Self::MeanPooled => "mean-pooled",
+        })
+    }
 }
 
 impl ComparisonSettings {

@@ -11,6 +11,7 @@ mod representations;
 mod weights;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub(crate) use activity::Activity;
 pub(crate) use calibrate::Calibration;
@@ -21,6 +22,7 @@ pub(crate) use weights::Snapshot;
 use crate::figure::evenly;
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::probe::{Capture, ProbeError, Seen};
+use crate::similarity::file::{GramsAbout, GramsFileError, GramsLayout, GramsWriter};
 use crate::vgg::Vgg;
 
 use representations::Representations;
@@ -35,6 +37,8 @@ pub(crate) struct Sweep {
     weights: WeightHistory,
     /// The steps, by index, that have a column in pictures.
     columns: Vec<usize>,
+    /// Keeps the representations of each step for later, by its number.
+    grams: Option<(GramsWriter, Vec<i64>)>,
     /// How many steps there were.
     steps: usize,
     is_bgr: bool,
@@ -58,10 +62,36 @@ impl Sweep {
             health: health::History::default(),
             weights: WeightHistory::default(),
             columns: evenly(total, evolution::COLUMNS),
+            grams: None,
             steps: 0,
             is_bgr,
             shown,
         }
+    }
+
+    /// Keeps the representations of these steps in a file, from which runs are compared later.
+    pub(crate) fn keep_grams(
+        &mut self,
+        path: &Path,
+        steps: Vec<i64>,
+        (capture, preprocess): (&Capture, String),
+    ) -> Result<(), GramsFileError> {
+        let Some(set) = &self.set else {
+            return Ok(());
+        };
+        let layout = GramsLayout {
+            steps: steps.clone(),
+            layers: capture.layers.iter().map(|layer| layer.tag()).collect(),
+            sizes: set.sizes.clone(),
+            about: GramsAbout {
+                images: set.hash.clone(),
+                preprocess,
+                features: set.features.to_string(),
+                arch: capture.arch.to_string(),
+            },
+        };
+        self.grams = Some((GramsWriter::create(path, layout)?, steps));
+        Ok(())
     }
 
     /// Measures a network, of which `seen` is what it makes of the probe images; `what` names it.
@@ -79,6 +109,11 @@ impl Sweep {
         let mut activity = Activity::default();
         if let Some(set) = &self.set {
             let grams = set.run(capture, vgg, what, &mut activity)?;
+            if let Some((writer, steps)) = &mut self.grams
+                && let Ok(place) = steps.binary_search(&step.number())
+            {
+                writer.write(place, &grams)?;
+            }
             for summary in self.representations.add(grams, column.clone()) {
                 step.summary(summary);
             }
