@@ -48,8 +48,9 @@
 //!
 //! Data moves one way. [`weights`] reads files into named tensors, [`vgg`] is the network, [`logger`]
 //! renders and writes in the background, [`render`] turns slices of floats into pictures, [`events`] frames
-//! them into event files. The program's parts are private: `commands` use all the others, `probe` shows
-//! images to a network, `train` trains one on a `dataset`, `settings` are what the user typed.
+//! them into event files, [`similarity`] says how alike two representations are. The program's parts are
+//! private: `commands` use all the others, `probe` shows images to a network, `train` trains one on a
+//! `dataset`, `compare` reads what runs left, `settings` are what the user typed.
 
 // Until `config` and `cli` are private too.
 // Not in Cargo.toml, since tests may.
