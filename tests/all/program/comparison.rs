@@ -41,7 +41,7 @@ fn write(place: &Place, name: &str, tensors: &Tensors) {
     place.write(name, safetensors::serialize(views, None).unwrap());
 }
 
-/// Six checkpoints; from the fourth on conv3_1 is doubled, filter 1 of conv4_1 is 0 and kernel 2 is turned.
+/// Six checkpoints; from the fourth on `conv3_1` is doubled, filter 1 of `conv4_1` is 0 and kernel 2 is turned.
 fn eventful() -> Place {
     let place = Place::on_cpu();
     let mut now = tensors();
