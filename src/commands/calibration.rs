@@ -186,12 +186,11 @@ pub(super) fn sweep(
         .layers
         .iter()
         .map(|layer| (layer.tag(), calibration.by_change(*layer)));
-    let kernels = (
-        capture.kernels_tag(),
-        calibration.kernels_by_change(&capture.kernels_tag()),
-    );
+    let tag = capture.kernels_tag();
+    let kernels = (tag.clone(), calibration.kernels_by_change(&tag));
+    let kernels = capture.kernels.then_some(kernels);
     let evolution = Evolution::new(
-        layers.chain([kernels]),
+        layers.chain(kernels),
         &calibration.ranges,
         run.pictures.style(),
     );

@@ -70,7 +70,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     )?;
 
     let steps = (total, reading.steps_per_epoch(&dataset));
-    let notes = (&reading.work.notes, &mut skipped);
+    let notes = (&reading.work.notes, &mut skipped, context);
     let network = trainer.network();
     let (mut settled, sweep) = training_sweep::settle(
         settings,

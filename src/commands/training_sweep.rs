@@ -1,6 +1,7 @@
 //! What a training compares its logged steps with.
 
 use super::calibration::{self, Settled};
+use super::context::Context;
 use super::error::RunError;
 use super::parameters;
 use super::run;
@@ -19,7 +20,7 @@ pub(super) fn settle(
     network: &Vgg,
     (total, per_epoch): (u64, u64),
     folder: &RunFolder,
-    (input, skipped): (&InputNotes, &mut Vec<String>),
+    (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
 ) -> Result<(Settled, Option<Sweep>), RunError> {
     let comparison = &settings.comparison;
     let set = calibration::comparison_set(comparison, &settings.run, capture, input, skipped)?;
@@ -42,6 +43,9 @@ pub(super) fn settle(
     if settings.resume {
         // The steps that follow are shown as those before them.
         calibration::take_from(folder, &mut pictures);
+        context.terminal.note(
+            "steps are compared with each other from here on: \"first\" is the step that the run resumes from",
+        );
     }
     let seen = probes.look(capture, network, "the network before training")?;
     let what = ("the network before training", true);

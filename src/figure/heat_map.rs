@@ -106,6 +106,13 @@ impl HeatMap {
     fn draw_cells(&self, canvas: &mut Canvas, plan: &Plan) {
         let (wide, high) = plan.cell;
         let columns = self.columns.len().max(1);
+        let texts = self
+            .values
+            .iter()
+            .map(|value| width_of(&number(*value, self.range), 1));
+        let widest = texts.max().unwrap_or(0);
+        // All of them, or none.
+        let has_numbers = self.numbers && widest + 2 <= wide && GLYPH.1 + 2 <= high;
         for (at, value) in self.values.iter().enumerate() {
             let [column, row] =
                 [at % columns, at / columns].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -120,13 +127,13 @@ impl HeatMap {
                 continue;
             }
             canvas.fill([x, y, wide, high], self.color(*value));
-            let text = number(*value, self.range);
-            let (width, scale) = (width_of(&text, 1), 1);
-            if self.numbers && width + 2 <= wide && GLYPH.1 + 2 <= high {
+            if has_numbers {
+                let text = number(*value, self.range);
+                let width = width_of(&text, 1);
                 let (x, y) = (x + (wide - width) / 2, y + (high - GLYPH.1) / 2);
                 // Readable on every color.
                 canvas.fill([x - 1, y - 1, width + 1, GLYPH.1 + 1], [0; 3]);
-                canvas.text(x, y, &text, scale);
+                canvas.text(x, y, &text, 1);
             }
         }
     }

@@ -144,7 +144,7 @@ impl Sweep {
                     self.evolution.add_maps(&layer.tag(), maps)?;
                 }
             }
-            if let Some(kernels) = vgg.kernels() {
+            if let Some(kernels) = vgg.kernels().filter(|_| capture.kernels) {
                 let tag = capture.kernels_tag();
                 self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
             }

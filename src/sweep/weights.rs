@@ -51,7 +51,8 @@ impl WeightHistory {
                 ));
             }
         }
-        if let (Some(kernels), Some(change)) = (vgg.kernels(), from_first.first()) {
+        let kernels = vgg.kernels().filter(|_| capture.kernels);
+        if let (Some(kernels), Some(change)) = (kernels, from_first.first()) {
             let cosines = change.filters.iter().map(|filter| filter.cosine).collect();
             show_kernels(kernels.dims(), now.first(), cosines, is_bgr, step)?;
         }

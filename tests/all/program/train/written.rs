@@ -67,10 +67,17 @@ fn every_step_shows_the_network_and_its_numbers() {
     let known = |tag: &String| {
         PICTURES.contains(&tag.as_str())
             || SCALARS.contains(&tag.as_str())
-            || ["val/", "weights/", "gradients/", "input/", "misclassified"]
-                .iter()
-                .any(|p| tag.starts_with(p))
-            || tag == "config"
+            || [
+                "val/",
+                "weights/",
+                "gradients/",
+                "input/",
+                "misclassified",
+                "evolution/",
+            ]
+            .iter()
+            .any(|p| tag.starts_with(p))
+            || ["config", "summary", "kernels/change"].contains(&tag.as_str())
             || tag.starts_with("_hparams_/")
     };
     assert_eq!(names.iter().find(|tag| !known(tag)), None);
