@@ -1,5 +1,7 @@
 //! From tensors and pictures to summaries and PNG files: the work of the rendering threads.
 
+mod kernels;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
@@ -12,7 +14,6 @@ use super::maps::MapFloats;
 use super::measure::{Measure, MeasureKey};
 use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
-use crate::device::TensorFloats;
 use crate::events::Summary;
 use crate::figure::{frame_tiles, number_tiles};
 use crate::png;
@@ -239,67 +240,6 @@ impl Renderer {
         Ok(Summary::image(tag, description, width, height, vec![png]))
     }
 
-    /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`, and that of
-    /// their change; `layer` as for [`feature_maps`](Self::feature_maps).
-    pub(super) fn kernels(
-        &self,
-        mut job: Job,
-        layer: String,
-        kernels: Tensor<4>,
-    ) -> Result<Piece, LoggerError> {
-        let mut timings = StageTimings::default();
-        let shape = kernels.dims();
-        let pictured = job.earlier.pictured.take();
-        let style = self.style(&layer, self.kernels);
-        let values = timings
-            .time(Stage::Copy, || read_all(kernels))
-            .map_err(|why| copy_error(&job.tag, why))?;
-        let rendered = timings
-            .time(Stage::Render, || {
-                render::kernels(&values, shape, self.bgr, &style)
-            })
-            .map_err(|source| render_error(&job.tag, source))?;
-        let mut change = None;
-        if let Some(pictured) = pictured {
-            let old = read_all(pictured.from).map_err(|why| copy_error(&pictured.tag, why))?;
-            let difference: Vec<f32> = values.iter().zip(old).map(|(new, old)| new - old).collect();
-            let style = self.style_of_change(&layer, style);
-            let style = Style {
-                range: match style.range {
-                    // Colors have no range by step with 0 in the middle.
-                    Range::Map | Range::Layer => around_zero(&difference),
-                    fixed @ Range::Fixed(..) => fixed,
-                },
-                ..style
-            };
-            let rendered = render::kernels(&difference, shape, self.bgr, &style)
-                .map_err(|source| render_error(&pictured.tag, source))?;
-            let (tag, of) = ((pictured.tag, pictured.describe), (shape[0], "kernel"));
-            change = Some(self.change(
-                tag,
-                of,
-                &style,
-                &rendered,
-                job.folder.as_deref(),
-                &mut timings,
-            )?);
-        }
-        let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
-        if let Some(folder) = &job.folder {
-            let file = format!("kernels_{}.png", stem(&job.tag));
-            timings.time(Stage::Write, || write_png(folder, &file, &png))?;
-        }
-        let description = if job.describe {
-            self.describer
-                .grid(&job.tag, shape[0], "kernel", &style, &layer)
-        } else {
-            String::new()
-        };
-        let mut piece = grid(job, description, layer, &rendered, png, timings);
-        piece.summaries.extend(change);
-        Ok(piece)
-    }
-
     /// Encodes pictures of one size that stand side by side under one tag.
     pub(super) fn images(&self, job: Job, pictures: &[Picture]) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
@@ -381,20 +321,6 @@ fn changes(
         Ok(((layer.to_owned(), Some(name)), Measure::Change(change)))
     };
     earlier.into_iter().map(measure).collect()
-}
-
-/// The range of these values with 0 in the middle.
-fn around_zero(values: &[f32]) -> Range {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    let most = finite.fold(0.0, |most: f32, value| most.max(value.abs()));
-    Range::around_zero(-most, most)
-}
-
-fn read_all(tensor: Tensor<4>) -> Result<Vec<f32>, String> {
-    let floats = TensorFloats::new(tensor)?;
-    let mut values = vec![0.0; floats.count()];
-    floats.read(0, &mut values)?;
-    Ok(values)
 }
 
 fn copy_error(tag: &str, why: String) -> LoggerError {
