@@ -8,6 +8,7 @@
 //! | `sgd` | SGD with momentum, in place |
 //! | `score` | loss, accuracy and top-5 of logits |
 //! | `gradients` | the norm of all gradients, and scaling them |
+//! | `noise` | how much the gradients of batches differ |
 //! | `trainer` | [`Trainer`]: one optimization step after the other |
 //! | `divergence` | where values that are not finite originate |
 //! | `checkpoint` | saves and restores a trainer |
@@ -25,6 +26,7 @@ mod gradients;
 mod graph;
 mod hparams;
 mod network;
+mod noise;
 mod optimizer;
 mod prune;
 mod record;

@@ -25,6 +25,12 @@ pub(crate) fn step_scalars(
         "train/gradient_norm",
         metrics.gradient_norm,
     ));
+    if let Some(noise) = metrics.noise {
+        summaries.push(Summary::scalar("train/gradient_signal", noise.signal));
+        summaries.push(Summary::scalar("train/gradient_variance", noise.variance));
+        let scale = noise.scale();
+        summaries.extend(scale.map(|scale| Summary::scalar("train/gradient_noise_scale", scale)));
+    }
     summaries.push(Summary::scalar(
         "train/images_per_second",
         images_per_second,

@@ -9,6 +9,7 @@ use super::divergence::{Divergence, Origin, Symptom};
 use super::error::TrainError;
 use super::gradients;
 use super::network::ready;
+use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
 use super::schedule::{LearningRates, Schedule};
 use super::score::Score;
@@ -71,6 +72,8 @@ pub(crate) struct StepMetrics {
     pub(crate) learning_rate: f64,
     /// Euclidean norm of all gradients, before clipping.
     pub(crate) gradient_norm: f64,
+    /// Where the step had several batches.
+    pub(crate) noise: Option<GradientNoise>,
 }
 
 /// A network under training.
@@ -148,7 +151,7 @@ impl Trainer {
         // So that a resumed run draws the same dropout masks.
         self.device.seed(step_seed(self.settings.seed, self.steps));
         let mut score = Score::default();
-        let mut gradients = self.gradients(batches, &mut score)?;
+        let (mut gradients, of_batches) = self.gradients(batches, &mut score)?;
         inspect(&self.vgg, &gradients);
         let norm = gradients::total_norm(&self.vgg, &gradients);
         if !norm.is_finite() {
@@ -168,16 +171,19 @@ impl Trainer {
             score,
             learning_rate,
             gradient_norm: norm,
+            noise: noise_of(&of_batches, score.samples, norm),
         })
     }
 
+    /// The mean of the batches' gradients, and where there are several, the norm of each.
     fn gradients(
         &mut self,
         batches: Vec<Samples>,
         score: &mut Score,
-    ) -> Result<GradientsParams, TrainError> {
+    ) -> Result<(GradientsParams, Vec<f64>), TrainError> {
         let mut sum = GradientsAccumulator::new();
         let count = batches.len();
+        let mut norms = Vec::with_capacity(count);
         for mut samples in batches {
             let x = samples.pixels(&self.device);
             let labels = samples.labels(&self.device);
@@ -194,11 +200,13 @@ impl Trainer {
             let part = loss.div_scalar(count as f32);
             let gradients = GradientsParams::from_grads(part.backward(), &self.vgg);
             if count == 1 {
-                return Ok(gradients);
+                return Ok((gradients, norms));
             }
+            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
+            norms.push(gradients::total_norm(&self.vgg, &gradients) * count as f64);
             sum.accumulate(&self.vgg, gradients);
         }
-        Ok(sum.grads())
+        Ok((sum.grads(), norms))
     }
 
     fn diverged(&self, symptom: Symptom, x: Option<Tensor<4>>) -> TrainError {
@@ -208,6 +216,17 @@ impl Trainer {
             origin: Origin::find(&self.vgg, x),
         })
     }
+}
+
+/// What the norms of the gradients of equal batches, of `samples` together, and that of their mean say.
+#[expect(clippy::cast_precision_loss, reason = "batches are small")]
+fn noise_of(norms: &[f64], samples: usize, of_mean: f64) -> Option<GradientNoise> {
+    let (count, samples) = (norms.len() as f64, samples as f64);
+    let squares = norms.iter().map(|norm| norm * norm).sum::<f64>() / count.max(1.0);
+    GradientNoise::of(
+        (samples / count.max(1.0), squares),
+        (samples, of_mean * of_mean),
+    )
 }
 
 /// Logits of `samples` by a network without gradients, `[samples, classes]` row-major; `None` without

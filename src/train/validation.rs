@@ -12,16 +12,19 @@ use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
 use crate::dataset::{Batch, Dataset};
 use crate::device::guarded;
+use crate::figure::HeatMap;
 use crate::input::prepared::file_name;
 use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
-use crate::render::Picture;
+use crate::render::{Colormap, Picture};
 use crate::vgg::Vgg;
 
 /// What a validation gave.
 #[derive(Default)]
 pub(super) struct Validation {
     pub(super) score: Score,
+    /// How many samples of each class were predicted as which, `[classes, classes]`.
+    confusion: Vec<u32>,
     /// The misclassified images with the highest loss, highest first.
     mistakes: Vec<Mistake>,
     /// Files that were left out, each with the reason.
@@ -88,6 +91,10 @@ impl Validation {
             let own = cross_entropy(row, *label);
             loss += own;
             let predicted = predicted(row);
+            self.confusion.resize(classes * classes, 0);
+            if let Some(count) = self.confusion.get_mut(label * classes + predicted) {
+                *count += 1;
+            }
             if predicted != *label {
                 self.mistakes.push(Mistake {
                     sample,
@@ -108,7 +115,30 @@ impl Validation {
         Ok(())
     }
 
-    /// Logs the scores, a table of the mistakes, and a tag for each pair of classes with the pictures, the
+    fn confusion_matrix(&self, classes: &[String]) -> HeatMap {
+        let row = |row: &[u32]| {
+            let all: u32 = row.iter().sum();
+            // A class without validation images has no fractions.
+            #[expect(clippy::cast_precision_loss, reason = "for a color")]
+            let fraction = |count: &u32| *count as f32 / all as f32;
+            row.iter().map(fraction).collect::<Vec<_>>()
+        };
+        HeatMap {
+            title: "class x predicted".to_owned(),
+            rows: classes.to_vec(),
+            columns: classes.to_vec(),
+            values: self
+                .confusion
+                .chunks_exact(classes.len().max(1))
+                .flat_map(row)
+                .collect(),
+            range: (0.0, 1.0),
+            colormap: Colormap::Viridis,
+            numbers: true,
+        }
+    }
+
+    /// Logs the scores, a confusion matrix, a table of the mistakes, and a tag for each pair of classes with the pictures, the
     /// worst first. Returns the files that were left out.
     pub(super) fn log(
         self,
@@ -117,6 +147,14 @@ impl Validation {
     ) -> Result<Vec<String>, LoggerError> {
         for summary in record::score_scalars("val", &self.score, data.classes.len()) {
             step.summary(summary);
+        }
+        if !self.confusion.is_empty() {
+            let heading = "Validation images by class (rows) and predicted class (columns): the fraction of the class";
+            step.describe("val/confusion", heading);
+            step.image(
+                "val/confusion",
+                &self.confusion_matrix(&data.classes).picture(),
+            )?;
         }
         if !self.mistakes.is_empty() {
             step.text("misclassified", table(&self.mistakes, data));

@@ -40,7 +40,7 @@ fn every_step_shows_the_network_and_its_numbers() {
     for tag in SCALARS {
         assert_eq!(steps(&seen, tag), all(12)[1..], "{tag}");
     }
-    for tag in ["val/loss", "val/accuracy"] {
+    for tag in ["val/loss", "val/accuracy", "val/confusion"] {
         assert_eq!(steps(&seen, tag), [6, 12], "{tag}");
     }
     for tag in ["config", "input/chelsea", "input/coffee"] {
@@ -303,6 +303,9 @@ fn accumulated_batches_are_one_step() {
     train(&place, "--run a --epochs 2 --accumulate 4 --save-every off").ok();
     let seen = run_of(&place, "runs/a");
     assert_eq!(steps(&seen, "train/loss"), [1, 2, 3, 4]);
+    for tag in ["train/gradient_signal", "train/gradient_variance"] {
+        assert_eq!(steps(&seen, tag), [1, 2, 3, 4], "{tag}");
+    }
     assert_eq!(steps(&seen, "val/loss"), [2, 4]);
     let text = std::fs::read_to_string(place.path("runs/a/checkpoints/step_000004.toml")).unwrap();
     assert!(
