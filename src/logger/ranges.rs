@@ -22,7 +22,29 @@ const PERCENTILES: [f64; 2] = [0.1, 99.9];
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Vec<f32>>")]
 pub struct Ranges(BTreeMap<String, [f32; 2]>);
+
+impl TryFrom<BTreeMap<String, Vec<f32>>> for Ranges {
+    type Error = String;
+
+    /// Takes what a file holds, where it is a range for each layer.
+    fn try_from(layers: BTreeMap<String, Vec<f32>>) -> Result<Self, String> {
+        let range = |(layer, ends): (String, Vec<f32>)| match ends[..] {
+            [low, high] if low.is_finite() && high.is_finite() && low <= high => {
+                Ok((layer, [low, high]))
+            }
+            _ => Err(format!(
+                "{layer} = {ends:?}: a range is two numbers, the lower one first"
+            )),
+        };
+        layers
+            .into_iter()
+            .map(range)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
 
 impl Ranges {
     /// Widens a layer's range so that it holds the 0.1 to 99.9 percentiles of these values too, as
@@ -147,6 +169,24 @@ mod tests {
         ranges.include("a", of(&[-1.0])).unwrap();
         assert_eq!(ranges.get("a"), Some((-1.0, 99.636)));
         assert_eq!(ranges.get("b"), None);
+    }
+
+    #[test]
+    fn a_file_is_read_back_if_it_holds_ranges() {
+        let mut ranges = Ranges::default();
+        ranges.include("05_conv2_1", of(&[-1.5, 0.1, 7.0])).unwrap();
+        let text = toml::to_string(&ranges).unwrap();
+        assert_eq!(toml::from_str::<Ranges>(&text).unwrap(), ranges);
+        for text in [
+            "a = [1, 2, 3]",
+            "a = [2, 1]",
+            "a = [nan, 1]",
+            "a = 3",
+            "a = [1]",
+        ] {
+            let refused = toml::from_str::<Ranges>(text).unwrap_err();
+            assert!(!refused.message().is_empty(), "{text}");
+        }
     }
 
     #[test]
