@@ -8,8 +8,8 @@ const STANDS_OUT: f64 = 4.0;
 /// Filters that move by less of their norm do not stand out, however still the others are.
 const SMALLEST: f64 = 0.2;
 
-/// Filters that turn by less do not stand out, however still the others are. Units: radians, one degree.
-const SMALLEST_TURN: f64 = 0.0175;
+/// Filters that turn by less do not stand out, however still the others are. Units: radians, two degrees.
+const SMALLEST_TURN: f64 = 0.035;
 
 /// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +31,8 @@ pub(crate) struct FilterEvent {
     pub(crate) layer: String,
     pub(crate) filter: usize,
     pub(crate) kind: Kind,
+    /// How far its weights moved.
+    pub(crate) way: f64,
 }
 
 /// What happened to the filters of a layer at one step.
@@ -68,6 +70,7 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
             layer: change.name.clone(),
             filter,
             kind: kind(moved)?,
+            way: moved.way(),
         })
     };
     change
@@ -102,6 +105,16 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len().saturating_sub(1) / 2;
     values.get(middle).copied().unwrap_or(0.0)
+}
+
+/// Whether a filter moved further than it does at the `others` of its steps, on which it moved `way` in all.
+pub(super) fn is_unusual(event: &FilterEvent, way: f64, others: usize) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "steps")]
+    let usual = (way - event.way) / others.max(1) as f64;
+    match event.kind {
+        Kind::Zeroed | Kind::CameBack => true,
+        Kind::Turned(_) | Kind::Moved(_) => event.way > STANDS_OUT * usual,
+    }
 }
 
 /// Whether a layer's change at a step stands out from that of the other layers and from its own at other steps.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::events::{FilterEvent, Kind, median, of_filters, stands_out};
+use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
 use super::layer::LayerChange;
 
 /// The layer whose filters are seen as kernels.
@@ -28,6 +28,8 @@ pub(crate) struct Summary {
     steps: Vec<i64>,
     layers: BTreeMap<String, Vec<LayerStep>>,
     filters: Vec<FilterEvent>,
+    /// How far each filter of a layer moved over all steps.
+    ways: BTreeMap<String, Vec<f64>>,
     /// Events of filters that were not kept.
     more: usize,
     /// Whether any weight or bias changed at all.
@@ -69,10 +71,22 @@ impl Summary {
                     cosine: whole.cosine,
                     factor: whole.factor,
                 });
-            let events = of_filters(step, change);
-            let room = KEPT.saturating_sub(self.filters.len()).min(events.len());
-            self.more += events.len() - room;
-            self.filters.extend(events.into_iter().take(room));
+            let ways = self.ways.entry(change.name.clone()).or_default();
+            ways.resize(change.filters.len(), 0.0);
+            for (way, filter) in ways.iter_mut().zip(&change.filters) {
+                // NaN would hide everything else.
+                *way += Some(filter.way())
+                    .filter(|way| way.is_finite())
+                    .unwrap_or(0.0);
+            }
+            self.filters.extend(of_filters(step, change));
+            if self.filters.len() > KEPT {
+                let mut filters = std::mem::take(&mut self.filters);
+                filters.retain(|event| self.is_unusual(event));
+                self.more += filters.len().saturating_sub(KEPT);
+                filters.truncate(KEPT);
+                self.filters = filters;
+            }
         }
         for (layer, channels) in dead {
             let now: BTreeSet<usize> = channels.iter().copied().collect();
@@ -106,13 +120,19 @@ impl Summary {
             _ => None,
         }));
         lines.extend(self.of_filters("turned", |kind| match kind {
-            Kind::Turned(cosine) => Some(format!(" (cosine {cosine:.3} to the step before)")),
+            Kind::Turned(cosine) => {
+                let degrees = cosine.acos().to_degrees();
+                Some(format!(" by {degrees:.1} degrees (cosine {cosine:.3})"))
+            }
             _ => None,
         }));
         lines.extend(self.of_filters("moved far", |kind| match kind {
             Kind::Moved(relative) => Some(format!(" (by {relative:.2} of its norm)")),
             _ => None,
         }));
+        if let Some(line) = lines.last_mut().filter(|_| self.more > 0) {
+            *line += &["; and ", &self.more.to_string(), " more events of filters"].concat();
+        }
         lines.extend(self.of_dead(first));
         lines.extend(self.of_non_finite());
         lines
@@ -188,25 +208,34 @@ impl Summary {
         }
     }
 
+    fn is_unusual(&self, event: &FilterEvent) -> bool {
+        let ways = self.ways.get(&event.layer);
+        let way = ways.and_then(|ways| ways.get(event.filter)).copied();
+        let steps = self.layers.get(&event.layer).map_or(0, Vec::len);
+        is_unusual(event, way.unwrap_or(0.0), steps.saturating_sub(1))
+    }
+
     /// The filters to which something happened; `text` says whether it is that, and what else there is to say.
     fn of_filters(&self, what: &str, text: impl Fn(Kind) -> Option<String>) -> Option<String> {
-        let events: Vec<String> = self
-            .filters
-            .iter()
-            .filter_map(|event| {
-                let FilterEvent {
-                    step,
-                    layer,
-                    filter,
-                    kind,
-                } = event;
-                let one = if layer == FIRST { "kernel" } else { "filter" };
-                Some(format!(
-                    "{one} {filter} of {layer} at step {step}{}",
-                    text(*kind)?
-                ))
-            })
-            .collect();
+        let of_kind = |event: &&FilterEvent| text(event.kind).is_some() && self.is_unusual(event);
+        let mut events: Vec<&FilterEvent> = self.filters.iter().filter(of_kind).collect();
+        events.sort_by(|a, b| b.way.total_cmp(&a.way));
+        // Of each filter the largest.
+        let mut named = BTreeSet::new();
+        events.retain(|event| named.insert((&event.layer, event.filter)));
+        let event = |event: &&FilterEvent| {
+            let FilterEvent {
+                step,
+                layer,
+                filter,
+                kind,
+                ..
+            } = event;
+            let one = if layer == FIRST { "kernel" } else { "filter" };
+            let more = text(*kind).unwrap_or_default();
+            format!("{one} {filter} of {layer} at step {step}{more}")
+        };
+        let events: Vec<String> = events.iter().map(event).collect();
         if events.is_empty() {
             return None;
         }

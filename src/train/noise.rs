@@ -2,7 +2,7 @@
 
 /// Estimates of one step, from the gradients of its batches and of all of them together.
 ///
-/// Source: McCandlish and others, "An Empirical Model of Large-Batch Training" (2018), appendix A.1.
+/// Source: `McCandlish` and others, "An Empirical Model of Large-Batch Training" (2018), appendix A.1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GradientNoise {
     /// The squared norm of the true gradient. An estimate may be below 0.
