@@ -28,6 +28,9 @@ use crate::vgg::Vgg;
 use representations::Representations;
 use weights::WeightHistory;
 
+/// Columns after which pictures over time are drawn again.
+const DRAWN_EVERY: usize = 8;
+
 /// What is compared from step to step.
 pub(crate) struct Sweep {
     set: Option<ComparisonSet>,
@@ -103,7 +106,8 @@ impl Sweep {
         step: &mut Step<'_>,
         what: &str,
     ) -> Result<(), ProbeError> {
-        let has_column = self.columns.binary_search(&self.steps).is_ok();
+        let place = self.columns.binary_search(&self.steps).ok();
+        let has_column = place.is_some();
         let column = has_column.then(|| step.number().to_string());
         self.steps += 1;
         let mut activity = Activity::default();
@@ -149,6 +153,9 @@ impl Sweep {
                 self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
             }
         }
+        if place.is_some_and(|column| self.is_due(column)) {
+            self.draw(step)?;
+        }
         Ok(())
     }
 
@@ -164,12 +171,7 @@ impl Sweep {
         let mut lines = self.weights.summary();
         lines.extend(self.health.note(&self.of_images()));
         let mut step = logger.after_step(last)?;
-        self.evolution
-            .log(&mut step, &format!("over {}", self.shown))?;
-        self.health.log(&mut step, &self.of_images())?;
-        if self.set.is_some() {
-            self.representations.log(&mut step, &self.of_images())?;
-        }
+        self.draw(&mut step)?;
         step.text(
             "summary",
             format!(
@@ -183,6 +185,24 @@ impl Sweep {
         );
         step.finish();
         Ok(lines)
+    }
+
+    /// Logs the pictures over time, as far as they go.
+    fn draw(&self, step: &mut Step<'_>) -> Result<(), LoggerError> {
+        self.evolution.log(step, &format!("over {}", self.shown))?;
+        self.health.log(step, &self.of_images())?;
+        if self.set.is_some() {
+            self.representations.log(step, &self.of_images())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the pictures are drawn before the end: a long run is looked at while it goes on.
+    fn is_due(&self, column: usize) -> bool {
+        let columns = self.columns.len();
+        columns == evolution::COLUMNS
+            && (column + 1).is_multiple_of(DRAWN_EVERY)
+            && column + 1 < columns
     }
 
     /// What activity and similarity are measured over.

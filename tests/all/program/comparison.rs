@@ -166,6 +166,23 @@ fn nothing_changed_is_said_too() {
     );
 }
 
+/// A long run has 24 columns, and its strips are drawn before its end too.
+#[test]
+fn strips_of_a_long_run_are_drawn_as_it_goes_on() {
+    let place = Place::on_cpu();
+    for step in 1..=47 {
+        place.put(&weights(), &format!("ckpts/epoch_{step}.safetensors"));
+    }
+    let line = format!("checkpoints ckpts --run a {SMALL}");
+    place.run(&line, &args(&[], false)).ok();
+    let seen = events(&place.path("runs/a"));
+    // Every second step has a column: the 8th is step 15, the 16th step 31.
+    for tag in ["evolution/18_relu4_1", "health/18_relu4_1"] {
+        assert_eq!(steps(&seen, tag), [15, 31, 47], "{tag}");
+    }
+    assert_eq!(steps(&seen, "summary"), [47]);
+}
+
 #[test]
 fn changes_are_shown_against_the_first_the_previous_or_a_file() {
     let place = eventful();
