@@ -42,6 +42,8 @@ pub(crate) struct Sweep {
     columns: Vec<usize>,
     /// Keeps the representations of each step for later, by its number.
     grams: Option<(GramsWriter, Vec<i64>)>,
+    /// The step that has the pictures over time as they are now.
+    drawn: Option<i64>,
     /// How many steps there were.
     steps: usize,
     is_bgr: bool,
@@ -66,6 +68,7 @@ impl Sweep {
             weights: WeightHistory::default(),
             columns: evenly(total, evolution::COLUMNS),
             grams: None,
+            drawn: None,
             steps: 0,
             is_bgr,
             shown,
@@ -155,6 +158,7 @@ impl Sweep {
         }
         if place.is_some_and(|column| self.is_due(column)) {
             self.draw(step)?;
+            self.drawn = Some(step.number());
         }
         Ok(())
     }
@@ -171,7 +175,10 @@ impl Sweep {
         let mut lines = self.weights.summary();
         lines.extend(self.health.note(&self.of_images()));
         let mut step = logger.after_step(last)?;
-        self.draw(&mut step)?;
+        // A tag has one value at a step.
+        if self.drawn != Some(last) {
+            self.draw(&mut step)?;
+        }
         step.text(
             "summary",
             format!(
