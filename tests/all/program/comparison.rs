@@ -181,6 +181,14 @@ fn strips_of_a_long_run_are_drawn_as_it_goes_on() {
         assert_eq!(steps(&seen, tag), [15, 31, 47], "{tag}");
     }
     assert_eq!(steps(&seen, "summary"), [47]);
+    // Ended at a step that has its strips.
+    place.write("ckpts/epoch_16.safetensors", "no weights");
+    place
+        .run(&format!("{line} --run b"), &args(&[], false))
+        .fails(1, &["epoch_16.safetensors"]);
+    let seen = events(&place.path("runs/b"));
+    assert_eq!(steps(&seen, "evolution/18_relu4_1"), [15]);
+    assert_eq!(steps(&seen, "summary"), [15]);
 }
 
 #[test]
