@@ -30,8 +30,8 @@ type Base = Vec<(String, burn::tensor::Tensor<4>)>;
 
 /// What was settled.
 pub(super) struct Settled {
-    pub(super) ranges: Ranges,
-    pub(super) channels: Channels,
+    ranges: Ranges,
+    channels: Channels,
     /// What changes are shown against.
     changes: Option<Against>,
     compare: bool,
@@ -39,7 +39,7 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A logger that shows what was settled; `changes` are those of `builder`'s run.
+    /// A logger that shows what was settled.
     pub(super) fn apply(&self, builder: Builder) -> Builder {
         let builder = builder
             .ranges(self.ranges.clone())
@@ -49,6 +49,11 @@ impl Settled {
             Some(against) => builder.changes(against),
             None => builder,
         }
+    }
+
+    /// The same with the network that changes are shown against.
+    pub(super) fn with_base(self, base: Base) -> Self {
+        Self { base, ..self }
     }
 
     /// Hands over the maps of the network that changes are shown against.
@@ -75,12 +80,26 @@ impl Settled {
 /// Takes the ranges and channels that are in the folder of a run that is resumed, unless others are asked for.
 pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
     let ranges = folder.path().join(RANGES);
-    if pictures.ranges.is_none() && ranges.exists() {
+    let is_calibrated = pictures.range == Some(RangeChoice::Run);
+    if is_calibrated && pictures.ranges.is_none() && ranges.exists() {
         pictures.ranges = Some(ranges);
     }
     if pictures.maps_from.is_none() && folder.path().join(CHANNELS).exists() {
         pictures.maps_from = Some(folder.path().to_owned());
     }
+}
+
+/// Whether anything is to be known of the probe images before the first step; `range` is what black and white
+/// stand for.
+pub(super) fn is_needed(
+    range: Option<RangeChoice>,
+    pictures: &PictureSettings,
+    comparison: &ComparisonSettings,
+) -> bool {
+    !comparison.no_comparison
+        || comparison.change
+        || (range == Some(RangeChoice::Run) && pictures.ranges.is_none())
+        || matches!(pictures.maps(), MapsChoice::Top(_) | MapsChoice::Changed(_))
 }
 
 /// Settles what a run shows, from what the reference networks make of the probe images.
@@ -141,13 +160,6 @@ pub(super) fn take_base(
         .kernels()
         .map(|kernels| (capture.kernels_tag(), kernels));
     maps.chain(kernels).collect()
-}
-
-impl Settled {
-    /// The same with the network that changes are shown against.
-    pub(super) fn with_base(self, base: Base) -> Self {
-        Self { base, ..self }
-    }
 }
 
 /// The comparison images, if there are any.
@@ -225,31 +237,24 @@ fn channels(
 
 fn read_ranges(file: &Path, capture: &Capture) -> Result<Ranges, RunError> {
     let ranges: Ranges = read_toml(file)?;
-    match capture
-        .layers
-        .iter()
-        .find(|layer| ranges.get(&layer.tag()).is_none())
-    {
-        Some(layer) => Err(RunError::NotCalibrated {
-            file: file.to_owned(),
-            layer: layer.name(),
-        }),
-        None => Ok(ranges),
-    }
+    check_all(file, capture, |tag| ranges.get(tag).is_some())?;
+    Ok(ranges)
 }
 
 fn read_channels(file: &Path, capture: &Capture) -> Result<Channels, RunError> {
     let channels: Channels = read_toml(file)?;
-    match capture
-        .layers
-        .iter()
-        .find(|layer| channels.get(&layer.tag()).is_none())
-    {
+    check_all(file, capture, |tag| channels.get(tag).is_some())?;
+    Ok(channels)
+}
+
+/// Checks that a file has something for every layer that is shown.
+fn check_all(file: &Path, capture: &Capture, has: impl Fn(&str) -> bool) -> Result<(), RunError> {
+    match capture.layers.iter().find(|layer| !has(&layer.tag())) {
         Some(layer) => Err(RunError::NotCalibrated {
             file: file.to_owned(),
             layer: layer.name(),
         }),
-        None => Ok(channels),
+        None => Ok(()),
     }
 }
 

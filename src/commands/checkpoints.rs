@@ -20,9 +20,7 @@ use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::{self, Held};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
-use crate::settings::{
-    AgainstChoice, Calibrate, CheckpointsSettings, MapsChoice, NetworkSettings, RangeChoice,
-};
+use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings, NetworkSettings};
 use crate::similarity::file::GRAMS;
 use crate::sweep::{Activity, Calibration, ComparisonSet, Sweep};
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
@@ -253,12 +251,8 @@ fn calibrate(
 
 /// The places of the checkpoints that are looked at before the first step.
 fn references(settings: &CheckpointsSettings, count: usize) -> Vec<usize> {
-    let pictures = &settings.run.pictures;
-    let needs_none = settings.comparison.no_comparison
-        && !settings.comparison.change
-        && (settings.range() != RangeChoice::Run || pictures.ranges.is_some())
-        && !matches!(pictures.maps(), MapsChoice::Top(_) | MapsChoice::Changed(_));
-    if needs_none {
+    let (pictures, comparison) = (&settings.run.pictures, &settings.comparison);
+    if !calibration::is_needed(Some(settings.range()), pictures, comparison) {
         return Vec::new();
     }
     if settings.calibrate == Calibrate::All {

@@ -43,13 +43,17 @@ pub(super) fn settle(
     if settings.resume {
         // The steps that follow are shown as those before them.
         calibration::take_from(folder, &mut pictures);
+    }
+    if settings.resume && !comparison.no_comparison {
         context.terminal.note(
             "steps are compared with each other from here on: \"first\" is the step that the run resumes from",
         );
     }
-    let seen = probes.look(capture, network, "the network before training")?;
-    let what = ("the network before training", true);
-    calibration.add(capture, network, &seen, what)?;
+    if calibration::is_needed(pictures.range, &pictures, comparison) {
+        let what = "the network before training";
+        let seen = probes.look(capture, network, what)?;
+        calibration.add(capture, network, &seen, (what, true))?;
+    }
     let range = (pictures.range, &pictures);
     let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
     let sweep = (!comparison.no_comparison).then(|| {

@@ -77,7 +77,6 @@ impl TensorFloats {
 /// [`TensorFloats`] reads `maps.permute([0, 2, 3, 1])` without a copy. False on every other device.
 ///
 /// A single channel has both layouts; it counts as channels-last.
-#[allow(dead_code, reason = "for the logger, which does not call it yet")]
 pub(crate) fn is_channels_last(maps: &Tensor<4>) -> bool {
     #[cfg(feature = "libtorch")]
     let interleaved = in_a_row(maps.clone().permute([0, 2, 3, 1])).is_some();

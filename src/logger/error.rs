@@ -26,7 +26,7 @@ pub enum LoggerError {
     },
     /// Feature maps that cannot be compared with those of an earlier step.
     #[error(
-        "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}: give every step images of one size, or do not compare steps"
+        "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}: give every step images of one size, or do not compare steps (--no-comparison)"
     )]
     OtherShape {
         /// The tag.

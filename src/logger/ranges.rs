@@ -107,17 +107,17 @@ impl Ranges {
         Some((low, high.max(low + narrowest)))
     }
 
-    /// Adds ranges of changes: those that `others` have, and for each other layer of theirs half of its range.
+    /// Adds the ranges of changes that are missing: those that `others` have, and for each other layer of theirs half of its range.
     pub(crate) fn take_changes(&mut self, others: &Self) {
         for (layer, [low, high]) in &others.0 {
             if layer.starts_with("change/") {
-                self.0.insert(layer.clone(), [*low, *high]);
+                self.0.entry(layer.clone()).or_insert([*low, *high]);
                 continue;
             }
             let half = (high - low) / 2.0;
             let change = format!("change/{layer}");
             if !others.0.contains_key(&change) && half > 0.0 {
-                self.0.insert(change, [-half, half]);
+                self.0.entry(change).or_insert([-half, half]);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::extremes::Extremes;
 use super::grid::Grid;
 use super::maps::{Layout, Maps, check_length};
 use super::picture::Color;
-use super::range::Scales;
+use super::scales::Scales;
 use super::{
     RenderError, Rendered, Style, check_range, feature_maps, finish, paint, quantize, shown,
 };

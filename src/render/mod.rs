@@ -19,6 +19,7 @@ mod parse;
 mod picture;
 mod quantize;
 mod range;
+mod scales;
 mod statistics;
 
 use thiserror::Error;
@@ -34,7 +35,7 @@ pub use statistics::Statistics;
 
 use extremes::Extremes;
 use grid::Grid;
-use range::Scales;
+use scales::Scales;
 
 /// Why there is no picture.
 #[derive(Debug, Error, PartialEq)]

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::RenderError;
 use super::grid::Grid;
 use super::maps::{Layout, Maps};
-use super::range::Scales;
+use super::scales::Scales;
 
 /// 1.5 * 2^23: a small float added to it leaves its nearest integer in the lowest bits.
 const ROUNDER: f32 = 12_582_912.0;

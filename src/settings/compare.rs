@@ -6,8 +6,8 @@ use clap::{ArgAction, Args};
 use serde::Serialize;
 
 use super::error::SettingsError;
-use super::paths::path_parser;
-use super::shared::{OutputSettings, absolute, make_absolute};
+use super::paths::{absolute, make_absolute, path_parser};
+use super::shared::OutputSettings;
 use super::text::toml_text;
 use crate::input::on_error::OnError;
 

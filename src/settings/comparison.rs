@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::choices::AgainstChoice;
 use super::error::SettingsError;
-use super::paths::path_parser;
-use super::shared::{absolute, make_absolute};
+use super::paths::{absolute, make_absolute, path_parser};
 use super::text::as_text;
 
 /// What is compared from step to step.

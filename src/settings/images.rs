@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::error::SettingsError;
-use super::paths::path_parser;
-use super::shared::{RunSettings, WeightsChoice, absolute_weights, make_absolute};
+use super::paths::{make_absolute, path_parser};
+use super::shared::{RunSettings, WeightsChoice, absolute_weights};
 use super::text::toml_text;
 use crate::probe::Capture;
 

@@ -40,7 +40,7 @@ pub(crate) use values::{Every, Freeze};
 use crate::train::CHECKPOINTS;
 use error::SettingsError;
 use file::FileError;
-use shared::absolute;
+use paths::absolute;
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]

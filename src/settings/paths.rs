@@ -20,6 +20,18 @@ pub(super) enum PathError {
     NoHome,
 }
 
+/// The path from the root, symbolic links and patterns left as they are.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Makes every path absolute.
+pub(super) fn make_absolute(paths: &mut [PathBuf]) {
+    for path in paths {
+        *path = absolute(path);
+    }
+}
+
 /// Reads a path: `~` is the home folder, which a shell does not replace behind `=` or in a file.
 pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| parse_path(path, env::home_dir()))

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::choices::{MapsChoice, RangeChoice};
 use super::error::SettingsError;
-use super::paths::path_parser;
-use super::shared::absolute;
+use super::paths::{absolute, path_parser};
 use super::text::{as_optional_text, as_text};
 use super::values::{Count, Size};
 use crate::render::{Colormap, Range, Style};

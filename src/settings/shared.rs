@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 use serde::Serialize;
 
 use super::error::SettingsError;
-use super::paths::path_parser;
+use super::paths::{absolute, path_parser};
 use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
 use super::values::{Channels, ScaleTo, Size, parse_std};
@@ -280,17 +280,5 @@ pub(super) fn absolute_weights(flag: Option<&Path>) -> Option<PathBuf> {
     match WeightsChoice::from_flag(flag) {
         WeightsChoice::File(path) => Some(absolute(&path)),
         _ => flag.map(Path::to_owned),
-    }
-}
-
-/// The path from the root, symbolic links and patterns left as they are.
-pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Makes every path absolute.
-pub(super) fn make_absolute(paths: &mut [PathBuf]) {
-    for path in paths {
-        *path = absolute(path);
     }
 }

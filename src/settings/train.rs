@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::comparison::ComparisonSettings;
 use super::error::{SettingsError, swallowed};
-use super::paths::path_parser;
-use super::shared::{RunSettings, WeightsChoice, absolute, absolute_weights, make_absolute};
+use super::paths::{absolute, make_absolute, path_parser};
+use super::shared::{RunSettings, WeightsChoice, absolute_weights};
 use super::text::{as_text, toml_text};
 use super::values::{
     Count, Every, Freeze, NormLimit, Span, parse_count, parse_count_or_zero, parse_fraction,

@@ -179,17 +179,8 @@ impl Sweep {
         if self.drawn != Some(last) {
             self.draw(&mut step)?;
         }
-        step.text(
-            "summary",
-            format!(
-                "* {}
-",
-                lines.join(
-                    "
-* "
-                )
-            ),
-        );
+        let items = lines.join("\n* ");
+        step.text("summary", format!("* {items}\n"));
         step.finish();
         Ok(lines)
     }

@@ -285,3 +285,26 @@ fn a_run_can_be_made_longer_by_its_own_configuration() {
         (0..=18).collect::<Vec<_>>()
     );
 }
+
+/// What was settled before the first step holds for those after a resume.
+#[test]
+fn pictures_of_a_resumed_run_are_as_before() {
+    let place = Place::on_cpu();
+    for (run, flags) in [
+        ("a", "--change --against previous"),
+        ("b", "--range run --maps top:2 --change"),
+    ] {
+        let line = format!("--run {run} {flags} --validate-every off");
+        train(&place, &format!("{line} --steps 3")).ok();
+        let folder = place.path(&format!("runs/{run}"));
+        let before = std::fs::read_to_string(folder.join("channels.toml")).ok();
+        let ran = train(&place, &format!("{line} --steps 5 --resume")).ok();
+        assert!(ran.err().contains("\"first\" is the step"), "{}", ran.err());
+        let after = std::fs::read_to_string(folder.join("channels.toml")).ok();
+        assert_eq!(before, after);
+        let seen = run_of(&place, &format!("runs/{run}"));
+        let changes: Vec<i64> = steps(&seen, "change/chelsea/00_conv1_1");
+        assert_eq!(changes.first(), Some(&1), "{run}");
+        assert_eq!(changes.last(), Some(&5), "{run}");
+    }
+}
