@@ -7,7 +7,7 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::report::Report;
 use crate::commands::{checkpoints, compare, diff, doctor, images, layers, train};
-use crate::device::first_line;
+use crate::device::{first_line, guarded};
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
 use crate::settings::{Command, DiffSettings, UsageError, completions, manual_page, parse};
@@ -37,12 +37,16 @@ pub fn main() -> ! {
             Err(error) => fail(&error, WRONG_USE),
         });
     exit(outcome.unwrap_or_else(|payload| {
-        let line = first_line(panic_text(payload.as_ref()));
-        print_error(&format!(
-            "unexpected failure: {line}; please report it with the command you ran"
-        ));
+        unexpected(first_line(panic_text(payload.as_ref())).as_ref());
         FAILED
     }))
+}
+
+/// Reports a panic that nothing on its way made an error of.
+fn unexpected(line: &str) {
+    print_error(&format!(
+        "unexpected failure: {line}; please report it with the command you ran"
+    ));
 }
 
 /// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
@@ -85,11 +89,14 @@ fn run(command: Command) -> u8 {
 /// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
 /// not change what was found.
 fn compare_files(settings: &DiffSettings) -> u8 {
-    let compared = diff::compare(settings, &Terminal::new(false));
-    match compared {
-        Ok((text, is_equal)) if print(&text) == DONE => u8::from(!is_equal),
-        Ok(_) => WRONG_USE,
-        Err(error) => fail(&error, WRONG_USE),
+    match guarded(|| diff::compare(settings, &Terminal::new(false))) {
+        Ok(Ok((text, is_equal))) if print(&text) == DONE => u8::from(!is_equal),
+        Ok(Ok(_)) => WRONG_USE,
+        Ok(Err(error)) => fail(&error, WRONG_USE),
+        Err(panic) => {
+            unexpected(&panic);
+            WRONG_USE
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Unit {
     Steps,
     /// Bytes of a download.
     Bytes,
+    /// Networks that are compared.
+    Networks,
 }
 
 impl Unit {
@@ -44,6 +46,7 @@ impl Unit {
             Self::Bytes => {
                 "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}"
             }
+            Self::Networks => "{bar:32} {pos}/{len} networks  {wide_msg}",
         }
     }
 }
@@ -162,6 +165,7 @@ impl Lines {
                 indicatif::HumanBytes(self.total),
                 indicatif::HumanBytes(here / (now - self.started).as_secs().max(1)),
             ),
+            Unit::Networks => format!("network {}/{}  {what}", self.done, self.total),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +17,7 @@ use crate::probe::{Capture, ProbeImages, Seen};
 use crate::settings::{
     AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
 };
-use crate::sweep::{Calibration, ComparisonSet, Evolution, Grams, Sweep};
+use crate::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
 use crate::vgg::{Layer, Vgg};
 
 /// The calibrated ranges in a run's folder.
@@ -25,8 +26,8 @@ const RANGES: &str = "ranges.toml";
 /// The chosen channels in a run's folder.
 const CHANNELS: &str = "channels.toml";
 
-/// Maps of the network that changes are shown against, each with its tag.
-type Base = Vec<(String, burn::tensor::Tensor<4>)>;
+/// Maps that steps are compared with, each with its tag.
+pub(super) type References = Vec<(String, Tensor<4>, Against)>;
 
 /// What was settled.
 pub(super) struct Settled {
@@ -35,7 +36,7 @@ pub(super) struct Settled {
     /// What changes are shown against.
     changes: Option<Against>,
     compare: bool,
-    base: Base,
+    references: References,
 }
 
 impl Settled {
@@ -51,15 +52,15 @@ impl Settled {
         }
     }
 
-    /// The same with the network that changes are shown against.
-    pub(super) fn with_base(self, base: Base) -> Self {
-        Self { base, ..self }
+    /// The same with maps of networks that are none of this process's steps.
+    pub(super) fn with_references(self, references: References) -> Self {
+        Self { references, ..self }
     }
 
-    /// Hands over the maps of the network that changes are shown against.
-    pub(super) fn give_base(&mut self, logger: &mut FeatureLogger) {
-        for (tag, maps) in self.base.drain(..) {
-            logger.reference(tag, maps);
+    /// Hands over those maps.
+    pub(super) fn give_references(&mut self, logger: &mut FeatureLogger) {
+        for (tag, maps, as_what) in self.references.drain(..) {
+            logger.reference(tag, maps, as_what);
         }
     }
 
@@ -128,7 +129,7 @@ pub(super) fn settle(
             AgainstChoice::File(_) => Against::Given,
         }),
         compare: comparison.is_some_and(|comparison| !comparison.no_comparison),
-        base: Vec::new(),
+        references: Vec::new(),
     })
 }
 
@@ -145,20 +146,19 @@ pub(super) fn settle_without(
     )
 }
 
-/// Takes the network that changes are shown against, where that is none of the steps.
-pub(super) fn take_base(
-    calibration: &mut Calibration,
+/// What a network that has `seen` the probe images makes of them, as maps that steps are compared with.
+pub(super) fn references(
     capture: &Capture,
     vgg: &Vgg,
     (probes, seen): (&ProbeImages, &Seen),
-) -> Base {
-    calibration.set_base(capture, vgg, seen);
+    as_what: Against,
+) -> References {
     let maps = seen
         .each()
-        .map(|(image, layer, maps)| (probes.tag(image, layer), maps));
+        .map(|(image, layer, maps)| (probes.tag(image, layer), maps, as_what));
     let kernels = vgg
         .kernels()
-        .map(|kernels| (capture.kernels_tag(), kernels));
+        .map(|kernels| (capture.kernels_tag(), kernels, as_what));
     maps.chain(kernels).collect()
 }
 
@@ -166,7 +166,7 @@ pub(super) fn take_base(
 pub(super) fn comparison_set(
     comparison: &ComparisonSettings,
     run: &RunSettings,
-    capture: &Capture,
+    (capture, probes): (&Capture, &ProbeImages),
     notes: &InputNotes,
     skipped: &mut Vec<String>,
 ) -> Result<Option<ComparisonSet>, RunError> {
@@ -179,7 +179,7 @@ pub(super) fn comparison_set(
         comparison.compare_features,
         &run.input.preprocess().for_network(capture.is_gray),
         run.output.on_error,
-        capture,
+        (capture, probes),
         notes,
         skipped,
     )?;
@@ -189,7 +189,7 @@ pub(super) fn comparison_set(
 /// What compares the steps of a run.
 pub(super) fn sweep(
     calibration: &Calibration,
-    (set, last): (Option<ComparisonSet>, Option<Grams>),
+    (set, last): (Option<ComparisonSet>, Option<Measured>),
     run: &RunSettings,
     capture: &Capture,
     (total, probes): (usize, &ProbeImages),

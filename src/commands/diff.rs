@@ -1,6 +1,7 @@
 //! `vggscope diff`: what changed between two weights files, layer by layer.
 
 mod layer;
+mod representations;
 mod table;
 mod verdict;
 
@@ -11,7 +12,10 @@ use thiserror::Error;
 
 use super::error::RunError;
 use super::parameters::open_file;
-use crate::network;
+use crate::device::DeviceError;
+use crate::input::find::FindError;
+use crate::network::{self, NetworkError};
+use crate::probe::ProbeError;
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::terminal::Terminal;
 use crate::vgg::Arch;
@@ -34,6 +38,18 @@ pub(crate) enum DiffError {
         new: PathBuf,
         of_new: Arch,
     },
+    #[error(
+        "{0} takes color images and {1} gray ones, or the reverse: they cannot see the same ones; leave --images out"
+    )]
+    OtherColors(PathBuf, PathBuf),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    List(#[from] FindError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    Images(#[from] ProbeError),
     #[error("the comparison cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -45,6 +61,8 @@ struct Diff {
     new: PathBuf,
     arch: String,
     equal: bool,
+    /// How many images CKA is over.
+    images: Option<usize>,
     layers: Vec<LayerDiff>,
     /// Tensors that the other file does not have, under their names in the file.
     only_old: Vec<String>,
@@ -73,6 +91,17 @@ pub(crate) fn compare(
         terminal.note(&note);
     }
     let mut diff = Diff::between(arch, &old, &new)?;
+    if !settings.images.is_empty() {
+        let (similar, images) =
+            representations::similarities(settings, arch, [&old, &new], terminal)?;
+        diff.images = Some(images);
+        for layer in &mut diff.layers {
+            layer.cka = layer
+                .name
+                .as_ref()
+                .and_then(|name| similar.get(name).copied());
+        }
+    }
     if settings.sort == DiffOrder::Change {
         diff.layers.sort_by(LayerDiff::by_change);
     }
@@ -111,6 +140,7 @@ impl Diff {
             new: new.path().to_owned(),
             arch: arch.to_string(),
             equal: false,
+            images: None,
             layers: Vec::new(),
             only_old: missing(old, new),
             only_new: missing(new, old),

@@ -13,7 +13,7 @@ use crate::network::Held;
 use crate::probe::Capture;
 use crate::settings::{OutputSettings, RunSettings};
 use crate::terminal::Unit;
-use crate::vgg::{self, Kernels};
+use crate::vgg::{self, Extent, Kernels, Placement};
 
 /// Selects the layers to show, checking that the crop reaches them.
 pub(crate) fn open_capture(
@@ -82,6 +82,18 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
     } else {
         Kernels::Planar
     }
+}
+
+/// As much of a network as is shown, and where it stands.
+pub(crate) fn shown_part(capture: &Capture) -> (Extent, Placement<'_>) {
+    let extent = Extent::Features {
+        deepest: capture.deepest(),
+    };
+    let place = Placement {
+        device: &capture.device.device,
+        kernels: kernel_layout(&capture.device, 1),
+    };
+    (extent, place)
 }
 
 /// The resolved configuration for TensorBoard's Text tab: four spaces make a code block in every dialect

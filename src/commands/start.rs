@@ -1,18 +1,23 @@
 //! The network that a training starts from.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
+use super::run;
 use crate::dataset::Dataset;
 use crate::events::Graph;
 use crate::input::prepared::file_name;
 use crate::network::{Held, fitting_classifier, last_width};
+use crate::probe::Capture;
 use crate::settings::{Freeze, NetworkSettings, TrainSettings};
+use crate::terminal::Terminal;
 use crate::train::{SavedCheckpoint, TrainingProgress, graph};
 use crate::vgg::{
     self, Arch, LayerKind, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes,
+    Vgg,
 };
 use crate::weights::Classifier;
 
@@ -61,6 +66,22 @@ pub(super) fn open_network(
         parameters,
         format!("trained from random, seed {seed}"),
     ))
+}
+
+/// The part of that network that is shown, made again for a training that has begun; without notes.
+pub(super) fn initial_network(
+    settings: &TrainSettings,
+    dataset: &Dataset,
+    capture: &Capture,
+    context: &Context,
+) -> Result<Vgg, RunError> {
+    let quiet = Context {
+        terminal: Arc::new(Terminal::new(true)),
+        interrupt: context.interrupt.clone(),
+    };
+    let (held, parameters, _) = open_network(settings, dataset, None, &quiet)?;
+    let (extent, place) = run::shown_part(capture);
+    Ok(parameters.build(held.arch, extent, place)?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {

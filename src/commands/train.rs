@@ -10,7 +10,8 @@ use super::parameters::Parameters;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
-use super::{calibration, classes, start, training_sweep};
+use super::training_sweep::{Stand, Training};
+use super::{calibration, classes, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::device::OpenDevice;
@@ -69,17 +70,21 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         resumed.as_ref(),
     )?;
 
-    let steps = (total, reading.steps_per_epoch(&dataset));
-    let notes = (&reading.work.notes, &mut skipped, context);
     let network = trainer.network();
-    let (mut settled, sweep) = training_sweep::settle(
+    let training = Training {
         settings,
-        (&capture, &probes),
-        &network,
-        steps,
-        &folder,
-        notes,
-    )?;
+        dataset: &dataset,
+        capture: &capture,
+        probes: &probes,
+        network: &network,
+        folder: &folder,
+        stand: Stand {
+            resumed: resumed.as_ref().map(|_| taken),
+            total,
+            per_epoch: reading.steps_per_epoch(&dataset),
+        },
+    };
+    let (mut settled, sweep) = training.settle((&reading.work.notes, &mut skipped, context))?;
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -94,17 +99,14 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         steps,
         context,
     );
-    let builder = settled.apply(builder);
-    let mut logger = if let Some((saved, progress)) = &resumed {
+    let builder = if let Some((saved, progress)) = &resumed {
         note_changes(folder.path(), saved, progress, &config, context);
-        let next = i64::try_from(taken + 1).unwrap_or(i64::MAX);
-        builder.resume_from(next).create()?
+        builder.resume_from(i64::try_from(taken + 1).unwrap_or(i64::MAX))
     } else {
-        builder
-            .graph(start::network_graph(&parameters, held, crop_side(settings)))
-            .create()?
+        builder.graph(start::network_graph(&parameters, held, crop_side(settings)))
     };
-    settled.give_base(&mut logger);
+    let mut logger = settled.apply(builder).create()?;
+    settled.give_references(&mut logger);
     folder.write_config(&config)?;
     settled.keep(&folder)?;
     probes.describe(&capture, &mut logger);

@@ -1,75 +1,175 @@
 //! What a training compares its logged steps with.
 
-use super::calibration::{self, Settled};
+use super::calibration::{self, References, Settled};
 use super::context::Context;
 use super::error::RunError;
 use super::parameters;
 use super::run;
 use super::run_folder::RunFolder;
+use super::start;
+use crate::dataset::Dataset;
 use crate::input::notes::InputNotes;
+use crate::logger::Against;
 use crate::network;
-use crate::probe::{Capture, ProbeImages};
+use crate::one_line::one_line;
+use crate::probe::{Capture, ProbeImages, Seen};
 use crate::settings::{Every, TrainSettings};
+use crate::similarity::file::GRAMS;
 use crate::sweep::{Calibration, Sweep};
-use crate::vgg::{Extent, Placement, Vgg};
+use crate::vgg::Vgg;
 
-/// Looks at the network before the first step of this process, from which everything is settled.
-pub(super) fn settle(
-    settings: &TrainSettings,
-    (capture, probes): (&Capture, &ProbeImages),
-    network: &Vgg,
-    (total, per_epoch): (u64, u64),
-    folder: &RunFolder,
-    (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
-) -> Result<(Settled, Option<Sweep>), RunError> {
-    let comparison = &settings.comparison;
-    let set = calibration::comparison_set(comparison, &settings.run, capture, input, skipped)?;
-    let mut calibration = Calibration::default();
-    let mut base = Vec::new();
-    if let Some(path) = comparison.against.file() {
-        let (held, weights) = parameters::open_file(path, &settings.run.network)?;
-        let extent = Extent::Features {
-            deepest: capture.deepest(),
-        };
-        let place = Placement {
-            device: &capture.device.device,
-            kernels: run::kernel_layout(&capture.device, 1),
-        };
-        let vgg = network::build(&weights, path, held.arch, extent, place)?;
-        let seen = probes.look(capture, &vgg, &path.display().to_string())?;
-        base = calibration::take_base(&mut calibration, capture, &vgg, (probes, &seen));
-    }
-    let mut pictures = settings.run.pictures.clone();
-    if settings.resume {
-        // The steps that follow are shown as those before them.
-        calibration::take_from(folder, &mut pictures);
-    }
-    if settings.resume && !comparison.no_comparison {
-        context.terminal.note(
-            "steps are compared with each other from here on: \"first\" is the step that the run resumes from",
-        );
-    }
-    if calibration::is_needed(pictures.range, &pictures, comparison) {
-        let what = "the network before training";
-        let seen = probes.look(capture, network, what)?;
-        calibration.add(capture, network, &seen, (what, true))?;
-    }
-    let range = (pictures.range, &pictures);
-    let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
-    let sweep = (!comparison.no_comparison).then(|| {
-        let steps = logged_steps(settings.record.every, total, per_epoch);
-        let total = (usize::try_from(steps).unwrap_or(usize::MAX), probes);
-        calibration::sweep(&calibration, (set, None), &settings.run, capture, total)
-    });
-    Ok((settled.with_base(base), sweep))
+/// How far a training is when this process begins with it.
+#[derive(Clone, Copy)]
+pub(super) struct Stand {
+    /// The step that it resumes from; `None` at the beginning.
+    pub(super) resumed: Option<u64>,
+    /// Steps of the whole training.
+    pub(super) total: u64,
+    pub(super) per_epoch: u64,
 }
 
-/// Steps that show the probe images, the first and the last among them.
-fn logged_steps(every: Every, total: u64, per_epoch: u64) -> u64 {
-    let every = match every {
-        Every::Off => total,
-        Every::Epoch => per_epoch,
-        Every::Steps(every) => every,
-    };
-    total.div_ceil(every.max(1)) + 1
+/// A training before its first step of this process.
+pub(super) struct Training<'a> {
+    pub(super) settings: &'a TrainSettings,
+    pub(super) dataset: &'a Dataset,
+    pub(super) capture: &'a Capture,
+    pub(super) probes: &'a ProbeImages,
+    pub(super) network: &'a Vgg,
+    pub(super) folder: &'a RunFolder,
+    pub(super) stand: Stand,
+}
+
+impl Training<'_> {
+    /// Looks at the network before the first step of this process, from which everything is settled.
+    pub(super) fn settle(
+        &self,
+        (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
+    ) -> Result<(Settled, Option<Sweep>), RunError> {
+        let (settings, capture, probes) = (self.settings, self.capture, self.probes);
+        let comparison = &settings.comparison;
+        let set = calibration::comparison_set(
+            comparison,
+            &settings.run,
+            (capture, probes),
+            input,
+            skipped,
+        )?;
+        let mut calibration = Calibration::default();
+        let mut references = Vec::new();
+        if let Some(path) = comparison.against.file() {
+            let (held, weights) = parameters::open_file(path, &settings.run.network)?;
+            let (extent, place) = run::shown_part(capture);
+            let vgg = network::build(&weights, path, held.arch, extent, place)?;
+            let seen = probes.look(capture, &vgg, &path.display().to_string())?;
+            calibration.set_base(capture, &vgg, &seen);
+            references = calibration::references(capture, &vgg, (probes, &seen), Against::Given);
+        }
+        let mut pictures = settings.run.pictures.clone();
+        if settings.resume {
+            // The steps that follow are shown as those before them.
+            calibration::take_from(self.folder, &mut pictures);
+        }
+        let mut seen = None;
+        if calibration::is_needed(pictures.range, &pictures, comparison) {
+            let what = "the network before training";
+            let looked = probes.look(capture, self.network, what)?;
+            calibration.add(capture, self.network, &looked, (what, true))?;
+            seen = Some(looked);
+        }
+        let range = (pictures.range, &pictures);
+        let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
+        if comparison.no_comparison {
+            return Ok((settled.with_references(references), None));
+        }
+        let of = (self.logged_steps().len(), probes);
+        let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, capture, of);
+        if let (Some(step), Some(seen)) = (self.stand.resumed, &seen) {
+            references.extend(self.resume(&mut sweep, (step, seen), context)?);
+        }
+        self.keep_grams(&mut sweep, context)?;
+        Ok((settled.with_references(references), Some(sweep)))
+    }
+
+    /// Takes up the comparison where an earlier process left it: with the network that the training started
+    /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
+    fn resume(
+        &self,
+        sweep: &mut Sweep,
+        (step, seen): (u64, &Seen),
+        context: &Context,
+    ) -> Result<References, RunError> {
+        let (capture, probes) = (self.capture, self.probes);
+        let mut references = Vec::new();
+        if let Some(first) = self.initial(step, context) {
+            let what = "the network that the training started from";
+            let seen = probes.look(capture, &first, what)?;
+            sweep.start_from(capture, &first, &seen, (0, what))?;
+            references = calibration::references(capture, &first, (probes, &seen), Against::First);
+        } else {
+            let now = (probes, seen);
+            references.extend(calibration::references(
+                capture,
+                self.network,
+                now,
+                Against::First,
+            ));
+        }
+        let step = i64::try_from(step).unwrap_or(i64::MAX);
+        let what = (step, "the network that the training resumes from");
+        sweep.resume_from(capture, self.network, seen, what)?;
+        let now = (probes, seen);
+        references.extend(calibration::references(
+            capture,
+            self.network,
+            now,
+            Against::Previous,
+        ));
+        Ok(references)
+    }
+
+    /// The network that the training started from, if it can be made again.
+    fn initial(&self, step: u64, context: &Context) -> Option<Vgg> {
+        let why = match start::initial_network(self.settings, self.dataset, self.capture, context) {
+            Ok(first) if self.network.has_widths_of(&first) => return Some(first),
+            Ok(_) => "it had other widths".to_owned(),
+            Err(error) => one_line(&error),
+        };
+        context.terminal.note(&format!(
+            "steps are compared with step {step} instead of the first: the network that the training started from cannot be made again: {why}"
+        ));
+        None
+    }
+
+    fn keep_grams(&self, sweep: &mut Sweep, context: &Context) -> Result<(), RunError> {
+        let capture = self.capture;
+        let next = self.stand.resumed.and_then(|step| i64::try_from(step).ok());
+        let preprocess = self.settings.run.input.preprocess();
+        let preprocess = preprocess.for_network(capture.is_gray).to_string();
+        let path = match next {
+            Some(_) => self.folder.path().join(GRAMS),
+            None => self.folder.claim(GRAMS),
+        };
+        let steps = (self.logged_steps(), next.map(|step| step + 1));
+        if !sweep.keep_grams(&path, steps, (capture, preprocess))? {
+            context.terminal.note(&format!(
+                "{GRAMS} begins at the step that the run resumes from: the earlier steps were compared over other images or layers, or not at all"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The steps that show the probe images, the first and the last among them.
+    fn logged_steps(&self) -> Vec<i64> {
+        let Stand {
+            total, per_epoch, ..
+        } = self.stand;
+        let every = match self.settings.record.every {
+            Every::Off => total,
+            Every::Epoch => per_epoch,
+            Every::Steps(every) => every,
+        };
+        let step_by = usize::try_from(every.max(1)).unwrap_or(usize::MAX);
+        let steps = (0..total).step_by(step_by).chain([total]);
+        steps.filter_map(|step| i64::try_from(step).ok()).collect()
+    }
 }

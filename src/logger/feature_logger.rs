@@ -81,10 +81,12 @@ impl FeatureLogger {
         self.open(number, false)
     }
 
-    /// The feature maps, or kernels, that those of `tag` are compared with at every step
-    /// ([`Against::Given`]); the tag is that of the maps.
-    pub fn reference(&mut self, tag: impl Into<String>, maps: Tensor<4>) {
-        self.past.references.give(tag.into(), maps);
+    /// The feature maps, or kernels, that those of `tag` are compared with; the tag is that of the maps.
+    ///
+    /// [`Against::Given`] stands for these at every step. The first step and the step before need be handed over
+    /// only where they were logged by an earlier process, which this one resumes.
+    pub fn reference(&mut self, tag: impl Into<String>, maps: Tensor<4>, as_what: Against) {
+        self.past.references.set(tag.into(), maps, as_what);
     }
 
     fn open(&mut self, number: i64, counted: bool) -> Result<Step<'_>, LoggerError> {

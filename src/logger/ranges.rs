@@ -61,41 +61,32 @@ impl Ranges {
         let floats = TensorFloats::new(values)?;
         let mut values = vec![0.0; floats.count()];
         floats.read(0, &mut values)?;
-        values.retain(|value| value.is_finite());
-        if !values.is_empty() {
-            let [low, high] = PERCENTILES.map(|percent| percentile(&mut values, percent));
-            self.widen(layer.into(), low, high);
+        if let Some(range) = Self::of_values(&mut values) {
+            self.widen(layer, range);
         }
         Ok(())
     }
 
-    /// The same for differences, which 0 is in the middle of.
-    ///
-    /// # Errors
-    ///
-    /// The device does not hand the values over; says why.
-    pub fn include_difference<const D: usize>(
-        &mut self,
-        layer: impl Into<String>,
-        difference: Tensor<D>,
-    ) -> Result<(), String> {
-        let layer = layer.into();
-        let mut own = Self::default();
-        own.include("", difference)?;
-        let most = own
-            .0
-            .get("")
-            .map_or(0.0, |[low, high]| low.abs().max(high.abs()));
+    /// The percentiles of values, which change places: those that are not finite are taken out. `None` where
+    /// nothing is left.
+    pub(crate) fn of_values(values: &mut Vec<f32>) -> Option<[f32; 2]> {
+        values.retain(|value| value.is_finite());
+        (!values.is_empty()).then(|| PERCENTILES.map(|percent| percentile(values, percent)))
+    }
+
+    /// Widens a layer's range so that it holds another one.
+    pub(crate) fn widen(&mut self, layer: impl Into<String>, [low, high]: [f32; 2]) {
+        let range = self.0.entry(layer.into()).or_insert([low, high]);
+        *range = [range[0].min(low), range[1].max(high)];
+    }
+
+    /// Widens the range of a layer's changes, which 0 is in the middle of.
+    pub(crate) fn widen_change(&mut self, layer: &str, [low, high]: [f32; 2]) {
+        let most = low.abs().max(high.abs());
         // No range comes from what did not change.
         if most > 0.0 {
-            self.widen(layer, -most, most);
+            self.widen(format!("change/{layer}"), [-most, most]);
         }
-        Ok(())
-    }
-
-    fn widen(&mut self, layer: String, low: f32, high: f32) {
-        let range = self.0.entry(layer).or_insert([low, high]);
-        *range = [range[0].min(low), range[1].max(high)];
     }
 
     /// From black to white, if the layer was calibrated. A layer of one value everywhere has a range of
@@ -201,8 +192,9 @@ mod tests {
     #[test]
     fn a_difference_has_zero_in_the_middle() {
         let mut ranges = Ranges::default();
-        ranges.include_difference("a", of(&[-3.0, 1.0])).unwrap();
-        let (low, high) = ranges.get("a").unwrap();
+        ranges.widen_change("a", [-3.0, 1.0]);
+        ranges.widen_change("a", [0.0, 0.0]);
+        let (low, high) = ranges.get("change/a").unwrap();
         assert!(low < -2.9 && (low + high).abs() < 1e-6);
     }
 }

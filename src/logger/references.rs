@@ -68,8 +68,14 @@ impl References {
         Ok(reference)
     }
 
-    pub(super) fn give(&mut self, tag: String, maps: Tensor<4>) {
-        self.by_tag.entry(tag).or_default().given = Some(maps);
+    pub(super) fn set(&mut self, tag: String, maps: Tensor<4>, as_what: Against) {
+        let reference = self.by_tag.entry(tag).or_default();
+        let place = match as_what {
+            Against::First => &mut reference.first,
+            Against::Previous => &mut reference.previous,
+            Against::Given => &mut reference.given,
+        };
+        *place = Some(maps);
     }
 
     /// A step with these maps was handed over.

@@ -35,7 +35,7 @@ pub(crate) enum ProbeError {
         first: [usize; 2],
     },
     #[error(
-        "--compare-images: {count} images, expected at least {fewest} (256 are recommended): with fewer, similarity says nothing"
+        "{count} comparison images, expected at least {fewest} (256 are recommended): with fewer, similarity says nothing"
     )]
     TooFew { count: usize, fewest: usize },
     #[error(

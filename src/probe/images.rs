@@ -16,6 +16,7 @@ use crate::one_line::one_line;
 use crate::vgg::{Layer, Vgg};
 
 /// What a network sees in the probe images.
+#[derive(Default)]
 pub(crate) struct Seen {
     batches: Vec<Captured>,
     took: Duration,
@@ -36,9 +37,24 @@ impl Seen {
         };
         images.enumerate().flat_map(maps)
     }
+
+    /// A layer's maps of the image with this number, `[1, channels, height, width]`.
+    pub(crate) fn of_image(&self, mut number: usize, layer: Layer) -> Option<Tensor<4>> {
+        for batch in &self.batches {
+            if number < batch.images() {
+                let mut layers = batch.of_image(number);
+                return layers
+                    .find(|(other, _)| *other == layer)
+                    .map(|(_, maps)| maps);
+            }
+            number -= batch.images();
+        }
+        None
+    }
 }
 
 /// The probe images, read once, in batches of one size.
+#[derive(Default)]
 pub(crate) struct ProbeImages {
     batches: Vec<Vec<PreparedImage>>,
     /// Whether the inputs were logged.
@@ -145,6 +161,13 @@ impl ProbeImages {
         let image = self.batches.iter().flatten().nth(number);
         let group = image.map_or("feature_maps", |image| self.group(image));
         format!("{group}/{}", layer.tag())
+    }
+
+    /// The number of the image that is the same picture as this one.
+    pub(crate) fn position(&self, image: &PreparedImage) -> Option<usize> {
+        let is_same =
+            |other: &PreparedImage| other.size() == image.size() && other.pixels == image.pixels;
+        self.batches.iter().flatten().position(is_same)
     }
 
     /// The names of the images, in order.

@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 
+use super::error::SettingsError;
 use super::paths::path_parser;
-use super::shared::NetworkSettings;
+use super::shared::{InputSettings, NetworkSettings};
+use crate::device::DeviceChoice;
 use crate::vgg::Arch;
+
+/// What flags stand under that say nothing without images.
+const WITH_IMAGES: &str = "Input";
 
 /// Settings of `vggscope diff`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -28,6 +33,10 @@ pub(crate) struct DiffSettings {
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
     weights_key: Option<String>,
+    /// Images, at least 16, over which the CKA of each layer of the features is measured: files, folders or glob
+    /// patterns; 256 are recommended
+    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    pub(crate) images: Vec<PathBuf>,
     /// Order of the rows: network (as the layers stand in it) or change (the largest first)
     #[arg(
         long,
@@ -40,6 +49,16 @@ pub(crate) struct DiffSettings {
     /// Print JSON; numbers that are NaN or infinite are null
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where the networks see the images: auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "auto",
+        help_heading = WITH_IMAGES
+    )]
+    pub(crate) device: DeviceChoice,
+    #[command(flatten)]
+    pub(crate) input: InputSettings,
 }
 
 /// The order of the layers in a comparison.
@@ -52,6 +71,19 @@ pub(crate) enum DiffOrder {
 }
 
 impl DiffSettings {
+    /// Refuses flags that would do nothing.
+    pub(super) fn command(command: Command) -> Command {
+        command.mut_args(|arg| match arg.get_help_heading() {
+            Some(WITH_IMAGES) => arg.requires("images"),
+            _ => arg,
+        })
+    }
+
+    /// What must hold between settings.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        self.input.check()
+    }
+
     /// Which network of the files.
     pub(crate) fn network(&self) -> NetworkSettings {
         NetworkSettings {

@@ -89,11 +89,11 @@ pub(crate) enum Command {
 /// The file's keys become flags before the typed ones, so both are read by the same rules and typed flags
 /// win.
 pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
-    let mut matches = Cli::command().try_get_matches_from(typed)?;
+    let mut matches = cli().try_get_matches_from(typed)?;
     if let Some((name, of_command)) = matches.subcommand()
         && let Ok(Some(path)) = of_command.try_get_one::<PathBuf>("config")
     {
-        let mut all = Cli::command();
+        let mut all = cli();
         all.build();
         let Some(command) = all.find_subcommand(name) else {
             return Ok(Cli::from_arg_matches(&matches)?.command);
@@ -105,11 +105,15 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
         let with_file: Vec<OsString> = [head, &from_file].concat();
         // Read alone first, so that a mistake in the file is reported as the file's.
         Cli::try_parse_from(&with_file).map_err(|error| FileError::flag(path, &error))?;
-        matches = Cli::command().try_get_matches_from([with_file.as_slice(), rest].concat())?;
+        matches = cli().try_get_matches_from([with_file.as_slice(), rest].concat())?;
     }
     let command = Cli::from_arg_matches(&matches)?.command;
     command.check()?;
     Ok(command)
+}
+
+fn cli() -> clap::Command {
+    Cli::command().mut_subcommand("diff", DiffSettings::command)
 }
 
 /// The flags that resume a run where its configuration lies, though it was moved since that was written.
@@ -147,14 +151,14 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
 /// The completions for a shell, as it reads them.
 pub(crate) fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
-    let mut cli = Cli::command();
+    let mut cli = cli();
     clap_complete::generate(shell, &mut cli, "vggscope", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The manual page of the program, or of one of its commands, in troff.
 pub(crate) fn manual_page(name: Option<&str>) -> std::io::Result<String> {
-    let mut cli = Cli::command();
+    let mut cli = cli();
     cli.build();
     let command = name.and_then(|name| cli.find_subcommand(name));
     let page = clap_mangen::Man::new(command.unwrap_or(&cli).clone());
@@ -170,11 +174,8 @@ impl Command {
             Self::Checkpoints(settings) => settings.check(),
             Self::Train(settings) => settings.check(),
             Self::Compare(settings) => settings.check(),
-            Self::Layers(_)
-            | Self::Diff(_)
-            | Self::Doctor
-            | Self::Completions { .. }
-            | Self::Man { .. } => Ok(()),
+            Self::Diff(settings) => settings.check(),
+            Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
         }
     }
 }

@@ -206,7 +206,7 @@ impl ComputeSettings {
 
 impl InputSettings {
     /// The units of mean and standard deviation do not change without them.
-    fn check(&self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         let divisor = self.preset.preprocess().normalize.divisor;
         let other = self
             .scale_to

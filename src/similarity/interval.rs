@@ -4,6 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::index::sample;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::gram::Gram;
 
@@ -11,7 +12,7 @@ use super::gram::Gram;
 const REPLICATES: u64 = 100;
 
 /// A value and its 95% interval over the images.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
     /// Over all images.
     pub value: f64,

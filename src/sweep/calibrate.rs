@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
+use rayon::prelude::*;
 
+use super::look::{Buffers, Item, Looked};
 use crate::device::guarded;
 use crate::logger::Ranges;
 use crate::probe::{Capture, ProbeError, Seen};
@@ -23,7 +25,6 @@ pub(crate) struct Calibration {
     base: Vec<(String, Tensor<4>)>,
     variance: ByChannel,
     change: ByChannel,
-    kernels: ByChannel,
 }
 
 impl Calibration {
@@ -45,20 +46,33 @@ impl Calibration {
         let all = all_of(capture, vgg, seen);
         let is_first = self.networks == 0;
         self.networks += 1;
-        for (number, (tag, maps)) in all.iter().enumerate() {
-            let base = self.base.get(number).map(|(_, base)| base.clone());
-            if base.as_ref().is_some_and(|base| base.dims() != maps.dims()) {
-                return Err(ProbeError::OtherNetwork {
-                    what: what.to_owned(),
-                    layer: tag.clone(),
-                });
-            }
-            let look = || self.look_at(tag, maps, base, (is_first, with_change));
-            let looked = guarded(look).and_then(|result| result);
+        let items: Vec<Item> = all
+            .iter()
+            .enumerate()
+            .map(|(number, (tag, maps))| Item {
+                tag,
+                maps: maps.clone(),
+                base: self.base.get(number).map(|(_, base)| base.clone()),
+                with_change,
+            })
+            .collect();
+        if let Some(other) = items.iter().find(|item| !item.fits()) {
+            return Err(ProbeError::OtherNetwork {
+                what: what.to_owned(),
+                layer: other.tag.to_owned(),
+            });
+        }
+        let look = |buffers: &mut Buffers, item: &Item| {
+            let looked = guarded(|| item.look(buffers)).and_then(|result| result);
             looked.map_err(|why| ProbeError::Copy {
-                layer: tag.clone(),
+                layer: item.tag.to_owned(),
                 why,
-            })?;
+            })
+        };
+        let looked: Result<Vec<Looked>, _> =
+            items.par_iter().map_init(Buffers::default, look).collect();
+        for (item, looked) in items.iter().zip(looked?) {
+            self.take(item.tag, &looked, is_first);
         }
         if self.base.is_empty() {
             self.base = all;
@@ -66,37 +80,17 @@ impl Calibration {
         Ok(())
     }
 
-    fn look_at(
-        &mut self,
-        tag: &str,
-        maps: &Tensor<4>,
-        base: Option<Tensor<4>>,
-        (is_first, with_change): (bool, bool),
-    ) -> Result<(), String> {
-        self.ranges.include(tag, maps.clone())?;
-        let is_kernels = tag.starts_with("kernels/");
-        if is_kernels && is_first {
-            self.kernels
-                .insert(tag.to_owned(), vec![0.0; maps.dims()[0]]);
+    fn take(&mut self, tag: &str, looked: &Looked, is_first: bool) {
+        if let Some(range) = looked.range {
+            self.ranges.widen(tag, range);
         }
-        if is_first && !is_kernels {
-            add_to(&mut self.variance, tag, variance(maps.clone()))?;
+        if let Some(range) = looked.change_range {
+            self.ranges.widen_change(tag, range);
         }
-        let Some(base) = base else {
-            return Ok(());
-        };
-        let difference = maps.clone() - base;
-        let squares = difference.clone().square();
-        if is_kernels {
-            add_to(&mut self.kernels, tag, squares.mean_dims(&[1, 2, 3]))?;
-        } else {
-            add_to(&mut self.change, tag, squares.mean_dims(&[0, 2, 3]))?;
+        if is_first {
+            add_to(&mut self.variance, tag, &looked.variance);
         }
-        if with_change {
-            let layer = format!("change/{tag}");
-            self.ranges.include_difference(layer, difference)?;
-        }
-        Ok(())
+        add_to(&mut self.change, tag, &looked.change);
     }
 
     /// The channels of a layer by variance over the pixels of the probe images, largest first.
@@ -106,7 +100,7 @@ impl Calibration {
 
     /// The kernels by how much they change, under their tag; in order where nothing changes.
     pub(crate) fn kernels_by_change(&self, tag: &str) -> Vec<usize> {
-        largest_first(self.kernels.get(tag))
+        largest_first(self.change.get(tag))
     }
 
     /// The channels of a layer by how much they change between the references, largest first; by variance
@@ -130,24 +124,13 @@ fn all_of(capture: &Capture, vgg: &Vgg, seen: &Seen) -> Vec<(String, Tensor<4>)>
     maps.chain(kernels).collect()
 }
 
-/// The variance of each channel, `[channels]`.
-fn variance(maps: Tensor<4>) -> Tensor<4> {
-    let mean = maps.clone().mean_dims(&[2, 3]);
-    (maps - mean).square().mean_dims(&[0, 2, 3])
-}
-
 /// Adds numbers by channel to those of other images. What is not finite counts as nothing.
-fn add_to(all: &mut ByChannel, tag: &str, values: Tensor<4>) -> Result<(), String> {
-    let values = values.try_into_data().map_err(|error| error.to_string())?;
-    let values = values
-        .as_slice::<f32>()
-        .map_err(|error| format!("{error:?}"))?;
+fn add_to(all: &mut ByChannel, tag: &str, values: &[f64]) {
     let sums = all.entry(tag.to_owned()).or_default();
     sums.resize(values.len(), 0.0);
     for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += f64::from(*value).max(0.0);
+        *sum += value.max(0.0);
     }
-    Ok(())
 }
 
 /// The places of the largest numbers first; equal ones keep their order.

@@ -15,7 +15,7 @@ use crate::input::on_error::OnError;
 use crate::input::prepared::PreparedImage;
 use crate::input::transform::Preprocess;
 use crate::one_line::one_line;
-use crate::probe::{Capture, ProbeError};
+use crate::probe::{Capture, ProbeError, ProbeImages, Seen};
 use crate::settings::Features;
 use crate::similarity::{Gram, minibatches};
 use crate::vgg::{Layer, Vgg};
@@ -30,14 +30,21 @@ pub(crate) type Grams = BTreeMap<String, Gram>;
 /// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
 /// minibatches.
 pub(crate) struct ComparisonSet {
-    /// Normalized, `[height, width, channels]` each.
-    images: Vec<Vec<f32>>,
+    images: Vec<ComparisonImage>,
     size: [usize; 2],
     /// How many images each minibatch has.
     pub(crate) sizes: Vec<usize>,
     pub(crate) features: Features,
     /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, in their order.
     pub(crate) hash: String,
+}
+
+/// One of the images.
+struct ComparisonImage {
+    /// Normalized, `[height, width, channels]`.
+    pixels: Vec<f32>,
+    /// The number of the probe image that is the same picture: what a network makes of it is known already.
+    probe: Option<usize>,
 }
 
 impl ComparisonSet {
@@ -47,7 +54,7 @@ impl ComparisonSet {
         features: Features,
         preprocess: &Preprocess,
         on_error: OnError,
-        capture: &Capture,
+        (capture, probes): (&Capture, &ProbeImages),
         notes: &InputNotes,
         skipped: &mut Vec<String>,
     ) -> Result<Self, ProbeError> {
@@ -78,7 +85,10 @@ impl ComparisonSet {
             };
             notes.add(&image.path, image.oddities);
             hashes += &sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
-            images.push(image.pixels);
+            images.push(ComparisonImage {
+                probe: probes.position(&image),
+                pixels: image.pixels,
+            });
         }
         if images.len() < FEWEST {
             return Err(ProbeError::TooFew {
@@ -104,11 +114,13 @@ impl ComparisonSet {
         self.images.len()
     }
 
-    /// Runs a network over the images; `what` names it in errors.
+    /// Runs a network over the images that are no probe images, of which it has `seen` those; `what` names it in
+    /// errors.
     pub(crate) fn run(
         &self,
         capture: &Capture,
         vgg: &Vgg,
+        seen: &Seen,
         what: &str,
         activity: &mut Activity,
     ) -> Result<Grams, ProbeError> {
@@ -117,23 +129,25 @@ impl ComparisonSet {
         for size in minibatches(self.count(), largest(self.size)) {
             let (batch, after) = rest.split_at(size.min(rest.len()));
             rest = after;
-            let pixels: Vec<&[f32]> = batch.iter().map(Vec::as_slice).collect();
-            capture.observe(vgg, &pixels, self.size, what, |layer, maps| {
-                activity.add(capture, layer, maps)?;
-                let failed = |why| copy_error(layer, why);
+            let mut take = |layer: Layer, new: Option<&Tensor<4>>| {
+                let maps = assembled(batch, layer, new, seen)?;
+                activity.add(capture, layer, &maps)?;
                 let of_layer = collected.entry(layer.tag()).or_default();
-                match self.features {
-                    Features::Flattened => {
-                        let block = gram(flattened(maps.clone())).map_err(failed)?;
-                        of_layer.blocks.push((size, block));
-                    }
-                    Features::MeanPooled => {
-                        let means = maps.clone().mean_dims(&[2, 3]).flatten::<2>(1, 3);
-                        of_layer.means.push(means);
-                    }
+                of_layer
+                    .add(self.features, maps)
+                    .map_err(|why| copy_error(layer, why))
+            };
+            let unseen = batch.iter().filter(|image| image.probe.is_none());
+            let pixels: Vec<&[f32]> = unseen.map(|image| image.pixels.as_slice()).collect();
+            if pixels.is_empty() {
+                for layer in &capture.layers {
+                    take(*layer, None)?;
                 }
-                Ok(())
-            })?;
+            } else {
+                capture.observe(vgg, &pixels, self.size, what, |layer, maps| {
+                    take(layer, Some(maps))
+                })?;
+            }
         }
         let mut grams = Grams::new();
         for (tag, mut of_layer) in collected {
@@ -157,6 +171,47 @@ impl ComparisonSet {
 struct Collected {
     blocks: Vec<(usize, Vec<f32>)>,
     means: Vec<Tensor<2>>,
+}
+
+impl Collected {
+    /// Adds the maps of a minibatch.
+    fn add(&mut self, features: Features, maps: Tensor<4>) -> Result<(), String> {
+        match features {
+            Features::Flattened => {
+                let size = maps.dims()[0];
+                self.blocks.push((size, gram(flattened(maps))?));
+            }
+            Features::MeanPooled => {
+                let means = guarded(|| maps.mean_dims(&[2, 3]).flatten::<2>(1, 3))?;
+                self.means.push(means);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The maps of a minibatch in its order, `[batch, channels, height, width]`: from `new`, those of the images that
+/// are no probe images, and from those that were `seen`.
+fn assembled(
+    batch: &[ComparisonImage],
+    layer: Layer,
+    new: Option<&Tensor<4>>,
+    seen: &Seen,
+) -> Result<Tensor<4>, ProbeError> {
+    if let Some(new) = new
+        && batch.iter().all(|image| image.probe.is_none())
+    {
+        return Ok(new.clone());
+    }
+    let mut next_new = 0..;
+    let of_image = |image: &ComparisonImage| match image.probe {
+        Some(number) => seen.of_image(number, layer),
+        None => new
+            .zip(next_new.next())
+            .map(|(new, at)| new.clone().narrow(0, at, 1)),
+    };
+    let maps: Vec<_> = batch.iter().filter_map(of_image).collect();
+    guarded(|| Tensor::cat(maps, 0)).map_err(|why| copy_error(layer, why))
 }
 
 /// The largest minibatch: 64 images of 224 x 224, fewer larger ones, so that their maps fit into memory.

@@ -7,6 +7,7 @@ mod channel_sums;
 mod comparison_set;
 mod evolution;
 mod health;
+mod look;
 mod representations;
 mod weights;
 
@@ -31,9 +32,54 @@ use weights::WeightHistory;
 /// Columns after which pictures over time are drawn again.
 const DRAWN_EVERY: usize = 8;
 
+/// What a network makes of images.
+pub(crate) struct Measured {
+    /// The step that it is logged at.
+    pub(crate) step: i64,
+    /// Of the comparison images, if there are any.
+    grams: Option<Grams>,
+    /// Over them, or else over the probe images.
+    activity: Activity,
+}
+
+impl Measured {
+    /// Looks at a network, which has `seen` the probe images; `what` names it in errors.
+    pub(crate) fn of(
+        set: Option<&ComparisonSet>,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        (step, what): (i64, &str),
+    ) -> Result<Self, ProbeError> {
+        let mut activity = Activity::default();
+        let run = |set: &ComparisonSet| set.run(capture, vgg, seen, what, &mut activity);
+        let grams = set.map(run).transpose()?;
+        if grams.is_none() {
+            for (_, layer, maps) in seen.each() {
+                activity.add(capture, layer, &maps)?;
+            }
+        }
+        Ok(Self {
+            step,
+            grams,
+            activity,
+        })
+    }
+
+    /// The dead channels of each layer, by tag.
+    fn dead(&self) -> BTreeMap<String, Vec<usize>> {
+        let layers = self.activity.layers();
+        layers
+            .map(|(tag, layer)| (tag.to_owned(), layer.dead().collect()))
+            .collect()
+    }
+}
+
 /// What is compared from step to step.
 pub(crate) struct Sweep {
     set: Option<ComparisonSet>,
+    /// What is known of the last step before its turn comes.
+    last: Option<Measured>,
     representations: Representations,
     evolution: Evolution,
     health: health::History,
@@ -52,17 +98,20 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// A sweep of `total` steps. `last` are the representations at its last one, where they are known.
+    /// A sweep of `total` steps. `last` is what is known of its last one already.
     pub(crate) fn new(
         set: Option<ComparisonSet>,
-        last: Option<Grams>,
+        last: Option<Measured>,
         evolution: Evolution,
         total: usize,
         (is_bgr, shown): (bool, String),
     ) -> Self {
         Self {
             set,
-            representations: Representations::new(last),
+            representations: Representations::new(
+                last.as_ref().and_then(|last| last.grams.clone()),
+            ),
+            last,
             evolution,
             health: health::History::default(),
             weights: WeightHistory::default(),
@@ -75,15 +124,16 @@ impl Sweep {
         }
     }
 
-    /// Keeps the representations of these steps in a file, from which runs are compared later.
+    /// Keeps the representations of these steps in a file, from which runs are compared later. A run that is
+    /// resumed at the step `resumed` keeps those before it; returns whether that could be done.
     pub(crate) fn keep_grams(
         &mut self,
         path: &Path,
-        steps: Vec<i64>,
+        (steps, resumed): (Vec<i64>, Option<i64>),
         (capture, preprocess): (&Capture, String),
-    ) -> Result<(), GramsFileError> {
+    ) -> Result<bool, GramsFileError> {
         let Some(set) = &self.set else {
-            return Ok(());
+            return Ok(true);
         };
         let layout = GramsLayout {
             steps: steps.clone(),
@@ -96,7 +146,49 @@ impl Sweep {
                 arch: capture.arch.to_string(),
             },
         };
-        self.grams = Some((GramsWriter::create(path, layout)?, steps));
+        let (writer, is_whole) = match resumed {
+            Some(first) => {
+                let (writer, taken) = GramsWriter::continue_at(path, layout, first)?;
+                (writer, taken > 0)
+            }
+            None => (GramsWriter::create(path, layout)?, true),
+        };
+        self.grams = Some((writer, steps));
+        Ok(is_whole)
+    }
+
+    /// Takes the network before the first step of a run that is resumed, with which its steps are compared.
+    pub(crate) fn start_from(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        (step, what): (i64, &str),
+    ) -> Result<(), ProbeError> {
+        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
+        self.weights.start_from(Snapshot::of(capture, vgg)?);
+        if let Some(grams) = &measured.grams {
+            self.representations
+                .add(grams.clone(), Some(step.to_string()));
+        }
+        self.add_column(capture, vgg, seen, &measured)
+    }
+
+    /// Takes the network that a run resumes from, which the next step is compared with.
+    pub(crate) fn resume_from(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        (step, what): (i64, &str),
+    ) -> Result<(), ProbeError> {
+        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
+        let snapshot = Snapshot::of(capture, vgg)?;
+        self.weights
+            .resume_from(snapshot, step, &by_name(&measured.dead()));
+        if let Some(grams) = measured.grams {
+            self.representations.add(grams, None);
+        }
         Ok(())
     }
 
@@ -109,43 +201,54 @@ impl Sweep {
         step: &mut Step<'_>,
         what: &str,
     ) -> Result<(), ProbeError> {
+        let number = step.number();
+        let measured = match self.last.take_if(|last| last.step == number) {
+            Some(known) => known,
+            None => Measured::of(self.set.as_ref(), capture, vgg, seen, (number, what))?,
+        };
         let place = self.columns.binary_search(&self.steps).ok();
-        let has_column = place.is_some();
-        let column = has_column.then(|| step.number().to_string());
-        self.steps += 1;
-        let mut activity = Activity::default();
-        if let Some(set) = &self.set {
-            let grams = set.run(capture, vgg, what, &mut activity)?;
+        if let Some(grams) = &measured.grams {
             if let Some((writer, steps)) = &mut self.grams
-                && let Ok(place) = steps.binary_search(&step.number())
+                && let Ok(place) = steps.binary_search(&number)
             {
-                writer.write(place, &grams)?;
+                writer.write(place, grams)?;
             }
-            for summary in self.representations.add(grams, column.clone()) {
+            let column = place.is_some().then(|| number.to_string());
+            for summary in self.representations.add(grams.clone(), column) {
                 step.summary(summary);
             }
-        } else {
-            for (_, layer, maps) in seen.each() {
-                activity.add(capture, layer, &maps)?;
-            }
         }
-        for summary in activity.scalars() {
+        for summary in measured.activity.scalars() {
             step.summary(summary);
         }
-        let dead: BTreeMap<String, Vec<usize>> = activity
-            .layers()
-            .map(|(tag, layer)| (tag.to_owned(), layer.dead().collect()))
-            .collect();
-        let by_name = |(tag, dead): (&String, &Vec<usize>)| (name_of(tag).to_owned(), dead.clone());
-        let dead_by_name = dead.iter().map(by_name).collect();
+        let dead = measured.dead();
         self.weights
-            .measure(capture, vgg, step, self.is_bgr, &dead_by_name)?;
+            .measure(capture, vgg, step, self.is_bgr, &by_name(&dead))?;
         for (tag, dead) in dead {
             step.mark_dead(tag, dead);
         }
-        self.health.add(&activity, column);
+        self.add_column(capture, vgg, seen, &measured)?;
+        if place.is_some_and(|column| self.is_due(column)) {
+            self.draw(step)?;
+            self.drawn = Some(number);
+        }
+        Ok(())
+    }
+
+    /// Adds a step to the pictures over time, if it is one that they show.
+    fn add_column(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        measured: &Measured,
+    ) -> Result<(), ProbeError> {
+        let has_column = self.columns.binary_search(&self.steps).is_ok();
+        self.steps += 1;
+        let column = has_column.then(|| measured.step.to_string());
+        self.health.add(&measured.activity, column);
         if has_column {
-            self.evolution.begin(step.number());
+            self.evolution.begin(measured.step);
             for (image, layer, maps) in seen.each() {
                 if image == 0 {
                     self.evolution.add_maps(&layer.tag(), maps)?;
@@ -155,10 +258,6 @@ impl Sweep {
                 let tag = capture.kernels_tag();
                 self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
             }
-        }
-        if place.is_some_and(|column| self.is_due(column)) {
-            self.draw(step)?;
-            self.drawn = Some(step.number());
         }
         Ok(())
     }
@@ -210,6 +309,11 @@ impl Sweep {
             None => "over the probe images".to_owned(),
         }
     }
+}
+
+fn by_name(by_tag: &BTreeMap<String, Vec<usize>>) -> BTreeMap<String, Vec<usize>> {
+    let named = |(tag, dead): (&String, &Vec<usize>)| (name_of(tag).to_owned(), dead.clone());
+    by_tag.iter().map(named).collect()
 }
 
 /// `conv2_1` of `05_conv2_1`, as people call it.

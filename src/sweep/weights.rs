@@ -25,6 +25,26 @@ pub(super) struct WeightHistory {
 }
 
 impl WeightHistory {
+    /// Takes the weights before the first step.
+    pub(super) fn start_from(&mut self, Snapshot(first): Snapshot) {
+        self.first = first;
+    }
+
+    /// Takes the weights of a step that was logged before, which the next one changes; `dead` are the channels
+    /// that are dead, by layer.
+    pub(super) fn resume_from(
+        &mut self,
+        Snapshot(previous): Snapshot,
+        step: i64,
+        dead: &BTreeMap<String, Vec<usize>>,
+    ) {
+        self.summary.add(step, &[], &[], dead);
+        if self.first.is_empty() {
+            self.first.clone_from(&previous);
+        }
+        self.previous = previous;
+    }
+
     /// Measures a network; `dead` are the channels that are dead, by layer.
     pub(super) fn measure(
         &mut self,

@@ -106,6 +106,19 @@ impl Vgg {
         x
     }
 
+    /// Whether `part`, of the same architecture, has this network's widths as deep as it goes.
+    pub(crate) fn has_widths_of(&self, part: &Self) -> bool {
+        self.features
+            .iter()
+            .zip(&part.features)
+            .all(|layers| match layers {
+                (Feature::Convolution(own), Feature::Convolution(other)) => {
+                    own.weight.dims() == other.weight.dims()
+                }
+                _ => true,
+            })
+    }
+
     /// An empty network, a placeholder while another is modified.
     pub(crate) fn empty() -> Self {
         Self {

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use crate::change::{self, Kind, LayerChange, LayerWeights, are_same};
+use crate::similarity::Estimate;
 use crate::vgg::{Arch, LayerKind};
 use crate::weights::{Entry, WeightsError, WeightsFile};
 
@@ -28,6 +29,8 @@ pub(super) struct LayerDiff {
     /// What never gets above 0, whatever comes in; only of layers that a ReLU follows.
     pub(super) dead: Option<Dead>,
     pub(super) non_finite: NonFinite,
+    /// Debiased linear CKA of what both files make of the images, with its interval; none without images.
+    pub(super) cka: Option<Estimate>,
 }
 
 /// The filter that moved most, relative to its own norm.
@@ -160,6 +163,7 @@ impl LayerDiff {
                 new: now.dead(),
             }),
             non_finite,
+            cka: None,
             name: place.name,
         };
         Ok((layer, events.collect()))

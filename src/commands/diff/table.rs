@@ -2,6 +2,7 @@
 
 use super::Diff;
 use super::layer::{Dead, LayerDiff};
+use crate::similarity::Estimate;
 
 const HEAD: [&str; 8] = [
     "layer",
@@ -16,8 +17,18 @@ const HEAD: [&str; 8] = [
 
 /// The table, a row a layer, and what it comes to.
 pub(super) fn text(diff: &Diff) -> String {
-    let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(diff.layers.iter().map(row));
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    rows.extend(diff.layers.iter().map(|layer| row(layer).to_vec()));
+    if let Some(images) = diff.images {
+        let head = format!("CKA, {images} images");
+        let cells = diff.layers.iter().map(|layer| match &layer.cka {
+            Some(Estimate { value, .. }) => format!("{value:.4}"),
+            None => none(),
+        });
+        for (row, cell) in rows.iter_mut().zip([head].into_iter().chain(cells)) {
+            row.push(cell);
+        }
+    }
     let mut text = format!(
         "{}, {} -> {}\n",
         diff.arch,
@@ -30,6 +41,10 @@ pub(super) fn text(diff: &Diff) -> String {
         text.push('\n');
     }
     text
+}
+
+fn none() -> String {
+    "-".to_owned()
 }
 
 fn row(layer: &LayerDiff) -> [String; 8] {
@@ -45,7 +60,6 @@ fn row(layer: &LayerDiff) -> [String; 8] {
             (old, new) if old == new => new.to_string(),
             (old, new) => format!("{old} -> {new}"),
         });
-    let none = || "-".to_owned();
     [
         layer.layer.clone() + &name.collect::<String>(),
         number(layer.old_norm),
@@ -59,18 +73,20 @@ fn row(layer: &LayerDiff) -> [String; 8] {
 }
 
 /// The first column from the left, the others to the right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|column| {
+fn aligned(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    });
-    let cell = |(at, (cell, width)): (usize, (&String, usize))| match at {
+    };
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let cell = |(at, (cell, width)): (usize, (&String, &usize))| match at {
         0 => format!("{cell:<width$}"),
         _ => format!("  {cell:>width$}"),
     };
     rows.iter()
         .flat_map(|row| {
-            let cells = row.iter().zip(widths).enumerate().map(cell);
+            let cells = row.iter().zip(&widths).enumerate().map(cell);
             cells.chain(["\n".to_owned()])
         })
         .collect()

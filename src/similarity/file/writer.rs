@@ -1,11 +1,11 @@
 //! Writes the file, a checkpoint at a time.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::header::{Plan, check, compose};
-use super::{GramsFileError, GramsLayout};
+use super::{GramsFileError, GramsLayout, GramsReader};
 use crate::similarity::Gram;
 
 /// Writes the file, a checkpoint at a time.
@@ -39,6 +39,51 @@ impl GramsWriter {
         writer.write_at(0, &header)?;
         writer.write_at(writer.plan.steps, &steps)?;
         Ok(writer)
+    }
+
+    /// Creates a file that has the steps before `first` of the one that was there, and returns how many these are.
+    /// None are taken over where the earlier file is of other layers, images or features, or cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`GramsWriter::create`]. The earlier file then stays.
+    pub fn continue_at(
+        path: &Path,
+        layout: GramsLayout,
+        first: i64,
+    ) -> Result<(Self, usize), GramsFileError> {
+        let Ok(earlier) = GramsReader::open(path) else {
+            return Ok((Self::create(path, layout)?, 0));
+        };
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let mut writer = Self::create(&beside, layout)?;
+        let taken = writer.take_over(&earlier, first)?;
+        fs::rename(&beside, path).map_err(|source| failed(path, source))?;
+        path.clone_into(&mut writer.path);
+        Ok((writer, taken))
+    }
+
+    fn take_over(&mut self, earlier: &GramsReader, first: i64) -> Result<usize, GramsFileError> {
+        let (old, new) = (earlier.layout(), &self.layout);
+        if (&old.layers, &old.sizes, &old.about) != (&new.layers, &new.sizes, &new.about) {
+            return Ok(0);
+        }
+        let mut taken = 0;
+        for (checkpoint, step) in earlier.checkpoints().filter(|(_, step)| *step < first) {
+            let Ok(place) = self.layout.steps.binary_search(&step) else {
+                continue;
+            };
+            let mut grams = Vec::new();
+            for layer in &old.layers {
+                let gram = earlier.gram(layer, checkpoint)?;
+                grams.extend(gram.map(|gram| (layer, gram)));
+            }
+            self.write(place, grams.iter().map(|(layer, gram)| (layer, gram)))?;
+            taken += 1;
+        }
+        Ok(taken)
     }
 
     /// Writes the Gram matrices of all layers at a checkpoint, which counts from 0.

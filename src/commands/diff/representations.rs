@@ -1,0 +1,101 @@
+//! How alike two networks represent images.
+
+use std::collections::BTreeMap;
+
+use super::DiffError;
+use crate::commands::run;
+use crate::device::OpenDevice;
+use crate::input::list::list_images;
+use crate::input::notes::InputNotes;
+use crate::input::on_error::OnError;
+use crate::network;
+use crate::probe::{Capture, ProbeImages, Seen};
+use crate::settings::{DiffSettings, Features};
+use crate::similarity::{Estimate, Similarity};
+use crate::sweep::{Activity, ComparisonSet, Grams};
+use crate::terminal::{Terminal, Unit};
+use crate::vgg::{Arch, Extent, Layer, LayerKind, Placement};
+use crate::weights::WeightsFile;
+
+/// Debiased linear CKA of what each layer with weights makes of the images, by the layer's name, and how many
+/// images there are. A layer is not among them where one of the files does not reach it, or where it says
+/// nothing: dead, or not finite.
+pub(super) fn similarities(
+    settings: &DiffSettings,
+    arch: Arch,
+    files: [&WeightsFile; 2],
+    terminal: &Terminal,
+) -> Result<(BTreeMap<String, Estimate>, usize), DiffError> {
+    let capture = Capture {
+        device: OpenDevice::open(settings.device)?,
+        arch,
+        layers: with_weights(arch, files)?,
+        kernels: false,
+        is_gray: network::held(files[0], Some(arch))?.is_gray,
+    };
+    let (input, mut skipped) = (InputNotes::default(), Vec::new());
+    let set = ComparisonSet::load(
+        list_images(&settings.images, &input)?,
+        Features::Flattened,
+        &settings.input.preprocess().for_network(capture.is_gray),
+        OnError::Stop,
+        (&capture, &ProbeImages::default()),
+        &input,
+        &mut skipped,
+    )?;
+    for line in input.lines() {
+        terminal.note(&line);
+    }
+    terminal.begin(0, files.len() as u64, Unit::Networks);
+    let look = |(number, file): (u64, &WeightsFile)| {
+        let grams = look(&capture, file, &set)?;
+        terminal.reached(number, &file.path().display().to_string());
+        Ok::<_, DiffError>(grams)
+    };
+    let [old, new] = files;
+    let (old, new) = (look((1, old))?, look((2, new))?);
+    terminal.end();
+    let of_layer = |layer: &Layer| {
+        let tag = layer.tag();
+        let similarity = Similarity::between(old.get(&tag)?, new.get(&tag)?);
+        Some((layer.name(), similarity.cka?))
+    };
+    let similar = capture.layers.iter().filter_map(of_layer).collect();
+    Ok((similar, set.count()))
+}
+
+/// The layers with weights, as far as both files go.
+fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>, DiffError> {
+    let of_old = network::held(old, Some(arch))?;
+    let of_new = network::held(new, Some(arch))?;
+    if of_old.is_gray != of_new.is_gray {
+        return Err(DiffError::OtherColors(
+            old.path().to_owned(),
+            new.path().to_owned(),
+        ));
+    }
+    let kinds = [LayerKind::Convolution, LayerKind::BatchNorm];
+    let layers = arch.layers().into_iter();
+    Ok(layers
+        .take(of_old.depth.min(of_new.depth))
+        .filter(|layer| kinds.contains(&layer.kind))
+        .collect())
+}
+
+fn look(capture: &Capture, file: &WeightsFile, set: &ComparisonSet) -> Result<Grams, DiffError> {
+    let place = Placement {
+        device: &capture.device.device,
+        kernels: run::kernel_layout(&capture.device, set.count()),
+    };
+    let deepest = capture.deepest();
+    let extent = Extent::Features { deepest };
+    let vgg = network::build(file, file.path(), capture.arch, extent, place)?;
+    let what = file.path().display().to_string();
+    Ok(set.run(
+        capture,
+        &vgg,
+        &Seen::default(),
+        &what,
+        &mut Activity::default(),
+    )?)
+}

@@ -1,0 +1,180 @@
+//! One look at a layer's values: their percentiles, and the moments of each channel.
+
+use burn::tensor::Tensor;
+
+use crate::device::{TensorFloats, is_channels_last};
+use crate::logger::Ranges;
+
+/// Feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`.
+pub(super) struct Item<'a> {
+    pub(super) tag: &'a str,
+    pub(super) maps: Tensor<4>,
+    /// What changes are counted from.
+    pub(super) base: Option<Tensor<4>>,
+    /// Whether the range of changes is wanted.
+    pub(super) with_change: bool,
+}
+
+/// What is known of a layer, by channel, or by kernel.
+pub(super) struct Looked {
+    /// The percentiles; `None` where no value is finite.
+    pub(super) range: Option<[f32; 2]>,
+    pub(super) change_range: Option<[f32; 2]>,
+    pub(super) variance: Vec<f64>,
+    /// The mean squared change; 0 without a base.
+    pub(super) change: Vec<f64>,
+}
+
+/// Places for values, used again for the next item: new ones cost more than what is done with them.
+#[derive(Default)]
+pub(super) struct Buffers {
+    values: Vec<f32>,
+    changes: Vec<f32>,
+}
+
+impl Item<'_> {
+    /// Whether the base is of the same shape.
+    pub(super) fn fits(&self) -> bool {
+        let mut base = self.base.iter();
+        base.all(|base| base.dims() == self.maps.dims())
+    }
+
+    pub(super) fn look(&self, Buffers { values, changes }: &mut Buffers) -> Result<Looked, String> {
+        let [first, channels, ..] = self.maps.dims();
+        // Kernels are looked at one by one, as channels are.
+        let of_kernels = self.tag.starts_with("kernels/");
+        let count = if of_kernels { first } else { channels };
+        let all = [Some(&self.maps), self.base.as_ref()];
+        let interleaved = !of_kernels && all.into_iter().flatten().all(is_channels_last);
+        let order = if interleaved {
+            Order::Pixels
+        } else {
+            Order::Channels
+        };
+        read(&self.maps, order, values)?;
+        let mut change = vec![0.0; count];
+        let mut change_range = None;
+        if let Some(base) = &self.base {
+            read(base, order, changes)?;
+            for (change, value) in changes.iter_mut().zip(values.iter()) {
+                *change = value - *change;
+            }
+            change = moments(changes, count, order)
+                .map(|(_, squares)| squares)
+                .collect();
+            if self.with_change {
+                change_range = Ranges::of_values(changes);
+            }
+        }
+        let variance = moments(values, count, order).map(|(mean, squares)| squares - mean * mean);
+        Ok(Looked {
+            variance: variance.collect(),
+            change,
+            change_range,
+            range: Ranges::of_values(values),
+        })
+    }
+}
+
+/// Which values lie next to each other.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// All channels of a pixel.
+    Pixels,
+    /// All pixels of a channel.
+    Channels,
+}
+
+fn read(maps: &Tensor<4>, order: Order, values: &mut Vec<f32>) -> Result<(), String> {
+    let floats = TensorFloats::new(match order {
+        Order::Pixels => maps.clone().permute([0, 2, 3, 1]),
+        Order::Channels => maps.clone(),
+    })?;
+    values.resize(floats.count(), 0.0);
+    floats.read(0, values)
+}
+
+/// Values whose sum is taken in `f32` before it is added to the others.
+const SHORT: usize = 256;
+
+/// The mean of each channel's values, and that of their squares.
+fn moments(values: &[f32], channels: usize, order: Order) -> impl Iterator<Item = (f64, f64)> {
+    let each = (values.len() / channels.max(1)).max(1);
+    let mut sums = vec![(0.0, 0.0); channels];
+    match order {
+        Order::Pixels => {
+            for pixels in values.chunks(SHORT * channels) {
+                let mut short = vec![(0.0_f32, 0.0_f32); channels];
+                for pixel in pixels.chunks_exact(channels) {
+                    for ((sum, squares), value) in short.iter_mut().zip(pixel) {
+                        *sum += value;
+                        *squares += value * value;
+                    }
+                }
+                for ((sum, squares), new) in sums.iter_mut().zip(short) {
+                    *sum += f64::from(new.0);
+                    *squares += f64::from(new.1);
+                }
+            }
+        }
+        Order::Channels => {
+            for ((sum, squares), channel) in sums.iter_mut().zip(values.chunks_exact(each)) {
+                for value in channel.iter().copied().map(f64::from) {
+                    *sum += value;
+                    *squares += value * value;
+                }
+            }
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "values of a channel")]
+    let each = each as f64;
+    sums.into_iter()
+        .map(move |(sum, squares)| (sum / each, squares / each))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::TensorData;
+
+    use crate::device::OpenDevice;
+
+    fn is_near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    /// `x = np.sin(np.arange(96, dtype='f4')).reshape(1, 4, 6, 4)`: `x.var((0, 2, 3))`,
+    /// `((x - 0.5 * x) ** 2).mean((0, 2, 3))` and `np.percentile(x - 0.5 * x, [0.1, 99.9])`.
+    #[test]
+    fn variance_and_change_are_numpys_in_both_layouts() {
+        for choice in ["auto", "flex"] {
+            let device = OpenDevice::open(choice.parse().unwrap()).unwrap().device;
+            let values: Vec<f32> = (0_u8..96).map(|i| f32::from(i).sin()).collect();
+            let planar = Tensor::<4>::from_data(TensorData::new(values, [1, 4, 6, 4]), &device);
+            let interleaved = planar.clone().permute([0, 2, 3, 1]).into_data();
+            let interleaved = Tensor::<4>::from_data(interleaved, &device).permute([0, 3, 1, 2]);
+            for maps in [planar, interleaved] {
+                let item = Item {
+                    tag: "05_conv2_1",
+                    base: Some(maps.clone() * 0.5),
+                    maps,
+                    with_change: true,
+                };
+                let looked = item.look(&mut Buffers::default()).unwrap();
+                is_near(
+                    &looked.variance,
+                    &[0.486_386_9, 0.491_648_2, 0.520_739_0, 0.478_233_1],
+                );
+                is_near(
+                    &looked.change,
+                    &[0.122_013_4, 0.123_267_9, 0.130_204_2, 0.120_069_2],
+                );
+                let range = looked.change_range.unwrap().map(f64::from);
+                is_near(&range, &[-0.499_983_95, 0.499_937_32]);
+            }
+        }
+    }
+}
