@@ -130,8 +130,10 @@ impl ComparisonSet {
             let (batch, after) = rest.split_at(size.min(rest.len()));
             rest = after;
             let mut take = |layer: Layer, new: Option<&Tensor<4>>| {
-                let maps = assembled(batch, layer, new, seen)?;
-                activity.add(capture, layer, &maps)?;
+                let maps = in_order(batch, layer, new, seen);
+                for maps in &maps {
+                    activity.add(capture, layer, maps)?;
+                }
                 let of_layer = collected.entry(layer.tag()).or_default();
                 of_layer
                     .add(self.features, maps)
@@ -153,8 +155,7 @@ impl ComparisonSet {
         for (tag, mut of_layer) in collected {
             if !of_layer.means.is_empty() {
                 let means = std::mem::take(&mut of_layer.means);
-                let block = gram(Tensor::cat(means, 0));
-                let block = block.map_err(|why| ProbeError::Copy {
+                let block = gram(&means).map_err(|why| ProbeError::Copy {
                     layer: tag.clone(),
                     why,
                 })?;
@@ -174,34 +175,36 @@ struct Collected {
 }
 
 impl Collected {
-    /// Adds the maps of a minibatch.
-    fn add(&mut self, features: Features, maps: Tensor<4>) -> Result<(), String> {
+    /// Adds the maps of a minibatch, in its order.
+    fn add(&mut self, features: Features, maps: Vec<Tensor<4>>) -> Result<(), String> {
         match features {
             Features::Flattened => {
-                let size = maps.dims()[0];
-                self.blocks.push((size, gram(flattened(maps))?));
+                let size = maps.iter().map(|maps| maps.dims()[0]).sum();
+                let rows: Vec<_> = maps.into_iter().map(flattened).collect();
+                self.blocks.push((size, gram(&rows)?));
             }
             Features::MeanPooled => {
-                let means = guarded(|| maps.mean_dims(&[2, 3]).flatten::<2>(1, 3))?;
-                self.means.push(means);
+                let mean = |maps: Tensor<4>| maps.mean_dims(&[2, 3]).flatten::<2>(1, 3);
+                let means = guarded(|| maps.into_iter().map(mean).collect::<Vec<_>>())?;
+                self.means.extend(means);
             }
         }
         Ok(())
     }
 }
 
-/// The maps of a minibatch in its order, `[batch, channels, height, width]`: from `new`, those of the images that
-/// are no probe images, and from those that were `seen`.
-fn assembled(
+/// The maps of a minibatch in its order, each `[images, channels, height, width]`: from `new`, those of the images
+/// that are no probe images, and from those that were `seen`.
+fn in_order(
     batch: &[ComparisonImage],
     layer: Layer,
     new: Option<&Tensor<4>>,
     seen: &Seen,
-) -> Result<Tensor<4>, ProbeError> {
+) -> Vec<Tensor<4>> {
     if let Some(new) = new
         && batch.iter().all(|image| image.probe.is_none())
     {
-        return Ok(new.clone());
+        return vec![new.clone()];
     }
     let mut next_new = 0..;
     let of_image = |image: &ComparisonImage| match image.probe {
@@ -210,8 +213,7 @@ fn assembled(
             .zip(next_new.next())
             .map(|(new, at)| new.clone().narrow(0, at, 1)),
     };
-    let maps: Vec<_> = batch.iter().filter_map(of_image).collect();
-    guarded(|| Tensor::cat(maps, 0)).map_err(|why| copy_error(layer, why))
+    batch.iter().filter_map(of_image).collect()
 }
 
 /// The largest minibatch: 64 images of 224 x 224, fewer larger ones, so that their maps fit into memory.
@@ -225,17 +227,36 @@ fn flattened(maps: Tensor<4>) -> Tensor<2> {
     maps.permute([0, 2, 3, 1]).flatten(1, 3)
 }
 
-/// The products of all images with all images, row by row.
-fn gram(features: Tensor<2>) -> Result<Vec<f32>, String> {
-    let product = || {
-        let product = features.clone().matmul(features.transpose());
-        let data = product
+/// Features of all images that are copied at a time, where images do not lie together: they fit the cache, and
+/// memory that is used again.
+const PIECE: usize = 1 << 15;
+
+/// The products of all images with all images, row by row. The parts are `[images, features]`.
+fn gram(parts: &[Tensor<2>]) -> Result<Vec<f32>, String> {
+    let product = |features: Tensor<2>| features.clone().matmul(features.transpose());
+    let all = || {
+        let whole = match parts {
+            [all] => product(all.clone()),
+            parts => {
+                let count = parts.first().map_or(0, |part| part.dims()[1]);
+                let piece = |at: usize| {
+                    let length = PIECE.min(count - at);
+                    let part = |part: &Tensor<2>| part.clone().narrow(1, at, length);
+                    product(Tensor::cat(parts.iter().map(part).collect(), 0))
+                };
+                let pieces = (0..count).step_by(PIECE).map(piece);
+                pieces
+                    .reduce(|sum, piece| sum + piece)
+                    .ok_or("no features")?
+            }
+        };
+        let data = whole
             .try_into_data()
             .map_err(|error| first_line(&error.to_string()))?;
         data.try_into_vec::<f32>()
             .map_err(|error| format!("{error:?}"))
     };
-    guarded(product).and_then(|result| result)
+    guarded(all).and_then(|result| result)
 }
 
 fn copy_error(layer: Layer, why: String) -> ProbeError {
