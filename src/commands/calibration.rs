@@ -90,6 +90,16 @@ pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
     }
 }
 
+/// The ranges that a run which is resumed had before, if any.
+pub(super) fn earlier_ranges(folder: &RunFolder) -> Result<Ranges, RunError> {
+    let file = folder.path().join(RANGES);
+    if file.exists() {
+        read_toml(&file)
+    } else {
+        Ok(Ranges::default())
+    }
+}
+
 /// Whether anything is to be known of the probe images before the first step; `range` is what black and white
 /// stand for.
 pub(super) fn is_needed(
@@ -175,7 +185,7 @@ pub(super) fn comparison_set(
     }
     let files = list_images(&comparison.compare_images, notes)?;
     let set = ComparisonSet::load(
-        files,
+        (files, "--compare-images"),
         comparison.compare_features,
         &run.input.preprocess().for_network(capture.is_gray),
         run.output.on_error,

@@ -76,6 +76,10 @@ impl Training<'_> {
             calibration.add(capture, self.network, &looked, (what, true))?;
             seen = Some(looked);
         }
+        if settings.resume {
+            let earlier = calibration::earlier_ranges(self.folder)?;
+            calibration.ranges.keep_changes(earlier);
+        }
         let range = (pictures.range, &pictures);
         let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
         if comparison.no_comparison {
@@ -115,6 +119,11 @@ impl Training<'_> {
             ));
         }
         let step = i64::try_from(step).unwrap_or(i64::MAX);
+        if self.logged_steps().binary_search(&step).is_err() {
+            context.terminal.note(&format!(
+                "the next logged step is compared with step {step}, from which the run resumes, instead of the last logged one"
+            ));
+        }
         let what = (step, "the network that the training resumes from");
         sweep.resume_from(capture, self.network, seen, what)?;
         let now = (probes, seen);

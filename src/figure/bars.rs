@@ -1,6 +1,6 @@
 //! Kernels with a bar under each.
 
-use super::canvas::{Canvas, Rgb};
+use super::canvas::{Canvas, GLYPH, Rgb, width_of};
 use crate::render::Picture;
 
 /// Between kernels. Units: pixels.
@@ -10,7 +10,7 @@ const PADDING: u32 = 2;
 const BAR: u32 = 6;
 
 /// Kernels in a grid, with a bar under each for its cosine to another: as long as it is large, green at 1,
-/// red at 0 and below.
+/// red at 0 and below; and with its number, where kernels are wide enough.
 pub(crate) struct KernelBars {
     pub(crate) tiles: Vec<Picture>,
     /// From -1 to 1, one for each tile.
@@ -25,7 +25,9 @@ impl KernelBars {
         let count = u32::try_from(self.tiles.len()).unwrap_or(0).max(1);
         let root = count.isqrt();
         let columns = root + u32::from(root * root < count);
-        let (wide, high) = (width + PADDING, height + BAR + PADDING);
+        let is_numbered = width_of(&(count - 1).to_string(), 1) <= width;
+        let number = if is_numbered { GLYPH.1 } else { 0 };
+        let (wide, high) = (width + PADDING, height + BAR + number + PADDING);
         let mut canvas = Canvas::new(
             columns * wide + PADDING,
             count.div_ceil(columns) * high + PADDING,
@@ -36,6 +38,9 @@ impl KernelBars {
             canvas.fill([x, y + height + 2, width, BAR - 2], [45; 3]);
             let (length, color) = bar(*cosine, width);
             canvas.fill([x, y + height + 2, length, BAR - 2], color);
+            if is_numbered {
+                canvas.text(x, y + height + BAR, &at.to_string(), 1);
+            }
         }
         canvas.into_picture()
     }

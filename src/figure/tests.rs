@@ -134,6 +134,15 @@ fn bars_are_as_long_as_cosines_are_large() {
     assert_eq!(count(&picture, [30, 230, 40]), 4 * 24);
     assert_eq!(count(&picture, [130, 130, 40]), 4 * 12);
     assert_eq!(count(&picture, [230, 30, 40]), 4 * 2);
+    // Two columns and two rows, the kernels' numbers in a line below the bars.
+    assert_eq!((picture.width, picture.height), (2 * 26 + 2, 2 * 42 + 2));
+    let bright = |picture: &Picture| count(picture, [235; 3]);
+    assert!(bright(&picture) > 15);
+    let narrow = KernelBars {
+        tiles: vec![Picture::rgb(4, 4, vec![7; 3 * 4 * 4]); 3],
+        cosines: vec![1.0; 3],
+    };
+    assert_eq!(bright(&narrow.picture()), 0);
 }
 
 #[test]

@@ -113,6 +113,13 @@ impl Ranges {
         }
     }
 
+    /// Takes the ranges of changes that a run had before.
+    pub(crate) fn keep_changes(&mut self, earlier: Self) {
+        let changes = earlier.0.into_iter();
+        self.0
+            .extend(changes.filter(|(layer, _)| layer.starts_with("change/")));
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

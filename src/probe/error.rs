@@ -35,9 +35,13 @@ pub(crate) enum ProbeError {
         first: [usize; 2],
     },
     #[error(
-        "{count} comparison images, expected at least {fewest} (256 are recommended): with fewer, similarity says nothing"
+        "{flag}: {count} images, expected at least {fewest} (256 are recommended): with fewer, similarity says nothing"
     )]
-    TooFew { count: usize, fewest: usize },
+    TooFew {
+        flag: &'static str,
+        count: usize,
+        fewest: usize,
+    },
     #[error(
         "{what}: {layer} has another shape than in the network that it is compared with: compare networks of one architecture and width"
     )]

@@ -48,9 +48,9 @@ struct ComparisonImage {
 }
 
 impl ComparisonSet {
-    /// Reads the images. One that cannot be read ends the run or goes to `skipped`.
+    /// Reads the images that `flag` names. One that cannot be read ends the run or goes to `skipped`.
     pub(crate) fn load(
-        mut files: Vec<ImageFile>,
+        (mut files, flag): (Vec<ImageFile>, &'static str),
         features: Features,
         preprocess: &Preprocess,
         on_error: OnError,
@@ -92,6 +92,7 @@ impl ComparisonSet {
         }
         if images.len() < FEWEST {
             return Err(ProbeError::TooFew {
+                flag,
                 count: images.len(),
                 fewest: FEWEST,
             });

@@ -35,7 +35,7 @@ pub(super) fn similarities(
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
     let set = ComparisonSet::load(
-        list_images(&settings.images, &input)?,
+        (list_images(&settings.images, &input)?, "--images"),
         Features::Flattened,
         &settings.input.preprocess().for_network(capture.is_gray),
         OnError::Stop,

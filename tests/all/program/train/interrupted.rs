@@ -1,19 +1,28 @@
 //! Runs that are killed or interrupted, and resumed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{NARROW, course, crops, data, run_of, saved_steps, train};
+use super::{NARROW, course, crops, data, run_of, saved_steps, scalars, train};
 use vggscope::events::Value;
 
-use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
+use crate::program::support::{Place, Ran, Seen, event_files, events_of, photo, steps, weights};
 
 /// How the program reports a setting that differs from the run being resumed.
 const CHANGED: &str = "setting changed: ";
 
 /// Dropout, augmentation and a schedule: all state that a resumed run needs.
 const LONG: &str = "--steps 40 --save-every 5 --keep all --validate-every 7 --every 3 --schedule cosine --warm-up 4";
+
+/// The course of a run but for the comparison with the last logged step: where a run resumes between two of them,
+/// that network was not saved.
+fn from_anywhere(seen: &[Seen]) -> BTreeMap<&str, BTreeMap<i64, f32>> {
+    let mut course = course(seen);
+    course.retain(|tag, _| !tag.ends_with("to_previous"));
+    course
+}
 
 /// Starts the program and waits until a file is there.
 fn start_until(place: &Place, flags: &str, file: &Path) -> Child {
@@ -75,7 +84,7 @@ fn a_killed_run_resumes_to_the_same_course() {
         assert!(ran.err().contains("resuming from"), "{}", ran.err());
         assert!(!ran.err().contains(CHANGED), "{}", ran.err());
         let seen = run_of(&place, &format!("runs/{run}"));
-        assert_eq!(course(&seen), course(&whole));
+        assert_eq!(from_anywhere(&seen), from_anywhere(&whole));
         for tag in [
             "chelsea/00_conv1_1",
             "coffee/28_pool5",
@@ -226,7 +235,7 @@ fn end_by(signal: &str, code: i32) {
     let (seen, whole) = (run_of(&place, "runs/a"), run_of(&place, "runs/whole"));
     // The signal may have ended a validation.
     let without_last = |seen| {
-        let mut course = course(seen);
+        let mut course = from_anywhere(seen);
         let validations = course.iter_mut().filter(|(tag, _)| tag.starts_with("val/"));
         for (_, values) in validations {
             values.remove(&i64::try_from(last).unwrap());
@@ -286,25 +295,91 @@ fn a_run_can_be_made_longer_by_its_own_configuration() {
     );
 }
 
-/// What was settled before the first step holds for those after a resume.
+/// What was settled before the first step holds for those after a resume, and they are compared with the same
+/// networks: each picture and scalar is that of a run that was not interrupted.
 #[test]
-fn pictures_of_a_resumed_run_are_as_before() {
+fn a_resumed_run_compares_as_one_that_was_not_interrupted() {
     let place = Place::on_cpu();
-    for (run, flags) in [
-        ("a", "--change --against previous"),
-        ("b", "--range run --maps top:2 --change"),
-    ] {
-        let line = format!("--run {run} {flags} --validate-every off");
-        train(&place, &format!("{line} --steps 3")).ok();
-        let folder = place.path(&format!("runs/{run}"));
-        let before = std::fs::read_to_string(folder.join("channels.toml")).ok();
-        let ran = train(&place, &format!("{line} --steps 5 --resume")).ok();
-        assert!(ran.err().contains("\"first\" is the step"), "{}", ran.err());
-        let after = std::fs::read_to_string(folder.join("channels.toml")).ok();
-        assert_eq!(before, after);
-        let seen = run_of(&place, &format!("runs/{run}"));
-        let changes: Vec<i64> = steps(&seen, "change/chelsea/00_conv1_1");
-        assert_eq!(changes.first(), Some(&1), "{run}");
-        assert_eq!(changes.last(), Some(&5), "{run}");
+    let crops = place.path("crops");
+    for n in 0..16 {
+        let photo = photo(["chelsea.png", "coffee.png"][n % 2]);
+        place.put(&photo, &format!("crops/{n}.png"));
     }
+    for flags in [
+        "--change --against previous",
+        "--range run --maps top:2 --change",
+    ] {
+        let flags = format!("{flags} --validate-every off --save-every 2 --compare-images=");
+        let (whole, parts) = (
+            ["--run whole --epochs 2"],
+            ["--run parts --epochs 1", "--run parts --epochs 2 --resume"],
+        );
+        for line in whole.iter().chain(&parts) {
+            train(&place, &format!("{line} {flags}{}", crops.display())).ok();
+        }
+        let [whole, parts] = ["runs/whole", "runs/parts"].map(|run| run_of(&place, run));
+        let (of_parts, of_whole) = (course(&parts), course(&whole));
+        // The last step of a run is validated.
+        let comparable = of_whole.iter().filter(|(tag, _)| !tag.starts_with("val/"));
+        for (tag, values) in comparable {
+            assert_eq!(of_parts.get(tag), Some(values), "{flags}: {tag}");
+        }
+        let pictures = |seen: &[Seen]| -> BTreeMap<(String, i64), Vec<u8>> {
+            let pictures = seen.iter().filter_map(|one| match &one.value {
+                Value::Image { pngs, .. } => Some(((one.tag.clone(), one.step), pngs.concat())),
+                _ => None,
+            });
+            // Strips over time have the columns of this process, besides that of the first step.
+            let over_time = ["evolution/", "similarity/steps/", "health/"];
+            let is_of_step =
+                |(tag, _): &(String, i64)| !over_time.iter().any(|t| tag.starts_with(t));
+            pictures.filter(|(key, _)| is_of_step(key)).collect()
+        };
+        let (whole, parts) = (pictures(&whole), pictures(&parts));
+        for tag in [
+            "change/chelsea/00_conv1_1",
+            "kernels/change",
+            "similarity/layers",
+        ] {
+            assert!(
+                whole.contains_key(&(tag.to_owned(), 12)),
+                "{:?}",
+                whole.keys()
+            );
+        }
+        for (key, picture) in &whole {
+            assert!(parts.get(key) == Some(picture), "{flags}: {key:?}");
+        }
+        for run in ["whole", "parts"] {
+            std::fs::remove_dir_all(place.path(&format!("runs/{run}"))).unwrap();
+        }
+    }
+}
+
+/// Where the first network cannot be made again, a resumed run says what its steps are compared with instead.
+#[test]
+fn a_first_network_that_is_gone_is_noted() {
+    let place = Place::on_cpu();
+    let first = place.put(&weights(), "first.safetensors");
+    let line = "train --run a --resize 32 --crop 32 --layers pool5 --validate-every off --weights";
+    let train = |flags: &str| {
+        place
+            .run(
+                &format!("{line} {} {flags}", first.display()),
+                &data(&crops()),
+            )
+            .ok()
+    };
+    train("--steps 1");
+    std::fs::remove_file(&first).unwrap();
+    let ran = train("--steps 2 --resume");
+    for part in [
+        "compared with step 1 instead of the first",
+        "first.safetensors",
+    ] {
+        assert!(ran.err().contains(part), "{}", ran.err());
+    }
+    let seen = run_of(&place, "runs/a");
+    let from_first = scalars(&seen, "weight_change/00_conv1_1/to_first");
+    assert!(from_first[&2] > 0.0, "{from_first:?}");
 }

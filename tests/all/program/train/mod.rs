@@ -85,8 +85,6 @@ fn course(seen: &[Seen]) -> BTreeMap<&str, BTreeMap<i64, f32>> {
         .iter()
         .filter(|one| matches!(one.value, Value::Scalar(_)))
         .filter(|one| one.tag != "train/images_per_second")
-        // A resumed run compares its steps with the one that it resumes from.
-        .filter(|one| !one.tag.ends_with("to_first") && !one.tag.ends_with("to_previous"))
         .map(|one| (one.tag.as_str(), scalars(seen, &one.tag)))
         .collect();
     assert!(curves.contains_key("train/loss"));
