@@ -102,19 +102,8 @@ impl<'a> Pair<'a> {
         let layers = self.similarities(*checkpoints)?;
         let scalars = |(layer, similarity): (String, Similarity)| {
             let tag = format!("compare/{layer}{}", self.in_tags);
-            let measures = [
-                ("cka", similarity.cka),
-                ("procrustes", similarity.procrustes),
-                ("neighbors", similarity.neighbors),
-            ];
-            measures
-                .into_iter()
-                .filter_map(|(name, estimate)| Some((format!("{tag}/{name}"), estimate?)))
-                .flat_map(|(tag, Estimate { value, low, high })| {
-                    let ends = [("", value), ("_low", low), ("_high", high)];
-                    ends.map(|(end, value)| Summary::scalar(format!("{tag}{end}"), value))
-                })
-                .collect::<Vec<_>>()
+            let scalar = |(name, end, value)| Summary::scalar(format!("{tag}/{name}{end}"), value);
+            similarity.numbers().map(scalar).collect::<Vec<_>>()
         };
         Ok(layers.into_iter().flat_map(scalars).collect())
     }

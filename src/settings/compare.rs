@@ -1,13 +1,13 @@
 //! `vggscope compare`.
 
-use std::path::{Component, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use serde::Serialize;
 
 use super::error::SettingsError;
 use super::paths::{absolute, make_absolute, path_parser};
-use super::shared::OutputSettings;
+use super::shared::{OutputSettings, check_run};
 use super::text::toml_text;
 use crate::input::on_error::OnError;
 
@@ -45,13 +45,7 @@ impl CompareSettings {
                 how: "name two or more folders, as in `vggscope compare runs/a runs/b`",
             });
         }
-        let inside = |part| matches!(part, Component::Normal(_));
-        match &self.run {
-            Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
-                Err(SettingsError::RunOutside(run.clone()))
-            }
-            _ => Ok(()),
-        }
+        check_run(self.run.as_deref())
     }
 
     /// Where the results go.

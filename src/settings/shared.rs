@@ -168,17 +168,22 @@ pub(crate) struct OutputSettings {
     pub(crate) timings: bool,
 }
 
+/// A run is a folder inside the one that TensorBoard gets.
+pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
+    let inside = |part| matches!(part, Component::Normal(_));
+    match run {
+        Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
+            Err(SettingsError::RunOutside(run.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl RunSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.input.check()?;
-        let inside = |part| matches!(part, Component::Normal(_));
-        match &self.output.run {
-            Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
-                Err(SettingsError::RunOutside(run.clone()))
-            }
-            _ => Ok(()),
-        }
+        check_run(self.output.run.as_deref())
     }
 
     /// Fills in what was left open: the network, its layers, the device and the sizes. Paths become

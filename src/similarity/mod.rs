@@ -42,6 +42,22 @@ impl Similarity {
             neighbors: Estimate::of(one, two, neighbors::mutual_neighbors),
         }
     }
+
+    /// Every number as a measure, `cka`, an end of its name, nothing or `_low` and `_high` for its interval, and the
+    /// value. Measures that say nothing are left out.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+        let measures = [
+            ("cka", self.cka),
+            ("procrustes", self.procrustes),
+            ("neighbors", self.neighbors),
+        ];
+        measures
+            .into_iter()
+            .filter_map(|(name, estimate)| Some((name, estimate?)))
+            .flat_map(|(name, Estimate { value, low, high })| {
+                [("", value), ("_low", low), ("_high", high)].map(|(end, value)| (name, end, value))
+            })
+    }
 }
 
 /// Debiased linear CKA without its interval.

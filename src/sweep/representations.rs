@@ -4,7 +4,7 @@ use crate::events::Summary;
 use crate::figure::HeatMap;
 use crate::logger::{LoggerError, Step};
 use crate::render::Colormap;
-use crate::similarity::{Estimate, Similarity, cka};
+use crate::similarity::{Similarity, cka};
 
 use super::comparison_set::Grams;
 
@@ -130,26 +130,9 @@ fn round_below(least: f32) -> f32 {
 
 /// The scalars of a layer against `first`, `previous` or `last`.
 fn scalars(layer: &str, reference: &str, similarity: &Similarity) -> Vec<Summary> {
-    let measures = [
-        ("cka", similarity.cka),
-        ("procrustes", similarity.procrustes),
-        ("neighbors", similarity.neighbors),
-    ];
-    let scalar = |name: &str, end: &str, value: f64| {
-        Summary::scalar(
-            format!("similarity/{layer}/{name}_to_{reference}{end}"),
-            value,
-        )
+    let scalar = |(name, end, value)| {
+        let tag = format!("similarity/{layer}/{name}_to_{reference}{end}");
+        Summary::scalar(tag, value)
     };
-    let of_measure = |(name, estimate): (&str, Option<Estimate>)| {
-        estimate.map(|Estimate { value, low, high }| {
-            [("", value), ("_low", low), ("_high", high)]
-                .map(|(end, value)| scalar(name, end, value))
-        })
-    };
-    measures
-        .into_iter()
-        .filter_map(of_measure)
-        .flatten()
-        .collect()
+    similarity.numbers().map(scalar).collect()
 }
