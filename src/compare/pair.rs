@@ -8,7 +8,6 @@ use super::error::CompareError;
 use super::run::ComparedRun;
 use crate::events::Summary;
 use crate::figure::{HeatMap, evenly};
-use crate::render::Colormap;
 use crate::similarity::file::GramsFileError;
 use crate::similarity::{Estimate, Gram, Similarity, cka};
 
@@ -191,15 +190,9 @@ impl<'a> Pair<'a> {
             alike.map_or(f32::NAN, |value| value as f32)
         };
         let [first, other] = self.runs.map(|run| end_of(&run.name));
-        HeatMap {
-            title: format!("{what}: rows {first}, columns {other}"),
-            rows,
-            columns,
-            values: cells.par_iter().map(value).collect(),
-            range: (0.0, 1.0),
-            colormap: Colormap::Viridis,
-            numbers: true,
-        }
+        let title = format!("{what}: rows {first}, columns {other}");
+        let values = cells.par_iter().map(value).collect();
+        HeatMap::of_similarity(title, rows, columns, values)
     }
 
     fn sides(&self, of: &str) -> String {
@@ -281,7 +274,7 @@ fn end_of(name: &str) -> String {
 /// Layers with their CKA and its interval.
 fn listed(layers: &[(&str, Estimate)]) -> String {
     let text = |(name, Estimate { value, low, high }): &(&str, Estimate)| {
-        format!("{name} {value:.2} ({low:.2} to {high:.2})")
+        format!("{name} {value:.4} ({low:.4} to {high:.4})")
     };
     layers.iter().map(text).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,6 @@
 use crate::events::Summary;
 use crate::figure::HeatMap;
 use crate::logger::{LoggerError, Step};
-use crate::render::Colormap;
 use crate::similarity::{Similarity, cka};
 
 use super::comparison_set::Grams;
@@ -67,7 +66,7 @@ impl Representations {
         for layer in first.keys() {
             let grams = || self.columns.iter().map(|(_, grams)| grams.get(layer));
             let values = grams().flat_map(|row| grams().map(move |column| alike(row, column)));
-            let picture = heat_map(
+            let picture = HeatMap::of_similarity(
                 layer.clone(),
                 labels.clone(),
                 labels.clone(),
@@ -83,7 +82,7 @@ impl Representations {
             .values()
             .flat_map(|row| first.values().map(|column| alike(Some(row), Some(column))));
         let layers: Vec<String> = first.keys().cloned().collect();
-        let picture = heat_map(
+        let picture = HeatMap::of_similarity(
             "last x first".to_owned(),
             layers.clone(),
             layers,
@@ -101,31 +100,6 @@ impl Representations {
 fn alike(one: Option<&crate::similarity::Gram>, two: Option<&crate::similarity::Gram>) -> f32 {
     let value = one.zip(two).and_then(|(one, two)| cka(one, two));
     value.map_or(f32::NAN, |value| value as f32)
-}
-
-fn heat_map(title: String, rows: Vec<String>, columns: Vec<String>, values: Vec<f32>) -> HeatMap {
-    let least = values
-        .iter()
-        .copied()
-        .filter(|value| value.is_finite())
-        .fold(1.0, f32::min);
-    HeatMap {
-        title,
-        rows,
-        columns,
-        values,
-        range: (round_below(least), 1.0),
-        colormap: Colormap::Viridis,
-        numbers: true,
-    }
-}
-
-/// A round number below a similarity, so that small differences are seen: 0, or as many nines as it has.
-fn round_below(least: f32) -> f32 {
-    [0.9999, 0.999, 0.99, 0.9]
-        .into_iter()
-        .find(|round| least >= *round)
-        .unwrap_or(0.0)
 }
 
 /// The scalars of a layer against `first`, `previous` or `last`.

@@ -22,7 +22,7 @@ pub(super) fn text(diff: &Diff) -> String {
     if let Some(images) = diff.images {
         let head = format!("CKA, {images} images");
         let cells = diff.layers.iter().map(|layer| match &layer.cka {
-            Some(Estimate { value, .. }) => format!("{value:.4}"),
+            Some(Estimate { value, .. }) => cosine(*value),
             None => none(),
         });
         for (row, cell) in rows.iter_mut().zip([head].into_iter().chain(cells)) {

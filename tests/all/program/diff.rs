@@ -384,11 +384,7 @@ fn representations_are_those_of_a_sweep() {
     );
     let ran = line("");
     assert_eq!(ran.code(), 1);
-    assert!(
-        ran.out().contains("CKA, 24 images") && ran.out().contains("1.0000"),
-        "{}",
-        ran.out()
-    );
+    assert!(ran.out().contains("CKA, 24 images"), "{}", ran.out());
 }
 
 #[test]
