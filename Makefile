@@ -70,6 +70,7 @@ advisories: $(CARGO_DENY)
 .PHONY: bench
 bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), also the comparison with PyTorch
 	$(CARGO) bench --features bench $(CARGOFLAGS)
+	"$(PYTHON)" benches/sweep.py "$(TARGET)/vggscope"
 	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
 	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
 
