@@ -108,6 +108,11 @@ fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) 
     end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal));
     match run(&context) {
         Ok(report) => conclude(&report, quiet),
+        Err(done) if done.is_done() => {
+            context.terminal.end();
+            context.terminal.note(&one_line(&done));
+            DONE
+        }
         Err(error) => {
             context.terminal.end();
             let code = if error.is_wrong_use() {

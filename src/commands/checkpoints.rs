@@ -2,6 +2,11 @@
 
 mod calibrate;
 mod loading;
+mod manifest;
+mod plan;
+mod resume;
+
+use std::sync::mpsc::Receiver;
 
 use super::calibration;
 use super::context::Context;
@@ -15,7 +20,7 @@ use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
-use crate::logger::{FeatureLogger, StageTimings};
+use crate::logger::{Builder, FeatureLogger, StageTimings};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages, Seen};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
@@ -25,6 +30,8 @@ use crate::vgg::Vgg;
 
 use calibrate::{Calibrated, calibrate};
 use loading::{Loaded, Loading, load_ahead, shown_network};
+use manifest::{Entry, MANIFEST, Manifest, Writer};
+use plan::{Plan, check_configuration};
 
 /// Runs the command.
 pub(crate) fn run(
@@ -34,25 +41,32 @@ pub(crate) fn run(
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
     let sequence = list(settings, context)?;
-    let total = sequence.len();
     let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let (output, or) = (&mut settings.run.output, "or delete the folder");
-    let folder = RunFolder::reserve(output, "checkpoints", or, &context.interrupt)?;
+    let folder = reserve(settings, context)?;
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = label(&sequence, first, &settings.run.network);
     let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 
     let mut skipped = Vec::new();
+    let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+    let batch = settings.run.compute.batch();
     let probes = ProbeImages::load(
         &files,
-        &settings.run.input.preprocess().for_network(held.is_gray),
-        settings.run.compute.batch(),
+        &preprocess,
+        batch,
         on_error,
         &capture,
         &input,
         &mut skipped,
+    )?;
+    let (manifest, plan) = plan(
+        settings,
+        sequence.clone(),
+        &probes,
+        (&folder, &config),
+        context,
     )?;
     let network = NetworkSettings {
         arch: Some(held.arch),
@@ -71,64 +85,90 @@ pub(crate) fn run(
         capture: &capture,
         kernels: run::kernel_layout(&capture.device, images),
     };
-    let Calibrated {
-        mut settled,
-        mut sweep,
-        seen,
-    } = calibrate(settings, &sequence[first..], &loading, &probes, set)?;
-    if let Some(sweep) = &mut sweep {
+    let shown = &sequence[first..];
+    let of_run = (&plan, &folder, context);
+    let mut calibrated = calibrate(settings, shown, &loading, &probes, set, of_run)?;
+    if let Some(sweep) = &mut calibrated.sweep {
         let steps = sequence.iter().map(|checkpoint| checkpoint.step).collect();
-        let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
         let about = (&capture, preprocess.to_string());
-        sweep.keep_grams(&folder.claim(GRAMS), (steps, None), about)?;
+        sweep.keep_grams(&folder.claim(GRAMS), (steps, plan.resumed()), about)?;
     }
-    let networks = load_ahead(sequence, &loading);
-    let steps = (0, total as u64);
-    let builder = run::logger(&settings.run, &capture, &folder, label, steps, context);
-    let mut logger = settled.apply(builder).create()?;
-    settled.give_references(&mut logger);
-    folder.write_config(&config)?;
-    settled.keep(&folder)?;
-    probes.describe(&capture, &mut logger);
-
-    let mut due = total as u64;
-    let mut log = StepLog {
-        capture: &capture,
-        probes,
-        seen,
-        sweep,
-        logger,
-        config: Some(config),
-        last: None,
-    };
-    let mut log_next = |(file, network): Loaded| match network {
-        Ok((vgg, timings)) => log.add(&file, &vgg, &timings),
-        Err(error) if on_error == OnError::Skip => {
-            skipped.push(one_line(&error));
-            due -= 1;
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    let ended = networks
-        .into_iter()
-        .take_while(|_| !context.interrupt.is_requested())
-        .try_for_each(&mut log_next);
-    let StepLog {
-        mut logger,
-        sweep,
-        last,
-        ..
-    } = log;
-    let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
-    let steps = Steps {
-        earlier: 0,
-        due,
+    let mut steps = Steps {
+        earlier: manifest.entries.range(..plan.next).count() as u64,
+        due: plan.due.len() as u64,
         of: "checkpoints",
     };
+    // Before the event file loses any step: what the manifest lacks is written again.
+    let manifest = manifest.write_before(plan.next)?;
+    let resumed = plan.resumed();
+    let networks = load_ahead(plan.due, &loading);
+    let written = {
+        let manifest = manifest.clone();
+        move |step| manifest.written(step)
+    };
+    let counts = (steps.earlier, steps.earlier + steps.due);
+    let builder = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        label,
+        counts,
+        context,
+        written,
+    );
+    let builder = resumed.into_iter().fold(builder, Builder::resume_from);
+    let log = StepLog::open(
+        builder,
+        calibrated,
+        (&capture, probes),
+        (&folder, config, resumed.is_some()),
+        manifest.clone(),
+    )?;
+    let (logger, summary, ended) =
+        log.show_all(networks, on_error, &mut steps, &mut skipped, context);
     let output = &settings.run.output;
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
+    manifest.check()?;
     Ok(report.with(input.lines()).with(summary))
+}
+
+/// The folder of a new run, or of one that goes on.
+fn reserve(settings: &mut CheckpointsSettings, context: &Context) -> Result<RunFolder, RunError> {
+    let output = &mut settings.run.output;
+    let or = "or delete the folder";
+    RunFolder::reserve_or_continue(output, "checkpoints", (MANIFEST, or), &context.interrupt)
+}
+
+/// The run's manifest, and what it lacks of the sequence.
+fn plan(
+    settings: &CheckpointsSettings,
+    sequence: Vec<Checkpoint>,
+    probes: &ProbeImages,
+    (folder, config): (&RunFolder, &str),
+    context: &Context,
+) -> Result<(Manifest, Plan), RunError> {
+    let path = folder.path();
+    let images = probes.hash();
+    let earlier = Manifest::read(path)?.filter(|manifest| !manifest.entries.is_empty());
+    let Some(manifest) = earlier else {
+        folder.claim(MANIFEST);
+        return Ok((Manifest::new(path, images), Plan::all(sequence)));
+    };
+    check_configuration(path, config)?;
+    if !manifest.shows(&images) {
+        return Err(RunError::OtherProbes(path.to_owned()));
+    }
+    let plan = Plan::continued(sequence, &manifest, settings.late);
+    for note in &plan.notes {
+        context.terminal.note(note);
+    }
+    if plan.due.is_empty() {
+        return Err(RunError::NothingNew {
+            folder: path.to_owned(),
+            steps: manifest.entries.len(),
+        });
+    }
+    Ok((manifest, plan))
 }
 
 /// The checkpoints, in the order of their steps.
@@ -162,18 +202,81 @@ struct StepLog<'a> {
     logger: FeatureLogger,
     /// Written with the first step.
     config: Option<String>,
+    manifest: Writer,
     /// The number of the last step.
     last: Option<i64>,
 }
 
-impl StepLog<'_> {
+impl<'a> StepLog<'a> {
+    /// Opens the event file of a new run, or one more of a run that goes on.
+    fn open(
+        builder: Builder,
+        calibrated: Calibrated,
+        (capture, mut probes): (&'a Capture, ProbeImages),
+        (folder, config, goes_on): (&RunFolder, String, bool),
+        manifest: Writer,
+    ) -> Result<Self, RunError> {
+        let Calibrated {
+            mut settled,
+            sweep,
+            seen,
+        } = calibrated;
+        let mut logger = settled.apply(builder).create()?;
+        settled.give_references(&mut logger);
+        if goes_on {
+            probes.already_shown();
+        } else {
+            folder.write_config(&config)?;
+            settled.keep(folder)?;
+        }
+        probes.describe(capture, &mut logger);
+        Ok(Self {
+            capture,
+            probes,
+            seen,
+            sweep,
+            logger,
+            config: (!goes_on).then_some(config),
+            manifest,
+            last: None,
+        })
+    }
+
+    /// Shows the networks as they come. What is due gets less by those that are skipped.
+    fn show_all(
+        mut self,
+        networks: Receiver<Loaded>,
+        on_error: OnError,
+        steps: &mut Steps,
+        skipped: &mut Vec<String>,
+        context: &Context,
+    ) -> (FeatureLogger, Vec<String>, Result<(), RunError>) {
+        let mut show = |(file, network): Loaded| match network {
+            Ok((vgg, timings, entry)) => self.add(&file, &vgg, &timings, entry),
+            Err(error) if on_error == OnError::Skip => {
+                skipped.push(one_line(&error));
+                steps.due -= 1;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        let ended = networks
+            .into_iter()
+            .take_while(|_| !context.interrupt.is_requested())
+            .try_for_each(&mut show);
+        let (summary, ended) = calibration::finish(self.sweep, &mut self.logger, self.last, ended);
+        (self.logger, summary, ended)
+    }
+
     /// One checkpoint's step.
     fn add(
         &mut self,
         file: &Checkpoint,
         vgg: &Vgg,
         timings: &StageTimings,
+        entry: Entry,
     ) -> Result<(), RunError> {
+        self.manifest.expect(entry);
         let (capture, name) = (self.capture, &file.name);
         self.last = Some(file.step);
         let mut step = self.logger.step(file.step)?;

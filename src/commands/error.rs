@@ -49,6 +49,34 @@ pub(crate) enum RunError {
         step: u64,
         steps: u64,
     },
+    #[error(
+        "{folder} shows every checkpoint already: {steps} steps"
+    )]
+    NothingNew { folder: PathBuf, steps: usize },
+    #[error("{folder} was made with other settings: {changed}; repeat them, or name another --run")]
+    OtherConfiguration { folder: PathBuf, changed: String },
+    #[error("{0} shows other probe images: repeat --images as it was, or name another --run")]
+    OtherProbes(PathBuf),
+    #[error("cannot read {path}, from which the run would go on")]
+    ReadManifest {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "{path} is damaged at line {line}: {why}; delete that line and those after it, or name another --run"
+    )]
+    Manifest {
+        path: PathBuf,
+        line: usize,
+        why: String,
+    },
+    #[error(
+        "cannot write {path}, from which the run would go on: free some space, then repeat the command"
+    )]
+    WriteManifest {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
@@ -150,6 +178,11 @@ pub(crate) enum RunError {
 
 impl RunError {
     /// Whether the command could never have worked as it was typed.
+    /// Whether there was nothing to do, because it was done before.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::AllDone { .. } | Self::NothingNew { .. })
+    }
+
     pub(crate) fn is_wrong_use(&self) -> bool {
         if let Self::Compare(error) = self {
             return error.is_wrong_use();
@@ -161,6 +194,8 @@ impl RunError {
                 | Self::ReadSettled { .. }
                 | Self::ParseSettled { .. }
                 | Self::Freeze { .. }
+                | Self::OtherConfiguration { .. }
+                | Self::OtherProbes(_)
                 | Self::Hidden { .. }
                 | Self::TrainingSize { .. }
                 | Self::Size(_)

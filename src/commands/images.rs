@@ -58,7 +58,15 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let vgg = timings.time(Stage::Load, || parameters.build(held.arch, extent, place))?;
     let steps = (0, total as u64);
     let settled = calibration::settle_without(&settings.run.pictures, &capture)?;
-    let builder = run::logger(&settings.run, &capture, &folder, label, steps, context);
+    let builder = run::logger(
+        &settings.run,
+        &capture,
+        &folder,
+        label,
+        steps,
+        context,
+        |_| {},
+    );
     let mut logger = settled.apply(builder).create()?;
     folder.write_config(&config)?;
     settled.keep(&folder)?;

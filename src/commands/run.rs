@@ -43,7 +43,7 @@ pub(crate) fn open_capture(
 }
 
 /// A logger for the run in `folder`, which reports each of its `total` steps, of which `done` were written
-/// before, on the terminal. `label` says which weights it shows.
+/// before, on the terminal. `label` says which weights it shows; `written` gets each step that is in the event file.
 pub(crate) fn logger(
     settings: &RunSettings,
     capture: &Capture,
@@ -51,6 +51,7 @@ pub(crate) fn logger(
     label: impl FnOnce() -> String + Send + 'static,
     (mut done, total): (u64, u64),
     context: &Context,
+    mut written: impl FnMut(i64) + Send + 'static,
 ) -> Builder {
     let preprocess = settings.input.preprocess().for_network(capture.is_gray);
     let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
@@ -63,7 +64,8 @@ pub(crate) fn logger(
         .bgr(preprocess.is_bgr())
         .about(about)
         .timings(settings.output.timings)
-        .on_written(move |_, title| {
+        .on_written(move |step, title| {
+            written(step);
             used.store(true, Ordering::Relaxed);
             done += 1;
             terminal.reached(done, title);

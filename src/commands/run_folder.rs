@@ -50,6 +50,19 @@ impl RunFolder {
         Ok(reserved)
     }
 
+    /// The same, or the folder of a run that goes on: one that holds the file `sign`.
+    pub(crate) fn reserve_or_continue(
+        output: &mut OutputSettings,
+        command: &str,
+        (sign, or): (&str, &'static str),
+        interrupt: &Interrupt,
+    ) -> Result<Self, RunError> {
+        if output.run.is_some() && output.run_folder().join(sign).exists() {
+            return Self::resume(output);
+        }
+        Self::reserve(output, command, or, interrupt)
+    }
+
     fn reserve_any(
         output: &mut OutputSettings,
         command: &str,

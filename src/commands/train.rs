@@ -40,13 +40,12 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     };
     let (held, parameters, label) =
         start::open_network(settings, &dataset, resumed.as_ref(), context)?;
-    let arch = held.arch;
     if resumed.is_none() {
         classes::note_kept(&parameters, &dataset, context);
     }
-    let frozen = start::frozen(&settings.optimization.freeze, arch)?;
+    let frozen = start::frozen(&settings.optimization.freeze, held.arch)?;
     let capture = run::open_capture(&settings.run, held, device)?;
-    check_crop(settings, arch)?;
+    check_crop(settings, held.arch)?;
     let reading = reading(settings, held.is_gray, input);
     let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
     let config = settings.resolved(&capture)?;
@@ -98,6 +97,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         move || label,
         steps,
         context,
+        |_| {},
     );
     let builder = if let Some((saved, progress)) = &resumed {
         note_changes(folder.path(), saved, progress, &config, context);

@@ -14,6 +14,7 @@ use crate::input::transform::Preprocess;
 use crate::logger::{FeatureLogger, Stage, Step};
 use crate::one_line::one_line;
 use crate::vgg::{Layer, Vgg};
+use crate::weights::sha256;
 
 /// What a network sees in the probe images.
 #[derive(Default)]
@@ -154,6 +155,21 @@ impl ProbeImages {
         self.shown = true;
         step.set_png_folder(format!("{:06}", step.number()));
         Ok(capture.log_kernels(vgg, step)?)
+    }
+
+    /// An earlier process has logged the inputs.
+    pub(crate) fn already_shown(&mut self) {
+        self.shown = true;
+    }
+
+    /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, and their names.
+    pub(crate) fn hash(&self) -> String {
+        let of_image = |image: &PreparedImage| {
+            let pixels = sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
+            format!("{} {pixels}\n", image.name)
+        };
+        let hashes: String = self.batches.iter().flatten().map(of_image).collect();
+        sha256(&mut hashes.as_bytes()).unwrap_or_default()
     }
 
     /// The tag of a layer's maps of the image with this number.

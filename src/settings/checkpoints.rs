@@ -65,6 +65,16 @@ pub(crate) struct CheckpointsSettings {
         hide_possible_values = true
     )]
     pub(crate) calibrate: Calibrate,
+    /// Where a run goes on (the same command with its --run): leave a file out that came after a later step was
+    /// shown, or that is another one now (skip), or write the run again from there (rewrite)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "skip|rewrite",
+        default_value = "skip",
+        hide_possible_values = true
+    )]
+    pub(crate) late: Late,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) comparison: ComparisonSettings,
@@ -84,6 +94,16 @@ pub(crate) enum Calibrate {
     #[value(name = "all")]
     #[serde(rename = "all")]
     All,
+}
+
+/// What becomes of a file that has no place after the steps that were shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Late {
+    /// It is left out, with a note.
+    Skip,
+    /// The run is written again from its step on.
+    Rewrite,
 }
 
 impl CheckpointsSettings {

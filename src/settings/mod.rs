@@ -24,7 +24,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use checkpoints::{Calibrate, CheckpointsSettings};
+pub(crate) use checkpoints::{Calibrate, CheckpointsSettings, Late};
 pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
 pub(crate) use comparison::{ComparisonSettings, Features};

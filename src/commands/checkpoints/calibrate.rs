@@ -1,8 +1,12 @@
 //! What is found out of the reference checkpoints before the first step.
 
 use super::loading::Loading;
+use super::plan::Plan;
+use super::resume::take_up;
 use crate::commands::calibration::{self, Settled};
+use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::run_folder::RunFolder;
 use crate::input::checkpoints::Checkpoint;
 use crate::input::on_error::OnError;
 use crate::logger::Against;
@@ -27,8 +31,10 @@ pub(super) fn calibrate(
     loading: &Loading<'_>,
     probes: &ProbeImages,
     set: Option<ComparisonSet>,
+    (plan, folder, context): (&Plan, &RunFolder, &Context),
 ) -> Result<Calibrated, RunError> {
-    let (comparison, pictures) = (&settings.comparison, &settings.run.pictures);
+    let comparison = &settings.comparison;
+    let mut pictures = settings.run.pictures.clone();
     let capture = loading.capture;
     let mut calibration = Calibration::default();
     let mut given = Vec::new();
@@ -57,12 +63,25 @@ pub(super) fn calibrate(
             first_seen = Some((step, seen));
         }
     }
-    let range = (Some(settings.range()), pictures);
+    if plan.resumed().is_some() {
+        // The steps that follow are shown as those before them.
+        pictures.range = Some(settings.range());
+        calibration::take_from(folder, &mut pictures);
+        calibration
+            .ranges
+            .keep_changes(calibration::earlier_ranges(folder)?);
+    }
+    let range = (Some(settings.range()), &pictures);
     let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
-    let sweep = (!comparison.no_comparison).then(|| {
-        let total = (sequence.len(), probes);
-        calibration::sweep(&calibration, (set, last), &settings.run, capture, total)
+    let mut sweep = (!comparison.no_comparison).then(|| {
+        // The first one comes again where the run goes on.
+        let columns = plan.due.len() + usize::from(plan.resumed().is_some());
+        let of = (columns, probes);
+        calibration::sweep(&calibration, (set, last), &settings.run, capture, of)
     });
+    if let (Some(sweep), Some(_)) = (&mut sweep, plan.resumed()) {
+        given.extend(take_up(sweep, plan, loading, probes, context)?);
+    }
     Ok(Calibrated {
         settled: settled.with_references(given),
         sweep,

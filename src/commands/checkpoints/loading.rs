@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
+use super::manifest::Entry;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
@@ -16,8 +17,8 @@ use crate::probe::Capture;
 use crate::settings::NetworkSettings;
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
-/// A checkpoint, and its network on the device.
-pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings), RunError>);
+/// A checkpoint, and its network on the device, with what the manifest says of its file.
+pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings, Entry), RunError>);
 
 /// How networks are loaded.
 pub(super) struct Loading<'a> {
@@ -88,8 +89,15 @@ pub(super) fn load_ahead(sequence: Vec<Checkpoint>, loading: &Loading<'_>) -> Re
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for file in sequence {
-            let network =
-                guarded(|| load(&file.path, &settings, (deepest, is_gray), &device, kernels));
+            let network = guarded(|| {
+                // First, so that a file which is replaced meanwhile is seen to be another one later.
+                let entry = Entry::of(&file);
+                let (vgg, timings) =
+                    load(&file.path, &settings, (deepest, is_gray), &device, kernels)?;
+                let path = file.path.clone();
+                let entry = entry.map_err(|source| RunError::ReadManifest { path, source })?;
+                Ok((vgg, timings, entry))
+            });
             let network = network.unwrap_or_else(|why| {
                 let path = file.path.clone();
                 Err(RunError::Loading { path, why })

@@ -1,0 +1,250 @@
+//! Which checkpoints are still to be shown.
+
+use std::fs;
+use std::path::Path;
+
+use super::manifest::{Entry, Manifest};
+use crate::commands::error::RunError;
+use crate::commands::run_folder::CONFIG;
+use crate::input::checkpoints::Checkpoint;
+use crate::settings::Late;
+use crate::train::changes;
+
+/// Settings that another process may have otherwise: they change where and how fast a run is made, not what it shows.
+const FREE: [&str; 11] = [
+    "checkpoints",
+    "late",
+    "device",
+    "batch",
+    "on-error",
+    "quiet",
+    "verbose",
+    "timings",
+    "png",
+    "logdir",
+    "run",
+];
+
+/// Files that a note names.
+const NAMED: usize = 3;
+
+/// What a process does of a sequence.
+#[derive(Debug, PartialEq)]
+pub(super) struct Plan {
+    /// The first step that it writes; later ones of an earlier process are written again.
+    pub(super) next: i64,
+    /// Of the sequence, the checkpoints that were shown before.
+    pub(super) shown: Vec<Checkpoint>,
+    /// Whether the first step that was shown is among them.
+    pub(super) has_first: bool,
+    pub(super) due: Vec<Checkpoint>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Plan {
+    /// All of a sequence, in a run without a step.
+    pub(super) fn all(sequence: Vec<Checkpoint>) -> Self {
+        Self {
+            next: i64::MIN,
+            shown: Vec::new(),
+            has_first: false,
+            due: sequence,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The step that an earlier process's run goes on from; `None` for a new run.
+    pub(super) fn resumed(&self) -> Option<i64> {
+        (self.next > i64::MIN).then_some(self.next)
+    }
+
+    /// What the run's manifest lacks of a sequence. A file that came late, or that is another one now, is left out or
+    /// shown in its place, as `late` says.
+    pub(super) fn continued(sequence: Vec<Checkpoint>, manifest: &Manifest, late: Late) -> Self {
+        let entries = &manifest.entries;
+        let last = entries.last_key_value().map_or(i64::MIN, |(step, _)| *step);
+        let is_replaced = |file: &&Checkpoint| {
+            let entry: Option<&Entry> = entries.get(&file.step);
+            entry.is_some_and(|entry| !entry.is_of(file))
+        };
+        let is_late = |file: &&Checkpoint| file.step < last && !entries.contains_key(&file.step);
+        let replaced: Vec<&Checkpoint> = sequence.iter().filter(is_replaced).collect();
+        let came: Vec<&Checkpoint> = sequence.iter().filter(is_late).collect();
+        let first_late = came.iter().chain(&replaced).map(|file| file.step).min();
+        // What is not there any more cannot be shown again.
+        let is_gone = |step: &i64| sequence.iter().all(|file| file.step != *step);
+        let gone = first_late.and_then(|first| {
+            let mut later = entries.range(first..);
+            later
+                .find(|(step, _)| is_gone(step))
+                .map(|(_, entry)| entry.name.clone())
+        });
+        let what = match (late, gone) {
+            (Late::Skip, _) => Doing::Skip,
+            (Late::Rewrite, Some(gone)) => Doing::SkipSince(gone),
+            (Late::Rewrite, None) => Doing::Rewrite,
+        };
+        let mut notes = Vec::new();
+        for (why, files) in [
+            ("came after a later step was shown", &came),
+            ("changed since it was shown", &replaced),
+        ] {
+            if !files.is_empty() {
+                notes.push(what.note(&named(files), why, last));
+            }
+        }
+        let first_late = first_late.filter(|_| what == Doing::Rewrite);
+        let next = first_late.unwrap_or(last.saturating_add(1));
+        let (shown, due): (Vec<_>, Vec<_>) =
+            sequence.into_iter().partition(|file| file.step < next);
+        let shown: Vec<Checkpoint> = shown
+            .into_iter()
+            .filter(|file| {
+                entries
+                    .get(&file.step)
+                    .is_some_and(|entry| entry.is_of(file))
+            })
+            .collect();
+        let first = entries.first_key_value().map(|(step, _)| *step);
+        Self {
+            next,
+            has_first: shown.first().map(|file| file.step) == first,
+            shown,
+            due,
+            notes,
+        }
+    }
+}
+
+/// What becomes of files that came late.
+#[derive(PartialEq)]
+enum Doing {
+    Skip,
+    /// Because of a file that is gone.
+    SkipSince(String),
+    Rewrite,
+}
+
+impl Doing {
+    fn note(&self, files: &str, why: &str, last: i64) -> String {
+        match self {
+            Self::Skip => format!(
+                "left out: {files} {why} (the run is at step {last}); --late rewrite writes the run again from there"
+            ),
+            Self::SkipSince(gone) => format!(
+                "left out: {files} {why}, and the run cannot be written again from there: {gone} is gone"
+            ),
+            Self::Rewrite => format!("{files} {why}: the run is written again from there"),
+        }
+    }
+}
+
+/// The first ones, and how many more there are.
+fn named(files: &[&Checkpoint]) -> String {
+    let names = files.iter().map(|file| file.name.as_str());
+    let first = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    match files.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+/// Refuses another configuration than that of the run in `folder`.
+pub(super) fn check_configuration(folder: &Path, config: &str) -> Result<(), RunError> {
+    let path = folder.join(CONFIG);
+    let before = fs::read_to_string(&path).map_err(|source| RunError::ReadManifest {
+        path: path.clone(),
+        source,
+    })?;
+    let is_free = |change: &String| {
+        FREE.iter()
+            .any(|key| change.starts_with(&format!("{key} ")))
+    };
+    let changed: Vec<String> = changes(&before, config)
+        .into_iter()
+        .map(|change| change.trim_start_matches("setting changed: ").to_owned())
+        .filter(|change| !is_free(change))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::OtherConfiguration {
+        folder: folder.to_owned(),
+        changed: changed.join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {
+        let file = |step: &i64| {
+            let name = format!("epoch_{step}.pth");
+            let path = folder.join(&name);
+            if !path.exists() {
+                fs::write(&path, [0; 5]).unwrap();
+            }
+            Checkpoint {
+                path,
+                name,
+                step: *step,
+            }
+        };
+        steps.iter().map(file).collect()
+    }
+
+    fn logged(folder: &Path, steps: &[i64]) -> Manifest {
+        let mut manifest = Manifest::new(folder, String::new());
+        for file in files(folder, steps) {
+            manifest
+                .entries
+                .insert(file.step, Entry::of(&file).unwrap());
+        }
+        manifest
+    }
+
+    fn steps(files: &[Checkpoint]) -> Vec<i64> {
+        files.iter().map(|file| file.step).collect()
+    }
+
+    #[test]
+    fn what_is_new_is_due_and_what_came_late_is_left_out_or_written_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let manifest = logged(folder, &[1, 2, 4]);
+        let plan = Plan::continued(files(folder, &[1, 2, 4, 5, 9]), &manifest, Late::Skip);
+        assert_eq!((plan.next, steps(&plan.due)), (5, vec![5, 9]));
+        assert_eq!(steps(&plan.shown), [1, 2, 4]);
+        assert!(plan.notes.is_empty());
+
+        let all = || files(folder, &[1, 2, 3, 4, 5]);
+        let plan = Plan::continued(all(), &manifest, Late::Skip);
+        assert_eq!(steps(&plan.due), [5]);
+        assert!(
+            plan.notes[0].contains("epoch_3.pth came after"),
+            "{:?}",
+            plan.notes
+        );
+        let plan = Plan::continued(all(), &manifest, Late::Rewrite);
+        assert_eq!((plan.next, steps(&plan.due)), (3, vec![3, 4, 5]));
+        assert_eq!(steps(&plan.shown), [1, 2]);
+
+        fs::write(folder.join("epoch_2.pth"), [7; 6]).unwrap();
+        let plan = Plan::continued(files(folder, &[1, 2, 4]), &manifest, Late::Skip);
+        assert!(plan.due.is_empty() && plan.notes[0].contains("epoch_2.pth changed"));
+        let plan = Plan::continued(files(folder, &[1, 2, 4]), &manifest, Late::Rewrite);
+        assert_eq!((plan.next, steps(&plan.due)), (2, vec![2, 4]));
+
+        // A file that was deleted leaves its step.
+        let plan = Plan::continued(files(folder, &[4, 6]), &manifest, Late::Skip);
+        assert_eq!((steps(&plan.shown), steps(&plan.due)), (vec![4], vec![6]));
+        let plan = Plan::continued(files(folder, &[3, 6]), &manifest, Late::Rewrite);
+        assert_eq!(steps(&plan.due), [6]);
+        assert!(
+            plan.notes[0].contains("epoch_4.pth is gone"),
+            "{:?}",
+            plan.notes
+        );
+    }
+}
