@@ -33,6 +33,8 @@ pub(crate) struct Lines {
 pub(crate) enum Unit {
     /// Steps of a run.
     Steps,
+    /// Steps of a run, nobody knows how many.
+    OpenSteps,
     /// Bytes of a download.
     Bytes,
     /// Networks that are compared.
@@ -43,6 +45,7 @@ impl Unit {
     fn style(self) -> &'static str {
         match self {
             Self::Steps => "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {wide_msg}",
+            Self::OpenSteps => "{spinner} {pos} steps  {wide_msg}",
             Self::Bytes => {
                 "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}"
             }
@@ -159,6 +162,7 @@ impl Lines {
                 "step {}/{}  {rate:.2}/s  {left} left  {what}",
                 self.done, self.total
             ),
+            Unit::OpenSteps => format!("step {}  {what}", self.done),
             Unit::Bytes => format!(
                 "{}/{}  {}/s  {left} left  {what}",
                 indicatif::HumanBytes(self.done),

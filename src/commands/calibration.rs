@@ -202,7 +202,7 @@ pub(super) fn sweep(
     (set, last): (Option<ComparisonSet>, Option<Measured>),
     run: &RunSettings,
     capture: &Capture,
-    (total, probes): (usize, &ProbeImages),
+    (total, probes): (Option<usize>, &ProbeImages),
 ) -> Sweep {
     let layers = capture
         .layers

@@ -1,12 +1,14 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
 mod calibrate;
+mod follow;
 mod loading;
 mod manifest;
 mod plan;
 mod resume;
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use super::calibration;
 use super::context::Context;
@@ -29,9 +31,13 @@ use crate::sweep::{ComparisonSet, Sweep};
 use crate::vgg::Vgg;
 
 use calibrate::{Calibrated, calibrate};
+use follow::{Follow, Found};
 use loading::{Loaded, Loading, load_ahead, shown_network};
 use manifest::{Entry, MANIFEST, Manifest, Writer};
 use plan::{Plan, check_configuration};
+
+/// After so long without a new checkpoint, the pictures over time are drawn.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// Runs the command.
 pub(crate) fn run(
@@ -40,10 +46,14 @@ pub(crate) fn run(
 ) -> Result<Report, RunError> {
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let sequence = list(settings, context)?;
-    let on_error = settings.run.output.on_error;
     let device = OpenDevice::open(settings.run.compute.device)?;
     let folder = reserve(settings, context)?;
+    let mut follow = settings.follow.then(|| Follow::new(settings, context));
+    let sequence = match &mut follow {
+        Some(follow) => follow.wait_for_first()?,
+        None => list(settings, context)?,
+    };
+    let on_error = on_error(settings);
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = label(&sequence, first, &settings.run.network);
     let capture = run::open_capture(&settings.run, held, device)?;
@@ -56,7 +66,7 @@ pub(crate) fn run(
         &files,
         &preprocess,
         batch,
-        on_error,
+        settings.run.output.on_error,
         &capture,
         &input,
         &mut skipped,
@@ -89,30 +99,31 @@ pub(crate) fn run(
     let of_run = (&plan, &folder, context);
     let mut calibrated = calibrate(settings, shown, &loading, &probes, set, of_run)?;
     if let Some(sweep) = &mut calibrated.sweep {
-        let steps = sequence.iter().map(|checkpoint| checkpoint.step).collect();
+        let steps = (plan.steps(&manifest), plan.resumed());
         let about = (&capture, preprocess.to_string());
-        sweep.keep_grams(&folder.claim(GRAMS), (steps, plan.resumed()), about)?;
+        sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let mut steps = Steps {
         earlier: manifest.entries.range(..plan.next).count() as u64,
         due: plan.due.len() as u64,
         of: "checkpoints",
     };
+    if let (Some(follow), Some((last, _))) = (&mut follow, manifest.entries.last_key_value()) {
+        follow.begin_after(*last);
+    }
     // Before the event file loses any step: what the manifest lacks is written again.
     let manifest = manifest.write_before(plan.next)?;
     let resumed = plan.resumed();
-    let networks = load_ahead(plan.due, &loading);
-    let written = {
-        let manifest = manifest.clone();
-        move |step| manifest.written(step)
-    };
-    let counts = (steps.earlier, steps.earlier + steps.due);
+    let known = plan.due.into_iter().map(|file| -> Found { (file, Ok(())) });
+    let networks = load_ahead(known.chain(follow.into_iter().flatten()), &loading);
+    let written = manifest.clone();
+    let written = move |step| written.written(step);
     let builder = run::logger(
         &settings.run,
         &capture,
         &folder,
         label,
-        counts,
+        steps.counts(settings.follow),
         context,
         written,
     );
@@ -124,12 +135,22 @@ pub(crate) fn run(
         (&folder, config, resumed.is_some()),
         manifest.clone(),
     )?;
+    let policy = (on_error, settings.follow);
     let (logger, summary, ended) =
-        log.show_all(networks, on_error, &mut steps, &mut skipped, context);
+        log.show_all(&networks, policy, &mut steps, &mut skipped, context);
     let output = &settings.run.output;
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
     manifest.check()?;
     Ok(report.with(input.lines()).with(summary))
+}
+
+/// What becomes of a checkpoint that cannot be read. Whatever follows one is still to be shown.
+fn on_error(settings: &CheckpointsSettings) -> OnError {
+    if settings.follow {
+        OnError::Skip
+    } else {
+        settings.run.output.on_error
+    }
 }
 
 /// The folder of a new run, or of one that goes on.
@@ -162,7 +183,7 @@ fn plan(
     for note in &plan.notes {
         context.terminal.note(note);
     }
-    if plan.due.is_empty() {
+    if plan.due.is_empty() && !settings.follow {
         return Err(RunError::NothingNew {
             folder: path.to_owned(),
             steps: manifest.entries.len(),
@@ -242,28 +263,49 @@ impl<'a> StepLog<'a> {
         })
     }
 
+    /// Draws what the steps so far have in common, while the next one is waited for.
+    fn draw_now(&mut self) -> Result<(), RunError> {
+        if let (Some(sweep), Some(last)) = (&mut self.sweep, self.last) {
+            sweep.draw_now(&mut self.logger, last)?;
+        }
+        Ok(())
+    }
+
     /// Shows the networks as they come. What is due gets less by those that are skipped.
     fn show_all(
         mut self,
-        networks: Receiver<Loaded>,
-        on_error: OnError,
+        networks: &Receiver<Loaded>,
+        (on_error, follows): (OnError, bool),
         steps: &mut Steps,
         skipped: &mut Vec<String>,
         context: &Context,
     ) -> (FeatureLogger, Vec<String>, Result<(), RunError>) {
-        let mut show = |(file, network): Loaded| match network {
-            Ok((vgg, timings, entry)) => self.add(&file, &vgg, &timings, entry),
-            Err(error) if on_error == OnError::Skip => {
-                skipped.push(one_line(&error));
-                steps.due -= 1;
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        let ended = networks
-            .into_iter()
-            .take_while(|_| !context.interrupt.is_requested())
-            .try_for_each(&mut show);
+        let (mut ended, mut taken) = (Ok(()), 0);
+        while ended.is_ok() && !context.interrupt.is_requested() {
+            ended = match networks.recv_timeout(IDLE) {
+                Ok((file, Ok((vgg, timings, entry)))) => {
+                    taken += 1;
+                    self.add(&file, &vgg, &timings, entry)
+                }
+                Ok((_, Err(error))) if on_error == OnError::Skip => {
+                    let why = one_line(&error);
+                    if follows {
+                        context.terminal.note(&format!("left out: {why}"));
+                    }
+                    steps.due = steps.due.saturating_sub(1);
+                    skipped.push(why);
+                    Ok(())
+                }
+                Ok((_, Err(error))) => Err(error),
+                Err(RecvTimeoutError::Timeout) if follows => self.draw_now(),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+        }
+        if follows {
+            // How many come, nobody knew.
+            steps.due = taken;
+        }
         let (summary, ended) = calibration::finish(self.sweep, &mut self.logger, self.last, ended);
         (self.logger, summary, ended)
     }

@@ -49,10 +49,18 @@ pub(crate) enum RunError {
         step: u64,
         steps: u64,
     },
-    #[error(
-        "{folder} shows every checkpoint already: {steps} steps"
-    )]
+    #[error("{folder} shows every checkpoint already: {steps} steps")]
     NothingNew { folder: PathBuf, steps: usize },
+    #[error(
+        "no complete checkpoint came; name the folder that they are written to, or give it more time with --idle-exit"
+    )]
+    NoneCame,
+    #[error(
+        "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step-regex"
+    )]
+    OtherStep { path: PathBuf, was: i64, now: i64 },
+    #[error("{path} is incomplete or damaged, and does not change any more: {why}")]
+    Incomplete { path: PathBuf, why: String },
     #[error("{folder} was made with other settings: {changed}; repeat them, or name another --run")]
     OtherConfiguration { folder: PathBuf, changed: String },
     #[error("{0} shows other probe images: repeat --images as it was, or name another --run")]

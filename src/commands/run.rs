@@ -42,7 +42,7 @@ pub(crate) fn open_capture(
     })
 }
 
-/// A logger for the run in `folder`, which reports each of its `total` steps, of which `done` were written
+/// A logger for the run in `folder`, which reports each of its `total` steps (0 if nobody knows), of which `done` were written
 /// before, on the terminal. `label` says which weights it shows; `written` gets each step that is in the event file.
 pub(crate) fn logger(
     settings: &RunSettings,
@@ -56,7 +56,11 @@ pub(crate) fn logger(
     let preprocess = settings.input.preprocess().for_network(capture.is_gray);
     let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
     let terminal = Arc::clone(&context.terminal);
-    terminal.begin(done, total, Unit::Steps);
+    let unit = match total {
+        0 => Unit::OpenSteps,
+        _ => Unit::Steps,
+    };
+    terminal.begin(done, total, unit);
     context.interrupt.steps_begin();
     let used = folder.used();
     let builder = FeatureLogger::builder(folder.path())
@@ -113,6 +117,14 @@ pub(crate) struct Steps {
     pub(crate) due: u64,
     /// What a step is of.
     pub(crate) of: &'static str,
+}
+
+impl Steps {
+    /// Those that were written before, and all; 0 where further ones may come.
+    pub(crate) fn counts(&self, is_open: bool) -> (u64, u64) {
+        let all = if is_open { 0 } else { self.earlier + self.due };
+        (self.earlier, all)
+    }
 }
 
 /// Waits for the last step and says what the run came to. What ended the run early, if anything, comes

@@ -85,7 +85,7 @@ impl Training<'_> {
         if comparison.no_comparison {
             return Ok((settled.with_references(references), None));
         }
-        let of = (self.logged_steps().len(), probes);
+        let of = (Some(self.logged_steps().len()), probes);
         let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, capture, of);
         if let (Some(step), Some(seen)) = (self.stand.resumed, &seen) {
             references.extend(self.resume(&mut sweep, (step, seen), context)?);

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use glob::Pattern;
+use jiff::SignedDuration;
 use regex::Regex;
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use super::error::{SettingsError, swallowed};
 use super::paths::{make_absolute, path_parser};
 use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
-use super::values::parse_count;
+use super::values::{parse_count, parse_duration};
 use crate::input::checkpoints::{Selection, StepFrom};
 use crate::probe::Capture;
 
@@ -75,6 +76,16 @@ pub(crate) struct CheckpointsSettings {
         hide_possible_values = true
     )]
     pub(crate) late: Late,
+    /// Wait for further checkpoints, until Ctrl-C or --idle-exit: a file is shown once it is complete
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) follow: bool,
+    /// With --follow: end when no checkpoint came for so long (10m, 90s, 1h30m)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) idle_exit: Option<SignedDuration>,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) comparison: ComparisonSettings,
@@ -141,6 +152,18 @@ impl CheckpointsSettings {
             return Err(SettingsError::Excluded {
                 flag: "--step-regex",
                 why: "--step-from index takes the step from the order of the files: leave one of the two out",
+            });
+        }
+        if self.idle_exit.is_some() && !self.follow {
+            return Err(SettingsError::Excluded {
+                flag: "--idle-exit",
+                why: "it says when --follow ends: add --follow",
+            });
+        }
+        if self.follow && self.step_from == StepFrom::Index {
+            return Err(SettingsError::Excluded {
+                flag: "--step-from",
+                why: "with --follow a file that comes between others would change their steps: name them with --step-regex",
             });
         }
         self.comparison.check()?;

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use thiserror::Error;
 
 /// A value that its setting does not take.
@@ -243,6 +244,14 @@ pub(crate) fn parse_std(text: &str) -> Result<Channels, ParseValueError> {
         _ => Err(ParseValueError(
             "numbers above 0: three for red, green and blue, as in 0.229,0.224,0.225, or one for all",
         )),
+    }
+}
+
+/// A time such as `10m` or `1h30m`, above 0.
+pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, ParseValueError> {
+    match text.parse::<SignedDuration>() {
+        Ok(duration) if duration.is_positive() => Ok(duration),
+        _ => Err(ParseValueError("a time above 0, such as 10m, 90s or 1h30m")),
     }
 }
 

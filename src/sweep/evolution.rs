@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::columns::every_second;
 use crate::device::{TensorFloats, guarded};
 use crate::figure::Strip;
 use crate::logger::{LoggerError, Ranges, Step};
@@ -13,9 +14,6 @@ use crate::render::{self, Layout, Maps, Picture, Range, RenderError, Style};
 
 /// Channels of a strip.
 pub(super) const ROWS: usize = 16;
-
-/// Steps of a strip.
-pub(super) const COLUMNS: usize = 24;
 
 /// Larger maps are averaged down to at most this. Units: pixels.
 const SIDE: usize = 64;
@@ -63,6 +61,22 @@ impl Evolution {
         Self {
             layers: channels.into_iter().filter_map(chosen).collect(),
             steps: Vec::new(),
+        }
+    }
+
+    /// Takes the newest column out.
+    pub(super) fn without_newest(&mut self) {
+        self.steps.pop();
+        for layer in self.layers.values_mut() {
+            layer.columns.pop();
+        }
+    }
+
+    /// Takes every second column out.
+    pub(super) fn every_second(&mut self) {
+        every_second(&mut self.steps);
+        for layer in self.layers.values_mut() {
+            every_second(&mut layer.columns);
         }
     }
 

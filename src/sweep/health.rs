@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::activity::Activity;
+use super::columns::every_second;
 use super::name_of;
 use crate::figure::HeatMap;
 use crate::logger::{LoggerError, Step};
@@ -40,6 +41,22 @@ impl History {
             #[expect(clippy::cast_possible_truncation, reason = "for a color")]
             let rates = layer.on_rates().map(|rate| rate as f32).collect();
             self.layers.entry(tag.to_owned()).or_default().push(rates);
+        }
+    }
+
+    /// Takes the newest column out.
+    pub(super) fn without_newest(&mut self) {
+        self.steps.pop();
+        for columns in self.layers.values_mut() {
+            columns.pop();
+        }
+    }
+
+    /// Takes every second column out.
+    pub(super) fn every_second(&mut self) {
+        every_second(&mut self.steps);
+        for columns in self.layers.values_mut() {
+            every_second(columns);
         }
     }
 

@@ -4,9 +4,11 @@
 mod activity;
 mod calibrate;
 mod channel_sums;
+mod columns;
 mod comparison_set;
 mod evolution;
 mod health;
+mod kept_grams;
 mod look;
 mod representations;
 mod weights;
@@ -20,12 +22,13 @@ pub(crate) use comparison_set::{ComparisonSet, Grams};
 pub(crate) use evolution::Evolution;
 pub(crate) use weights::Snapshot;
 
-use crate::figure::evenly;
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::probe::{Capture, ProbeError, Seen};
-use crate::similarity::file::{GramsAbout, GramsFileError, GramsLayout, GramsWriter};
+use crate::similarity::file::{GramsAbout, GramsFileError, GramsLayout};
 use crate::vgg::Vgg;
 
+use columns::{Column, Columns};
+use kept_grams::KeptGrams;
 use representations::Representations;
 use weights::WeightHistory;
 
@@ -84,10 +87,11 @@ pub(crate) struct Sweep {
     evolution: Evolution,
     health: health::History,
     weights: WeightHistory,
-    /// The steps, by index, that have a column in pictures.
-    columns: Vec<usize>,
-    /// Keeps the representations of each step for later, by its number.
-    grams: Option<(GramsWriter, Vec<i64>)>,
+    columns: Columns,
+    /// The newest column goes when the next one comes.
+    newest_goes: bool,
+    /// Keeps the representations of each step for later.
+    grams: Option<KeptGrams>,
     /// The step that has the pictures over time as they are now.
     drawn: Option<i64>,
     /// How many steps there were.
@@ -98,12 +102,12 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// A sweep of `total` steps. `last` is what is known of its last one already.
+    /// A sweep of `total` steps, or of nobody knows how many. `last` is what is known of its last one already.
     pub(crate) fn new(
         set: Option<ComparisonSet>,
         last: Option<Measured>,
         evolution: Evolution,
-        total: usize,
+        total: Option<usize>,
         (is_bgr, shown): (bool, String),
     ) -> Self {
         Self {
@@ -115,7 +119,8 @@ impl Sweep {
             evolution,
             health: health::History::default(),
             weights: WeightHistory::default(),
-            columns: evenly(total, evolution::COLUMNS),
+            columns: Columns::of(total),
+            newest_goes: false,
             grams: None,
             drawn: None,
             steps: 0,
@@ -136,7 +141,7 @@ impl Sweep {
             return Ok(true);
         };
         let layout = GramsLayout {
-            steps: steps.clone(),
+            steps,
             layers: capture.layers.iter().map(|layer| layer.tag()).collect(),
             sizes: set.sizes.clone(),
             about: GramsAbout {
@@ -146,14 +151,8 @@ impl Sweep {
                 arch: capture.arch.to_string(),
             },
         };
-        let (writer, is_whole) = match resumed {
-            Some(first) => {
-                let (writer, taken) = GramsWriter::continue_at(path, layout, first)?;
-                (writer, taken > 0)
-            }
-            None => (GramsWriter::create(path, layout)?, true),
-        };
-        self.grams = Some((writer, steps));
+        let (grams, is_whole) = KeptGrams::create(path, layout, resumed)?;
+        self.grams = Some(grams);
         Ok(is_whole)
     }
 
@@ -167,11 +166,12 @@ impl Sweep {
     ) -> Result<(), ProbeError> {
         let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
         self.weights.start_from(Snapshot::of(capture, vgg)?);
+        let column = self.make_room();
         if let Some(grams) = &measured.grams {
-            self.representations
-                .add(grams.clone(), Some(step.to_string()));
+            let label = (column != Column::None).then(|| step.to_string());
+            self.representations.add(grams.clone(), label);
         }
-        self.add_column(capture, vgg, seen, &measured)
+        self.add_column(capture, vgg, seen, (&measured, column))
     }
 
     /// Takes the network that a run resumes from, which the next step is compared with.
@@ -206,15 +206,14 @@ impl Sweep {
             Some(known) => known,
             None => Measured::of(self.set.as_ref(), capture, vgg, seen, (number, what))?,
         };
-        let place = self.columns.binary_search(&self.steps).ok();
+        let place = self.steps;
+        let column = self.make_room();
         if let Some(grams) = &measured.grams {
-            if let Some((writer, steps)) = &mut self.grams
-                && let Ok(place) = steps.binary_search(&number)
-            {
-                writer.write(place, grams)?;
+            if let Some(kept) = &mut self.grams {
+                kept.write(number, grams)?;
             }
-            let column = place.is_some().then(|| number.to_string());
-            for summary in self.representations.add(grams.clone(), column) {
+            let label = (column != Column::None).then(|| number.to_string());
+            for summary in self.representations.add(grams.clone(), label) {
                 step.summary(summary);
             }
         }
@@ -227,12 +226,29 @@ impl Sweep {
         for (tag, dead) in dead {
             step.mark_dead(tag, dead);
         }
-        self.add_column(capture, vgg, seen, &measured)?;
-        if place.is_some_and(|column| self.is_due(column)) {
+        self.add_column(capture, vgg, seen, (&measured, column))?;
+        if self.columns.is_due(place, DRAWN_EVERY) {
             self.draw(step)?;
             self.drawn = Some(number);
         }
         Ok(())
+    }
+
+    /// Makes room in the pictures over time for the step that comes, and says what becomes of it.
+    fn make_room(&mut self) -> Column {
+        if std::mem::take(&mut self.newest_goes) {
+            self.evolution.without_newest();
+            self.health.without_newest();
+            self.representations.without_newest();
+        }
+        if self.columns.thin_out(self.steps) {
+            self.evolution.every_second();
+            self.health.every_second();
+            self.representations.every_second();
+        }
+        let column = self.columns.at(self.steps);
+        self.newest_goes = column == Column::Newest;
+        column
     }
 
     /// Adds a step to the pictures over time, if it is one that they show.
@@ -241,12 +257,12 @@ impl Sweep {
         capture: &Capture,
         vgg: &Vgg,
         seen: &Seen,
-        measured: &Measured,
+        (measured, column): (&Measured, Column),
     ) -> Result<(), ProbeError> {
-        let has_column = self.columns.binary_search(&self.steps).is_ok();
         self.steps += 1;
-        let column = has_column.then(|| measured.step.to_string());
-        self.health.add(&measured.activity, column);
+        let has_column = column != Column::None;
+        let label = has_column.then(|| measured.step.to_string());
+        self.health.add(&measured.activity, label);
         if has_column {
             self.evolution.begin(measured.step);
             for (image, layer, maps) in seen.each() {
@@ -284,6 +300,22 @@ impl Sweep {
         Ok(lines)
     }
 
+    /// Draws the pictures over time as far as they go, at the last step.
+    pub(crate) fn draw_now(
+        &mut self,
+        logger: &mut FeatureLogger,
+        last: i64,
+    ) -> Result<(), LoggerError> {
+        if self.drawn == Some(last) {
+            return Ok(());
+        }
+        let mut step = logger.after_step(last)?;
+        self.draw(&mut step)?;
+        step.finish();
+        self.drawn = Some(last);
+        Ok(())
+    }
+
     /// Logs the pictures over time, as far as they go.
     fn draw(&self, step: &mut Step<'_>) -> Result<(), LoggerError> {
         self.evolution.log(step, &format!("over {}", self.shown))?;
@@ -292,14 +324,6 @@ impl Sweep {
             self.representations.log(step, &self.of_images())?;
         }
         Ok(())
-    }
-
-    /// Whether the pictures are drawn before the end: a long run is looked at while it goes on.
-    fn is_due(&self, column: usize) -> bool {
-        let columns = self.columns.len();
-        columns == evolution::COLUMNS
-            && (column + 1).is_multiple_of(DRAWN_EVERY)
-            && column + 1 < columns
     }
 
     /// What activity and similarity are measured over.

@@ -5,6 +5,7 @@ use crate::figure::HeatMap;
 use crate::logger::{LoggerError, Step};
 use crate::similarity::{Similarity, cka};
 
+use super::columns::every_second;
 use super::comparison_set::Grams;
 
 /// What the steps' representations are compared with, and what is kept of them.
@@ -50,6 +51,16 @@ impl Representations {
         self.first.get_or_insert_with(|| grams.clone());
         self.previous = Some(grams);
         summaries
+    }
+
+    /// Takes the newest column out.
+    pub(super) fn without_newest(&mut self) {
+        self.columns.pop();
+    }
+
+    /// Takes every second column out.
+    pub(super) fn every_second(&mut self) {
+        every_second(&mut self.columns);
     }
 
     /// Logs the heat maps of the steps so far: step x step for each layer, and layer x layer, the last step

@@ -76,7 +76,7 @@ pub(super) fn calibrate(
     let mut sweep = (!comparison.no_comparison).then(|| {
         // The first one comes again where the run goes on.
         let columns = plan.due.len() + usize::from(plan.resumed().is_some());
-        let of = (columns, probes);
+        let of = ((!settings.follow).then_some(columns), probes);
         calibration::sweep(&calibration, (set, last), &settings.run, capture, of)
     });
     if let (Some(sweep), Some(_)) = (&mut sweep, plan.resumed()) {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
+use super::follow::Found;
 use super::manifest::Entry;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -77,7 +78,10 @@ pub(super) fn shown_network(
 }
 
 /// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
-pub(super) fn load_ahead(sequence: Vec<Checkpoint>, loading: &Loading<'_>) -> Receiver<Loaded> {
+pub(super) fn load_ahead(
+    sequence: impl Iterator<Item = Found> + Send + 'static,
+    loading: &Loading<'_>,
+) -> Receiver<Loaded> {
     let Loading {
         settings,
         capture,
@@ -88,8 +92,9 @@ pub(super) fn load_ahead(sequence: Vec<Checkpoint>, loading: &Loading<'_>) -> Re
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
-        for file in sequence {
+        for (file, found) in sequence {
             let network = guarded(|| {
+                found?;
                 // First, so that a file which is replaced meanwhile is seen to be another one later.
                 let entry = Entry::of(&file);
                 let (vgg, timings) =

@@ -11,9 +11,11 @@ use crate::settings::Late;
 use crate::train::changes;
 
 /// Settings that another process may have otherwise: they change where and how fast a run is made, not what it shows.
-const FREE: [&str; 11] = [
+const FREE: [&str; 13] = [
     "checkpoints",
     "late",
+    "follow",
+    "idle-exit",
     "device",
     "batch",
     "on-error",
@@ -51,6 +53,14 @@ impl Plan {
             due: sequence,
             notes: Vec::new(),
         }
+    }
+
+    /// All steps of the run, as far as they are known.
+    pub(super) fn steps(&self, manifest: &Manifest) -> Vec<i64> {
+        let earlier = manifest.entries.range(..self.next).map(|(step, _)| *step);
+        earlier
+            .chain(self.due.iter().map(|file| file.step))
+            .collect()
     }
 
     /// The step that an earlier process's run goes on from; `None` for a new run.

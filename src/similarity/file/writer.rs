@@ -129,6 +129,21 @@ impl GramsWriter {
         self.write_at(self.plan.written + checkpoint as u64, &[1])
     }
 
+    /// Says which step a checkpoint without one is; the steps still have to rise.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the step has no place there.
+    pub fn set_step(&mut self, checkpoint: usize, step: i64) -> Result<(), GramsFileError> {
+        let mut layout = self.layout.clone();
+        if let Some(place) = layout.steps.get_mut(checkpoint) {
+            *place = step;
+        }
+        check(&layout).map_err(|why| no_place(&self.path, why))?;
+        self.layout = layout;
+        self.write_at(self.plan.steps + 8 * checkpoint as u64, &step.to_le_bytes())
+    }
+
     fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<(), GramsFileError> {
         let sought = self.file.seek(SeekFrom::Start(place));
         let written = sought.and_then(|_| self.file.write_all(bytes));

@@ -1,0 +1,240 @@
+//! Checkpoints that another program goes on writing.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::manifest::stamp;
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::input::checkpoints::{Checkpoint, list_checkpoints};
+use crate::interrupt::Interrupt;
+use crate::one_line::one_line;
+use crate::settings::CheckpointsSettings;
+use crate::terminal::Terminal;
+use crate::weights::WeightsFile;
+
+/// The folders are looked at so often, whatever the system says: network file systems say nothing.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A file that did not change for so long is at rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// A file at rest for so long is not going to be completed.
+const GIVEN_UP: Duration = Duration::from_secs(30);
+
+/// A checkpoint, or why it cannot be shown.
+pub(super) type Found = (Checkpoint, Result<(), RunError>);
+
+/// Gives the checkpoints that come, in the order of their steps.
+pub(super) struct Follow {
+    settings: CheckpointsSettings,
+    terminal: Arc<Terminal>,
+    interrupt: Interrupt,
+    /// What happens in the folders; nothing where they cannot be watched.
+    events: Receiver<()>,
+    /// Watches as long as it lives.
+    _watcher: Option<RecommendedWatcher>,
+    /// Files that were seen, as they were then and since when.
+    seen: HashMap<PathBuf, ((u64, u64), SystemTime)>,
+    /// The step of each file that was given.
+    given: HashMap<PathBuf, i64>,
+    last: i64,
+    said: HashSet<String>,
+    since: Instant,
+}
+
+/// Whether a file can be read.
+enum State {
+    /// It may still be written to.
+    Growing,
+    Whole,
+    Broken(String),
+}
+
+impl Follow {
+    pub(super) fn new(settings: &CheckpointsSettings, context: &Context) -> Self {
+        let (sender, events) = channel();
+        let watcher = notify::recommended_watcher(move |_| {
+            // Whoever follows has ended.
+            let _ = sender.send(());
+        });
+        let watcher = watcher.ok().map(|mut watcher| {
+            for folder in settings
+                .checkpoints
+                .iter()
+                .filter_map(|path| folder_of(path))
+            {
+                // Where this fails there is still the polling.
+                let _ = watcher.watch(folder, RecursiveMode::Recursive);
+            }
+            watcher
+        });
+        Self {
+            settings: settings.clone(),
+            terminal: Arc::clone(&context.terminal),
+            interrupt: context.interrupt.clone(),
+            events,
+            _watcher: watcher,
+            seen: HashMap::new(),
+            given: HashMap::new(),
+            last: i64::MIN,
+            said: HashSet::new(),
+            since: Instant::now(),
+        }
+    }
+
+    /// Gives no file of a step up to this one.
+    pub(super) fn begin_after(&mut self, step: i64) {
+        self.last = self.last.max(step);
+        self.since = Instant::now();
+    }
+
+    /// Waits until there are checkpoints, and gives those that are complete, up to the first that is not.
+    pub(super) fn wait_for_first(&mut self) -> Result<Vec<Checkpoint>, RunError> {
+        loop {
+            let mut first = Vec::new();
+            while let Some((file, readable)) = self.look() {
+                match readable {
+                    Ok(()) => first.push(file),
+                    Err(error) => self.say(&one_line(&error)),
+                }
+            }
+            if !first.is_empty() {
+                return Ok(first);
+            }
+            if self.is_over() {
+                return Err(RunError::NoneCame);
+            }
+            self.say("waiting for the first complete checkpoint");
+            self.wait();
+        }
+    }
+
+    /// The next checkpoint that is there.
+    fn look(&mut self) -> Option<Found> {
+        let settings = self.settings.clone();
+        // A folder may be empty, or its names ambiguous, until more of them are there.
+        let listed = list_checkpoints(&settings.checkpoints, &settings.selection());
+        let sequence = match listed {
+            Ok(sequence) => sequence,
+            Err(error) => {
+                if !self.given.is_empty() {
+                    self.say(&one_line(&error));
+                }
+                return None;
+            }
+        };
+        for note in &sequence.notes {
+            self.say(note);
+        }
+        for file in sequence.checkpoints {
+            match self.given.get(&file.path) {
+                Some(step) if *step == file.step => continue,
+                Some(step) => {
+                    let (path, was, now) = (file.path.clone(), *step, file.step);
+                    self.given.insert(path.clone(), now);
+                    return Some((file, Err(RunError::OtherStep { path, was, now })));
+                }
+                None => {}
+            }
+            if file.step <= self.last {
+                let (name, last) = (&file.name, self.last);
+                self.say(&format!(
+                    "left out: {name} came after a later step was shown (the run is at step {last}); repeat the command with --late rewrite to write the run again from there"
+                ));
+                continue;
+            }
+            let readable = match self.state(&file.path) {
+                State::Growing => return None,
+                State::Whole => Ok(()),
+                State::Broken(why) => Err(RunError::Incomplete {
+                    path: file.path.clone(),
+                    why,
+                }),
+            };
+            self.last = file.step;
+            self.given.insert(file.path.clone(), file.step);
+            self.since = Instant::now();
+            return Some((file, readable));
+        }
+        None
+    }
+
+    fn state(&mut self, path: &Path) -> State {
+        let Ok(now) = stamp(path) else {
+            return State::Growing;
+        };
+        // The clock of another machine may be ahead; what was seen here counts as well.
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(now.1);
+        let here = self.seen.get(path).filter(|(then, _)| *then == now);
+        let first_seen = here.map_or_else(SystemTime::now, |(_, since)| *since);
+        self.seen.insert(path.to_owned(), (now, first_seen));
+        let since = first_seen.min(modified);
+        let rest = since.elapsed().unwrap_or_default();
+        if rest < REST {
+            return State::Growing;
+        }
+        let key = self.settings.run.network.weights_key.as_deref();
+        match WeightsFile::open_under(path, key) {
+            Ok(_) => State::Whole,
+            Err(error) if rest >= GIVEN_UP => State::Broken(one_line(&error)),
+            Err(_) => State::Growing,
+        }
+    }
+
+    /// Whether to end: on request, or because nothing came for long enough.
+    fn is_over(&self) -> bool {
+        let idle = self.settings.idle_exit;
+        let idle = idle.and_then(|idle| Duration::try_from(idle).ok());
+        self.interrupt.is_requested() || idle.is_some_and(|idle| self.since.elapsed() >= idle)
+    }
+
+    /// Until something happens in the folders, or it is time to look anyway.
+    fn wait(&self) {
+        match self.events.recv_timeout(POLL) {
+            // A program that writes makes many events.
+            Ok(()) => thread::sleep(POLL / 10),
+            Err(RecvTimeoutError::Timeout) => {}
+            // Nothing is watched.
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL),
+        }
+        while self.events.try_recv().is_ok() {}
+    }
+
+    fn say(&mut self, note: &str) {
+        if self.said.insert(note.to_owned()) {
+            self.terminal.note(note);
+        }
+    }
+}
+
+impl Iterator for Follow {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            if self.interrupt.is_requested() {
+                return None;
+            }
+            if let Some(found) = self.look() {
+                return Some(found);
+            }
+            if self.is_over() {
+                return None;
+            }
+            self.wait();
+        }
+    }
+}
+
+/// The folder that an argument names files of.
+fn folder_of(argument: &Path) -> Option<&Path> {
+    let mut folders = argument.ancestors();
+    folders.find(|folder| folder.is_dir())
+}
