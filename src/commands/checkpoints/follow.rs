@@ -12,7 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use super::manifest::stamp;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::input::checkpoints::{Checkpoint, list_checkpoints};
+use crate::input::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::CheckpointsSettings;
@@ -45,6 +45,8 @@ pub(super) struct Follow {
     /// The step of each file that was given.
     given: HashMap<PathBuf, i64>,
     last: i64,
+    /// Why there is no sequence at the moment.
+    stuck: Option<CheckpointError>,
     said: HashSet<String>,
     since: Instant,
 }
@@ -84,6 +86,7 @@ impl Follow {
             seen: HashMap::new(),
             given: HashMap::new(),
             last: i64::MIN,
+            stuck: None,
             said: HashSet::new(),
             since: Instant::now(),
         }
@@ -126,10 +129,12 @@ impl Follow {
             Err(error) => {
                 if !self.given.is_empty() {
                     self.say(&one_line(&error));
+                    self.stuck = Some(error);
                 }
                 return None;
             }
         };
+        self.stuck = None;
         for note in &sequence.notes {
             self.say(note);
         }
@@ -144,9 +149,9 @@ impl Follow {
                 None => {}
             }
             if file.step <= self.last {
-                let (name, last) = (&file.name, self.last);
                 self.say(&format!(
-                    "left out: {name} came after a later step was shown (the run is at step {last}); repeat the command with --late rewrite to write the run again from there"
+                    "left out: {} came after a later step was shown; repeat the command with --late rewrite to write the run again from there",
+                    file.name
                 ));
                 continue;
             }
@@ -207,6 +212,15 @@ impl Follow {
         while self.events.try_recv().is_ok() {}
     }
 
+    /// Stands for whatever could not be put into a sequence.
+    fn nameless(&self) -> Checkpoint {
+        Checkpoint {
+            path: PathBuf::new(),
+            name: String::new(),
+            step: self.last,
+        }
+    }
+
     fn say(&mut self, note: &str) {
         if self.said.insert(note.to_owned()) {
             self.terminal.note(note);
@@ -226,7 +240,10 @@ impl Iterator for Follow {
                 return Some(found);
             }
             if self.is_over() {
-                return None;
+                return self
+                    .stuck
+                    .take()
+                    .map(|error| (self.nameless(), Err(error.into())));
             }
             self.wait();
         }
