@@ -162,7 +162,7 @@ impl Lines {
                 "step {}/{}  {rate:.2}/s  {left} left  {what}",
                 self.done, self.total
             ),
-            Unit::OpenSteps => format!("step {}  {what}", self.done),
+            Unit::OpenSteps => format!("{} steps  {what}", self.done),
             Unit::Bytes => format!(
                 "{}/{}  {}/s  {left} left  {what}",
                 indicatif::HumanBytes(self.done),

@@ -5,6 +5,7 @@ mod checkpoints;
 mod compare;
 mod comparison;
 mod configuration;
+mod continued;
 mod diff;
 mod images;
 mod information;

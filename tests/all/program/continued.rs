@@ -1,0 +1,350 @@
+//! `vggscope checkpoints` where a run goes on: the same command again, and `--follow`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use safetensors::SafeTensors;
+use vggscope::events::Value;
+
+use crate::program::support::{
+    Place, Ran, Seen, event_files, events_of, photo, root, steps, weights,
+};
+
+const LINE: &str =
+    "checkpoints ckpts --run a --resize 64 --crop 64 --layers conv1_1,relu3_1 --range layer";
+
+/// The narrow VGG16 with numbers that depend on the step.
+fn weights_of(step: u8) -> Vec<u8> {
+    let mut bytes = std::fs::read(weights()).unwrap();
+    let begin = {
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let all = bytes.as_ptr() as usize;
+        file.tensor("features.5.weight").unwrap().data().as_ptr() as usize - all
+    };
+    for four in bytes[begin..begin + 40].as_chunks_mut::<4>().0 {
+        *four = (f32::from_le_bytes(*four) + f32::from(step) / 100.0).to_le_bytes();
+    }
+    bytes
+}
+
+/// Writes a checkpoint, long ago: it is at rest.
+fn put(place: &Place, step: u8) {
+    let path = place.write(&format!("ckpts/epoch_{step}.safetensors"), weights_of(step));
+    at_rest(&path);
+}
+
+fn at_rest(path: &Path) {
+    let file = std::fs::File::options().append(true).open(path).unwrap();
+    let then = SystemTime::now() - Duration::from_mins(2);
+    file.set_modified(then).unwrap();
+}
+
+fn args(probe: &str) -> Vec<OsString> {
+    let compared = root().join("tests/fixtures/crops/val");
+    vec![
+        "--images".into(),
+        photo(probe).into(),
+        "--compare-images".into(),
+        compared.into(),
+    ]
+}
+
+fn sweep(place: &Place, flags: &str) -> Ran {
+    place.run(&format!("{LINE} {flags}"), &args("chelsea.png"))
+}
+
+fn run_of(place: &Place) -> Vec<Seen> {
+    events_of(&event_files(&place.path("runs/a")))
+}
+
+/// What each step has by itself, and in comparison with the first one and the one before.
+fn of_steps(seen: &[Seen]) -> BTreeMap<(String, i64), String> {
+    // Pictures over time, and the comparison with the last step, are of what there was when they were made.
+    let over_time = [
+        "evolution/",
+        "similarity/steps",
+        "similarity/layers",
+        "health/",
+        "summary",
+        "config",
+    ];
+    let is_of_step = |one: &&Seen| {
+        let picture_over_time = over_time.iter().any(|tag| one.tag.starts_with(tag));
+        let scalar = matches!(one.value, Value::Scalar(_));
+        (!picture_over_time || scalar) && !one.tag.contains("_to_last")
+    };
+    let of_steps = seen.iter().filter(is_of_step);
+    of_steps
+        .map(|one| ((one.tag.clone(), one.step), format!("{:?}", one.value)))
+        .collect()
+}
+
+#[test]
+fn the_same_command_shows_what_is_new_as_one_run_would() {
+    let (whole, parts) = (Place::on_cpu(), Place::on_cpu());
+    for step in 1..=5 {
+        put(&whole, step);
+    }
+    sweep(&whole, "--change").ok();
+    for step in 1..=3 {
+        put(&parts, step);
+    }
+    sweep(&parts, "--change").ok();
+    for step in 4..=5 {
+        put(&parts, step);
+    }
+    let ran = sweep(&parts, "--change --quiet --late rewrite").ok();
+    assert!(ran.out().is_empty(), "{}", ran.out());
+    let (whole, seen) = (of_steps(&run_of(&whole)), of_steps(&run_of(&parts)));
+    // Ranges of changes come from the references, which are others.
+    let is_equal = |(tag, _): &(String, i64)| !tag.starts_with("change/");
+    assert_eq!(
+        whole.keys().collect::<Vec<_>>(),
+        seen.keys().collect::<Vec<_>>()
+    );
+    for (key, value) in whole.iter().filter(|(key, _)| is_equal(key)) {
+        assert!(seen.get(key) == Some(value), "{key:?}");
+    }
+    let before = event_files(&parts.path("runs/a"));
+    let ran = sweep(&parts, "--change").ok();
+    assert!(
+        ran.err()
+            .contains("runs/a shows every checkpoint already: 5 steps"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(event_files(&parts.path("runs/a")), before);
+}
+
+#[test]
+fn other_settings_and_other_probe_images_are_refused() {
+    let place = Place::on_cpu();
+    put(&place, 1);
+    sweep(&place, "").ok();
+    put(&place, 2);
+    sweep(&place, "--colormap viridis --max-maps 1")
+        .fails(2, &["runs/a", "colormap", "viridis", "maps", "--run"]);
+    place
+        .run(LINE, &args("coffee.png"))
+        .fails(2, &["runs/a", "images"]);
+    let other = place.put(&photo("coffee.png"), "chelsea.png");
+    let mine = place.put(&photo("chelsea.png"), "mine/chelsea.png");
+    let line = LINE.replace("--run a", "--run b");
+    place.run(&format!("{line} --images"), &[&mine]).ok();
+    std::fs::copy(other, &mine).unwrap();
+    put(&place, 3);
+    place
+        .run(&format!("{line} --images"), &[&mine])
+        .fails(2, &["runs/b", "other probe images", "--images"]);
+    // How fast, where and how loud is free.
+    sweep(&place, "--batch 2 --quiet --timings").ok();
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 3]);
+}
+
+#[test]
+fn late_and_changed_files_are_left_out_or_written_in_their_place() {
+    let place = Place::on_cpu();
+    for step in [1, 2, 4] {
+        put(&place, step);
+    }
+    sweep(&place, "").ok();
+    put(&place, 3);
+    place.write("ckpts/epoch_2.safetensors", weights_of(9));
+    let ran = sweep(&place, "").ok();
+    for part in [
+        "epoch_3.safetensors came after",
+        "epoch_2.safetensors changed",
+        "--late rewrite",
+    ] {
+        assert!(ran.err().contains(part), "{}", ran.err());
+    }
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 4]);
+    let before = of_steps(&run_of(&place));
+    sweep(&place, "--late rewrite").ok();
+    let seen = run_of(&place);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 2, 3, 4]);
+    let after = of_steps(&seen);
+    let maps = |step| ("feature_maps/11_relu3_1".to_owned(), step);
+    assert!(before[&maps(1)] == after[&maps(1)] && before[&maps(2)] != after[&maps(2)]);
+
+    // What is gone cannot be written again.
+    std::fs::remove_file(place.path("ckpts/epoch_4.safetensors")).unwrap();
+    place.write("ckpts/epoch_3.safetensors", weights_of(8));
+    let ran = sweep(&place, "--late rewrite").ok();
+    assert!(
+        ran.err().contains("epoch_4.safetensors is gone"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_damaged_manifest_is_refused_and_an_unfinished_line_is_none() {
+    let place = Place::on_cpu();
+    put(&place, 1);
+    sweep(&place, "").ok();
+    let manifest = place.path("runs/a/manifest.jsonl");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    put(&place, 2);
+    std::fs::write(&manifest, format!("{text}{{}}\n")).unwrap();
+    sweep(&place, "").fails(1, &["manifest.jsonl", "line 3"]);
+    std::fs::write(&manifest, format!("{text}{{\"step\":2,")).unwrap();
+    sweep(&place, "").ok();
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2]);
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+/// Where a trainer keeps only its newest checkpoints, the run says what it compares with.
+#[test]
+fn earlier_files_may_be_gone() {
+    let place = Place::on_cpu();
+    for step in [1, 2] {
+        put(&place, step);
+    }
+    sweep(&place, "").ok();
+    for (gone, next, part) in [
+        (
+            1,
+            3,
+            "compared with epoch_2.safetensors instead of the first",
+        ),
+        (
+            2,
+            4,
+            "compared with epoch_3.safetensors instead of the first",
+        ),
+    ] {
+        std::fs::remove_file(place.path(&format!("ckpts/epoch_{gone}.safetensors"))).unwrap();
+        put(&place, next);
+        let ran = sweep(&place, "").ok();
+        assert!(ran.err().contains(part), "{}", ran.err());
+    }
+    for step in [3, 4] {
+        std::fs::remove_file(place.path(&format!("ckpts/epoch_{step}.safetensors"))).unwrap();
+    }
+    put(&place, 5);
+    let ran = sweep(&place, "").ok();
+    assert!(
+        ran.err().contains("no file of the earlier steps"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(
+        steps(&run_of(&place), "kernels/00_conv1_1"),
+        [1, 2, 3, 4, 5]
+    );
+    // The Gram matrices of all steps are there for later.
+    place.write("ckpts/epoch_6.safetensors", weights_of(6));
+    sweep(&place, "").ok();
+    let grams = std::fs::read(place.path("runs/a/grams.safetensors")).unwrap();
+    let grams = SafeTensors::deserialize(&grams).unwrap();
+    assert_eq!(grams.tensor("written").unwrap().data(), [1; 6]);
+}
+
+/// In pieces, by renaming, and at once; one is damaged for good, and one comes late.
+#[test]
+fn checkpoints_are_shown_as_they_come() {
+    let place = Place::on_cpu();
+    std::fs::create_dir(place.path("ckpts")).unwrap();
+    let line = format!("{LINE} --follow --idle-exit 4s");
+    let child = place
+        .command(&line, &args("chelsea.png"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let path = |step: u8| place.path(&format!("ckpts/epoch_{step}.safetensors"));
+    let bytes = weights_of(1);
+    for end in [0, 100, bytes.len() / 2, bytes.len()] {
+        std::fs::write(path(1), &bytes[..end]).unwrap();
+        thread::sleep(Duration::from_millis(300));
+    }
+    std::fs::write(place.path("ckpts/half.tmp"), weights_of(3)).unwrap();
+    std::fs::rename(place.path("ckpts/half.tmp"), path(3)).unwrap();
+    std::fs::write(path(4), &bytes[..bytes.len() / 2]).unwrap();
+    at_rest(&path(4));
+    thread::sleep(Duration::from_millis(2500));
+    put(&place, 2);
+    put(&place, 5);
+    let ran = Ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    for part in [
+        "waiting for the first complete checkpoint",
+        "epoch_4.safetensors is incomplete or damaged",
+        "epoch_2.safetensors came after a later step",
+        "3 steps  epoch_5",
+    ] {
+        assert!(ran.err().contains(part), "no {part:?} in {}", ran.err());
+    }
+    let seen = run_of(&place);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 3, 5]);
+    let strips = steps(&seen, "evolution/11_relu3_1");
+    assert_eq!(strips.last(), Some(&5), "{strips:?}");
+    let grams = std::fs::read(place.path("runs/a/grams.safetensors")).unwrap();
+    let grams = SafeTensors::deserialize(&grams).unwrap();
+    assert_eq!(grams.tensor("written").unwrap().data()[..3], [1; 3]);
+    // The same command goes on, and a followed run is continued without following.
+    put(&place, 7);
+    std::fs::remove_file(path(4)).unwrap();
+    sweep(&place, "").ok();
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 3, 5, 7]);
+}
+
+#[test]
+fn following_nothing_says_so() {
+    let place = Place::on_cpu();
+    std::fs::create_dir(place.path("ckpts")).unwrap();
+    sweep(&place, "--follow --idle-exit 1s")
+        .fails(1, &["no complete checkpoint came", "--idle-exit"]);
+    assert!(!place.path("runs").exists());
+    sweep(&place, "--idle-exit 1s").fails(2, &["--idle-exit", "--follow"]);
+    sweep(&place, "--follow --idle-exit soon").fails(2, &["--idle-exit", "10m"]);
+    sweep(&place, "--follow --step-from index").fails(2, &["--follow", "--step-regex"]);
+}
+
+/// As `kill -9` leaves it, at some moment: every tag has every step once in the end.
+#[test]
+fn a_killed_sweep_goes_on_where_it_was() {
+    let place = Place::on_cpu();
+    for step in 1..=6 {
+        put(&place, step);
+    }
+    for (kill, follow) in [
+        (0, ""),
+        (1, "--follow --idle-exit 1s"),
+        (2, ""),
+        (3, "--follow --idle-exit 1s"),
+    ] {
+        let mut child = place
+            .command(&format!("{LINE} {follow}"), &args("chelsea.png"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(250 + 130 * kill));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    sweep(&place, "").ok();
+    let seen = run_of(&place);
+    for tag in [
+        "feature_maps/11_relu3_1",
+        "kernels/00_conv1_1",
+        "range/00_conv1_1/mean",
+    ] {
+        assert_eq!(steps(&seen, tag), [1, 2, 3, 4, 5, 6], "{tag}");
+    }
+    for tag in [
+        "similarity/11_relu3_1/cka_to_first",
+        "weight_change/05_conv2_1/to_previous",
+    ] {
+        assert_eq!(steps(&seen, tag), [2, 3, 4, 5, 6], "{tag}");
+    }
+}
