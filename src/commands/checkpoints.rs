@@ -48,9 +48,10 @@ pub(crate) fn run(
     let files = list_images(&settings.images, &input)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
     let folder = reserve(settings, context)?;
+    let mut skipped = Vec::new();
     let mut follow = settings.follow.then(|| Follow::new(settings, context));
     let sequence = match &mut follow {
-        Some(follow) => follow.wait_for_first()?,
+        Some(follow) => follow.wait_for_first(&mut skipped)?,
         None => list(settings, context)?,
     };
     let on_error = on_error(settings);
@@ -59,7 +60,6 @@ pub(crate) fn run(
     let capture = run::open_capture(&settings.run, held, device)?;
     let config = settings.resolved(&capture)?;
 
-    let mut skipped = Vec::new();
     let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
     let batch = settings.run.compute.batch();
     let probes = ProbeImages::load(

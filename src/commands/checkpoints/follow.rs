@@ -98,14 +98,22 @@ impl Follow {
         self.since = Instant::now();
     }
 
-    /// Waits until there are checkpoints, and gives those that are complete, up to the first that is not.
-    pub(super) fn wait_for_first(&mut self) -> Result<Vec<Checkpoint>, RunError> {
+    /// Waits until there are checkpoints, and gives those that are complete, up to the first that may still grow. Those
+    /// that cannot be read go to `skipped`.
+    pub(super) fn wait_for_first(
+        &mut self,
+        skipped: &mut Vec<String>,
+    ) -> Result<Vec<Checkpoint>, RunError> {
         loop {
             let mut first = Vec::new();
             while let Some((file, readable)) = self.look() {
                 match readable {
                     Ok(()) => first.push(file),
-                    Err(error) => self.say(&one_line(&error)),
+                    Err(error) => {
+                        let why = one_line(&error);
+                        self.say(&format!("left out: {why}"));
+                        skipped.push(why);
+                    }
                 }
             }
             if !first.is_empty() {
@@ -114,7 +122,12 @@ impl Follow {
             if self.is_over() {
                 return Err(RunError::NoneCame);
             }
-            self.say("waiting for the first complete checkpoint");
+            let why = self
+                .stuck
+                .as_ref()
+                .map(|error| format!(": {}", one_line(error)));
+            let why = why.unwrap_or_default();
+            self.say(&format!("waiting for the first complete checkpoint{why}"));
             self.wait();
         }
     }
@@ -129,8 +142,8 @@ impl Follow {
             Err(error) => {
                 if !self.given.is_empty() {
                     self.say(&one_line(&error));
-                    self.stuck = Some(error);
                 }
+                self.stuck = Some(error);
                 return None;
             }
         };

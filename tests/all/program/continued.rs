@@ -290,6 +290,10 @@ fn checkpoints_are_shown_as_they_come() {
     let grams = std::fs::read(place.path("runs/a/grams.safetensors")).unwrap();
     let grams = SafeTensors::deserialize(&grams).unwrap();
     assert_eq!(grams.tensor("written").unwrap().data()[..3], [1; 3]);
+    // What is damaged is so at the next start too.
+    let again =
+        sweep(&place, "--follow --idle-exit 1s").fails(1, &["skipped", "epoch_4.safetensors"]);
+    assert!(again.err().contains("left out: "), "{}", again.err());
     // The same command goes on, and a followed run is continued without following.
     put(&place, 7);
     std::fs::remove_file(path(4)).unwrap();
@@ -304,6 +308,13 @@ fn following_nothing_says_so() {
     sweep(&place, "--follow --idle-exit 1s")
         .fails(1, &["no complete checkpoint came", "--idle-exit"]);
     assert!(!place.path("runs").exists());
+    std::fs::remove_dir(place.path("ckpts")).unwrap();
+    let ran = sweep(&place, "--follow --idle-exit 1s");
+    assert!(
+        ran.err().contains("ckpts: there is no such file or folder"),
+        "{}",
+        ran.err()
+    );
     sweep(&place, "--idle-exit 1s").fails(2, &["--idle-exit", "--follow"]);
     sweep(&place, "--follow --idle-exit soon").fails(2, &["--idle-exit", "10m"]);
     sweep(&place, "--follow --step-from index").fails(2, &["--follow", "--step-regex"]);
