@@ -54,7 +54,7 @@ pub(crate) fn run(
         Some(follow) => follow.wait_for_first(&mut skipped)?,
         None => list(settings, context)?,
     };
-    let on_error = on_error(settings);
+    let on_error = settings.on_error();
     let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
     let label = label(&sequence, first, &settings.run.network);
     let capture = run::open_capture(&settings.run, held, device)?;
@@ -104,7 +104,7 @@ pub(crate) fn run(
         sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let mut steps = Steps {
-        earlier: manifest.entries.range(..plan.next).count() as u64,
+        earlier: plan.earlier as u64,
         due: plan.due.len() as u64,
         of: "checkpoints",
     };
@@ -113,7 +113,7 @@ pub(crate) fn run(
     }
     // Before the event file loses any step: what the manifest lacks is written again.
     let manifest = manifest.write_before(plan.next)?;
-    let resumed = plan.resumed();
+    let (resumed, goes_on) = (plan.resumed(), plan.goes_on());
     let known = plan.due.into_iter().map(|file| -> Found { (file, Ok(())) });
     let networks = load_ahead(known.chain(follow.into_iter().flatten()), &loading);
     let written = manifest.clone();
@@ -132,7 +132,7 @@ pub(crate) fn run(
         builder,
         calibrated,
         (&capture, probes),
-        (&folder, config, resumed.is_some()),
+        (&folder, config, goes_on),
         manifest.clone(),
     )?;
     let policy = (on_error, settings.follow);
@@ -142,15 +142,6 @@ pub(crate) fn run(
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
     manifest.check()?;
     Ok(report.with(input.lines()).with(summary))
-}
-
-/// What becomes of a checkpoint that cannot be read. Whatever follows one is still to be shown.
-fn on_error(settings: &CheckpointsSettings) -> OnError {
-    if settings.follow {
-        OnError::Skip
-    } else {
-        settings.run.output.on_error
-    }
 }
 
 /// The folder of a new run, or of one that goes on.

@@ -82,23 +82,26 @@ impl Training<'_> {
         }
         let range = (pictures.range, &pictures);
         let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
-        if comparison.no_comparison {
-            return Ok((settled.with_references(references), None));
+        let mut sweep = (!comparison.no_comparison).then(|| {
+            let of = (Some(self.logged_steps().len()), probes);
+            calibration::sweep(&calibration, (set, None), &settings.run, capture, of)
+        });
+        if let (Some(step), Some(seen)) = (self.stand.resumed, &seen)
+            && (sweep.is_some() || comparison.change)
+        {
+            references.extend(self.resume(sweep.as_mut(), (step, seen), context)?);
         }
-        let of = (Some(self.logged_steps().len()), probes);
-        let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, capture, of);
-        if let (Some(step), Some(seen)) = (self.stand.resumed, &seen) {
-            references.extend(self.resume(&mut sweep, (step, seen), context)?);
+        if let Some(sweep) = &mut sweep {
+            self.keep_grams(sweep, context)?;
         }
-        self.keep_grams(&mut sweep, context)?;
-        Ok((settled.with_references(references), Some(sweep)))
+        Ok((settled.with_references(references), sweep))
     }
 
     /// Takes up the comparison where an earlier process left it: with the network that the training started
     /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
     fn resume(
         &self,
-        sweep: &mut Sweep,
+        mut sweep: Option<&mut Sweep>,
         (step, seen): (u64, &Seen),
         context: &Context,
     ) -> Result<References, RunError> {
@@ -107,7 +110,9 @@ impl Training<'_> {
         if let Some(first) = self.initial(step, context) {
             let what = "the network that the training started from";
             let seen = probes.look(capture, &first, what)?;
-            sweep.start_from(capture, &first, &seen, (0, what))?;
+            if let Some(sweep) = sweep.as_deref_mut() {
+                sweep.start_from(capture, &first, &seen, (0, what))?;
+            }
             references = calibration::references(capture, &first, (probes, &seen), Against::First);
         } else {
             let now = (probes, seen);
@@ -125,7 +130,9 @@ impl Training<'_> {
             ));
         }
         let what = (step, "the network that the training resumes from");
-        sweep.resume_from(capture, self.network, seen, what)?;
+        if let Some(sweep) = sweep {
+            sweep.resume_from(capture, self.network, seen, what)?;
+        }
         let now = (probes, seen);
         references.extend(calibration::references(
             capture,

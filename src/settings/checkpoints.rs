@@ -17,6 +17,7 @@ use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
 use super::values::{parse_count, parse_duration};
 use crate::input::checkpoints::{Selection, StepFrom};
+use crate::input::on_error::OnError;
 use crate::probe::Capture;
 
 /// Settings of `vggscope checkpoints`.
@@ -121,6 +122,15 @@ impl CheckpointsSettings {
     /// What black and white stand for: unless something else was asked for, the same at all steps.
     pub(crate) fn range(&self) -> RangeChoice {
         self.run.pictures.range.unwrap_or(RangeChoice::Run)
+    }
+
+    /// What becomes of a checkpoint that cannot be read. Whatever follows one is still to be shown.
+    pub(crate) fn on_error(&self) -> OnError {
+        if self.follow {
+            OnError::Skip
+        } else {
+            self.run.output.on_error
+        }
     }
 
     /// Which of the files found are shown, and at which steps.

@@ -63,7 +63,7 @@ pub(super) fn calibrate(
             first_seen = Some((step, seen));
         }
     }
-    if plan.resumed().is_some() {
+    if plan.goes_on() {
         // The steps that follow are shown as those before them.
         pictures.range = Some(settings.range());
         calibration::take_from(folder, &mut pictures);
@@ -75,12 +75,12 @@ pub(super) fn calibrate(
     let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
     let mut sweep = (!comparison.no_comparison).then(|| {
         // The first one comes again where the run goes on.
-        let columns = plan.due.len() + usize::from(plan.resumed().is_some());
+        let columns = plan.due.len() + usize::from(plan.goes_on());
         let of = ((!settings.follow).then_some(columns), probes);
         calibration::sweep(&calibration, (set, last), &settings.run, capture, of)
     });
-    if let (Some(sweep), Some(_)) = (&mut sweep, plan.resumed()) {
-        given.extend(take_up(sweep, plan, loading, probes, context)?);
+    if plan.goes_on() && (sweep.is_some() || comparison.change) {
+        given.extend(take_up(sweep.as_mut(), plan, loading, probes, context)?);
     }
     Ok(Calibrated {
         settled: settled.with_references(given),
@@ -117,7 +117,7 @@ fn nearest_readable<'a>(
     for checkpoint in sequence.iter().take(place + 1).rev() {
         match loading.load(&checkpoint.path) {
             Ok((vgg, _)) => return Ok(Some((checkpoint, vgg))),
-            Err(error) if settings.run.output.on_error == OnError::Stop => return Err(error),
+            Err(error) if settings.on_error() == OnError::Stop => return Err(error),
             // It is skipped, and said so, when its step comes.
             Err(_) => {}
         }

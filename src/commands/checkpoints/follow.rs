@@ -1,9 +1,9 @@
 //! Checkpoints that another program goes on writing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,6 +45,8 @@ pub(super) struct Follow {
     /// The step of each file that was given.
     given: HashMap<PathBuf, i64>,
     last: i64,
+    /// Found in the same look at the folders, and not given yet.
+    ready: VecDeque<Found>,
     /// Why there is no sequence at the moment.
     stuck: Option<CheckpointError>,
     said: HashSet<String>,
@@ -61,10 +63,10 @@ enum State {
 
 impl Follow {
     pub(super) fn new(settings: &CheckpointsSettings, context: &Context) -> Self {
-        let (sender, events) = channel();
+        // One event wakes up as well as a thousand.
+        let (sender, events) = sync_channel(1);
         let watcher = notify::recommended_watcher(move |_| {
-            // Whoever follows has ended.
-            let _ = sender.send(());
+            let _ = sender.try_send(());
         });
         let watcher = watcher.ok().map(|mut watcher| {
             for folder in settings
@@ -86,6 +88,7 @@ impl Follow {
             seen: HashMap::new(),
             given: HashMap::new(),
             last: i64::MIN,
+            ready: VecDeque::new(),
             stuck: None,
             said: HashSet::new(),
             since: Instant::now(),
@@ -132,11 +135,20 @@ impl Follow {
         }
     }
 
-    /// The next checkpoint that is there.
+    /// The next checkpoint that is there. The folders are listed once for all that are.
     fn look(&mut self) -> Option<Found> {
-        let settings = self.settings.clone();
+        if self.ready.is_empty() {
+            self.list();
+        }
+        let found = self.ready.pop_front()?;
+        self.since = Instant::now();
+        Some(found)
+    }
+
+    /// Finds the checkpoints that are there, up to the first that may still grow.
+    fn list(&mut self) {
         // A folder may be empty, or its names ambiguous, until more of them are there.
-        let listed = list_checkpoints(&settings.checkpoints, &settings.selection());
+        let listed = list_checkpoints(&self.settings.checkpoints, &self.settings.selection());
         let sequence = match listed {
             Ok(sequence) => sequence,
             Err(error) => {
@@ -144,7 +156,7 @@ impl Follow {
                     self.say(&one_line(&error));
                 }
                 self.stuck = Some(error);
-                return None;
+                return;
             }
         };
         self.stuck = None;
@@ -152,36 +164,33 @@ impl Follow {
             self.say(note);
         }
         for file in sequence.checkpoints {
-            match self.given.get(&file.path) {
-                Some(step) if *step == file.step => continue,
-                Some(step) => {
-                    let (path, was, now) = (file.path.clone(), *step, file.step);
-                    self.given.insert(path.clone(), now);
-                    return Some((file, Err(RunError::OtherStep { path, was, now })));
-                }
-                None => {}
+            let was = self.given.get(&file.path).copied();
+            if was == Some(file.step) {
+                continue;
             }
-            if file.step <= self.last {
+            let readable = if let Some(was) = was {
+                let (path, now) = (file.path.clone(), file.step);
+                Err(RunError::OtherStep { path, was, now })
+            } else if file.step <= self.last {
                 self.say(&format!(
                     "left out: {} came after a later step was shown; repeat the command with --late rewrite to write the run again from there",
                     file.name
                 ));
                 continue;
-            }
-            let readable = match self.state(&file.path) {
-                State::Growing => return None,
-                State::Whole => Ok(()),
-                State::Broken(why) => Err(RunError::Incomplete {
-                    path: file.path.clone(),
-                    why,
-                }),
+            } else {
+                match self.state(&file.path) {
+                    State::Growing => return,
+                    State::Whole => Ok(()),
+                    State::Broken(why) => Err(RunError::Incomplete {
+                        path: file.path.clone(),
+                        why,
+                    }),
+                }
             };
-            self.last = file.step;
+            self.last = self.last.max(file.step);
             self.given.insert(file.path.clone(), file.step);
-            self.since = Instant::now();
-            return Some((file, readable));
+            self.ready.push_back((file, readable));
         }
-        None
     }
 
     fn state(&mut self, path: &Path) -> State {

@@ -35,6 +35,8 @@ const NAMED: usize = 3;
 pub(super) struct Plan {
     /// The first step that it writes; later ones of an earlier process are written again.
     pub(super) next: i64,
+    /// How many steps of an earlier process stay.
+    pub(super) earlier: usize,
     /// Of the sequence, the checkpoints that were shown before.
     pub(super) shown: Vec<Checkpoint>,
     /// Whether the first step that was shown is among them.
@@ -48,6 +50,7 @@ impl Plan {
     pub(super) fn all(sequence: Vec<Checkpoint>) -> Self {
         Self {
             next: i64::MIN,
+            earlier: 0,
             shown: Vec::new(),
             has_first: false,
             due: sequence,
@@ -63,7 +66,12 @@ impl Plan {
             .collect()
     }
 
-    /// The step that an earlier process's run goes on from; `None` for a new run.
+    /// Whether steps of an earlier process stay. A run that is written again from its first step on begins anew.
+    pub(super) fn goes_on(&self) -> bool {
+        self.earlier > 0
+    }
+
+    /// The step from which on an earlier process's run is cut off; `None` for a new run.
     pub(super) fn resumed(&self) -> Option<i64> {
         (self.next > i64::MIN).then_some(self.next)
     }
@@ -118,6 +126,7 @@ impl Plan {
         let first = entries.first_key_value().map(|(step, _)| *step);
         Self {
             next,
+            earlier: entries.range(..next).count(),
             has_first: shown.first().map(|file| file.step) == first,
             shown,
             due,

@@ -14,7 +14,7 @@ use crate::vgg::Vgg;
 /// Takes up the comparison with the first step that was shown and the last one, as far as their files are still
 /// there. Returns what the maps of the next steps are compared with.
 pub(super) fn take_up(
-    sweep: &mut Sweep,
+    mut sweep: Option<&mut Sweep>,
     plan: &Plan,
     loading: &Loading<'_>,
     probes: &ProbeImages,
@@ -37,9 +37,10 @@ pub(super) fn take_up(
     for (checkpoint, as_what) in [(first, Against::First), (last, Against::Previous)] {
         let (vgg, seen) = look(checkpoint, loading, probes)?;
         let what = (checkpoint.step, checkpoint.name.as_str());
-        match as_what {
-            Against::First => sweep.start_from(capture, &vgg, &seen, what)?,
-            _ => sweep.resume_from(capture, &vgg, &seen, what)?,
+        match (sweep.as_deref_mut(), as_what) {
+            (Some(sweep), Against::First) => sweep.start_from(capture, &vgg, &seen, what)?,
+            (Some(sweep), _) => sweep.resume_from(capture, &vgg, &seen, what)?,
+            (None, _) => {}
         }
         let of_probes = (probes, &seen);
         references.extend(calibration::references(capture, &vgg, of_probes, as_what));

@@ -57,6 +57,14 @@ fn sweep(place: &Place, flags: &str) -> Ran {
     place.run(&format!("{LINE} {flags}"), &args("chelsea.png"))
 }
 
+fn sweep_alone(place: &Place) -> Ran {
+    let probe = photo("chelsea.png");
+    place.run(
+        &format!("{LINE} --change --no-comparison --images"),
+        &[probe],
+    )
+}
+
 fn run_of(place: &Place) -> Vec<Seen> {
     events_of(&event_files(&place.path("runs/a")))
 }
@@ -171,6 +179,15 @@ fn late_and_changed_files_are_left_out_or_written_in_their_place() {
     let maps = |step| ("feature_maps/11_relu3_1".to_owned(), step);
     assert!(before[&maps(1)] == after[&maps(1)] && before[&maps(2)] != after[&maps(2)]);
 
+    // From before the first step on, the run begins anew, with its configuration and inputs.
+    put(&place, 0);
+    let ran = sweep(&place, "--late rewrite").ok();
+    assert!(!ran.err().contains("earlier steps"), "{}", ran.err());
+    let seen = run_of(&place);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [0, 1, 2, 3, 4]);
+    assert_eq!(steps(&seen, "input/chelsea"), [0]);
+    assert_eq!(steps(&seen, "config"), [0]);
+
     // What is gone cannot be written again.
     std::fs::remove_file(place.path("ckpts/epoch_4.safetensors")).unwrap();
     place.write("ckpts/epoch_3.safetensors", weights_of(8));
@@ -180,7 +197,23 @@ fn late_and_changed_files_are_left_out_or_written_in_their_place() {
         "{}",
         ran.err()
     );
-    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 3, 4]);
+    assert_eq!(
+        steps(&run_of(&place), "kernels/00_conv1_1"),
+        [0, 1, 2, 3, 4]
+    );
+}
+
+/// Pictures of changes show the difference from the run's first step, compared or not.
+#[test]
+fn changes_go_on_from_the_first_step() {
+    let place = Place::on_cpu();
+    for step in 1..=2 {
+        put(&place, step);
+    }
+    sweep_alone(&place).ok();
+    put(&place, 3);
+    sweep_alone(&place).ok();
+    assert_eq!(steps(&run_of(&place), "change/11_relu3_1"), [2, 3]);
 }
 
 #[test]
