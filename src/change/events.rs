@@ -1,5 +1,7 @@
 //! Changes that stand out from everything around them.
 
+use serde::{Deserialize, Serialize};
+
 use super::layer::{LayerChange, Moved};
 
 /// How many times as much as usual something must change to stand out.
@@ -12,7 +14,7 @@ const SMALLEST: f64 = 0.2;
 const SMALLEST_TURN: f64 = 0.035;
 
 /// What happened to a filter.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// All its weights are 0 now.
     Zeroed,
@@ -25,7 +27,7 @@ pub(crate) enum Kind {
 }
 
 /// Something that happened to a filter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterEvent {
     pub(crate) step: i64,
     pub(crate) layer: String,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
 use super::layer::LayerChange;
 
@@ -15,6 +17,7 @@ const NAMED: usize = 4;
 const KEPT: usize = 4096;
 
 /// A layer's change from the step before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct LayerStep {
     step: i64,
     relative: f64,
@@ -23,7 +26,7 @@ struct LayerStep {
 }
 
 /// Collects what happens, step after step.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     steps: Vec<i64>,
     layers: BTreeMap<String, Vec<LayerStep>>,
@@ -40,8 +43,21 @@ pub(crate) struct Summary {
 }
 
 /// The channels of a layer that are dead, and since which step. Those of the first step were never seen alive.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(usize, i64)>", into = "Vec<(usize, i64)>")]
 struct Dead(BTreeMap<usize, i64>);
+
+impl From<Vec<(usize, i64)>> for Dead {
+    fn from(since: Vec<(usize, i64)>) -> Self {
+        Self(since.into_iter().collect())
+    }
+}
+
+impl From<Dead> for Vec<(usize, i64)> {
+    fn from(Dead(since): Dead) -> Self {
+        since.into_iter().collect()
+    }
+}
 
 impl Summary {
     /// Adds a step: the changes of its layers from the step before (none at the first one), weights that are not
@@ -80,13 +96,7 @@ impl Summary {
                     .unwrap_or(0.0);
             }
             self.filters.extend(of_filters(step, change));
-            if self.filters.len() > KEPT {
-                let mut filters = std::mem::take(&mut self.filters);
-                filters.retain(|event| self.is_unusual(event));
-                self.more += filters.len().saturating_sub(KEPT);
-                filters.truncate(KEPT);
-                self.filters = filters;
-            }
+            self.keep_some_filters();
         }
         for (layer, channels) in dead {
             let now: BTreeSet<usize> = channels.iter().copied().collect();
@@ -95,6 +105,50 @@ impl Summary {
             for channel in now {
                 since.entry(channel).or_insert(step);
             }
+        }
+    }
+
+    fn keep_some_filters(&mut self) {
+        if self.filters.len() > KEPT {
+            let mut filters = std::mem::take(&mut self.filters);
+            filters.retain(|event| self.is_unusual(event));
+            self.more += filters.len().saturating_sub(KEPT);
+            filters.truncate(KEPT);
+            self.filters = filters;
+        }
+    }
+
+    /// Adds the steps that another one saw, the first of which is the last of this.
+    pub(crate) fn append(&mut self, later: Self) {
+        let seam = later.steps.first().copied();
+        let is_new = self.steps.last().copied() != seam;
+        self.steps
+            .extend(later.steps.iter().skip(usize::from(!is_new)));
+        for (layer, steps) in later.layers {
+            self.layers.entry(layer).or_default().extend(steps);
+        }
+        for (layer, ways) in later.ways {
+            let all = self.ways.entry(layer).or_default();
+            all.resize(ways.len(), 0.0);
+            for (all, way) in all.iter_mut().zip(ways) {
+                *all += way;
+            }
+        }
+        self.filters.extend(later.filters);
+        self.keep_some_filters();
+        self.more += later.more;
+        self.changed |= later.changed;
+        for (layer, first) in later.non_finite {
+            self.non_finite.entry(layer).or_insert(first);
+        }
+        for (layer, Dead(now)) in later.dead {
+            let Dead(before) = self.dead.entry(layer).or_default();
+            let since = |(channel, step)| {
+                // Who was dead at the seam has been since some step before it.
+                let earlier = before.get(&channel).filter(|_| Some(step) == seam);
+                (channel, earlier.copied().unwrap_or(step))
+            };
+            *before = now.into_iter().map(since).collect();
         }
     }
 

@@ -21,10 +21,10 @@ use crate::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
 use crate::vgg::{Layer, Vgg};
 
 /// The calibrated ranges in a run's folder.
-const RANGES: &str = "ranges.toml";
+pub(super) const RANGES: &str = "ranges.toml";
 
 /// The chosen channels in a run's folder.
-const CHANNELS: &str = "channels.toml";
+pub(super) const CHANNELS: &str = "channels.toml";
 
 /// Maps that steps are compared with, each with its tag.
 pub(super) type References = Vec<(String, Tensor<4>, Against)>;

@@ -4,8 +4,11 @@ mod calibrate;
 mod follow;
 mod loading;
 mod manifest;
+mod merge;
 mod plan;
 mod resume;
+mod setup;
+mod split;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -13,7 +16,6 @@ use std::time::Duration;
 use super::calibration;
 use super::context::Context;
 use super::error::RunError;
-use super::parameters;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
@@ -25,16 +27,20 @@ use crate::input::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger, StageTimings};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages, Seen};
-use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::settings::{CheckpointsSettings, array_task};
 use crate::similarity::file::GRAMS;
-use crate::sweep::{ComparisonSet, Sweep};
+use crate::sweep::Sweep;
 use crate::vgg::Vgg;
 
 use calibrate::{Calibrated, calibrate};
 use follow::{Follow, Found};
-use loading::{Loaded, Loading, load_ahead, shown_network};
+use loading::{Loaded, load_ahead};
 use manifest::{Entry, MANIFEST, Manifest, Writer};
+use merge::merge;
 use plan::{Plan, check_configuration};
+use resume::OfRun;
+use setup::Setup;
+use split::Split;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);
@@ -44,63 +50,83 @@ pub(crate) fn run(
     settings: &mut CheckpointsSettings,
     context: &Context,
 ) -> Result<Report, RunError> {
+    let shard = settings.shard()?;
+    if shard.is_none()
+        && let Some(variable) = array_task(|variable| std::env::var(variable).ok())
+    {
+        context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
+    }
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
     let device = OpenDevice::open(settings.run.compute.device)?;
-    let folder = reserve(settings, context)?;
+    let listed = (!settings.follow).then(|| list(settings, context));
+    let listed = listed.transpose()?.unwrap_or_default();
+    let split = Split::of(settings, shard, &listed)?;
+    let folder = match &split {
+        Some(split) => split.reserve(context)?,
+        None => reserve(settings, context)?,
+    };
     let mut skipped = Vec::new();
     let mut follow = settings.follow.then(|| Follow::new(settings, context));
     let sequence = match &mut follow {
         Some(follow) => follow.wait_for_first(&mut skipped)?,
-        None => list(settings, context)?,
+        None => listed,
     };
-    let on_error = settings.on_error();
-    let (held, first) = shown_network(&sequence, &settings.run.network, on_error, context)?;
-    let label = label(&sequence, first, &settings.run.network);
-    let capture = run::open_capture(&settings.run, held, device)?;
-    let config = settings.resolved(&capture)?;
-
-    let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
-    let batch = settings.run.compute.batch();
-    let probes = ProbeImages::load(
-        &files,
-        &preprocess,
-        batch,
-        settings.run.output.on_error,
-        &capture,
-        &input,
-        &mut skipped,
-    )?;
-    let (manifest, plan) = plan(
+    let setup = Setup::new(settings, (&files, input), device, &sequence, context)?;
+    let ran = show(
         settings,
-        sequence.clone(),
-        &probes,
-        (&folder, &config),
+        &sequence,
+        (setup, skipped),
+        (&folder, split.as_ref(), follow),
         context,
-    )?;
-    let network = NetworkSettings {
-        arch: Some(held.arch),
-        ..settings.run.network.clone()
+    );
+    match &split {
+        Some(split) => finish_part(split, ran, settings, &sequence, context),
+        None => ran.map(|(report, _)| report),
+    }
+}
+
+/// Shows what the run lacks. Returns the last step too.
+fn show(
+    settings: &CheckpointsSettings,
+    sequence: &[Checkpoint],
+    (mut setup, mut skipped): (Setup, Vec<String>),
+    (folder, split, mut follow): (&RunFolder, Option<&Split>, Option<Follow>),
+    context: &Context,
+) -> Result<(Report, Option<i64>), RunError> {
+    skipped.append(&mut setup.skipped);
+    let config = setup.config.clone();
+    let hash = setup.probes.hash();
+    let _alive = split
+        .map(|split| split.agree(sequence, hash.clone(), &config, context))
+        .transpose()?;
+    let (manifest, plan) = match split {
+        Some(split) => split.plan(sequence, settings, hash)?,
+        None => plan(
+            settings,
+            sequence.to_vec(),
+            hash,
+            (folder, &config),
+            context,
+        )?,
     };
-    let set = calibration::comparison_set(
-        &settings.comparison,
-        &settings.run,
-        (&capture, &probes),
-        &input,
-        &mut skipped,
-    )?;
-    let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
-    let loading = Loading {
-        settings: &network,
-        capture: &capture,
-        kernels: run::kernel_layout(&capture.device, images),
+    if !manifest.entries.is_empty() {
+        folder.is_used();
+    }
+    let set = setup.set.take();
+    let label = setup.label(settings, sequence);
+    let loading = setup.loading();
+    let of_run = OfRun {
+        plan: &plan,
+        folder,
+        split,
+        context,
     };
-    let shown = &sequence[first..];
-    let of_run = (&plan, &folder, context);
-    let mut calibrated = calibrate(settings, shown, &loading, &probes, set, of_run)?;
+    let shown = &sequence[setup.first..];
+    let mut calibrated = calibrate(settings, shown, &loading, &setup.probes, set, &of_run)?;
     if let Some(sweep) = &mut calibrated.sweep {
         let steps = (plan.steps(&manifest), plan.resumed());
-        let about = (&capture, preprocess.to_string());
+        let about = (&setup.capture, setup.preprocess.to_string());
         sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let mut steps = Steps {
@@ -116,32 +142,79 @@ pub(crate) fn run(
     let (resumed, goes_on) = (plan.resumed(), plan.goes_on());
     let known = plan.due.into_iter().map(|file| -> Found { (file, Ok(())) });
     let networks = load_ahead(known.chain(follow.into_iter().flatten()), &loading);
-    let written = manifest.clone();
-    let written = move |step| written.written(step);
     let builder = run::logger(
         &settings.run,
-        &capture,
-        &folder,
+        &setup.capture,
+        folder,
         label,
         steps.counts(settings.follow),
         context,
-        written,
+        on_written(&manifest, split),
     );
+    let builder = match split {
+        Some(_) => builder.part(),
+        None => builder,
+    };
     let builder = resumed.into_iter().fold(builder, Builder::resume_from);
     let log = StepLog::open(
         builder,
         calibrated,
-        (&capture, probes),
-        (&folder, config, goes_on),
-        manifest.clone(),
+        (&setup.capture, setup.probes),
+        (folder, config, goes_on),
+        (manifest.clone(), split),
     )?;
-    let policy = (on_error, settings.follow);
-    let (logger, summary, ended) =
-        log.show_all(&networks, policy, &mut steps, &mut skipped, context);
+    let policy = (settings.on_error(), settings.follow);
+    let shown = log.show_all(&networks, policy, &mut steps, &mut skipped, context);
     let output = &settings.run.output;
-    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
+    let report = run::conclude(shown.logger, shown.ended, output, &steps, skipped, context)?;
     manifest.check()?;
-    Ok(report.with(input.lines()).with(summary))
+    Ok((
+        report.with(setup.input.lines()).with(shown.summary),
+        shown.last,
+    ))
+}
+
+/// What is called for each step that is in the event file.
+fn on_written(manifest: &Writer, split: Option<&Split>) -> impl FnMut(i64) + Send + use<> {
+    let manifest = manifest.clone();
+    let mut forget = split.map(Split::forget_earlier);
+    move |step| {
+        manifest.written(step);
+        if let Some(forget) = &mut forget {
+            forget(step);
+        }
+    }
+}
+
+/// Says that a part is done, if it is, and shows what of the run can be shown.
+fn finish_part(
+    split: &Split,
+    ran: Result<(Report, Option<i64>), RunError>,
+    settings: &CheckpointsSettings,
+    sequence: &[Checkpoint],
+    context: &Context,
+) -> Result<Report, RunError> {
+    match ran {
+        Ok((report, _)) if report.interrupted.is_some() => {
+            Ok(report.with(vec![split.describe() + ", not all of them yet"]))
+        }
+        Ok((report, last)) => {
+            split.done(last)?;
+            let lines = merge(split, settings, sequence, context)?;
+            let report = report.with(vec![split.describe()]).with(lines);
+            Ok(report.of(sequence.len()))
+        }
+        Err(error @ (RunError::NothingNew { .. } | RunError::NothingLeft { .. })) => {
+            if matches!(error, RunError::NothingLeft { .. }) {
+                split.done(None)?;
+            }
+            for line in merge(split, settings, sequence, context)? {
+                context.terminal.note(&line);
+            }
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The folder of a new run, or of one that goes on.
@@ -155,12 +228,11 @@ fn reserve(settings: &mut CheckpointsSettings, context: &Context) -> Result<RunF
 fn plan(
     settings: &CheckpointsSettings,
     sequence: Vec<Checkpoint>,
-    probes: &ProbeImages,
+    images: String,
     (folder, config): (&RunFolder, &str),
     context: &Context,
 ) -> Result<(Manifest, Plan), RunError> {
     let path = folder.path();
-    let images = probes.hash();
     let earlier = Manifest::read(path)?.filter(|manifest| !manifest.entries.is_empty());
     let Some(manifest) = earlier else {
         folder.claim(MANIFEST);
@@ -180,6 +252,12 @@ fn plan(
             steps: manifest.entries.len(),
         });
     }
+    if settings.shard.is_some() {
+        return Err(RunError::NewSince {
+            folder: path.to_owned(),
+            new: plan.due.len(),
+        });
+    }
     Ok((manifest, plan))
 }
 
@@ -193,15 +271,15 @@ fn list(settings: &CheckpointsSettings, context: &Context) -> Result<Vec<Checkpo
     Ok(checkpoints)
 }
 
-/// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
-fn label(
-    sequence: &[Checkpoint],
-    first: usize,
-    settings: &NetworkSettings,
-) -> impl FnOnce() -> String + Send + use<> {
-    let Checkpoint { name, path, .. } = &sequence[first];
-    let label = format!("the first of {} checkpoints is {name}", sequence.len());
-    parameters::hashed_label(label, path.clone(), settings)
+/// How far the steps came.
+struct Shown {
+    logger: FeatureLogger,
+    /// What ended them early, if anything did.
+    ended: Result<(), RunError>,
+    /// What is said about them at the end.
+    summary: Vec<String>,
+    /// The last step.
+    last: Option<i64>,
 }
 
 /// What the steps are written with.
@@ -215,6 +293,7 @@ struct StepLog<'a> {
     /// Written with the first step.
     config: Option<String>,
     manifest: Writer,
+    split: Option<&'a Split>,
     /// The number of the last step.
     last: Option<i64>,
 }
@@ -226,7 +305,7 @@ impl<'a> StepLog<'a> {
         calibrated: Calibrated,
         (capture, mut probes): (&'a Capture, ProbeImages),
         (folder, config, goes_on): (&RunFolder, String, bool),
-        manifest: Writer,
+        (manifest, split): (Writer, Option<&'a Split>),
     ) -> Result<Self, RunError> {
         let Calibrated {
             mut settled,
@@ -250,6 +329,7 @@ impl<'a> StepLog<'a> {
             logger,
             config: (!goes_on).then_some(config),
             manifest,
+            split,
             last: None,
         })
     }
@@ -270,7 +350,7 @@ impl<'a> StepLog<'a> {
         steps: &mut Steps,
         skipped: &mut Vec<String>,
         context: &Context,
-    ) -> (FeatureLogger, Vec<String>, Result<(), RunError>) {
+    ) -> Shown {
         let (mut ended, mut taken) = (Ok(()), 0);
         while ended.is_ok() && !context.interrupt.is_requested() {
             ended = match networks.recv_timeout(IDLE) {
@@ -297,8 +377,15 @@ impl<'a> StepLog<'a> {
             // How many come, nobody knew.
             steps.due = taken;
         }
-        let (summary, ended) = calibration::finish(self.sweep, &mut self.logger, self.last, ended);
-        (self.logger, summary, ended)
+        // What all parts have in common is drawn once they are done.
+        let sweep = self.sweep.filter(|_| self.split.is_none());
+        let (summary, ended) = calibration::finish(sweep, &mut self.logger, self.last, ended);
+        Shown {
+            logger: self.logger,
+            ended,
+            summary,
+            last: self.last,
+        }
     }
 
     /// One checkpoint's step.
@@ -325,6 +412,9 @@ impl<'a> StepLog<'a> {
         };
         if let Some(sweep) = &mut self.sweep {
             sweep.measure(capture, vgg, &seen, &mut step, name)?;
+            if let Some(split) = self.split {
+                split.keep_summary(file.step, sweep.summary())?;
+            }
         }
         self.probes.log(&seen, capture, vgg, &mut step)?;
         step.finish();

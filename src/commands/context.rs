@@ -10,3 +10,13 @@ pub(crate) struct Context {
     pub(crate) terminal: Arc<Terminal>,
     pub(crate) interrupt: Interrupt,
 }
+
+impl Context {
+    /// The same without a word on the terminal.
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            terminal: Arc::new(Terminal::new(true)),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+}

@@ -7,12 +7,14 @@ use thiserror::Error;
 use crate::compare::CompareError;
 use crate::dataset::DatasetError;
 use crate::device::DeviceError;
+use crate::events::PublishError;
 use crate::input::checkpoints::CheckpointError;
 use crate::input::find::FindError;
 use crate::input::load::LoadError;
 use crate::logger::LoggerError;
 use crate::network::NetworkError;
 use crate::probe::ProbeError;
+use crate::settings::ShardError;
 use crate::similarity::file::GramsFileError;
 use crate::train::{self, TrainError};
 use crate::vgg::{Arch, InputTooSmall, SelectError};
@@ -49,6 +51,40 @@ pub(crate) enum RunError {
         step: u64,
         steps: u64,
     },
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(
+        "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
+    )]
+    EmptyPart { index: usize, checkpoints: usize },
+    #[error(
+        "{folder} is split into {expected} parts, not {found}: repeat --shard as it was (auto/{expected} in a job array), or name another --run"
+    )]
+    OtherParts {
+        folder: PathBuf,
+        expected: usize,
+        found: usize,
+    },
+    #[error(
+        "{folder} is split over other checkpoints: {expected} when its first part began, and now {found}, or others; name another --run, or show later ones once all parts are done"
+    )]
+    OtherSequence {
+        folder: PathBuf,
+        expected: usize,
+        found: usize,
+    },
+    #[error(
+        "{0} is made in parts, and not all of them are done: repeat the command of each that is missing (--shard I/N), or name another --run"
+    )]
+    InParts(PathBuf),
+    #[error(
+        "{folder} is whole, and {new} checkpoints are new: to show them too, repeat the command once without --shard"
+    )]
+    NewSince { folder: PathBuf, new: usize },
+    #[error("{file}: {why}; delete the folder {}, and make the parts again", file.parent().unwrap_or(file).display())]
+    Part { file: PathBuf, why: String },
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     #[error("{folder} shows every checkpoint already: {steps} steps")]
     NothingNew { folder: PathBuf, steps: usize },
     #[error(
@@ -185,12 +221,15 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
-    /// Whether the command could never have worked as it was typed.
     /// Whether there was nothing to do, because it was done before.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self, Self::AllDone { .. } | Self::NothingNew { .. })
+        matches!(
+            self,
+            Self::AllDone { .. } | Self::NothingNew { .. } | Self::EmptyPart { .. }
+        )
     }
 
+    /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
         if let Self::Compare(error) = self {
             return error.is_wrong_use();
@@ -204,6 +243,11 @@ impl RunError {
                 | Self::Freeze { .. }
                 | Self::OtherConfiguration { .. }
                 | Self::OtherProbes(_)
+                | Self::Shard(_)
+                | Self::OtherParts { .. }
+                | Self::OtherSequence { .. }
+                | Self::InParts(_)
+                | Self::NewSince { .. }
                 | Self::Hidden { .. }
                 | Self::TrainingSize { .. }
                 | Self::Size(_)

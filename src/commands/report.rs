@@ -18,6 +18,8 @@ pub(crate) struct Report {
     pub(crate) logdir: PathBuf,
     /// What was written.
     pub(crate) logged: Logged,
+    /// Steps of the whole run, where this is a part of it.
+    pub(crate) whole: u64,
     /// Steps that an earlier process wrote.
     pub(crate) earlier_steps: u64,
     /// What was left out under `--on-error skip`, each with its reason.
@@ -37,14 +39,21 @@ impl Report {
         self
     }
 
+    /// The same for a part of a run of so many steps.
+    pub(crate) fn of(self, steps: usize) -> Self {
+        let whole = steps as u64;
+        Self { whole, ..self }
+    }
+
     fn steps(&self) -> u64 {
         self.earlier_steps + self.logged.steps
     }
 
     /// The command that shows every step of the run, whatever the kind of its values.
     fn tensorboard_command(&self) -> String {
+        let steps = self.steps().max(self.whole);
         let samples =
-            SHOWN_BY_DEFAULT.map(|(plugin, shown)| format!("{plugin}={}", self.steps().max(shown)));
+            SHOWN_BY_DEFAULT.map(|(plugin, shown)| format!("{plugin}={}", steps.max(shown)));
         format!(
             "tensorboard --logdir {} --samples_per_plugin {}",
             shell_quoted(&self.logdir),
@@ -98,6 +107,7 @@ mod tests {
                 steps,
                 ..Logged::default()
             },
+            whole: 0,
             earlier_steps: 0,
             skipped: Vec::new(),
             timings: None,

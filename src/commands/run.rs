@@ -53,8 +53,6 @@ pub(crate) fn logger(
     context: &Context,
     mut written: impl FnMut(i64) + Send + 'static,
 ) -> Builder {
-    let preprocess = settings.input.preprocess().for_network(capture.is_gray);
-    let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
     let terminal = Arc::clone(&context.terminal);
     let unit = match total {
         0 => Unit::OpenSteps,
@@ -63,17 +61,28 @@ pub(crate) fn logger(
     terminal.begin(done, total, unit);
     context.interrupt.steps_begin();
     let used = folder.used();
+    quiet_logger(settings, capture, folder, label).on_written(move |step, title| {
+        written(step);
+        used.store(true, Ordering::Relaxed);
+        done += 1;
+        terminal.reached(done, title);
+    })
+}
+
+/// The same without a word on the terminal.
+pub(crate) fn quiet_logger(
+    settings: &RunSettings,
+    capture: &Capture,
+    folder: &RunFolder,
+    label: impl FnOnce() -> String + Send + 'static,
+) -> Builder {
+    let preprocess = settings.input.preprocess().for_network(capture.is_gray);
+    let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
     let builder = FeatureLogger::builder(folder.path())
         .style(settings.pictures.style())
         .bgr(preprocess.is_bgr())
         .about(about)
-        .timings(settings.output.timings)
-        .on_written(move |step, title| {
-            written(step);
-            used.store(true, Ordering::Relaxed);
-            done += 1;
-            terminal.reached(done, title);
-        });
+        .timings(settings.output.timings);
     match &settings.output.png {
         Some(folder) => builder.png(folder),
         None => builder,
@@ -168,6 +177,7 @@ pub(crate) fn conclude(
     Ok(Report {
         run_folder: output.run_folder(),
         logdir: output.logdir.clone(),
+        whole: 0,
         earlier_steps: steps.earlier,
         timings: output.timings.then(|| outcome.timings.table(outcome.steps)),
         logged: outcome,

@@ -14,6 +14,9 @@ use crate::settings::OutputSettings;
 /// The resolved configuration.
 pub(crate) const CONFIG: &str = "config.toml";
 
+/// What a run that is made in parts holds until it is whole.
+pub(crate) const PARTS: &str = "parts";
+
 /// A folder that no other process logs to while this lives.
 pub(crate) struct RunFolder {
     traces: Traces,
@@ -96,6 +99,20 @@ impl RunFolder {
         }
     }
 
+    /// The folder of a part of a run, whether it was begun before or not.
+    pub(crate) fn reserve_part(path: PathBuf, interrupt: &Interrupt) -> Result<Self, RunError> {
+        let made = make(&path).map_err(|source| failed(&path, source))?;
+        let reserved = Self::new(path, made)?;
+        let traces = reserved.traces.clone();
+        interrupt.before_exit(move || traces.remove());
+        Ok(reserved)
+    }
+
+    /// Says that it holds something to keep.
+    pub(crate) fn is_used(&self) {
+        self.traces.used.store(true, Ordering::Relaxed);
+    }
+
     /// The folder of a run that is resumed.
     pub(crate) fn resume(output: &OutputSettings) -> Result<Self, RunError> {
         let reserved = Self::new(output.run_folder(), Vec::new())?;
@@ -146,6 +163,10 @@ impl RunFolder {
 
     fn refuse_used(&self, or: &'static str) -> Result<(), RunError> {
         let folder = self.path();
+        if folder.join(PARTS).is_dir() {
+            self.traces.used.store(true, Ordering::Relaxed);
+            return Err(RunError::InParts(folder.to_owned()));
+        }
         let files = event_files(folder).map_err(|source| failed(folder, source))?;
         match files.into_iter().find(|file| holds_values(file)) {
             None => Ok(()),

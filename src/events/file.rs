@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::error::EventFileError;
 use super::graph::Graph;
 use super::lock::lock;
+use super::run_folder::Reader;
 use super::series::SeriesBook;
 use super::sink::EventSink;
 use super::summary::Summary;
@@ -22,6 +23,10 @@ const GRAPH_STEP: i64 = 0;
 pub(super) struct Earlier {
     /// The first step that is done again; `None` for a run that begins.
     pub(super) first_step: Option<i64>,
+    /// The first step that is void in TensorBoard, where that is another one.
+    pub(super) void_from: Option<i64>,
+    /// Who is to read the new one.
+    pub(super) reader: Reader,
     /// There is a graph that stays.
     pub(super) graph: bool,
 }
@@ -63,7 +68,7 @@ impl EventFile<File> {
         seconds: u64,
         earlier: Earlier,
     ) -> Result<Self, EventFileError> {
-        let (file, path) = run_folder::create_event_file(run_dir, seconds)
+        let (file, path) = run_folder::create_event_file(run_dir, seconds, earlier.reader)
             .map_err(|(path, error)| EventFileError::CreateFile(path, error))?;
         if !lock(&file) {
             return Err(EventFileError::Busy(path));
@@ -114,7 +119,8 @@ impl<S: EventSink> EventFile<S> {
 
     fn write_beginning(&mut self, wall_time: f64) -> io::Result<()> {
         event::append_file_version(&mut self.buffer, wall_time)?;
-        let step = self.earlier.first_step.unwrap_or(0);
+        let step = self.earlier.void_from.or(self.earlier.first_step);
+        let step = step.unwrap_or(0);
         event::append_session_start(&mut self.buffer, wall_time, step)?;
         self.write_buffer().map(drop)
     }

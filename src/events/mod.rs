@@ -19,6 +19,7 @@
 //! | `wire` | the bytes of one record, as a summary or a graph |
 //! | [`read`] | an event file read back, strictly |
 //! | `scan` | how much of a file comes before a step, without reading its pictures |
+//! | [`publish`](fn@publish) | the event files of a part of a run become the run's |
 //! | [`resume`] | one more event file for a resumed run; the earlier ones truncated |
 //!
 //! A *run* is a folder, a *tag* names a series of values in it, a *step* is a value's place in
@@ -35,6 +36,7 @@ pub mod graph;
 pub mod histogram;
 pub mod hparams;
 mod lock;
+mod publish;
 pub mod read;
 pub mod record;
 pub mod resume;
@@ -53,6 +55,7 @@ pub use hparams::{
     Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
     SessionStatus,
 };
+pub use publish::{PublishError, publish};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary, Survey, survey};
 pub use run_folder::event_files;
 pub use series::StepError;

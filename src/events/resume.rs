@@ -31,7 +31,7 @@ use super::error::EventFileError;
 use super::file::{Earlier, EventFile};
 use super::lock::lock;
 use super::read::ReadError;
-use super::run_folder;
+use super::run_folder::{self, Reader};
 use super::scan::{Kept, kept};
 
 /// An earlier event file of the run, which nobody else writes to while this lives.
@@ -97,20 +97,63 @@ impl EventFile {
     /// cannot be made or written to, and when it could not have a name behind all others. Unless the
     /// truncating or the new file itself failed, nothing was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
+        let earlier = Earlier {
+            first_step: Some(first_step),
+            ..Earlier::default()
+        };
+        Self::behind_all(run_dir, earlier)
+    }
+
+    /// The same for the folder of a part of a run, of which TensorBoard sees nothing before it is
+    /// [published](super::publish).
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub fn resume_part(part_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
+        let earlier = Earlier {
+            first_step: Some(first_step),
+            reader: Reader::Nobody,
+            ..Earlier::default()
+        };
+        Self::behind_all(part_dir, earlier)
+    }
+
+    /// A part for tags that no other part has, at any step, behind all parts that end with the step `last`.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub fn supplement(part_dir: &Path, last: i64) -> Result<Self, EventFileError> {
+        let earlier = Earlier {
+            first_step: Some(i64::MIN),
+            void_from: Some(last.saturating_add(1)),
+            reader: Reader::Nobody,
+            graph: true,
+        };
+        Self::behind_all(part_dir, earlier)
+    }
+
+    /// One more event file behind all that are there, which lose the steps that are done again.
+    fn behind_all(run_dir: &Path, earlier: Earlier) -> Result<Self, EventFileError> {
         fs::create_dir_all(run_dir)
             .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))?;
-        let held = hold_all(run_dir)?;
+        let Earlier {
+            reader, first_step, ..
+        } = earlier;
+        let held = hold_all(run_dir, reader)?;
         let now = run_folder::now();
         let seconds = match held.last() {
             None => now,
             Some(Held { path, .. }) => path
                 .file_name()
-                .and_then(|name| run_folder::seconds_behind(name, now))
+                .and_then(|name| run_folder::seconds_behind(name, now, reader))
                 .ok_or_else(|| EventFileError::NoLaterName(path.clone()))?,
         };
+        let has_graph = truncate_all(&held, first_step.unwrap_or(i64::MIN))?;
         let earlier = Earlier {
-            first_step: Some(first_step),
-            graph: truncate_all(&held, first_step)?,
+            graph: earlier.graph || has_graph,
+            ..earlier
         };
         // The earlier files are held until the new one is there, and locked.
         Self::create_named(run_dir, seconds, earlier)
@@ -118,9 +161,9 @@ impl EventFile {
 }
 
 /// Opens and locks every event file of the run.
-fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
+fn hold_all(run_dir: &Path, reader: Reader) -> Result<Vec<Held>, EventFileError> {
     let list = || {
-        run_folder::event_files(run_dir)
+        run_folder::event_files_for(run_dir, reader)
             .map_err(|error| EventFileError::List(run_dir.to_owned(), error))
     };
     let mut files = list()?;

@@ -6,8 +6,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What the name of every event file of this tool begins with.
-const PREFIX: &str = "events.out.tfevents.";
+/// Who reads an event file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reader {
+    /// TensorBoard.
+    #[default]
+    TensorBoard,
+    /// Nobody, until it is [published](super::publish): TensorBoard goes by the name.
+    Nobody,
+}
+
+impl Reader {
+    /// What the names of this tool's event files begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::TensorBoard => "events.out.tfevents.",
+            Self::Nobody => "events.out.part.",
+        }
+    }
+
+    fn is_name(self, name: &OsStr) -> bool {
+        let name = name.to_string_lossy();
+        match self {
+            Self::TensorBoard => name.contains("tfevents"),
+            Self::Nobody => name.starts_with(self.prefix()),
+        }
+    }
+}
 
 /// How many digits the seconds have: enough until the year 2286, and so many that the order of
 /// names is the order of numbers.
@@ -24,6 +49,11 @@ const LAST_SECOND: u64 = 9_999_999_999;
 ///
 /// When `folder` exists and cannot be listed.
 pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    event_files_for(folder, Reader::TensorBoard)
+}
+
+/// The same of those that one reader reads.
+pub(super) fn event_files_for(folder: &Path, reader: Reader) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -31,16 +61,12 @@ pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if is_event_file_name(&entry.file_name()) && !entry.file_type()?.is_dir() {
+        if reader.is_name(&entry.file_name()) && !entry.file_type()?.is_dir() {
             files.push(entry.path());
         }
     }
     files.sort();
     Ok(files)
-}
-
-fn is_event_file_name(name: &OsStr) -> bool {
-    name.to_string_lossy().contains("tfevents")
 }
 
 /// Creates `events.out.tfevents.<seconds>.<host>.<pid>.<n>` in `folder`, with the first `n` that
@@ -51,8 +77,9 @@ fn is_event_file_name(name: &OsStr) -> bool {
 pub(super) fn create_event_file(
     folder: &Path,
     seconds: u64,
+    reader: Reader,
 ) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
-    let begin = beginning(seconds);
+    let begin = beginning(seconds, reader);
     let host = host_name();
     let process = std::process::id();
     let mut n = 0_u32;
@@ -66,8 +93,21 @@ pub(super) fn create_event_file(
     }
 }
 
-fn beginning(seconds: u64) -> String {
-    format!("{PREFIX}{seconds:0DIGITS$}.")
+fn beginning(seconds: u64, reader: Reader) -> String {
+    format!("{}{seconds:0DIGITS$}.", reader.prefix())
+}
+
+/// The same file, behind all others of a run: `now` is the present second. `None` when it could not have a name
+/// there, or has none of its own.
+pub(super) fn published_name(part: &Path, last: Option<&OsStr>, now: u64) -> Option<String> {
+    let name = part.file_name()?.to_str()?;
+    let rest = name.strip_prefix(Reader::Nobody.prefix())?.get(DIGITS..)?;
+    let seconds = match last {
+        Some(last) => seconds_behind(last, now, Reader::TensorBoard)?,
+        None => now,
+    };
+    let begin = beginning(seconds, Reader::TensorBoard);
+    Some(begin + rest.strip_prefix('.')?)
 }
 
 /// Seconds since 1970 for the name of a new event file.
@@ -80,11 +120,14 @@ pub(super) fn now() -> u64 {
 /// Seconds for the name of a file that comes behind the one called `last`: `now`, or one later
 /// than `last` where that is of the same second or, after the clock was set back, of a later one.
 /// `None` when no name of ten digits comes behind it.
-pub(super) fn seconds_behind(last: &OsStr, now: u64) -> Option<u64> {
+pub(super) fn seconds_behind(last: &OsStr, now: u64, reader: Reader) -> Option<u64> {
     let last = last.as_encoded_bytes();
-    let is_behind = |&seconds: &u64| seconds <= LAST_SECOND && beginning(seconds).as_bytes() > last;
+    let is_behind =
+        |&seconds: &u64| seconds <= LAST_SECOND && beginning(seconds, reader).as_bytes() > last;
     let later = || {
-        let digits = last.strip_prefix(PREFIX.as_bytes())?.get(..DIGITS)?;
+        let digits = last
+            .strip_prefix(reader.prefix().as_bytes())?
+            .get(..DIGITS)?;
         str::from_utf8(digits)
             .ok()?
             .parse::<u64>()

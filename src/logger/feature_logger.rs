@@ -162,6 +162,14 @@ impl Drop for FeatureLogger {
     }
 }
 
+/// What the event files are of.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Run,
+    Part,
+    Supplement { last: i64 },
+}
+
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
 const KERNEL_TILE: u32 = 24;
 
@@ -179,6 +187,7 @@ pub struct Builder {
     about: LazyText,
     timings: bool,
     resume_from: Option<i64>,
+    target: Target,
     graph: Option<Graph>,
     on_written: OnWritten,
 }
@@ -197,6 +206,7 @@ impl Builder {
             about: LazyLock::new(Box::new(String::new)),
             timings: false,
             resume_from: None,
+            target: Target::Run,
             graph: None,
             on_written: Box::new(|_, _| ()),
         }
@@ -298,6 +308,19 @@ impl Builder {
         self
     }
 
+    /// Writes event files that TensorBoard does not see before they are [published](crate::events::publish): the
+    /// folder is that of a part of a run.
+    pub fn part(mut self) -> Self {
+        self.target = Target::Part;
+        self
+    }
+
+    /// The same for tags that no other part has, behind all parts, of which `last` is the last step.
+    pub(crate) fn supplement(mut self, last: i64) -> Self {
+        self.target = Target::Supplement { last };
+        self
+    }
+
     /// Calls this with the number and title of each step once it is in the file, on the writing thread.
     pub fn on_written(mut self, call: impl FnMut(i64, &str) + Send + 'static) -> Self {
         self.on_written = Box::new(call);
@@ -311,9 +334,12 @@ impl Builder {
     /// The folder or the file cannot be made; with [`resume_from`](Self::resume_from), the earlier event
     /// files cannot be truncated; the graph cannot be drawn.
     pub fn create(self) -> Result<FeatureLogger, LoggerError> {
-        let mut events = match self.resume_from {
-            Some(step) => EventFile::resume(&self.folder, step)?,
-            None => EventFile::create(&self.folder)?,
+        let folder = &self.folder;
+        let mut events = match (self.target, self.resume_from) {
+            (Target::Run, None) => EventFile::create(folder)?,
+            (Target::Run, Some(step)) => EventFile::resume(folder, step)?,
+            (Target::Part, step) => EventFile::resume_part(folder, step.unwrap_or(i64::MIN))?,
+            (Target::Supplement { last }, _) => EventFile::supplement(folder, last)?,
         };
         if let Some(graph) = &self.graph {
             events.write_graph(graph)?;

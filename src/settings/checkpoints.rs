@@ -13,6 +13,7 @@ use super::choices::RangeChoice;
 use super::comparison::ComparisonSettings;
 use super::error::{SettingsError, swallowed};
 use super::paths::{make_absolute, path_parser};
+use super::shard::{Shard, ShardChoice, ShardError};
 use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
 use super::values::{parse_count, parse_duration};
@@ -87,6 +88,12 @@ pub(crate) struct CheckpointsSettings {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) idle_exit: Option<SignedDuration>,
+    /// Show a part of the checkpoints, as one of several processes that make a run together: part I of N, counted
+    /// from 0, or auto (auto/N) in a task of a Slurm array or of an indexed Kubernetes job
+    // No part of what the run shows, so not of its configuration either.
+    #[arg(long, value_name = "I/N|auto|auto/N")]
+    #[serde(skip)]
+    pub(crate) shard: Option<ShardChoice>,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) comparison: ComparisonSettings,
@@ -133,6 +140,14 @@ impl CheckpointsSettings {
         }
     }
 
+    /// Which part of the checkpoints this process shows, unless it shows all.
+    pub(crate) fn shard(&self) -> Result<Option<Shard>, ShardError> {
+        let environment = |variable: &str| std::env::var(variable).ok();
+        self.shard
+            .map(|choice| choice.resolve(environment))
+            .transpose()
+    }
+
     /// Which of the files found are shown, and at which steps.
     pub(crate) fn selection(&self) -> Selection<'_> {
         Selection {
@@ -174,6 +189,18 @@ impl CheckpointsSettings {
             return Err(SettingsError::Excluded {
                 flag: "--step-from",
                 why: "with --follow a file that comes between others would change their steps: name them with --step-regex",
+            });
+        }
+        if self.shard.is_some() && self.follow {
+            return Err(SettingsError::Excluded {
+                flag: "--shard",
+                why: "with --follow nobody knows how many checkpoints there are to be split: leave one of the two out",
+            });
+        }
+        if self.shard.is_some() && self.run.output.run.is_none() {
+            return Err(SettingsError::Missing {
+                what: "name of the run",
+                how: "with --shard all parts go to one run: add the same --run to each",
             });
         }
         self.comparison.check()?;

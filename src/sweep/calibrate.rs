@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::look::{Buffers, Item, Looked};
 use crate::device::guarded;
@@ -16,12 +17,13 @@ use crate::vgg::{Layer, Vgg};
 type ByChannel = BTreeMap<String, Vec<f64>>;
 
 /// What the reference networks make of the probe images.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Calibration {
     pub(crate) ranges: Ranges,
     /// How many networks were looked at.
     networks: usize,
     /// The maps, and the kernels, that changes are counted from.
+    #[serde(skip)]
     base: Vec<(String, Tensor<4>)>,
     variance: ByChannel,
     change: ByChannel,

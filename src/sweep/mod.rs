@@ -10,6 +10,7 @@ mod evolution;
 mod health;
 mod kept_grams;
 mod look;
+mod parts;
 mod representations;
 mod weights;
 
@@ -164,8 +165,19 @@ impl Sweep {
         seen: &Seen,
         (step, what): (i64, &str),
     ) -> Result<(), ProbeError> {
-        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
         self.weights.start_from(Snapshot::of(capture, vgg)?);
+        self.see(capture, vgg, seen, (step, what))
+    }
+
+    /// Takes a network whose step was logged before into the pictures over time.
+    fn see(
+        &mut self,
+        capture: &Capture,
+        vgg: &Vgg,
+        seen: &Seen,
+        (step, what): (i64, &str),
+    ) -> Result<(), ProbeError> {
+        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
         let column = self.make_room();
         if let Some(grams) = &measured.grams {
             let label = (column != Column::None).then(|| step.to_string());
@@ -287,7 +299,7 @@ impl Sweep {
         if self.steps == 0 {
             return Ok(Vec::new());
         }
-        let mut lines = self.weights.summary();
+        let mut lines = self.weights.summary().lines();
         lines.extend(self.health.note(&self.of_images()));
         let mut step = logger.after_step(last)?;
         // A tag has one value at a step.

@@ -88,9 +88,14 @@ impl WeightHistory {
         Ok(())
     }
 
-    /// What changed most, and when, a line each.
-    pub(super) fn summary(&self) -> Vec<String> {
-        self.summary.lines()
+    /// What changed most, and when.
+    pub(super) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Takes up what was found out of the steps so far.
+    pub(super) fn take_summary(&mut self, summary: Summary) {
+        self.summary = summary;
     }
 }
 

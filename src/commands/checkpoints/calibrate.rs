@@ -1,14 +1,10 @@
 //! What is found out of the reference checkpoints before the first step.
 
-use super::loading::Loading;
-use super::plan::Plan;
-use super::resume::take_up;
-use crate::commands::calibration::{self, Settled};
-use crate::commands::context::Context;
+use super::loading::{Loading, nearest_readable};
+use super::resume::{OfRun, take_up};
+use crate::commands::calibration::{self, References, Settled};
 use crate::commands::error::RunError;
-use crate::commands::run_folder::RunFolder;
 use crate::input::checkpoints::Checkpoint;
-use crate::input::on_error::OnError;
 use crate::logger::Against;
 use crate::probe::{ProbeImages, Seen};
 use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
@@ -31,39 +27,42 @@ pub(super) fn calibrate(
     loading: &Loading<'_>,
     probes: &ProbeImages,
     set: Option<ComparisonSet>,
-    (plan, folder, context): (&Plan, &RunFolder, &Context),
+    of_run: &OfRun<'_>,
 ) -> Result<Calibrated, RunError> {
+    let OfRun {
+        plan,
+        folder,
+        split,
+        context,
+    } = *of_run;
     let comparison = &settings.comparison;
     let mut pictures = settings.run.pictures.clone();
     let capture = loading.capture;
-    let mut calibration = Calibration::default();
-    let mut given = Vec::new();
-    if let Some(path) = comparison.against.file() {
-        let (vgg, _) = loading.load(path)?;
-        let seen = probes.look(capture, &vgg, &path.display().to_string())?;
-        calibration.set_base(capture, &vgg, &seen);
-        given = calibration::references(capture, &vgg, (probes, &seen), Against::Given);
-    }
-    let (mut first_seen, mut last) = (None, None);
-    for reference in references(settings, sequence.len()) {
-        let Some((checkpoint, vgg)) = nearest_readable(sequence, reference, loading, settings)?
-        else {
-            continue;
-        };
-        let (name, step) = (checkpoint.name.as_str(), checkpoint.step);
-        let seen = probes.look(capture, &vgg, name)?;
-        // What changes from step to step is smaller than what changes over the run.
-        let with_change = comparison.against != AgainstChoice::Previous || reference == 1;
-        calibration.add(capture, &vgg, &seen, (name, with_change))?;
-        if reference + 1 == sequence.len() && set.is_some() {
-            let what = (step, name);
-            last = Some(Measured::of(set.as_ref(), capture, &vgg, &seen, what)?);
+    let mut looker = Looker {
+        settings,
+        sequence,
+        loading,
+        probes,
+        set: set.as_ref(),
+        given: Vec::new(),
+        first_seen: None,
+        last: None,
+    };
+    let mut calibration = match split {
+        None => looker.look()?,
+        Some(split) => {
+            let shared = split.calibration(context, || looker.look())?;
+            looker.look_at_last()?;
+            shared
         }
-        if reference == 0 {
-            first_seen = Some((step, seen));
-        }
-    }
-    if plan.goes_on() {
+    };
+    let Looker {
+        mut given,
+        first_seen,
+        last,
+        ..
+    } = looker;
+    if plan.goes_on() && split.is_none() {
         // The steps that follow are shown as those before them.
         pictures.range = Some(settings.range());
         calibration::take_from(folder, &mut pictures);
@@ -74,19 +73,101 @@ pub(super) fn calibrate(
     let range = (Some(settings.range()), &pictures);
     let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
     let mut sweep = (!comparison.no_comparison).then(|| {
-        // The first one comes again where the run goes on.
-        let columns = plan.due.len() + usize::from(plan.goes_on());
+        // The first one comes again where the run goes on. Of a part nothing is drawn before all are done.
+        let columns = match split {
+            Some(_) => 0,
+            None => plan.due.len() + usize::from(plan.goes_on()),
+        };
         let of = ((!settings.follow).then_some(columns), probes);
         calibration::sweep(&calibration, (set, last), &settings.run, capture, of)
     });
     if plan.goes_on() && (sweep.is_some() || comparison.change) {
-        given.extend(take_up(sweep.as_mut(), plan, loading, probes, context)?);
+        given.extend(take_up(sweep.as_mut(), settings, loading, probes, of_run)?);
     }
     Ok(Calibrated {
         settled: settled.with_references(given),
         sweep,
         seen: first_seen,
     })
+}
+
+/// Looks at the reference checkpoints.
+struct Looker<'a> {
+    settings: &'a CheckpointsSettings,
+    sequence: &'a [Checkpoint],
+    loading: &'a Loading<'a>,
+    probes: &'a ProbeImages,
+    set: Option<&'a ComparisonSet>,
+    /// What the maps of the file that was given are.
+    given: References,
+    /// What the first one makes of the probe images.
+    first_seen: Option<(i64, Seen)>,
+    /// What the last one makes of the comparison images.
+    last: Option<Measured>,
+}
+
+impl Looker<'_> {
+    fn look(&mut self) -> Result<Calibration, RunError> {
+        let (loading, probes, count) = (self.loading, self.probes, self.sequence.len());
+        let (capture, against) = (loading.capture, &self.settings.comparison.against);
+        let mut calibration = Calibration::default();
+        if let Some((vgg, seen)) = self.look_at_given()? {
+            calibration.set_base(capture, &vgg, &seen);
+        }
+        for reference in references(self.settings, count) {
+            let found = nearest_readable(self.sequence, reference, loading, self.settings)?;
+            let Some((checkpoint, vgg)) = found else {
+                continue;
+            };
+            let (name, step) = (checkpoint.name.as_str(), checkpoint.step);
+            let seen = probes.look(capture, &vgg, name)?;
+            // What changes from step to step is smaller than what changes over the run.
+            let with_change = *against != AgainstChoice::Previous || reference == 1;
+            calibration.add(capture, &vgg, &seen, (name, with_change))?;
+            if reference + 1 == count && self.set.is_some() {
+                let what = (step, name);
+                self.last = Some(Measured::of(self.set, capture, &vgg, &seen, what)?);
+            }
+            if reference == 0 {
+                self.first_seen = Some((step, seen));
+            }
+        }
+        Ok(calibration)
+    }
+
+    /// Looks at the network that was given to compare with, if one was.
+    fn look_at_given(&mut self) -> Result<Option<(Vgg, Seen)>, RunError> {
+        let Some(path) = self.settings.comparison.against.file() else {
+            return Ok(None);
+        };
+        let capture = self.loading.capture;
+        let (vgg, _) = self.loading.load(path)?;
+        let seen = self
+            .probes
+            .look(capture, &vgg, &path.display().to_string())?;
+        let of_probes = (self.probes, &seen);
+        self.given = calibration::references(capture, &vgg, of_probes, Against::Given);
+        Ok(Some((vgg, seen)))
+    }
+
+    /// Looks at what every process needs of the references, where another one has looked at them.
+    fn look_at_last(&mut self) -> Result<(), RunError> {
+        if self.given.is_empty() {
+            self.look_at_given()?;
+        }
+        let place = self.sequence.len().saturating_sub(1);
+        if self.set.is_none() || self.last.is_some() {
+            return Ok(());
+        }
+        let found = nearest_readable(self.sequence, place, self.loading, self.settings)?;
+        if let Some((checkpoint, vgg)) = found {
+            let (capture, name) = (self.loading.capture, checkpoint.name.as_str());
+            let seen = self.probes.look(capture, &vgg, name)?;
+            let what = (checkpoint.step, name);
+            self.last = Some(Measured::of(self.set, capture, &vgg, &seen, what)?);
+        }
+        Ok(())
+    }
 }
 
 /// The places of the checkpoints that are looked at before the first step.
@@ -105,22 +186,4 @@ fn references(settings: &CheckpointsSettings, count: usize) -> Vec<usize> {
     places.sort_unstable();
     places.dedup();
     places
-}
-
-/// The network at a place, or where checkpoints that cannot be read are skipped, before it.
-fn nearest_readable<'a>(
-    sequence: &'a [Checkpoint],
-    place: usize,
-    loading: &Loading<'_>,
-    settings: &CheckpointsSettings,
-) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
-    for checkpoint in sequence.iter().take(place + 1).rev() {
-        match loading.load(&checkpoint.path) {
-            Ok((vgg, _)) => return Ok(Some((checkpoint, vgg))),
-            Err(error) if settings.on_error() == OnError::Stop => return Err(error),
-            // It is skipped, and said so, when its step comes.
-            Err(_) => {}
-        }
-    }
-    Ok(None)
 }

@@ -15,7 +15,7 @@ use crate::input::on_error::OnError;
 use crate::logger::{Stage, StageTimings};
 use crate::network::{self, Held};
 use crate::probe::Capture;
-use crate::settings::NetworkSettings;
+use crate::settings::{CheckpointsSettings, NetworkSettings};
 use crate::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device, with what the manifest says of its file.
@@ -75,6 +75,24 @@ pub(super) fn shown_network(
         }
         (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
     }
+}
+
+/// The network at a place, or where checkpoints that cannot be read are skipped, before it.
+pub(super) fn nearest_readable<'a>(
+    sequence: &'a [Checkpoint],
+    place: usize,
+    loading: &Loading<'_>,
+    settings: &CheckpointsSettings,
+) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
+    for checkpoint in sequence.iter().take(place + 1).rev() {
+        match loading.load(&checkpoint.path) {
+            Ok((vgg, _)) => return Ok(Some((checkpoint, vgg))),
+            Err(error) if settings.on_error() == OnError::Stop => return Err(error),
+            // It is skipped, and said so, when its step comes.
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.

@@ -158,6 +158,18 @@ impl Manifest {
         self.head.probe_images == probe_images
     }
 
+    /// The steps of both; those of the other come later.
+    pub(super) fn and(mut self, later: Self) -> Self {
+        self.entries.extend(later.entries);
+        self
+    }
+
+    /// The same for another folder.
+    pub(super) fn at(self, folder: &Path) -> Self {
+        let path = folder.join(MANIFEST);
+        Self { path, ..self }
+    }
+
     /// Drops the steps from `first` on, and writes the rest, to which steps are added.
     pub(super) fn write_before(mut self, first: i64) -> Result<Writer, RunError> {
         let failed = |source| RunError::WriteManifest {

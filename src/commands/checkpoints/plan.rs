@@ -58,6 +58,15 @@ impl Plan {
         }
     }
 
+    /// Comes behind these checkpoints, which other processes show.
+    pub(super) fn follow_on(&mut self, before: &[Checkpoint]) {
+        self.shown.splice(..0, before.iter().cloned());
+        self.has_first |= !before.is_empty();
+        if let Some(first) = self.due.first().filter(|_| self.next == i64::MIN) {
+            self.next = first.step;
+        }
+    }
+
     /// All steps of the run, as far as they are known.
     pub(super) fn steps(&self, manifest: &Manifest) -> Vec<i64> {
         let earlier = manifest.entries.range(..self.next).map(|(step, _)| *step);
@@ -66,9 +75,9 @@ impl Plan {
             .collect()
     }
 
-    /// Whether steps of an earlier process stay. A run that is written again from its first step on begins anew.
+    /// Whether there are steps of other processes before. A run that is written again from its first step on begins anew.
     pub(super) fn goes_on(&self) -> bool {
-        self.earlier > 0
+        self.earlier > 0 || !self.shown.is_empty()
     }
 
     /// The step from which on an earlier process's run is cut off; `None` for a new run.

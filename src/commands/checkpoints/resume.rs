@@ -1,26 +1,46 @@
 //! A run that goes on: its steps are compared with those of the process before.
 
-use super::loading::Loading;
+use super::loading::{Loading, nearest_readable};
 use super::plan::Plan;
+use super::split::Split;
 use crate::commands::calibration::{self, References};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::input::checkpoints::Checkpoint;
+use crate::commands::run_folder::RunFolder;
 use crate::logger::Against;
-use crate::probe::{ProbeImages, Seen};
+use crate::probe::ProbeImages;
+use crate::settings::CheckpointsSettings;
 use crate::sweep::Sweep;
-use crate::vgg::Vgg;
+
+/// The run whose steps are shown.
+pub(super) struct OfRun<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) folder: &'a RunFolder,
+    pub(super) split: Option<&'a Split>,
+    pub(super) context: &'a Context,
+}
 
 /// Takes up the comparison with the first step that was shown and the last one, as far as their files are still
 /// there. Returns what the maps of the next steps are compared with.
 pub(super) fn take_up(
     mut sweep: Option<&mut Sweep>,
-    plan: &Plan,
+    settings: &CheckpointsSettings,
     loading: &Loading<'_>,
     probes: &ProbeImages,
-    context: &Context,
+    of_run: &OfRun<'_>,
 ) -> Result<References, RunError> {
-    let (Some(first), Some(last)) = (plan.shown.first(), plan.shown.last()) else {
+    let OfRun {
+        plan,
+        split,
+        context,
+        ..
+    } = *of_run;
+    // Of those that other processes show, some may not be readable.
+    let shown = &plan.shown;
+    let readable = |place| nearest_readable(shown, place, loading, settings);
+    let first = (0..shown.len()).find_map(|place| readable(place).transpose());
+    let last = readable(shown.len().saturating_sub(1))?;
+    let (Some((first, first_vgg)), Some((last, last_vgg))) = (first.transpose()?, last) else {
         context.terminal.note(
             "steps are compared with the first one of this process: no file of the earlier steps is there any more",
         );
@@ -34,8 +54,11 @@ pub(super) fn take_up(
     }
     let capture = loading.capture;
     let mut references = Vec::new();
-    for (checkpoint, as_what) in [(first, Against::First), (last, Against::Previous)] {
-        let (vgg, seen) = look(checkpoint, loading, probes)?;
+    for (checkpoint, vgg, as_what) in [
+        (first, first_vgg, Against::First),
+        (last, last_vgg, Against::Previous),
+    ] {
+        let seen = probes.look(capture, &vgg, &checkpoint.name)?;
         let what = (checkpoint.step, checkpoint.name.as_str());
         match (sweep.as_deref_mut(), as_what) {
             (Some(sweep), Against::First) => sweep.start_from(capture, &vgg, &seen, what)?,
@@ -45,15 +68,9 @@ pub(super) fn take_up(
         let of_probes = (probes, &seen);
         references.extend(calibration::references(capture, &vgg, of_probes, as_what));
     }
+    let earlier = split.map(|split| split.summary(last.step)).transpose()?;
+    if let (Some(summary), Some(sweep)) = (earlier.flatten(), sweep) {
+        sweep.take_summary(summary);
+    }
     Ok(references)
-}
-
-fn look(
-    checkpoint: &Checkpoint,
-    loading: &Loading<'_>,
-    probes: &ProbeImages,
-) -> Result<(Vgg, Seen), RunError> {
-    let (vgg, _) = loading.load(&checkpoint.path)?;
-    let seen = probes.look(loading.capture, &vgg, &checkpoint.name)?;
-    Ok((vgg, seen))
 }

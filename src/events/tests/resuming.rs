@@ -9,7 +9,7 @@ use super::super::error::EventFileError;
 use super::super::file::EventFile;
 use super::super::graph::{Graph, GraphNode};
 use super::super::read::{Content, EventReader, survey};
-use super::super::run_folder::{event_files, seconds_behind};
+use super::super::run_folder::{Reader, event_files, seconds_behind};
 use super::super::summary::Summary;
 use super::picture;
 
@@ -101,7 +101,8 @@ fn names_come_behind_all_others() {
         ("a.tfevents", 10_000_000_000, None),
     ];
     for (last, now, expected) in cases {
-        assert_eq!(seconds_behind(OsStr::new(last), now), expected, "{last}");
+        let found = seconds_behind(OsStr::new(last), now, Reader::TensorBoard);
+        assert_eq!(found, expected, "{last}");
     }
 }
 

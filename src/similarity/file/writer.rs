@@ -65,7 +65,17 @@ impl GramsWriter {
         Ok((writer, taken))
     }
 
-    fn take_over(&mut self, earlier: &GramsReader, first: i64) -> Result<usize, GramsFileError> {
+    /// Takes the steps before `first` over from another file, as far as they have a place in this one, and returns
+    /// how many these are: none from a file of other layers, images or features.
+    ///
+    /// # Errors
+    ///
+    /// The other file cannot be read, or this one not be written.
+    pub fn take_over(
+        &mut self,
+        earlier: &GramsReader,
+        first: i64,
+    ) -> Result<usize, GramsFileError> {
         let (old, new) = (earlier.layout(), &self.layout);
         if (&old.layers, &old.sizes, &old.about) != (&new.layers, &new.sizes, &new.about) {
             return Ok(0);

@@ -32,7 +32,7 @@ fn weights_of(step: u8) -> Vec<u8> {
 }
 
 /// Writes a checkpoint, long ago: it is at rest.
-fn put(place: &Place, step: u8) {
+pub(super) fn put(place: &Place, step: u8) {
     let path = place.write(&format!("ckpts/epoch_{step}.safetensors"), weights_of(step));
     at_rest(&path);
 }
@@ -43,7 +43,7 @@ fn at_rest(path: &Path) {
     file.set_modified(then).unwrap();
 }
 
-fn args(probe: &str) -> Vec<OsString> {
+pub(super) fn args(probe: &str) -> Vec<OsString> {
     let compared = root().join("tests/fixtures/crops/val");
     vec![
         "--images".into(),

@@ -11,6 +11,7 @@ mod images;
 mod information;
 mod notes;
 mod run_folder;
+mod sharded;
 pub(crate) mod support;
 mod train;
 mod weights;

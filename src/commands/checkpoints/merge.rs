@@ -1,0 +1,185 @@
+//! The parts of a run become one: each is shown once all before it are there, and what is known only after the last
+//! step is drawn by whoever is done last.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{Entry, MANIFEST, Manifest};
+use super::setup::Setup;
+use super::split::Split;
+use crate::change::Summary;
+use crate::commands::calibration::{self, CHANNELS, RANGES};
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::commands::run;
+use crate::commands::run_folder::{PARTS, RunFolder};
+use crate::device::OpenDevice;
+use crate::events::publish;
+use crate::input::checkpoints::Checkpoint;
+use crate::input::list::list_images;
+use crate::input::notes::InputNotes;
+use crate::one_line::one_line;
+use crate::settings::CheckpointsSettings;
+use crate::similarity::file::{GRAMS, GramsFileError, GramsLayout, GramsReader, GramsWriter};
+
+/// The folder for what is drawn after the last step.
+const AFTER: &str = "after";
+
+/// Shows what can be shown, and merges all parts if none is missing. Returns what there is to say.
+pub(super) fn merge(
+    split: &Split,
+    settings: &CheckpointsSettings,
+    sequence: &[Checkpoint],
+    context: &Context,
+) -> Result<Vec<String>, RunError> {
+    let parts = split.run.join(PARTS);
+    if !parts.exists() {
+        // Another process merged them just now.
+        return Ok(vec![whole(split)]);
+    }
+    let _turn = split.turn(&parts.join("merging"), context)?;
+    if split.run.join(MANIFEST).exists() {
+        return Ok(vec![whole(split)]);
+    }
+    let done = split.done_parts()?;
+    for part in 0..done.len() {
+        publish(&split.folder(part), &split.run)?;
+    }
+    let missing = split.missing();
+    if !missing.is_empty() {
+        return Ok(vec![waiting(&missing)]);
+    }
+    let manifests = (0..done.len()).map(|part| Manifest::read(&split.folder(part)));
+    let manifests: Vec<Manifest> = manifests
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let entries: Vec<Entry> = manifests
+        .iter()
+        .flat_map(|manifest| manifest.entries.values().cloned())
+        .collect();
+    let mut lines = vec![whole(split)];
+    if !settings.comparison.no_comparison {
+        let mut summary = Summary::default();
+        for later in done.into_iter().filter_map(|done| done.summary) {
+            summary.append(later);
+        }
+        lines.extend(draw(
+            split,
+            settings,
+            (sequence, &entries),
+            summary,
+            context,
+        )?);
+        merge_grams(split, sequence)?;
+    }
+    for name in [RANGES, CHANNELS] {
+        let from = split.folder(0).join(name);
+        if from.exists() {
+            let to = split.run.join(name);
+            fs::rename(&from, &to).map_err(|source| RunError::WriteConfig { path: to, source })?;
+        }
+    }
+    // Its manifest is what makes it a whole run.
+    if let Some(manifest) = manifests.into_iter().reduce(Manifest::and) {
+        manifest.at(&split.run).write_before(i64::MAX)?;
+    }
+    let _ = fs::remove_dir_all(&parts);
+    Ok(lines)
+}
+
+fn whole(split: &Split) -> String {
+    let count = split.shard.count;
+    format!("all {count} parts are done: the run is whole")
+}
+
+/// Parts that a line names.
+const NAMED: usize = 8;
+
+fn waiting(missing: &[usize]) -> String {
+    let named = missing.iter().take(NAMED).map(ToString::to_string);
+    let more = match missing.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = named.collect::<Vec<_>>().join(", ");
+    format!(
+        "not done yet: part {named}{more}; TensorBoard shows the parts before the first of them"
+    )
+}
+
+/// Looks once more at the checkpoints that have a column in the pictures over time, and draws these.
+fn draw(
+    split: &Split,
+    settings: &CheckpointsSettings,
+    (sequence, entries): (&[Checkpoint], &[Entry]),
+    summary: Summary,
+    context: &Context,
+) -> Result<Vec<String>, RunError> {
+    let Some(last) = entries.last().map(|entry| entry.step) else {
+        return Ok(Vec::new());
+    };
+    context.terminal.note("drawing the pictures over all steps");
+    let quiet = context.quiet();
+    let input = InputNotes::default();
+    let files = list_images(&settings.images, &input)?;
+    let device = OpenDevice::open(settings.run.compute.device)?;
+    let mut setup = Setup::new(settings, (&files, input), device, sequence, &quiet)?;
+    let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
+    let range = (Some(settings.range()), &settings.run.pictures);
+    let (capture, set) = (&setup.capture, setup.set.take());
+    let settled = calibration::settle(&calibration, range, Some(&settings.comparison), capture)?;
+    let of = (Some(sequence.len()), &setup.probes);
+    let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, capture, of);
+    sweep.take_summary(summary);
+
+    let folder = split.run.join(PARTS).join(AFTER);
+    let folder = RunFolder::reserve_part(folder, &context.interrupt)?;
+    let label = setup.label(settings, sequence);
+    let builder = run::quiet_logger(&settings.run, capture, &folder, label);
+    let mut logger = settled.apply(builder).supplement(last).create()?;
+    let loading = setup.loading();
+    for (place, entry) in entries.iter().enumerate() {
+        if !sweep.has_column(place) && entry.step != last {
+            continue;
+        }
+        let file = sequence.iter().find(|file| file.step == entry.step);
+        let loaded = file.map(|file| loading.load(&file.path));
+        let vgg = match loaded {
+            Some(Ok((vgg, _))) => vgg,
+            Some(Err(error)) => {
+                let note = format!("not in the pictures over time: {}", one_line(&error));
+                context.terminal.note(&note);
+                continue;
+            }
+            None => continue,
+        };
+        let seen = setup.probes.look(capture, &vgg, &entry.name)?;
+        let what = (entry.step, entry.name.as_str());
+        sweep.see_again(place, (capture, &vgg, &seen), what, &mut logger)?;
+    }
+    let lines = sweep.finish(&mut logger, last)?;
+    logger.finish()?;
+    publish(folder.path(), &split.run)?;
+    Ok(lines)
+}
+
+/// The Gram matrices of all parts in one file.
+fn merge_grams(split: &Split, sequence: &[Checkpoint]) -> Result<(), GramsFileError> {
+    let files: Vec<PathBuf> = (0..split.shard.count.get())
+        .map(|part| split.folder(part).join(GRAMS))
+        .filter(|file| file.exists())
+        .collect();
+    let Some(first) = files.first() else {
+        return Ok(());
+    };
+    let layout = GramsLayout {
+        steps: sequence.iter().map(|file| file.step).collect(),
+        ..GramsReader::open(first)?.layout().clone()
+    };
+    let mut writer = GramsWriter::create(&split.run.join(GRAMS), layout)?;
+    let open = |file: &PathBuf| GramsReader::open(Path::new(file));
+    for reader in files.iter().map(open) {
+        writer.take_over(&reader?, i64::MAX)?;
+    }
+    Ok(())
+}

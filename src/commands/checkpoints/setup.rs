@@ -1,0 +1,104 @@
+//! What all steps of a run have in common.
+
+use super::loading::{Loading, shown_network};
+use crate::commands::calibration;
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::commands::{parameters, run};
+use crate::device::OpenDevice;
+use crate::input::checkpoints::Checkpoint;
+use crate::input::list::ImageFile;
+use crate::input::notes::InputNotes;
+use crate::input::transform::Preprocess;
+use crate::probe::{Capture, ProbeImages};
+use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::sweep::ComparisonSet;
+use crate::vgg::Kernels;
+
+/// What all steps of a run have in common.
+pub(super) struct Setup {
+    pub(super) capture: Capture,
+    /// The resolved configuration.
+    pub(super) config: String,
+    pub(super) preprocess: Preprocess,
+    pub(super) probes: ProbeImages,
+    /// The comparison images, until the sweep has them.
+    pub(super) set: Option<ComparisonSet>,
+    /// The place of the first checkpoint of the network that is shown.
+    pub(super) first: usize,
+    network: NetworkSettings,
+    kernels: Kernels,
+    pub(super) input: InputNotes,
+    /// Images that were left out.
+    pub(super) skipped: Vec<String>,
+}
+
+impl Setup {
+    /// Reads the images, of which `files` are the probe images, and finds out what network the checkpoints hold.
+    pub(super) fn new(
+        settings: &CheckpointsSettings,
+        (files, input): (&[ImageFile], InputNotes),
+        device: OpenDevice,
+        sequence: &[Checkpoint],
+        context: &Context,
+    ) -> Result<Self, RunError> {
+        let on_error = settings.on_error();
+        let (held, first) = shown_network(sequence, &settings.run.network, on_error, context)?;
+        let capture = run::open_capture(&settings.run, held, device)?;
+        let config = settings.resolved(&capture)?;
+        let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+        let mut skipped = Vec::new();
+        let probes = ProbeImages::load(
+            files,
+            &preprocess,
+            settings.run.compute.batch(),
+            settings.run.output.on_error,
+            &capture,
+            &input,
+            &mut skipped,
+        )?;
+        let set = calibration::comparison_set(
+            &settings.comparison,
+            &settings.run,
+            (&capture, &probes),
+            &input,
+            &mut skipped,
+        )?;
+        let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
+        Ok(Self {
+            kernels: run::kernel_layout(&capture.device, images),
+            network: NetworkSettings {
+                arch: Some(held.arch),
+                ..settings.run.network.clone()
+            },
+            capture,
+            config,
+            preprocess,
+            probes,
+            set,
+            first,
+            input,
+            skipped,
+        })
+    }
+
+    /// How the checkpoints become networks.
+    pub(super) fn loading(&self) -> Loading<'_> {
+        Loading {
+            settings: &self.network,
+            capture: &self.capture,
+            kernels: self.kernels,
+        }
+    }
+
+    /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
+    pub(super) fn label(
+        &self,
+        settings: &CheckpointsSettings,
+        sequence: &[Checkpoint],
+    ) -> impl FnOnce() -> String + Send + use<> {
+        let Checkpoint { name, path, .. } = &sequence[self.first];
+        let label = format!("the first of {} checkpoints is {name}", sequence.len());
+        parameters::hashed_label(label, path.clone(), &settings.run.network)
+    }
+}

@@ -1,0 +1,256 @@
+//! `--shard`: which part of a run this process makes.
+
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::values::ParseValueError;
+
+const EXPECTED: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
+
+/// Which part was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShardChoice {
+    /// This one.
+    Given(Shard),
+    /// The one of this task of a job array, of so many parts if that was said.
+    Auto(Option<NonZeroUsize>),
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// Counts from 0.
+    pub(crate) index: usize,
+    /// How many there are.
+    pub(crate) count: NonZeroUsize,
+}
+
+impl FromStr for ShardChoice {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (index, count) = match text.split_once('/') {
+            Some((index, count)) => (index, Some(count)),
+            None => (text, None),
+        };
+        let count = count.map(str::parse).transpose();
+        let parsed = match (index, count) {
+            ("auto", Ok(count)) => Some(Self::Auto(count)),
+            (index, Ok(Some(count))) => index
+                .parse()
+                .ok()
+                .and_then(|index| Shard::new(index, count))
+                .map(Self::Given),
+            _ => None,
+        };
+        parsed.ok_or(ParseValueError(EXPECTED))
+    }
+}
+
+/// Why the environment does not say which part this is.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(crate) enum ShardError {
+    #[error(
+        "--shard auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set, so this is no task of a job array: give --shard I/N"
+    )]
+    NoTask,
+    #[error(
+        "--shard auto: {variable} is set, but not how many tasks there are: give --shard auto/N"
+    )]
+    NoCount { variable: &'static str },
+    #[error("--shard auto: {variable} is {value:?}, expected a number")]
+    NoNumber {
+        variable: &'static str,
+        value: String,
+    },
+    #[error(
+        "--shard auto: this array has {count} tasks from {first} to {last} with gaps, so it is a part of another one: give --shard auto/N with the tasks of the whole array (numbered from 0)"
+    )]
+    Gaps {
+        count: usize,
+        first: usize,
+        last: usize,
+    },
+    #[error(
+        "--shard auto/{count}: {variable} is {index}, and the parts are 0 to {}: number the tasks from 0, or give --shard I/N", count.get() - 1
+    )]
+    Outside {
+        variable: &'static str,
+        index: usize,
+        count: NonZeroUsize,
+    },
+}
+
+/// The number of this task, counted from wherever the array begins.
+///
+/// Source: <https://slurm.schedmd.com/job_array.html>.
+const SLURM_ID: &str = "SLURM_ARRAY_TASK_ID";
+const SLURM_COUNT: &str = "SLURM_ARRAY_TASK_COUNT";
+const SLURM_MIN: &str = "SLURM_ARRAY_TASK_MIN";
+const SLURM_MAX: &str = "SLURM_ARRAY_TASK_MAX";
+const SLURM_STEP: &str = "SLURM_ARRAY_TASK_STEP";
+
+/// The number of this task, from 0.
+///
+/// Source: <https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode>.
+const KUBERNETES_INDEX: &str = "JOB_COMPLETION_INDEX";
+
+/// Whether this process is a task of a job array, by the variable that says so.
+pub(crate) fn array_task(environment: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    [SLURM_ID, KUBERNETES_INDEX]
+        .into_iter()
+        .find(|variable| environment(variable).is_some())
+}
+
+impl ShardChoice {
+    /// The part, which the variables of the environment may say.
+    pub(crate) fn resolve(
+        self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Shard, ShardError> {
+        let total = match self {
+            Self::Given(shard) => return Ok(shard),
+            Self::Auto(total) => total,
+        };
+        let number = |variable: &'static str| {
+            let Some(value) = environment(variable) else {
+                return Ok(None);
+            };
+            let parsed = value.trim().parse().map(Some);
+            parsed.map_err(|_| ShardError::NoNumber { variable, value })
+        };
+        let variable = array_task(&environment).ok_or(ShardError::NoTask)?;
+        let id = number(variable)?.unwrap_or(0);
+        if let Some(count) = total {
+            // As in an array of the tasks that have to be repeated.
+            let outside = ShardError::Outside {
+                variable,
+                index: id,
+                count,
+            };
+            return Shard::new(id, count).ok_or(outside);
+        }
+        let count = if variable == SLURM_ID {
+            number(SLURM_COUNT)?.and_then(NonZeroUsize::new)
+        } else {
+            None
+        };
+        let count = count.ok_or(ShardError::NoCount { variable })?;
+        let first = number(SLURM_MIN)?.unwrap_or(0);
+        let every = number(SLURM_STEP)?.unwrap_or(1).max(1);
+        let last = number(SLURM_MAX)?.unwrap_or(first + (count.get() - 1) * every);
+        let index = id.saturating_sub(first) / every;
+        let is_whole = (last.saturating_sub(first)) / every + 1 == count.get();
+        let shard = Shard::new(index, count).filter(|_| is_whole);
+        shard.ok_or(ShardError::Gaps {
+            count: count.get(),
+            first,
+            last,
+        })
+    }
+}
+
+impl Shard {
+    /// `None` where there is no such part.
+    fn new(index: usize, count: NonZeroUsize) -> Option<Self> {
+        (index < count.get()).then_some(Self { index, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(index: usize, count: usize) -> Shard {
+        Shard {
+            index,
+            count: NonZeroUsize::new(count).unwrap(),
+        }
+    }
+
+    fn resolve(text: &str, variables: &[(&str, &str)]) -> Result<Shard, ShardError> {
+        let choice: ShardChoice = text.parse().unwrap();
+        choice.resolve(|name| {
+            let mut found = variables.iter().filter(|(variable, _)| *variable == name);
+            found.next().map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_part_is_given_from_0() {
+        assert_eq!(resolve("0/1", &[]), Ok(shard(0, 1)));
+        assert_eq!(resolve("99/100", &[]), Ok(shard(99, 100)));
+        for wrong in [
+            "",
+            "3",
+            "/",
+            "3/",
+            "/4",
+            "4/4",
+            "0/0",
+            "-1/4",
+            "1/4/2",
+            "a/4",
+            "automatic",
+            "auto/0",
+        ] {
+            assert!(wrong.parse::<ShardChoice>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn slurm_says_it() {
+        let array = |id, count, first, last, step| {
+            resolve(
+                "auto",
+                &[
+                    (SLURM_ID, id),
+                    (SLURM_COUNT, count),
+                    (SLURM_MIN, first),
+                    (SLURM_MAX, last),
+                    (SLURM_STEP, step),
+                ],
+            )
+        };
+        assert_eq!(array("7", "100", "0", "99", "1"), Ok(shard(7, 100)));
+        assert_eq!(array("100", "100", "1", "100", "1"), Ok(shard(99, 100)));
+        assert_eq!(array("14", "5", "10", "18", "2"), Ok(shard(2, 5)));
+        // sbatch --array=3,7
+        let gaps = array("7", "2", "3", "7", "1").unwrap_err();
+        assert!(gaps.to_string().contains("auto/N"), "{gaps}");
+        assert_eq!(
+            resolve("auto/100", &[(SLURM_ID, "7"), (SLURM_COUNT, "2")]),
+            Ok(shard(7, 100))
+        );
+        assert_eq!(
+            resolve("auto", &[(SLURM_ID, "1"), (SLURM_COUNT, "4")]),
+            Ok(shard(1, 4))
+        );
+    }
+
+    #[test]
+    fn kubernetes_says_which_but_not_how_many() {
+        let index = [(KUBERNETES_INDEX, "3")];
+        assert_eq!(resolve("auto/4", &index), Ok(shard(3, 4)));
+        let variable = KUBERNETES_INDEX;
+        assert_eq!(
+            resolve("auto", &index),
+            Err(ShardError::NoCount { variable })
+        );
+        let outside = resolve("auto/3", &index).unwrap_err().to_string();
+        assert!(outside.contains("JOB_COMPLETION_INDEX is 3"), "{outside}");
+        assert!(outside.contains("0 to 2"), "{outside}");
+    }
+
+    #[test]
+    fn nobody_says_it() {
+        assert_eq!(resolve("auto", &[]), Err(ShardError::NoTask));
+        let no_number = resolve("auto/4", &[(SLURM_ID, "x")]).unwrap_err();
+        assert_eq!(
+            no_number.to_string(),
+            "--shard auto: SLURM_ARRAY_TASK_ID is \"x\", expected a number"
+        );
+    }
+}
