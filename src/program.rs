@@ -5,12 +5,18 @@ use std::sync::Arc;
 
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::export::Exported;
 use crate::commands::report::Report;
-use crate::commands::{checkpoints, compare, diff, doctor, images, layers, train};
+use crate::commands::view::Viewed;
+use crate::commands::{
+    checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
+};
 use crate::device::{first_line, guarded};
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
-use crate::settings::{Command, DiffSettings, UsageError, completions, manual_page, parse};
+use crate::settings::{
+    Command, DiffSettings, ExportSettings, UsageError, completions, manual_page, parse,
+};
 use crate::terminal::Terminal;
 
 /// Success.
@@ -77,6 +83,19 @@ fn run(command: Command) -> u8 {
             Err(error) => fail(&error, WRONG_USE),
         },
         Command::Diff(settings) => compare_files(&settings),
+        Command::Inspect(settings) => match inspect::inspect(&settings) {
+            Ok((text, is_whole)) => print(&text).max(u8::from(!is_whole)),
+            Err(error) => fail(&error, WRONG_USE),
+        },
+        Command::Export(settings) => match export::export(&settings) {
+            Ok(exported) => report_export(&settings, &exported),
+            Err(error) => fail(&error, code_of(error.is_wrong_use())),
+        },
+        Command::View(settings) => match view::view(&settings) {
+            Ok(Viewed::Command(command)) => print(&command),
+            Ok(Viewed::Ended(code)) => code,
+            Err(error) => fail(&error, code_of(error.is_wrong_use())),
+        },
         Command::Doctor => print(&doctor::report()),
         Command::Completions { shell } => print(&completions(shell)),
         Command::Man { command } => match manual_page(command.as_deref()) {
@@ -115,14 +134,24 @@ fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) 
         }
         Err(error) => {
             context.terminal.end();
-            let code = if error.is_wrong_use() {
-                WRONG_USE
-            } else {
-                FAILED
-            };
-            fail(&error, code)
+            fail(&error, code_of(error.is_wrong_use()))
         }
     }
+}
+
+/// Says what was exported.
+fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
+    for skipped in &exported.skipped {
+        print_error(&format!("skipped: {skipped}"));
+    }
+    let Exported { files, skipped } = exported;
+    let ending = if *files == 1 { "" } else { "s" };
+    let line = format!("{}: {files} file{ending}\n", settings.out.display());
+    print(&line).max(u8::from(!skipped.is_empty()))
+}
+
+fn code_of(is_wrong_use: bool) -> u8 {
+    if is_wrong_use { WRONG_USE } else { FAILED }
 }
 
 /// The first Ctrl-C or SIGTERM (Slurm and Kubernetes send it) lets the current step finish, a second one does

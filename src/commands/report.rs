@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::tensorboard::Samples;
 use crate::logger::Logged;
 use crate::one_line::shell_quoted;
 
-/// Steps of a tag that TensorBoard shows of each kind of value unless told otherwise.
-///
-/// Source: TensorBoard's `backend/event_processing/data_ingester.py`.
-const SHOWN_BY_DEFAULT: [(&str, u64); 3] = [("images", 10), ("text", 10), ("scalars", 1000)];
+/// What the steps of a run hold, by the plugin that shows it.
+const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -52,8 +51,10 @@ impl Report {
     /// The command that shows every step of the run, whatever the kind of its values.
     fn tensorboard_command(&self) -> String {
         let steps = self.steps().max(self.whole);
-        let samples =
-            SHOWN_BY_DEFAULT.map(|(plugin, shown)| format!("{plugin}={}", steps.max(shown)));
+        let samples = PLUGINS.map(|plugin| {
+            let shown = Samples::by_default(plugin).of_both() as u64;
+            format!("{plugin}={}", steps.max(shown))
+        });
         format!(
             "tensorboard --logdir {} --samples_per_plugin {}",
             shell_quoted(&self.logdir),

@@ -19,6 +19,7 @@
 //! | `wire` | the bytes of one record, as a summary or a graph |
 //! | [`read`] | an event file read back, strictly |
 //! | `scan` | how much of a file comes before a step, without reading its pictures |
+//! | [`inventory`] | what the files of a run hold, and what TensorBoard makes of it |
 //! | [`publish`](fn@publish) | the event files of a part of a run become the run's |
 //! | [`resume`] | one more event file for a resumed run; the earlier ones truncated |
 //!
@@ -35,6 +36,7 @@ pub mod file;
 pub mod graph;
 pub mod histogram;
 pub mod hparams;
+pub mod inventory;
 mod lock;
 mod publish;
 pub mod read;
@@ -55,9 +57,10 @@ pub use hparams::{
     Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
     SessionStatus,
 };
+pub use inventory::Inventory;
 pub use publish::{PublishError, publish};
-pub use read::{Content, Event, EventReader, ReadError, ReadSummary, Survey, survey};
-pub use run_folder::event_files;
+pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
+pub use run_folder::{event_files, is_event_file};
 pub use series::StepError;
 pub use sink::EventSink;
 pub use summary::{Summary, Value};

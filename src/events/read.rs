@@ -1,8 +1,8 @@
-//! An event file read back, as strictly as TensorBoard's fast loader reads it.
+//! An event file read back, as strictly as TensorBoard's slow loader reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use tensorboard_proto::event::{
@@ -11,9 +11,9 @@ use tensorboard_proto::event::{
 use tensorboard_proto::summary::{Summary_Value, Summary_Value_oneof_value as Kind};
 
 use super::event::FILE_VERSION;
-use super::graph::{GRAPH_TAG, Graph};
+use super::graph::Graph;
 use super::record::{RecordError, RecordReader};
-use super::summary::{HISTOGRAMS, SCALARS, Value};
+use super::summary::{HISTOGRAMS, IMAGES, SCALARS, Value};
 use super::wire;
 
 /// Why an event file could not be read on. What was read before stays true.
@@ -123,6 +123,17 @@ pub struct ReadSummary {
     pub value: Option<Value>,
 }
 
+impl ReadSummary {
+    /// Its pictures, each an encoded file, if it is some.
+    #[must_use]
+    pub fn into_pictures(self) -> Option<Vec<Vec<u8>>> {
+        match self.value {
+            Some(Value::Image { pngs, .. }) => Some(pngs),
+            _ => None,
+        }
+    }
+}
+
 /// Reads events one after the other; the first error is the last item.
 #[derive(Debug)]
 pub struct EventReader<R> {
@@ -141,6 +152,24 @@ impl EventReader<BufReader<File>> {
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let file = File::open(path).map_err(|error| ReadError::Open(path.to_owned(), error))?;
         Ok(Self::new(BufReader::new(file), path))
+    }
+}
+
+impl<R: Read + Seek> EventReader<R> {
+    /// Goes to the record that begins at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be sought.
+    pub fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.stopped = false;
+        self.records.go_to(offset)
+    }
+
+    /// Goes on behind data that did not match its checksum, as the fast loader does.
+    pub(super) fn go_on_unchecked(&mut self) -> io::Result<()> {
+        self.stopped = false;
+        self.records.go_on_unchecked()
     }
 }
 
@@ -223,6 +252,8 @@ impl<R: Read> EventReader<R> {
             match message.value {
                 Some(Kind::simple_value(_)) => SCALARS.to_owned(),
                 Some(Kind::histo(_)) => HISTOGRAMS.to_owned(),
+                Some(Kind::image(_)) => IMAGES.to_owned(),
+                Some(Kind::audio(_)) => "audio".to_owned(),
                 _ => data.plugin_name,
             }
         });
@@ -253,52 +284,3 @@ impl<R: Read> Iterator for EventReader<R> {
 }
 
 impl<R: Read> std::iter::FusedIterator for EventReader<R> {}
-
-/// What an event file holds, without its pictures.
-#[derive(Debug)]
-pub struct Survey {
-    /// The steps of each tag, in the order of the file. The model's graph has the tag that
-    /// TensorBoard gives it, `__run_graph__`.
-    pub steps: BTreeMap<String, Vec<i64>>,
-    /// Where the last whole event ends; what lies behind it cannot be read. Units: bytes.
-    pub whole: u64,
-    /// What is wrong there; `None` when the file ends there.
-    pub damage: Option<ReadError>,
-}
-
-/// Reads a whole event file for the steps it holds. Memory does not grow with its pictures.
-///
-/// # Errors
-///
-/// When the file cannot be opened. Damage inside is part of the answer.
-pub fn survey(path: &Path) -> Result<Survey, ReadError> {
-    let mut survey = Survey {
-        steps: BTreeMap::new(),
-        whole: 0,
-        damage: None,
-    };
-    let mut events = EventReader::open(path)?;
-    while let Some(event) = events.next() {
-        match event {
-            Ok(event) => survey.add(event, events.offset()),
-            Err(damage) => survey.damage = Some(damage),
-        }
-    }
-    Ok(survey)
-}
-
-impl Survey {
-    fn add(&mut self, event: Event, end: u64) {
-        self.whole = end;
-        let tags = match event.content {
-            Content::Summaries(summaries) => {
-                summaries.into_iter().map(|summary| summary.tag).collect()
-            }
-            Content::Graph(_) => vec![GRAPH_TAG.to_owned()],
-            Content::FileVersion(_) | Content::SessionStart | Content::Other => Vec::new(),
-        };
-        for tag in tags {
-            self.steps.entry(tag).or_default().push(event.step);
-        }
-    }
-}

@@ -9,7 +9,9 @@
 //!
 //! Source: TensorFlow's `tensorflow/core/lib/io/record_writer.cc`.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::series::MESSAGE_LIMIT;
 
 const LENGTH_SIZE: usize = 8;
 const CRC_SIZE: usize = 4;
@@ -92,6 +94,16 @@ pub enum RecordError {
         /// Where the record begins.
         offset: u64,
     },
+    /// No reader takes a record as long as this one says it is: its header is not what was written.
+    #[error(
+        "the record at byte {offset} says that it has {length} bytes, expected less than 2 GiB"
+    )]
+    TooLong {
+        /// Where the record begins.
+        offset: u64,
+        /// How long it says that it is.
+        length: u64,
+    },
     /// The source itself could not be read.
     #[error("the record at byte {offset} could not be read")]
     Io {
@@ -110,6 +122,7 @@ impl RecordError {
             Self::Truncated { offset }
             | Self::HeaderCrc { offset }
             | Self::DataCrc { offset }
+            | Self::TooLong { offset, .. }
             | Self::Io { offset, .. } => *offset,
         }
     }
@@ -124,6 +137,25 @@ pub struct RecordReader<R> {
     /// The end of the last whole record.
     offset: u64,
     stopped: bool,
+    /// Whether the data of a record has to match its checksum.
+    is_strict: bool,
+}
+
+impl<R: Read + Seek> RecordReader<R> {
+    /// Goes to the record at `offset` of the source.
+    pub(super) fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.source.seek(SeekFrom::Start(offset))?;
+        self.offset = offset;
+        self.stopped = false;
+        Ok(())
+    }
+
+    /// Goes on behind data that did not match its checksum, as if no data had one. For a source whose beginning is
+    /// that of the file.
+    pub(super) fn go_on_unchecked(&mut self) -> io::Result<()> {
+        self.is_strict = false;
+        self.go_to(self.offset)
+    }
 }
 
 impl<R: Read> RecordReader<R> {
@@ -134,6 +166,7 @@ impl<R: Read> RecordReader<R> {
             source,
             offset: 0,
             stopped: false,
+            is_strict: true,
         }
     }
 
@@ -148,13 +181,17 @@ impl<R: Read> RecordReader<R> {
         if header.is_empty() {
             return Ok(None);
         }
-        let data = self.read_up_to(data_length(&header, offset)?)?;
+        let length = data_length(&header, offset)?;
+        if length > MESSAGE_LIMIT {
+            return Err(RecordError::TooLong { offset, length });
+        }
+        let data = self.read_up_to(length)?;
         let footer = self.read_up_to(CRC_SIZE as u64)?;
         // Data that falls short leaves nothing for the footer.
         let footer: [u8; CRC_SIZE] = footer
             .try_into()
             .map_err(|_| RecordError::Truncated { offset })?;
-        if masked_crc(&data) != u32::from_le_bytes(footer) {
+        if self.is_strict && masked_crc(&data) != u32::from_le_bytes(footer) {
             return Err(RecordError::DataCrc { offset });
         }
         self.offset += (OVERHEAD + data.len()) as u64;

@@ -52,6 +52,13 @@ pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     event_files_for(folder, Reader::TensorBoard)
 }
 
+/// Whether TensorBoard takes a file for an event file, by its name.
+#[must_use]
+pub fn is_event_file(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| Reader::TensorBoard.is_name(name))
+}
+
 /// The same of those that one reader reads.
 pub(super) fn event_files_for(folder: &Path, reader: Reader) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {

@@ -1,6 +1,7 @@
 //! How much of an event file stays when its run goes on from an earlier step, found without
 //! reading its pictures.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, Take};
 use std::path::Path;
 
@@ -42,6 +43,19 @@ pub(super) fn kept(
         return Ok(kept);
     }
     pass.before_first_step(whole).map(|(kept, _)| kept)
+}
+
+/// The steps of an event file's values, as far as it can be read.
+pub(super) fn steps(source: impl Read + Seek, path: &Path, length: u64) -> BTreeSet<i64> {
+    let mut pass = Pass::new(source, path, i64::MAX);
+    let (mut steps, mut offset) = (BTreeSet::new(), 0);
+    while let Ok(Some(passed)) = pass.pass(offset, length) {
+        if offset > 0 && passed.what == What::Other {
+            steps.insert(passed.step);
+        }
+        offset = passed.after;
+    }
+    steps
 }
 
 /// One record passed over.

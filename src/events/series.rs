@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::summary::{Summary, Value};
 
 /// The longest protocol buffer that every reader takes. Units: bytes.
-const MESSAGE_LIMIT: u64 = i32::MAX as u64;
+pub(super) const MESSAGE_LIMIT: u64 = i32::MAX as u64;
 
 /// Why a step may not follow what an event file holds.
 #[derive(Debug, thiserror::Error)]

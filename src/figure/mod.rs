@@ -5,11 +5,13 @@
 
 mod bars;
 mod canvas;
+mod frame;
 mod heat_map;
 mod strip;
 mod tiles;
 
 pub(crate) use bars::KernelBars;
+pub(crate) use frame::Frames;
 pub(crate) use heat_map::HeatMap;
 pub(crate) use strip::Strip;
 pub(crate) use tiles::{frame_tiles, number_tiles};

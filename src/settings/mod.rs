@@ -12,6 +12,7 @@ mod images;
 mod layers;
 mod paths;
 mod pictures;
+mod read_back;
 mod shard;
 mod shared;
 mod text;
@@ -34,6 +35,7 @@ pub(crate) use error::UsageError;
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
 pub(crate) use pictures::PictureSettings;
+pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{NetworkSettings, OutputSettings, RunSettings, WeightsChoice};
 pub(crate) use train::{Length, RecordSettings, TrainSettings};
@@ -71,6 +73,12 @@ pub(crate) enum Command {
     Layers(LayersSettings),
     /// Compare two weights files, layer by layer; exit code 0 if they are equal, 1 if not, 2 on errors
     Diff(DiffSettings),
+    /// Show what is in event files, by any program: tags, steps, damage, what TensorBoard shows of it
+    Inspect(InspectSettings),
+    /// Write the pictures of event files as PNG files, or as an animation over the steps
+    Export(ExportSettings),
+    /// Start TensorBoard with room for every step
+    View(ViewSettings),
     /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
     Doctor,
     /// Print the completions for a shell
@@ -80,8 +88,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, compare, diff, layers or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "diff", "layers", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, train, compare, diff, layers, inspect, export, view or doctor
+        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "diff", "layers", "inspect", "export", "view", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -177,7 +185,13 @@ impl Command {
             Self::Train(settings) => settings.check(),
             Self::Compare(settings) => settings.check(),
             Self::Diff(settings) => settings.check(),
-            Self::Layers(_) | Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Ok(()),
+            Self::Layers(_)
+            | Self::Inspect(_)
+            | Self::Export(_)
+            | Self::View(_)
+            | Self::Doctor
+            | Self::Completions { .. }
+            | Self::Man { .. } => Ok(()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::tempdir;
 use vggscope::events::{
-    Content, EventFile, EventFileError, EventReader, ReadError, Summary, event_files, survey,
+    Content, EventFile, EventFileError, EventReader, Inventory, ReadError, Summary, event_files,
 };
 
 fn picture(tag: &str) -> Summary {
@@ -14,7 +14,7 @@ fn picture(tag: &str) -> Summary {
 }
 
 #[test]
-fn a_run_is_written_and_surveyed() {
+fn a_run_is_written_and_listed() {
     let logdir = tempdir().unwrap();
     let run = logdir.path().join("photos/first");
     let mut file = EventFile::create(&run).unwrap();
@@ -27,11 +27,15 @@ fn a_run_is_written_and_surveyed() {
     let path = file.path().to_owned();
     let bytes = file.close().unwrap();
 
-    let survey = survey(&path).unwrap();
-    assert!(survey.damage.is_none());
-    assert_eq!(survey.whole, bytes);
+    let found = Inventory::of(std::slice::from_ref(&path));
+    assert!(found.is_whole());
+    assert_eq!(found.files[0].whole, bytes);
     assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
-    let steps: Vec<_> = survey.steps.into_iter().collect();
+    let steps: Vec<_> = found
+        .tags
+        .into_iter()
+        .map(|(tag, values)| (tag, values.slow))
+        .collect();
     let expected = [
         ("kernels", vec![2, 4, 6]),
         ("loss", vec![7]),
@@ -135,7 +139,7 @@ fn a_full_device_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_damaged_file_is_surveyed_up_to_the_damage() {
+fn a_damaged_file_is_read_up_to_the_damage() {
     let run = tempdir().unwrap();
     let mut file = EventFile::create(run.path()).unwrap();
     file.write_step(1, vec![picture("maps")]).unwrap();
@@ -150,10 +154,10 @@ fn a_damaged_file_is_surveyed_up_to_the_damage() {
         .unwrap()
         .set_len(bytes - 1)
         .unwrap();
-    let survey = survey(&path).unwrap();
-    assert_eq!(survey.whole, whole);
-    assert_eq!(survey.steps["maps"], [1]);
-    let damage = survey.damage.unwrap();
+    let mut found = Inventory::of(std::slice::from_ref(&path));
+    assert_eq!(found.files[0].whole, whole);
+    assert_eq!(found.tags["maps"].slow, [1]);
+    let damage = found.files.remove(0).damage.unwrap();
     assert_eq!(
         damage.to_string(),
         format!(
@@ -169,7 +173,7 @@ fn a_damaged_file_is_surveyed_up_to_the_damage() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = survey(Path::new("no/such.tfevents")).unwrap_err();
+    let error = EventReader::open(Path::new("no/such.tfevents")).unwrap_err();
     assert!(matches!(error, ReadError::Open { .. }));
     assert!(error.to_string().contains("`no/such.tfevents`"));
 }

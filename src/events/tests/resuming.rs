@@ -8,7 +8,8 @@ use tempfile::tempdir;
 use super::super::error::EventFileError;
 use super::super::file::EventFile;
 use super::super::graph::{Graph, GraphNode};
-use super::super::read::{Content, EventReader, survey};
+use super::super::inventory::Inventory;
+use super::super::read::{Content, EventReader};
 use super::super::run_folder::{Reader, event_files, seconds_behind};
 use super::super::summary::Summary;
 use super::picture;
@@ -37,13 +38,19 @@ fn contents(path: &Path) -> Vec<(i64, Content)> {
 fn steps(run: &Path) -> BTreeMap<String, Vec<i64>> {
     let mut steps = BTreeMap::<_, Vec<_>>::new();
     for file in event_files(run).unwrap() {
-        let survey = survey(&file).unwrap();
-        assert!(survey.damage.is_none(), "{:?}", survey.damage);
-        for (tag, more) in survey.steps {
+        for (tag, more) in steps_of(&file) {
             steps.entry(tag).or_default().extend(more);
         }
     }
     steps
+}
+
+/// The same of one file, which is whole.
+fn steps_of(file: &Path) -> BTreeMap<String, Vec<i64>> {
+    let inventory = Inventory::of(&[file.to_owned()]);
+    assert!(inventory.is_whole(), "{:?}", inventory.files);
+    let tags = inventory.tags.into_iter();
+    tags.map(|(tag, values)| (tag, values.slow)).collect()
 }
 
 fn graph() -> Graph {
@@ -179,18 +186,15 @@ fn a_run_can_be_continued_again_and_again() {
     };
     let first = write(EventFile::create(run.path()).unwrap(), 1..=25);
     let second = write(EventFile::resume(run.path(), 15).unwrap(), 15..=31);
-    assert_eq!(
-        survey(&first).unwrap().steps["loss"],
-        (1..=14).collect::<Vec<_>>()
-    );
+    assert_eq!(steps_of(&first)["loss"], (1..=14).collect::<Vec<_>>());
     let third = write(EventFile::resume(run.path(), 12).unwrap(), 12..=33);
-    assert_eq!(survey(&first).unwrap().steps["sparse"], [10]);
+    assert_eq!(steps_of(&first)["sparse"], [10]);
     // It is there still, for a TensorBoard that is reading it.
     let session = (15, Content::SessionStart);
     assert_eq!(contents(&second)[1..], [session]);
     let mut file = EventFile::resume(run.path(), 21).unwrap();
     file.write_step(21, loss(1.0)).unwrap();
-    assert_eq!(survey(&third).unwrap().steps["sparse"], [20]);
+    assert_eq!(steps_of(&third)["sparse"], [20]);
     let steps = steps(run.path());
     assert_eq!(steps["loss"], (1..=21).collect::<Vec<_>>());
     assert_eq!(steps["sparse"], [10, 20]);
@@ -244,11 +248,11 @@ fn no_file_is_cut_while_one_is_being_written() {
     let other = File::open(&second).unwrap();
     other.lock().unwrap();
     refused(&second);
-    assert_eq!(survey(&first).unwrap().steps["loss"], [7]);
+    assert_eq!(steps_of(&first)["loss"], [7]);
     assert_eq!(event_files(run.path()).unwrap().len(), 2);
     drop(other);
     EventFile::resume(run.path(), 5).unwrap();
-    assert!(survey(&first).unwrap().steps.is_empty());
+    assert!(steps_of(&first).is_empty());
 }
 
 #[test]

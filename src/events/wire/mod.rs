@@ -61,6 +61,13 @@ pub(super) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
     let tensor = match content {
         Content::simple_value(value) if plugin == SCALARS => return Some(Value::Scalar(value)),
         Content::histo(message) if plugin == HISTOGRAMS => return histogram(message),
+        Content::image(image) if plugin == IMAGES => {
+            return Some(Value::Image {
+                width: u32::try_from(image.width).ok()?,
+                height: u32::try_from(image.height).ok()?,
+                pngs: vec![image.encoded_image_string],
+            });
+        }
         Content::tensor(tensor) => tensor,
         _ => return None,
     };

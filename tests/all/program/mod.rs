@@ -10,6 +10,7 @@ mod diff;
 mod images;
 mod information;
 mod notes;
+mod read_back;
 mod run_folder;
 mod sharded;
 pub(crate) mod support;

@@ -1,0 +1,59 @@
+//! Runs with event files, as TensorBoard finds them below a folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use walkdir::WalkDir;
+
+use crate::events::is_event_file;
+
+/// A folder with event files, or one of these.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EventRun {
+    /// The path that it is called by.
+    pub(super) path: PathBuf,
+    /// In the order in which TensorBoard reads them.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Why no run is found.
+#[derive(Debug, Error)]
+pub(crate) enum EventRunError {
+    #[error("cannot look into {}", path.display())]
+    Look {
+        path: PathBuf,
+        source: walkdir::Error,
+    },
+    #[error(
+        "no event file in {}: a run is a folder with a file whose name contains tfevents",
+        .0.display()
+    )]
+    None(PathBuf),
+}
+
+/// The runs at a path: an event file, a run, or all runs below a folder, in order.
+pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
+    if path.is_file() {
+        return Ok(vec![EventRun {
+            path: path.to_owned(),
+            files: vec![path.to_owned()],
+        }]);
+    }
+    let mut runs: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|source| EventRunError::Look {
+            path: path.to_owned(),
+            source,
+        })?;
+        if entry.file_type().is_file() && is_event_file(entry.path()) {
+            let folder = entry.path().parent().unwrap_or(path).to_owned();
+            runs.entry(folder).or_default().push(entry.into_path());
+        }
+    }
+    if runs.is_empty() {
+        return Err(EventRunError::None(path.to_owned()));
+    }
+    let run = |(path, files)| EventRun { path, files };
+    Ok(runs.into_iter().map(run).collect())
+}

@@ -1,0 +1,365 @@
+//! `vggscope export`: the pictures of event files as files.
+
+mod animation;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::event_runs::{EventRun, EventRunError, event_runs};
+use crate::events::inventory::{Place, TagInventory};
+use crate::events::{Content, EventReader, Inventory};
+use crate::one_line::one_line;
+use crate::render::Picture;
+use crate::settings::{ExportFormat, ExportSettings};
+
+use animation::Animation;
+
+/// Pictures are shown by this plugin.
+const IMAGES: &str = "images";
+
+/// Tags that a message names.
+const NAMED: usize = 5;
+
+/// Why nothing is exported, or no more.
+#[derive(Debug, Error)]
+pub(crate) enum ExportError {
+    #[error(transparent)]
+    Find(#[from] EventRunError),
+    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
+    NoTag {
+        run: PathBuf,
+        given: String,
+        there: String,
+    },
+    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
+    NoStep {
+        run: PathBuf,
+        tag: String,
+        there: String,
+    },
+    #[error("cannot write {}: free some space, or choose another folder with --out", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write {} as an animation: {why}", path.display())]
+    Animate { path: PathBuf, why: String },
+}
+
+impl ExportError {
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::Find(_) | Self::NoTag { .. } | Self::NoStep { .. }
+        )
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Exported {
+    /// Files that were written.
+    pub(crate) files: usize,
+    /// What could not be taken, each with its reason.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Writes the pictures.
+pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, ExportError> {
+    let runs = event_runs(&settings.run)?;
+    let mut exported = Exported::default();
+    let mut first_error = None;
+    let mut found = false;
+    for run in &runs {
+        // Of several runs each has a folder of its own.
+        let below = run.path.strip_prefix(&settings.run);
+        let out = match below {
+            Ok(below) if runs.len() > 1 => settings.out.join(below),
+            _ => settings.out.clone(),
+        };
+        match export_run(settings, run, &out, &mut exported) {
+            Ok(()) => found = true,
+            // Another run may have it.
+            Err(error @ (ExportError::NoTag { .. } | ExportError::NoStep { .. })) => {
+                first_error.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match first_error {
+        Some(error) if !found => Err(error),
+        _ => Ok(exported),
+    }
+}
+
+fn export_run(
+    settings: &ExportSettings,
+    run: &EventRun,
+    out: &Path,
+    exported: &mut Exported,
+) -> Result<(), ExportError> {
+    let Inventory { files, tags, .. } = Inventory::of(&run.files);
+    let damage = files.iter().filter_map(|file| file.damage.as_ref());
+    exported
+        .skipped
+        .extend(damage.map(|damage| one_line(damage)));
+    let images = tags.into_iter().filter(|(_, tag)| tag.plugin == IMAGES);
+    let images: BTreeMap<String, TagInventory> = images.collect();
+    let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(tag));
+    let chosen: Vec<_> = images.iter().filter(|(tag, _)| is_chosen(tag)).collect();
+    if chosen.is_empty() {
+        return Err(no_tag(settings, run, &images));
+    }
+    let mut first_error = None;
+    let mut found = false;
+    for (tag, inventory) in chosen {
+        let steps: Vec<i64> = inventory.fast.iter().map(|place| place.step).collect();
+        let is_taken = |place: &&Place| {
+            let mut choices = settings.step.iter();
+            choices.any(|choice| choice.takes(place.step, &steps))
+        };
+        let places: Vec<Place> = inventory.fast.iter().filter(is_taken).copied().collect();
+        if places.is_empty() {
+            first_error.get_or_insert_with(|| ExportError::NoStep {
+                run: run.path.clone(),
+                tag: tag.clone(),
+                there: span(&steps),
+            });
+            continue;
+        }
+        found = true;
+        let series = Series { run, tag, places };
+        series.export(settings, out, exported)?;
+    }
+    match first_error {
+        Some(error) if !found => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn no_tag(
+    settings: &ExportSettings,
+    run: &EventRun,
+    images: &BTreeMap<String, TagInventory>,
+) -> ExportError {
+    let given = settings.tag.iter().map(|glob| format!("'{glob}'"));
+    let named: Vec<&str> = images.keys().take(NAMED).map(String::as_str).collect();
+    let there = match images.len() {
+        0 => "it has no pictures".to_owned(),
+        count if count > NAMED => {
+            format!("it has {}, and {} more", named.join(", "), count - NAMED)
+        }
+        _ => format!("it has {}", named.join(", ")),
+    };
+    ExportError::NoTag {
+        run: run.path.clone(),
+        given: given.collect::<Vec<_>>().join(" or "),
+        there,
+    }
+}
+
+fn span(steps: &[i64]) -> String {
+    match steps {
+        [] => "none".to_owned(),
+        [step] => format!("step {step}"),
+        [first, .., last] => format!("{} from {first} to {last}", steps.len()),
+    }
+}
+
+/// The pictures of a tag that are exported.
+struct Series<'a> {
+    run: &'a EventRun,
+    tag: &'a str,
+    places: Vec<Place>,
+}
+
+impl Series<'_> {
+    fn export(
+        &self,
+        settings: &ExportSettings,
+        out: &Path,
+        exported: &mut Exported,
+    ) -> Result<(), ExportError> {
+        let path = out.join(file_path(self.tag));
+        match settings.format {
+            ExportFormat::Png => self.write_each(&path, exported),
+            format => {
+                let mut animation = Animation::new(format, settings.delay);
+                // Twice, so that one picture at a time is in memory.
+                for place in &self.places {
+                    self.each(place, exported, &mut |number, picture| {
+                        animation.measure(number, place.step, &picture);
+                        Ok(())
+                    })?;
+                }
+                exported.files += animation.begin(&path)?;
+                for place in &self.places {
+                    let mut told = Exported::default();
+                    self.each(place, &mut told, &mut |number, picture| {
+                        animation.add(number, place.step, &picture)
+                    })?;
+                }
+                animation.end()
+            }
+        }
+    }
+
+    fn write_each(&self, folder: &Path, exported: &mut Exported) -> Result<(), ExportError> {
+        fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
+        for place in &self.places {
+            let pictures = match self.read(place) {
+                Ok(pictures) => pictures,
+                Err(why) => {
+                    exported.skipped.push(why);
+                    continue;
+                }
+            };
+            let count = pictures.len();
+            for (number, bytes) in pictures.into_iter().enumerate() {
+                let step = place.step;
+                let name = match count {
+                    1 => format!("step_{step:06}.png"),
+                    _ => format!("step_{step:06}_{number}.png"),
+                };
+                let path = folder.join(name);
+                let png = match as_png(bytes) {
+                    Ok(png) => png,
+                    Err(why) => {
+                        exported.skipped.push(self.about(step, &why));
+                        continue;
+                    }
+                };
+                fs::write(&path, png).map_err(|source| write_error(&path, source))?;
+                exported.files += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `take` with the number and pixels of each picture of a step.
+    fn each(
+        &self,
+        place: &Place,
+        exported: &mut Exported,
+        take: &mut dyn FnMut(usize, Picture) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        let pictures = match self.read(place) {
+            Ok(pictures) => pictures,
+            Err(why) => {
+                exported.skipped.push(why);
+                return Ok(());
+            }
+        };
+        for (number, bytes) in pictures.iter().enumerate() {
+            match decode(bytes) {
+                Ok(picture) => take(number, picture)?,
+                Err(why) => exported.skipped.push(self.about(place.step, &why)),
+            }
+        }
+        Ok(())
+    }
+
+    fn about(&self, step: i64, why: &str) -> String {
+        let run = self.run.path.display();
+        format!("{run}: {} at step {step}: {why}", self.tag)
+    }
+
+    /// The encoded pictures of a step.
+    fn read(&self, place: &Place) -> Result<Vec<Vec<u8>>, String> {
+        let failed = |why: &str| self.about(place.step, why);
+        let file = self.run.files.get(place.file);
+        let file = file.ok_or_else(|| failed("its file is gone"))?;
+        let mut events = EventReader::open(file).map_err(|error| failed(&one_line(&error)))?;
+        let sought = events.go_to(place.offset);
+        sought.map_err(|error| failed(&error.to_string()))?;
+        let event = match events.next() {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => return Err(failed(&one_line(&error))),
+            None => return Err(failed("its file became shorter")),
+        };
+        let Content::Summaries(summaries) = event.content else {
+            return Err(failed("its file changed"));
+        };
+        // A later value of the same tag replaces it.
+        let summary = summaries
+            .into_iter()
+            .rfind(|summary| summary.tag == self.tag);
+        let summary = summary.ok_or_else(|| failed("its file changed"))?;
+        summary
+            .into_pictures()
+            .ok_or_else(|| failed("it is no picture"))
+    }
+}
+
+/// PNG as it is, anything else as PNG.
+fn as_png(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Ok(bytes);
+    }
+    let picture = image::load_from_memory(&bytes).map_err(|error| unreadable(&error))?;
+    let mut png = io::Cursor::new(Vec::new());
+    let written = picture.write_to(&mut png, image::ImageFormat::Png);
+    written.map_err(|error| unreadable(&error))?;
+    Ok(png.into_inner())
+}
+
+fn decode(bytes: &[u8]) -> Result<Picture, String> {
+    let picture = image::load_from_memory(bytes).map_err(|error| unreadable(&error))?;
+    let picture = picture.into_rgb8();
+    Ok(Picture::rgb(
+        picture.width(),
+        picture.height(),
+        picture.into_raw(),
+    ))
+}
+
+fn unreadable(error: &image::ImageError) -> String {
+    format!("the picture cannot be read: {}", one_line(error))
+}
+
+fn write_error(path: &Path, source: io::Error) -> ExportError {
+    let path = path.to_owned();
+    ExportError::Write { path, source }
+}
+
+/// Where a tag's files go: a folder for each part of its name.
+fn file_path(tag: &str) -> PathBuf {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_.+= ".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let part = |part: &str| -> String {
+        let name: String = part.chars().map(plain).collect();
+        // No part leads out of the folder, and none is hidden.
+        let name = name.trim().trim_start_matches('.').to_owned();
+        if name.is_empty() {
+            "_".to_owned()
+        } else {
+            name
+        }
+    };
+    tag.split('/').map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_becomes_a_path_that_stays_in_the_folder() {
+        for (tag, path) in [
+            ("feature_maps/05_conv2_1", "feature_maps/05_conv2_1"),
+            ("a b/c:d", "a b/c_d"),
+            ("../../etc/x", "_/_/etc/x"),
+            ("/root", "_/root"),
+            ("", "_"),
+        ] {
+            assert_eq!(file_path(tag), Path::new(path), "{tag}");
+        }
+    }
+}

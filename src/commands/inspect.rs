@@ -1,0 +1,195 @@
+//! `vggscope inspect`: what is in event files, and what TensorBoard makes of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use indicatif::HumanBytes;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::event_runs::{EventRun, EventRunError, event_runs};
+use super::tensorboard::{Samples, command, samples};
+use crate::events::Inventory;
+use crate::events::inventory::TagInventory;
+use crate::one_line::one_line;
+use crate::settings::InspectSettings;
+
+/// Nothing can be said.
+#[derive(Debug, Error)]
+pub(crate) enum InspectError {
+    #[error(transparent)]
+    Find(#[from] EventRunError),
+    #[error("the answer cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A run. The field names are the keys of `--json`.
+#[derive(Debug, Serialize)]
+struct Run {
+    path: String,
+    files: Vec<File>,
+    tags: Vec<Tag>,
+    /// What `--samples_per_plugin` has to say for TensorBoard to show every step.
+    samples_per_plugin: BTreeMap<String, usize>,
+    tensorboard: String,
+}
+
+#[derive(Debug, Serialize)]
+struct File {
+    path: String,
+    bytes: u64,
+    /// Where the last whole record ends.
+    whole_bytes: u64,
+    damage: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tag {
+    name: String,
+    plugin: String,
+    /// Values in the files.
+    values: usize,
+    bytes: u64,
+    first_step: Option<i64>,
+    last_step: Option<i64>,
+    fast: Loader,
+    slow: Loader,
+}
+
+/// How many steps of a tag a loader of TensorBoard has.
+#[derive(Debug, Serialize)]
+struct Loader {
+    /// With room for all.
+    steps: usize,
+    /// As it comes.
+    by_default: usize,
+}
+
+/// The answer, and whether all files are whole.
+pub(crate) fn inspect(settings: &InspectSettings) -> Result<(String, bool), InspectError> {
+    let mut found = Vec::new();
+    for path in &settings.runs {
+        found.extend(event_runs(path)?);
+    }
+    let runs: Vec<Run> = found.iter().map(Run::of).collect();
+    let damage = runs.iter().flat_map(|run| &run.files);
+    let is_whole = damage.clone().all(|file| file.damage.is_none());
+    let text = if settings.json {
+        serde_json::to_string_pretty(&runs)? + "\n"
+    } else {
+        let texts: Vec<String> = runs.iter().map(Run::text).collect();
+        texts.join("\n")
+    };
+    Ok((text, is_whole))
+}
+
+impl Run {
+    fn of(run: &EventRun) -> Self {
+        let Inventory { files, tags, .. } = Inventory::of(&run.files);
+        let files = files.into_iter().map(|file| File {
+            path: file.path.display().to_string(),
+            bytes: file.bytes,
+            whole_bytes: file.whole,
+            damage: file.damage.as_ref().map(|damage| one_line(damage)),
+        });
+        let needed = tags
+            .values()
+            .map(|tag| (tag.plugin.as_str(), tag.fast.len().max(tag.slow.len())));
+        let needed = samples(needed);
+        Self {
+            path: run.path.display().to_string(),
+            files: files.collect(),
+            tensorboard: command(&run.path, &needed),
+            tags: tags.into_iter().map(Tag::of).collect(),
+            samples_per_plugin: needed,
+        }
+    }
+
+    fn text(&self) -> String {
+        let values: usize = self.tags.iter().map(|tag| tag.values).sum();
+        let bytes: u64 = self.files.iter().map(|file| file.bytes).sum();
+        let mut text = format!(
+            "{}: {} tags, {values} values, {}\n",
+            self.path,
+            self.tags.len(),
+            HumanBytes(bytes)
+        );
+        for file in &self.files {
+            let damage = file.damage.as_deref().unwrap_or("whole");
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                text,
+                "  {}  {}  {damage}",
+                file.path,
+                HumanBytes(file.bytes)
+            );
+        }
+        if self.tags.is_empty() {
+            return text;
+        }
+        let long = self.tags.iter().map(|tag| tag.name.chars().count());
+        let width = long.max().unwrap_or(0).clamp(3, 60);
+        let _ = writeln!(
+            text,
+            "  {:width$}  {:10}  {:>6}  {:>8}  {:>8}  {:>10}  TensorBoard",
+            "tag", "plugin", "steps", "first", "last", "size"
+        );
+        for tag in &self.tags {
+            let step =
+                |step: Option<i64>| step.map_or_else(|| "-".to_owned(), |step| step.to_string());
+            let _ = writeln!(
+                text,
+                "  {:width$}  {:10}  {:>6}  {:>8}  {:>8}  {:>10}  {}",
+                tag.name,
+                if tag.plugin.is_empty() {
+                    "-"
+                } else {
+                    &tag.plugin
+                },
+                tag.fast.steps,
+                step(tag.first_step),
+                step(tag.last_step),
+                HumanBytes(tag.bytes).to_string(),
+                tag.shown()
+            );
+        }
+        let _ = writeln!(text, "  to see every step:  {}", self.tensorboard);
+        text
+    }
+}
+
+impl Tag {
+    fn of((name, inventory): (String, TagInventory)) -> Self {
+        let Samples { fast, slow } = Samples::by_default(&inventory.plugin);
+        let loader = |steps: usize, most: usize| Loader {
+            steps,
+            by_default: steps.min(most),
+        };
+        Self {
+            name,
+            values: inventory.values,
+            bytes: inventory.bytes,
+            first_step: inventory.fast.first().map(|place| place.step),
+            last_step: inventory.fast.last().map(|place| place.step),
+            fast: loader(inventory.fast.len(), fast),
+            slow: loader(inventory.slow.len(), slow),
+            plugin: inventory.plugin,
+        }
+    }
+
+    /// What TensorBoard shows, where that is not all.
+    fn shown(&self) -> String {
+        if self.plugin.is_empty() {
+            return "shows it nowhere: no plugin is named".to_owned();
+        }
+        let Self { fast, slow, .. } = self;
+        match (fast.steps == slow.steps, fast.by_default == fast.steps) {
+            (false, _) => format!(
+                "has {} steps, with --load_fast=false {}: a step came again",
+                fast.steps, slow.steps
+            ),
+            (true, false) => format!("shows {} of them by default", fast.by_default),
+            (true, true) => "shows all".to_owned(),
+        }
+    }
+}

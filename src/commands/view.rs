@@ -1,0 +1,166 @@
+//! `vggscope view`: TensorBoard with room for every step.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use thiserror::Error;
+
+use super::event_runs::{EventRunError, event_runs};
+use super::tensorboard::{Samples, flag};
+use crate::events::inventory::count_steps;
+use crate::one_line::shell_quoted;
+use crate::settings::ViewSettings;
+
+/// Where runs are unless something else is said.
+const LOGDIR: &str = "runs";
+
+/// The plugins of what a run shows over its steps.
+const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
+
+/// TensorBoard does not start.
+#[derive(Debug, Error)]
+pub(crate) enum ViewError {
+    #[error(transparent)]
+    Find(#[from] EventRunError),
+    #[error(
+        "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
+    )]
+    NotInstalled { command: String },
+    #[error("cannot start {program}")]
+    Start { program: String, source: io::Error },
+}
+
+impl ViewError {
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::Find(_))
+    }
+}
+
+/// What came of it.
+pub(crate) enum Viewed {
+    /// The command, which was asked for.
+    Command(String),
+    /// TensorBoard has ended with this exit code.
+    #[cfg_attr(
+        unix,
+        expect(dead_code, reason = "it runs in the place of this process")
+    )]
+    Ended(u8),
+}
+
+/// Starts TensorBoard, and waits for its end.
+pub(crate) fn view(settings: &ViewSettings) -> Result<Viewed, ViewError> {
+    let arguments = arguments(settings)?;
+    let quoted: Vec<String> = arguments
+        .iter()
+        .map(|one| shell_quoted(Path::new(one)))
+        .collect();
+    let command = format!("tensorboard {}", quoted.join(" "));
+    if settings.print {
+        return Ok(Viewed::Command(command + "\n"));
+    }
+    let Some((program, first)) = tensorboard() else {
+        return Err(ViewError::NotInstalled { command });
+    };
+    let mut started = Command::new(&program);
+    started.args(first).args(arguments);
+    run(started, &program.display().to_string())
+}
+
+/// The flags: where the runs are, and room for all of their steps.
+fn arguments(settings: &ViewSettings) -> Result<Vec<String>, ViewError> {
+    let default = [PathBuf::from(LOGDIR)];
+    let paths = match settings.runs.as_slice() {
+        [] => &default,
+        paths => paths,
+    };
+    let mut most = 0;
+    for path in paths {
+        for run in event_runs(path)? {
+            most = most.max(count_steps(&run.files));
+        }
+    }
+    let samples: BTreeMap<String, usize> = PLUGINS
+        .iter()
+        // As much again as there is: runs grow while they are watched.
+        .map(|plugin| (plugin, Samples::by_default(plugin).of_both().max(2 * most)))
+        .map(|(plugin, count)| ((*plugin).to_owned(), count))
+        .collect();
+    let mut arguments = match paths {
+        [path] => vec!["--logdir".to_owned(), folder_of(path)],
+        paths => {
+            let named = paths
+                .iter()
+                .map(|path| format!("{}:{}", name_of(path), folder_of(path)));
+            let all: Vec<String> = named.collect();
+            vec!["--logdir_spec".to_owned(), all.join(",")]
+        }
+    };
+    arguments.extend(["--samples_per_plugin".to_owned(), flag(&samples)]);
+    arguments.extend(settings.flags.iter().cloned());
+    Ok(arguments)
+}
+
+/// TensorBoard takes folders only.
+fn folder_of(path: &Path) -> String {
+    let folder = match path.parent().filter(|_| path.is_file()) {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    };
+    folder.display().to_string()
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().replace([':', ','], "_")
+}
+
+/// The program and its first arguments: TensorBoard's own, or the module of a Python.
+fn tensorboard() -> Option<(PathBuf, Vec<&'static str>)> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let find = |name: &str| {
+        let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+        env::split_paths(&path)
+            .map(|folder| folder.join(&name))
+            .find(|file| file.is_file())
+    };
+    if let Some(program) = find("tensorboard") {
+        return Some((program, Vec::new()));
+    }
+    let has_module = |python: &PathBuf| {
+        let mut check = Command::new(python);
+        let check = check
+            .args(["-c", "import tensorboard.main"])
+            .stdin(Stdio::null());
+        let ended = check.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        ended.is_ok_and(|status| status.success())
+    };
+    let pythons = ["python3", "python"].into_iter().filter_map(find);
+    let python = pythons.into_iter().find(has_module)?;
+    Some((python, vec!["-m", "tensorboard.main"]))
+}
+
+/// In the place of this process, so that Ctrl-C and signals are TensorBoard's.
+#[cfg(unix)]
+fn run(mut command: Command, program: &str) -> Result<Viewed, ViewError> {
+    use std::os::unix::process::CommandExt;
+    Err(ViewError::Start {
+        program: program.to_owned(),
+        source: command.exec(),
+    })
+}
+
+#[cfg(not(unix))]
+fn run(mut command: Command, program: &str) -> Result<Viewed, ViewError> {
+    let status = command.status().map_err(|source| ViewError::Start {
+        program: program.to_owned(),
+        source,
+    })?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(Viewed::Ended(code.unwrap_or(1)))
+}

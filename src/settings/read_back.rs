@@ -1,0 +1,167 @@
+//! `vggscope inspect`, `export` and `view`.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use glob::Pattern;
+
+use super::paths::path_parser;
+use super::values::ParseValueError;
+
+/// Settings of `vggscope inspect`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Exit code: 0 if all event files are whole, 1 if one is damaged or cut off, 2 if there is none."
+)]
+pub(crate) struct InspectSettings {
+    /// Runs, log folders with runs, or event files; by any program
+    #[arg(value_name = "RUN", required = true, value_parser = path_parser())]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Settings of `vggscope export`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct ExportSettings {
+    /// A run, a log folder with runs, or an event file; by any program
+    #[arg(value_name = "RUN", value_parser = path_parser())]
+    pub(crate) run: PathBuf,
+    /// The image tags to take, a glob pattern: maps/*, for example; may be repeated
+    #[arg(long, value_name = "GLOB", default_value = "*")]
+    pub(crate) tag: Vec<Pattern>,
+    /// The steps to take: 120, first, last, 100..200, ..50, and lists of these
+    #[arg(
+        long,
+        value_name = "STEPS",
+        default_value = "..",
+        value_delimiter = ','
+    )]
+    pub(crate) step: Vec<StepChoice>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR", value_parser = path_parser())]
+    pub(crate) out: PathBuf,
+    /// A PNG file a step, or all steps of a tag as an animation with the step in each frame: apng, or gif
+    /// (256 colors)
+    #[arg(
+        long = "as",
+        value_enum,
+        value_name = "png|apng|gif",
+        default_value = "png",
+        hide_possible_values = true
+    )]
+    pub(crate) format: ExportFormat,
+    /// How long each frame of an animation stays. Units: milliseconds
+    #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_delay)]
+    pub(crate) delay: NonZeroU16,
+}
+
+/// What pictures become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A file a step.
+    Png,
+    /// An animation.
+    Apng,
+    /// An animation of at most 256 colors a frame.
+    Gif,
+}
+
+/// Settings of `vggscope view`.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct ViewSettings {
+    /// Runs, or log folders with runs [default: runs]
+    #[arg(value_name = "RUN", value_parser = path_parser())]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Print the command instead of running it
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Flags for TensorBoard, as in -- --port 6007
+    #[arg(last = true, value_name = "FLAG")]
+    pub(crate) flags: Vec<String>,
+}
+
+/// Steps of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepChoice {
+    First,
+    Last,
+    /// From the one to the other, both included.
+    Range(i64, i64),
+}
+
+impl StepChoice {
+    /// Whether it is one of the `steps` of a tag, which rise.
+    pub(crate) fn takes(self, step: i64, steps: &[i64]) -> bool {
+        match self {
+            Self::First => steps.first() == Some(&step),
+            Self::Last => steps.last() == Some(&step),
+            Self::Range(from, to) => (from..=to).contains(&step),
+        }
+    }
+}
+
+impl FromStr for StepChoice {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let end = |text: &str, open: i64| match text {
+            "" => Some(open),
+            number => number.parse().ok(),
+        };
+        let range = |from: &str, to: &str| {
+            let (from, to) = (end(from, i64::MIN)?, end(to, i64::MAX)?);
+            (from <= to).then_some(Self::Range(from, to))
+        };
+        let choice = match (text, text.split_once("..")) {
+            ("first", _) => Some(Self::First),
+            ("last", _) => Some(Self::Last),
+            ("", None) => None,
+            (_, Some((from, to))) => range(from, to),
+            (number, None) => range(number, number),
+        };
+        choice.ok_or(ParseValueError(
+            "a step, first, last, or a range such as 100..200 or ..50, or several with commas",
+        ))
+    }
+}
+
+fn parse_delay(text: &str) -> Result<NonZeroU16, ParseValueError> {
+    text.parse()
+        .map_err(|_| ParseValueError("milliseconds from 1 to 65535"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_numbers_ends_and_ranges() {
+        let steps = [0, 5, 10, 15];
+        let taken = |text: &str| -> Vec<i64> {
+            let choices: Vec<StepChoice> =
+                text.split(',').map(|one| one.parse().unwrap()).collect();
+            let is_taken = |step: &i64| choices.iter().any(|one| one.takes(*step, &steps));
+            steps.iter().copied().filter(is_taken).collect()
+        };
+        assert_eq!(taken(".."), steps);
+        assert_eq!(taken("5"), [5]);
+        assert_eq!(taken("first,last"), [0, 15]);
+        assert_eq!(taken("5..10"), [5, 10]);
+        assert_eq!(taken("..5,12.."), [0, 5, 15]);
+        assert_eq!(taken("7"), [0_i64; 0]);
+        assert_eq!(
+            "-3..-1".parse::<StepChoice>().ok(),
+            Some(StepChoice::Range(-3, -1))
+        );
+        for wrong in ["", "a", "5..1", "1.5", "1..b"] {
+            assert!(wrong.parse::<StepChoice>().is_err(), "{wrong}");
+        }
+    }
+}
