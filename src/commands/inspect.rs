@@ -188,6 +188,10 @@ impl Tag {
                 "has {} steps, with --load_fast=false {}: a step came again",
                 fast.steps, slow.steps
             ),
+            (true, _) if fast.by_default != slow.by_default => format!(
+                "shows {} of them by default, with --load_fast=false {}",
+                fast.by_default, slow.by_default
+            ),
             (true, false) => format!("shows {} of them by default", fast.by_default),
             (true, true) => "shows all".to_owned(),
         }
