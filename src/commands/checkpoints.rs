@@ -9,11 +9,8 @@ mod plan;
 mod resume;
 mod setup;
 mod split;
+mod step_log;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
-
-use super::calibration;
 use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
@@ -23,27 +20,20 @@ use crate::device::OpenDevice;
 use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
-use crate::logger::{Builder, FeatureLogger, StageTimings};
-use crate::one_line::one_line;
-use crate::probe::{Capture, ProbeImages, Seen};
+use crate::logger::Builder;
 use crate::settings::{CheckpointsSettings, array_task};
 use crate::similarity::file::GRAMS;
-use crate::sweep::Sweep;
-use crate::vgg::Vgg;
 
-use calibrate::{Calibrated, calibrate};
+use calibrate::calibrate;
 use follow::{Follow, Found};
-use loading::{Loaded, load_ahead};
-use manifest::{Entry, MANIFEST, Manifest, Writer};
+use loading::load_ahead;
+use manifest::{MANIFEST, Manifest, Writer};
 use merge::merge;
 use plan::{Plan, check_configuration};
 use resume::OfRun;
 use setup::Setup;
 use split::Split;
-
-/// After so long without a new checkpoint, the pictures over time are drawn.
-const IDLE: Duration = Duration::from_secs(3);
+use step_log::StepLog;
 
 /// Runs the command.
 pub(crate) fn run(
@@ -269,155 +259,4 @@ fn list(settings: &CheckpointsSettings, context: &Context) -> Result<Vec<Checkpo
         context.terminal.note(&note);
     }
     Ok(checkpoints)
-}
-
-/// How far the steps came.
-struct Shown {
-    logger: FeatureLogger,
-    /// What ended them early, if anything did.
-    ended: Result<(), RunError>,
-    /// What is said about them at the end.
-    summary: Vec<String>,
-    /// The last step.
-    last: Option<i64>,
-}
-
-/// What the steps are written with.
-struct StepLog<'a> {
-    capture: &'a Capture,
-    probes: ProbeImages,
-    /// What the checkpoint of a step that is to come has seen in them.
-    seen: Option<(i64, Seen)>,
-    sweep: Option<Sweep>,
-    logger: FeatureLogger,
-    /// Written with the first step.
-    config: Option<String>,
-    manifest: Writer,
-    split: Option<&'a Split>,
-    /// The number of the last step.
-    last: Option<i64>,
-}
-
-impl<'a> StepLog<'a> {
-    /// Opens the event file of a new run, or one more of a run that goes on.
-    fn open(
-        builder: Builder,
-        calibrated: Calibrated,
-        (capture, mut probes): (&'a Capture, ProbeImages),
-        (folder, config, goes_on): (&RunFolder, String, bool),
-        (manifest, split): (Writer, Option<&'a Split>),
-    ) -> Result<Self, RunError> {
-        let Calibrated {
-            mut settled,
-            sweep,
-            seen,
-        } = calibrated;
-        let mut logger = settled.apply(builder).create()?;
-        settled.give_references(&mut logger);
-        if goes_on {
-            probes.already_shown();
-        } else {
-            folder.write_config(&config)?;
-            settled.keep(folder)?;
-        }
-        probes.describe(capture, &mut logger);
-        Ok(Self {
-            capture,
-            probes,
-            seen,
-            sweep,
-            logger,
-            config: (!goes_on).then_some(config),
-            manifest,
-            split,
-            last: None,
-        })
-    }
-
-    /// Draws what the steps so far have in common, while the next one is waited for.
-    fn draw_now(&mut self) -> Result<(), RunError> {
-        if let (Some(sweep), Some(last)) = (&mut self.sweep, self.last) {
-            sweep.draw_now(&mut self.logger, last)?;
-        }
-        Ok(())
-    }
-
-    /// Shows the networks as they come. What is due gets less by those that are skipped.
-    fn show_all(
-        mut self,
-        networks: &Receiver<Loaded>,
-        (on_error, follows): (OnError, bool),
-        steps: &mut Steps,
-        skipped: &mut Vec<String>,
-        context: &Context,
-    ) -> Shown {
-        let (mut ended, mut taken) = (Ok(()), 0);
-        while ended.is_ok() && !context.interrupt.is_requested() {
-            ended = match networks.recv_timeout(IDLE) {
-                Ok((file, Ok((vgg, timings, entry)))) => {
-                    taken += 1;
-                    self.add(&file, &vgg, &timings, entry)
-                }
-                Ok((_, Err(error))) if on_error == OnError::Skip => {
-                    let why = one_line(&error);
-                    if follows {
-                        context.terminal.note(&format!("left out: {why}"));
-                    }
-                    steps.due = steps.due.saturating_sub(1);
-                    skipped.push(why);
-                    Ok(())
-                }
-                Ok((_, Err(error))) => Err(error),
-                Err(RecvTimeoutError::Timeout) if follows => self.draw_now(),
-                Err(RecvTimeoutError::Timeout) => Ok(()),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-        }
-        if follows {
-            // How many come, nobody knew.
-            steps.due = taken;
-        }
-        // What all parts have in common is drawn once they are done.
-        let sweep = self.sweep.filter(|_| self.split.is_none());
-        let (summary, ended) = calibration::finish(sweep, &mut self.logger, self.last, ended);
-        Shown {
-            logger: self.logger,
-            ended,
-            summary,
-            last: self.last,
-        }
-    }
-
-    /// One checkpoint's step.
-    fn add(
-        &mut self,
-        file: &Checkpoint,
-        vgg: &Vgg,
-        timings: &StageTimings,
-        entry: Entry,
-    ) -> Result<(), RunError> {
-        self.manifest.expect(entry);
-        let (capture, name) = (self.capture, &file.name);
-        self.last = Some(file.step);
-        let mut step = self.logger.step(file.step)?;
-        step.set_title(name.clone());
-        step.record_all(timings);
-        if let Some(config) = self.config.take() {
-            step.text("config", run::as_markdown(&config));
-        }
-        step.text("checkpoint", format!("`{name}`"));
-        let seen = match self.seen.take() {
-            Some((step, seen)) if step == file.step => seen,
-            _ => self.probes.look(capture, vgg, name)?,
-        };
-        if let Some(sweep) = &mut self.sweep {
-            sweep.measure(capture, vgg, &seen, &mut step, name)?;
-            if let Some(split) = self.split {
-                split.keep_summary(file.step, sweep.summary())?;
-            }
-        }
-        self.probes.log(&seen, capture, vgg, &mut step)?;
-        step.finish();
-        Ok(())
-    }
 }

@@ -1,0 +1,175 @@
+//! The steps of a run as they come: each network is looked at, compared, shown, and noted in the manifest.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::calibrate::Calibrated;
+use super::loading::Loaded;
+use super::manifest::{Entry, Writer};
+use super::split::Split;
+use crate::commands::calibration;
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::commands::run::{self, Steps};
+use crate::commands::run_folder::RunFolder;
+use crate::input::checkpoints::Checkpoint;
+use crate::input::on_error::OnError;
+use crate::logger::{Builder, FeatureLogger, StageTimings};
+use crate::one_line::one_line;
+use crate::probe::{Capture, ProbeImages, Seen};
+use crate::sweep::Sweep;
+use crate::vgg::Vgg;
+
+/// After so long without a new checkpoint, the pictures over time are drawn.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// How far the steps came.
+pub(super) struct Shown {
+    pub(super) logger: FeatureLogger,
+    /// What ended them early, if anything did.
+    pub(super) ended: Result<(), RunError>,
+    /// What is said about them at the end.
+    pub(super) summary: Vec<String>,
+    /// The last step.
+    pub(super) last: Option<i64>,
+}
+
+/// What the steps are written with.
+pub(super) struct StepLog<'a> {
+    capture: &'a Capture,
+    probes: ProbeImages,
+    /// What the checkpoint of a step that is to come has seen in them.
+    seen: Option<(i64, Seen)>,
+    sweep: Option<Sweep>,
+    logger: FeatureLogger,
+    /// Written with the first step.
+    config: Option<String>,
+    manifest: Writer,
+    split: Option<&'a Split>,
+    /// The number of the last step.
+    last: Option<i64>,
+}
+
+impl<'a> StepLog<'a> {
+    /// Opens the event file of a new run, or one more of a run that goes on.
+    pub(super) fn open(
+        builder: Builder,
+        calibrated: Calibrated,
+        (capture, mut probes): (&'a Capture, ProbeImages),
+        (folder, config, goes_on): (&RunFolder, String, bool),
+        (manifest, split): (Writer, Option<&'a Split>),
+    ) -> Result<Self, RunError> {
+        let Calibrated {
+            mut settled,
+            sweep,
+            seen,
+        } = calibrated;
+        let mut logger = settled.apply(builder).create()?;
+        settled.give_references(&mut logger);
+        if goes_on {
+            probes.already_shown();
+        } else {
+            folder.write_config(&config)?;
+            settled.keep(folder)?;
+        }
+        probes.describe(capture, &mut logger);
+        Ok(Self {
+            capture,
+            probes,
+            seen,
+            sweep,
+            logger,
+            config: (!goes_on).then_some(config),
+            manifest,
+            split,
+            last: None,
+        })
+    }
+
+    /// Draws what the steps so far have in common, while the next one is waited for.
+    fn draw_now(&mut self) -> Result<(), RunError> {
+        if let (Some(sweep), Some(last)) = (&mut self.sweep, self.last) {
+            sweep.draw_now(&mut self.logger, last)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the networks as they come. What is due gets less by those that are skipped.
+    pub(super) fn show_all(
+        mut self,
+        networks: &Receiver<Loaded>,
+        (on_error, follows): (OnError, bool),
+        steps: &mut Steps,
+        skipped: &mut Vec<String>,
+        context: &Context,
+    ) -> Shown {
+        let (mut ended, mut taken) = (Ok(()), 0);
+        while ended.is_ok() && !context.interrupt.is_requested() {
+            ended = match networks.recv_timeout(IDLE) {
+                Ok((file, Ok((vgg, timings, entry)))) => {
+                    taken += 1;
+                    self.add(&file, &vgg, &timings, entry)
+                }
+                Ok((_, Err(error))) if on_error == OnError::Skip => {
+                    let why = one_line(&error);
+                    if follows {
+                        context.terminal.note(&format!("left out: {why}"));
+                    }
+                    steps.due = steps.due.saturating_sub(1);
+                    skipped.push(why);
+                    Ok(())
+                }
+                Ok((_, Err(error))) => Err(error),
+                Err(RecvTimeoutError::Timeout) if follows => self.draw_now(),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+        }
+        if follows {
+            // How many come, nobody knew.
+            steps.due = taken;
+        }
+        // What all parts have in common is drawn once they are done.
+        let sweep = self.sweep.filter(|_| self.split.is_none());
+        let (summary, ended) = calibration::finish(sweep, &mut self.logger, self.last, ended);
+        Shown {
+            logger: self.logger,
+            ended,
+            summary,
+            last: self.last,
+        }
+    }
+
+    /// One checkpoint's step.
+    fn add(
+        &mut self,
+        file: &Checkpoint,
+        vgg: &Vgg,
+        timings: &StageTimings,
+        entry: Entry,
+    ) -> Result<(), RunError> {
+        self.manifest.expect(entry);
+        let (capture, name) = (self.capture, &file.name);
+        self.last = Some(file.step);
+        let mut step = self.logger.step(file.step)?;
+        step.set_title(name.clone());
+        step.record_all(timings);
+        if let Some(config) = self.config.take() {
+            step.text("config", run::as_markdown(&config));
+        }
+        step.text("checkpoint", format!("`{name}`"));
+        let seen = match self.seen.take() {
+            Some((step, seen)) if step == file.step => seen,
+            _ => self.probes.look(capture, vgg, name)?,
+        };
+        if let Some(sweep) = &mut self.sweep {
+            sweep.measure(capture, vgg, &seen, &mut step, name)?;
+            if let Some(split) = self.split {
+                split.keep_summary(file.step, sweep.summary())?;
+            }
+        }
+        self.probes.log(&seen, capture, vgg, &mut step)?;
+        step.finish();
+        Ok(())
+    }
+}
