@@ -272,6 +272,7 @@ impl Series<'_> {
         let file = self.run.files.get(place.file);
         let file = file.ok_or_else(|| failed("its file is gone"))?;
         let mut events = EventReader::open(file).map_err(|error| failed(&one_line(&error)))?;
+        events.set_plugin(self.tag, IMAGES);
         let sought = events.go_to(place.offset);
         sought.map_err(|error| failed(&error.to_string()))?;
         let event = match events.next() {

@@ -184,6 +184,11 @@ impl<R: Read> EventReader<R> {
         }
     }
 
+    /// Says which plugin shows a tag, as its first value does, which this reader may not come by.
+    pub fn set_plugin(&mut self, tag: impl Into<String>, plugin: impl Into<String>) {
+        self.plugins.insert(tag.into(), plugin.into());
+    }
+
     /// Where the last whole record ends. Units: bytes.
     pub fn offset(&self) -> u64 {
         self.records.offset()

@@ -10,7 +10,7 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use serde_json::Value;
 
-use crate::program::support::{Place, decode, root};
+use crate::program::support::{Place, decode, photo, root};
 
 fn fixtures() -> PathBuf {
     root().join("tests/fixtures/read_back")
@@ -166,6 +166,18 @@ fn pictures_are_the_bytes_that_were_logged() {
     let legacy = [fixtures().join("by_tensorflow/legacy/events.out.tfevents.1700000000.host.1.0")];
     let ran = place.run("export --out old --step last", &legacy).ok();
     assert_eq!(ran.out(), "old: 2 files\n");
+
+    // The first value alone says what the tag is of.
+    let line = "images --resize 64 --crop 64 --layers conv1_1 --run two --quiet";
+    let photos = ["chelsea.png", "coffee.png"].map(photo);
+    place.run(line, &photos).ok();
+    let ran = place
+        .run(
+            "export runs/two --out two --tag feature_maps/*",
+            &[] as &[PathBuf],
+        )
+        .ok();
+    assert_eq!(ran.out(), "two: 2 files\n");
 
     // Of several runs each has its folder; those without the tag are none the worse.
     let all = [fixtures().join("by_tensorflow")];
