@@ -11,6 +11,8 @@ mod setup;
 mod split;
 mod step_log;
 
+use std::thread;
+
 use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
@@ -32,7 +34,7 @@ use merge::merge;
 use plan::{Plan, check_configuration};
 use resume::OfRun;
 use setup::Setup;
-use split::Split;
+use split::{AGAIN, Split};
 use step_log::StepLog;
 
 /// Runs the command.
@@ -54,6 +56,8 @@ pub(crate) fn run(
     let split = Split::of(settings, shard, &listed)?;
     let folder = match &split {
         Some(split) => split.reserve(context)?,
+        // The tasks of an array that is repeated come at the same time.
+        None if shard.is_some() => when_free(context, || reserve(settings, context))?,
         None => reserve(settings, context)?,
     };
     let mut skipped = Vec::new();
@@ -203,7 +207,24 @@ fn finish_part(
             }
             Err(error)
         }
+        // Another process merged the parts meanwhile, this one among them.
+        Err(_) if split.is_merged() => Err(split.nothing_new()?),
         Err(error) => Err(error),
+    }
+}
+
+/// Waits until no other process has the folder.
+fn when_free(
+    context: &Context,
+    mut reserve: impl FnMut() -> Result<RunFolder, RunError>,
+) -> Result<RunFolder, RunError> {
+    loop {
+        match reserve() {
+            Err(RunError::BusyFolder(_)) if !context.interrupt.is_requested() => {
+                thread::sleep(AGAIN);
+            }
+            reserved => return reserved,
+        }
     }
 }
 

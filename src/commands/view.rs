@@ -115,9 +115,9 @@ fn folder_of(path: &Path) -> String {
     folder.display().to_string()
 }
 
+/// What a run is called in TensorBoard: no two have the same path.
 fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().replace([':', ','], "_")
+    path.display().to_string().replace([':', ','], "_")
 }
 
 /// The program and its first arguments: TensorBoard's own, or the module of a Python.

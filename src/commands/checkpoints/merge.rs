@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{Entry, MANIFEST, Manifest};
+use super::manifest::{Entry, Manifest};
 use super::setup::Setup;
 use super::split::Split;
 use crate::change::Summary;
@@ -38,7 +38,7 @@ pub(super) fn merge(
         return Ok(vec![whole(split)]);
     }
     let _turn = split.turn(&parts.join("merging"), context)?;
-    if split.run.join(MANIFEST).exists() {
+    if split.is_merged() {
         return Ok(vec![whole(split)]);
     }
     let done = split.done_parts()?;

@@ -39,7 +39,7 @@ const CALIBRATION: &str = "calibration.toml";
 const DONE: &str = "done.toml";
 
 /// How often a process that waits for another one looks again.
-const AGAIN: Duration = Duration::from_millis(200);
+pub(super) const AGAIN: Duration = Duration::from_millis(200);
 
 /// What all parts have to agree about.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,6 +274,20 @@ impl Split {
         let read = |part| read_if_there(&self.folder(part).join(DONE));
         let all = (0..self.shard.count.get()).map_while(|part| read(part).transpose());
         all.collect()
+    }
+
+    /// Whether the parts have become one run.
+    pub(super) fn is_merged(&self) -> bool {
+        self.run.join(MANIFEST).exists()
+    }
+
+    /// Says that the run is whole.
+    pub(super) fn nothing_new(&self) -> Result<RunError, RunError> {
+        let manifest = Manifest::read(&self.run)?;
+        Ok(RunError::NothingNew {
+            folder: self.run.clone(),
+            steps: manifest.map_or(0, |manifest| manifest.entries.len()),
+        })
     }
 
     /// The parts that are not done.

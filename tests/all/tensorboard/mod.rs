@@ -180,9 +180,15 @@ fn runs_over_checkpoints_lie_next_to_each_other() {
             &[&photos],
         );
     }
+    // The last one first.
+    for part in [1, 2, 0] {
+        let line =
+            format!("checkpoints ckpts --run three --shard {part}/3 --layers pool* --images");
+        vggscope(place.path(), &line, &[&photos]);
+    }
     let both = read(&place.path().join("runs"));
     for loader in ["slow", "fast"] {
-        for run in ["x/one", "two"] {
+        for run in ["x/one", "two", "three"] {
             let at = |tag: &str| steps(&both[loader], &format!("{run}:{tag}"));
             assert_eq!(at("chelsea/04_pool1"), [0, 5, 10, 15], "{loader}");
             assert_eq!(at("kernels/00_conv1_1"), [0, 5, 10, 15]);
