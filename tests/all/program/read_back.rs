@@ -97,7 +97,7 @@ fn damage_is_said_and_makes_the_exit_code() {
     place
         .run("inspect", &[place.path("none")])
         .fails(2, &["none"]);
-    place.run::<PathBuf>("inspect", &[]).fails(2, &["RUN"]);
+    place.run::<PathBuf>("inspect", &[]).fails(2, &["required"]);
     fs::create_dir(place.path("folder")).unwrap();
     place
         .run("inspect", &[place.path("folder")])
