@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
 #[cfg(feature = "libtorch")]
-use burn_tch::LibTorch;
+use burn_tch::{LibTorch, TchTensor};
 
 /// A 3 x 3 convolution of stride 1 and padding 1, differentiable on a device with gradients.
 ///
@@ -30,12 +30,71 @@ pub(crate) trait Convolution: Backend {
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-        Self::conv2d(x, kernels, Some(bias), same_size)
+        same_size::<Self>(x, kernels, bias)
     }
+}
+
+fn same_size<B: Backend>(
+    x: FloatTensor<B>,
+    kernels: FloatTensor<B>,
+    bias: FloatTensor<B>,
+) -> FloatTensor<B> {
+    let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+    B::conv2d(x, kernels, Some(bias), same_size)
 }
 
 impl Convolution for Flex {}
 impl<C: CheckpointStrategy> Convolution for Autodiff<Flex, C> {}
+
+/// On CUDA without TF32, which cuDNN may otherwise compute with: its products have 11 bits instead of 24.
 #[cfg(feature = "libtorch")]
-impl Convolution for LibTorch {}
+impl Convolution for LibTorch {
+    fn convolve(x: TchTensor, kernels: TchTensor, bias: TchTensor) -> TchTensor {
+        if x.tensor.device().is_cuda() {
+            TchTensor::new(in_single_precision(
+                &x.tensor,
+                &kernels.tensor,
+                &bias.tensor,
+            ))
+        } else {
+            same_size::<Self>(x, kernels, bias)
+        }
+    }
+}
+
+/// The same convolution by the operation that takes cuDNN's settings one by one.
+///
+/// Source: `_convolution` in libtorch's `native_functions.yaml`.
+#[cfg(feature = "libtorch")]
+fn in_single_precision(x: &tch::Tensor, kernels: &tch::Tensor, bias: &tch::Tensor) -> tch::Tensor {
+    let (is_transposed, groups) = (false, 1);
+    let (benchmark, deterministic, with_cudnn, with_tf32) = (false, false, true, false);
+    x.internal_convolution(
+        kernels,
+        Some(bias),
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        is_transposed,
+        [0, 0],
+        groups,
+        benchmark,
+        deterministic,
+        with_cudnn,
+        with_tf32,
+    )
+}
+
+#[cfg(all(test, feature = "libtorch"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cudnns_settings_one_by_one_make_the_same_convolution() {
+        let random = |shape: &[i64]| tch::Tensor::randn(shape, tch::kind::FLOAT_CPU);
+        let (x, kernels, bias) = (random(&[2, 3, 7, 5]), random(&[4, 3, 3, 3]), random(&[4]));
+        let expected = x.conv2d(&kernels, Some(&bias), [1, 1], [1, 1], [1, 1], 1);
+        let found = in_single_precision(&x, &kernels, &bias);
+        assert!(found.allclose(&expected, 1e-5, 1e-5, false));
+    }
+}
