@@ -119,12 +119,12 @@ fn show(
     let shown = &sequence[setup.first..];
     let mut calibrated = calibrate(settings, shown, &loading, &setup.probes, set, &of_run)?;
     if let Some(sweep) = &mut calibrated.sweep {
-        let steps = (plan.steps(&manifest), plan.resumed());
+        let steps = (plan.steps(), plan.resumed());
         let about = (&setup.capture, setup.preprocess.to_string());
         sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let mut steps = Steps {
-        earlier: plan.earlier as u64,
+        earlier: plan.earlier.len() as u64,
         due: plan.due.len() as u64,
         of: "checkpoints",
     };

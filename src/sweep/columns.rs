@@ -32,6 +32,11 @@ impl Columns {
         }
     }
 
+    /// Whether it is known which steps have one.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+
     /// Whether every second column has to go to make room for the step at a place.
     pub(super) fn thin_out(&mut self, place: usize) -> bool {
         match self {

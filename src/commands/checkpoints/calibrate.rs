@@ -73,10 +73,10 @@ pub(super) fn calibrate(
     let range = (Some(settings.range()), &pictures);
     let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
     let mut sweep = (!comparison.no_comparison).then(|| {
-        // The first one comes again where the run goes on. Of a part nothing is drawn before all are done.
+        // Of a part nothing is drawn before all are done.
         let columns = match split {
             Some(_) => 0,
-            None => plan.due.len() + usize::from(plan.goes_on()),
+            None => plan.steps().len(),
         };
         let of = ((!settings.follow).then_some(columns), probes);
         calibration::sweep(&calibration, (set, last), &settings.run, capture, of)

@@ -35,8 +35,8 @@ const NAMED: usize = 3;
 pub(super) struct Plan {
     /// The first step that it writes; later ones of an earlier process are written again.
     pub(super) next: i64,
-    /// How many steps of an earlier process stay.
-    pub(super) earlier: usize,
+    /// The steps of an earlier process that stay.
+    pub(super) earlier: Vec<i64>,
     /// Of the sequence, the checkpoints that were shown before.
     pub(super) shown: Vec<Checkpoint>,
     /// Whether the first step that was shown is among them.
@@ -50,7 +50,7 @@ impl Plan {
     pub(super) fn all(sequence: Vec<Checkpoint>) -> Self {
         Self {
             next: i64::MIN,
-            earlier: 0,
+            earlier: Vec::new(),
             shown: Vec::new(),
             has_first: false,
             due: sequence,
@@ -68,16 +68,14 @@ impl Plan {
     }
 
     /// All steps of the run, as far as they are known.
-    pub(super) fn steps(&self, manifest: &Manifest) -> Vec<i64> {
-        let earlier = manifest.entries.range(..self.next).map(|(step, _)| *step);
-        earlier
-            .chain(self.due.iter().map(|file| file.step))
-            .collect()
+    pub(super) fn steps(&self) -> Vec<i64> {
+        let due = self.due.iter().map(|file| file.step);
+        self.earlier.iter().copied().chain(due).collect()
     }
 
     /// Whether there are steps of other processes before. A run that is written again from its first step on begins anew.
     pub(super) fn goes_on(&self) -> bool {
-        self.earlier > 0 || !self.shown.is_empty()
+        !self.earlier.is_empty() || !self.shown.is_empty()
     }
 
     /// The step from which on an earlier process's run is cut off; `None` for a new run.
@@ -135,7 +133,7 @@ impl Plan {
         let first = entries.first_key_value().map(|(step, _)| *step);
         Self {
             next,
-            earlier: entries.range(..next).count(),
+            earlier: entries.range(..next).map(|(step, _)| *step).collect(),
             has_first: shown.first().map(|file| file.step) == first,
             shown,
             due,

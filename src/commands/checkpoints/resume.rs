@@ -7,6 +7,7 @@ use crate::commands::calibration::{self, References};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::RunFolder;
+use crate::input::checkpoints::Checkpoint;
 use crate::logger::Against;
 use crate::probe::ProbeImages;
 use crate::settings::CheckpointsSettings;
@@ -61,7 +62,10 @@ pub(super) fn take_up(
         let seen = probes.look(capture, &vgg, &checkpoint.name)?;
         let what = (checkpoint.step, checkpoint.name.as_str());
         match (sweep.as_deref_mut(), as_what) {
-            (Some(sweep), Against::First) => sweep.start_from(capture, &vgg, &seen, what)?,
+            (Some(sweep), Against::First) => {
+                sweep.start_from(capture, &vgg, &seen, what)?;
+                see_columns(sweep, first, loading, probes, of_run)?;
+            }
             (Some(sweep), _) => sweep.resume_from(capture, &vgg, &seen, what)?,
             (None, _) => {}
         }
@@ -73,4 +77,36 @@ pub(super) fn take_up(
         sweep.take_summary(summary);
     }
     Ok(references)
+}
+
+/// Looks once more at the checkpoints behind the `first` that have a column in the pictures over time, as far as
+/// their files are still there.
+fn see_columns(
+    sweep: &mut Sweep,
+    first: &Checkpoint,
+    loading: &Loading<'_>,
+    probes: &ProbeImages,
+    OfRun { plan, context, .. }: &OfRun<'_>,
+) -> Result<(), RunError> {
+    let mut gone = 0;
+    for (place, step) in plan.earlier.iter().enumerate() {
+        if !sweep.has_column(place) || *step == first.step {
+            continue;
+        }
+        let Some(file) = plan.shown.iter().find(|file| file.step == *step) else {
+            gone += 1;
+            continue;
+        };
+        let (vgg, _) = loading.load(&file.path)?;
+        let seen = probes.look(loading.capture, &vgg, &file.name)?;
+        let of_network = (loading.capture, &vgg, &seen);
+        sweep.see_at(place, of_network, (file.step, &file.name))?;
+    }
+    if gone > 0 {
+        context.terminal.note(&format!(
+            "{gone} earlier steps are not in the pictures over time: their files are gone"
+        ));
+    }
+    sweep.go_on_at(plan.earlier.len());
+    Ok(())
 }

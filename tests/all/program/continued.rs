@@ -72,23 +72,33 @@ fn run_of(place: &Place) -> Vec<Seen> {
 /// What each step has by itself, and in comparison with the first one and the one before.
 fn of_steps(seen: &[Seen]) -> BTreeMap<(String, i64), String> {
     // Pictures over time, and the comparison with the last step, are of what there was when they were made.
-    let over_time = [
+    let is_of_step = |one: &&Seen| {
+        let of_run = is_over_time(one) || ["summary", "config"].contains(&one.tag.as_str());
+        !of_run && !one.tag.contains("_to_last")
+    };
+    values(seen.iter().filter(is_of_step))
+}
+
+fn values<'a>(seen: impl Iterator<Item = &'a Seen>) -> BTreeMap<(String, i64), String> {
+    seen.map(|one| ((one.tag.clone(), one.step), format!("{:?}", one.value)))
+        .collect()
+}
+
+fn is_over_time(one: &Seen) -> bool {
+    let groups = [
         "evolution/",
         "similarity/steps",
         "similarity/layers",
         "health/",
-        "summary",
-        "config",
     ];
-    let is_of_step = |one: &&Seen| {
-        let picture_over_time = over_time.iter().any(|tag| one.tag.starts_with(tag));
-        let scalar = matches!(one.value, Value::Scalar(_));
-        (!picture_over_time || scalar) && !one.tag.contains("_to_last")
-    };
-    let of_steps = seen.iter().filter(is_of_step);
-    of_steps
-        .map(|one| ((one.tag.clone(), one.step), format!("{:?}", one.value)))
-        .collect()
+    let is_scalar = matches!(one.value, Value::Scalar(_));
+    !is_scalar && groups.iter().any(|group| one.tag.starts_with(group))
+}
+
+/// The pictures over time at a step.
+fn over_time(seen: &[Seen], step: i64) -> BTreeMap<(String, i64), String> {
+    let there = seen.iter().filter(|one| one.step == step);
+    values(there.filter(|one| is_over_time(one)))
 }
 
 #[test]
@@ -107,7 +117,12 @@ fn the_same_command_shows_what_is_new_as_one_run_would() {
     }
     let ran = sweep(&parts, "--change --quiet --late rewrite").ok();
     assert!(ran.out().is_empty(), "{}", ran.out());
-    let (whole, seen) = (of_steps(&run_of(&whole)), of_steps(&run_of(&parts)));
+    let (whole, seen) = (run_of(&whole), run_of(&parts));
+    // Drawn once more, of all steps.
+    let pictures = over_time(&whole, 5);
+    assert!(pictures.len() > 6, "{:?}", pictures.keys());
+    assert!(pictures == over_time(&seen, 5));
+    let (whole, seen) = (of_steps(&whole), of_steps(&seen));
     // Ranges of changes come from the references, which are others.
     let is_equal = |(tag, _): &(String, i64)| !tag.starts_with("change/");
     assert_eq!(
