@@ -11,17 +11,13 @@ use burn_tch::TchTensor;
 
 /// The values of a tensor without gradients, row by row.
 ///
-/// On libtorch's CPU each [`read`](Self::read) copies its piece; from CUDA all come at once into page-locked memory,
-/// which the device writes to by itself; elsewhere all were fetched at once.
+/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once.
 pub(crate) struct TensorFloats(Source);
 
 enum Source {
     /// One dimension, on the CPU.
     #[cfg(feature = "libtorch")]
     Torch(TchTensor),
-    /// The same, copied from the device.
-    #[cfg(feature = "libtorch")]
-    Copied(tch::Tensor),
     Whole(TensorData),
 }
 
@@ -31,11 +27,6 @@ impl TensorFloats {
         #[cfg(feature = "libtorch")]
         if let Some(row) = in_a_row(tensor.clone()) {
             return Ok(Self(Source::Torch(row)));
-        }
-        #[cfg(feature = "libtorch")]
-        if let Some(copied) = from_cuda(tensor.clone()) {
-            let copied = copied.map_err(|error| first_line(&error.to_string()))?;
-            return Ok(Self(Source::Copied(copied)));
         }
         let whole = tensor.try_into_data();
         let whole = whole.map_err(|error| first_line(&error.to_string()))?;
@@ -47,8 +38,6 @@ impl TensorFloats {
         match &self.0 {
             #[cfg(feature = "libtorch")]
             Source::Torch(row) => row.tensor.numel(),
-            #[cfg(feature = "libtorch")]
-            Source::Copied(row) => row.numel(),
             Source::Whole(data) => data.num_elements(),
         }
     }
@@ -57,9 +46,13 @@ impl TensorFloats {
     pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
         match &self.0 {
             #[cfg(feature = "libtorch")]
-            Source::Torch(row) => piece(&row.tensor, at, out),
-            #[cfg(feature = "libtorch")]
-            Source::Copied(row) => piece(row, at, out),
+            Source::Torch(row) => {
+                let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+                let piece = row.tensor.f_narrow(0, number(at), number(out.len()));
+                piece
+                    .and_then(|piece| piece.f_copy_data(out, out.len()))
+                    .map_err(|error| first_line(&error.to_string()))
+            }
             Source::Whole(data) => {
                 let all = data.as_slice::<f32>();
                 let all = all.map_err(|error| format!("{error:?}"))?;
@@ -74,39 +67,10 @@ impl TensorFloats {
     pub(crate) fn slice(&self) -> Option<&[f32]> {
         match &self.0 {
             #[cfg(feature = "libtorch")]
-            Source::Torch(_) | Source::Copied(_) => None,
+            Source::Torch(_) => None,
             Source::Whole(data) => data.as_slice().ok(),
         }
     }
-}
-
-/// Copies the values of a row from number `at` on into all of `out`.
-#[cfg(feature = "libtorch")]
-fn piece(row: &tch::Tensor, at: usize, out: &mut [f32]) -> Result<(), String> {
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let piece = row.f_narrow(0, number(at), number(out.len()));
-    piece
-        .and_then(|piece| piece.f_copy_data(out, out.len()))
-        .map_err(|error| first_line(&error.to_string()))
-}
-
-/// The values of a tensor on CUDA as one dimension in page-locked memory, which libtorch keeps for the next one.
-#[cfg(feature = "libtorch")]
-fn from_cuda<const D: usize>(tensor: Tensor<D>) -> Option<Result<tch::Tensor, tch::TchError>> {
-    let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind
-    else {
-        return None;
-    };
-    let tensor = tensor.tensor;
-    let device = tensor.device();
-    let fits = device.is_cuda() && tensor.kind() == tch::Kind::Float;
-    fits.then(|| {
-        let row = tensor.f_reshape([-1])?;
-        let empty = tch::Tensor::f_empty(row.size(), tch::kind::FLOAT_CPU)?;
-        let mut copied = empty.f_internal_pin_memory(device)?;
-        copied.f_copy_(&row)?;
-        Ok(copied)
-    })
 }
 
 /// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that

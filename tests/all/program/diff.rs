@@ -7,7 +7,7 @@ use burn_pack::{Bytes, Writer};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
-use crate::program::support::{Place, Ran, events, photo, root, weights};
+use crate::program::support::{CPU, Place, Ran, events, photo, root, weights};
 
 fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)
@@ -348,7 +348,7 @@ fn representations_are_those_of_a_sweep() {
     // The files stand before the images, which are a list.
     let line = |flags: &str| {
         let line = format!(
-            "diff {} {} {flags} --resize 64 --crop 64 --images",
+            "diff {} {} {flags} --device {CPU} --resize 64 --crop 64 --images",
             old.display(),
             new.display()
         );

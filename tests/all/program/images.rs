@@ -3,7 +3,8 @@
 use vggscope::events::Value;
 
 use crate::program::support::{
-    Place, Seen, decode, events, levels_apart, photo, picture, root, steps, tags, weights,
+    CPU, Place, Seen, decode, events, levels_apart, photo, picture, root, steps, tags, test_device,
+    weights,
 };
 
 fn narrow() -> String {
@@ -377,4 +378,43 @@ fn an_address_makes_no_folder() {
         .run("images --logdir s3://bucket/logs", &args)
         .fails(2, &["s3://bucket/logs", "copy what is written"]);
     assert!(!place.path("s3:").exists() && !place.path("runs").exists());
+}
+
+/// With TF32, which cuDNN would compute with, maps are off by 1e-4 of their size and more.
+#[test]
+fn every_device_computes_in_single_precision() {
+    let place = Place::new();
+    let line = format!(
+        "images --weights {} --resize 64 --crop 64 --run",
+        weights().display()
+    );
+    for (run, device) in [("here", test_device()), ("cpu", CPU.to_owned())] {
+        place
+            .run(
+                &format!("{line} {run} --device {device}"),
+                &[photo("chelsea.png")],
+            )
+            .ok();
+    }
+    let of_run = |run: &str| events(&place.path("runs").join(run));
+    let (here, cpu) = (of_run("here"), of_run("cpu"));
+    let mut compared = 0;
+    let is_compared = |one: &&Seen| {
+        one.tag.starts_with("range/")
+            && ["max", "mean", "std"]
+                .iter()
+                .any(|end| one.tag.ends_with(end))
+    };
+    for one in cpu.iter().filter(is_compared) {
+        let other = here.iter().find(|other| other.tag == one.tag).unwrap();
+        if let (Value::Scalar(a), Value::Scalar(b)) = (&one.value, &other.value) {
+            assert!(
+                (a - b).abs() <= 2e-5 * a.abs().max(1.0),
+                "{}: {a} {b}",
+                one.tag
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 90, "{compared}");
 }
