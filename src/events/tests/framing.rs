@@ -68,8 +68,8 @@ fn an_error_while_filling_leaves_the_buffer_as_it_was() {
 }
 
 #[test]
-fn a_length_near_the_end_of_numbers_is_a_cut_record() {
-    for length in [u64::MAX, u64::MAX - 3, i64::MAX as u64, 1 << 40] {
+fn a_length_that_no_message_has_is_said_before_it_is_read() {
+    for length in [u64::MAX, u64::MAX - 3, i64::MAX as u64, 1 << 40, 1 << 31] {
         let mut bytes = framed([b"whole"]);
         let whole = bytes.len() as u64;
         let crc = crc32c::crc32c(&length.to_le_bytes());
@@ -79,8 +79,17 @@ fn a_length_near_the_end_of_numbers_is_a_cut_record() {
         bytes.extend_from_slice(b"not so many");
         let (records, error) = read(&bytes);
         assert_eq!(records, [b"whole"]);
-        assert!(matches!(error, Some(RecordError::Truncated { offset }) if offset == whole));
+        assert!(
+            matches!(error, Some(RecordError::TooLong { offset, length: said }) if (offset, said) == (whole, length))
+        );
     }
+    // The longest that one may be is not there.
+    let longest = u64::from(i32::MAX.unsigned_abs());
+    let crc = crc32c::crc32c(&longest.to_le_bytes());
+    let masked = crc.rotate_right(15).wrapping_add(0xa282_ead8);
+    let bytes = [&longest.to_le_bytes()[..], &masked.to_le_bytes(), b"short"].concat();
+    let (_, error) = read(&bytes);
+    assert!(matches!(error, Some(RecordError::Truncated { offset: 0 })));
 }
 
 #[test]

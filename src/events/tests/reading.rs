@@ -115,7 +115,16 @@ fn steps_over_what_others_write() {
         Content::Other,
         Content::Summaries(vec![
             summary("old/loss", "scalars", "", Some(Value::Scalar(0.5))),
-            summary("old/image", "", "", None),
+            summary(
+                "old/image",
+                "images",
+                "",
+                Some(Value::Image {
+                    width: 1,
+                    height: 1,
+                    pngs: vec![Vec::new()],
+                }),
+            ),
             summary(
                 "old/histogram",
                 "histograms",
