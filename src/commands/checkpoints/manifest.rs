@@ -40,6 +40,9 @@ pub(super) struct Entry {
     modified: u64,
     /// The checksum of its content: enough to see that it is another file, and a tenth of the time of SHA-256.
     crc32c: u32,
+    /// Whether it could not be read, and so has no step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    left_out: bool,
 }
 
 impl Entry {
@@ -52,6 +55,7 @@ impl Entry {
             bytes,
             modified,
             crc32c: checksum(&checkpoint.path)?,
+            left_out: false,
         })
     }
 
@@ -98,6 +102,8 @@ pub(super) struct Manifest {
     head: Head,
     /// By step.
     pub(super) entries: BTreeMap<i64, Entry>,
+    /// The files that could not be read, by the steps that they would have been.
+    left_out: BTreeMap<i64, Entry>,
 }
 
 impl Manifest {
@@ -110,6 +116,7 @@ impl Manifest {
                 probe_images,
             },
             entries: BTreeMap::new(),
+            left_out: BTreeMap::new(),
         }
     }
 
@@ -140,17 +147,29 @@ impl Manifest {
             let why = format!("expected format {VERSION}, found {}", head.manifest);
             return Err(damaged(1, why));
         }
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut left_out) = (BTreeMap::new(), BTreeMap::new());
         for (number, line) in lines {
             let entry: Entry =
                 serde_json::from_str(line).map_err(|error| damaged(number, error.to_string()))?;
-            entries.insert(entry.step, entry);
+            let kind = if entry.left_out {
+                &mut left_out
+            } else {
+                &mut entries
+            };
+            kind.insert(entry.step, entry);
         }
         Ok(Some(Self {
             path,
             head,
             entries,
+            left_out,
         }))
+    }
+
+    /// Whether a file was left out before, and is still the same.
+    pub(super) fn leaves_out(&self, file: &Checkpoint) -> bool {
+        let entry = self.left_out.get(&file.step);
+        entry.is_some_and(|entry| entry.is_of(file))
     }
 
     /// Whether the run shows these probe images.
@@ -161,6 +180,7 @@ impl Manifest {
     /// The steps of both; those of the other come later.
     pub(super) fn and(mut self, later: Self) -> Self {
         self.entries.extend(later.entries);
+        self.left_out.extend(later.left_out);
         self
     }
 
@@ -177,8 +197,9 @@ impl Manifest {
             source,
         };
         self.entries.split_off(&first);
+        self.left_out.split_off(&first);
         let mut text = line(&self.head).map_err(failed)?;
-        for entry in self.entries.values() {
+        for entry in self.entries.values().chain(self.left_out.values()) {
             text += &line(entry).map_err(failed)?;
         }
         // Whoever is killed here leaves the old one or the new one.
@@ -220,14 +241,16 @@ impl Writer {
     /// The event file has this step.
     pub(super) fn written(&self, step: i64) {
         let mut state = self.state();
-        let Some(entry) = state.coming.remove(&step) else {
-            return;
-        };
-        // In one piece, so that a line is there as a whole or not at all.
-        let text = line(&entry);
-        let written = text.and_then(|text| state.file.write_all(text.as_bytes()));
-        if let Err(error) = written {
-            state.failed.get_or_insert(error);
+        if let Some(entry) = state.coming.remove(&step) {
+            state.add(&entry);
+        }
+    }
+
+    /// A file cannot be read. One that is gone needs no line.
+    pub(super) fn leave_out(&self, file: &Checkpoint) {
+        if let Ok(entry) = Entry::of(file) {
+            let left_out = true;
+            self.state().add(&Entry { left_out, ..entry });
         }
     }
 
@@ -245,6 +268,17 @@ impl Writer {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, entry: &Entry) {
+        // In one piece, so that a line is there as a whole or not at all.
+        let text = line(entry);
+        let written = text.and_then(|text| self.file.write_all(text.as_bytes()));
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
     }
 }
 

@@ -92,7 +92,10 @@ impl Plan {
             let entry: Option<&Entry> = entries.get(&file.step);
             entry.is_some_and(|entry| !entry.is_of(file))
         };
-        let is_late = |file: &&Checkpoint| file.step < last && !entries.contains_key(&file.step);
+        let is_late = |file: &&Checkpoint| {
+            let is_known = entries.contains_key(&file.step) || manifest.leaves_out(file);
+            file.step < last && !is_known
+        };
         let replaced: Vec<&Checkpoint> = sequence.iter().filter(is_replaced).collect();
         let came: Vec<&Checkpoint> = sequence.iter().filter(is_late).collect();
         let first_late = came.iter().chain(&replaced).map(|file| file.step).min();
@@ -117,6 +120,14 @@ impl Plan {
             if !files.is_empty() {
                 notes.push(what.note(&named(files), why, last));
             }
+        }
+        let is_left_out = |file: &&Checkpoint| file.step < last && manifest.leaves_out(file);
+        let left_out: Vec<&Checkpoint> = sequence.iter().filter(is_left_out).collect();
+        if !left_out.is_empty() {
+            let files = named(&left_out);
+            notes.push(format!(
+                "left out as before, since it could not be read and did not change: {files}"
+            ));
         }
         let first_late = first_late.filter(|_| what == Doing::Rewrite);
         let next = first_late.unwrap_or(last.saturating_add(1));

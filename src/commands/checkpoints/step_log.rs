@@ -110,11 +110,12 @@ impl<'a> StepLog<'a> {
                     taken += 1;
                     self.add(&file, &vgg, &timings, entry)
                 }
-                Ok((_, Err(error))) if on_error == OnError::Skip => {
+                Ok((file, Err(error))) if on_error == OnError::Skip => {
                     let why = one_line(&error);
                     if follows {
                         context.terminal.note(&format!("left out: {why}"));
                     }
+                    self.manifest.leave_out(&file);
                     steps.due = steps.due.saturating_sub(1);
                     skipped.push(why);
                     Ok(())

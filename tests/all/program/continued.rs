@@ -169,6 +169,37 @@ fn other_settings_and_other_probe_images_are_refused() {
 }
 
 #[test]
+fn what_could_not_be_read_is_late_only_once_it_changed() {
+    let place = Place::on_cpu();
+    for step in [1, 2, 4] {
+        put(&place, step);
+    }
+    at_rest(&place.write("ckpts/epoch_3.safetensors", b"no weights"));
+    let skip = "--on-error skip --late rewrite";
+    assert_eq!(sweep(&place, skip).code(), 1);
+    let files = event_files(&place.path("runs/a"));
+    let before = std::fs::read(&files[0]).unwrap();
+    put(&place, 5);
+    let ran = sweep(&place, skip).ok();
+    assert!(
+        ran.err().contains("left out as before") && ran.err().contains("epoch_3.safetensors"),
+        "{}",
+        ran.err()
+    );
+    assert!(std::fs::read(&files[0]).unwrap() == before, "written again");
+    put(&place, 3);
+    sweep(&place, skip).ok();
+    let seen = run_of(&place);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 2, 3, 4, 5]);
+    let ran = sweep(&place, skip).ok();
+    assert!(
+        ran.err().contains("every checkpoint already: 5 steps"),
+        "{}",
+        ran.err()
+    );
+}
+
+#[test]
 fn late_and_changed_files_are_left_out_or_written_in_their_place() {
     let place = Place::on_cpu();
     for step in [1, 2, 4] {
