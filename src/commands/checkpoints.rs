@@ -95,7 +95,7 @@ fn show(
         .map(|split| split.agree(sequence, hash.clone(), &config, context))
         .transpose()?;
     let (manifest, plan) = match split {
-        Some(split) => split.plan(sequence, settings, hash)?,
+        Some(split) => split.plan(sequence, settings, hash, context)?,
         None => plan(
             settings,
             sequence.to_vec(),

@@ -195,6 +195,7 @@ impl Split {
         sequence: &[Checkpoint],
         settings: &CheckpointsSettings,
         probe_images: String,
+        context: &Context,
     ) -> Result<(Manifest, Plan), RunError> {
         let folder = self.own();
         let block = sequence.get(self.block.clone()).unwrap_or_default();
@@ -212,6 +213,9 @@ impl Split {
         } else {
             Plan::continued(block.to_vec(), &manifest, settings.late)
         };
+        for note in &plan.notes {
+            context.terminal.note(note);
+        }
         if plan.due.is_empty() {
             let last = manifest.entries.last_key_value().map(|(step, _)| *step);
             self.done(last)?;
