@@ -11,7 +11,7 @@ use crate::commands::view::Viewed;
 use crate::commands::{
     checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
 };
-use crate::device::{first_line, guarded};
+use crate::device::{first_line, guarded, unforeseen};
 use crate::interrupt::Interrupt;
 use crate::one_line::{one_line, panic_text};
 use crate::settings::{
@@ -50,9 +50,7 @@ pub fn main() -> ! {
 
 /// Reports a panic that nothing on its way made an error of.
 fn unexpected(line: &str) {
-    print_error(&format!(
-        "unexpected failure: {line}; please report it with the command you ran"
-    ));
+    print_error(&format!("unexpected failure: {}", unforeseen(line)));
 }
 
 /// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::compare::CompareError;
 use crate::dataset::DatasetError;
-use crate::device::DeviceError;
+use crate::device::{DeviceError, unforeseen};
 use crate::events::PublishError;
 use crate::input::checkpoints::CheckpointError;
 use crate::input::find::FindError;
@@ -181,7 +181,7 @@ pub(crate) enum RunError {
         written: u64,
         due: u64,
     },
-    #[error("{}: loading it failed: {why}; please report it with the command you ran", path.display())]
+    #[error("{}: loading it failed: {}", path.display(), unforeseen(why))]
     Loading { path: PathBuf, why: String },
     #[error("cannot use the run folder {folder}: choose another with --logdir or --run")]
     RunFolder {

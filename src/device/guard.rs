@@ -26,7 +26,49 @@ pub(crate) fn first_line(text: &str) -> String {
     let line = text.split(line_end).next().unwrap_or(text);
     match without_trace(line) {
         "" => "unknown cause".to_owned(),
-        line => line.to_owned(),
+        line => out_of_memory(line).unwrap_or_else(|| line.to_owned()),
+    }
+}
+
+/// What every message about memory begins with.
+const OUT_OF_MEMORY: &str = "out of memory";
+
+/// A message of libtorch that memory is short, as how much was asked for.
+///
+/// Source: `c10/core/impl/alloc_cpu.cpp`, `c10/cuda/CUDACachingAllocator.cpp`.
+fn out_of_memory(line: &str) -> Option<String> {
+    let after = |start: &str| line.split_once(start).map(|(_, rest)| rest);
+    let size = if let Some(rest) = after("you tried to allocate ") {
+        let bytes = rest.split(' ').next()?.parse().ok()?;
+        indicatif::HumanBytes(bytes).to_string()
+    } else {
+        // 20.00 MiB. GPU 0 has a total capacity of …
+        let rest = after("Tried to allocate ")?;
+        rest.split_once(". ")
+            .map_or(rest, |(size, _)| size)
+            .to_owned()
+    };
+    let size = size.trim_end_matches('.');
+    Some(format!("{OUT_OF_MEMORY}: {size} more were asked for"))
+}
+
+/// A backend's message, and how to go on where memory is short.
+pub(crate) fn advised(why: &str) -> String {
+    if why.contains(OUT_OF_MEMORY) {
+        format!(
+            "{why}; use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device"
+        )
+    } else {
+        why.to_owned()
+    }
+}
+
+/// The same of what should never go wrong.
+pub(crate) fn unforeseen(why: &str) -> String {
+    if why.contains(OUT_OF_MEMORY) {
+        advised(why)
+    } else {
+        format!("{why}; please report it with the command you ran")
     }
 }
 
@@ -55,6 +97,25 @@ mod tests {
             let got = guarded(|| std::panic::panic_any(text.to_owned()));
             assert_eq!(got, Err::<(), _>(expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn short_memory_is_said_with_how_much_was_asked_for() {
+        let of_cuda = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.11 GiB of which 9.44 MiB is free. Process 7 has 79.09 GiB memory in use.";
+        let said = first_line(of_cuda);
+        assert_eq!(said, "out of memory: 20.00 MiB more were asked for");
+        assert!(unforeseen(&said).contains("smaller --crop"));
+        assert!(
+            unforeseen("bad size").ends_with("bad size; please report it with the command you ran")
+        );
+    }
+
+    #[cfg(feature = "libtorch")]
+    #[test]
+    fn short_memory_of_libtorchs_cpu_is_said_too() {
+        let size = [1_i64 << 46];
+        let panicked = guarded(|| tch::Tensor::zeros(size, tch::kind::FLOAT_CPU)).unwrap_err();
+        assert_eq!(panicked, "out of memory: 256.00 TiB more were asked for");
     }
 
     #[cfg(feature = "libtorch")]

@@ -24,7 +24,7 @@ mod survey;
 pub(crate) use choice::{DeviceChoice, DeviceError};
 pub(crate) use convolution::convolve;
 pub(crate) use descend::{Descent, descend};
-pub(crate) use guard::{first_line, guarded};
+pub(crate) use guard::{advised, first_line, guarded, unforeseen};
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
 pub(crate) use read::{TensorFloats, is_channels_last};

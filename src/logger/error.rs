@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::device::{advised, unforeseen};
 use crate::events::EventFileError;
 use crate::png::PngError;
 use crate::render::RenderError;
@@ -55,7 +56,7 @@ pub enum LoggerError {
         tag: String,
     },
     /// The device did not hand over the feature maps.
-    #[error("{tag}: cannot copy the values from the device: {why}")]
+    #[error("{tag}: cannot copy the values from the device: {}", advised(why))]
     Copy {
         /// The tag.
         tag: String,
@@ -79,7 +80,7 @@ pub enum LoggerError {
         source: PngError,
     },
     /// A rendering thread panicked.
-    #[error("{tag}: cannot be rendered: {why}; please report it with the command you ran")]
+    #[error("{tag}: cannot be rendered: {}", unforeseen(why))]
     Panicked {
         /// The tag.
         tag: String,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::device::advised;
 use crate::input::load::LoadError;
 use crate::logger::LoggerError;
 use crate::similarity::file::GramsFileError;
@@ -23,7 +24,7 @@ pub(crate) enum ProbeError {
         "{what}: backend error: {why}; try a smaller --crop, fewer layers or a smaller --batch"
     )]
     Backend { what: String, why: String },
-    #[error("{layer}: cannot copy the values from the device: {why}")]
+    #[error("{layer}: cannot copy the values from the device: {}", advised(why))]
     Copy { layer: String, why: String },
     #[error(
         "{path} is {} x {} pixels after preprocessing, the first comparison image {} x {}: representations are compared over images of one size; set --crop",
