@@ -226,6 +226,72 @@ fn channels_that_died_and_stayed_so_are_named() {
     );
 }
 
+/// Two processes that see a part of the steps each, the second one with the last step of the first before them.
+#[test]
+fn what_two_saw_is_what_one_saw() {
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    let mut networks = vec![network(&mut rng)];
+    for step in 1..10 {
+        let mut next = networks[step - 1].clone();
+        add_noise(&mut rng, &mut next, 0.01);
+        match step {
+            3 => filter(&mut next[1], 5).fill(0.0),
+            7 => filter(&mut next[3], 2).fill(f32::NAN),
+            _ => {}
+        }
+        networks.push(next);
+    }
+    // 1 dies before the seam, 2 behind it, 3 comes back behind it, 4 is dead from the first step on.
+    let dead = |step: usize| {
+        let is_dead = [(1, step >= 2), (2, step >= 8), (3, step < 6), (4, true)];
+        let dead = is_dead.into_iter().filter(|(_, is_dead)| *is_dead);
+        let dead: Vec<usize> = dead.map(|(channel, _)| channel).collect();
+        BTreeMap::from([("relu1_1".to_owned(), dead)])
+    };
+    let seen = |steps: std::ops::Range<usize>, seam: Option<usize>| {
+        let mut summary = Summary::default();
+        if let Some(seam) = seam {
+            summary.add(i64::try_from(seam).unwrap(), &[], &[], &dead(seam));
+        }
+        for step in steps {
+            let before = step.checked_sub(1).map(|before| &networks[before]);
+            let changes: Vec<LayerChange> = before
+                .into_iter()
+                .flat_map(|before| before.iter().zip(&networks[step]))
+                .map(|(old, new)| LayerChange::between(old, new))
+                .collect();
+            let count = networks[step][3].non_finite();
+            let non_finite: Vec<_> = (count > 0)
+                .then(|| ("conv4_1".to_owned(), count))
+                .into_iter()
+                .collect();
+            summary.add(
+                i64::try_from(step).unwrap(),
+                &changes,
+                &non_finite,
+                &dead(step),
+            );
+        }
+        summary
+    };
+    let whole = seen(0..10, None);
+    let text = whole.lines().join("\n");
+    for part in [
+        "zeroed: filter 5 of conv2_1 at step 3",
+        "channel 1 at step 2",
+        "conv4_1 from step 7 on",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let mut parts = seen(0..5, None);
+    for later in [seen(5..6, Some(4)), seen(6..10, Some(5))] {
+        // As it is passed on, NaN included.
+        let written = toml::to_string(&later).unwrap();
+        parts.append(toml::from_str(&written).unwrap());
+    }
+    assert_eq!(parts.lines(), whole.lines());
+}
+
 /// `NumPy`: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.
 #[test]
 fn numbers_are_numpys() {

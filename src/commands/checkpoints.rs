@@ -29,7 +29,7 @@ use crate::similarity::file::GRAMS;
 use calibrate::calibrate;
 use follow::{Follow, Found};
 use loading::load_ahead;
-use manifest::{MANIFEST, Manifest, Writer};
+use manifest::{MANIFEST, Manifest};
 use merge::merge;
 use plan::{Plan, check_configuration};
 use resume::OfRun;
@@ -76,18 +76,18 @@ pub(crate) fn run(
     );
     match &split {
         Some(split) => finish_part(split, ran, settings, &sequence, context),
-        None => ran.map(|(report, _)| report),
+        None => ran,
     }
 }
 
-/// Shows what the run lacks. Returns the last step too.
+/// Shows what the run lacks.
 fn show(
     settings: &CheckpointsSettings,
     sequence: &[Checkpoint],
     (mut setup, mut skipped): (Setup, Vec<String>),
     (folder, split, mut follow): (&RunFolder, Option<&Split>, Option<Follow>),
     context: &Context,
-) -> Result<(Report, Option<i64>), RunError> {
+) -> Result<Report, RunError> {
     skipped.append(&mut setup.skipped);
     let config = setup.config.clone();
     let hash = setup.probes.hash();
@@ -136,6 +136,8 @@ fn show(
     let (resumed, goes_on) = (plan.resumed(), plan.goes_on());
     let known = plan.due.into_iter().map(|file| -> Found { (file, Ok(())) });
     let networks = load_ahead(known.chain(follow.into_iter().flatten()), &loading);
+    let written = manifest.clone();
+    let on_written = move |step| written.written(step);
     let builder = run::logger(
         &settings.run,
         &setup.capture,
@@ -143,7 +145,7 @@ fn show(
         label,
         steps.counts(settings.follow),
         context,
-        on_written(&manifest, split),
+        on_written,
     );
     let builder = match split {
         Some(_) => builder.part(),
@@ -162,45 +164,30 @@ fn show(
     let output = &settings.run.output;
     let report = run::conclude(shown.logger, shown.ended, output, &steps, skipped, context)?;
     manifest.check()?;
-    Ok((
-        report.with(setup.input.lines()).with(shown.summary),
-        shown.last,
-    ))
-}
-
-/// What is called for each step that is in the event file.
-fn on_written(manifest: &Writer, split: Option<&Split>) -> impl FnMut(i64) + Send + use<> {
-    let manifest = manifest.clone();
-    let mut forget = split.map(Split::forget_earlier);
-    move |step| {
-        manifest.written(step);
-        if let Some(forget) = &mut forget {
-            forget(step);
-        }
-    }
+    Ok(report.with(setup.input.lines()).with(shown.summary))
 }
 
 /// Says that a part is done, if it is, and shows what of the run can be shown.
 fn finish_part(
     split: &Split,
-    ran: Result<(Report, Option<i64>), RunError>,
+    ran: Result<Report, RunError>,
     settings: &CheckpointsSettings,
     sequence: &[Checkpoint],
     context: &Context,
 ) -> Result<Report, RunError> {
     match ran {
-        Ok((report, _)) if report.interrupted.is_some() => {
+        Ok(report) if report.interrupted.is_some() => {
             Ok(report.with(vec![split.describe() + ", not all of them yet"]))
         }
-        Ok((report, last)) => {
-            split.done(last)?;
+        Ok(report) => {
+            split.done()?;
             let lines = merge(split, settings, sequence, context)?;
             let report = report.with(vec![split.describe()]).with(lines);
             Ok(report.of(sequence.len()))
         }
         Err(error @ (RunError::NothingNew { .. } | RunError::NothingLeft { .. })) => {
             if matches!(error, RunError::NothingLeft { .. }) {
-                split.done(None)?;
+                split.done()?;
             }
             for line in merge(split, settings, sequence, context)? {
                 context.terminal.note(&line);

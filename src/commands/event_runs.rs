@@ -1,6 +1,7 @@
 //! Runs with event files, as TensorBoard finds them below a folder.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -42,10 +43,15 @@ pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
     }
     let mut runs: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-        let entry = entry.map_err(|source| EventRunError::Look {
-            path: path.to_owned(),
-            source,
-        })?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A link that leads nowhere, or back: TensorBoard passes it over too.
+            Err(error) if error.depth() > 0 && leads_nowhere(&error) => continue,
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(EventRunError::Look { path, source });
+            }
+        };
         if entry.file_type().is_file() && is_event_file(entry.path()) {
             let folder = entry.path().parent().unwrap_or(path).to_owned();
             runs.entry(folder).or_default().push(entry.into_path());
@@ -56,4 +62,9 @@ pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
     }
     let run = |(path, files)| EventRun { path, files };
     Ok(runs.into_iter().map(run).collect())
+}
+
+fn leads_nowhere(error: &walkdir::Error) -> bool {
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    error.loop_ancestor().is_some() || error.io_error().is_some_and(is_missing)
 }

@@ -27,9 +27,7 @@ impl Samples {
         };
         Self { fast, slow }
     }
-}
 
-impl Samples {
     /// What both show.
     pub(super) fn of_both(self) -> usize {
         self.fast.min(self.slow)

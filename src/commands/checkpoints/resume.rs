@@ -72,7 +72,7 @@ pub(super) fn take_up(
         let of_probes = (probes, &seen);
         references.extend(calibration::references(capture, &vgg, of_probes, as_what));
     }
-    let earlier = split.map(|split| split.summary(last.step)).transpose()?;
+    let earlier = split.map(Split::summary).transpose()?;
     if let (Some(summary), Some(sweep)) = (earlier.flatten(), sweep) {
         sweep.take_summary(summary);
     }

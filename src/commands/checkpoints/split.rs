@@ -9,7 +9,7 @@
 //! | `split.toml` | how many parts, of which checkpoints and probe images |
 //! | `calibration.toml` | what the first process found out of the reference checkpoints |
 //! | `00003/` | the event files, manifest and Gram matrices of a part |
-//! | `00003/summary-120.toml` | what was found out of its weights up to step 120 |
+//! | `00003/summary-120.toml` | what was found out of its weights up to step 120; the part goes on from there |
 //! | `00003/done.toml` | says that nothing of it is missing |
 
 use std::fs::{self, File, TryLockError};
@@ -40,6 +40,9 @@ const DONE: &str = "done.toml";
 
 /// How often a process that waits for another one looks again.
 pub(super) const AGAIN: Duration = Duration::from_millis(200);
+
+/// How many summaries are kept: more than steps that are measured and not in the event file yet.
+const SUMMARIES: usize = 8;
 
 /// What all parts have to agree about.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,13 +202,11 @@ impl Split {
     ) -> Result<(Manifest, Plan), RunError> {
         let folder = self.own();
         let block = sequence.get(self.block.clone()).unwrap_or_default();
-        let manifest = Manifest::read(&folder)?.filter(|manifest| {
-            let last = manifest.entries.last_key_value();
-            // Without what was found out so far it would be missing in the end.
-            last.is_some_and(|(step, _)| {
-                settings.comparison.no_comparison || self.summary_file(*step).exists()
-            })
-        });
+        let mut manifest = Manifest::read(&folder)?;
+        if !settings.comparison.no_comparison {
+            self.cut_back(manifest.as_mut());
+        }
+        let manifest = manifest.filter(|manifest| !manifest.entries.is_empty());
         let is_new = manifest.is_none();
         let manifest = manifest.unwrap_or_else(|| Manifest::new(&folder, probe_images));
         let mut plan = if is_new {
@@ -217,13 +218,27 @@ impl Split {
             context.terminal.note(note);
         }
         if plan.due.is_empty() {
-            let last = manifest.entries.last_key_value().map(|(step, _)| *step);
-            self.done(last)?;
+            self.done()?;
             let steps = manifest.entries.len();
             return Err(RunError::NothingNew { folder, steps });
         }
         plan.follow_on(sequence.get(..self.block.start).unwrap_or_default());
         Ok((manifest, plan))
+    }
+
+    /// Cuts what was done back to the last summary, behind which something would be missing in the end, and forgets the
+    /// later ones: they are of steps that are made again.
+    fn cut_back(&self, manifest: Option<&mut Manifest>) {
+        let steps = self.summaries();
+        let last = manifest.and_then(|Manifest { entries, .. }| {
+            let mut steps = steps.iter().rev().copied();
+            let last = steps.find(|step| entries.contains_key(step));
+            entries.retain(|step, _| last.is_some_and(|last| *step <= last));
+            last
+        });
+        for later in steps.iter().filter(|step| Some(**step) > last) {
+            let _ = fs::remove_file(self.summary_file(*later));
+        }
     }
 
     /// Calls `find` to find out what is shared, unless another process did; the others wait for it meanwhile.
@@ -244,32 +259,43 @@ impl Split {
     }
 
     fn summary_file(&self, step: i64) -> PathBuf {
-        summary_file(&self.own(), step)
+        self.own().join(format!("summary-{step}.toml"))
     }
 
-    /// Keeps what was found out up to a step, until the next one is written.
+    /// The steps of which there is a summary, in order.
+    fn summaries(&self) -> Vec<i64> {
+        let step = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            let step = name.strip_prefix("summary-")?.strip_suffix(".toml")?;
+            step.parse().ok()
+        };
+        let entries = fs::read_dir(self.own()).into_iter().flatten().flatten();
+        let mut steps: Vec<i64> = entries.filter_map(step).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// Keeps what was found out up to a step, and forgets what is older than the last few.
     pub(super) fn keep_summary(&self, step: i64, summary: &Summary) -> Result<(), RunError> {
-        write_toml(&self.summary_file(step), summary)
+        write_toml(&self.summary_file(step), summary)?;
+        let steps = self.summaries();
+        for old in steps.iter().rev().skip(SUMMARIES) {
+            let _ = fs::remove_file(self.summary_file(*old));
+        }
+        Ok(())
     }
 
-    /// What was found out up to a step.
-    pub(super) fn summary(&self, step: i64) -> Result<Option<Summary>, RunError> {
-        read_if_there(&self.summary_file(step))
-    }
-
-    /// What is to be called when a step is written: what was kept before it is not needed any more.
-    pub(super) fn forget_earlier(&self) -> impl FnMut(i64) + Send + use<> {
-        let (folder, mut last) = (self.own(), None);
-        move |step| {
-            if let Some(last) = last.replace(step) {
-                let _ = fs::remove_file(summary_file(&folder, last));
-            }
+    /// What was found out so far.
+    pub(super) fn summary(&self) -> Result<Option<Summary>, RunError> {
+        match self.summaries().last() {
+            Some(step) => read_if_there(&self.summary_file(*step)),
+            None => Ok(None),
         }
     }
 
-    /// Says that this part is done; `last` is its last step.
-    pub(super) fn done(&self, last: Option<i64>) -> Result<(), RunError> {
-        let summary = last.map(|step| self.summary(step)).transpose()?.flatten();
+    /// Says that this part is done.
+    pub(super) fn done(&self) -> Result<(), RunError> {
+        let summary = self.summary()?;
         write_toml(&self.own().join(DONE), &Done { summary })
     }
 
@@ -332,10 +358,6 @@ impl Split {
             self.checkpoints
         )
     }
-}
-
-fn summary_file(folder: &Path, step: i64) -> PathBuf {
-    folder.join(format!("summary-{step}.toml"))
 }
 
 fn open_lock(file: &Path) -> Result<File, RunError> {

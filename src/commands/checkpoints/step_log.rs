@@ -1,7 +1,7 @@
 //! The steps of a run as they come: each network is looked at, compared, shown, and noted in the manifest.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::calibrate::Calibrated;
 use super::loading::Loaded;
@@ -23,6 +23,9 @@ use crate::vgg::Vgg;
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);
 
+/// A part that is killed makes so much again.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
+
 /// How far the steps came.
 pub(super) struct Shown {
     pub(super) logger: FeatureLogger,
@@ -30,8 +33,6 @@ pub(super) struct Shown {
     pub(super) ended: Result<(), RunError>,
     /// What is said about them at the end.
     pub(super) summary: Vec<String>,
-    /// The last step.
-    pub(super) last: Option<i64>,
 }
 
 /// What the steps are written with.
@@ -46,6 +47,8 @@ pub(super) struct StepLog<'a> {
     config: Option<String>,
     manifest: Writer,
     split: Option<&'a Split>,
+    /// When it was noted what a part found out.
+    kept: Option<Instant>,
     /// The number of the last step.
     last: Option<i64>,
 }
@@ -82,6 +85,7 @@ impl<'a> StepLog<'a> {
             config: (!goes_on).then_some(config),
             manifest,
             split,
+            kept: None,
             last: None,
         })
     }
@@ -130,6 +134,7 @@ impl<'a> StepLog<'a> {
             // How many come, nobody knew.
             steps.due = taken;
         }
+        let ended = ended.and_then(|()| self.keep_summary(true));
         // What all parts have in common is drawn once they are done.
         let sweep = self.sweep.filter(|_| self.split.is_none());
         let (summary, ended) = calibration::finish(sweep, &mut self.logger, self.last, ended);
@@ -137,8 +142,19 @@ impl<'a> StepLog<'a> {
             logger: self.logger,
             ended,
             summary,
-            last: self.last,
         }
+    }
+
+    /// Keeps what a part found out so far, now and then: it grows with the steps.
+    fn keep_summary(&mut self, is_end: bool) -> Result<(), RunError> {
+        let is_due = is_end || self.kept.is_none_or(|kept| kept.elapsed() >= KEEP_EVERY);
+        if let (Some(split), Some(sweep), Some(last)) = (self.split, &self.sweep, self.last)
+            && is_due
+        {
+            split.keep_summary(last, sweep.summary())?;
+            self.kept = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// One checkpoint's step.
@@ -165,12 +181,9 @@ impl<'a> StepLog<'a> {
         };
         if let Some(sweep) = &mut self.sweep {
             sweep.measure(capture, vgg, &seen, &mut step, name)?;
-            if let Some(split) = self.split {
-                split.keep_summary(file.step, sweep.summary())?;
-            }
         }
         self.probes.log(&seen, capture, vgg, &mut step)?;
         step.finish();
-        Ok(())
+        self.keep_summary(false)
     }
 }

@@ -1,9 +1,11 @@
 //! All steps of a tag as one file that moves.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use image::codecs::gif::{GifEncoder, Repeat};
@@ -32,11 +34,26 @@ struct Film {
     /// The characters of the longest label.
     characters: usize,
     writer: Option<(PathBuf, Frames, Writer)>,
+    output: Option<Output>,
 }
 
 enum Writer {
-    Apng(Box<png::Writer<BufWriter<File>>>),
-    Gif(Box<GifEncoder<BufWriter<File>>>),
+    Apng(Box<png::Writer<Output>>),
+    Gif(Box<GifEncoder<Output>>),
+}
+
+/// The file, to which encoders write their end without a word on whether that worked.
+#[derive(Clone)]
+struct Output(Rc<RefCell<BufWriter<File>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
 }
 
 fn label(step: i64) -> String {
@@ -83,7 +100,8 @@ impl Animation {
             let path = PathBuf::from(name);
             let frames = Frames::new(film.size, film.characters);
             let file = File::create(&path).map_err(|source| write_error(&path, source))?;
-            let file = BufWriter::new(file);
+            let file = Output(Rc::new(RefCell::new(BufWriter::new(file))));
+            film.output = Some(file.clone());
             let writer = match self.format {
                 ExportFormat::Gif => gif(file),
                 ExportFormat::Apng | ExportFormat::Png => {
@@ -136,11 +154,20 @@ impl Animation {
 
     /// Ends the files.
     pub(super) fn end(self) -> Result<(), ExportError> {
-        for (path, _, writer) in self.films.into_iter().filter_map(|film| film.writer) {
-            if let Writer::Apng(writer) = writer {
-                let ended = writer.finish();
-                ended.map_err(|error| animate_error(&path, error.to_string()))?;
+        for film in self.films {
+            let (Some((path, _, writer)), Some(mut output)) = (film.writer, film.output) else {
+                continue;
+            };
+            match writer {
+                Writer::Apng(writer) => {
+                    let ended = writer.finish();
+                    ended.map_err(|error| animate_error(&path, error.to_string()))?;
+                }
+                Writer::Gif(writer) => drop(writer),
             }
+            output
+                .flush()
+                .map_err(|source| write_error(&path, source))?;
         }
         Ok(())
     }
@@ -151,7 +178,7 @@ fn animate_error(path: &Path, why: String) -> ExportError {
     ExportError::Animate { path, why }
 }
 
-fn gif(file: BufWriter<File>) -> Result<Writer, String> {
+fn gif(file: Output) -> Result<Writer, String> {
     let mut encoder = GifEncoder::new_with_speed(file, GIF_SPEED);
     let set = encoder.set_repeat(Repeat::Infinite);
     set.map_err(|error| error.to_string())?;
@@ -160,7 +187,7 @@ fn gif(file: BufWriter<File>) -> Result<Writer, String> {
 
 /// Source: <https://www.w3.org/TR/png-3/>, chunks `acTL` and `fcTL`.
 fn apng(
-    file: BufWriter<File>,
+    file: Output,
     frames: u32,
     (width, height): (u32, u32),
     delay: NonZeroU16,

@@ -102,6 +102,16 @@ fn damage_is_said_and_makes_the_exit_code() {
     place
         .run("inspect", &[place.path("folder")])
         .fails(2, &["no event file", "folder", "tfevents"]);
+    #[cfg(unix)]
+    {
+        // A link that leads nowhere hides no run beside it.
+        let there = place.path("linked");
+        fs::create_dir(&there).unwrap();
+        std::os::unix::fs::symlink(&there, there.join("again")).unwrap();
+        std::os::unix::fs::symlink(place.path("nowhere"), there.join("latest")).unwrap();
+        std::os::unix::fs::symlink(&of("empty")[0], there.join("run")).unwrap();
+        assert_eq!(inspect(&place, &[there], 0).len(), 1);
+    }
     let file = place.write("x.tfevents.1", "no event file at all");
     let foreign = inspect(&place, &[file], 1);
     assert!(foreign[0]["files"][0]["damage"].is_string());

@@ -120,7 +120,7 @@ fn parts_make_the_run_that_one_process_makes() {
         (1..=10).collect::<Vec<_>>()
     );
 
-    // Whoever would mix something else in is told.
+    // Other settings, images and checkpoints are refused.
     let wrong = |flags: &str, parts: &[&str]| {
         sweep(&place, flags).fails(2, parts);
     };
