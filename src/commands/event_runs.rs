@@ -21,7 +21,7 @@ pub(super) struct EventRun {
 /// Why no run is found.
 #[derive(Debug, Error)]
 pub(crate) enum EventRunError {
-    #[error("cannot look into {}", path.display())]
+    #[error("cannot look into {}: check the path", path.display())]
     Look {
         path: PathBuf,
         source: walkdir::Error,
