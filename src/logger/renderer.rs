@@ -176,7 +176,7 @@ impl Renderer {
     }
 
     /// The channels that are shown of a layer, where they were chosen.
-    fn chosen(
+    pub(super) fn chosen(
         &self,
         tag: &str,
         layer: &str,

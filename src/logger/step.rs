@@ -153,6 +153,8 @@ impl<'a> Step<'a> {
         if shape[0] != 1 {
             return Err(LoggerError::Batch { tag, shape });
         }
+        // Here and not by whichever thread comes first: the error names the first layer.
+        self.renderer.chosen(&tag, &layer, shape[1])?;
         let change = format!(
             "change/{}",
             tag.strip_prefix("feature_maps/").unwrap_or(&tag)
