@@ -13,19 +13,35 @@
 #[cfg(feature = "libtorch")]
 mod autograd;
 mod choice;
+mod clock;
 mod convolution;
 mod descend;
+#[cfg(feature = "libtorch")]
+mod grid;
+#[cfg(not(feature = "libtorch"))]
+mod grid_absent;
 mod guard;
 mod norm;
 mod open;
 mod read;
+#[cfg(feature = "libtorch")]
+mod read_back;
 mod survey;
+mod traffic;
 
 pub(crate) use choice::{DeviceChoice, DeviceError};
+pub(crate) use clock::{Mark, Span};
 pub(crate) use convolution::convolve;
 pub(crate) use descend::{Descent, descend};
+#[cfg(feature = "libtorch")]
+pub(crate) use grid::{DeviceMaps, Drawn};
+#[cfg(not(feature = "libtorch"))]
+pub(crate) use grid_absent::{DeviceMaps, Drawn, HostBytes, OnItsWay, ReadBack};
 pub(crate) use guard::{advised, first_line, guarded, unforeseen};
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
 pub(crate) use read::{TensorFloats, is_channels_last};
+#[cfg(feature = "libtorch")]
+pub(crate) use read_back::{HostBytes, OnItsWay, ReadBack};
 pub(crate) use survey::{Libtorch, Survey, survey, why_no_cuda};
+pub(crate) use traffic::{Traffic, traffic};

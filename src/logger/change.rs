@@ -25,6 +25,16 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// The sums of the products, of the squares now and then, and of the squared differences.
+    pub(super) fn of_sums([product, new, old, difference]: [f64; 4]) -> Self {
+        Self {
+            product,
+            new,
+            old,
+            difference,
+        }
+    }
+
     /// Compares values in the same order.
     pub(super) fn between(new: &dyn Floats, old: &dyn Floats) -> Result<Self, String> {
         let arch = Arch::new();
@@ -106,21 +116,12 @@ impl WithSimd for Compare<'_> {
         }
         let [product, new, old, difference] =
             sums.map(|lanes| lanes.iter().copied().map(f64::from).sum());
-        let mut all = Change {
-            product,
-            new,
-            old,
-            difference,
-        };
+        let mut all = Change::of_sums([product, new, old, difference]);
         for (a, b) in new_rest.iter().zip(old_rest) {
             let (a, b) = (f64::from(*a), f64::from(*b));
             if (a - b).is_finite() {
-                all = all.merged(Change {
-                    product: a * b,
-                    new: a * a,
-                    old: b * b,
-                    difference: (a - b) * (a - b),
-                });
+                let squared = (a - b) * (a - b);
+                all = all.merged(Change::of_sums([a * b, a * a, b * b, squared]));
             }
         }
         all

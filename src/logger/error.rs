@@ -63,6 +63,14 @@ pub enum LoggerError {
         /// The backend's message.
         why: String,
     },
+    /// Maps that cannot be rendered where they are.
+    #[error(
+        "{tag}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device: use --render auto or host"
+    )]
+    NoDeviceRenderer {
+        /// The tag.
+        tag: String,
+    },
     /// The values do not make a grid.
     #[error("{tag}")]
     Render {

@@ -10,7 +10,7 @@ use super::describe::{Describer, LazyText};
 use super::error::LoggerError;
 use super::ranges::Ranges;
 use super::references::{Against, References};
-use super::renderer::Renderer;
+use super::renderer::{RenderOn, Renderer};
 use super::step::{Past, Step};
 use super::writer::{self, Job, Logged, OnWritten, PendingStep};
 use burn::tensor::Tensor;
@@ -183,6 +183,7 @@ pub struct Builder {
     compare: bool,
     changes: Option<Against>,
     bgr: bool,
+    render_on: RenderOn,
     png: Option<PathBuf>,
     about: LazyText,
     timings: bool,
@@ -202,6 +203,7 @@ impl Builder {
             compare: false,
             changes: None,
             bgr: false,
+            render_on: RenderOn::Auto,
             png: None,
             about: LazyLock::new(Box::new(String::new)),
             timings: false,
@@ -273,6 +275,12 @@ impl Builder {
     /// The network takes its input channels as blue, green, red: kernels are shown with them reversed.
     pub fn bgr(mut self, bgr: bool) -> Self {
         self.bgr = bgr;
+        self
+    }
+
+    /// Where maps become grids; by default where that is fastest. The grids are the same.
+    pub fn render_on(mut self, place: RenderOn) -> Self {
+        self.render_on = place;
         self
     }
 
@@ -359,6 +367,7 @@ impl Builder {
                 channels: self.channels,
                 bgr: self.bgr,
                 describer: Describer::new(self.about),
+                on: self.render_on,
             }),
             png: self.png,
             past: Past::new(References::new(self.compare, self.changes)),

@@ -12,6 +12,7 @@
 //! A step is written whole or not at all: one that is dropped before [`Step::finish`], or of which an
 //! image cannot be rendered, leaves nothing in the file.
 
+mod batch;
 mod change;
 mod channels;
 mod describe;
@@ -19,6 +20,7 @@ mod error;
 mod feature_logger;
 mod maps;
 mod measure;
+mod on_device;
 mod ranges;
 mod references;
 mod renderer;
@@ -26,11 +28,13 @@ mod step;
 mod timings;
 mod writer;
 
+pub(crate) use batch::BatchMaps;
 pub use channels::Channels;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
 pub use ranges::Ranges;
 pub use references::Against;
+pub use renderer::RenderOn;
 pub use step::Step;
 pub use timings::{Stage, StageTimings};
 pub use writer::Logged;

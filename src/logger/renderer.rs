@@ -1,25 +1,39 @@
 //! From tensors and pictures to summaries and PNG files: the work of the rendering threads.
 
+mod drawn;
+mod host;
 mod kernels;
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 
-use super::change::{Change, Difference};
-use super::channels::{Channels, chosen_first};
+use super::channels::Channels;
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::maps::MapFloats;
 use super::measure::{Measure, MeasureKey};
 use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
+use crate::device::DeviceMaps;
 use crate::events::Summary;
 use crate::figure::{frame_tiles, number_tiles};
 use crate::png;
-use crate::render::{
-    self, Colormap, Floats, Layout, Maps, Picture, Range, RenderError, Rendered, Style,
-};
+use crate::render::{Colormap, Picture, Range, RenderError, Rendered, Style};
+
+pub(super) use drawn::DrawnMaps;
+pub(super) use kernels::read_all;
+
+/// Where maps become grids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RenderOn {
+    /// The device where the maps are on an NVIDIA GPU, else the host.
+    #[default]
+    Auto,
+    /// The device that the maps are on, which must be libtorch's.
+    Device,
+    /// The host, to which the maps are copied.
+    Host,
+}
 
 /// Values of a step that are ready to be written.
 pub(super) struct Piece {
@@ -88,87 +102,114 @@ pub(super) struct Renderer {
     /// Whether the network takes blue first, so that the kernels' channels are reversed.
     pub(super) bgr: bool,
     pub(super) describer: Describer,
+    pub(super) on: RenderOn,
+}
+
+/// How a layer is shown.
+pub(super) struct Look<'a> {
+    /// The channels that were chosen.
+    chosen: Option<&'a [usize]>,
+    style: Style,
+    /// Whether the range of the layer stands in for that of each map, which is one pixel.
+    one_pixel: bool,
+}
+
+/// The grids of a layer, and what was measured of it.
+struct Made {
+    rendered: Rendered,
+    /// The grid of the change, where one is asked for.
+    change: Option<(Rendered, Style)>,
+    measures: Vec<(MeasureKey, Measure)>,
 }
 
 impl Renderer {
-    /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`, and that of their change;
-    /// `layer` is what their measures are filed under.
-    pub(super) fn feature_maps(
+    /// How the maps of a layer, `[1, channels, height, width]`, are shown.
+    pub(super) fn look(
         &self,
-        mut job: Job,
-        layer: String,
-        maps: Tensor<4>,
-    ) -> Result<Piece, LoggerError> {
-        let mut timings = StageTimings::default();
-        let Earlier { measured, pictured } = std::mem::take(&mut job.earlier);
-        let shape = maps.dims();
-        let [_, channels, height, width] = shape;
-        let chosen = self.chosen(&job.tag, &layer, channels)?;
-        let in_place = |maps: Tensor<4>| match chosen {
-            Some(chosen) => chosen_first(maps, chosen),
-            None => maps,
-        };
-        let mut style = self.style(&layer, self.maps);
+        tag: &str,
+        layer: &str,
+        [_, channels, height, width]: [usize; 4],
+    ) -> Result<Look<'_>, LoggerError> {
+        let chosen = self.chosen(tag, layer, channels)?;
+        let mut style = self.style(layer, self.maps);
         style.max_maps = chosen.map(<[usize]>::len).or(style.max_maps);
         // A map of one pixel has no range of its own: all would be black.
         let one_pixel = height * width == 1 && style.range == Range::Map;
         if one_pixel {
             style.range = Range::Layer;
         }
-        let measures = timings
-            .time(Stage::Measure, || changes(&layer, &maps, measured))
-            .map_err(|why| copy_error(&job.tag, why))?;
-        let values = timings
-            .time(Stage::Copy, || MapFloats::new(in_place(maps)))
-            .map_err(|why| copy_error(&job.tag, why))?;
-        let mut rendered = timings
-            .time(Stage::Render, || {
-                render(&values, shape, values.layout, &style)
-            })
-            .map_err(|source| render_error(&job.tag, source))?;
-        mark(&mut rendered, chosen, &job.dead);
-        let mut summaries = Vec::with_capacity(2);
-        if let Some(pictured) = pictured {
-            let old = MapFloats::in_layout(in_place(pictured.from), values.layout)
-                .map_err(|why| copy_error(&pictured.tag, why))?;
-            let difference = Difference {
-                new: &values,
-                old: &old,
-            };
-            let style = self.style_of_change(&layer, style);
-            let rendered = timings
-                .time(Stage::Render, || {
-                    render(&difference, shape, values.layout, &style)
-                })
-                .map_err(|source| render_error(&pictured.tag, source))?;
-            let (tag, of) = ((pictured.tag, pictured.describe), (channels, "feature map"));
+        Ok(Look {
+            chosen,
+            style,
+            one_pixel,
+        })
+    }
+
+    /// The maps for their device to draw, if it does.
+    pub(super) fn on_device(
+        &self,
+        tag: &str,
+        maps: &Tensor<4>,
+    ) -> Result<Option<DeviceMaps>, LoggerError> {
+        let maps = DeviceMaps::of(maps.clone());
+        match (self.on, maps) {
+            (RenderOn::Host, _) | (RenderOn::Auto, None) => Ok(None),
+            (RenderOn::Auto, Some(maps)) => Ok((!maps.are_on_host()).then_some(maps)),
+            (RenderOn::Device, Some(maps)) => Ok(Some(maps)),
+            (RenderOn::Device, None) => Err(LoggerError::NoDeviceRenderer {
+                tag: tag.to_owned(),
+            }),
+        }
+    }
+
+    /// Encodes what was made of the maps of a layer, of so many `channels`.
+    fn grids(
+        &self,
+        job: Job,
+        layer: String,
+        channels: usize,
+        look: &Look<'_>,
+        made: Made,
+        mut timings: StageTimings,
+    ) -> Result<Piece, LoggerError> {
+        let Made {
+            mut rendered,
+            change,
+            measures,
+        } = made;
+        mark(&mut rendered, look.chosen, &job.dead);
+        let mut summaries = Vec::with_capacity(1);
+        if let (Some(pictured), Some((rendered, style))) = (&job.earlier.pictured, &change) {
             summaries.push(self.change(
-                tag,
-                of,
-                &style,
-                &rendered,
+                (pictured.tag.clone(), pictured.describe),
+                (channels, "feature map"),
+                style,
+                rendered,
                 job.folder.as_deref(),
                 &mut timings,
             )?);
         }
-        // Its memory is for the next forward pass.
-        drop(values);
         let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
         if let Some(folder) = &job.folder {
             timings.time(Stage::Write, || {
                 write_png(folder, &format!("{}.png", stem(&job.tag)), &png)?;
-                write_singles(&folder.join(stem(&job.tag)), &job.tag, &rendered, chosen)
+                write_singles(
+                    &folder.join(stem(&job.tag)),
+                    &job.tag,
+                    &rendered,
+                    look.chosen,
+                )
             })?;
         }
         let description = if job.describe {
             self.describer
-                .grid(&job.tag, channels, "feature map", &style, &layer)
+                .grid(&job.tag, channels, "feature map", &look.style, &layer)
         } else {
             String::new()
         };
         let piece = grid(job, description, layer, &rendered, png, timings);
         Ok(Piece {
-            one_pixel,
+            one_pixel: look.one_pixel,
             summaries: piece.summaries.into_iter().chain(summaries).collect(),
             measures: piece.measures.into_iter().chain(measures).collect(),
             ..piece
@@ -277,17 +318,6 @@ fn grid(
     }
 }
 
-/// Renders values of shape `[1, channels, height, width]`.
-fn render(
-    values: &dyn Floats,
-    [_, channels, height, width]: [usize; 4],
-    layout: Layout,
-    style: &Style,
-) -> Result<Rendered, RenderError> {
-    let maps = Maps::of(values, channels, height, width, layout)?;
-    render::feature_maps(&maps, style)
-}
-
 /// Writes the numbers of channels that were chosen into their tiles, and frames those that are dead.
 fn mark(rendered: &mut Rendered, chosen: Option<&[usize]>, dead: &[usize]) {
     if chosen.is_none() && dead.is_empty() {
@@ -303,24 +333,6 @@ fn mark(rendered: &mut Rendered, chosen: Option<&[usize]>, dead: &[usize]) {
     };
     let framed: Vec<usize> = dead.iter().filter_map(place).collect();
     frame_tiles(&mut rendered.picture, &tiles, &framed);
-}
-
-/// How much `maps` changed from each of the earlier ones.
-fn changes(
-    layer: &str,
-    maps: &Tensor<4>,
-    earlier: Vec<(&'static str, Tensor<4>)>,
-) -> Result<Vec<(MeasureKey, Measure)>, String> {
-    if earlier.is_empty() {
-        return Ok(Vec::new());
-    }
-    let new = MapFloats::new(maps.clone())?;
-    let measure = |(name, old)| {
-        let old = MapFloats::in_layout(old, new.layout)?;
-        let change = Change::between(&new, &old)?;
-        Ok(((layer.to_owned(), Some(name)), Measure::Change(change)))
-    };
-    earlier.into_iter().map(measure).collect()
 }
 
 fn copy_error(tag: &str, why: String) -> LoggerError {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use burn::tensor::Tensor;
 
+use super::batch::BatchMaps;
 use super::error::LoggerError;
+use super::on_device::OnDevice;
 use super::references::References;
-use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
+use super::renderer::{Earlier, Job, Pictured, Piece, Renderer, read_all};
 use super::timings::{Stage, StageTimings};
 use super::writer::Part;
-use crate::device::guarded;
+use crate::device::{Span, guarded};
 use crate::events::{Histogram, Summary};
 use crate::render::{self, Picture};
 
@@ -38,6 +40,12 @@ pub struct Step<'a> {
     pieces: usize,
     title: String,
     timings: StageTimings,
+    /// Work of the device for this step.
+    spans: Vec<(Stage, Span)>,
+    /// What the device draws of this step.
+    on_device: OnDevice,
+    /// Bytes of the maps, while they are kept.
+    size: u64,
 }
 
 /// What a step needs to know of those before it.
@@ -79,6 +87,9 @@ impl<'a> Step<'a> {
             pieces: 0,
             title: String::new(),
             timings: StageTimings::default(),
+            spans: Vec::new(),
+            on_device: OnDevice::default(),
+            size: 0,
         }
     }
 
@@ -120,6 +131,11 @@ impl<'a> Step<'a> {
         self.timings.add(timings);
     }
 
+    /// Adds work that a device does for this step and may not be done with.
+    pub(crate) fn record_span(&mut self, stage: Stage, span: Span) {
+        self.spans.push((stage, span));
+    }
+
     /// Logs the feature maps of one image as a grid. They may stay on any device: they are copied and
     /// rendered in the background, and only read. How their values are distributed is logged too, as
     /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
@@ -137,32 +153,46 @@ impl<'a> Step<'a> {
         tag: impl Into<String>,
         maps: Tensor<4>,
     ) -> Result<(), LoggerError> {
-        let tag = tag.into();
+        let (tag, shape) = (tag.into(), maps.dims());
+        if shape[0] != 1 {
+            return Err(LoggerError::Batch { tag, shape });
+        }
         let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
-        self.maps_of_layer(tag, layer, maps)
+        self.maps_of_layer(tag, layer, (&BatchMaps::new(maps), 0))
     }
 
-    /// The same; the maps of all images that are logged under one `layer` share its scalars.
+    /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
+    /// scalars.
     pub(crate) fn maps_of_layer(
         &mut self,
         tag: String,
         layer: String,
-        maps: Tensor<4>,
+        (batch, at): (&BatchMaps, usize),
     ) -> Result<(), LoggerError> {
+        let maps = batch.of_image(at);
         let shape = maps.dims();
-        if shape[0] != 1 {
-            return Err(LoggerError::Batch { tag, shape });
-        }
         // Here and not by whichever thread comes first: the error names the first layer.
-        self.renderer.chosen(&tag, &layer, shape[1])?;
+        self.renderer.look(&tag, &layer, shape)?;
         let change = format!(
             "change/{}",
             tag.strip_prefix("feature_maps/").unwrap_or(&tag)
         );
         let earlier = self.earlier(&tag, change, &maps)?;
+        self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let dead = self.dead.get(&layer).cloned().unwrap_or_default();
-        self.render(tag, earlier, move |renderer, job| {
-            renderer.feature_maps(Job { dead, ..job }, layer, maps)
+        let job = self.job(tag, earlier, dead);
+        let drawn = self
+            .on_device
+            .draw(&self.renderer, &job, &layer, (batch, at))?;
+        let Some(drawn) = drawn else {
+            self.spawn(job.tag.clone(), move |renderer| {
+                renderer.feature_maps(job, layer, maps)
+            });
+            return Ok(());
+        };
+        let tag = job.tag.clone();
+        self.on_device.then(tag, move |renderer, bytes| {
+            renderer.drawn_maps(job, layer, maps, &drawn, bytes)
         });
         Ok(())
     }
@@ -224,9 +254,25 @@ impl<'a> Step<'a> {
             _ => format!("change/{tag}"),
         };
         let earlier = self.earlier(&tag, change, &kernels)?;
-        let layer = tag.clone();
-        self.render(tag, earlier, move |renderer, job| {
-            renderer.kernels(job, layer, kernels)
+        let (layer, shape) = (tag.clone(), kernels.dims());
+        let job = self.job(tag, earlier, Vec::new());
+        let old = job.earlier.pictured.as_ref();
+        let old = old.map(|pictured| pictured.from.clone());
+        let copied = self
+            .on_device
+            .copy(&self.renderer, &layer, &kernels, old.as_ref())?;
+        let tag = layer.clone();
+        let Some((new, old)) = copied else {
+            self.spawn(tag, move |renderer| {
+                let read = || Ok((read_all(kernels)?, old.map(read_all).transpose()?));
+                renderer.kernels(job, layer, shape, read)
+            });
+            return Ok(());
+        };
+        self.on_device.then(tag, move |renderer, bytes| {
+            let read = |place| bytes.part(&place)?.floats();
+            let both = || Ok((read(new)?, old.map(read).transpose()?));
+            renderer.kernels(job, layer, shape, both)
         });
         Ok(())
     }
@@ -256,9 +302,8 @@ impl<'a> Step<'a> {
         if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
             return Err(LoggerError::Images { tag });
         }
-        self.render(tag, Earlier::default(), move |renderer, job| {
-            renderer.images(job, &pictures)
-        });
+        let job = self.job(tag.clone(), Earlier::default(), Vec::new());
+        self.spawn(tag, move |renderer| renderer.images(job, &pictures));
         Ok(())
     }
 
@@ -290,42 +335,43 @@ impl<'a> Step<'a> {
         for (tag, maps) in self.references.drain(..) {
             self.past.references.advance(tag, maps);
         }
+        let on_device = std::mem::take(&mut self.on_device);
+        self.spans
+            .extend(on_device.start(&self.renderer, &self.parts));
         let finished = Part::Finished {
             pieces: self.pieces,
             counted: self.counted,
             title: std::mem::take(&mut self.title),
             timings: self.timings,
+            spans: std::mem::take(&mut self.spans),
         };
         self.send(finished);
     }
 
-    /// Has an image made by a rendering thread.
-    fn render(
-        &mut self,
-        tag: String,
-        earlier: Earlier,
-        work: impl FnOnce(&Renderer, Job) -> Result<Piece, LoggerError> + Send + 'static,
-    ) {
+    /// An image to be made.
+    fn job(&mut self, tag: String, earlier: Earlier, dead: Vec<usize>) -> Job {
         let describe = !self.past.described.contains(&tag);
         if describe {
             self.new_tags.push(tag.clone());
         }
-        let job = Job {
+        Job {
             slot: self.next_slot(),
-            tag: tag.clone(),
+            tag,
             folder: self.png.as_ref().map(|root| root.join(&self.folder)),
             describe,
             earlier,
-            dead: Vec::new(),
-        };
-        let renderer = Arc::clone(&self.renderer);
-        let parts = self.parts.clone();
-        rayon::spawn_fifo(move || {
-            let made = guarded(|| work(&renderer, job))
-                .unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
-            // The receiver is gone only where the writer has stopped with an error of its own.
-            let _ = parts.send(Part::Piece(made));
-        });
+            dead,
+        }
+    }
+
+    /// Has an image made by a rendering thread.
+    fn spawn(
+        &self,
+        tag: String,
+        work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError> + Send + 'static,
+    ) {
+        let (renderer, parts) = (Arc::clone(&self.renderer), self.parts.clone());
+        rayon::spawn_fifo(move || make(&renderer, &parts, tag, work));
     }
 
     fn next_slot(&mut self) -> usize {
@@ -337,4 +383,17 @@ impl<'a> Step<'a> {
         // The receiver is gone only where the writer has stopped with an error of its own.
         let _ = self.parts.send(part);
     }
+}
+
+/// Makes an image and sends it.
+pub(super) fn make(
+    renderer: &Renderer,
+    parts: &Sender<Part>,
+    tag: String,
+    work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError>,
+) {
+    let made =
+        guarded(|| work(renderer)).unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
+    // The receiver is gone only where the writer has stopped with an error of its own.
+    let _ = parts.send(Part::Piece(made));
 }

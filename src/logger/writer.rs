@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::thread::{JoinHandle, spawn};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
 use super::renderer::Piece;
 use super::timings::{Stage, StageTimings};
+use crate::device::Span;
 use crate::events::{EventFile, Summary};
 
 /// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
@@ -22,6 +23,8 @@ pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
 pub(super) enum Part {
     /// A value of the step.
     Piece(Result<Piece, LoggerError>),
+    /// Time that was spent on the step.
+    Took(Stage, Duration),
     /// The step is complete: it is written once all its pieces have come.
     Finished {
         pieces: usize,
@@ -29,6 +32,8 @@ pub(super) enum Part {
         counted: bool,
         title: String,
         timings: StageTimings,
+        /// Work of a device, which is done when all pieces have come.
+        spans: Vec<(Stage, Span)>,
     },
 }
 
@@ -188,21 +193,28 @@ struct Collected {
 fn collect(parts: &Receiver<Part>) -> Result<Option<Collected>, LoggerError> {
     let mut received = Vec::new();
     let mut finished = None;
+    let mut took = StageTimings::default();
     for part in parts {
         match part {
             Part::Piece(piece) => received.push(piece),
+            Part::Took(stage, time) => took.record(stage, time),
             Part::Finished {
                 pieces,
                 counted,
                 title,
                 timings,
-            } => finished = Some((pieces, counted, title, timings)),
+                spans,
+            } => finished = Some((pieces, counted, title, timings, spans)),
         }
     }
-    let Some((count, counted, title, timings)) = finished else {
+    let Some((count, counted, title, mut timings, spans)) = finished else {
         return Ok(None);
     };
     let mut pieces = received.into_iter().collect::<Result<Vec<_>, _>>()?;
+    timings.add(&took);
+    for (stage, span) in spans {
+        timings.record(stage, span.took());
+    }
     debug_assert_eq!(pieces.len(), count, "every rendering job answers");
     pieces.sort_by_key(|piece| piece.slot);
     Ok(Some(Collected {

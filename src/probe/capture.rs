@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::error::ProbeError;
 use crate::device::{OpenDevice, guarded};
 use crate::input::prepared::PreparedImage;
-use crate::logger::{FeatureLogger, LoggerError, Step};
+use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
 use crate::vgg::{self, Arch, Layer, Vgg};
 
 /// Which layers of which network are shown, and where it runs.
@@ -19,7 +19,7 @@ pub(crate) struct Capture {
 }
 
 /// The maps of one forward pass: a layer and its `[batch, channels, height, width]`.
-pub(crate) struct Captured(Vec<(Layer, Tensor<4>)>);
+pub(crate) struct Captured(Vec<(Layer, BatchMaps)>);
 
 impl Capture {
     /// The index of the deepest layer that is shown.
@@ -50,7 +50,7 @@ impl Capture {
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
         let mut captured = Vec::with_capacity(self.layers.len());
         self.observe(vgg, &pixels, size, what, |layer, maps| {
-            captured.push((layer, maps.clone()));
+            captured.push((layer, BatchMaps::new(maps.clone())));
             Ok(())
         })?;
         Ok(Captured(captured))
@@ -126,22 +126,13 @@ impl Capture {
 impl Captured {
     /// Images in the batch.
     pub(super) fn images(&self) -> usize {
-        self.0.first().map_or(0, |(_, maps)| maps.dims()[0])
+        self.0.first().map_or(0, |(_, maps)| maps.images())
     }
 
     /// The maps of the image at `at` in the batch, layer by layer: `[1, channels, height, width]`.
     pub(crate) fn of_image(&self, at: usize) -> impl Iterator<Item = (Layer, Tensor<4>)> {
-        self.0.iter().map(move |(layer, maps)| {
-            let [batch, channels, height, width] = maps.dims();
-            // A batch of one is not sliced: the view would count as a second owner of the maps.
-            let maps = if batch == 1 {
-                maps.clone()
-            } else {
-                let of_image = [at..at + 1, 0..channels, 0..height, 0..width];
-                maps.clone().slice(of_image)
-            };
-            (*layer, maps)
-        })
+        let of_image = move |(layer, maps): &(Layer, BatchMaps)| (*layer, maps.of_image(at));
+        self.0.iter().map(of_image)
     }
 
     /// Logs the maps of the image at `at` in the batch, under tags of `group`.
@@ -151,8 +142,8 @@ impl Captured {
         at: usize,
         group: &str,
     ) -> Result<(), LoggerError> {
-        for (layer, maps) in self.of_image(at) {
-            step.maps_of_layer(format!("{group}/{}", layer.tag()), layer.tag(), maps)?;
+        for (layer, maps) in &self.0 {
+            step.maps_of_layer(format!("{group}/{}", layer.tag()), layer.tag(), (maps, at))?;
         }
         Ok(())
     }

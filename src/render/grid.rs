@@ -17,7 +17,7 @@ pub(super) struct Grid {
     pub(super) tile_width: usize,
     pub(super) tile_height: usize,
     /// None around a single tile.
-    padding: usize,
+    pub(super) padding: usize,
 }
 
 impl Grid {

@@ -9,6 +9,7 @@
 //! picture has three channels.
 
 mod colormap;
+mod drawing;
 mod extremes;
 mod floats;
 mod grid;
@@ -25,12 +26,15 @@ mod statistics;
 use thiserror::Error;
 
 pub use colormap::{Colormap, Palette};
+pub(crate) use drawing::Drawing;
 pub use floats::Floats;
 pub use kernels::kernels;
 pub use maps::{Layout, Maps};
 pub use parse::ParseStyleError;
 pub use picture::{Color, Picture};
+pub(crate) use range::NARROWEST_END;
 pub use range::Range;
+pub(crate) use scales::NARROWEST;
 pub use statistics::Statistics;
 
 use extremes::Extremes;
@@ -161,16 +165,10 @@ impl Rendered {
 /// The style asks for a fixed range that is none, or for a grid too large to show, or the values
 /// cannot be read.
 pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderError> {
-    check_range(style.range)?;
-    let count = shown(maps.channels, style);
-    let grid = Grid::new(count, maps.width, maps.height)?;
-    let large = grid.enlarged(grid.factor(style.min_tile))?;
-    let extremes = Extremes::find(maps, count, style.range)?;
-    let scales = Scales::new(
-        style.range,
-        style.colormap == Colormap::Diverging,
-        &extremes,
-    );
+    let drawing = Drawing::new([maps.channels, maps.height, maps.width], style)?;
+    let (grid, large) = (drawing.small, drawing.large);
+    let extremes = Extremes::find(maps, grid.count, style.range)?;
+    let scales = Scales::new(style.range, drawing.is_symmetric, &extremes);
     let levels = quantize::levels(maps, &scales, &grid)?;
     let (color, pixels) =
         paint::levels(levels, maps, style.colormap, &grid, extremes.non_finite > 0)?;

@@ -30,4 +30,4 @@ pub(super) fn symmetric(low: f32, high: f32) -> (f32, f32) {
 }
 
 /// The end of the narrowest range around 0.
-const NARROWEST_END: f32 = 5e-6;
+pub(crate) const NARROWEST_END: f32 = 5e-6;

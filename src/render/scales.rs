@@ -5,7 +5,7 @@ use super::range::{Range, symmetric};
 
 /// A range narrower than this is stretched no further, as in torchvision's `make_grid`. A map of
 /// one value everywhere is therefore black.
-const NARROWEST: f64 = 1e-5;
+pub(crate) const NARROWEST: f64 = 1e-5;
 
 /// For every map the ends of its range, ready to compute levels with.
 ///

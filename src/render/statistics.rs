@@ -43,6 +43,30 @@ impl Statistics {
         }
     }
 
+    /// Of the `count` values of a channel, all finite, of which `zeros` are 0 and `outside` outside of `limits`,
+    /// where there are any.
+    pub(crate) fn of_channel(
+        (count, zeros): (u64, u64),
+        (min, max): (f32, f32),
+        (mean, variance): (f64, f64),
+        limits: Option<(f32, f32)>,
+        outside: u64,
+    ) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
+        let deviations = variance * count as f64;
+        Self {
+            count,
+            zeros,
+            min,
+            max,
+            mean,
+            outside,
+            deviations,
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// The fraction of the finite values that a fixed range clips, from 0 to 1; `None` without one.
     #[must_use]
     pub fn clipped_fraction(&self) -> Option<f64> {

@@ -10,19 +10,19 @@ use crate::render::{self, Range, Style};
 
 impl Renderer {
     /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`, and that of
-    /// their change; `layer` as for [`feature_maps`](Self::feature_maps).
+    /// their change; `layer` as for [`feature_maps`](Self::feature_maps). `read` gets the kernels and those they
+    /// are compared with.
     pub(in crate::logger) fn kernels(
         &self,
         mut job: Job,
         layer: String,
-        kernels: Tensor<4>,
+        shape: [usize; 4],
+        read: impl FnOnce() -> Result<KernelValues, String>,
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
-        let shape = kernels.dims();
-        let pictured = job.earlier.pictured.take();
         let style = self.style(&layer, self.kernels);
-        let values = timings
-            .time(Stage::Copy, || read_all(kernels))
+        let (values, old) = timings
+            .time(Stage::Copy, read)
             .map_err(|why| copy_error(&job.tag, why))?;
         let rendered = timings
             .time(Stage::Render, || {
@@ -30,8 +30,7 @@ impl Renderer {
             })
             .map_err(|source| render_error(&job.tag, source))?;
         let mut change = None;
-        if let Some(pictured) = pictured {
-            let old = read_all(pictured.from).map_err(|why| copy_error(&pictured.tag, why))?;
+        if let (Some(pictured), Some(old)) = (job.earlier.pictured.take(), old) {
             let difference: Vec<f32> = values.iter().zip(old).map(|(new, old)| new - old).collect();
             let style = self.style_of_change(&layer, style);
             let style = Style {
@@ -78,7 +77,11 @@ fn around_zero(values: &[f32]) -> Range {
     Range::around_zero(-most, most)
 }
 
-fn read_all(tensor: Tensor<4>) -> Result<Vec<f32>, String> {
+/// The values of kernels, and of those they are compared with.
+pub(in crate::logger) type KernelValues = (Vec<f32>, Option<Vec<f32>>);
+
+/// Copies all values.
+pub(in crate::logger) fn read_all(tensor: Tensor<4>) -> Result<Vec<f32>, String> {
     let floats = TensorFloats::new(tensor)?;
     let mut values = vec![0.0; floats.count()];
     floats.read(0, &mut values)?;

@@ -1,0 +1,35 @@
+//! How much is read from devices.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Copies from a device to the host. On libtorch's CPU and flex nothing is copied unless the device draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) copies: u64,
+    /// How often the host waited for one.
+    pub(crate) waits: u64,
+    pub(crate) bytes: u64,
+}
+
+static COPIES: AtomicU64 = AtomicU64::new(0);
+static WAITS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// All since the program began.
+pub(crate) fn traffic() -> Traffic {
+    let [copies, waits, bytes] = [&COPIES, &WAITS, &BYTES].map(|all| all.load(Ordering::Relaxed));
+    Traffic {
+        copies,
+        waits,
+        bytes,
+    }
+}
+
+pub(super) fn copied(bytes: usize) {
+    COPIES.fetch_add(1, Ordering::Relaxed);
+    BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
+pub(super) fn waited() {
+    WAITS.fetch_add(1, Ordering::Relaxed);
+}
