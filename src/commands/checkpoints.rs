@@ -18,7 +18,6 @@ use super::error::RunError;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::device::OpenDevice;
 use crate::input::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
@@ -50,7 +49,7 @@ pub(crate) fn run(
     }
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let device = OpenDevice::open(settings.run.compute.device)?;
+    let devices = run::open_devices(&settings.run.compute, context)?;
     let listed = (!settings.follow).then(|| list(settings, context));
     let listed = listed.transpose()?.unwrap_or_default();
     let split = Split::of(settings, shard, &listed)?;
@@ -66,7 +65,7 @@ pub(crate) fn run(
         Some(follow) => follow.wait_for_first(&mut skipped)?,
         None => listed,
     };
-    let setup = Setup::new(settings, (&files, input), device, &sequence, context)?;
+    let setup = Setup::new(settings, (&files, input), devices, &sequence, context)?;
     let ran = show(
         settings,
         &sequence,

@@ -121,6 +121,10 @@ pub(crate) enum RunError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(
+        "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --tf32"
+    )]
+    Restart(#[source] std::io::Error),
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]

@@ -1,7 +1,6 @@
 //! `vggscope images`: one network over many images, a step an image.
 
 use std::iter::Peekable;
-use std::time::Instant;
 
 use super::calibration;
 use super::context::Context;
@@ -10,7 +9,6 @@ use super::parameters::{self, Parameters};
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::device::OpenDevice;
 use crate::input::list::list_images;
 use crate::input::load::LoadError;
 use crate::input::notes::InputNotes;
@@ -30,7 +28,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
     let total = files.len();
-    let device = OpenDevice::open(settings.run.compute.device)?;
+    let devices = run::open_devices(&settings.run.compute, context)?;
     let folder = RunFolder::reserve(
         &mut settings.run.output,
         "images",
@@ -38,7 +36,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         &context.interrupt,
     )?;
     let (held, parameters, label) = open_network(settings, context)?;
-    let capture = run::open_capture(&settings.run, held, device)?;
+    let capture = run::open_capture(&settings.run, held, devices)?;
     if settings.run.output.verbose {
         parameters::list_unused(&parameters, capture.deepest(), &context.terminal);
     }
@@ -55,7 +53,10 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         device: &capture.device.device,
         kernels: run::kernel_layout(&capture.device, total),
     };
-    let vgg = timings.time(Stage::Load, || parameters.build(held.arch, extent, place))?;
+    let on_all = timings.time(Stage::Load, || {
+        let vgg = parameters.build(held.arch, extent, place)?;
+        Ok::<_, RunError>(capture.on_all_devices(&vgg, "the network")?)
+    })?;
     let steps = (0, total as u64);
     let settled = calibration::settle_without(&settings.run.pictures, &capture)?;
     let builder = run::logger(
@@ -76,14 +77,15 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let on_error = settings.run.output.on_error;
     let mut images = readable(prepared, &capture, &input, on_error, &mut skipped).peekable();
     let mut config = Some(config);
+    let mut batches = 0..;
     let ended = loop {
         match next_batch(&mut images, most) {
-            Ok(Some((numbers, batch))) if !context.interrupt.is_requested() => {
+            Ok(Some(batch)) if !context.interrupt.is_requested() => {
                 let config = config.take();
+                let number = batches.next().unwrap_or_default();
                 let result = log_batch(
-                    &numbers,
-                    &batch,
-                    &vgg,
+                    (number, &batch),
+                    &on_all,
                     &capture,
                     &mut logger,
                     &mut timings,
@@ -184,30 +186,32 @@ fn next_batch(
 
 /// One forward pass and its steps.
 fn log_batch(
-    numbers: &[i64],
-    batch: &[PreparedImage],
-    vgg: &Vgg,
+    (number, (steps, batch)): (usize, &Batch),
+    on_all: &[Vgg],
     capture: &Capture,
     logger: &mut FeatureLogger,
     timings: &mut StageTimings,
     mut config: Option<String>,
 ) -> Result<(), RunError> {
-    let began = Instant::now();
-    let captured = capture.forward(vgg, batch, &batch[0].title())?;
-    timings.record(Stage::Forward, began.elapsed());
-    for (at, (number, image)) in numbers.iter().zip(batch).enumerate() {
+    let what = batch.first().map_or_else(String::new, PreparedImage::title);
+    let (captured, span) = capture.forward(on_all, (number, batch), &what)?;
+    let mut span = Some(span);
+    for (at, (number, image)) in steps.iter().zip(batch).enumerate() {
         let mut step = logger.step(*number)?;
         step.set_title(image.title());
         step.set_png_folder(format!("{number:06}_{}", image.name));
         // The whole batch's time counts for its first step.
         step.record_all(&std::mem::take(timings));
+        if let Some(span) = span.take() {
+            step.record_span(Stage::Forward, span);
+        }
         step.record(Stage::Decode, image.took);
         if let Some(config) = config.take() {
             step.text("config", run::as_markdown(&config));
         }
         step.text("image", format!("`{}`", image.path.display()));
         captured.log(&mut step, at, "feature_maps")?;
-        capture.log_kernels(vgg, &mut step)?;
+        capture.log_kernels(&on_all[0], &mut step)?;
         step.image("input", &image.picture)?;
         step.finish();
     }

@@ -7,19 +7,44 @@ use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
 use super::run_folder::RunFolder;
-use crate::device::OpenDevice;
-use crate::logger::{Builder, FeatureLogger};
+use crate::device::{DeviceChoice, DeviceError, OpenDevice, traffic};
+use crate::logger::{Builder, FeatureLogger, RenderOn};
 use crate::network::Held;
 use crate::probe::Capture;
-use crate::settings::{OutputSettings, RunSettings};
+use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
 use crate::terminal::Unit;
 use crate::vgg::{self, Extent, Kernels, Placement};
 
-/// Selects the layers to show, checking that the crop reaches them.
+/// Opens the devices that were asked for.
+pub(crate) fn open_devices(
+    settings: &ComputeSettings,
+    context: &Context,
+) -> Result<Vec<OpenDevice>, RunError> {
+    let open = |choice| {
+        let device = OpenDevice::open(choice)?;
+        let device = device.computing_in(settings.dtype, settings.tf32);
+        if settings.render == RenderOn::Device && !device.draws() {
+            return Err(DeviceError::DrawsNot(device.kind).into());
+        }
+        Ok(device)
+    };
+    let devices: Vec<_> = settings
+        .device
+        .iter()
+        .map(open)
+        .collect::<Result<_, RunError>>()?;
+    if settings.tf32 && !devices.iter().any(OpenDevice::is_cuda) {
+        let terminal = &context.terminal;
+        terminal.note("--tf32 changes nothing: no device of this run is an NVIDIA GPU");
+    }
+    Ok(devices)
+}
+
+/// Selects the layers to show, checking that the crop reaches them. Devices but the first one share batches of images.
 pub(crate) fn open_capture(
     settings: &RunSettings,
     held: Held,
-    device: OpenDevice,
+    devices: Vec<OpenDevice>,
 ) -> Result<Capture, RunError> {
     let arch = held.arch;
     let all = arch.layers();
@@ -33,8 +58,13 @@ pub(crate) fn open_capture(
     if let Some(side) = settings.input.preprocess().crop {
         vgg::output_shapes(&all[..=deepest], &[1; 16], [side.get() as usize; 2])?;
     }
+    let mut devices = devices.into_iter();
+    let device = devices
+        .next()
+        .map_or_else(|| OpenDevice::open(DeviceChoice::Auto), Ok)?;
     Ok(Capture {
         device,
+        others: devices.collect(),
         arch,
         layers,
         kernels: !settings.pictures.no_kernels,
@@ -77,9 +107,12 @@ pub(crate) fn quiet_logger(
     label: impl FnOnce() -> String + Send + 'static,
 ) -> Builder {
     let preprocess = settings.input.preprocess().for_network(capture.is_gray);
-    let about = move || format!("* input: {preprocess}\n* weights: {}\n", label());
+    let numbers = capture.device.numbers();
+    let numbers = numbers.map_or_else(String::new, |numbers| format!("* computed in {numbers}\n"));
+    let about = move || format!("* input: {preprocess}\n* weights: {}\n{numbers}", label());
     let builder = FeatureLogger::builder(folder.path())
         .style(settings.pictures.style())
+        .render_on(settings.compute.render)
         .bgr(preprocess.is_bgr())
         .about(about)
         .timings(settings.output.timings);
@@ -179,7 +212,10 @@ pub(crate) fn conclude(
         logdir: output.logdir.clone(),
         whole: 0,
         earlier_steps: steps.earlier,
-        timings: output.timings.then(|| outcome.timings.table(outcome.steps)),
+        timings: output.timings.then(|| {
+            let table = outcome.timings.table(outcome.steps);
+            format!("{table}\n{}", traffic().table(outcome.steps))
+        }),
         logged: outcome,
         skipped,
         notes: Vec::new(),

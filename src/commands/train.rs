@@ -14,7 +14,7 @@ use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
-use crate::device::OpenDevice;
+use crate::device::NO_TF32;
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::probe::{Capture, ProbeImages};
@@ -29,7 +29,13 @@ use crate::vgg::{self, Arch, Extent, Placement};
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let device = OpenDevice::open(settings.run.compute.device)?;
+    let devices = run::open_devices(&settings.run.compute, context)?;
+    if devices
+        .iter()
+        .any(|device| device.is_cuda() && !device.tf32)
+    {
+        without_tf32()?;
+    }
     let dataset = open_dataset(settings, &input, context)?;
     let folder = reserve(settings, context)?;
     let settings = &*settings;
@@ -44,7 +50,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         classes::note_kept(&parameters, &dataset, context);
     }
     let frozen = start::frozen(&settings.optimization.freeze, held.arch)?;
-    let capture = run::open_capture(&settings.run, held, device)?;
+    let capture = run::open_capture(&settings.run, held, devices)?;
     check_crop(settings, held.arch)?;
     let reading = reading(settings, held.is_gray, input);
     let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
@@ -325,6 +331,28 @@ fn taken_and_total(
         step: taken,
         steps: total,
     })
+}
+
+/// Starts this program again where the libraries of NVIDIA might compute with TF32: they look at the environment when
+/// they are loaded, and nothing else keeps the gradients of convolutions from it.
+#[cfg(unix)]
+fn without_tf32() -> Result<(), RunError> {
+    use std::os::unix::process::CommandExt;
+    let (variable, value) = NO_TF32;
+    if std::env::var_os(variable).is_some() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(RunError::Restart)?;
+    let mut again = std::process::Command::new(program);
+    let again = again.args(std::env::args_os().skip(1)).env(variable, value);
+    // Returns only where it fails.
+    Err(RunError::Restart(again.exec()))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn without_tf32() -> Result<(), RunError> {
+    Ok(())
 }
 
 /// The network on the device with gradients, at the state that the run resumes from.

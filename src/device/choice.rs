@@ -22,6 +22,50 @@ pub(crate) enum DeviceChoice {
     Flex,
 }
 
+/// One or more devices, the first of which does all that is not split over them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Devices(Vec<DeviceChoice>);
+
+impl Devices {
+    pub(crate) fn new(devices: impl IntoIterator<Item = DeviceChoice>) -> Self {
+        Self(devices.into_iter().collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = DeviceChoice> {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn is_one(&self) -> bool {
+        self.0.len() == 1
+    }
+}
+
+impl FromStr for Devices {
+    type Err = DeviceError;
+
+    fn from_str(names: &str) -> Result<Self, Self::Err> {
+        let mut devices = Vec::new();
+        for name in names.split(',') {
+            let device: DeviceChoice = name.trim().parse()?;
+            if devices.contains(&device) {
+                return Err(DeviceError::Twice(device));
+            }
+            devices.push(device);
+        }
+        if devices.len() > 1 && devices.contains(&DeviceChoice::Auto) {
+            return Err(DeviceError::AutoAmongOthers);
+        }
+        Ok(Self(devices))
+    }
+}
+
+impl fmt::Display for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
 /// A device that is unavailable.
 #[derive(Debug, Error)]
 pub(crate) enum DeviceError {
@@ -29,6 +73,14 @@ pub(crate) enum DeviceError {
         "unknown device {0:?}: expected auto, libtorch:cpu, libtorch:cuda:0 (or another number), libtorch:mps or flex"
     )]
     Unknown(String),
+    #[error(
+        "--render device: {0} does not render, only an NVIDIA GPU and the CPU of libtorch do: use --render auto or host"
+    )]
+    DrawsNot(DeviceChoice),
+    #[error("{0} is there twice: name every device once")]
+    Twice(DeviceChoice),
+    #[error("auto is one device, the best there is: name all devices instead")]
+    AutoAmongOthers,
     /// The program was built without libtorch.
     #[cfg(not(feature = "libtorch"))]
     #[error(
@@ -105,6 +157,15 @@ mod tests {
             "cpu".parse::<DeviceChoice>().unwrap(),
             DeviceChoice::LibtorchCpu
         );
+    }
+
+    #[test]
+    fn several_devices_are_named_once_each() {
+        let devices: Devices = "cuda:1, cpu".parse().unwrap();
+        assert_eq!(devices.to_string(), "libtorch:cuda:1,libtorch:cpu");
+        for names in ["cpu,libtorch:cpu", "auto,cpu", "cpu,", "cpu,gpu"] {
+            assert!(names.parse::<Devices>().is_err(), "{names}");
+        }
     }
 
     #[test]

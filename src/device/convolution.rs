@@ -8,6 +8,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
 #[cfg(feature = "libtorch")]
+use super::precision::is_tf32_allowed;
+#[cfg(feature = "libtorch")]
 use burn_tch::{LibTorch, TchTensor};
 
 /// A 3 x 3 convolution of stride 1 and padding 1, differentiable on a device with gradients.
@@ -20,6 +22,29 @@ pub(crate) fn convolve(x: Tensor<4>, kernels: Tensor<4>, bias: Tensor<1>) -> Ten
         kernels.into_dispatch(),
         bias.into_dispatch(),
     ))
+}
+
+/// Maps of shape `[batch, channels, height, width]` in this order in memory too, where libtorch's convolutions keep
+/// the order of what they get.
+pub(crate) fn planar(x: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Planar>::planar(x.into_dispatch()))
+}
+
+/// The operation; elsewhere the order makes no difference.
+#[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex)]
+pub(crate) trait Planar: Backend {
+    fn planar(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        x
+    }
+}
+
+impl Planar for Flex {}
+
+#[cfg(feature = "libtorch")]
+impl Planar for LibTorch {
+    fn planar(x: TchTensor) -> TchTensor {
+        TchTensor::new(x.tensor.contiguous())
+    }
 }
 
 /// The operation, by default Burn's own.
@@ -46,11 +71,16 @@ fn same_size<B: Backend>(
 impl Convolution for Flex {}
 impl<C: CheckpointStrategy> Convolution for Autodiff<Flex, C> {}
 
-/// On CUDA without TF32, which cuDNN may otherwise compute with: its products have 11 bits instead of 24.
+/// On CUDA without TF32 unless it is allowed, and with kernels in the numbers of the maps.
 #[cfg(feature = "libtorch")]
 impl Convolution for LibTorch {
     fn convolve(x: TchTensor, kernels: TchTensor, bias: TchTensor) -> TchTensor {
-        if x.tensor.device().is_cuda() {
+        let kind = x.tensor.kind();
+        if kind != kernels.tensor.kind() {
+            let [kernels, bias] = [kernels, bias].map(|it| TchTensor::new(it.tensor.to_kind(kind)));
+            return same_size::<Self>(x, kernels, bias);
+        }
+        if x.tensor.device().is_cuda() && !is_tf32_allowed() {
             TchTensor::new(in_single_precision(
                 &x.tensor,
                 &kernels.tensor,

@@ -41,6 +41,14 @@ impl DeviceMaps {
         self.0.device() == tch::Device::Cpu
     }
 
+    /// A number for its device.
+    pub(crate) fn place(&self) -> usize {
+        match self.0.device() {
+            tch::Device::Cuda(number) => number + 1,
+            _ => 0,
+        }
+    }
+
     /// Whether both are on one device.
     pub(crate) fn is_beside(&self, other: &Self) -> bool {
         self.0.device() == other.0.device()

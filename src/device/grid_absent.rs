@@ -32,6 +32,9 @@ impl DeviceMaps {
     pub(crate) fn are_on_host(&self) -> bool {
         match self.0 {}
     }
+    pub(crate) fn place(&self) -> usize {
+        match self.0 {}
+    }
     pub(crate) fn is_beside(&self, _: &Self) -> bool {
         match self.0 {}
     }

@@ -23,15 +23,16 @@ mod grid_absent;
 mod guard;
 mod norm;
 mod open;
+mod precision;
 mod read;
 #[cfg(feature = "libtorch")]
 mod read_back;
 mod survey;
 mod traffic;
 
-pub(crate) use choice::{DeviceChoice, DeviceError};
+pub(crate) use choice::{DeviceChoice, DeviceError, Devices};
 pub(crate) use clock::{Mark, Span};
-pub(crate) use convolution::convolve;
+pub(crate) use convolution::{convolve, planar};
 pub(crate) use descend::{Descent, descend};
 #[cfg(feature = "libtorch")]
 pub(crate) use grid::{DeviceMaps, Drawn};
@@ -40,8 +41,9 @@ pub(crate) use grid_absent::{DeviceMaps, Drawn, HostBytes, OnItsWay, ReadBack};
 pub(crate) use guard::{advised, first_line, guarded, unforeseen};
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
-pub(crate) use read::{TensorFloats, is_channels_last};
+pub(crate) use precision::{Dtype, NO_TF32, in_float32};
+pub(crate) use read::{TensorFloats, is_channels_last, values};
 #[cfg(feature = "libtorch")]
 pub(crate) use read_back::{HostBytes, OnItsWay, ReadBack};
 pub(crate) use survey::{Libtorch, Survey, survey, why_no_cuda};
-pub(crate) use traffic::{Traffic, traffic};
+pub(crate) use traffic::traffic;

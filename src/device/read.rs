@@ -3,6 +3,9 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::guard::first_line;
+use super::precision::in_float32;
+#[cfg(feature = "libtorch")]
+use super::{clock::Mark, traffic};
 
 #[cfg(feature = "libtorch")]
 use burn::backend::{BackendTensor, DispatchTensorKind};
@@ -11,7 +14,8 @@ use burn_tch::TchTensor;
 
 /// The values of a tensor without gradients, row by row.
 ///
-/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once.
+/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once, from a GPU into
+/// page-locked memory.
 pub(crate) struct TensorFloats(Source);
 
 enum Source {
@@ -24,9 +28,14 @@ enum Source {
 impl TensorFloats {
     /// The values of `tensor`, any shape, row-major.
     pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, String> {
+        let tensor = in_float32(tensor);
         #[cfg(feature = "libtorch")]
         if let Some(row) = in_a_row(tensor.clone()) {
             return Ok(Self(Source::Torch(row)));
+        }
+        #[cfg(feature = "libtorch")]
+        if let Some(copied) = from_gpu(tensor.clone()) {
+            return Ok(Self(Source::Torch(copied?)));
         }
         let whole = tensor.try_into_data();
         let whole = whole.map_err(|error| first_line(&error.to_string()))?;
@@ -73,6 +82,14 @@ impl TensorFloats {
     }
 }
 
+/// All values of a tensor without gradients, row by row.
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
+    let floats = TensorFloats::new(tensor)?;
+    let mut values = vec![0.0; floats.count()];
+    floats.read(0, &mut values)?;
+    Ok(values)
+}
+
 /// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
 /// [`TensorFloats`] reads `maps.permute([0, 2, 3, 1])` without a copy. False on every other device.
 ///
@@ -100,6 +117,29 @@ fn in_a_row<const D: usize>(tensor: Tensor<D>) -> Option<TchTensor> {
         && tensor.tensor.is_contiguous();
     // With the tensor's storage, or Burn would take it for unshared and write into it.
     readable.then(|| TchTensor::from_existing(tensor.tensor.view(-1), tensor.storage))
+}
+
+/// All values of a tensor on an NVIDIA GPU, in a row on the CPU.
+#[cfg(feature = "libtorch")]
+fn from_gpu<const D: usize>(tensor: Tensor<D>) -> Option<Result<TchTensor, String>> {
+    let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind
+    else {
+        return None;
+    };
+    let tensor = tensor.tensor;
+    let device = tensor.device();
+    let copy = || {
+        let row = tensor.f_contiguous()?.f_view(-1)?;
+        let (non_blocking, copy) = (true, false);
+        row.f_to_device_(tch::Device::Cpu, tch::Kind::Float, non_blocking, copy)
+    };
+    device.is_cuda().then(|| {
+        let row = copy().map_err(|error: tch::TchError| first_line(&error.to_string()))?;
+        traffic::copied(row.numel() * size_of::<f32>());
+        Mark::of(device).wait()?;
+        traffic::waited();
+        Ok(TchTensor::new(row))
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,19 @@ pub(crate) struct Traffic {
     pub(crate) bytes: u64,
 }
 
+impl Traffic {
+    /// The mean over `steps` steps, in a line.
+    pub(crate) fn table(self, steps: u64) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
+        let [copies, waits, bytes] =
+            [self.copies, self.waits, self.bytes].map(|all| all as f64 / steps.max(1) as f64);
+        let megabytes = bytes / 1e6;
+        format!(
+            "read from the device a step: {copies:.1} copies, {waits:.1} waits, {megabytes:.1} MB"
+        )
+    }
+}
+
 static COPIES: AtomicU64 = AtomicU64::new(0);
 static WAITS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::Tensor;
 
 use super::error::LoggerError;
-use crate::device::Drawn;
+use crate::device::{Drawn, in_float32};
 use crate::render::Drawing;
 
 /// The maps of a layer, `[batch, channels, height, width]`.
@@ -17,12 +17,8 @@ pub(crate) struct BatchMaps {
 
 impl BatchMaps {
     pub(crate) fn new(maps: Tensor<4>) -> Self {
-        let maps = match maps.dtype() {
-            DType::F32 => maps,
-            _ => maps.cast(FloatDType::F32),
-        };
         Self {
-            maps,
+            maps: in_float32(maps),
             drawn: OnceCell::new(),
         }
     }

@@ -1,13 +1,14 @@
 //! The logger: its settings, its steps, its end.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
 use super::channels::Channels;
 use super::describe::{Describer, LazyText};
 use super::error::LoggerError;
+use super::queue::Queue;
 use super::ranges::Ranges;
 use super::references::{Against, References};
 use super::renderer::{RenderOn, Renderer};
@@ -41,7 +42,7 @@ use crate::render::{Colormap, Range, Style};
 /// ```
 pub struct FeatureLogger {
     /// `None` once the writer has stopped.
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue>,
     thread: Option<JoinHandle<Result<Logged, LoggerError>>>,
     renderer: Arc<Renderer>,
     png: Option<PathBuf>,
@@ -95,10 +96,12 @@ impl FeatureLogger {
             step: number,
             parts: received,
         };
-        let sent = self
-            .queue
-            .as_ref()
-            .is_some_and(|queue| queue.send(Job::Step(pending)).is_ok());
+        let step = Job::Step(pending);
+        let size = self.past.size;
+        let sent = (self.queue.as_mut()).is_some_and(|queue| {
+            queue.measure(size);
+            queue.send_step(step)
+        });
         if !sent {
             return Err(self.stop_error());
         }
@@ -122,7 +125,7 @@ impl FeatureLogger {
         let flushed = self
             .queue
             .as_ref()
-            .is_some_and(|queue| queue.send(Job::Flush(sender)).is_ok() && done.recv().is_ok());
+            .is_some_and(|queue| queue.send(Job::Flush(sender)) && done.recv().is_ok());
         if flushed {
             return Ok(());
         }

@@ -6,8 +6,10 @@
 //! forward pass, step ──────> copy, range, grid, PNG ──(1)──> event file, steps in order
 //! ```
 //!
-//! While a step is rendered and encoded, the next forward pass runs. One finished step may wait for the
-//! writer, so memory does not grow with the number of steps.
+//! While steps are rendered and encoded, the next forward pass runs. As many steps may be on their way to the file as
+//! there are cores to render them and memory for their maps, so memory does not grow with the number of steps.
+//!
+//! Maps on an NVIDIA GPU are rendered there ([`RenderOn`]): a step's grids are copied at once and encoded here.
 //!
 //! A step is written whole or not at all: one that is dropped before [`Step::finish`], or of which an
 //! image cannot be rendered, leaves nothing in the file.
@@ -21,6 +23,7 @@ mod feature_logger;
 mod maps;
 mod measure;
 mod on_device;
+mod queue;
 mod ranges;
 mod references;
 mod renderer;

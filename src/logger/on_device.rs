@@ -1,4 +1,4 @@
-//! What the device draws of a step, until it is copied to the host.
+//! What devices draw of a step, until it is copied to the host.
 
 use std::ops::Range as Place;
 use std::sync::Arc;
@@ -17,82 +17,107 @@ use crate::device::{DeviceMaps, HostBytes, Mark, OnItsWay, ReadBack, Span};
 /// What is left to be done with the bytes of a tag.
 type Rest = Box<dyn FnOnce(&Renderer, &HostBytes) -> Result<Piece, LoggerError> + Send>;
 
-/// The bytes of a step that are on the device, and what becomes of them.
+/// What the devices draw of a step. Each has its own copy.
 #[derive(Default)]
-pub(super) struct OnDevice {
+pub(super) struct OnDevices(Vec<OnDevice>);
+
+/// The bytes of a step that are on one device, and what becomes of them.
+struct OnDevice {
+    place: usize,
+    began: Mark,
     read_back: ReadBack,
-    began: Option<Mark>,
     rest: Vec<(String, Rest)>,
 }
 
-impl OnDevice {
-    /// Has the device draw the maps of the image `at` in a batch; `None` where it does not.
+impl OnDevices {
+    /// Has the device draw the maps of the image `at` in a batch; `None` where it does not. Also says which device.
     pub(super) fn draw(
         &mut self,
         renderer: &Renderer,
         job: &Job,
         layer: &str,
         (batch, at): (&BatchMaps, usize),
-    ) -> Result<Option<DrawnMaps>, LoggerError> {
+    ) -> Result<Option<(usize, DrawnMaps)>, LoggerError> {
         let Some(maps) = renderer.on_device(&job.tag, batch.all())? else {
             return Ok(None);
         };
-        self.began.get_or_insert_with(|| maps.mark());
-        let batch = (&maps, batch, at);
-        renderer.draw(job, layer, batch, &mut self.read_back)
+        let read_back = &mut self.of(&maps).read_back;
+        let drawn = renderer.draw(job, layer, (&maps, batch, at), read_back)?;
+        Ok(drawn.map(|drawn| (maps.place(), drawn)))
     }
 
     /// Copies kernels with all else, and those they are compared with; `None` where they are not on a device that
-    /// draws.
+    /// draws. Also says which device.
     pub(super) fn copy(
         &mut self,
         renderer: &Renderer,
         tag: &str,
         kernels: &Tensor<4>,
         old: Option<&Tensor<4>>,
-    ) -> Result<Option<(Place<usize>, Option<Place<usize>>)>, LoggerError> {
-        let mut add = |kernels: DeviceMaps| {
+    ) -> Result<Option<(usize, Place<usize>, Option<Place<usize>>)>, LoggerError> {
+        let Some(kernels) = renderer.on_device(tag, kernels)? else {
+            return Ok(None);
+        };
+        let old = old.map(|old| DeviceMaps::of(old.clone()).filter(|old| old.is_beside(&kernels)));
+        let (None | Some(Some(_))) = old else {
+            return Ok(None);
+        };
+        let read_back = &mut self.of(&kernels).read_back;
+        let mut add = |kernels: &DeviceMaps| {
             let bytes = kernels.bytes().map_err(|why| LoggerError::Copy {
                 tag: tag.to_owned(),
                 why,
             })?;
-            Ok::<_, LoggerError>(self.read_back.add(bytes))
+            Ok::<_, LoggerError>(read_back.add(bytes))
         };
-        let Some(kernels) = renderer.on_device(tag, kernels)? else {
-            return Ok(None);
-        };
-        let old = match old {
-            None => None,
-            Some(old) => match renderer.on_device(tag, old)? {
-                None => return Ok(None),
-                Some(old) => Some(add(old)?),
-            },
-        };
-        Ok(Some((add(kernels)?, old)))
+        let old = old.flatten().map(|old| add(&old)).transpose()?;
+        Ok(Some((kernels.place(), add(&kernels)?, old)))
     }
 
-    /// Does this with the bytes once they have arrived.
+    /// Does this with the bytes of a device once they have arrived.
     pub(super) fn then(
         &mut self,
+        place: usize,
         tag: String,
         rest: impl FnOnce(&Renderer, &HostBytes) -> Result<Piece, LoggerError> + Send + 'static,
     ) {
-        self.rest.push((tag, Box::new(rest)));
+        let mut devices = self.0.iter_mut();
+        if let Some(device) = devices.find(|device| device.place == place) {
+            device.rest.push((tag, Box::new(rest)));
+        }
     }
 
-    /// Copies all at once, and has a rendering thread wait for it; returns how long the device draws.
+    /// Copies all that is on a device at once, and has a rendering thread wait for it; returns how long the devices
+    /// draw.
     pub(super) fn start(
         self,
         renderer: &Arc<Renderer>,
         parts: &Sender<Part>,
-    ) -> Option<(Stage, Span)> {
-        let Self {
-            read_back,
-            began,
-            rest,
-        } = self;
-        let (first, _) = rest.first()?;
-        let copied = read_back.start().map_err(|why| LoggerError::Copy {
+    ) -> Vec<(Stage, Span)> {
+        let start = |device: OnDevice| device.start(renderer, parts);
+        self.0.into_iter().filter_map(start).collect()
+    }
+
+    /// The device that maps are on, which begins with them.
+    fn of(&mut self, maps: &DeviceMaps) -> &mut OnDevice {
+        let known = self.0.iter().position(|known| known.place == maps.place());
+        let at = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            self.0.push(OnDevice {
+                place: maps.place(),
+                began: maps.mark(),
+                read_back: ReadBack::default(),
+                rest: Vec::new(),
+            });
+        }
+        &mut self.0[at]
+    }
+}
+
+impl OnDevice {
+    fn start(self, renderer: &Arc<Renderer>, parts: &Sender<Part>) -> Option<(Stage, Span)> {
+        let (first, _) = self.rest.first()?;
+        let copied = self.read_back.start().map_err(|why| LoggerError::Copy {
             tag: first.clone(),
             why,
         });
@@ -105,8 +130,9 @@ impl OnDevice {
             }
         };
         let (renderer, parts) = (Arc::clone(renderer), parts.clone());
-        rayon::spawn_fifo(move || deliver(on_its_way, rest, &renderer, &parts));
-        began.map(|start| (Stage::Render, Span { start, end }))
+        rayon::spawn_fifo(move || deliver(on_its_way, self.rest, &renderer, &parts));
+        let start = self.began;
+        Some((Stage::Render, Span { start, end }))
     }
 }
 

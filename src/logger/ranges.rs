@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::device::TensorFloats;
+use crate::device;
 
 /// The percentiles that a calibrated range goes from and to: a few outliers do not darken everything else.
 const PERCENTILES: [f64; 2] = [0.1, 99.9];
@@ -58,9 +58,7 @@ impl Ranges {
         layer: impl Into<String>,
         values: Tensor<D>,
     ) -> Result<(), String> {
-        let floats = TensorFloats::new(values)?;
-        let mut values = vec![0.0; floats.count()];
-        floats.read(0, &mut values)?;
+        let mut values = device::values(values)?;
         if let Some(range) = Self::of_values(&mut values) {
             self.widen(layer, range);
         }

@@ -21,10 +21,10 @@ use crate::png;
 use crate::render::{Colormap, Picture, Range, RenderError, Rendered, Style};
 
 pub(super) use drawn::DrawnMaps;
-pub(super) use kernels::read_all;
 
 /// Where maps become grids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RenderOn {
     /// The device where the maps are on an NVIDIA GPU, else the host.
     #[default]

@@ -10,12 +10,12 @@ use burn::tensor::Tensor;
 
 use super::batch::BatchMaps;
 use super::error::LoggerError;
-use super::on_device::OnDevice;
+use super::on_device::OnDevices;
 use super::references::References;
-use super::renderer::{Earlier, Job, Pictured, Piece, Renderer, read_all};
+use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use super::writer::Part;
-use crate::device::{Span, guarded};
+use crate::device::{Span, guarded, in_float32, values};
 use crate::events::{Histogram, Summary};
 use crate::render::{self, Picture};
 
@@ -42,8 +42,8 @@ pub struct Step<'a> {
     timings: StageTimings,
     /// Work of the device for this step.
     spans: Vec<(Stage, Span)>,
-    /// What the device draws of this step.
-    on_device: OnDevice,
+    /// What devices draw of this step.
+    on_devices: OnDevices,
     /// Bytes of the maps, while they are kept.
     size: u64,
 }
@@ -53,6 +53,8 @@ pub(super) struct Past {
     /// Tags that were described.
     described: HashSet<String>,
     pub(super) references: References,
+    /// Bytes of the last step's maps.
+    pub(super) size: u64,
 }
 
 impl Past {
@@ -60,6 +62,7 @@ impl Past {
         Self {
             described: HashSet::new(),
             references,
+            size: 0,
         }
     }
 }
@@ -88,7 +91,7 @@ impl<'a> Step<'a> {
             title: String::new(),
             timings: StageTimings::default(),
             spans: Vec::new(),
-            on_device: OnDevice::default(),
+            on_devices: OnDevices::default(),
             size: 0,
         }
     }
@@ -182,16 +185,16 @@ impl<'a> Step<'a> {
         let dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let job = self.job(tag, earlier, dead);
         let drawn = self
-            .on_device
+            .on_devices
             .draw(&self.renderer, &job, &layer, (batch, at))?;
-        let Some(drawn) = drawn else {
+        let Some((place, drawn)) = drawn else {
             self.spawn(job.tag.clone(), move |renderer| {
                 renderer.feature_maps(job, layer, maps)
             });
             return Ok(());
         };
         let tag = job.tag.clone();
-        self.on_device.then(tag, move |renderer, bytes| {
+        self.on_devices.then(place, tag, move |renderer, bytes| {
             renderer.drawn_maps(job, layer, maps, &drawn, bytes)
         });
         Ok(())
@@ -243,7 +246,7 @@ impl<'a> Step<'a> {
         tag: impl Into<String>,
         kernels: Tensor<4>,
     ) -> Result<(), LoggerError> {
-        let tag = tag.into();
+        let (tag, kernels) = (tag.into(), in_float32(kernels));
         let [_, channels, ..] = kernels.dims();
         if ![1, 3].contains(&channels) {
             let source = render::RenderError::KernelChannels { channels };
@@ -259,17 +262,17 @@ impl<'a> Step<'a> {
         let old = job.earlier.pictured.as_ref();
         let old = old.map(|pictured| pictured.from.clone());
         let copied = self
-            .on_device
+            .on_devices
             .copy(&self.renderer, &layer, &kernels, old.as_ref())?;
         let tag = layer.clone();
-        let Some((new, old)) = copied else {
+        let Some((place, new, old)) = copied else {
             self.spawn(tag, move |renderer| {
-                let read = || Ok((read_all(kernels)?, old.map(read_all).transpose()?));
+                let read = || Ok((values(kernels)?, old.map(values).transpose()?));
                 renderer.kernels(job, layer, shape, read)
             });
             return Ok(());
         };
-        self.on_device.then(tag, move |renderer, bytes| {
+        self.on_devices.then(place, tag, move |renderer, bytes| {
             let read = |place| bytes.part(&place)?.floats();
             let both = || Ok((read(new)?, old.map(read).transpose()?));
             renderer.kernels(job, layer, shape, both)
@@ -335,9 +338,10 @@ impl<'a> Step<'a> {
         for (tag, maps) in self.references.drain(..) {
             self.past.references.advance(tag, maps);
         }
-        let on_device = std::mem::take(&mut self.on_device);
+        let on_devices = std::mem::take(&mut self.on_devices);
         self.spans
-            .extend(on_device.start(&self.renderer, &self.parts));
+            .extend(on_devices.start(&self.renderer, &self.parts));
+        self.past.size = self.size;
         let finished = Part::Finished {
             pieces: self.pieces,
             counted: self.counted,

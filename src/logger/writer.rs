@@ -1,20 +1,17 @@
 //! The one thread that writes: steps in order, each once all its values are there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
+use super::queue::{Done, Queue};
 use super::renderer::Piece;
 use super::timings::{Stage, StageTimings};
 use crate::device::Span;
 use crate::events::{EventFile, Summary};
-
-/// Steps that may wait between the forward pass and the file. Each holds all its feature maps, so
-/// this bounds memory; one is enough to keep both sides busy.
-const WAITING_STEPS: usize = 1;
 
 /// What is called after a step was written, with its number and title.
 pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
@@ -78,14 +75,15 @@ pub(super) fn start(
     events: EventFile,
     on_written: OnWritten,
     write_timings: bool,
-) -> (SyncSender<Job>, JoinHandle<Result<Logged, LoggerError>>) {
-    let (queue, jobs) = sync_channel(WAITING_STEPS);
+) -> (Queue, JoinHandle<Result<Logged, LoggerError>>) {
+    let (queue, jobs, done) = Queue::new();
     let writer = Writer {
         events,
         on_written,
         logged: Logged::default(),
         write_timings,
         late: None,
+        done,
     };
     (queue, spawn(move || writer.run(&jobs)))
 }
@@ -97,6 +95,7 @@ struct Writer {
     write_timings: bool,
     /// The last step's timings, which are complete only after it was written.
     late: Option<(i64, StageTimings)>,
+    done: Done,
 }
 
 impl Writer {
@@ -104,7 +103,10 @@ impl Writer {
         loop {
             let idle = Instant::now();
             match jobs.recv() {
-                Ok(Job::Step(pending)) => self.write(&pending, idle)?,
+                Ok(Job::Step(pending)) => {
+                    self.write(&pending, idle)?;
+                    self.done.with_step();
+                }
                 Ok(Job::Flush(sender)) => {
                     self.events.sync()?;
                     // The other end may be gone, which harms nobody.

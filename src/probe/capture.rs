@@ -1,9 +1,12 @@
 //! One forward pass, keeping the feature maps of the layers that are shown.
 
+use std::iter;
+
+use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 
 use super::error::ProbeError;
-use crate::device::{OpenDevice, guarded};
+use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar};
 use crate::input::prepared::PreparedImage;
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
 use crate::vgg::{self, Arch, Layer, Vgg};
@@ -11,6 +14,8 @@ use crate::vgg::{self, Arch, Layer, Vgg};
 /// Which layers of which network are shown, and where it runs.
 pub(crate) struct Capture {
     pub(crate) device: OpenDevice,
+    /// Further devices, which batches of images are shared with.
+    pub(crate) others: Vec<OpenDevice>,
     pub(crate) arch: Arch,
     pub(crate) layers: Vec<Layer>,
     pub(crate) kernels: bool,
@@ -22,6 +27,22 @@ pub(crate) struct Capture {
 pub(crate) struct Captured(Vec<(Layer, BatchMaps)>);
 
 impl Capture {
+    /// All devices.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &OpenDevice> {
+        iter::once(&self.device).chain(&self.others)
+    }
+
+    /// A network, which is on the first device, on every device.
+    pub(crate) fn on_all_devices(&self, vgg: &Vgg, what: &str) -> Result<Vec<Vgg>, ProbeError> {
+        let copies = self.others.iter().map(|other| {
+            guarded(|| vgg.clone().to_device(&other.device)).map_err(|why| ProbeError::Backend {
+                what: what.to_owned(),
+                why,
+            })
+        });
+        iter::once(Ok(vgg.clone())).chain(copies).collect()
+    }
+
     /// The index of the deepest layer that is shown.
     pub(crate) fn deepest(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.index)
@@ -39,28 +60,50 @@ impl Capture {
             })
     }
 
-    /// Runs the network over images of one size; `what` names them in errors.
+    /// Runs batch number `number` of images of one size through the network on the device whose turn it is; `what`
+    /// names them in errors.
     pub(crate) fn forward(
         &self,
-        vgg: &Vgg,
-        images: &[PreparedImage],
+        on_all: &[Vgg],
+        (number, images): (usize, &[PreparedImage]),
         what: &str,
-    ) -> Result<Captured, ProbeError> {
+    ) -> Result<(Captured, Span), ProbeError> {
         let size = images.first().map_or([0; 2], PreparedImage::size);
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
         let mut captured = Vec::with_capacity(self.layers.len());
-        self.observe(vgg, &pixels, size, what, |layer, maps| {
-            captured.push((layer, BatchMaps::new(maps.clone())));
-            Ok(())
-        })?;
-        Ok(Captured(captured))
+        let turn = number % on_all.len();
+        let device = self.devices().nth(turn).unwrap_or(&self.device);
+        let start = Mark::on(device);
+        self.observe_on(
+            (device, &on_all[turn]),
+            &pixels,
+            size,
+            what,
+            |layer, maps| {
+                captured.push((layer, BatchMaps::new(maps.clone())));
+                Ok(())
+            },
+        )?;
+        let end = Mark::on(device);
+        Ok((Captured(captured), Span { start, end }))
     }
 
-    /// The same with every image's pixels, `[height, width, 3]`; `take` gets the layers that are shown, one
-    /// after the other, and the maps of all images.
+    /// Runs every image's pixels, `[height, width, 3]`, through a network on the first device; `take` gets the layers
+    /// that are shown, one after the other, and the maps of all images.
     pub(crate) fn observe(
         &self,
         vgg: &Vgg,
+        images: &[&[f32]],
+        size: [usize; 2],
+        what: &str,
+        take: impl FnMut(Layer, &Tensor<4>) -> Result<(), ProbeError>,
+    ) -> Result<(), ProbeError> {
+        self.observe_on((&self.device, vgg), images, size, what, take)
+    }
+
+    fn observe_on(
+        &self,
+        (device, vgg): (&OpenDevice, &Vgg),
         images: &[&[f32]],
         [height, width]: [usize; 2],
         what: &str,
@@ -74,13 +117,19 @@ impl Capture {
             // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
             // through every layer.
             let data = TensorData::new(pixels, shape);
-            let x = Tensor::<4>::from_data(data, &self.device.device).permute([0, 3, 1, 2]);
+            let mut x = Tensor::<4>::from_data(data, &device.device).permute([0, 3, 1, 2]);
+            if !device.prefers_interleaved() {
+                x = planar(x);
+            }
             let mut wanted = self.layers.iter().peekable();
-            vgg.forward(x, |index, maps| {
+            vgg.forward(device.dtype.cast(x), |index, maps| {
                 if let Some(layer) = wanted.next_if(|layer| layer.index == index)
                     && taken.is_ok()
                 {
-                    taken = take(*layer, maps);
+                    taken = match device.dtype {
+                        Dtype::F32 => take(*layer, maps),
+                        _ => take(*layer, &in_float32(maps.clone())),
+                    };
                 }
             });
         })

@@ -1,11 +1,10 @@
 //! The probe images that every checkpoint, or every step of a training, is shown.
 
-use std::time::{Duration, Instant};
-
 use burn::tensor::Tensor;
 
 use super::capture::{Capture, Captured};
 use super::error::ProbeError;
+use crate::device::Span;
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
@@ -20,7 +19,8 @@ use crate::weights::sha256;
 #[derive(Default)]
 pub(crate) struct Seen {
     batches: Vec<Captured>,
-    took: Duration,
+    /// When each was computed.
+    spans: Vec<Span>,
 }
 
 impl Seen {
@@ -124,24 +124,27 @@ impl ProbeImages {
         vgg: &Vgg,
         what: &str,
     ) -> Result<Seen, ProbeError> {
-        let began = Instant::now();
-        let look = |batch: &Vec<PreparedImage>| capture.forward(vgg, batch, what);
-        let batches = self.batches.iter().map(look).collect::<Result<_, _>>()?;
-        Ok(Seen {
-            batches,
-            took: began.elapsed(),
-        })
+        let on_all = capture.on_all_devices(vgg, what)?;
+        let mut seen = Seen::default();
+        for (number, batch) in self.batches.iter().enumerate() {
+            let (captured, span) = capture.forward(&on_all, (number, batch), what)?;
+            seen.batches.push(captured);
+            seen.spans.push(span);
+        }
+        Ok(seen)
     }
 
     /// Logs what a network saw in them, with the inputs in the run's first step.
     pub(crate) fn log(
         &mut self,
-        seen: &Seen,
+        seen: &mut Seen,
         capture: &Capture,
         vgg: &Vgg,
         step: &mut Step<'_>,
     ) -> Result<(), ProbeError> {
-        step.record(Stage::Forward, seen.took);
+        for span in seen.spans.drain(..) {
+            step.record_span(Stage::Forward, span);
+        }
         for (batch, captured) in self.batches.iter().zip(&seen.batches) {
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));

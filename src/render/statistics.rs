@@ -8,6 +8,10 @@
 /// Running sums side by side, in registers.
 const LANES: usize = 16;
 
+/// Additions to a sum before it is added to another one. Many equal values, such as the zeros after ReLU, round it to
+/// the same side every time.
+const FEW: usize = 16;
+
 /// The distribution of a layer's values. Those that are NaN or infinite are counted, and take part in
 /// nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -160,23 +164,24 @@ impl Statistics {
             _ => self.mean as f32,
         };
         let mut sums = Sums::<LANES>::new();
-        for word in words {
-            sums.add(word, near);
+        let (mut away, mut squares) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+        for few in words.chunks(FEW) {
+            for word in few {
+                sums.add(word, near);
+            }
+            for i in 0..LANES {
+                away[i] += f64::from(std::mem::take(&mut sums.away[i]));
+                squares[i] += f64::from(std::mem::take(&mut sums.squares[i]));
+            }
         }
         let mut last = Sums::<1>::new();
         for &value in rest {
             last.add(&[value], near);
         }
-        let total = |lanes: [f32; LANES], last: [f32; 1]| {
-            lanes
-                .iter()
-                .chain(&last)
-                .copied()
-                .map(f64::from)
-                .sum::<f64>()
-        };
-        let away = total(sums.away, last.away);
-        let squares = total(sums.squares, last.squares);
+        let total =
+            |lanes: [f64; LANES], [last]: [f32; 1]| lanes.iter().sum::<f64>() + f64::from(last);
+        let away = total(away, last.away);
+        let squares = total(squares, last.squares);
         let min = sums.min.iter().copied().fold(last.min[0], f32::min);
         let max = sums.max.iter().copied().fold(last.max[0], f32::max);
         let representable = squares.is_finite() && !(0.0 < max - min && max - min <= 1e-15);
@@ -186,7 +191,7 @@ impl Statistics {
             clippy::cast_sign_loss,
             reason = "a count"
         )]
-        let zeros = total(sums.zeros, last.zeros) as u64;
+        let zeros = total(sums.zeros.map(f64::from), last.zeros) as u64;
         representable.then(|| Self {
             count,
             zeros,

@@ -37,7 +37,9 @@ pub(crate) use layers::LayersSettings;
 pub(crate) use pictures::PictureSettings;
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
-pub(crate) use shared::{NetworkSettings, OutputSettings, RunSettings, WeightsChoice};
+pub(crate) use shared::{
+    ComputeSettings, NetworkSettings, OutputSettings, RunSettings, WeightsChoice,
+};
 pub(crate) use train::{Length, RecordSettings, TrainSettings};
 pub(crate) use values::{Every, Freeze};
 

@@ -10,9 +10,10 @@ use super::paths::{absolute, path_parser};
 use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
 use super::values::{Channels, ScaleTo, Size, parse_std};
-use crate::device::DeviceChoice;
+use crate::device::{Devices, Dtype};
 use crate::input::on_error::OnError;
 use crate::input::transform::{ChannelOrder, Preprocess, Preset};
+use crate::logger::RenderOn;
 use crate::probe::Capture;
 use crate::vgg::Arch;
 
@@ -66,10 +67,32 @@ pub(crate) struct NetworkSettings {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Compute")]
 pub(crate) struct ComputeSettings {
-    /// auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex
+    /// auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex; several, comma-separated, share the pictures of
+    /// `images` and the probe images of `checkpoints`
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     #[serde(serialize_with = "as_text")]
-    pub(crate) device: DeviceChoice,
+    pub(crate) device: Devices,
+    /// Numbers of the forward pass of `images` and `checkpoints`: f32, bf16 or f16; weights stay f32
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        default_value = "f32",
+        hide_possible_values = true
+    )]
+    pub(crate) dtype: Dtype,
+    /// Let an NVIDIA GPU compute convolutions with TF32: faster, products of 11 bits instead of 24
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) tf32: bool,
+    /// Where feature maps become grids: auto, device or host; the grids are the same
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PLACE",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub(crate) render: RenderOn,
     /// Seed of random weights, dropout and augmentation
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -192,7 +215,7 @@ impl RunSettings {
         self.network.arch = Some(capture.arch);
         let names: Vec<String> = capture.layers.iter().map(|layer| layer.name()).collect();
         self.network.layers = names.join(",");
-        self.compute.device = capture.device.kind;
+        self.compute.device = Devices::new(capture.devices().map(|device| device.kind));
         let preprocess = self.input.preprocess();
         self.input.resize = Some(preprocess.resize.map(Into::into).into());
         self.input.crop = Some(preprocess.crop.map(Into::into).into());

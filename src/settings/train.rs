@@ -16,6 +16,7 @@ use super::values::{
     parse_fractions,
 };
 use crate::dataset::augment::ColorJitter;
+use crate::device::Dtype;
 use crate::probe::Capture;
 use crate::train::{Decay, Optimizer};
 
@@ -252,6 +253,18 @@ impl TrainSettings {
         }
         if self.run.input.preprocess().crop.is_none() {
             return Err(SettingsError::NoCrop);
+        }
+        if !self.run.compute.device.is_one() {
+            return Err(SettingsError::Excluded {
+                flag: "--device",
+                why: "a training runs on one device: name one",
+            });
+        }
+        if self.run.compute.dtype != Dtype::F32 {
+            return Err(SettingsError::Excluded {
+                flag: "--dtype",
+                why: "a training computes in float32: leave it out, or use --tf32 on an NVIDIA GPU",
+            });
         }
         self.comparison.check()?;
         self.optimization.check(&self.weights())?;

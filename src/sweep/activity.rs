@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 
 use super::channel_sums::ChannelSums;
-use crate::device::{guarded, is_channels_last};
+use crate::device::{guarded, is_channels_last, values};
 use crate::events::Summary;
 use crate::probe::{Capture, ProbeError};
 use crate::vgg::{Layer, LayerKind};
@@ -23,6 +23,8 @@ pub(crate) struct LayerActivity {
     /// The sum of the fractions of its values that are above 0.
     on: Vec<f64>,
     images: f64,
+    /// Sums that are still on the device, and over how many values of a map each is.
+    unread: Vec<(Tensor<1>, f64)>,
 }
 
 impl LayerActivity {
@@ -31,22 +33,25 @@ impl LayerActivity {
         let [images, channels, height, width] = maps.dims();
         #[expect(clippy::cast_precision_loss, reason = "pixels of a map")]
         let area = (height * width) as f64;
-        let sums = if is_channels_last(&maps) {
-            ChannelSums::in_memory(&maps)?
-        } else {
-            ChannelSums::on_device(maps)?
-        };
         self.sums.resize(channels, 0.0);
         self.on.resize(channels, 0.0);
-        for (all, new) in [(&mut self.sums, &sums.positive), (&mut self.on, &sums.on)] {
-            for (all, new) in all.iter_mut().zip(new) {
-                *all += new / area;
-            }
+        if is_channels_last(&maps) {
+            self.take(&ChannelSums::in_memory(&maps)?, area);
+        } else {
+            self.unread.push((ChannelSums::on_device(maps), area));
         }
         #[expect(clippy::cast_precision_loss, reason = "images")]
         let images = images as f64;
         self.images += images;
         Ok(())
+    }
+
+    fn take(&mut self, sums: &ChannelSums, area: f64) {
+        for (all, new) in [(&mut self.sums, &sums.positive), (&mut self.on, &sums.on)] {
+            for (all, new) in all.iter_mut().zip(new) {
+                *all += new / area;
+            }
+        }
     }
 
     /// The fraction of its values that are above 0, by channel.
@@ -108,6 +113,35 @@ impl Activity {
                 layer: layer.tag(),
                 why,
             })
+    }
+
+    /// Reads what is still on a device, all of it at once.
+    pub(crate) fn settle(&mut self) -> Result<(), ProbeError> {
+        let mut unread = Vec::new();
+        for (tag, layer) in &mut self.0 {
+            let of_layer = layer.unread.drain(..);
+            unread.extend(of_layer.map(|(sums, area)| (tag.clone(), sums, area)));
+        }
+        let Some((first, sums, _)) = unread.first() else {
+            return Ok(());
+        };
+        let device = sums.device();
+        let here = |(_, sums, _): &(_, Tensor<1>, _)| sums.clone().to_device(&device);
+        let read = guarded(|| values(Tensor::cat(unread.iter().map(here).collect(), 0)));
+        let read = read.and_then(|result| result);
+        let read = read.map_err(|why| ProbeError::Copy {
+            layer: first.clone(),
+            why,
+        })?;
+        let mut rest = &read[..];
+        for (tag, sums, area) in &unread {
+            let (own, after) = rest.split_at(sums.dims()[0]);
+            rest = after;
+            if let Some(layer) = self.0.get_mut(tag) {
+                layer.take(&ChannelSums::read(own), *area);
+            }
+        }
+        Ok(())
     }
 
     /// The layers, by tag.

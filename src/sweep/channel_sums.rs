@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::device::{TensorFloats, first_line};
+use crate::device::TensorFloats;
 
 /// Values that are read at a time.
 const PIECE: usize = 1 << 14;
@@ -18,23 +18,19 @@ pub(super) struct ChannelSums {
 }
 
 impl ChannelSums {
-    /// On any device.
-    pub(super) fn on_device(maps: Tensor<4>) -> Result<Self, String> {
+    /// On any device, where they stay: those of what is above 0, and behind them how many are.
+    pub(super) fn on_device(maps: Tensor<4>) -> Tensor<1> {
         let on = maps.clone().greater_elem(0.0).float().sum_dims(&[0, 2, 3]);
         let positive = maps.clamp_min(0.0).sum_dims(&[0, 2, 3]);
-        let read = |sums: Tensor<4>| {
-            let data = sums
-                .try_into_data()
-                .map_err(|error| first_line(&error.to_string()))?;
-            let sums = data
-                .as_slice::<f32>()
-                .map_err(|error| format!("{error:?}"))?;
-            Ok::<_, String>(sums.iter().copied().map(f64::from).collect())
-        };
-        Ok(Self {
-            positive: read(positive)?,
-            on: read(on)?,
-        })
+        Tensor::cat(vec![positive, on], 1).flatten(0, 3)
+    }
+
+    /// Those that a device computed.
+    pub(super) fn read(sums: &[f32]) -> Self {
+        let (positive, on) = sums.split_at(sums.len() / 2);
+        let [positive, on] =
+            [positive, on].map(|sums| sums.iter().copied().map(f64::from).collect());
+        Self { positive, on }
     }
 
     /// The same of channels-last maps in memory, which libtorch's operations go over six times.

@@ -131,7 +131,7 @@ impl ComparisonSet {
             let (batch, after) = rest.split_at(size.min(rest.len()));
             rest = after;
             let mut take = |layer: Layer, new: Option<&Tensor<4>>| {
-                let maps = in_order(batch, layer, new, seen);
+                let maps = in_order(batch, layer, new, (seen, capture));
                 for maps in &maps {
                     activity.add(capture, layer, maps)?;
                 }
@@ -152,6 +152,7 @@ impl ComparisonSet {
                 })?;
             }
         }
+        activity.settle()?;
         let mut grams = Grams::new();
         for (tag, mut of_layer) in collected {
             if !of_layer.means.is_empty() {
@@ -200,7 +201,7 @@ fn in_order(
     batch: &[ComparisonImage],
     layer: Layer,
     new: Option<&Tensor<4>>,
-    seen: &Seen,
+    (seen, capture): (&Seen, &Capture),
 ) -> Vec<Tensor<4>> {
     if let Some(new) = new
         && batch.iter().all(|image| image.probe.is_none())
@@ -209,7 +210,11 @@ fn in_order(
     }
     let mut next_new = 0..;
     let of_image = |image: &ComparisonImage| match image.probe {
-        Some(number) => seen.of_image(number, layer),
+        // Its batch may have been another device's.
+        Some(number) => {
+            let maps = seen.of_image(number, layer);
+            maps.map(|maps| maps.to_device(&capture.device.device))
+        }
         None => new
             .zip(next_new.next())
             .map(|(new, at)| new.clone().narrow(0, at, 1)),

@@ -6,7 +6,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::columns::every_second;
-use crate::device::{TensorFloats, guarded};
+use crate::device::{guarded, values};
 use crate::figure::Strip;
 use crate::logger::{LoggerError, Ranges, Step};
 use crate::probe::ProbeError;
@@ -169,10 +169,7 @@ fn read(tag: &str, make: impl FnOnce() -> Tensor<4>) -> Result<(Vec<f32>, [usize
     let all = || {
         let tensor = make();
         let shape = tensor.dims();
-        let floats = TensorFloats::new(tensor)?;
-        let mut values = vec![0.0; floats.count()];
-        floats.read(0, &mut values)?;
-        Ok((values, shape))
+        Ok((values(tensor)?, shape))
     };
     guarded(all)
         .and_then(|result| result)

@@ -62,6 +62,7 @@ impl Measured {
             for (_, layer, maps) in seen.each() {
                 activity.add(capture, layer, &maps)?;
             }
+            activity.settle()?;
         }
         Ok(Self {
             step,

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
-
 use crate::change::{LayerChange, LayerWeights, Summary, nearly_equal};
-use crate::device::{TensorFloats, guarded};
+use crate::device::{guarded, values};
 use crate::events::Summary as Scalar;
 use crate::figure::KernelBars;
 use crate::logger::{LoggerError, Step};
@@ -162,13 +160,6 @@ impl Snapshot {
         };
         Ok(convolutions(capture).zip(changes).map(scalar).collect())
     }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
-    let floats = TensorFloats::new(tensor)?;
-    let mut values = vec![0.0; floats.count()];
-    floats.read(0, &mut values)?;
-    Ok(values)
 }
 
 /// The first-layer kernels with their cosines to the first step's.

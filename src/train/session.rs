@@ -70,11 +70,12 @@ impl Session<'_> {
             step.summary(summary);
         }
         let network = self.trainer.network();
-        let seen = self.probes.look(self.capture, &network, "step 0")?;
+        let mut seen = self.probes.look(self.capture, &network, "step 0")?;
         if let Some(sweep) = &mut self.sweep {
             sweep.measure(self.capture, &network, &seen, &mut step, "step 0")?;
         }
-        self.probes.log(&seen, self.capture, &network, &mut step)?;
+        self.probes
+            .log(&mut seen, self.capture, &network, &mut step)?;
         step.finish();
         if self.record.save_every != Every::Off {
             self.save()?;
@@ -173,7 +174,7 @@ impl Session<'_> {
         }
         if due(self.record.every) {
             let what = format!("step {number}");
-            let seen = self.probes.look(self.capture, &network, &what)?;
+            let mut seen = self.probes.look(self.capture, &network, &what)?;
             if let Some(sweep) = &mut self.sweep {
                 if let Some(before) = &before {
                     for ratio in before.update_ratios(self.capture, &network)? {
@@ -182,7 +183,8 @@ impl Session<'_> {
                 }
                 sweep.measure(self.capture, &network, &seen, &mut step, &what)?;
             }
-            self.probes.log(&seen, self.capture, &network, &mut step)?;
+            self.probes
+                .log(&mut seen, self.capture, &network, &mut step)?;
         }
         // A validation that failed does not take the step with it.
         let (validation, failed) = match validated {

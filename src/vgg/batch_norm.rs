@@ -2,8 +2,8 @@
 
 use burn::module::RunningState;
 use burn::nn::BatchNorm;
-use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train;
+use burn::tensor::{DType, Tensor};
 
 /// Applies `layer` to `x`; shapes `[batch, channels, height, width]` in and out.
 ///
@@ -12,7 +12,11 @@ use burn::tensor::module::batch_norm_train;
 /// batch has few pixels. Source: `torch.nn.BatchNorm2d`.
 pub(super) fn normalize(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
     if !(x.device().is_autodiff() && layer.training.is_enabled()) {
-        return layer.forward(x);
+        // Its parameters are float32, whatever the maps are.
+        return match x.dtype() {
+            DType::F32 => layer.forward(x),
+            dtype => layer.forward(x.cast(DType::F32)).cast(dtype),
+        };
     }
     let [batch, _, height, width] = x.dims();
     #[expect(clippy::cast_precision_loss, reason = "fewer pixels than 2^52")]

@@ -13,7 +13,6 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run;
 use crate::commands::run_folder::{PARTS, RunFolder};
-use crate::device::OpenDevice;
 use crate::events::publish;
 use crate::input::checkpoints::Checkpoint;
 use crate::input::list::list_images;
@@ -122,8 +121,8 @@ fn draw(
     let quiet = context.quiet();
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let device = OpenDevice::open(settings.run.compute.device)?;
-    let mut setup = Setup::new(settings, (&files, input), device, sequence, &quiet)?;
+    let devices = run::open_devices(&settings.run.compute, &quiet)?;
+    let mut setup = Setup::new(settings, (&files, input), devices, sequence, &quiet)?;
     let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
     let range = (Some(settings.range()), &settings.run.pictures);
     let (capture, set) = (&setup.capture, setup.set.take());

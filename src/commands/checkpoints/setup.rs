@@ -38,13 +38,13 @@ impl Setup {
     pub(super) fn new(
         settings: &CheckpointsSettings,
         (files, input): (&[ImageFile], InputNotes),
-        device: OpenDevice,
+        devices: Vec<OpenDevice>,
         sequence: &[Checkpoint],
         context: &Context,
     ) -> Result<Self, RunError> {
         let on_error = settings.on_error();
         let (held, first) = shown_network(sequence, &settings.run.network, on_error, context)?;
-        let capture = run::open_capture(&settings.run, held, device)?;
+        let capture = run::open_capture(&settings.run, held, devices)?;
         let config = settings.resolved(&capture)?;
         let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
         let mut skipped = Vec::new();

@@ -175,14 +175,14 @@ impl<'a> StepLog<'a> {
             step.text("config", run::as_markdown(&config));
         }
         step.text("checkpoint", format!("`{name}`"));
-        let seen = match self.seen.take() {
+        let mut seen = match self.seen.take() {
             Some((step, seen)) if step == file.step => seen,
             _ => self.probes.look(capture, vgg, name)?,
         };
         if let Some(sweep) = &mut self.sweep {
             sweep.measure(capture, vgg, &seen, &mut step, name)?;
         }
-        self.probes.log(&seen, capture, vgg, &mut step)?;
+        self.probes.log(&mut seen, capture, vgg, &mut step)?;
         step.finish();
         self.keep_summary(false)
     }

@@ -28,6 +28,7 @@ pub(super) fn similarities(
 ) -> Result<(BTreeMap<String, Estimate>, usize), DiffError> {
     let capture = Capture {
         device: OpenDevice::open(settings.device)?,
+        others: Vec::new(),
         arch,
         layers: with_weights(arch, files)?,
         kernels: false,

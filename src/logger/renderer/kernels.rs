@@ -1,9 +1,6 @@
 //! First-layer kernels, and how they changed.
 
-use burn::tensor::Tensor;
-
 use super::{Job, Piece, Renderer, copy_error, encode, grid, render_error, stem, write_png};
-use crate::device::TensorFloats;
 use crate::logger::error::LoggerError;
 use crate::logger::timings::{Stage, StageTimings};
 use crate::render::{self, Range, Style};
@@ -79,11 +76,3 @@ fn around_zero(values: &[f32]) -> Range {
 
 /// The values of kernels, and of those they are compared with.
 pub(in crate::logger) type KernelValues = (Vec<f32>, Option<Vec<f32>>);
-
-/// Copies all values.
-pub(in crate::logger) fn read_all(tensor: Tensor<4>) -> Result<Vec<f32>, String> {
-    let floats = TensorFloats::new(tensor)?;
-    let mut values = vec![0.0; floats.count()];
-    floats.read(0, &mut values)?;
-    Ok(values)
-}

@@ -126,3 +126,19 @@ proptest! {
         }
     }
 }
+
+/// What the mean of many equal values, and few others, is rounded to.
+#[test]
+fn many_zeros_do_not_shift_the_mean() {
+    let value = |i: usize| if i.is_multiple_of(5) { 1.467_193 } else { 0.0 };
+    let values: Vec<f32> = (0..5 * 56 * 56).map(value).collect();
+    let mean = values.iter().copied().map(f64::from).sum::<f64>() / values.len() as f64;
+    for layout in [Layout::Planar, Layout::Interleaved] {
+        let found = render(&values, [5, 56, 56], layout, &Style::default()).statistics;
+        assert!(
+            (found.mean - mean).abs() < 2e-7 * mean,
+            "{} {mean}",
+            found.mean
+        );
+    }
+}

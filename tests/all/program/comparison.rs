@@ -10,9 +10,9 @@ use vggscope::events::Value;
 use crate::program::support::{Place, Seen, events, photo, picture, root, steps, weights};
 
 /// The tensors of the narrow VGG16, as they are edited.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-fn tensors() -> Tensors {
+pub(crate) fn tensors() -> Tensors {
     let bytes = std::fs::read(weights()).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = |(name, view): (String, TensorView<'_>)| {
@@ -26,7 +26,7 @@ fn tensors() -> Tensors {
     file.tensors().into_iter().map(read).collect()
 }
 
-fn write(place: &Place, name: &str, tensors: &Tensors) {
+pub(crate) fn write(place: &Place, name: &str, tensors: &Tensors) {
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|(name, (shape, values))| {

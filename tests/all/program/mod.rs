@@ -6,6 +6,7 @@ mod compare;
 mod comparison;
 mod configuration;
 mod continued;
+mod devices;
 mod diff;
 mod images;
 mod information;

@@ -1,0 +1,169 @@
+//! The steps on their way to the file, and how many there may be.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::available_parallelism;
+
+use super::writer::Job;
+
+/// As much of the memory that is available may be filled with maps that wait.
+const SHARE_OF_MEMORY: u64 = 4;
+
+/// Steps that are always let in: one that is written while the next one is rendered.
+const FEWEST: usize = 2;
+
+/// Where steps wait for the writer.
+pub(super) struct Queue {
+    jobs: Sender<Job>,
+    /// A message for each step that has been written.
+    written: Receiver<()>,
+    /// The maps of each step that has not. Units: bytes.
+    sizes: VecDeque<u64>,
+    limits: Limits,
+}
+
+/// How many steps may be on their way.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    steps: usize,
+    bytes: u64,
+}
+
+/// Tells the queue that steps were written.
+pub(super) struct Done(Sender<()>);
+
+impl Done {
+    pub(super) fn with_step(&self) {
+        // Nobody waits for room any more.
+        let _ = self.0.send(());
+    }
+}
+
+impl Queue {
+    pub(super) fn new() -> (Self, Receiver<Job>, Done) {
+        let (jobs, received) = channel();
+        let (done, written) = channel();
+        let queue = Self {
+            jobs,
+            written,
+            sizes: VecDeque::new(),
+            limits: Limits::of_machine(),
+        };
+        (queue, received, Done(done))
+    }
+
+    /// Sends a step once there is room for it; false where the writer has stopped.
+    pub(super) fn send_step(&mut self, step: Job) -> bool {
+        while self.written.try_recv().is_ok() {
+            self.sizes.pop_front();
+        }
+        while !self.limits.let_in(&self.sizes) {
+            if self.written.recv().is_err() {
+                return false;
+            }
+            self.sizes.pop_front();
+        }
+        // As large as the one before, until it is known.
+        self.sizes
+            .push_back(self.sizes.back().copied().unwrap_or(0));
+        self.send(step)
+    }
+
+    pub(super) fn send(&self, job: Job) -> bool {
+        self.jobs.send(job).is_ok()
+    }
+
+    /// Says how large the maps of the newest step are.
+    pub(super) fn measure(&mut self, bytes: u64) {
+        if let Some(newest) = self.sizes.back_mut() {
+            *newest = bytes;
+        }
+    }
+}
+
+impl Limits {
+    /// A step a core: each is many tasks, but of very unequal sizes.
+    fn of_machine() -> Self {
+        Self {
+            steps: available_parallelism().map_or(1, usize::from),
+            bytes: available_memory() / SHARE_OF_MEMORY,
+        }
+    }
+
+    /// Whether another step, as large as the last one, may join those of these sizes.
+    fn let_in(self, sizes: &VecDeque<u64>) -> bool {
+        let next = sizes.back().copied().unwrap_or(0);
+        let bytes = sizes.iter().sum::<u64>().saturating_add(next);
+        sizes.len() < FEWEST || (sizes.len() < self.steps && bytes <= self.bytes)
+    }
+}
+
+/// What the system says is available, at most what a container may use; 1 GiB where neither says anything.
+///
+/// Source: proc_meminfo(5); "Memory Interface Files" in the documentation of Linux's cgroup v2.
+fn available_memory() -> u64 {
+    const UNKNOWN: u64 = 1 << 30;
+    let of_system = std::fs::read_to_string("/proc/meminfo").ok();
+    let of_system = of_system.and_then(|text| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes << 10)
+    });
+    let of_container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let of_container = of_container.and_then(|text| text.trim().parse().ok());
+    let known = of_system.into_iter().chain(of_container);
+    known.min().unwrap_or(UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(steps: usize, bytes: u64) -> (Queue, Receiver<Job>, Done) {
+        let (mut queue, jobs, done) = Queue::new();
+        queue.limits = Limits { steps, bytes };
+        (queue, jobs, done)
+    }
+
+    /// How many steps of this size are let in before one of them is written.
+    fn let_in(steps: usize, bytes: u64, size: u64) -> usize {
+        let (mut queue, _jobs, _done) = queue(steps, bytes);
+        let mut count = 0;
+        while count < 100 && queue.limits.let_in(&queue.sizes) {
+            let (done, _) = channel();
+            assert!(queue.send_step(Job::Flush(done)));
+            queue.measure(size);
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn cores_and_memory_bound_the_steps_that_wait() {
+        assert_eq!(let_in(16, 1000, 10), 16);
+        assert_eq!(let_in(16, 100, 10), 10);
+        assert_eq!(let_in(16, 100, 0), 16);
+        // Two are let in whatever there is.
+        assert_eq!(let_in(1, 1000, 10), 2);
+        assert_eq!(let_in(16, 5, 10), 2);
+    }
+
+    #[test]
+    fn a_written_step_makes_room_and_a_stopped_writer_ends_the_wait() {
+        let (mut queue, _jobs, done) = queue(2, u64::MAX);
+        let step = || Job::Flush(channel().0);
+        assert!(queue.send_step(step()) && queue.send_step(step()));
+        done.with_step();
+        assert!(queue.send_step(step()));
+        assert_eq!(queue.sizes.len(), 2);
+        drop(done);
+        assert!(!queue.send_step(step()));
+    }
+
+    #[test]
+    fn this_machine_has_memory() {
+        assert!(available_memory() > 1 << 20);
+    }
+}
