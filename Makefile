@@ -74,6 +74,12 @@ bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), 
 	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
 	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
 
+.PHONY: gpu-check
+gpu-check: need-python ## on a machine with an NVIDIA GPU: build for CUDA, doctor, the tests on it, benchmarks: benches/runs/
+	@"$(PYTHON)" benches/gpu_check.py --missing
+	LIBTORCH_FLAVOR=cuda $(MAKE) build .venv-test/ready
+	"$(PYTHON)" benches/gpu_check.py
+
 .PHONY: install uninstall
 install: $(LIBTORCH_STEP) need-python ## install PREFIX/bin/vggscope (default ~/.local), independent of this clone
 	@$(PYTHON) scripts/install.py install --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::device::{Libtorch, Survey, survey, why_no_cuda};
+use indicatif::HumanBytes;
+
+use crate::device::{
+    DeviceChoice, Gpu, Libtorch, Survey, Trial, advised, gpu, survey, try_convolution, why_no_cuda,
+};
 
 /// The report, a line a fact.
 pub(crate) fn report() -> String {
@@ -17,6 +21,7 @@ pub(crate) fn report() -> String {
         libtorch_line(survey.libtorch.as_ref())
     );
     let _ = writeln!(text, "CUDA       {}", cuda_line(&survey, &gpus));
+    text.extend(gpu_lines(&survey));
     let names: Vec<String> = survey.devices.iter().map(ToString::to_string).collect();
     let _ = writeln!(text, "devices    {}", names.join(", "));
     let _ = writeln!(
@@ -34,6 +39,51 @@ pub(crate) fn report() -> String {
             .map_or_else(|| "none".to_owned(), |found| found.threads.to_string()),
     );
     text
+}
+
+/// What each GPU is, and what it makes of a convolution.
+fn gpu_lines(survey: &Survey) -> impl Iterator<Item = String> {
+    let gpus = survey.devices.iter().filter_map(|device| match device {
+        DeviceChoice::LibtorchCuda(number) => Some(*number),
+        _ => None,
+    });
+    gpus.map(|number| {
+        let mut text = format!("GPU {number:<6} ");
+        // Writing to a String cannot fail.
+        let _ = match gpu(number) {
+            Ok(gpu) => writeln!(text, "{}", describe(&gpu)),
+            Err(why) => writeln!(text, "the driver says nothing of it: {why}"),
+        };
+        let _ = match try_convolution(number) {
+            Ok(trial) => writeln!(text, "           {}", judge(trial)),
+            Err(why) => writeln!(text, "           does not compute: {}", advised(&why)),
+        };
+        text
+    })
+}
+
+fn describe(gpu: &Gpu) -> String {
+    let (major, minor) = gpu.capability;
+    let (all, free) = gpu.memory;
+    let [all, free] = [all, free].map(|bytes| HumanBytes(bytes as u64));
+    let tf32 = if major >= 8 { "can" } else { "cannot" };
+    format!(
+        "{}, compute capability {major}.{minor} ({tf32} use TF32), {all} of memory, {free} free",
+        gpu.name
+    )
+}
+
+fn judge(trial: Trial) -> String {
+    // float32 has 24 bits, TF32 11.
+    let verdict = if trial.float32 < 1e-5 {
+        "computes as the CPU does"
+    } else {
+        "COMPUTES OTHERWISE THAN THE CPU"
+    };
+    format!(
+        "{verdict}: a convolution is {:.0e} of its norm apart, with --tf32 {:.0e}",
+        trial.float32, trial.tf32
+    )
 }
 
 fn libtorch_line(libtorch: Option<&Libtorch>) -> String {
@@ -89,4 +139,31 @@ fn nvidia_gpus() -> Vec<String> {
         .lines()
         .map(|line| line.split(" (UUID").next().unwrap_or(line).to_owned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_described_and_judged() {
+        let gpu = Gpu {
+            name: "NVIDIA H100".to_owned(),
+            capability: (9, 0),
+            memory: (85 << 30, 80 << 30),
+        };
+        assert_eq!(
+            describe(&gpu),
+            "NVIDIA H100, compute capability 9.0 (can use TF32), 85.00 GiB of memory, 80.00 GiB free"
+        );
+        let trial = |float32| Trial {
+            float32,
+            tf32: 3e-4,
+        };
+        assert_eq!(
+            judge(trial(4.27e-7)),
+            "computes as the CPU does: a convolution is 4e-7 of its norm apart, with --tf32 3e-4"
+        );
+        assert!(judge(trial(2.9e-4)).starts_with("COMPUTES OTHERWISE"));
+    }
 }

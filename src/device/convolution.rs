@@ -96,7 +96,11 @@ impl Convolution for LibTorch {
 ///
 /// Source: `_convolution` in libtorch's `native_functions.yaml`.
 #[cfg(feature = "libtorch")]
-fn in_single_precision(x: &tch::Tensor, kernels: &tch::Tensor, bias: &tch::Tensor) -> tch::Tensor {
+pub(super) fn in_single_precision(
+    x: &tch::Tensor,
+    kernels: &tch::Tensor,
+    bias: &tch::Tensor,
+) -> tch::Tensor {
     let (is_transposed, groups) = (false, 1);
     let (benchmark, deterministic, with_cudnn, with_tf32) = (false, false, true, false);
     x.internal_convolution(

@@ -16,6 +16,7 @@ mod choice;
 mod clock;
 mod convolution;
 mod descend;
+mod gpu;
 #[cfg(feature = "libtorch")]
 mod grid;
 #[cfg(not(feature = "libtorch"))]
@@ -34,6 +35,7 @@ pub(crate) use choice::{DeviceChoice, DeviceError, Devices};
 pub(crate) use clock::{Mark, Span};
 pub(crate) use convolution::{convolve, planar};
 pub(crate) use descend::{Descent, descend};
+pub(crate) use gpu::{Gpu, Trial, gpu, try_convolution};
 #[cfg(feature = "libtorch")]
 pub(crate) use grid::{DeviceMaps, Drawn};
 #[cfg(not(feature = "libtorch"))]

@@ -1,0 +1,192 @@
+"""vggscope on the NVIDIA GPU of this machine: what it is, whether the tests pass on it, and how fast it is.
+
+    make gpu-check                                   all of it, into benches/runs/DATE-GPU/
+    python3 benches/gpu_check.py --missing           only says what is missing
+    python3 benches/gpu_check.py --vggscope PATH     only doctor and the table, with a program that is built
+
+The table has the works of `make bench`. Each runs with one step and with all of them; a step takes their difference by
+the number of steps between. What the GPU does of it (forward pass, rendering, copy to the host) it times itself, by
+events. Medians of --rounds. Needs no package, and no network beyond what the build needs.
+"""
+import argparse
+import datetime
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEVICE = "libtorch:cuda:0"
+SIX = ["--layers", "0,5,10,17,24,30", "--max-maps", "64"]
+CROPS = ROOT / "tests/fixtures/crops"
+
+# Title, command, what its steps go over, steps, flags.
+WORKS = {
+    "A": ("all 31 layers, every map, 224", "images", 48, ["--layers", "all"]),
+    "A8": ("the same, --batch 8", "images", 64, ["--layers", "all", "--batch", "8"]),
+    "A host": ("A, --render host", "images", 32, ["--layers", "all", "--render", "host"]),
+    "A bf16": ("A, --batch 8 --dtype bf16", "images", 64, ["--layers", "all", "--batch", "8", "--dtype", "bf16"]),
+    "B": ("six layers, 64 maps each, 224", "images", 64, SIX),
+    "C": ("layer 5, 128 maps, 672", "images", 24, ["--layers", "5", "--resize", "1024", "--crop", "672"]),
+    "D": ("checkpoints of 59 MB, one photo, six layers, compared", "checkpoints", 8, SIX),
+    "E": ("many photos, six layers, --batch 8", "images", 256, [*SIX, "--batch", "8"]),
+    "F": ("training, batches of 32 at 224, logged every 10 steps", "train", 40, SIX),
+}
+
+
+def missing() -> list:
+    """What this machine lacks, a line each."""
+    lacks = []
+    if shutil.which("nvidia-smi") is None:
+        lacks.append("nvidia-smi: install NVIDIA's driver, and run this on a machine with an NVIDIA GPU")
+    else:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+        if listed.returncode or "GPU" not in listed.stdout:
+            lacks.append(f"a GPU that the driver can use; nvidia-smi says: {(listed.stdout + listed.stderr).strip()}")
+    for tool, how in [("cargo", "install Rust from https://rustup.rs"), ("c++", "install a C++ compiler")]:
+        if shutil.which(tool) is None:
+            lacks.append(f"{tool}: {how}")
+    free = shutil.disk_usage(ROOT).free >> 30
+    if not (ROOT / ".libtorch").exists() and free < 20:
+        lacks.append(f"disk space: libtorch with CUDA and the build take 20 GB, {free} GB are free")
+    return lacks
+
+
+def gpu_name() -> str:
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
+    name = re.search(r"GPU 0: (.*?) \(UUID", listed)
+    return re.sub(r"[^A-Za-z0-9]+", "-", name[1] if name else "GPU").strip("-")
+
+
+def doctor(vggscope: Path, folder: Path) -> None:
+    report = subprocess.run([vggscope, "doctor"], capture_output=True, text=True).stdout
+    (folder / "doctor.txt").write_text(report)
+    print(report)
+    if f"devices    {DEVICE}" not in report:
+        sys.exit("make gpu-check: vggscope finds no GPU; the line CUDA above says why")
+    if "computes as the CPU does" not in report:
+        sys.exit("make gpu-check: the GPU does not compute what the CPU computes, see above")
+
+
+def tests(folder: Path) -> None:
+    with open(folder / "tests.txt", "w") as log:
+        ran = subprocess.run(
+            ["make", "test"], cwd=ROOT, env={**os.environ, "VGGSCOPE_TEST_DEVICE": DEVICE}, stdout=log, stderr=log
+        )
+    results = re.findall(r"^test result: .*", (folder / "tests.txt").read_text(), re.MULTILINE)
+    print("\n".join(results))
+    if ran.returncode:
+        sys.exit(f"make gpu-check: tests fail on the GPU, see {folder / 'tests.txt'}")
+
+
+class Bench:
+    """The works, and what they go over."""
+
+    def __init__(self, vggscope: Path, folder: Path):
+        self.vggscope = vggscope
+        self.folder = folder
+        photos = sorted((ROOT / "photos").glob("*.png"))
+        (folder / "photos").mkdir()
+        for number in range(256):
+            shutil.copy(photos[number % len(photos)], folder / "photos" / f"{number:03}.png")
+        self.checkpoints()
+
+    def run(self, command: str, *flags) -> tuple:
+        """Seconds from start to end, and what it says of its timings."""
+        logdir = tempfile.mkdtemp(dir=self.folder)
+        os.sync()
+        began = time.perf_counter()
+        ran = subprocess.run(
+            [self.vggscope, command, *map(str, flags), "--device", DEVICE, "--logdir", logdir, "--timings"],
+            capture_output=True, text=True,
+        )
+        took = time.perf_counter() - began
+        shutil.rmtree(logdir)
+        if ran.returncode:
+            sys.exit(f"vggscope {command} {' '.join(map(str, flags))}: {ran.stderr}")
+        return took, ran.stdout + ran.stderr
+
+    def checkpoints(self) -> None:
+        small = ["--arch", "vgg16", "--hidden", "32", "--resize", "64", "--crop", "64", "--batch-size", "4"]
+        rarely = ["--every", "off", "--validate-every", "off", "--histograms-every", "off"]
+        subprocess.run(
+            [self.vggscope, "train", CROPS, "--images", ROOT / "photos/chelsea.png", "--steps", "8", "--save-every", "1",
+             "--keep", "all", *small, *rarely, "--logdir", self.folder, "--run", "small", "--quiet"],
+            check=True,
+        )
+        self.saved = sorted((self.folder / "small/checkpoints").glob("*.safetensors"))
+
+    def flags(self, command: str, steps: int) -> list:
+        if command == "images":
+            return sorted((self.folder / "photos").iterdir())[:steps]
+        if command == "checkpoints":
+            return [*self.saved[:steps], "--images", ROOT / "photos/chelsea.png"]
+        rarely = ["--every", "10", "--histograms-every", "off", "--validate-every", "off", "--save-every", "off"]
+        return [CROPS, "--images", ROOT / "photos/chelsea.png", "--steps", str(steps), "--batch-size", "32",
+                "--arch", "vgg16", *rarely]
+
+    def row(self, key: str, rounds: int) -> str:
+        title, command, steps, flags = WORKS[key]
+        if command == "checkpoints":
+            steps = min(steps, len(self.saved))
+        fewest = 1 if command != "images" or "--batch" not in flags else 8
+        walls, said = [], ""
+        for _ in range(rounds):
+            short, _ = self.run(command, *self.flags(command, fewest), *flags)
+            long, said = self.run(command, *self.flags(command, steps), *flags)
+            walls.append((long - short) / (steps - fewest) * 1e3)
+        wall = statistics.median(walls)
+        stages = {name: float(ms) for name, ms in re.findall(r"  (\w+) ([\d.]+)", said)}
+        forward = stages["train"] if command == "train" else stages["forward"]
+        on_device = stages["forward"] + stages["render"] + stages["copy"] if "host" not in key else stages["forward"]
+        busy = min(1.0, on_device / wall) if command == "images" else None
+        read = re.search(r"a step: ([\d.]+) copies, ([\d.]+) waits, ([\d.]+) MB", said)
+        alone = f"{1e3 / forward:.0f}" if forward else "-"
+        share = f"{busy:.0%}" if busy is not None else "-"
+        print(f"{key}: {wall:.2f} ms a step; {said.strip().splitlines()[-2:]}")
+        return f"| {key} | {title} | {1e3 / wall:.0f} | {alone} | {share} | {read[3]} | {read[1]} | {read[2]} |"
+
+
+def table(vggscope: Path, folder: Path, keys: list, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        bench = Bench(vggscope, Path(work))
+        rows = [bench.row(key, rounds) for key in keys]
+    head = [
+        "| | work | steps/s | forward passes/s alone | GPU busy | MB read a step | copies | waits |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    text = "\n".join([*head, *rows]) + "\n"
+    (folder / "table.md").write_text(text)
+    print(text)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--missing", action="store_true", help="only say what is missing")
+    options.add_argument("--vggscope", type=Path, help="a program that is built; without it the tests run too")
+    options.add_argument("--works", default=",".join(WORKS), help="which, comma-separated")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--into", type=Path, default=ROOT / "benches/runs")
+    asked = options.parse_args()
+    lacks = [] if asked.vggscope else missing()
+    if lacks:
+        sys.exit("make gpu-check needs\n" + "\n".join(f"  - {line}" for line in lacks))
+    if asked.missing:
+        return
+    folder = asked.into / f"{datetime.date.today()}-{gpu_name()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    vggscope = asked.vggscope or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/vggscope"
+    doctor(vggscope, folder)
+    if not asked.vggscope:
+        tests(folder)
+    table(vggscope, folder, asked.works.split(","), asked.rounds)
+    print(f"written to {folder}")
+
+
+if __name__ == "__main__":
+    main()
