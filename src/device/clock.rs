@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use std::{collections::HashMap, sync::Arc, sync::LazyLock, sync::Mutex, sync::PoisonError};
 
 #[cfg(feature = "libtorch")]
-use cudarc::driver::{CudaContext, CudaEvent, CudaStream, sys::CUevent_flags};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, sys::CUevent_flags};
 
+#[cfg(feature = "libtorch")]
+use super::DeviceChoice;
 use super::OpenDevice;
 #[cfg(feature = "libtorch")]
-use super::{DeviceChoice, guard::guarded};
+use super::guard::{first_line, guarded};
 
 /// A moment in the work of a device. libtorch's CPU and flex have computed when their operations return.
 pub(crate) enum Mark {
@@ -48,7 +50,7 @@ impl Mark {
         match self {
             Self::Now(_) => Ok(()),
             #[cfg(feature = "libtorch")]
-            Self::Cuda(event) => event.synchronize().map_err(|error| error.to_string()),
+            Self::Cuda(event) => asked(|| event.synchronize()),
         }
     }
 
@@ -58,7 +60,7 @@ impl Mark {
             (Self::Now(end), Self::Now(start)) => end.saturating_duration_since(*start),
             #[cfg(feature = "libtorch")]
             (Self::Cuda(end), Self::Cuda(start)) => {
-                let milliseconds = start.elapsed_ms(end).unwrap_or(0.0);
+                let milliseconds = asked(|| start.elapsed_ms(end)).unwrap_or(0.0);
                 Duration::from_secs_f32(milliseconds.max(0.0) / 1e3)
             }
             #[cfg(feature = "libtorch")]
@@ -91,13 +93,25 @@ fn event(number: usize) -> Option<CudaEvent> {
         LazyLock::new(Mutex::default);
     let mut streams = STREAMS.lock().unwrap_or_else(PoisonError::into_inner);
     let stream = streams.entry(number).or_insert_with(|| {
-        // The context that libtorch uses as well; it panics where there is no driver.
-        let context = guarded(|| CudaContext::new(number));
-        Some(context.ok()?.ok()?.default_stream())
+        // The context that libtorch uses as well.
+        let context = asked(|| CudaContext::new(number));
+        Some(context.ok()?.default_stream())
     });
     // Whoever waits for it sleeps: rendering needs the cores.
     let sleeping = Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC);
-    stream.as_ref()?.record_event(sleeping).ok()
+    asked(|| {
+        stream
+            .as_ref()
+            .map(|stream| stream.record_event(sleeping))
+            .transpose()
+    })
+    .ok()?
+}
+
+/// What the driver answers. cudarc panics where it, or a function of it, is not there.
+#[cfg(feature = "libtorch")]
+pub(super) fn asked<T>(question: impl FnOnce() -> Result<T, DriverError>) -> Result<T, String> {
+    guarded(question)?.map_err(|error| first_line(&error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! What an NVIDIA GPU is, and whether it computes what the CPU computes.
 
 #[cfg(feature = "libtorch")]
-use cudarc::driver::{CudaContext, DriverError};
+use cudarc::driver::CudaContext;
 #[cfg(feature = "libtorch")]
 use tch::{Kind, TchError, Tensor};
 
-#[cfg(feature = "libtorch")]
-use super::convolution::in_single_precision;
 use super::guard::{first_line, guarded};
+#[cfg(feature = "libtorch")]
+use super::{clock::asked, convolution::in_single_precision};
 
 /// An NVIDIA GPU.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub(crate) struct Trial {
 /// What the driver says of a GPU.
 #[cfg(feature = "libtorch")]
 pub(crate) fn gpu(number: usize) -> Result<Gpu, String> {
-    let ask = || -> Result<Gpu, DriverError> {
+    asked(|| {
         let context = CudaContext::new(number)?;
         let (free, all) = context.mem_get_info()?;
         Ok(Gpu {
@@ -37,8 +37,7 @@ pub(crate) fn gpu(number: usize) -> Result<Gpu, String> {
             capability: context.compute_capability()?,
             memory: (all, free),
         })
-    };
-    guarded(ask)?.map_err(|error| first_line(&error.to_string()))
+    })
 }
 
 /// Computes a convolution of VGG16 on the GPU of this number and on the CPU.

@@ -53,6 +53,7 @@ pub(crate) fn allow_tf32() {
     TF32.store(true, Ordering::Relaxed);
 }
 
+#[cfg(feature = "libtorch")]
 pub(super) fn is_tf32_allowed() -> bool {
     TF32.load(Ordering::Relaxed)
 }

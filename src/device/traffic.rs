@@ -38,11 +38,13 @@ pub(crate) fn traffic() -> Traffic {
     }
 }
 
+#[cfg(feature = "libtorch")]
 pub(super) fn copied(bytes: usize) {
     COPIES.fetch_add(1, Ordering::Relaxed);
     BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
+#[cfg(feature = "libtorch")]
 pub(super) fn waited() {
     WAITS.fetch_add(1, Ordering::Relaxed);
 }

@@ -26,6 +26,10 @@ pub(crate) struct Drawing {
     pub(super) large: Grid,
 }
 
+#[cfg_attr(
+    not(feature = "libtorch"),
+    allow(dead_code, reason = "only libtorch draws on a device")
+)]
 impl Drawing {
     /// For maps of shape `[channels, height, width]`.
     ///

@@ -32,10 +32,10 @@ pub use kernels::kernels;
 pub use maps::{Layout, Maps};
 pub use parse::ParseStyleError;
 pub use picture::{Color, Picture};
-pub(crate) use range::NARROWEST_END;
 pub use range::Range;
-pub(crate) use scales::NARROWEST;
 pub use statistics::Statistics;
+#[cfg(feature = "libtorch")]
+pub(crate) use {range::NARROWEST_END, scales::NARROWEST};
 
 use extremes::Extremes;
 use grid::Grid;

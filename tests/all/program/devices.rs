@@ -5,8 +5,11 @@ use std::ffi::OsString;
 
 use vggscope::events::Value;
 
+#[cfg(feature = "libtorch")]
 use crate::program::comparison::{tensors, write};
-use crate::program::support::{Place, Seen, events, photo, picture, root, test_device, weights};
+#[cfg(feature = "libtorch")]
+use crate::program::support::test_device;
+use crate::program::support::{Place, Seen, events, photo, picture, root, weights};
 
 /// Scalars by tag and step. The time that something took is no fact about the network.
 fn scalars(seen: &[Seen]) -> BTreeMap<(String, i64), f64> {
