@@ -90,6 +90,37 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Stri
     Ok(values)
 }
 
+/// All values of several tensors without gradients, on one device; a GPU is asked once.
+pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, String> {
+    if tensors.len() < 2 || !tensors.iter().all(is_on_gpu) {
+        return tensors.into_iter().map(values).collect();
+    }
+    let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
+    let all = values(Tensor::cat(
+        tensors.into_iter().map(in_float32).collect(),
+        0,
+    ))?;
+    let mut rest = &all[..];
+    let part = |length| {
+        let (part, after) = rest.split_at(length);
+        rest = after;
+        part.to_vec()
+    };
+    Ok(lengths.into_iter().map(part).collect())
+}
+
+/// Whether a tensor is on an NVIDIA GPU.
+fn is_on_gpu(tensor: &Tensor<1>) -> bool {
+    #[cfg(feature = "libtorch")]
+    if let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) =
+        tensor.clone().into_dispatch().kind
+    {
+        return tensor.tensor.device().is_cuda();
+    }
+    let _ = tensor;
+    false
+}
+
 /// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
 /// [`TensorFloats`] reads `maps.permute([0, 2, 3, 1])` without a copy. False on every other device.
 ///

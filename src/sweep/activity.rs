@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 
 use super::channel_sums::ChannelSums;
-use crate::device::{guarded, is_channels_last, values};
+use crate::device::{all_values, guarded, is_channels_last};
 use crate::events::Summary;
 use crate::probe::{Capture, ProbeError};
 use crate::vgg::{Layer, LayerKind};
@@ -125,20 +125,14 @@ impl Activity {
         let Some((first, sums, _)) = unread.first() else {
             return Ok(());
         };
-        let device = sums.device();
+        let (first, device) = (first.clone(), sums.device());
         let here = |(_, sums, _): &(_, Tensor<1>, _)| sums.clone().to_device(&device);
-        let read = guarded(|| values(Tensor::cat(unread.iter().map(here).collect(), 0)));
+        let read = guarded(|| all_values(unread.iter().map(here).collect()));
         let read = read.and_then(|result| result);
-        let read = read.map_err(|why| ProbeError::Copy {
-            layer: first.clone(),
-            why,
-        })?;
-        let mut rest = &read[..];
-        for (tag, sums, area) in &unread {
-            let (own, after) = rest.split_at(sums.dims()[0]);
-            rest = after;
+        let read = read.map_err(|why| ProbeError::Copy { layer: first, why })?;
+        for ((tag, _, area), sums) in unread.iter().zip(read) {
             if let Some(layer) = self.0.get_mut(tag) {
-                layer.take(&ChannelSums::read(own), *area);
+                layer.take(&ChannelSums::read(&sums), *area);
             }
         }
         Ok(())

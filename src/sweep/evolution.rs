@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::columns::every_second;
-use crate::device::{guarded, values};
+use crate::device::{all_values, guarded};
 use crate::figure::Strip;
 use crate::logger::{LoggerError, Ranges, Step};
 use crate::probe::ProbeError;
@@ -23,6 +23,16 @@ pub(crate) struct Evolution {
     layers: BTreeMap<String, Chosen>,
     /// The labels of the columns so far.
     steps: Vec<String>,
+    /// What is still to be read of the newest column: a device is asked once.
+    unread: Vec<Unread>,
+}
+
+/// Values that may be on a device.
+struct Unread {
+    tag: String,
+    values: Tensor<4>,
+    /// For kernels, whether they take blue first.
+    of_kernels: Option<bool>,
 }
 
 /// The channels of one layer, or kernels, and their pictures: a column a step.
@@ -61,6 +71,7 @@ impl Evolution {
         Self {
             layers: channels.into_iter().filter_map(chosen).collect(),
             steps: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -85,43 +96,79 @@ impl Evolution {
         self.steps.push(step.to_string());
     }
 
-    /// Adds feature maps, `[1, channels, height, width]`, to the column.
-    pub(crate) fn add_maps(&mut self, tag: &str, maps: Tensor<4>) -> Result<(), ProbeError> {
-        let Some(layer) = self.layers.get_mut(tag) else {
-            return Ok(());
-        };
-        let (values, [_, channels, height, width]) = read(tag, || {
-            let device = maps.device();
-            let maps = maps.select(1, numbers(&layer.channels, &device));
+    /// Adds feature maps, `[1, channels, height, width]`, to the column, which [`end`](Self::end) draws.
+    pub(crate) fn add_maps(&mut self, tag: &str, maps: &Tensor<4>) -> Result<(), ProbeError> {
+        self.add(tag, None, |channels| {
+            let maps = chosen(maps, 1, channels);
             let [_, _, height, width] = maps.dims();
             let factor = height.max(width).div_ceil(SIDE);
             match factor {
                 1 => maps,
                 _ => adaptive_avg_pool2d(maps, [height.div_ceil(factor), width.div_ceil(factor)]),
             }
-        })?;
-        let rendered = Maps::new(&values, channels, height, width, Layout::Planar)
-            .and_then(|maps| render::feature_maps(&maps, &layer.style));
-        layer.columns.push(tiles(tag, rendered)?);
-        Ok(())
+        })
     }
 
     /// Adds kernels, `[kernels, channels, height, width]`, to the column.
     pub(crate) fn add_kernels(
         &mut self,
         tag: &str,
-        kernels: Tensor<4>,
+        kernels: &Tensor<4>,
         bgr: bool,
     ) -> Result<(), ProbeError> {
-        let Some(layer) = self.layers.get_mut(tag) else {
+        self.add(tag, Some(bgr), |channels| chosen(kernels, 0, channels))
+    }
+
+    fn add(
+        &mut self,
+        tag: &str,
+        of_kernels: Option<bool>,
+        make: impl FnOnce(&[usize]) -> Tensor<4>,
+    ) -> Result<(), ProbeError> {
+        let Some(layer) = self.layers.get(tag) else {
             return Ok(());
         };
-        let (values, shape) = read(tag, || {
-            let device = kernels.device();
-            kernels.select(0, numbers(&layer.channels, &device))
-        })?;
-        let rendered = render::kernels(&values, shape, bgr, &layer.style);
-        layer.columns.push(tiles(tag, rendered)?);
+        let made = guarded(|| make(&layer.channels));
+        let values = made.map_err(|why| copy_error(tag, why))?;
+        self.unread.push(Unread {
+            tag: tag.to_owned(),
+            values,
+            of_kernels,
+        });
+        Ok(())
+    }
+
+    /// Draws the column.
+    pub(crate) fn end(&mut self) -> Result<(), ProbeError> {
+        let unread = std::mem::take(&mut self.unread);
+        let Some(first) = unread.first() else {
+            return Ok(());
+        };
+        let device = first.values.device();
+        let row = |unread: &Unread| unread.values.clone().flatten(0, 3).to_device(&device);
+        let read = guarded(|| all_values(unread.iter().map(row).collect()));
+        let read = read.and_then(|result| result);
+        let read = read.map_err(|why| copy_error(&first.tag, why))?;
+        for (
+            Unread {
+                tag,
+                values,
+                of_kernels,
+            },
+            read,
+        ) in unread.iter().zip(read)
+        {
+            let Some(layer) = self.layers.get_mut(tag) else {
+                continue;
+            };
+            let shape @ [_, channels, height, width] = values.dims();
+            let rendered = match of_kernels {
+                Some(bgr) => render::kernels(&read, shape, *bgr, &layer.style),
+                None => Maps::new(&read, channels, height, width, Layout::Planar)
+                    .and_then(|maps| render::feature_maps(&maps, &layer.style)),
+            };
+            layer.columns.push(tiles(tag, rendered)?);
+        }
         Ok(())
     }
 
@@ -155,28 +202,17 @@ impl Evolution {
     }
 }
 
-fn numbers(channels: &[usize], device: &Device) -> Tensor<1, Int> {
-    let numbers: Vec<i64> = channels
-        .iter()
-        .filter_map(|n| i64::try_from(*n).ok())
-        .collect();
-    let count = numbers.len();
-    Tensor::from_data(TensorData::new(numbers, [count]), device)
+/// These places of a dimension, in their order. A list of numbers would have to be uploaded to a GPU.
+fn chosen(all: &Tensor<4>, dimension: usize, places: &[usize]) -> Tensor<4> {
+    let place = |place: &usize| all.clone().narrow(dimension, *place, 1);
+    Tensor::cat(places.iter().map(place).collect(), dimension)
 }
 
-/// The values of the tensor that `make` gives, and its shape.
-fn read(tag: &str, make: impl FnOnce() -> Tensor<4>) -> Result<(Vec<f32>, [usize; 4]), ProbeError> {
-    let all = || {
-        let tensor = make();
-        let shape = tensor.dims();
-        Ok((values(tensor)?, shape))
-    };
-    guarded(all)
-        .and_then(|result| result)
-        .map_err(|why| ProbeError::Copy {
-            layer: tag.to_owned(),
-            why,
-        })
+fn copy_error(tag: &str, why: String) -> ProbeError {
+    ProbeError::Copy {
+        layer: tag.to_owned(),
+        why,
+    }
 }
 
 fn tiles(

@@ -280,13 +280,14 @@ impl Sweep {
             self.evolution.begin(measured.step);
             for (image, layer, maps) in seen.each() {
                 if image == 0 {
-                    self.evolution.add_maps(&layer.tag(), maps)?;
+                    self.evolution.add_maps(&layer.tag(), &maps)?;
                 }
             }
             if let Some(kernels) = vgg.kernels().filter(|_| capture.kernels) {
                 let tag = capture.kernels_tag();
-                self.evolution.add_kernels(&tag, kernels, self.is_bgr)?;
+                self.evolution.add_kernels(&tag, &kernels, self.is_bgr)?;
             }
+            self.evolution.end()?;
         }
         Ok(())
     }

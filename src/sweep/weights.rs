@@ -1,9 +1,13 @@
 //! How the weights of the convolutions change from step to step.
 
 use std::collections::BTreeMap;
+use std::iter;
+
+use burn::module::Param;
+use burn::nn::conv::Conv2d;
 
 use crate::change::{LayerChange, LayerWeights, Summary, nearly_equal};
-use crate::device::{guarded, values};
+use crate::device::{all_values, guarded};
 use crate::events::Summary as Scalar;
 use crate::figure::KernelBars;
 use crate::logger::{LoggerError, Step};
@@ -120,28 +124,34 @@ impl Snapshot {
     pub(crate) fn of(capture: &Capture, vgg: &Vgg) -> Result<Self, ProbeError> {
         let layers = capture.arch.layers();
         let convolutions = layers.iter().zip(&vgg.features);
-        let mut all = Vec::new();
-        for (layer, feature) in convolutions {
-            let Feature::Convolution(convolution) = feature else {
-                continue;
+        let convolutions = convolutions.filter_map(|(layer, feature)| match feature {
+            Feature::Convolution(convolution) => Some((layer.name(), convolution)),
+            _ => None,
+        });
+        let convolutions: Vec<_> = convolutions.collect();
+        let parameters = || {
+            let of_layer = |(_, convolution): &(String, &Conv2d)| {
+                let bias = convolution.bias.as_ref().map(Param::val);
+                iter::once(convolution.weight.val().flatten(0, 3)).chain(bias)
             };
-            let read = || {
-                let weights = convolution.weight.val();
-                let bias = convolution.bias.as_ref();
-                Ok(LayerWeights {
-                    name: layer.name(),
-                    filters: weights.dims()[0],
-                    values: values(weights)?,
-                    bias: bias.map_or(Ok(Vec::new()), |bias| values(bias.val()))?,
-                })
-            };
-            let read = guarded(read).and_then(|result| result);
-            all.push(read.map_err(|why| ProbeError::Copy {
-                layer: layer.name(),
-                why,
-            })?);
-        }
-        Ok(Self(all))
+            all_values(convolutions.iter().flat_map(of_layer).collect())
+        };
+        let read = guarded(parameters).and_then(|result| result);
+        let read = read.map_err(|why| ProbeError::Copy {
+            layer: "the convolutions".to_owned(),
+            why,
+        })?;
+        let mut read = read.into_iter();
+        let of_layer = |(name, convolution): (String, &Conv2d)| LayerWeights {
+            name,
+            filters: convolution.weight.dims()[0],
+            values: read.next().unwrap_or_default(),
+            bias: match convolution.bias {
+                Some(_) => read.next().unwrap_or_default(),
+                None => Vec::new(),
+            },
+        };
+        Ok(Self(convolutions.into_iter().map(of_layer).collect()))
     }
 
     /// How much one optimization step changed them, relative to their norm.
