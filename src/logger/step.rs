@@ -139,8 +139,8 @@ impl<'a> Step<'a> {
         self.spans.push((stage, span));
     }
 
-    /// Logs the feature maps of one image as a grid. They may stay on any device: they are copied and
-    /// rendered in the background, and only read. How their values are distributed is logged too, as
+    /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: they are rendered there
+    /// or copied and rendered in the background, as [`RenderOn`](super::RenderOn) says. How their values are distributed is logged too, as
     /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
     /// a leading `feature_maps/` of the tag is left out there. Where steps are compared
     /// ([`Builder::compare`](super::Builder::compare)), so is how much they changed, and where changes are shown,

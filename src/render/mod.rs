@@ -231,4 +231,4 @@ fn pixels(side: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
 use super::activity::Activity;
-use crate::device::{first_line, guarded};
+use crate::device::{all_values, guarded};
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
@@ -153,8 +153,7 @@ impl ComparisonSet {
             }
         }
         activity.settle()?;
-        let mut grams = Grams::new();
-        for (tag, mut of_layer) in collected {
+        for (tag, of_layer) in &mut collected {
             if !of_layer.means.is_empty() {
                 let means = std::mem::take(&mut of_layer.means);
                 let block = gram(&means).map_err(|why| ProbeError::Copy {
@@ -163,16 +162,16 @@ impl ComparisonSet {
                 })?;
                 of_layer.blocks.push((self.count(), block));
             }
-            grams.insert(tag, Gram::new(of_layer.blocks));
         }
-        Ok(grams)
+        read(collected)
     }
 }
 
 /// What is known of a layer while the minibatches pass.
 #[derive(Default)]
 struct Collected {
-    blocks: Vec<(usize, Vec<f32>)>,
+    /// How many images each has, and its products, which may be on a device.
+    blocks: Vec<(usize, Tensor<1>)>,
     means: Vec<Tensor<2>>,
 }
 
@@ -193,6 +192,23 @@ impl Collected {
         }
         Ok(())
     }
+}
+
+/// Reads all blocks; a device is asked once.
+fn read(collected: BTreeMap<String, Collected>) -> Result<Grams, ProbeError> {
+    let Some(first) = collected.keys().next().cloned() else {
+        return Ok(Grams::new());
+    };
+    let blocks = collected.values().flat_map(|of_layer| &of_layer.blocks);
+    let blocks = blocks.map(|(_, products)| products.clone()).collect();
+    let read = guarded(|| all_values(blocks)).and_then(|result| result);
+    let read = read.map_err(|why| ProbeError::Copy { layer: first, why })?;
+    let mut read = read.into_iter();
+    let gram = |(tag, of_layer): (String, Collected)| {
+        let sizes = of_layer.blocks.into_iter().map(|(size, _)| size);
+        (tag, Gram::new(sizes.zip(&mut read).collect()))
+    };
+    Ok(collected.into_iter().map(gram).collect())
 }
 
 /// The maps of a minibatch in its order, each `[images, channels, height, width]`: from `new`, those of the images
@@ -238,7 +254,7 @@ fn flattened(maps: Tensor<4>) -> Tensor<2> {
 const PIECE: usize = 1 << 15;
 
 /// The products of all images with all images, row by row. The parts are `[images, features]`.
-fn gram(parts: &[Tensor<2>]) -> Result<Vec<f32>, String> {
+fn gram(parts: &[Tensor<2>]) -> Result<Tensor<1>, String> {
     let product = |features: Tensor<2>| features.clone().matmul(features.transpose());
     let all = || {
         let whole = match parts {
@@ -256,11 +272,7 @@ fn gram(parts: &[Tensor<2>]) -> Result<Vec<f32>, String> {
                     .ok_or("no features")?
             }
         };
-        let data = whole
-            .try_into_data()
-            .map_err(|error| first_line(&error.to_string()))?;
-        data.try_into_vec::<f32>()
-            .map_err(|error| format!("{error:?}"))
+        Ok(whole.flatten(0, 1))
     };
     guarded(all).and_then(|result| result)
 }

@@ -11,13 +11,14 @@ use crate::settings::Late;
 use crate::train::changes;
 
 /// Settings that another process may have otherwise: they change where and how fast a run is made, not what it shows.
-const FREE: [&str; 13] = [
+const FREE: [&str; 14] = [
     "checkpoints",
     "late",
     "follow",
     "idle-exit",
     "device",
     "batch",
+    "render",
     "on-error",
     "quiet",
     "verbose",

@@ -15,20 +15,20 @@ use crate::render::{
 };
 
 /// One line of `cases.txt`.
-struct Case {
-    name: String,
-    kind: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) kind: String,
     /// `[maps, channels, height, width]`.
-    shape: [usize; 4],
-    style: Style,
-    values: Vec<f32>,
+    pub(crate) shape: [usize; 4],
+    pub(crate) style: Style,
+    pub(crate) values: Vec<f32>,
 }
 
 fn fixture(name: &str) -> PathBuf {
     Path::new("tests/fixtures/render").join(name)
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     // Cargo runs tests in the package's folder.
     let text = fs::read_to_string(fixture("cases.txt")).unwrap();
     let cases: Vec<Case> = text.lines().map(case).collect();
