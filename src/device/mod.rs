@@ -12,10 +12,13 @@
 
 #[cfg(feature = "libtorch")]
 mod autograd;
+#[cfg(feature = "libtorch")]
+mod bucket_counts;
 mod choice;
 mod convolution;
 mod descend;
 mod guard;
+mod histogram;
 mod norm;
 mod open;
 mod read;
@@ -25,6 +28,7 @@ pub(crate) use choice::{DeviceChoice, DeviceError};
 pub(crate) use convolution::convolve;
 pub(crate) use descend::{Descent, descend};
 pub(crate) use guard::{advised, first_line, guarded, unforeseen};
+pub(crate) use histogram::Histograms;
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
 pub(crate) use read::{TensorFloats, is_channels_last};
