@@ -1,4 +1,4 @@
-//! Devices: choosing and opening one, reading tensors back, and the operations that burn-tch lacks.
+//! Devices: choosing and opening one, copying to and from it, and the operations that burn-tch lacks.
 //!
 //! The only module that names a backend. A device that was asked for and is missing is an error that
 //! says what was found and how to get it; only `auto` chooses.
@@ -23,6 +23,7 @@ mod norm;
 mod open;
 mod read;
 mod survey;
+mod upload;
 
 pub(crate) use choice::{DeviceChoice, DeviceError};
 pub(crate) use convolution::convolve;
@@ -33,3 +34,4 @@ pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
 pub(crate) use read::{TensorFloats, is_channels_last};
 pub(crate) use survey::{Libtorch, Survey, survey, why_no_cuda};
+pub(crate) use upload::{is_asynchronous, upload};

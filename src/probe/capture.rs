@@ -1,9 +1,9 @@
 //! One forward pass, keeping the feature maps of the layers that are shown.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::error::ProbeError;
-use crate::device::{OpenDevice, guarded};
+use crate::device::{OpenDevice, guarded, upload};
 use crate::input::prepared::PreparedImage;
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::vgg::{self, Arch, Layer, Vgg};
@@ -73,8 +73,7 @@ impl Capture {
         guarded(|| {
             // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
             // through every layer.
-            let data = TensorData::new(pixels, shape);
-            let x = Tensor::<4>::from_data(data, &self.device.device).permute([0, 3, 1, 2]);
+            let x = upload(pixels, shape, &self.device.device).permute([0, 3, 1, 2]);
             let mut wanted = self.layers.iter().peekable();
             vgg.forward(x, |index, maps| {
                 if let Some(layer) = wanted.next_if(|layer| layer.index == index)
