@@ -19,7 +19,7 @@ pub(crate) use problem::LoaderError;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvError, sync_channel};
 
 use self::assemble::Assembler;
 use self::batch::LoadedSample;
@@ -170,11 +170,18 @@ impl Loader {
     }
 }
 
-impl Iterator for Loader {
-    type Item = Result<Batch, LoaderError>;
+impl Loader {
+    /// The next item, if it is ready.
+    pub(crate) fn ready(&mut self) -> Option<Result<Batch, LoaderError>> {
+        let item = self.batches.as_ref()?.try_recv().ok()?;
+        self.given(Ok(item))
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let item = self.batches.as_ref()?.recv();
+    /// What to hand out of an item that the assembler sent or failed to send.
+    fn given(
+        &mut self,
+        item: Result<Result<Batch, LoaderError>, RecvError>,
+    ) -> Option<Result<Batch, LoaderError>> {
         if matches!(item, Ok(Ok(_))) {
             return item.ok();
         }
@@ -183,6 +190,15 @@ impl Iterator for Loader {
             (Err(_), false) => Some(Err(LoaderError::Stopped)),
             (item, _) => item.ok(),
         }
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch, LoaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.batches.as_ref()?.recv();
+        self.given(item)
     }
 }
 

@@ -76,13 +76,23 @@ impl Descend for LibTorch {
         descent: Descent,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let [mut parameter, mut gradient, mut velocity] = [parameter, gradient, velocity].map(own);
-        let number = |value: f64| tch::Tensor::from(value).to_device(parameter.device());
+        // On CUDA a number in host memory, as the last factor of `addcmul_`, is an argument of the kernel; a
+        // number on the device would be an upload that waits for all queued work.
+        // Source: `addcmul_cuda_kernel` in `aten/src/ATen/native/cuda/PointwiseOpsKernel.cu`, libtorch 2.7 and newer.
+        let device = match parameter.device() {
+            tch::Device::Cuda(_) => tch::Device::Cpu,
+            other => other,
+        };
         let [decay, momentum, back] = [
             descent.weight_decay,
             descent.momentum,
             -descent.learning_rate,
         ]
-        .map(|value| number(value).to_kind(tch::Kind::Float));
+        .map(|value| {
+            tch::Tensor::from(value)
+                .to_kind(tch::Kind::Float)
+                .to_device(device)
+        });
         let _ = gradient.addcmul_(&parameter, &decay);
         let _ = velocity.g_mul_(&momentum);
         let _ = velocity.g_add_(&gradient);

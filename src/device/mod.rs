@@ -1,4 +1,4 @@
-//! Devices: choosing and opening one, reading tensors back, and the operations that burn-tch lacks.
+//! Devices: choosing and opening one, copying to and from it, and the operations that burn-tch lacks.
 //!
 //! The only module that names a backend. A device that was asked for and is missing is an error that
 //! says what was found and how to get it; only `auto` chooses.
@@ -12,6 +12,8 @@
 
 #[cfg(feature = "libtorch")]
 mod autograd;
+#[cfg(feature = "libtorch")]
+mod bucket_counts;
 mod choice;
 mod clock;
 mod convolution;
@@ -22,6 +24,7 @@ mod grid;
 #[cfg(not(feature = "libtorch"))]
 mod grid_absent;
 mod guard;
+mod histogram;
 mod norm;
 mod open;
 mod precision;
@@ -30,6 +33,7 @@ mod read;
 mod read_back;
 mod survey;
 mod traffic;
+mod upload;
 
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices};
 pub(crate) use clock::{Mark, Span};
@@ -41,6 +45,7 @@ pub(crate) use grid::{DeviceMaps, Drawn};
 #[cfg(not(feature = "libtorch"))]
 pub(crate) use grid_absent::{DeviceMaps, Drawn, HostBytes, OnItsWay, ReadBack};
 pub(crate) use guard::{advised, first_line, guarded, unforeseen};
+pub(crate) use histogram::Histograms;
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
 pub(crate) use precision::{Dtype, NO_TF32, in_float32};
@@ -49,3 +54,4 @@ pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
 pub(crate) use read_back::{HostBytes, OnItsWay, ReadBack};
 pub(crate) use survey::{Libtorch, Survey, survey, why_no_cuda};
 pub(crate) use traffic::traffic;
+pub(crate) use upload::{is_asynchronous, upload};

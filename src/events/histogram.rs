@@ -55,7 +55,7 @@ impl Histogram {
             0 => (0.0, 0.0),
             _ => (f64::from(extent.min), f64::from(extent.max)),
         };
-        let mut histogram = Self {
+        let histogram = Self {
             min,
             max,
             num: as_float(extent.finite),
@@ -64,25 +64,30 @@ impl Histogram {
             non_finite,
             ..Self::default()
         };
-        if buckets > 0 {
-            histogram.fill(values, buckets);
-        }
-        histogram
+        histogram.filled(buckets, |width| {
+            let counts = counts(values, min, width, buckets);
+            counts.into_iter().map(as_float).collect()
+        })
     }
 
-    fn fill(&mut self, values: &[f32], buckets: usize) {
+    /// Adds so many `buckets`. `counts` says how many values lie in each, given their width; it is not asked where
+    /// all values are equal.
+    pub(crate) fn filled(mut self, buckets: usize, counts: impl FnOnce(f64) -> Vec<f64>) -> Self {
         let (min, max) = (self.min, self.max);
-        let width = (max - min) / as_float(buckets as u64);
+        let Some(last) = buckets.checked_sub(1) else {
+            return self;
+        };
         if max > min {
+            let width = (max - min) / as_float(buckets as u64);
             let inner = (1..buckets).map(|index| as_float(index as u64) * width + min);
             self.bucket_limits = inner.chain([max]).collect();
-            let counts = counts(values, min, width, buckets);
-            self.bucket_counts = counts.into_iter().map(as_float).collect();
+            self.bucket_counts = counts(width);
         } else {
             self.bucket_limits = vec![min; buckets];
             self.bucket_counts = vec![0.0; buckets];
-            self.bucket_counts[buckets - 1] = self.num;
+            self.bucket_counts[last] = self.num;
         }
+        self
     }
 }
 

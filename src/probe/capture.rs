@@ -3,10 +3,10 @@
 use std::iter;
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::error::ProbeError;
-use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar};
+use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
 use crate::input::prepared::PreparedImage;
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
 use crate::vgg::{self, Arch, Layer, Vgg};
@@ -116,8 +116,7 @@ impl Capture {
         guarded(|| {
             // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
             // through every layer.
-            let data = TensorData::new(pixels, shape);
-            let mut x = Tensor::<4>::from_data(data, &device.device).permute([0, 3, 1, 2]);
+            let mut x = upload(pixels, shape, &device.device).permute([0, 3, 1, 2]);
             if !device.prefers_interleaved() {
                 x = planar(x);
             }

@@ -1,5 +1,7 @@
 //! Batches of the data set, grouped into optimization steps.
 
+use burn::tensor::Device;
+
 use super::trainer::Samples;
 use crate::dataset::{Batch, Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
 
@@ -26,6 +28,7 @@ impl Reading {
         Ok(Groups {
             loader,
             accumulate: self.accumulate,
+            ahead: None,
         })
     }
 
@@ -44,6 +47,17 @@ impl Reading {
 pub(super) struct Groups {
     loader: Loader,
     accumulate: u64,
+    /// The next batch, where it was uploaded before it was asked for.
+    pub(super) ahead: Option<Result<Next, LoaderError>>,
+}
+
+/// The next batch of the loader.
+pub(super) struct Next {
+    samples: Samples,
+    at: Position,
+    /// Where a run resumes that has learned from it.
+    position: Position,
+    skipped: Vec<String>,
 }
 
 /// The batches of one step; none where no image of them can be read.
@@ -61,29 +75,51 @@ impl Groups {
     pub(super) fn next(&mut self) -> Result<Group, LoaderError> {
         let mut group = Group::default();
         loop {
-            // The plan has no end.
-            let batch = self.loader.next().unwrap_or(Err(LoaderError::Stopped))?;
-            group.images += batch.labels.len();
-            group.position = batch.position;
-            let epoch_ends = batch.position.epoch != batch.at.epoch;
-            let full = (batch.at.batch + 1).is_multiple_of(self.accumulate);
-            group.skipped.extend_from_slice(&batch.skipped);
-            if !batch.labels.is_empty() {
-                group.batches.push(samples(batch));
+            let next = match self.ahead.take() {
+                Some(next) => next?,
+                // The plan has no end.
+                None => Next::of(self.loader.next().unwrap_or(Err(LoaderError::Stopped))?),
+            };
+            group.images += next.samples.labels.len();
+            group.position = next.position;
+            let epoch_ends = next.position.epoch != next.at.epoch;
+            let full = (next.at.batch + 1).is_multiple_of(self.accumulate);
+            group.skipped.extend(next.skipped);
+            if !next.samples.labels.is_empty() {
+                group.batches.push(next.samples);
             }
             if epoch_ends || full {
                 return Ok(group);
             }
         }
     }
+
+    /// Uploads the next batch if it is ready. That it cannot be read is said by [`next`](Self::next) only.
+    pub(super) fn upload_ahead(&mut self, device: &Device) {
+        if self.ahead.is_none() {
+            self.ahead = self.loader.ready().map(|batch| {
+                let mut next = Next::of(batch?);
+                if !next.samples.labels.is_empty() {
+                    next.samples.upload(device);
+                }
+                Ok(next)
+            });
+        }
+    }
+}
+
+impl Next {
+    fn of(mut batch: Batch) -> Self {
+        Self {
+            at: batch.at,
+            position: batch.position,
+            skipped: std::mem::take(&mut batch.skipped),
+            samples: samples(batch),
+        }
+    }
 }
 
 /// What the network gets of a batch.
 pub(super) fn samples(batch: Batch) -> Samples {
-    Samples {
-        pixels: batch.pixels,
-        labels: batch.labels,
-        height: batch.height,
-        width: batch.width,
-    }
+    Samples::new(batch.pixels, batch.labels, [batch.height, batch.width])
 }

@@ -1,4 +1,4 @@
-//! The norm of all gradients of a step.
+//! The norm of all gradients of a step, and scaling them.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -7,26 +7,26 @@ use burn::tensor::Tensor;
 use crate::device::norm;
 use crate::vgg::Vgg;
 
-/// The Euclidean norm of all gradients as one vector.
-///
-/// Source: `torch.nn.utils.get_total_norm`.
-pub(super) fn total_norm(vgg: &Vgg, gradients: &GradientsParams) -> f64 {
+/// The Euclidean norm of every gradient, where the gradients are: shape `[gradients]`.
+pub(super) fn norms(vgg: &Vgg, gradients: &GradientsParams) -> Tensor<1> {
     let mut norms = Norms {
         gradients,
         norms: Vec::new(),
     };
     vgg.visit(&mut norms);
-    norms
-        .norms
-        .into_iter()
-        .map(|norm| f64::from(norm.into_scalar::<f32>()).powi(2))
-        .sum::<f64>()
-        .sqrt()
+    Tensor::cat(norms.norms, 0)
+}
+
+/// The Euclidean norm of all gradients as one vector, from the norm of each.
+///
+/// Source: `torch.nn.utils.get_total_norm`.
+pub(super) fn total_norm(norms: &[f32]) -> f64 {
+    let squares = norms.iter().map(|norm| f64::from(*norm).powi(2));
+    squares.sum::<f64>().sqrt()
 }
 
 struct Norms<'a> {
     gradients: &'a GradientsParams,
-    /// Read only at the end, so that a GPU is not synchronized for each.
     norms: Vec<Tensor<1>>,
 }
 

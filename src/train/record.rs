@@ -4,7 +4,8 @@ use burn::optim::GradientsParams;
 
 use super::score::Score;
 use super::trainer::StepMetrics;
-use crate::events::{Histogram, Summary};
+use crate::device::Histograms;
+use crate::events::Summary;
 use crate::vgg::{Arch, Named, ParameterVisitor, Vgg};
 
 /// Fewer classes have no meaningful top-5 accuracy.
@@ -55,16 +56,22 @@ pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams, arch: Arch) -> 
     let mut visitor = HistogramVisitor {
         gradients,
         arch,
-        summaries: Vec::new(),
+        tags: Vec::new(),
+        histograms: Histograms::default(),
     };
     vgg.each_parameter(&mut visitor);
-    visitor.summaries
+    let tagged = visitor.tags.into_iter().zip(visitor.histograms.read());
+    tagged
+        .map(|(tag, histogram)| Summary::histogram(tag, histogram))
+        .collect()
 }
 
 struct HistogramVisitor<'a> {
     gradients: &'a GradientsParams,
     arch: Arch,
-    summaries: Vec<Summary>,
+    tags: Vec<String>,
+    /// One for each tag.
+    histograms: Histograms,
 }
 
 impl ParameterVisitor for HistogramVisitor<'_> {
@@ -72,18 +79,11 @@ impl ParameterVisitor for HistogramVisitor<'_> {
         let name = tag(&parameter.name, self.arch);
         let gradient = parameter.id.and_then(|id| self.gradients.get::<D>(id));
         if let Some(gradient) = gradient {
-            let values = gradient.into_data();
-            self.push(format!("gradients/{name}"), values.as_slice::<f32>().ok());
+            self.tags.push(format!("gradients/{name}"));
+            self.histograms.add(gradient);
         }
-        let values = parameter.value.into_data();
-        self.push(format!("weights/{name}"), values.as_slice::<f32>().ok());
-    }
-}
-
-impl HistogramVisitor<'_> {
-    fn push(&mut self, tag: String, values: Option<&[f32]>) {
-        let histogram = Histogram::of(values.unwrap_or_default(), Histogram::BUCKETS);
-        self.summaries.push(Summary::histogram(tag, histogram));
+        self.tags.push(format!("weights/{name}"));
+        self.histograms.add(parameter.value);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::optim::GradientsParams;
 
-use super::batches::{Group, Reading};
+use super::batches::{Group, Groups, Reading};
 use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
 use super::error::TrainError;
 use super::prune::prune_checkpoints;
@@ -14,7 +14,7 @@ use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
 use super::{hparams, record};
 use crate::dataset::{Dataset, Position};
-use crate::device::guarded;
+use crate::device::{guarded, is_asynchronous};
 use crate::events::Summary;
 use crate::interrupt::Interrupt;
 use crate::logger::{FeatureLogger, Stage};
@@ -107,7 +107,7 @@ impl Session<'_> {
         while self.trainer.steps() < self.total && !self.interrupt.is_requested() {
             let began = Instant::now();
             let group = groups.next()?;
-            self.step(group, began.elapsed())?;
+            self.step(group, began.elapsed(), &mut groups)?;
         }
         Ok(())
     }
@@ -134,8 +134,13 @@ impl Session<'_> {
     }
 
     /// One optimization step and everything that is written of it. `waited` is how long its batches took
-    /// to arrive.
-    fn step(&mut self, group: Group, waited: Duration) -> Result<(), TrainError> {
+    /// to arrive; `coming` are those of the steps after it.
+    fn step(
+        &mut self,
+        group: Group,
+        waited: Duration,
+        coming: &mut Groups,
+    ) -> Result<(), TrainError> {
         let number = self.trainer.steps() + 1;
         let last = number == self.total;
         let ends_epoch = group.position.batch == 0;
@@ -147,7 +152,7 @@ impl Session<'_> {
             }
             _ => None,
         };
-        let learned = self.learn(number, group, with_histograms)?;
+        let learned = self.learn(number, group, coming, with_histograms)?;
 
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         let images_per_second = learned.images as f64 / (waited + learned.took).as_secs_f64();
@@ -234,6 +239,7 @@ impl Session<'_> {
         &mut self,
         number: u64,
         group: Group,
+        coming: &mut Groups,
         with_histograms: bool,
     ) -> Result<Learned, TrainError> {
         let began = Instant::now();
@@ -245,7 +251,11 @@ impl Session<'_> {
                 self.trainer.skip_step();
                 return Ok(None);
             }
+            let device = self.trainer.device.clone();
             let inspect = |vgg: &Vgg, gradients: &GradientsParams| {
+                if is_asynchronous(&device) {
+                    coming.upload_ahead(&device);
+                }
                 if with_histograms {
                     histograms = record::histograms(vgg, gradients, arch);
                 }

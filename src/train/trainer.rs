@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::divergence::{Divergence, Origin, Symptom};
 use super::error::TrainError;
@@ -13,6 +13,7 @@ use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
 use super::schedule::{LearningRates, Schedule};
 use super::score::Score;
+use crate::device::{upload, values};
 use crate::vgg::Vgg;
 
 /// Hyperparameters of a training.
@@ -33,34 +34,51 @@ pub(crate) struct TrainingSettings {
 }
 
 /// A batch of images of one size with their labels.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Samples {
-    /// Normalized, `[samples, height, width, channels]`.
+    /// Normalized, `[samples, height, width, channels]`; none once they are uploaded.
     pub(crate) pixels: Vec<f32>,
     /// Class indices, `[samples]`.
     pub(crate) labels: Vec<usize>,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
+    height: usize,
+    width: usize,
+    uploaded: Option<Uploaded>,
 }
 
+/// Pixels `[samples, channels, height, width]` and labels `[samples]` on a device.
+type Uploaded = (Tensor<4>, Tensor<1, Int>);
+
 impl Samples {
-    fn pixels(&mut self, device: &Device) -> Tensor<4> {
-        let points = self.labels.len() * self.height * self.width;
-        let channels = self.pixels.len() / points.max(1);
-        let shape = [self.labels.len(), self.height, self.width, channels];
-        let data = TensorData::new(std::mem::take(&mut self.pixels), shape);
-        // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
-        Tensor::from_data(data, device).permute([0, 3, 1, 2])
+    pub(crate) fn new(pixels: Vec<f32>, labels: Vec<usize>, [height, width]: [usize; 2]) -> Self {
+        Self {
+            pixels,
+            labels,
+            height,
+            width,
+            uploaded: None,
+        }
     }
 
-    fn labels(&self, device: &Device) -> Tensor<1, Int> {
-        // Class counts are far below the limit.
-        let labels: Vec<i64> = self
-            .labels
-            .iter()
-            .map(|label| i64::try_from(*label).unwrap_or(i64::MAX))
-            .collect();
-        Tensor::from_data(TensorData::new(labels, [self.labels.len()]), device)
+    /// Copies them to `device`, which CUDA does while this thread goes on.
+    pub(super) fn upload(&mut self, device: &Device) {
+        self.uploaded = Some(self.take(device));
+    }
+
+    /// Pixels and labels on `device`, from here on no longer kept.
+    pub(super) fn take(&mut self, device: &Device) -> Uploaded {
+        if let Some(uploaded) = self.uploaded.take() {
+            return uploaded;
+        }
+        let samples = self.labels.len();
+        let channels = self.pixels.len() / (samples * self.height * self.width).max(1);
+        let shape = [samples, self.height, self.width, channels];
+        let pixels = upload(std::mem::take(&mut self.pixels), shape, device);
+        // As floats, so that there is one way to copy.
+        #[expect(clippy::cast_precision_loss, reason = "fewer classes than 2^24")]
+        let labels = self.labels.iter().map(|label| *label as f32).collect();
+        let labels = upload(labels, [samples], device).int();
+        // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
+        (pixels.permute([0, 3, 1, 2]), labels)
     }
 }
 
@@ -76,6 +94,15 @@ pub(crate) struct StepMetrics {
     pub(crate) noise: Option<GradientNoise>,
 }
 
+/// What is not yet read of a batch.
+struct Unread {
+    /// `[samples, channels, height, width]`.
+    x: Tensor<4>,
+    labels: Vec<usize>,
+    /// The loss, then the logits row by row: `[1 + samples * classes]`.
+    results: Tensor<1>,
+}
+
 /// A network under training.
 ///
 /// Dropout uses the device's random number generator, which every step seeds: trainers must not step on
@@ -86,7 +113,7 @@ pub(crate) struct Trainer {
     rates: LearningRates,
     loss: CrossEntropyLoss,
     pub(super) settings: TrainingSettings,
-    device: Device,
+    pub(super) device: Device,
     pub(super) steps: u64,
 }
 
@@ -141,8 +168,9 @@ impl Trainer {
         self.vgg.valid()
     }
 
-    /// One optimization step over `batches`, whose gradients are averaged. `inspect` gets the
-    /// network and its gradients before clipping.
+    /// One optimization step over `batches`, whose gradients are averaged. `inspect` gets the network and its
+    /// gradients before clipping. The loss of a single batch is not read by then, so that the device goes on
+    /// meanwhile; it may turn out to end the training.
     pub(crate) fn step(
         &mut self,
         batches: Vec<Samples>,
@@ -151,9 +179,9 @@ impl Trainer {
         // So that a resumed run draws the same dropout masks.
         self.device.seed(step_seed(self.settings.seed, self.steps));
         let mut score = Score::default();
-        let (mut gradients, of_batches) = self.gradients(batches, &mut score)?;
+        let (mut gradients, unread, of_batches) = self.gradients(batches, &mut score)?;
         inspect(&self.vgg, &gradients);
-        let norm = gradients::total_norm(&self.vgg, &gradients);
+        let norm = self.read(unread, &gradients, &mut score)?;
         if !norm.is_finite() {
             return Err(self.diverged(Symptom::GradientNorm(norm), None));
         }
@@ -175,38 +203,86 @@ impl Trainer {
         })
     }
 
-    /// The mean of the batches' gradients, and where there are several, the norm of each.
+    /// The mean of the batches' gradients. Of a single batch what is unread; where there are several, the
+    /// norm of each.
     fn gradients(
         &mut self,
         batches: Vec<Samples>,
         score: &mut Score,
-    ) -> Result<(GradientsParams, Vec<f64>), TrainError> {
+    ) -> Result<(GradientsParams, Option<Unread>, Vec<f64>), TrainError> {
         let mut sum = GradientsAccumulator::new();
         let count = batches.len();
         let mut norms = Vec::with_capacity(count);
-        for mut samples in batches {
-            let x = samples.pixels(&self.device);
-            let labels = samples.labels(&self.device);
-            let logits = self.vgg.logits(x.clone()).ok_or(TrainError::NoClassifier)?;
-            let loss = self.loss.forward(logits.clone(), labels);
-            let value = f64::from(loss.clone().into_scalar::<f32>());
+        let mut batches = batches.into_iter();
+        while let Some(samples) = batches.next() {
+            let (gradients, unread) = self.backward(samples, count)?;
+            if count == 1 {
+                return Ok((gradients, Some(unread), norms));
+            }
+            if let Some(next) = batches.as_mut_slice().first_mut() {
+                next.upload(&self.device);
+            }
+            let norm = self.read(Some(unread), &gradients, score)?;
+            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
+            norms.push(norm * count as f64);
+            sum.accumulate(&self.vgg, gradients);
+        }
+        Ok((sum.grads(), None, norms))
+    }
+
+    /// The gradients of one of `count` batches. Nothing is waited for.
+    fn backward(
+        &mut self,
+        mut samples: Samples,
+        count: usize,
+    ) -> Result<(GradientsParams, Unread), TrainError> {
+        let (x, labels) = samples.take(&self.device);
+        let logits = self.vgg.logits(x.clone()).ok_or(TrainError::NoClassifier)?;
+        let loss = self.loss.forward(logits.clone(), labels);
+        let logits = logits.inner();
+        let all = logits.shape().num_elements();
+        let results = vec![loss.clone().inner(), logits.reshape([all])];
+        let unread = Unread {
+            x,
+            labels: samples.labels,
+            results: Tensor::cat(results, 0),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
+        let part = loss.div_scalar(count as f32);
+        let gradients = GradientsParams::from_grads(part.backward(), &self.vgg);
+        Ok((gradients, unread))
+    }
+
+    /// The norm of all gradients. Adds the score of `batch`, or ends the training at its loss.
+    ///
+    /// All in a single copy from the device: after each it has nothing to do until more is queued.
+    fn read(
+        &self,
+        batch: Option<Unread>,
+        gradients: &GradientsParams,
+        score: &mut Score,
+    ) -> Result<f64, TrainError> {
+        let mut parts = vec![gradients::norms(&self.vgg, gradients)];
+        let [count] = parts[0].dims();
+        let batch = batch.map(|batch| {
+            parts.push(batch.results);
+            (batch.x, batch.labels)
+        });
+        let numbers = values(Tensor::cat(parts, 0)).map_err(|why| TrainError::Backend {
+            what: format!("step {}", self.steps + 1),
+            why,
+        })?;
+        let (norms, results) = numbers.split_at(count);
+        if let (Some((x, labels)), Some((loss, logits))) = (batch, results.split_first()) {
+            let value = f64::from(*loss);
             let max = self.settings.max_loss;
             if value.is_nan() || value > max {
                 let symptom = Symptom::Loss { value, max };
                 return Err(self.diverged(symptom, Some(x)));
             }
-            score.add(&Score::of(&to_host(logits), &samples.labels, value));
-            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
-            let part = loss.div_scalar(count as f32);
-            let gradients = GradientsParams::from_grads(part.backward(), &self.vgg);
-            if count == 1 {
-                return Ok((gradients, norms));
-            }
-            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
-            norms.push(gradients::total_norm(&self.vgg, &gradients) * count as f64);
-            sum.accumulate(&self.vgg, gradients);
+            score.add(&Score::of(logits, &labels, value));
         }
-        Ok((sum.grads(), norms))
+        Ok(gradients::total_norm(norms))
     }
 
     fn diverged(&self, symptom: Symptom, x: Option<Tensor<4>>) -> TrainError {
@@ -232,11 +308,11 @@ fn noise_of(norms: &[f64], samples: usize, of_mean: f64) -> Option<GradientNoise
 /// Logits of `samples` by a network without gradients, `[samples, classes]` row-major; `None` without
 /// a classifier.
 pub(crate) fn logits(network: &Vgg, mut samples: Samples, device: &Device) -> Option<Vec<f32>> {
-    network.logits(samples.pixels(device)).map(to_host)
+    network.logits(samples.take(device).0).map(to_host)
 }
 
-fn to_host(logits: Tensor<2>) -> Vec<f32> {
-    logits.into_data().iter::<f32>().collect()
+fn to_host<const D: usize>(values: Tensor<D>) -> Vec<f32> {
+    values.into_data().iter::<f32>().collect()
 }
 
 /// A distinct seed for every step: neighboring seeds and steps must not collide.

@@ -97,6 +97,24 @@ fn two_batches_are_made_ahead_and_no_more() {
 }
 
 #[test]
+fn what_is_ready_is_what_comes_next() {
+    let crash = |_, sample| match sample {
+        3 => panic!("a bug"),
+        _ => Ok(ready(sample)),
+    };
+    let expected: Vec<_> = loader(6, work(1, OnError::Stop), crash).collect();
+    let mut loader = loader(6, work(1, OnError::Stop), crash);
+    let mut found = Vec::new();
+    while found.len() < expected.len() {
+        found.extend(loader.ready());
+        std::thread::yield_now();
+    }
+    assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+    assert!(found.last().unwrap().is_err());
+    assert!(loader.ready().is_none() && loader.next().is_none());
+}
+
+#[test]
 fn dropping_it_ends_its_threads() {
     let held = Arc::new(());
     let of_threads = Arc::clone(&held);

@@ -78,12 +78,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     for batch in Loader::train(&dataset.train, &recipe, plan, Position::default(), &work).unwrap() {
         let batch = batch.unwrap();
         let epoch = usize::try_from(batch.at.epoch).unwrap();
-        let samples = Samples {
-            pixels: batch.pixels,
-            labels: batch.labels,
-            height: batch.height,
-            width: batch.width,
-        };
+        let samples = Samples::new(batch.pixels, batch.labels, [batch.height, batch.width]);
         let outcome = trainer.step(vec![samples], |_, _| ()).unwrap();
         epochs[epoch].add(&outcome.score);
     }

@@ -2,6 +2,7 @@
 //!
 //! Fixtures: `tests/fixtures/train/make_train.py`.
 
+mod batches;
 mod checkpoint;
 mod divergence;
 mod learning;

@@ -111,19 +111,10 @@ impl Reference {
         let file = SafeTensors::deserialize(&self.tensors).unwrap();
         let pool = file.tensor("pool").unwrap();
         let pool = pool.data().as_chunks::<{ SIDE * SIDE * 3 }>().0;
-        Samples {
-            pixels: images
-                .iter()
-                .flat_map(|image| pool[*image])
-                .map(|byte| f32::from(byte) / 64.0 - 2.0)
-                .collect(),
-            labels: images
-                .iter()
-                .map(|image| self.text.labels[*image])
-                .collect(),
-            height: SIDE,
-            width: SIDE,
-        }
+        let pixels = images.iter().flat_map(|image| pool[*image]);
+        let pixels = pixels.map(|byte| f32::from(byte) / 64.0 - 2.0);
+        let labels = images.iter().map(|image| self.text.labels[*image]);
+        Samples::new(pixels.collect(), labels.collect(), [SIDE; 2])
     }
 }
 
