@@ -5,7 +5,7 @@
 //! | PNG, WebP | `image` | equal |
 //! | BMP, GIF, TIFF | `image` | equal, or refused by name ([`unsupported`], [`bmp`]) |
 //! | PBM, PGM, PPM | ours ([`pnm`]) | equal |
-//! | JPEG | `mozjpeg` (libjpeg-turbo's decoder, in C, built without an assembler) | equal |
+//! | JPEG | `mozjpeg` (libjpeg-turbo's decoder, in C) | equal |
 //!
 //! JPEG does not go through `image`: its decoder, zune-jpeg, is up to 6 gray levels away from
 //! libjpeg where chroma is subsampled, and Pillow reads with libjpeg.

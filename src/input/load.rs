@@ -30,16 +30,14 @@ pub(crate) enum LoadError {
 ///
 /// [`Normalize::apply`]: super::transform::Normalize::apply
 pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Decoded, LoadError> {
-    caught(path, || {
-        let Decoded { picture, oddities } = decode::decode(path)?;
-        match preprocess.picture(&picture) {
-            Ok(picture) => Ok(Decoded { picture, oddities }),
-            Err(source) => Err(LoadError::Transform {
-                path: path.to_path_buf(),
-                source,
-            }),
-        }
-    })
+    let Decoded { picture, oddities } = decode::decode(path)?;
+    match preprocess.picture(&picture) {
+        Ok(picture) => Ok(Decoded { picture, oddities }),
+        Err(source) => Err(LoadError::Transform {
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
 }
 
 /// Makes a panic the error of the one image that is read.

@@ -1,19 +1,17 @@
 //! Images, decoded and normalized ahead of the forward pass.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::decode::Decoded;
 use super::list::ImageFile;
-use super::load::{LoadError, load};
+use super::load::{LoadError, caught, load};
 use super::notes::Oddities;
 use super::transform::Preprocess;
 use crate::render::Picture;
-
-/// Images that may wait for the forward pass, beside those of the next batch.
-const WAITING_IMAGES: usize = 1;
 
 /// An image as the network sees it.
 pub(crate) struct PreparedImage {
@@ -30,17 +28,19 @@ pub(crate) struct PreparedImage {
 
 impl PreparedImage {
     /// Decodes, resizes, crops and normalizes one image.
-    pub(crate) fn load(file: &ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
+    fn load(file: &ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
         let began = Instant::now();
-        let Decoded { picture, oddities } = load(&file.path, preprocess)?;
-        let pixels = preprocess.normalize.apply(&picture);
-        Ok(Self {
-            name: file.name.clone(),
-            path: file.path.clone(),
-            picture,
-            pixels,
-            oddities,
-            took: began.elapsed(),
+        caught(&file.path, || {
+            let Decoded { picture, oddities } = load(&file.path, preprocess)?;
+            let pixels = preprocess.normalize.apply(&picture);
+            Ok(Self {
+                name: file.name.clone(),
+                path: file.path.clone(),
+                picture,
+                pixels,
+                oddities,
+                took: began.elapsed(),
+            })
         })
     }
 
@@ -63,20 +63,43 @@ pub(crate) fn file_name(path: &Path) -> String {
     )
 }
 
-/// Prepares images in order on a thread of its own, at most `batch` and a few ahead of the receiver.
+/// Prepares images on all threads that render, in order, at most `batch` and one a thread ahead of the receiver.
 pub(crate) fn prepare_ahead(
     files: Vec<ImageFile>,
     preprocess: Preprocess,
     batch: usize,
-) -> Receiver<Result<PreparedImage, LoadError>> {
-    let (sender, receiver) = sync_channel(batch + WAITING_IMAGES - 1);
-    thread::spawn(move || {
-        for file in &files {
-            // The receiver has stopped early.
-            if sender.send(PreparedImage::load(file, &preprocess)).is_err() {
-                break;
+) -> impl Iterator<Item = Result<PreparedImage, LoadError>> {
+    let prepare = move |file: &ImageFile| PreparedImage::load(file, &preprocess);
+    ahead(files, rayon::current_num_threads(), batch, prepare)
+}
+
+/// What `prepare` makes of every item, in order, at most `waiting` and one a thread ahead of the receiver. It ends early
+/// where `prepare` panics.
+///
+/// Every thread has items of its own in turn, and a queue of its own: that keeps the order.
+pub(super) fn ahead<T: Send + Sync + 'static, R: Send + 'static>(
+    items: Vec<T>,
+    threads: usize,
+    waiting: usize,
+    prepare: impl Fn(&T) -> R + Send + Sync + 'static,
+) -> impl Iterator<Item = R> {
+    let count = items.len();
+    let threads = threads.min(count);
+    let shared = Arc::new((items, prepare));
+    let start = |first| {
+        let (sender, receiver) = sync_channel(waiting / threads);
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (items, prepare) = &*shared;
+            for item in items.iter().skip(first).step_by(threads) {
+                // The receiver has stopped early.
+                if sender.send(prepare(item)).is_err() {
+                    break;
+                }
             }
-        }
-    });
-    receiver
+        });
+        receiver
+    };
+    let receivers: Vec<Receiver<R>> = (0..threads).map(start).collect();
+    (0..count).map_while(move |at| receivers[at % threads].recv().ok())
 }

@@ -8,7 +8,7 @@ use crate::device::Span;
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
-use crate::input::prepared::PreparedImage;
+use crate::input::prepared::{PreparedImage, prepare_ahead};
 use crate::input::transform::Preprocess;
 use crate::logger::{FeatureLogger, Stage, Step};
 use crate::one_line::one_line;
@@ -75,8 +75,8 @@ impl ProbeImages {
         skipped: &mut Vec<String>,
     ) -> Result<Self, ProbeError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
-        for file in files {
-            let image = PreparedImage::load(file, preprocess).map_err(ProbeError::from);
+        for image in prepare_ahead(files.to_vec(), *preprocess, batch) {
+            let image = image.map_err(ProbeError::from);
             let checked = image.and_then(|image| capture.check_size(&image).map(|()| image));
             let image = match checked {
                 Err(error) if on_error == OnError::Skip => {

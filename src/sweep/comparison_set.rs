@@ -12,7 +12,7 @@ use crate::device::{all_values, guarded};
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
 use crate::input::on_error::OnError;
-use crate::input::prepared::PreparedImage;
+use crate::input::prepared::prepare_ahead;
 use crate::input::transform::Preprocess;
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeError, ProbeImages, Seen};
@@ -62,9 +62,8 @@ impl ComparisonSet {
         let mut images = Vec::new();
         let mut size = None;
         let mut hashes = String::new();
-        for file in &files {
-            let image = PreparedImage::load(file, preprocess).map_err(ProbeError::from);
-            let checked = image.and_then(|image| {
+        for image in prepare_ahead(files, *preprocess, FEWEST) {
+            let checked = image.map_err(ProbeError::from).and_then(|image| {
                 capture.check_size(&image)?;
                 let first = *size.get_or_insert(image.size());
                 if image.size() == first {

@@ -5,4 +5,5 @@ mod crashing;
 mod decoding;
 mod left_out;
 mod lists;
+mod prepared;
 mod preprocessing;
