@@ -15,6 +15,7 @@ pub(crate) mod inspect;
 pub(crate) mod layers;
 mod parameters;
 pub(crate) mod report;
+mod restart;
 mod run;
 mod run_folder;
 mod start;

@@ -11,10 +11,9 @@ use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
 use super::training_sweep::{Stand, Training};
-use super::{calibration, classes, start};
+use super::{calibration, classes, restart, start};
 use crate::dataset::augment::RandomResizedCrop;
 use crate::dataset::{Augment, Batching, Dataset, Recipe, Split, Work};
-use crate::device::NO_TF32;
 use crate::input::list::list_images;
 use crate::input::notes::InputNotes;
 use crate::probe::{Capture, ProbeImages};
@@ -34,7 +33,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         .iter()
         .any(|device| device.is_cuda() && !device.tf32)
     {
-        without_tf32()?;
+        restart::without_tf32()?;
     }
     let dataset = open_dataset(settings, &input, context)?;
     let folder = reserve(settings, context)?;
@@ -331,28 +330,6 @@ fn taken_and_total(
         step: taken,
         steps: total,
     })
-}
-
-/// Starts this program again where the libraries of NVIDIA might compute with TF32: they look at the environment when
-/// they are loaded, and nothing else keeps the gradients of convolutions from it.
-#[cfg(unix)]
-fn without_tf32() -> Result<(), RunError> {
-    use std::os::unix::process::CommandExt;
-    let (variable, value) = NO_TF32;
-    if std::env::var_os(variable).is_some() {
-        return Ok(());
-    }
-    let program = std::env::current_exe().map_err(RunError::Restart)?;
-    let mut again = std::process::Command::new(program);
-    let again = again.args(std::env::args_os().skip(1)).env(variable, value);
-    // Returns only where it fails.
-    Err(RunError::Restart(again.exec()))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-fn without_tf32() -> Result<(), RunError> {
-    Ok(())
 }
 
 /// The network on the device with gradients, at the state that the run resumes from.

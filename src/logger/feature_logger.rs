@@ -42,7 +42,7 @@ use crate::render::{Colormap, Range, Style};
 /// ```
 pub struct FeatureLogger {
     /// `None` once the writer has stopped.
-    queue: Option<Queue>,
+    queue: Option<Queue<Job>>,
     thread: Option<JoinHandle<Result<Logged, LoggerError>>>,
     renderer: Arc<Renderer>,
     png: Option<PathBuf>,

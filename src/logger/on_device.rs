@@ -9,9 +9,8 @@ use burn::tensor::Tensor;
 use super::batch::BatchMaps;
 use super::error::LoggerError;
 use super::renderer::{DrawnMaps, Job, Piece, Renderer};
-use super::step::make;
 use super::timings::Stage;
-use super::writer::Part;
+use super::writer::{Part, make};
 use crate::device::{DeviceMaps, HostBytes, Mark, OnItsWay, ReadBack, Span};
 
 /// What is left to be done with the bytes of a tag.

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::available_parallelism;
 
-use super::writer::Job;
-
 /// As much of the memory that is available may be filled with maps that wait.
 const SHARE_OF_MEMORY: u64 = 4;
 
@@ -13,8 +11,8 @@ const SHARE_OF_MEMORY: u64 = 4;
 const FEWEST: usize = 2;
 
 /// Where steps wait for the writer.
-pub(super) struct Queue {
-    jobs: Sender<Job>,
+pub(super) struct Queue<J> {
+    jobs: Sender<J>,
     /// A message for each step that has been written.
     written: Receiver<()>,
     /// The maps of each step that has not. Units: bytes.
@@ -39,8 +37,8 @@ impl Done {
     }
 }
 
-impl Queue {
-    pub(super) fn new() -> (Self, Receiver<Job>, Done) {
+impl<J> Queue<J> {
+    pub(super) fn new() -> (Self, Receiver<J>, Done) {
         let (jobs, received) = channel();
         let (done, written) = channel();
         let queue = Self {
@@ -53,7 +51,7 @@ impl Queue {
     }
 
     /// Sends a step once there is room for it; false where the writer has stopped.
-    pub(super) fn send_step(&mut self, step: Job) -> bool {
+    pub(super) fn send_step(&mut self, step: J) -> bool {
         while self.written.try_recv().is_ok() {
             self.sizes.pop_front();
         }
@@ -69,7 +67,7 @@ impl Queue {
         self.send(step)
     }
 
-    pub(super) fn send(&self, job: Job) -> bool {
+    pub(super) fn send(&self, job: J) -> bool {
         self.jobs.send(job).is_ok()
     }
 
@@ -121,7 +119,7 @@ fn available_memory() -> u64 {
 mod tests {
     use super::*;
 
-    fn queue(steps: usize, bytes: u64) -> (Queue, Receiver<Job>, Done) {
+    fn queue(steps: usize, bytes: u64) -> (Queue<()>, Receiver<()>, Done) {
         let (mut queue, jobs, done) = Queue::new();
         queue.limits = Limits { steps, bytes };
         (queue, jobs, done)
@@ -132,8 +130,7 @@ mod tests {
         let (mut queue, _jobs, _done) = queue(steps, bytes);
         let mut count = 0;
         while count < 100 && queue.limits.let_in(&queue.sizes) {
-            let (done, _) = channel();
-            assert!(queue.send_step(Job::Flush(done)));
+            assert!(queue.send_step(()));
             queue.measure(size);
             count += 1;
         }
@@ -153,13 +150,12 @@ mod tests {
     #[test]
     fn a_written_step_makes_room_and_a_stopped_writer_ends_the_wait() {
         let (mut queue, _jobs, done) = queue(2, u64::MAX);
-        let step = || Job::Flush(channel().0);
-        assert!(queue.send_step(step()) && queue.send_step(step()));
+        assert!(queue.send_step(()) && queue.send_step(()));
         done.with_step();
-        assert!(queue.send_step(step()));
+        assert!(queue.send_step(()));
         assert_eq!(queue.sizes.len(), 2);
         drop(done);
-        assert!(!queue.send_step(step()));
+        assert!(!queue.send_step(()));
     }
 
     #[test]

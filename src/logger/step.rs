@@ -14,8 +14,8 @@ use super::on_device::OnDevices;
 use super::references::References;
 use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
-use super::writer::Part;
-use crate::device::{Span, guarded, in_float32, values};
+use super::writer::{Part, make};
+use crate::device::{Span, in_float32, values};
 use crate::events::{Histogram, Summary};
 use crate::render::{self, Picture};
 
@@ -387,17 +387,4 @@ impl<'a> Step<'a> {
         // The receiver is gone only where the writer has stopped with an error of its own.
         let _ = self.parts.send(part);
     }
-}
-
-/// Makes an image and sends it.
-pub(super) fn make(
-    renderer: &Renderer,
-    parts: &Sender<Part>,
-    tag: String,
-    work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError>,
-) {
-    let made =
-        guarded(|| work(renderer)).unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
-    // The receiver is gone only where the writer has stopped with an error of its own.
-    let _ = parts.send(Part::Piece(made));
 }

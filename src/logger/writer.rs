@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
 use super::queue::{Done, Queue};
-use super::renderer::Piece;
+use super::renderer::{Piece, Renderer};
 use super::timings::{Stage, StageTimings};
-use crate::device::Span;
+use crate::device::{Span, guarded};
 use crate::events::{EventFile, Summary};
 
 /// What is called after a step was written, with its number and title.
@@ -70,12 +70,25 @@ impl Logged {
     pub const MOST_NON_FINITE: usize = 6;
 }
 
+/// Makes an image and sends it.
+pub(super) fn make(
+    renderer: &Renderer,
+    parts: &Sender<Part>,
+    tag: String,
+    work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError>,
+) {
+    let made =
+        guarded(|| work(renderer)).unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
+    // The receiver is gone only where the writer has stopped with an error of its own.
+    let _ = parts.send(Part::Piece(made));
+}
+
 /// Starts the writing thread.
 pub(super) fn start(
     events: EventFile,
     on_written: OnWritten,
     write_timings: bool,
-) -> (Queue, JoinHandle<Result<Logged, LoggerError>>) {
+) -> (Queue<Job>, JoinHandle<Result<Logged, LoggerError>>) {
     let (queue, jobs, done) = Queue::new();
     let writer = Writer {
         events,
