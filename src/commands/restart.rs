@@ -1,27 +1,39 @@
 //! Starting this program again.
 
+#[cfg(unix)]
+use std::{env, process::Command};
+
 use super::error::RunError;
 #[cfg(unix)]
 use crate::device::NO_TF32;
+use crate::device::OpenDevice;
 
-/// Starts this program again where the libraries of NVIDIA might compute with TF32: they look at the environment when
-/// they are loaded, and nothing else keeps the gradients of convolutions from it.
-#[cfg(unix)]
-pub(super) fn without_tf32() -> Result<(), RunError> {
-    use std::os::unix::process::CommandExt;
-    let (variable, value) = NO_TF32;
-    if std::env::var_os(variable).is_some() {
-        return Ok(());
+/// Starts this program again where the libraries of NVIDIA might compute with TF32 on one of these devices: they look at
+/// the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
+pub(super) fn without_tf32(devices: Vec<OpenDevice>) -> Result<Vec<OpenDevice>, RunError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let (variable, value) = NO_TF32;
+        let may_use_it = |device: &OpenDevice| device.is_cuda() && !device.tf32;
+        if devices.iter().any(may_use_it) && env::var_os(variable).is_none() {
+            let program = env::current_exe().map_err(RunError::Restart)?;
+            let mut again = Command::new(program);
+            let again = again.args(env::args_os().skip(1)).env(variable, value);
+            // Returns only where it fails.
+            return Err(RunError::Restart(again.exec()));
+        }
     }
-    let program = std::env::current_exe().map_err(RunError::Restart)?;
-    let mut again = std::process::Command::new(program);
-    let again = again.args(std::env::args_os().skip(1)).env(variable, value);
-    // Returns only where it fails.
-    Err(RunError::Restart(again.exec()))
+    Ok(devices)
 }
 
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-pub(super) fn without_tf32() -> Result<(), RunError> {
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_the_cpu_nothing_is_started_again() {
+        let devices = vec![OpenDevice::open("flex".parse().unwrap()).unwrap()];
+        assert_eq!(without_tf32(devices).unwrap().len(), 1);
+    }
 }

@@ -28,13 +28,7 @@ use crate::vgg::{self, Arch, Extent, Placement};
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
-    let devices = run::open_devices(&settings.run.compute, context)?;
-    if devices
-        .iter()
-        .any(|device| device.is_cuda() && !device.tf32)
-    {
-        restart::without_tf32()?;
-    }
+    let devices = restart::without_tf32(run::open_devices(&settings.run.compute, context)?)?;
     let dataset = open_dataset(settings, &input, context)?;
     let folder = reserve(settings, context)?;
     let settings = &*settings;

@@ -16,6 +16,9 @@ use crate::device::{DeviceMaps, HostBytes, Mark, OnItsWay, ReadBack, Span};
 /// What is left to be done with the bytes of a tag.
 type Rest = Box<dyn FnOnce(&Renderer, &HostBytes) -> Result<Piece, LoggerError> + Send>;
 
+/// The device of kernels, their place among its bytes, and that of those they are compared with.
+type CopiedKernels = (usize, Place<usize>, Option<Place<usize>>);
+
 /// What the devices draw of a step. Each has its own copy.
 #[derive(Default)]
 pub(super) struct OnDevices(Vec<OnDevice>);
@@ -53,7 +56,7 @@ impl OnDevices {
         tag: &str,
         kernels: &Tensor<4>,
         old: Option<&Tensor<4>>,
-    ) -> Result<Option<(usize, Place<usize>, Option<Place<usize>>)>, LoggerError> {
+    ) -> Result<Option<CopiedKernels>, LoggerError> {
         let Some(kernels) = renderer.on_device(tag, kernels)? else {
             return Ok(None);
         };

@@ -98,7 +98,7 @@ impl Limits {
 
 /// What the system says is available, at most what a container may use; 1 GiB where neither says anything.
 ///
-/// Source: proc_meminfo(5); "Memory Interface Files" in the documentation of Linux's cgroup v2.
+/// Source: `proc_meminfo(5)`; "Memory Interface Files" in the documentation of Linux's cgroup v2.
 fn available_memory() -> u64 {
     const UNKNOWN: u64 = 1 << 30;
     let of_system = std::fs::read_to_string("/proc/meminfo").ok();

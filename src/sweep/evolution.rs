@@ -123,12 +123,12 @@ impl Evolution {
         &mut self,
         tag: &str,
         of_kernels: Option<bool>,
-        make: impl FnOnce(&[usize]) -> Tensor<4>,
+        select: impl FnOnce(&[usize]) -> Tensor<4>,
     ) -> Result<(), ProbeError> {
         let Some(layer) = self.layers.get(tag) else {
             return Ok(());
         };
-        let made = guarded(|| make(&layer.channels));
+        let made = guarded(|| select(&layer.channels));
         let values = made.map_err(|why| copy_error(tag, why))?;
         self.unread.push(Unread {
             tag: tag.to_owned(),
