@@ -263,10 +263,10 @@ fn evil_pickles_are_refused_and_never_run() {
         place
             .run("images --layers pool1", &with_photo(weights.into()))
             .fails(1, &[&name, "nothing was run"]);
-        assert_eq!(
-            std::fs::read_dir(place.path("")).unwrap().count(),
-            0,
-            "it ran"
-        );
+        let made = std::fs::read_dir(place.path("")).unwrap();
+        let made = made.map(|entry| entry.unwrap().file_name());
+        // CUDA keeps a cache there.
+        let made: Vec<_> = made.filter(|name| name != ".nv").collect();
+        assert!(made.is_empty(), "it ran: {made:?}");
     }
 }
