@@ -65,11 +65,33 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Fills up the last byte and gives the buffer back.
-    pub(super) fn finish(mut self) -> &'a mut Vec<u8> {
+    /// Appends bytes but for the highest `padding` bits of the last one, which must be 0.
+    pub(super) fn append(&mut self, bytes: &[u8], padding: u32) {
+        let Some((last, whole)) = bytes.split_last() else {
+            return;
+        };
+        self.reserve(bytes.len() + 8);
+        let (words, rest) = whole.as_chunks::<8>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            let joined = self.held | word << self.count;
+            self.out[self.at..self.at + 8].copy_from_slice(&joined.to_le_bytes());
+            self.at += 8;
+            // In two steps, since a shift by 64 is none.
+            self.held = word >> 1 >> (63 - self.count);
+        }
+        for byte in rest {
+            self.put(u64::from(*byte), 8);
+        }
+        self.put(u64::from(*last), 8 - padding);
+    }
+
+    /// Fills up the last byte and returns how many bits it lacked.
+    pub(super) fn finish(mut self) -> u32 {
+        let padding = (8 - self.count) % 8;
         self.reserve(8);
-        self.put(0, (8 - self.count) % 8);
+        self.put(0, padding);
         self.out.truncate(self.at);
-        self.out
+        padding
     }
 }

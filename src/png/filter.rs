@@ -16,25 +16,16 @@ const BLOCK: usize = 128 << 10;
 /// The number of the Paeth filter.
 const PAETH: u8 = 4;
 
-/// Walks over a picture from top to bottom and filters as it goes.
+/// The rows of a picture, in blocks that are filtered each for itself: Paeth needs no more than the pixels.
 pub(super) struct Rows<'a> {
     pixels: &'a [u8],
     /// Bytes in a row.
     stride: usize,
     /// Bytes in a pixel.
     channels: usize,
-    next: usize,
     /// What stands above the first row.
     zeros: Vec<u8>,
-    block: Vec<u8>,
     arch: Arch,
-}
-
-/// Filtered rows, each after the number of its filter.
-pub(super) struct Block<'a> {
-    pub(super) bytes: &'a [u8],
-    /// Whether the picture ends with it.
-    pub(super) last: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -44,20 +35,28 @@ impl<'a> Rows<'a> {
             pixels: &picture.pixels,
             stride,
             channels,
-            next: 0,
             zeros: vec![0; stride],
-            block: Vec::new(),
             arch: Arch::new(),
         }
     }
 
-    /// The next block, until the picture ends.
-    pub(super) fn next_block(&mut self) -> Option<Block<'_>> {
-        let left = self.pixels.len() / self.stride - self.next;
-        let rows = left.min(BLOCK.div_ceil(self.stride + 1));
-        self.block.resize(rows * (self.stride + 1), 0);
-        for out in self.block.chunks_exact_mut(self.stride + 1) {
-            let start = self.next * self.stride;
+    /// How many blocks there are.
+    pub(super) fn blocks(&self) -> usize {
+        self.pixels.len().div_ceil(self.block_len())
+    }
+
+    /// Pixel bytes in a block.
+    fn block_len(&self) -> usize {
+        BLOCK.div_ceil(self.stride + 1) * self.stride
+    }
+
+    /// Filters the rows of a block, each after the number of its filter.
+    pub(super) fn filter(&self, block: usize, filtered: &mut Vec<u8>) {
+        let start = block * self.block_len();
+        let end = self.pixels.len().min(start + self.block_len());
+        let rows = (start..end).step_by(self.stride);
+        filtered.resize(rows.len() * (self.stride + 1), 0);
+        for (start, out) in rows.zip(filtered.chunks_exact_mut(self.stride + 1)) {
             let row = &self.pixels[start..start + self.stride];
             let above = match start.checked_sub(self.stride) {
                 Some(above) => &self.pixels[above..start],
@@ -71,12 +70,7 @@ impl<'a> Rows<'a> {
                 channels: self.channels,
                 out,
             });
-            self.next += 1;
         }
-        (rows > 0).then_some(Block {
-            bytes: &self.block,
-            last: rows == left,
-        })
     }
 }
 

@@ -22,7 +22,6 @@ use crc32fast::Hasher;
 use thiserror::Error;
 
 use crate::render::{Color, Picture};
-use deflate::Zlib;
 use filter::Rows;
 
 /// What every PNG file begins with.
@@ -78,12 +77,8 @@ pub(crate) fn encode(picture: &Picture) -> Result<Vec<u8>, PngError> {
         });
     }
     chunk(&mut out, *b"IDAT", |out| {
-        let mut zlib = Zlib::new(out);
-        let mut rows = Rows::new(picture, channels);
-        while let Some(block) = rows.next_block() {
-            zlib.block(block.bytes, block.last);
-        }
-        zlib.finish();
+        let rows = Rows::new(picture, channels);
+        deflate::zlib(out, rows.blocks(), |block, bytes| rows.filter(block, bytes));
     });
     chunk(&mut out, *b"IEND", |_| {});
     Ok(out)

@@ -152,26 +152,32 @@ proptest! {
     }
 }
 
+/// The checksums are those of the encoder that coded one block after the other.
 #[test]
-fn pictures_of_many_blocks_decode() {
-    for texture in [
-        Texture::Noise,
-        Texture::Sparse,
-        Texture::Skewed,
-        Texture::Flat,
+fn pictures_of_many_blocks_decode_and_are_as_ever() {
+    for (texture, checksums) in [
+        (Texture::Noise, [0x604f_66a0, 0x7904_e095, 0xe7bf_6517]),
+        (Texture::Sparse, [0x6786_b2e9, 0xb58c_70cf, 0x98df_1fa1]),
+        (Texture::Skewed, [0x04a6_6245, 0x8afc_89ab, 0x1bee_9955]),
+        (Texture::Flat, [0x93d4_6cb9, 0xd7f6_a6ad, 0x484b_bdf2]),
     ] {
-        for (width, height, color) in [
+        for ((width, height, color), checksum) in [
             (1810, 500, Color::Gray),
             (600, 400, Color::Rgb),
             (300_000, 2, Color::Gray),
-        ] {
+        ]
+        .into_iter()
+        .zip(checksums)
+        {
             let length = width as usize * height as usize * color.channels();
-            assert_decodes(&Picture {
+            let picture = Picture {
                 width,
                 height,
                 color,
                 pixels: fill(texture, 7, length),
-            });
+            };
+            assert_decodes(&picture);
+            assert_eq!(crc32fast::hash(&encode(&picture).unwrap()), checksum);
         }
     }
 }
