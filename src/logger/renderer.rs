@@ -17,7 +17,7 @@ use super::timings::{Stage, StageTimings};
 use crate::device::DeviceMaps;
 use crate::events::Summary;
 use crate::figure::{frame_tiles, number_tiles};
-use crate::png;
+use crate::png::{self, Threads};
 use crate::render::{Colormap, Picture, Range, RenderError, Rendered, Style};
 
 pub(super) use drawn::DrawnMaps;
@@ -120,6 +120,8 @@ struct Made {
     /// The grid of the change, where one is asked for.
     change: Option<(Rendered, Style)>,
     measures: Vec<(MeasureKey, Measure)>,
+    /// Which threads encode the grids.
+    threads: Threads,
 }
 
 impl Renderer {
@@ -176,6 +178,7 @@ impl Renderer {
             mut rendered,
             change,
             measures,
+            threads,
         } = made;
         mark(&mut rendered, look.chosen, &job.dead);
         let mut summaries = Vec::with_capacity(1);
@@ -189,7 +192,9 @@ impl Renderer {
                 &mut timings,
             )?);
         }
-        let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
+        let png = timings.time(Stage::Encode, || {
+            encode(&job.tag, &rendered.picture, threads)
+        })?;
         if let Some(folder) = &job.folder {
             timings.time(Stage::Write, || {
                 write_png(folder, &format!("{}.png", stem(&job.tag)), &png)?;
@@ -267,7 +272,9 @@ impl Renderer {
         folder: Option<&Path>,
         timings: &mut StageTimings,
     ) -> Result<Summary, LoggerError> {
-        let png = timings.time(Stage::Encode, || encode(&tag, &rendered.picture))?;
+        let png = timings.time(Stage::Encode, || {
+            encode(&tag, &rendered.picture, Threads::One)
+        })?;
         if let Some(folder) = folder {
             let file = format!("change_{}.png", stem(&tag));
             timings.time(Stage::Write, || write_png(folder, &file, &png))?;
@@ -285,7 +292,9 @@ impl Renderer {
     pub(super) fn images(&self, job: Job, pictures: &[Picture]) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
         let pngs = timings.time(Stage::Encode, || {
-            let encoded = pictures.iter().map(|picture| encode(&job.tag, picture));
+            let encoded = pictures
+                .iter()
+                .map(|picture| encode(&job.tag, picture, Threads::One));
             encoded.collect::<Result<Vec<_>, _>>()
         })?;
         let description = if job.describe {
@@ -349,8 +358,8 @@ fn render_error(tag: &str, source: RenderError) -> LoggerError {
     }
 }
 
-fn encode(tag: &str, picture: &Picture) -> Result<Vec<u8>, LoggerError> {
-    png::encode(picture).map_err(|source| LoggerError::Encode {
+fn encode(tag: &str, picture: &Picture, threads: Threads) -> Result<Vec<u8>, LoggerError> {
+    png::encode(picture, threads).map_err(|source| LoggerError::Encode {
         tag: tag.to_owned(),
         source,
     })
@@ -374,7 +383,7 @@ fn write_singles(
         write_png(
             folder,
             &format!("{channel:03}.png"),
-            &encode(tag, &picture)?,
+            &encode(tag, &picture, Threads::One)?,
         )?;
     }
     Ok(())

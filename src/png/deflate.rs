@@ -28,9 +28,6 @@ const ORDER: [usize; 19] = [
 /// The largest prime below 2^16, of Adler-32 (RFC 1950, 8.2).
 const PRIME: u64 = 65521;
 
-/// So few blocks are coded by one thread.
-const PIECE: usize = 4;
-
 /// `len` zeros from `start` on.
 struct Run {
     start: usize,
@@ -44,12 +41,17 @@ struct Repeat {
     extra_bits: u32,
 }
 
-/// Writes `count` blocks as a zlib stream at the end of a buffer. `fill` makes the bytes of a block.
-pub(super) fn zlib(out: &mut Vec<u8>, count: usize, fill: impl Fn(usize, &mut Vec<u8>) + Sync) {
+/// Writes `count` blocks as a zlib stream at the end of a buffer. `fill` makes the bytes of a block. Idle threads of
+/// rayon's may code some, in pieces of up to `piece` blocks.
+pub(super) fn zlib(
+    out: &mut Vec<u8>,
+    (count, piece): (usize, usize),
+    fill: impl Fn(usize, &mut Vec<u8>) + Sync,
+) {
     // Deflate with a window of 32 KiB, fastest; the two bytes are a multiple of 31.
     out.extend_from_slice(&[0x78, 0x01]);
     let mut bits = Bits::new(out);
-    let (adler, _) = blocks(0..count, count, &fill, &mut bits);
+    let (adler, _) = blocks(0..count, (count, piece), &fill, &mut bits);
     bits.finish();
     out.extend_from_slice(&adler.to_be_bytes());
 }
@@ -59,11 +61,11 @@ pub(super) fn zlib(out: &mut Vec<u8>, count: usize, fill: impl Fn(usize, &mut Ve
 /// Only a thread that is idle codes the second half apart, to be appended: that takes a tenth more time in all.
 fn blocks(
     range: Range<usize>,
-    count: usize,
+    (count, piece): (usize, usize),
     fill: &(impl Fn(usize, &mut Vec<u8>) + Sync),
     bits: &mut Bits<'_>,
 ) -> (u32, usize) {
-    if range.len() <= PIECE {
+    if range.len() <= piece {
         let (mut bytes, mut runs) = (Vec::new(), Vec::new());
         let (mut adler, mut len) = (Adler32::new(), 0);
         for at in range {
@@ -79,18 +81,18 @@ fn blocks(
     let apart = || {
         let mut coded = Vec::new();
         let mut bits = Bits::new(&mut coded);
-        let checked = blocks(second.clone(), count, fill, &mut bits);
+        let checked = blocks(second.clone(), (count, piece), fill, &mut bits);
         (bits.finish(), coded, checked)
     };
     let (first, apart) = join_context(
-        |_| blocks(first, count, fill, bits),
+        |_| blocks(first, (count, piece), fill, bits),
         |thread| thread.migrated().then(apart),
     );
     let second = if let Some((padding, coded, checked)) = apart {
         bits.append(&coded, padding);
         checked
     } else {
-        blocks(second, count, fill, bits)
+        blocks(second, (count, piece), fill, bits)
     };
     (joined(first.0, second), first.1 + second.1)
 }

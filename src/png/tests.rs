@@ -22,7 +22,7 @@ fn decode(bytes: &[u8]) -> (u32, u32, ::png::ColorType, Option<Vec<u8>>, Vec<u8>
 }
 
 fn assert_decodes(picture: &Picture) {
-    let bytes = encode(picture).unwrap();
+    let bytes = encode(picture, Threads::One).unwrap();
     let (width, height, color, palette, pixels) = decode(&bytes);
     assert_eq!((width, height), (picture.width, picture.height));
     assert!(pixels == picture.pixels, "{width} x {height} {color:?}");
@@ -177,7 +177,10 @@ fn pictures_of_many_blocks_decode_and_are_as_ever() {
                 pixels: fill(texture, 7, length),
             };
             assert_decodes(&picture);
-            assert_eq!(crc32fast::hash(&encode(&picture).unwrap()), checksum);
+            for threads in [Threads::One, Threads::Idle] {
+                let bytes = encode(&picture, threads).unwrap();
+                assert_eq!(crc32fast::hash(&bytes), checksum);
+            }
         }
     }
 }
@@ -207,7 +210,7 @@ fn a_flat_picture_is_tiny() {
         color: Color::Gray,
         pixels: vec![9; 1_000_000],
     };
-    assert!(encode(&picture).unwrap().len() < 3500);
+    assert!(encode(&picture, Threads::One).unwrap().len() < 3500);
 }
 
 #[test]
@@ -218,17 +221,20 @@ fn sizes_that_do_not_fit_are_refused() {
         color: Color::Rgb,
         pixels: vec![0; bytes],
     };
-    assert_eq!(encode(&picture(0, 4, 0)), Err(PngError::Size(0, 4)));
     assert_eq!(
-        encode(&picture(u32::MAX, u32::MAX, 3)),
+        encode(&picture(0, 4, 0), Threads::One),
+        Err(PngError::Size(0, 4))
+    );
+    assert_eq!(
+        encode(&picture(u32::MAX, u32::MAX, 3), Threads::One),
         Err(PngError::Size(u32::MAX, u32::MAX))
     );
     assert_eq!(
-        encode(&picture(1 << 15, 1 << 14, 3)),
+        encode(&picture(1 << 15, 1 << 14, 3), Threads::One),
         Err(PngError::Size(1 << 15, 1 << 14))
     );
     assert_eq!(
-        encode(&picture(2, 2, 11)),
+        encode(&picture(2, 2, 11), Threads::One),
         Err(PngError::Length(2, 2, 12, 11))
     );
 }

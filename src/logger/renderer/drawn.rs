@@ -11,6 +11,7 @@ use crate::logger::change::Change;
 use crate::logger::error::LoggerError;
 use crate::logger::measure::Measure;
 use crate::logger::timings::{Stage, StageTimings};
+use crate::png::Threads;
 use crate::render::{Drawing, Range, Rendered, Statistics, Style};
 
 /// What a device drew and measured of the maps of an image, as places among the bytes that are copied.
@@ -21,6 +22,7 @@ pub(in crate::logger) struct DrawnMaps {
     /// The numbers of the changes, in the order of [`Earlier::measured`](super::Earlier::measured).
     measured: Vec<Place<usize>>,
     pictured: Option<DrawnChange>,
+    threads: Threads,
 }
 
 /// What a device drew of a change.
@@ -78,6 +80,11 @@ impl Renderer {
             numbers: read_back.add(numbers),
             measured: Vec::new(),
             pictured: None,
+            threads: if maps.are_on_host() {
+                Threads::One
+            } else {
+                Threads::Idle
+            },
         };
         let Some(new) = DeviceMaps::of(of_image) else {
             return Ok(None);
@@ -166,6 +173,7 @@ impl DrawnMaps {
             rendered,
             change,
             measures,
+            threads: self.threads,
         }))
     }
 }

@@ -9,6 +9,7 @@ use crate::logger::error::LoggerError;
 use crate::logger::maps::MapFloats;
 use crate::logger::measure::{Measure, MeasureKey};
 use crate::logger::timings::{Stage, StageTimings};
+use crate::png::Threads;
 use crate::render::{self, Floats, Layout, Maps, RenderError, Rendered, Style};
 
 impl Renderer {
@@ -73,6 +74,7 @@ impl Renderer {
             rendered,
             change,
             measures,
+            threads: Threads::One,
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::{Job, Piece, Renderer, copy_error, encode, grid, render_error, stem, write_png};
 use crate::logger::error::LoggerError;
 use crate::logger::timings::{Stage, StageTimings};
+use crate::png::Threads;
 use crate::render::{self, Range, Style};
 
 impl Renderer {
@@ -50,7 +51,9 @@ impl Renderer {
                 &mut timings,
             )?);
         }
-        let png = timings.time(Stage::Encode, || encode(&job.tag, &rendered.picture))?;
+        let png = timings.time(Stage::Encode, || {
+            encode(&job.tag, &rendered.picture, Threads::One)
+        })?;
         if let Some(folder) = &job.folder {
             let file = format!("kernels_{}.png", stem(&job.tag));
             timings.time(Stage::Write, || write_png(folder, &file, &png))?;

@@ -8,7 +8,6 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use crate::png;
 use crate::render::{
     Color, Colormap, Layout, Maps, Picture, Range, RenderError, Rendered, Style, feature_maps,
     kernels,
@@ -133,7 +132,7 @@ fn every_picture_is_the_one_that_summary_writer_stores() {
             kind => kernels(&case.values, case.shape, kind == "kernels_bgr", &case.style).unwrap(),
         };
         assert_eq!(rgb(&rendered.picture), expected, "{}", case.name);
-        assert_eq!(decode(&png::encode(&rendered.picture).unwrap()), expected);
+        assert_eq!(decode(&rendered.picture.to_png().unwrap()), expected);
         assert_eq!(rendered.non_finite, 0);
     }
 }
@@ -182,7 +181,7 @@ fn a_colormap_paints_the_levels_of_the_gray_grid() {
         let picture = render(&values, [3, 16, 16], Layout::Interleaved, &style).picture;
         assert_eq!((picture.width, picture.height), (gray.width, gray.height));
         let palette = colormap.palette();
-        let (_, _, pixels) = decode(&png::encode(&picture).unwrap());
+        let (_, _, pixels) = decode(&picture.to_png().unwrap());
         for (at, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
             let (x, y) = (at % 38, at / 38);
             let in_tile = x % 18 >= 2 && y % 18 >= 2 && (y / 18, x / 18) != (1, 1);

@@ -4,7 +4,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{decode, render, rgb};
-use crate::png;
 use crate::render::{Colormap, Layout, Range, Style};
 
 /// A value of any kind; small ones of few levels more often.
@@ -55,7 +54,7 @@ proptest! {
         prop_assert_eq!(&planar.picture, &interleaved.picture);
         prop_assert_eq!(planar.range, interleaved.range);
         prop_assert_eq!(planar.non_finite, interleaved.non_finite);
-        prop_assert_eq!(rgb(&planar.picture), decode(&png::encode(&planar.picture).unwrap()));
+        prop_assert_eq!(rgb(&planar.picture), decode(&planar.picture.to_png().unwrap()));
     }
 
     /// Every pixel of the grid is either black padding or the value it must be.
