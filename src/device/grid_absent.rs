@@ -1,5 +1,11 @@
 //! What a build without libtorch has in place of drawing on a device: nothing.
 
+#![allow(
+    clippy::unused_self,
+    clippy::needless_pass_by_value,
+    reason = "as with libtorch"
+)]
+
 use std::convert::Infallible;
 use std::ops::Range;
 use std::time::Duration;
@@ -18,13 +24,8 @@ pub(crate) struct HostBytes(Infallible);
 
 /// Nothing is ever added.
 #[derive(Default)]
-pub(crate) struct ReadBack;
+pub(crate) struct ReadBack(());
 
-#[expect(
-    clippy::unused_self,
-    clippy::unnecessary_wraps,
-    reason = "as with libtorch"
-)]
 impl DeviceMaps {
     pub(crate) fn of(_: Tensor<4>) -> Option<Self> {
         None
