@@ -63,6 +63,17 @@ pub enum LoggerError {
         /// The backend's message.
         why: String,
     },
+    /// The device cannot draw the grids, or did not hand them over.
+    #[error(
+        "{tag}: the device cannot render it: {}; --render host renders it here",
+        advised(why)
+    )]
+    Draw {
+        /// The tag.
+        tag: String,
+        /// The backend's message.
+        why: String,
+    },
     /// Maps that cannot be rendered where they are.
     #[error(
         "{tag}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device: use --render auto or host"

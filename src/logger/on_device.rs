@@ -66,7 +66,7 @@ impl OnDevices {
         };
         let read_back = &mut self.of(&kernels).read_back;
         let mut add = |kernels: &DeviceMaps| {
-            let bytes = kernels.bytes().map_err(|why| LoggerError::Copy {
+            let bytes = kernels.bytes().map_err(|why| LoggerError::Draw {
                 tag: tag.to_owned(),
                 why,
             })?;
@@ -119,7 +119,7 @@ impl OnDevices {
 impl OnDevice {
     fn start(self, renderer: &Arc<Renderer>, parts: &Sender<Part>) -> Option<(Stage, Span)> {
         let (first, _) = self.rest.first()?;
-        let copied = self.read_back.start().map_err(|why| LoggerError::Copy {
+        let copied = self.read_back.start().map_err(|why| LoggerError::Draw {
             tag: first.clone(),
             why,
         });
@@ -159,7 +159,7 @@ fn deliver(
         rayon::spawn_fifo(move || {
             let of_tag = tag.clone();
             make(&renderer, &parts, tag, |renderer| {
-                let bytes = bytes.map_err(|why| LoggerError::Copy { tag: of_tag, why })?;
+                let bytes = bytes.map_err(|why| LoggerError::Draw { tag: of_tag, why })?;
                 rest(renderer, &bytes)
             });
         });

@@ -4,7 +4,7 @@ use std::ops::Range as Place;
 
 use burn::tensor::Tensor;
 
-use super::{Job, Look, Made, Piece, Renderer, copy_error, render_error};
+use super::{Job, Look, Made, Piece, Renderer, render_error};
 use crate::device::{DeviceMaps, Drawn, HostBytes, ReadBack};
 use crate::logger::batch::BatchMaps;
 use crate::logger::change::Change;
@@ -46,7 +46,7 @@ impl Renderer {
         let drawing = Drawing::new([channels, height, width], &look.style)
             .map_err(|source| render_error(tag, source))?;
         let drawn = maps.draw(&drawing, look.chosen);
-        let drawn = drawn.map_err(|why| copy_error(tag, why))?;
+        let drawn = drawn.map_err(|why| draw_error(tag, why))?;
         Ok((drawing, drawn))
     }
 
@@ -72,8 +72,8 @@ impl Renderer {
         };
         let (drawing, drawn) =
             batch.drawn(|| self.draw_batch(&job.tag, layer, (maps, batch.all().dims())))?;
-        let copy_error = |why| copy_error(&job.tag, why);
-        let [levels, numbers] = drawn.of_image(at).map_err(copy_error)?;
+        let draw_error = |why| draw_error(&job.tag, why);
+        let [levels, numbers] = drawn.of_image(at).map_err(draw_error)?;
         let mut all = DrawnMaps {
             drawing: *drawing,
             levels: read_back.add(levels),
@@ -91,7 +91,7 @@ impl Renderer {
         };
         for old in measured {
             let change = new.change_from(&old, None, None);
-            let (_, numbers) = change.map_err(copy_error)?;
+            let (_, numbers) = change.map_err(draw_error)?;
             all.measured.push(read_back.add(numbers));
         }
         if let Some((pictured, Some(old))) = pictured {
@@ -100,7 +100,7 @@ impl Renderer {
             let drawing = Drawing::new([shape[1], shape[2], shape[3]], &style)
                 .map_err(|source| render_error(&pictured.tag, source))?;
             let change = new.change_from(&old, Some(&drawing), look.chosen);
-            if let (Some(levels), numbers) = change.map_err(copy_error)? {
+            if let (Some(levels), numbers) = change.map_err(draw_error)? {
                 all.pictured = Some(DrawnChange {
                     drawing,
                     style,
@@ -127,7 +127,7 @@ impl Renderer {
         let read = || drawn.made(&job, &layer, &look, shape, bytes);
         let made = timings
             .time(Stage::Copy, read)
-            .map_err(|why| copy_error(&job.tag, why))?;
+            .map_err(|why| draw_error(&job.tag, why))?;
         let made = match made {
             Some(made) => made,
             None => self.on_host(&job, &layer, &look, maps, &mut timings)?,
@@ -195,6 +195,13 @@ impl DrawnChange {
             ends,
             Statistics::default(),
         )))
+    }
+}
+
+fn draw_error(tag: &str, why: String) -> LoggerError {
+    LoggerError::Draw {
+        tag: tag.to_owned(),
+        why,
     }
 }
 
