@@ -15,8 +15,14 @@ use burn_tch::{LibTorch, TchTensor};
 /// A 3 x 3 convolution of stride 1 and padding 1, differentiable on a device with gradients.
 ///
 /// Shapes: `x` `[batch, in, height, width]`, `kernels` `[out, in, 3, 3]`, `bias` `[out]`; the result
-/// `[batch, out, height, width]`.
-pub(crate) fn convolve(x: Tensor<4>, kernels: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+/// `[batch, out, height, width]`, in the numbers of `x`.
+pub(crate) fn convolve(x: Tensor<4>, mut kernels: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+    // One operation for all: a bias of 0 changes nothing.
+    let mut bias = bias.unwrap_or_else(|| Tensor::zeros([kernels.dims()[0]], &x.device()));
+    if x.dtype() != kernels.dtype() {
+        kernels = kernels.cast(x.dtype());
+        bias = bias.cast(x.dtype());
+    }
     Tensor::from_dispatch(<Dispatch as Convolution>::convolve(
         x.into_dispatch(),
         kernels.into_dispatch(),
@@ -71,15 +77,10 @@ fn same_size<B: Backend>(
 impl Convolution for Flex {}
 impl<C: CheckpointStrategy> Convolution for Autodiff<Flex, C> {}
 
-/// On CUDA without TF32 unless it is allowed, and with kernels in the numbers of the maps.
+/// On CUDA without TF32 unless it is allowed.
 #[cfg(feature = "libtorch")]
 impl Convolution for LibTorch {
     fn convolve(x: TchTensor, kernels: TchTensor, bias: TchTensor) -> TchTensor {
-        let kind = x.tensor.kind();
-        if kind != kernels.tensor.kind() {
-            let [kernels, bias] = [kernels, bias].map(|it| TchTensor::new(it.tensor.to_kind(kind)));
-            return same_size::<Self>(x, kernels, bias);
-        }
         if x.tensor.device().is_cuda() && !is_tf32_allowed() {
             TchTensor::new(in_single_precision(
                 &x.tensor,

@@ -1,6 +1,6 @@
 //! The network as a Burn module, and its forward pass.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
@@ -38,10 +38,10 @@ impl Feature {
     /// Shapes: `[batch, channels, height, width]` in and out.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Convolution(layer) => match &layer.bias {
-                Some(bias) => convolve(x, layer.weight.val(), bias.val()),
-                None => layer.forward(x),
-            },
+            Self::Convolution(layer) => {
+                let bias = layer.bias.as_ref().map(Param::val);
+                convolve(x, layer.weight.val(), bias)
+            }
             Self::BatchNorm(layer) => normalize(layer, x),
             Self::Relu(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 
 use vggscope::events::Value;
 
-#[cfg(feature = "libtorch")]
 use crate::program::comparison::{tensors, write};
 #[cfg(feature = "libtorch")]
 use crate::program::support::test_device;
@@ -165,6 +164,32 @@ fn reduced_numbers_are_said() {
     let [full, bf16] =
         [&full, &bf16].map(|seen| scalars(seen)[&("range/15_relu3_3/max".to_owned(), 0)]);
     assert!((full - bf16).abs() < 0.05 * full, "{full} and {bf16}");
+}
+
+/// Convolutions without biases compute in the same numbers.
+#[test]
+fn networks_without_biases_compute_in_reduced_numbers() {
+    let place = Place::new();
+    let mut parameters = tensors();
+    parameters.retain(|name, _| !name.ends_with(".bias"));
+    write(&place, "no_bias.safetensors", &parameters);
+    let args = [
+        "--weights=no_bias.safetensors".into(),
+        photo("coffee.png").into_os_string(),
+    ];
+    let line = "images --layers conv1_1,conv2_1 --run";
+    let [full, half] = [("full", "f32"), ("half", "f16")].map(|(run, dtype)| {
+        place
+            .run(&format!("{line} {run} --dtype {dtype}"), &args)
+            .ok();
+        scalars(&events(&place.path(&format!("runs/{run}"))))
+    });
+    let tag = ("range/05_conv2_1/std".to_owned(), 0);
+    let (full, half) = (full[&tag], half[&tag]);
+    assert!(
+        (full - half).abs() > 0.0 && (full - half).abs() < 0.01 * full,
+        "{full} and {half}"
+    );
 }
 
 /// Two devices share the images, one after the other; the steps stay in order.
