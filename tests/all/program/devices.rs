@@ -171,7 +171,7 @@ fn reduced_numbers_are_said() {
 fn networks_without_biases_compute_in_reduced_numbers() {
     let place = Place::new();
     let mut parameters = tensors();
-    parameters.retain(|name, _| !name.ends_with(".bias"));
+    parameters.retain(|name, _| name.rsplit('.').next() != Some("bias"));
     write(&place, "no_bias.safetensors", &parameters);
     let args = [
         "--weights=no_bias.safetensors".into(),
