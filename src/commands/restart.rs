@@ -4,19 +4,19 @@
 use std::{env, process::Command};
 
 use super::error::RunError;
+use super::run::Opened;
 #[cfg(unix)]
 use crate::device::NO_TF32;
-use crate::device::OpenDevice;
 
-/// Starts this program again where the libraries of NVIDIA might compute with TF32 on one of these devices: they look at
+/// Starts this program again where the libraries of NVIDIA might compute with TF32 on the first of these devices: they look at
 /// the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
-pub(super) fn without_tf32(devices: Vec<OpenDevice>) -> Result<Vec<OpenDevice>, RunError> {
+pub(super) fn without_tf32(devices: Opened) -> Result<Opened, RunError> {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
         let (variable, value) = NO_TF32;
-        let may_use_it = |device: &OpenDevice| device.is_cuda() && !device.tf32;
-        if devices.iter().any(may_use_it) && env::var_os(variable).is_none() {
+        let (device, _) = &devices;
+        if device.is_cuda() && !device.tf32 && env::var_os(variable).is_none() {
             let program = env::current_exe().map_err(RunError::Restart)?;
             let mut again = Command::new(program);
             let again = again.args(env::args_os().skip(1)).env(variable, value);
@@ -30,10 +30,11 @@ pub(super) fn without_tf32(devices: Vec<OpenDevice>) -> Result<Vec<OpenDevice>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::OpenDevice;
 
     #[test]
     fn on_the_cpu_nothing_is_started_again() {
-        let devices = vec![OpenDevice::open("flex".parse().unwrap()).unwrap()];
-        assert_eq!(without_tf32(devices).unwrap().len(), 1);
+        let device = OpenDevice::open("flex".parse().unwrap()).unwrap();
+        assert!(without_tf32((device, Vec::new())).is_ok());
     }
 }

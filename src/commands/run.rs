@@ -15,36 +15,36 @@ use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
 use crate::terminal::Unit;
 use crate::vgg::{self, Extent, Kernels, Placement};
 
+/// A device, and further ones.
+pub(crate) type Opened = (OpenDevice, Vec<OpenDevice>);
+
 /// Opens the devices that were asked for.
 pub(crate) fn open_devices(
     settings: &ComputeSettings,
     context: &Context,
-) -> Result<Vec<OpenDevice>, RunError> {
-    let open = |choice| {
-        let device = OpenDevice::open(choice)?;
+) -> Result<Opened, RunError> {
+    let open = |choice: &DeviceChoice| {
+        let device = OpenDevice::open(*choice)?;
         let device = device.computing_in(settings.dtype, settings.tf32);
         if settings.render == RenderOn::Device && !device.draws() {
-            return Err(DeviceError::DrawsNot(device.kind).into());
+            return Err(DeviceError::DrawsNot(device.kind));
         }
         Ok(device)
     };
-    let devices: Vec<_> = settings
-        .device
-        .iter()
-        .map(open)
-        .collect::<Result<_, RunError>>()?;
-    if settings.tf32 && !devices.iter().any(OpenDevice::is_cuda) {
+    let first = open(&settings.device.first)?;
+    let others: Vec<_> = (settings.device.others.iter().map(open)).collect::<Result<_, _>>()?;
+    if settings.tf32 && !first.is_cuda() && !others.iter().any(OpenDevice::is_cuda) {
         let terminal = &context.terminal;
         terminal.note("--tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
-    Ok(devices)
+    Ok((first, others))
 }
 
 /// Selects the layers to show, checking that the crop reaches them. Devices but the first one share batches of images.
 pub(crate) fn open_capture(
     settings: &RunSettings,
     held: Held,
-    devices: Vec<OpenDevice>,
+    (device, others): Opened,
 ) -> Result<Capture, RunError> {
     let arch = held.arch;
     let all = arch.layers();
@@ -58,13 +58,9 @@ pub(crate) fn open_capture(
     if let Some(side) = settings.input.preprocess().crop {
         vgg::output_shapes(&all[..=deepest], &[1; 16], [side.get() as usize; 2])?;
     }
-    let mut devices = devices.into_iter();
-    let device = devices
-        .next()
-        .map_or_else(|| OpenDevice::open(DeviceChoice::Auto), Ok)?;
     Ok(Capture {
         device,
-        others: devices.collect(),
+        others,
         arch,
         layers,
         kernels: !settings.pictures.no_kernels,

@@ -22,47 +22,43 @@ pub(crate) enum DeviceChoice {
     Flex,
 }
 
-/// One or more devices, the first of which does all that is not split over them.
+/// One or more devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Devices(Vec<DeviceChoice>);
-
-impl Devices {
-    pub(crate) fn new(devices: impl IntoIterator<Item = DeviceChoice>) -> Self {
-        Self(devices.into_iter().collect())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = DeviceChoice> {
-        self.0.iter().copied()
-    }
-
-    pub(crate) fn is_one(&self) -> bool {
-        self.0.len() == 1
-    }
+pub(crate) struct Devices {
+    /// Does all that is not shared.
+    pub(crate) first: DeviceChoice,
+    pub(crate) others: Vec<DeviceChoice>,
 }
 
 impl FromStr for Devices {
     type Err = DeviceError;
 
     fn from_str(names: &str) -> Result<Self, Self::Err> {
-        let mut devices = Vec::new();
-        for name in names.split(',') {
+        let (first, rest) = names.split_once(',').unzip();
+        let mut devices = Self {
+            first: first.unwrap_or(names).trim().parse()?,
+            others: Vec::new(),
+        };
+        for name in rest.into_iter().flat_map(|rest| rest.split(',')) {
             let device: DeviceChoice = name.trim().parse()?;
-            if devices.contains(&device) {
+            if [devices.first, device].contains(&DeviceChoice::Auto) {
+                return Err(DeviceError::AutoAmongOthers);
+            }
+            if device == devices.first || devices.others.contains(&device) {
                 return Err(DeviceError::Twice(device));
             }
-            devices.push(device);
+            devices.others.push(device);
         }
-        if devices.len() > 1 && devices.contains(&DeviceChoice::Auto) {
-            return Err(DeviceError::AutoAmongOthers);
-        }
-        Ok(Self(devices))
+        Ok(devices)
     }
 }
 
 impl fmt::Display for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&names.join(","))
+        self.first.fmt(f)?;
+        self.others
+            .iter()
+            .try_for_each(|other| write!(f, ",{other}"))
     }
 }
 

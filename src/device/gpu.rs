@@ -5,9 +5,12 @@ use cudarc::driver::CudaContext;
 #[cfg(feature = "libtorch")]
 use tch::{Kind, TchError, Tensor};
 
-use super::guard::{first_line, guarded};
 #[cfg(feature = "libtorch")]
-use super::{clock::asked, convolution::in_single_precision};
+use super::{
+    clock::asked,
+    convolution::in_single_precision,
+    guard::{first_line, guarded},
+};
 
 /// An NVIDIA GPU.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +81,7 @@ fn try_on(device: tch::Device) -> Result<Trial, String> {
 
 #[cfg(not(feature = "libtorch"))]
 pub(crate) fn gpu(_: usize) -> Result<Gpu, String> {
-    guarded(|| Err(first_line("this build has no libtorch")))?
+    Err("this build has no libtorch".to_owned())
 }
 
 #[cfg(not(feature = "libtorch"))]

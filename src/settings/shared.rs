@@ -215,7 +215,10 @@ impl RunSettings {
         self.network.arch = Some(capture.arch);
         let names: Vec<String> = capture.layers.iter().map(|layer| layer.name()).collect();
         self.network.layers = names.join(",");
-        self.compute.device = Devices::new(capture.devices().map(|device| device.kind));
+        self.compute.device = Devices {
+            first: capture.device.kind,
+            others: capture.others.iter().map(|device| device.kind).collect(),
+        };
         let preprocess = self.input.preprocess();
         self.input.resize = Some(preprocess.resize.map(Into::into).into());
         self.input.crop = Some(preprocess.crop.map(Into::into).into());

@@ -254,7 +254,7 @@ impl TrainSettings {
         if self.run.input.preprocess().crop.is_none() {
             return Err(SettingsError::NoCrop);
         }
-        if !self.run.compute.device.is_one() {
+        if !self.run.compute.device.others.is_empty() {
             return Err(SettingsError::Excluded {
                 flag: "--device",
                 why: "a training runs on one device: name one",

@@ -4,8 +4,8 @@ use super::loading::{Loading, shown_network};
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::commands::{parameters, run};
-use crate::device::OpenDevice;
+use crate::commands::parameters;
+use crate::commands::run::{self, Opened};
 use crate::input::checkpoints::Checkpoint;
 use crate::input::list::ImageFile;
 use crate::input::notes::InputNotes;
@@ -38,7 +38,7 @@ impl Setup {
     pub(super) fn new(
         settings: &CheckpointsSettings,
         (files, input): (&[ImageFile], InputNotes),
-        devices: Vec<OpenDevice>,
+        devices: Opened,
         sequence: &[Checkpoint],
         context: &Context,
     ) -> Result<Self, RunError> {
