@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Two filters of a larger cosine are nearly equal: one of them is redundant.
-const NEARLY_EQUAL: f64 = 0.99;
+pub(super) const NEARLY_EQUAL: f64 = 0.99;
 
 /// Values that are compared before it is asked whether the filters are still near each other.
 const PIECE: usize = 64;
@@ -116,8 +116,6 @@ pub(crate) struct LayerChange {
     pub(crate) is_equal: bool,
     pub(crate) whole: Moved,
     pub(crate) filters: Vec<Moved>,
-    /// New weights that are NaN or infinite.
-    pub(crate) non_finite: usize,
 }
 
 impl LayerChange {
@@ -129,14 +127,17 @@ impl LayerChange {
             .par_iter()
             .map(|(old, new)| Sums::over(old, new))
             .collect();
+        Self::of(new.name.clone(), is_equal, &sums)
+    }
+
+    /// Of the sums over each filter.
+    pub(super) fn of(name: String, is_equal: bool, sums: &[Sums]) -> Self {
         let whole = sums.iter().fold(Sums::default(), Sums::with);
-        let is_finite = whole.new.is_finite() && new.bias.iter().all(|value| value.is_finite());
         Self {
-            name: new.name.clone(),
+            name,
             is_equal,
             whole: Moved::of(whole),
-            filters: sums.into_iter().map(Moved::of).collect(),
-            non_finite: if is_finite { 0 } else { new.non_finite() },
+            filters: sums.iter().copied().map(Moved::of).collect(),
         }
     }
 
@@ -208,14 +209,14 @@ fn are_near((a, scale_a): (&[f32], f32), (b, scale_b): (&[f32], f32)) -> bool {
 
 /// Sums over old and new weights.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sums {
+pub(super) struct Sums {
     /// Of the squares.
-    old: f64,
-    new: f64,
+    pub(super) old: f64,
+    pub(super) new: f64,
     /// Of the products.
-    both: f64,
+    pub(super) both: f64,
     /// Of the squared differences.
-    apart: f64,
+    pub(super) apart: f64,
 }
 
 impl Sums {

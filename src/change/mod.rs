@@ -2,10 +2,12 @@
 
 mod events;
 mod layer;
+mod on_device;
 mod summary;
 
 pub(crate) use events::{Kind, of_filters};
 pub(crate) use layer::{LayerChange, LayerWeights, are_same, nearly_equal};
+pub(crate) use on_device::DeviceWeights;
 pub(crate) use summary::Summary;
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What an NVIDIA GPU is, and whether it computes what the CPU computes.
 
 #[cfg(feature = "libtorch")]
+use burn::backend::{BackendTensor, DispatchTensorKind};
+#[cfg(feature = "libtorch")]
+use burn::tensor::Tensor as BurnTensor;
+#[cfg(feature = "libtorch")]
 use cudarc::driver::CudaContext;
 #[cfg(feature = "libtorch")]
 use tch::{Kind, TchError, Tensor};
@@ -43,6 +47,20 @@ pub(crate) fn gpu(number: usize) -> Result<Gpu, String> {
     })
 }
 
+/// What is free of the memory of the NVIDIA GPU that a tensor is on; `None` where it is elsewhere. Units: bytes.
+#[cfg(feature = "libtorch")]
+pub(crate) fn free_memory(maps: &BurnTensor<4>) -> Option<u64> {
+    let DispatchTensorKind::LibTorch(BackendTensor::Float(maps)) =
+        maps.clone().into_dispatch().kind
+    else {
+        return None;
+    };
+    match maps.tensor.device() {
+        tch::Device::Cuda(number) => Some(gpu(number).ok()?.memory.1 as u64),
+        _ => None,
+    }
+}
+
 /// Computes a convolution of VGG16 on the GPU of this number and on the CPU.
 #[cfg(feature = "libtorch")]
 pub(crate) fn try_convolution(number: usize) -> Result<Trial, String> {
@@ -82,6 +100,11 @@ fn try_on(device: tch::Device) -> Result<Trial, String> {
 #[cfg(not(feature = "libtorch"))]
 pub(crate) fn gpu(_: usize) -> Result<Gpu, String> {
     Err("this build has no libtorch".to_owned())
+}
+
+#[cfg(not(feature = "libtorch"))]
+pub(crate) fn free_memory(_: &burn::tensor::Tensor<4>) -> Option<u64> {
+    None
 }
 
 #[cfg(not(feature = "libtorch"))]

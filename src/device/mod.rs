@@ -39,7 +39,7 @@ pub(crate) use choice::{DeviceChoice, DeviceError, Devices};
 pub(crate) use clock::{Mark, Span};
 pub(crate) use convolution::{convolve, planar};
 pub(crate) use descend::{Descent, descend};
-pub(crate) use gpu::{Gpu, Trial, gpu, try_convolution};
+pub(crate) use gpu::{Gpu, Trial, free_memory, gpu, try_convolution};
 #[cfg(feature = "libtorch")]
 pub(crate) use grid::{DeviceMaps, Drawn};
 #[cfg(not(feature = "libtorch"))]

@@ -96,17 +96,18 @@ pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, Strin
         return tensors.into_iter().map(values).collect();
     }
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
-    let all = values(Tensor::cat(
+    let all = TensorFloats::new(Tensor::cat(
         tensors.into_iter().map(in_float32).collect(),
         0,
     ))?;
-    let mut rest = &all[..];
+    let mut at = 0;
     let part = |length| {
-        let (part, after) = rest.split_at(length);
-        rest = after;
-        part.to_vec()
+        let mut part = vec![0.0; length];
+        all.read(at, &mut part)?;
+        at += length;
+        Ok(part)
     };
-    Ok(lengths.into_iter().map(part).collect())
+    lengths.into_iter().map(part).collect()
 }
 
 /// Whether a tensor is on an NVIDIA GPU.

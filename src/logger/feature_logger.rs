@@ -97,9 +97,9 @@ impl FeatureLogger {
             parts: received,
         };
         let step = Job::Step(pending);
-        let size = self.past.size;
+        let (size, free) = (self.past.size, self.past.free_memory());
         let sent = (self.queue.as_mut()).is_some_and(|queue| {
-            queue.measure(size);
+            queue.measure(size, free);
             queue.send_step(step)
         });
         if !sent {

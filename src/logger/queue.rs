@@ -71,10 +71,14 @@ impl<J> Queue<J> {
         self.jobs.send(job).is_ok()
     }
 
-    /// Says how large the maps of the newest step are.
-    pub(super) fn measure(&mut self, bytes: u64) {
+    /// Says how large the maps of the newest step are, and how much memory of their device was free, where that
+    /// is not the host's.
+    pub(super) fn measure(&mut self, bytes: u64, free: Option<u64>) {
         if let Some(newest) = self.sizes.back_mut() {
             *newest = bytes;
+        }
+        if let Some(free) = free {
+            self.limits.bytes = self.limits.bytes.min(free / SHARE_OF_MEMORY);
         }
     }
 }
@@ -131,7 +135,7 @@ mod tests {
         let mut count = 0;
         while count < 100 && queue.limits.let_in(&queue.sizes) {
             assert!(queue.send_step(()));
-            queue.measure(size);
+            queue.measure(size, None);
             count += 1;
         }
         count
@@ -145,6 +149,16 @@ mod tests {
         // Two are let in whatever there is.
         assert_eq!(let_in(1, 1000, 10), 2);
         assert_eq!(let_in(16, 5, 10), 2);
+    }
+
+    #[test]
+    fn the_memory_of_a_gpu_bounds_them_too() {
+        let (mut queue, _jobs, _done) = queue(16, 1000);
+        assert!(queue.send_step(()));
+        queue.measure(10, Some(100));
+        assert_eq!(queue.limits.bytes, 25);
+        queue.measure(10, Some(10_000));
+        assert_eq!(queue.limits.bytes, 25);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One step: its values are rendered in the background and written together.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::references::References;
 use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use super::writer::{Part, make};
-use crate::device::{Span, in_float32, values};
+use crate::device::{Span, free_memory, in_float32, values};
 use crate::events::{Histogram, Summary};
 use crate::render::{self, Picture};
 
@@ -55,6 +56,8 @@ pub(super) struct Past {
     pub(super) references: References,
     /// Bytes of the last step's maps.
     pub(super) size: u64,
+    /// What was free of the memory of the GPU that the first maps came from, if it was one. Units: bytes.
+    free_memory: OnceCell<Option<u64>>,
 }
 
 impl Past {
@@ -63,7 +66,12 @@ impl Past {
             described: HashSet::new(),
             references,
             size: 0,
+            free_memory: OnceCell::new(),
         }
+    }
+
+    pub(super) fn free_memory(&self) -> Option<u64> {
+        *self.free_memory.get()?
     }
 }
 
@@ -181,6 +189,7 @@ impl<'a> Step<'a> {
             tag.strip_prefix("feature_maps/").unwrap_or(&tag)
         );
         let earlier = self.earlier(&tag, change, &maps)?;
+        self.past.free_memory.get_or_init(|| free_memory(&maps));
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let job = self.job(tag, earlier, dead);

@@ -12,6 +12,7 @@ mod kept_grams;
 mod look;
 mod parts;
 mod representations;
+mod snapshot;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,6 @@ pub(crate) use activity::Activity;
 pub(crate) use calibrate::Calibration;
 pub(crate) use comparison_set::{ComparisonSet, Grams};
 pub(crate) use evolution::Evolution;
-pub(crate) use weights::Snapshot;
 
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::probe::{Capture, ProbeError, Seen};
@@ -31,6 +31,7 @@ use crate::vgg::Vgg;
 use columns::{Column, Columns};
 use kept_grams::KeptGrams;
 use representations::Representations;
+use snapshot::Snapshot;
 use weights::WeightHistory;
 
 /// Columns after which pictures over time are drawn again.
@@ -202,6 +203,12 @@ impl Sweep {
         if let Some(grams) = measured.grams {
             self.representations.add(grams, None);
         }
+        Ok(())
+    }
+
+    /// Takes the network before an optimization step that ends in a logged one.
+    pub(crate) fn before_update(&mut self, capture: &Capture, vgg: &Vgg) -> Result<(), ProbeError> {
+        self.weights.before_update(Snapshot::of(capture, vgg)?);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::logger::{FeatureLogger, Stage};
 use crate::one_line::one_line;
 use crate::probe::{Capture, ProbeImages};
 use crate::settings::{Every, RecordSettings};
-use crate::sweep::{Snapshot, Sweep};
+use crate::sweep::Sweep;
 use crate::vgg::Vgg;
 
 /// A training and everything it needs.
@@ -146,12 +146,9 @@ impl Session<'_> {
         let ends_epoch = group.position.batch == 0;
         let due = |every: Every| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
-        let before = match &self.sweep {
-            Some(_) if due(self.record.every) => {
-                Some(Snapshot::of(self.capture, &self.trainer.network())?)
-            }
-            _ => None,
-        };
+        if let Some(sweep) = self.sweep.as_mut().filter(|_| due(self.record.every)) {
+            sweep.before_update(self.capture, &self.trainer.network())?;
+        }
         let learned = self.learn(number, group, coming, with_histograms)?;
 
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
@@ -181,11 +178,6 @@ impl Session<'_> {
             let what = format!("step {number}");
             let mut seen = self.probes.look(self.capture, &network, &what)?;
             if let Some(sweep) = &mut self.sweep {
-                if let Some(before) = &before {
-                    for ratio in before.update_ratios(self.capture, &network)? {
-                        step.summary(ratio);
-                    }
-                }
                 sweep.measure(self.capture, &network, &seen, &mut step, &what)?;
             }
             self.probes
