@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use burn::tensor::{Device, Tensor, TensorData};
 
-    use crate::device::OpenDevice;
+    use crate::device::{Descent, OpenDevice, descend};
 
     const SHAPE: [usize; 4] = [6, 3, 5, 5];
 
@@ -265,6 +265,27 @@ mod tests {
             compared.nearly_equal == [2.0] || compared.nearly_equal == [4.0],
             "{compared:?}"
         );
+    }
+
+    /// Optimizers write into tensors that nobody else has.
+    #[test]
+    fn weights_stay_what_they_were_while_a_training_goes_on() {
+        for choice in ["auto", "flex"] {
+            let device = OpenDevice::open(choice.parse().unwrap()).unwrap().device;
+            let tensor = |value| Tensor::<4>::full(SHAPE, value, &device);
+            let weights = tensor(2.0);
+            let before = DeviceWeights::new("conv1_1".to_owned(), weights.clone(), None);
+            let descent = Descent {
+                learning_rate: 0.5,
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            };
+            let (weights, _) = descend(weights, tensor(1.0), tensor(0.0), descent);
+            let after = DeviceWeights::new("conv1_1".to_owned(), weights, None);
+            let compared = compare_on_device(&[after], [&[before]]).unwrap();
+            assert_near(compared.changes[0][0].whole.relative, 0.25);
+        }
     }
 
     #[test]
