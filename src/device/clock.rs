@@ -3,16 +3,13 @@
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "libtorch")]
-use std::{collections::HashMap, sync::Arc, sync::LazyLock, sync::Mutex, sync::PoisonError};
-
-#[cfg(feature = "libtorch")]
-use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, sys::CUevent_flags};
+use cudarc::driver::{CudaEvent, sys::CUevent_flags};
 
 #[cfg(feature = "libtorch")]
 use super::DeviceChoice;
 use super::OpenDevice;
 #[cfg(feature = "libtorch")]
-use super::guard::{first_line, guarded};
+use super::driver::{asked, context};
 
 /// A moment in the work of a device. libtorch's CPU and flex have computed when their operations return.
 pub(crate) enum Mark {
@@ -93,29 +90,10 @@ impl Span {
 /// not take part.
 #[cfg(feature = "libtorch")]
 fn event(number: usize) -> Option<CudaEvent> {
-    static STREAMS: LazyLock<Mutex<HashMap<usize, Option<Arc<CudaStream>>>>> =
-        LazyLock::new(Mutex::default);
-    let mut streams = STREAMS.lock().unwrap_or_else(PoisonError::into_inner);
-    let stream = streams.entry(number).or_insert_with(|| {
-        // The context that libtorch uses as well.
-        let context = asked(|| CudaContext::new(number));
-        Some(context.ok()?.default_stream())
-    });
+    let stream = context(number).ok()?.default_stream();
     // Whoever waits for it sleeps: rendering needs the cores.
     let sleeping = Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC);
-    asked(|| {
-        stream
-            .as_ref()
-            .map(|stream| stream.record_event(sleeping))
-            .transpose()
-    })
-    .ok()?
-}
-
-/// What the driver answers. cudarc panics where it, or a function of it, is not there.
-#[cfg(feature = "libtorch")]
-pub(super) fn asked<T>(question: impl FnOnce() -> Result<T, DriverError>) -> Result<T, String> {
-    guarded(question)?.map_err(|error| first_line(&error.to_string()))
+    asked(|| stream.record_event(sleeping)).ok()
 }
 
 #[cfg(test)]

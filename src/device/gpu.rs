@@ -5,14 +5,12 @@ use burn::backend::{BackendTensor, DispatchTensorKind};
 #[cfg(feature = "libtorch")]
 use burn::tensor::Tensor as BurnTensor;
 #[cfg(feature = "libtorch")]
-use cudarc::driver::CudaContext;
-#[cfg(feature = "libtorch")]
 use tch::{Kind, TchError, Tensor};
 
 #[cfg(feature = "libtorch")]
 use super::{
-    clock::asked,
     convolution::in_single_precision,
+    driver::{asked, context},
     guard::{first_line, guarded},
 };
 
@@ -36,8 +34,8 @@ pub(crate) struct Trial {
 /// What the driver says of a GPU.
 #[cfg(feature = "libtorch")]
 pub(crate) fn gpu(number: usize) -> Result<Gpu, String> {
+    let context = context(number)?;
     asked(|| {
-        let context = CudaContext::new(number)?;
         let (free, all) = context.mem_get_info()?;
         Ok(Gpu {
             name: context.name()?,

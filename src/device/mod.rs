@@ -18,6 +18,8 @@ mod choice;
 mod clock;
 mod convolution;
 mod descend;
+#[cfg(feature = "libtorch")]
+mod driver;
 mod gpu;
 #[cfg(feature = "libtorch")]
 mod grid;

@@ -17,7 +17,7 @@ pub(super) enum Snapshot {
 
 /// A snapshot beside `N` earlier ones.
 #[derive(Debug, PartialEq)]
-pub(super) struct Compared<const N: usize = 3> {
+pub(super) struct Compared<const N: usize> {
     /// From each of them, by layer; none where it is empty.
     pub(super) changes: [Vec<LayerChange>; N],
     /// Pairs of filters that are nearly equal, by layer.

@@ -20,7 +20,7 @@ pub(super) struct WeightHistory {
     first: Snapshot,
     previous: Snapshot,
     /// The weights before the optimization step that comes, or came.
-    before: Option<Snapshot>,
+    before: Snapshot,
     summary: Summary,
 }
 
@@ -47,7 +47,7 @@ impl WeightHistory {
 
     /// Takes the weights before an optimization step.
     pub(super) fn before_update(&mut self, before: Snapshot) {
-        self.before = Some(before);
+        self.before = before;
     }
 
     /// Measures a network; `dead` are the channels that are dead, by layer.
@@ -60,7 +60,7 @@ impl WeightHistory {
         dead: &BTreeMap<String, Vec<usize>>,
     ) -> Result<(), ProbeError> {
         let now = Snapshot::of(capture, vgg)?;
-        let before = self.before.take().unwrap_or_default();
+        let before = std::mem::take(&mut self.before);
         let compared = now.compare([&self.previous, &self.first, &before])?;
         log_numbers(&compared, capture, step);
         let [changes, from_first, _] = &compared.changes;
@@ -102,7 +102,7 @@ fn convolutions(capture: &Capture) -> impl Iterator<Item = String> {
 }
 
 /// The scalars of weights.
-fn log_numbers(compared: &Compared, capture: &Capture, step: &mut Step<'_>) {
+fn log_numbers(compared: &Compared<3>, capture: &Capture, step: &mut Step<'_>) {
     let names = ["to_previous", "to_first", "update_ratio"];
     for (tag, pairs) in convolutions(capture).zip(&compared.nearly_equal) {
         step.scalar(format!("health/{tag}/nearly_equal_kernels"), *pairs);
