@@ -7,6 +7,8 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 # Flags for cargo, for example CARGOFLAGS=--no-default-features (no libtorch, flex only).
 CARGOFLAGS ?=
+# Which tests of the program, for example TESTS=program::train; all tests without it.
+TESTS ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 # Only the default features need libtorch.
@@ -45,7 +47,7 @@ libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORC
 
 .PHONY: test
 test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included; builds the examples
-	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS)
+	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) $(if $(TESTS),--test all -- $(TESTS))
 
 .PHONY: examples
 examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*

@@ -5,6 +5,7 @@
 use burn::backend::{BackendTensor, DispatchTensorKind};
 use burn::tensor::Tensor;
 
+use super::apart::is_apart;
 use super::traffic;
 use crate::events::Histogram;
 
@@ -36,10 +37,7 @@ impl BucketCounts {
             return None;
         };
         let tensor = tensor.tensor;
-        tensor
-            .device()
-            .is_cuda()
-            .then(|| Self::of(&tensor, PORTION))
+        is_apart(tensor.device()).then(|| Self::of(&tensor, PORTION))
     }
 
     /// Counts in the arithmetic of [`Histogram::of`], so that the counts are equal, `portion` values at a time.
@@ -226,6 +224,7 @@ mod tests {
         );
     }
 
+    #[cfg(not(feature = "apart"))]
     #[test]
     fn nothing_is_counted_on_the_device_where_memory_is_at_hand() {
         let tensor = |device: &burn::tensor::Device| Tensor::<1>::zeros([2], device);

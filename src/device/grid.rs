@@ -7,6 +7,7 @@ use burn::backend::{BackendTensor, DispatchTensorKind};
 use burn::tensor::Tensor as BurnTensor;
 use tch::{Kind, TchError, Tensor};
 
+use super::apart::is_apart;
 use super::clock::Mark;
 use super::guard::{first_line, guarded};
 use super::read_back::DeviceBytes;
@@ -38,7 +39,7 @@ impl DeviceMaps {
 
     /// Whether they are in the host's memory.
     pub(crate) fn are_on_host(&self) -> bool {
-        self.0.device() == tch::Device::Cpu
+        !is_apart(self.0.device())
     }
 
     /// A number for its device.

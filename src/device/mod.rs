@@ -11,6 +11,8 @@
 )]
 
 #[cfg(feature = "libtorch")]
+mod apart;
+#[cfg(feature = "libtorch")]
 mod autograd;
 #[cfg(feature = "libtorch")]
 mod bucket_counts;

@@ -69,7 +69,7 @@ impl OpenDevice {
     /// in this order, and 1.09 without them.
     pub(crate) fn prefers_interleaved(&self) -> bool {
         match self.kind {
-            DeviceChoice::LibtorchCpu => true,
+            DeviceChoice::LibtorchCpu => cfg!(not(feature = "apart")),
             DeviceChoice::LibtorchCuda(_) => self.tf32 || self.dtype != Dtype::F32,
             _ => false,
         }

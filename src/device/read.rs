@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::guard::first_line;
 use super::precision::in_float32;
 #[cfg(feature = "libtorch")]
-use super::{clock::Mark, traffic};
+use super::{apart::is_apart, clock::Mark, traffic};
 
 #[cfg(feature = "libtorch")]
 use burn::backend::{BackendTensor, DispatchTensorKind};
@@ -116,7 +116,7 @@ fn is_on_gpu(tensor: &Tensor<1>) -> bool {
     if let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) =
         tensor.clone().into_dispatch().kind
     {
-        return tensor.tensor.device().is_cuda();
+        return is_apart(tensor.tensor.device());
     }
     let _ = tensor;
     false

@@ -7,6 +7,9 @@ use burn::backend::{DispatchDevice, LibTorchDevice};
 #[cfg(feature = "libtorch")]
 use burn_tch::{LibTorch, TchTensor};
 
+#[cfg(feature = "libtorch")]
+use super::apart::is_apart;
+
 /// `values` as a tensor on `device`.
 ///
 /// To CUDA through page-locked memory, without waiting: `Tensor::from_data` would wait for all work that
@@ -17,7 +20,7 @@ pub(crate) fn upload<const D: usize>(
     device: &Device,
 ) -> Tensor<D> {
     #[cfg(feature = "libtorch")]
-    if let Some(cuda) = cuda(device) {
+    if let Some(cuda) = of_libtorch(device).filter(|device| device.is_cuda()) {
         let row = tch::Tensor::from_slice(&values);
         // Not `pin_memory`, which since libtorch 2.7 warns that it should not be given a device.
         let locked = row.internal_pin_memory(cuda);
@@ -31,19 +34,20 @@ pub(crate) fn upload<const D: usize>(
 /// Whether `device` works while this thread goes on, so that uploading ahead of time hides the copy.
 pub(crate) fn is_asynchronous(device: &Device) -> bool {
     #[cfg(feature = "libtorch")]
-    let on_cuda = cuda(device).is_some();
+    let is_apart = of_libtorch(device).is_some_and(is_apart);
     #[cfg(not(feature = "libtorch"))]
-    let on_cuda = {
+    let is_apart = {
         let _ = device;
         false
     };
-    on_cuda
+    is_apart
 }
 
-/// The CUDA device that `device` is, with gradients or without.
+/// The CPU or the GPU of libtorch that `device` is, with gradients or without.
 #[cfg(feature = "libtorch")]
-fn cuda(device: &Device) -> Option<tch::Device> {
+fn of_libtorch(device: &Device) -> Option<tch::Device> {
     match device.as_dispatch().clone().inner() {
+        DispatchDevice::LibTorch(LibTorchDevice::Cpu) => Some(tch::Device::Cpu),
         DispatchDevice::LibTorch(LibTorchDevice::Cuda(number)) => Some(tch::Device::Cuda(number)),
         _ => None,
     }
@@ -98,7 +102,8 @@ mod tests {
     fn only_cuda_works_on_its_own() {
         assert!(is_asynchronous(&Device::libtorch_cuda(0)));
         assert!(is_asynchronous(&Device::libtorch_cuda(1).autodiff()));
-        assert!(!is_asynchronous(&Device::libtorch().autodiff()));
+        let cpu = Device::libtorch().autodiff();
+        assert_eq!(is_asynchronous(&cpu), cfg!(feature = "apart"));
         assert!(!is_asynchronous(&Device::flex()));
     }
 }
