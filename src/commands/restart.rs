@@ -8,8 +8,8 @@ use super::run::Opened;
 #[cfg(unix)]
 use crate::device::NO_TF32;
 
-/// Starts this program again where the libraries of NVIDIA might compute with TF32 on the first of these devices: they look at
-/// the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
+/// Starts this program again where the libraries of NVIDIA might compute with TF32 on the first of these devices: they
+/// look at the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
 pub(super) fn without_tf32(devices: Opened) -> Result<Opened, RunError> {
     #[cfg(unix)]
     {

@@ -59,8 +59,8 @@ impl Picture {
 pub(crate) enum Threads {
     /// The one that is asked.
     One,
-    /// Those of rayon's that are idle help with a large one: with two it takes 0.6 of the time. Looking out for work costs
-    /// them a twentieth of a processor, which is lost where libtorch computes on the same cores.
+    /// Those of rayon's that are idle help with a large one: with two it takes 0.6 of the time. Looking out for work
+    /// costs them a twentieth of a processor, which is lost where libtorch computes on the same cores.
     Idle,
 }
 

@@ -35,6 +35,7 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
+    /// Copies them to the host, or shares them where they are on a GPU.
     pub(super) fn of(capture: &Capture, vgg: &Vgg) -> Result<Self, ProbeError> {
         let layers = capture.arch.layers();
         let convolutions = layers.iter().zip(&vgg.features);
@@ -42,12 +43,15 @@ impl Snapshot {
             Feature::Convolution(convolution) => Some((layer.name(), convolution)),
             _ => None,
         });
-        if is_asynchronous(&capture.device.device) {
-            return Ok(Self::Device(convolutions.map(on_device).collect()));
-        }
-        let layers = guarded(|| convolutions.map(on_host).collect());
-        let layers = layers.and_then(|result| result);
-        Ok(Self::Host(layers.map_err(copy_error)?))
+        let snapshot = guarded(|| {
+            if is_asynchronous(&capture.device.device) {
+                return Ok(Self::Device(convolutions.map(on_device).collect()));
+            }
+            Ok(Self::Host(
+                convolutions.map(on_host).collect::<Result<_, _>>()?,
+            ))
+        });
+        snapshot.and_then(|result| result).map_err(copy_error)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -168,10 +172,13 @@ mod tests {
 
     const SHAPE: [usize; 4] = [6, 3, 5, 5];
 
+    /// The number of the first bias.
+    const BIAS: usize = 1000;
+
     /// A layer whose values a generator gives, on the host and on a device.
     fn layer(device: &Device, value: impl Fn(usize) -> f32) -> (LayerWeights, DeviceWeights) {
         let values: Vec<f32> = (0..SHAPE.iter().product()).map(&value).collect();
-        let bias: Vec<f32> = (0..SHAPE[0]).map(|n| value(n * 7)).collect();
+        let bias: Vec<f32> = (BIAS..BIAS + SHAPE[0]).map(value).collect();
         let weights = Tensor::from_data(TensorData::new(values.clone(), SHAPE), device);
         let biases = Tensor::from_data(TensorData::new(bias.clone(), [SHAPE[0]]), device);
         let host = LayerWeights {
@@ -244,10 +251,13 @@ mod tests {
         let compared = assert_compared(noise, [&noise, &other]);
         let [same, changed] = &compared.changes;
         assert!(same[0].is_equal && !changed[0].is_equal);
-        // Too small a difference to be seen in the sums, and one of a bias only.
-        let tiny = |n: usize| if n == 40 { noise(n) + 1e-6 } else { noise(n) };
-        let compared = assert_compared(tiny, [&noise, &noise]);
-        assert!(!compared.changes[0][0].is_equal);
+        // A difference whose square is 0, and one of a bias only.
+        let with = |at: usize, value: f32| move |n: usize| if n == at { value } else { noise(n) };
+        let bias = with(BIAS + 3, 9.0);
+        let compared = assert_compared(with(40, 0.0), [&with(40, 1e-30), &noise]);
+        assert!(!compared.changes[0][0].is_equal && compared.changes[0][0].whole.relative == 0.0);
+        let compared = assert_compared(bias, [&noise, &bias]);
+        assert!(!compared.changes[0][0].is_equal && compared.changes[1][0].is_equal);
     }
 
     #[test]
@@ -261,10 +271,7 @@ mod tests {
             _ => noise(n),
         };
         let compared = assert_compared(value, [&noise, &value]);
-        assert!(
-            compared.nearly_equal == [2.0] || compared.nearly_equal == [4.0],
-            "{compared:?}"
-        );
+        assert_eq!(compared.nearly_equal, [2.0]);
     }
 
     /// Optimizers write into tensors that nobody else has.
