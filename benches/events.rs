@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io::{self, Write};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use vggscope::events::{EventFile, EventSink, Summary};
+use tensorboard_events::{EventFile, EventSink, Summary};
 
 const PICTURES: usize = 31;
 const BYTES: usize = 17_000_000;

@@ -12,8 +12,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use feature_grid::{Layout, Maps, Picture, Style, feature_maps};
 use png::DeflateCompression;
-use vggscope::render::{Layout, Maps, Picture, Style, feature_maps};
 
 /// `[channels, height, width]` of one layer per block of VGG16 at 224 x 224.
 const LAYERS: [[usize; 3]; 4] = [

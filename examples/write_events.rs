@@ -4,8 +4,8 @@
 
 use std::error::Error;
 
+use feature_grid::Picture;
 use vggscope::logger::FeatureLogger;
-use vggscope::render::Picture;
 
 const STEPS: u8 = 20;
 

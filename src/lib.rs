@@ -56,30 +56,17 @@
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
-mod change;
-mod commands;
-mod compare;
-mod dataset;
+mod analysis;
+#[doc(hidden)]
+pub mod commands;
+mod data;
 mod device;
 mod durable;
-pub mod events;
-mod figure;
-mod input;
 mod interrupt;
 pub mod logger;
 pub mod network;
 mod one_line;
-mod png;
-mod probe;
-#[doc(hidden)]
-pub mod program;
-pub mod render;
 mod settings;
-pub mod similarity;
-mod sweep;
-mod terminal;
 mod train;
-pub mod vgg;
 pub mod weights;
 
-pub use png::PngError;

@@ -1,5 +1,5 @@
 //! The program.
 
 fn main() {
-    vggscope::program::main();
+    vggscope::commands::program::main();
 }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::RunError;
 use super::parameters::Parameters;
-use crate::dataset::Dataset;
+use crate::data::labeled::Dataset;
 use crate::settings::TrainSettings;
 use crate::train::{CHECKPOINTS, SavedCheckpoint, TrainingProgress, classes_of, newest_checkpoint};
 

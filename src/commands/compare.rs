@@ -9,10 +9,10 @@ use super::error::RunError;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::compare::{CompareError, ComparedRun, Pair};
+use crate::analysis::compare::{CompareError, ComparedRun, Pair};
 use crate::logger::FeatureLogger;
 use crate::settings::CompareSettings;
-use crate::terminal::Unit;
+use crate::commands::terminal::Unit;
 
 /// Lines of the summary.
 const LINES: usize = 8;

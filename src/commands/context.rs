@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::interrupt::Interrupt;
-use crate::terminal::Terminal;
+use crate::commands::terminal::Terminal;
 
 /// What a command has besides its settings.
 pub(crate) struct Context {

@@ -13,21 +13,21 @@ use thiserror::Error;
 use super::error::RunError;
 use super::parameters::open_file;
 use crate::device::DeviceError;
-use crate::input::find::FindError;
+use crate::data::find::FindError;
 use crate::network::{self, NetworkError};
-use crate::probe::ProbeError;
+use crate::analysis::probe::ProbeError;
 use crate::settings::{DiffOrder, DiffSettings};
-use crate::terminal::Terminal;
-use crate::vgg::Arch;
+use crate::commands::terminal::Terminal;
+use crate::network::vgg::Arch;
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, Part};
 
 /// Files that cannot be compared.
 #[derive(Debug, Error)]
 pub(crate) enum DiffError {
-    #[error(transparent)]
+    #[error("{0}")]
     Open(#[from] RunError),
-    #[error(transparent)]
+    #[error("{0}")]
     Read(#[from] WeightsError),
     #[error(
         "{old} holds a {of_old} and {new} a {of_new}: only weights of the same network can be compared"
@@ -42,13 +42,13 @@ pub(crate) enum DiffError {
         "{0} takes color images and {1} gray ones, or the reverse: they cannot see the same ones; leave --images out"
     )]
     OtherColors(PathBuf, PathBuf),
-    #[error(transparent)]
+    #[error("{0}")]
     Device(#[from] DeviceError),
-    #[error(transparent)]
+    #[error("{0}")]
     List(#[from] FindError),
-    #[error(transparent)]
+    #[error("{0}")]
     Network(#[from] NetworkError),
-    #[error(transparent)]
+    #[error("{0}")]
     Images(#[from] ProbeError),
     #[error("the comparison cannot be written as JSON")]
     Json(#[from] serde_json::Error),

@@ -4,36 +4,36 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::compare::CompareError;
-use crate::dataset::DatasetError;
+use crate::analysis::compare::CompareError;
+use crate::data::labeled::DatasetError;
 use crate::device::{DeviceError, unforeseen};
-use crate::events::PublishError;
-use crate::input::checkpoints::CheckpointError;
-use crate::input::find::FindError;
-use crate::input::load::LoadError;
+use tensorboard_events::PublishError;
+use crate::data::checkpoints::CheckpointError;
+use crate::data::find::FindError;
+use crate::data::load::LoadError;
 use crate::logger::LoggerError;
 use crate::network::NetworkError;
-use crate::probe::ProbeError;
+use crate::analysis::probe::ProbeError;
 use crate::settings::ShardError;
-use crate::similarity::file::GramsFileError;
+use crate::analysis::similarity::file::GramsFileError;
 use crate::train::{self, TrainError};
-use crate::vgg::{Arch, InputTooSmall, SelectError};
+use crate::network::vgg::{Arch, InputTooSmall, SelectError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
 
 /// A run that did not come to its end. What was written before stays readable.
 #[derive(Debug, Error)]
 pub(crate) enum RunError {
-    #[error(transparent)]
+    #[error("{0}")]
     List(#[from] FindError),
-    #[error(transparent)]
+    #[error("{0}")]
     Checkpoints(#[from] CheckpointError),
     #[error("no checkpoint given: name files, a folder or a pattern")]
     NoCheckpoint,
-    #[error(transparent)]
+    #[error("{0}")]
     Dataset(#[from] DatasetError),
-    #[error(transparent)]
+    #[error("{0}")]
     Train(#[from] TrainError),
-    #[error(transparent)]
+    #[error("{0}")]
     Saved(#[from] train::CheckpointError),
     #[error(
         "{path} was trained on the classes {trained:?}, but the data set has {found:?}: resume with the same data set"
@@ -51,7 +51,7 @@ pub(crate) enum RunError {
         step: u64,
         steps: u64,
     },
-    #[error(transparent)]
+    #[error("{0}")]
     Shard(#[from] ShardError),
     #[error(
         "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
@@ -83,7 +83,7 @@ pub(crate) enum RunError {
     NewSince { folder: PathBuf, new: usize },
     #[error("{file}: {why}; delete the folder {}, and make the parts again", file.parent().unwrap_or(file).display())]
     Part { file: PathBuf, why: String },
-    #[error(transparent)]
+    #[error("{0}")]
     Publish(#[from] PublishError),
     #[error("{folder} shows every checkpoint already: {steps} steps")]
     NothingNew { folder: PathBuf, steps: usize },
@@ -125,19 +125,19 @@ pub(crate) enum RunError {
         "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --tf32"
     )]
     Restart(#[source] std::io::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Device(#[from] DeviceError),
-    #[error(transparent)]
+    #[error("{0}")]
     Weights(#[from] WeightsError),
-    #[error(transparent)]
+    #[error("{0}")]
     Imagenet(#[from] ImagenetError),
-    #[error(transparent)]
+    #[error("{0}")]
     Network(#[from] NetworkError),
     #[error(
         "{0}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own"
     )]
     OtherColors(PathBuf),
-    #[error(transparent)]
+    #[error("{0}")]
     Select(#[from] SelectError),
     #[error(
         "--freeze {given:?}: expected \"none\", \"features\", or the last layer of {arch} to freeze, such as pool3 (`vggscope layers` lists them all)"
@@ -159,13 +159,13 @@ pub(crate) enum RunError {
         /// The first layer with an empty output.
         layer: String,
     },
-    #[error(transparent)]
+    #[error("{0}")]
     Size(#[from] InputTooSmall),
-    #[error(transparent)]
+    #[error("{0}")]
     Image(#[from] LoadError),
-    #[error(transparent)]
+    #[error("{0}")]
     Probe(#[from] ProbeError),
-    #[error(transparent)]
+    #[error("{0}")]
     Compare(#[from] CompareError),
     #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
     UsedFolder {
@@ -192,9 +192,9 @@ pub(crate) enum RunError {
         folder: PathBuf,
         source: std::io::Error,
     },
-    #[error(transparent)]
+    #[error("{0}")]
     Grams(#[from] GramsFileError),
-    #[error(transparent)]
+    #[error("{0}")]
     Logger(#[from] LoggerError),
     #[error("cannot write {path}: free some space or choose another folder with --logdir")]
     WriteConfig {

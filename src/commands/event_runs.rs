@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use crate::events::is_event_file;
+use tensorboard_events::is_event_file;
 
 /// A folder with event files, or one of these.
 #[derive(Debug, PartialEq, Eq)]

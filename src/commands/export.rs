@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::event_runs::{EventRun, EventRunError, event_runs};
-use crate::events::inventory::{Place, TagInventory};
-use crate::events::{Content, EventReader, Inventory};
+use tensorboard_events::inventory::{Place, TagInventory};
+use tensorboard_events::{Content, EventReader, Inventory};
 use crate::one_line::one_line;
-use crate::render::Picture;
+use feature_grid::Picture;
 use crate::settings::{ExportFormat, ExportSettings};
 
 use animation::Animation;
@@ -27,7 +27,7 @@ const NAMED: usize = 5;
 /// Why nothing is exported, or no more.
 #[derive(Debug, Error)]
 pub(crate) enum ExportError {
-    #[error(transparent)]
+    #[error("{0}")]
     Find(#[from] EventRunError),
     #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
     NoTag {

@@ -9,17 +9,17 @@ use super::parameters::{self, Parameters};
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::input::list::list_images;
-use crate::input::load::LoadError;
-use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
-use crate::input::prepared::{PreparedImage, file_name, prepare_ahead};
+use crate::data::list::list_images;
+use crate::data::load::LoadError;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::prepared::{PreparedImage, file_name, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::Held;
 use crate::one_line::one_line;
-use crate::probe::Capture;
+use crate::analysis::probe::Capture;
 use crate::settings::ImagesSettings;
-use crate::vgg::{Arch, Extent, Placement, Sizes, Vgg};
+use crate::network::vgg::{Arch, Extent, Placement, Sizes, Vgg};
 
 type Label = Box<dyn FnOnce() -> String + Send>;
 

@@ -9,15 +9,15 @@ use thiserror::Error;
 
 use super::event_runs::{EventRun, EventRunError, event_runs};
 use super::tensorboard::{Samples, command, samples};
-use crate::events::Inventory;
-use crate::events::inventory::TagInventory;
+use tensorboard_events::Inventory;
+use tensorboard_events::inventory::TagInventory;
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
 
 /// Nothing can be said.
 #[derive(Debug, Error)]
 pub(crate) enum InspectError {
-    #[error(transparent)]
+    #[error("{0}")]
     Find(#[from] EventRunError),
     #[error("the answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),

@@ -10,16 +10,16 @@ use super::error::RunError;
 use super::parameters::open_file;
 use crate::network::Held;
 use crate::settings::{LayersSettings, NetworkSettings, WeightsChoice};
-use crate::vgg::{self, Arch, LayerKind, PUBLISHED_WIDTHS, SelectError};
+use crate::network::vgg::{self, Arch, LayerKind, PUBLISHED_WIDTHS, SelectError};
 
 /// A table that cannot be made.
 #[derive(Debug, Error)]
 pub(crate) enum LayersError {
-    #[error(transparent)]
+    #[error("{0}")]
     Weights(#[from] RunError),
-    #[error(transparent)]
+    #[error("{0}")]
     Select(#[from] SelectError),
-    #[error(transparent)]
+    #[error("{0}")]
     Size(#[from] vgg::InputTooSmall),
 }
 

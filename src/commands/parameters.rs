@@ -8,8 +8,8 @@ use super::context::Context;
 use super::error::RunError;
 use crate::network::{self, Held, NetworkError};
 use crate::settings::{NetworkSettings, WeightsChoice};
-use crate::terminal::{Terminal, Unit};
-use crate::vgg::{
+use crate::commands::terminal::{Terminal, Unit};
+use crate::network::vgg::{
     self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
 };
 use crate::weights::{WeightsFile, imagenet, sha256};

@@ -10,10 +10,10 @@ use super::run_folder::RunFolder;
 use crate::device::{DeviceChoice, DeviceError, OpenDevice, traffic};
 use crate::logger::{Builder, FeatureLogger, RenderOn};
 use crate::network::Held;
-use crate::probe::Capture;
+use crate::analysis::probe::Capture;
 use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
-use crate::terminal::Unit;
-use crate::vgg::{self, Extent, Kernels, Placement};
+use crate::commands::terminal::Unit;
+use crate::network::vgg::{self, Extent, Kernels, Placement};
 
 /// A device, and further ones.
 pub(crate) type Opened = (OpenDevice, Vec<OpenDevice>);

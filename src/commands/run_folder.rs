@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::RunError;
-use crate::events::{EventReader, event_files};
+use tensorboard_events::{EventReader, event_files};
 use crate::interrupt::Interrupt;
 use crate::settings::OutputSettings;
 
@@ -213,7 +213,7 @@ impl Traces {
 /// Whether an event file holds more than its beginning, which is all that a killed process may have left.
 /// One that cannot be read is somebody's.
 fn holds_values(file: &Path) -> bool {
-    use crate::events::Content::{FileVersion, Graph, SessionStart};
+    use tensorboard_events::Content::{FileVersion, Graph, SessionStart};
     let Ok(mut events) = EventReader::open(file) else {
         return true;
     };

@@ -7,15 +7,15 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
 use super::run;
-use crate::dataset::Dataset;
-use crate::events::Graph;
-use crate::input::prepared::file_name;
+use crate::data::labeled::Dataset;
+use tensorboard_events::Graph;
+use crate::data::prepared::file_name;
 use crate::network::{Held, fitting_classifier, last_width};
-use crate::probe::Capture;
+use crate::analysis::probe::Capture;
 use crate::settings::{Freeze, NetworkSettings, TrainSettings};
-use crate::terminal::Terminal;
+use crate::commands::terminal::Terminal;
 use crate::train::{SavedCheckpoint, TrainingProgress, graph};
-use crate::vgg::{
+use crate::network::vgg::{
     self, Arch, LayerKind, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes,
     Vgg,
 };

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::event_runs::{EventRunError, event_runs};
 use super::tensorboard::{Samples, flag};
-use crate::events::inventory::count_steps;
+use tensorboard_events::inventory::count_steps;
 use crate::one_line::shell_quoted;
 use crate::settings::ViewSettings;
 
@@ -23,7 +23,7 @@ const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
 /// TensorBoard does not start.
 #[derive(Debug, Error)]
 pub(crate) enum ViewError {
-    #[error(transparent)]
+    #[error("{0}")]
     Find(#[from] EventRunError),
     #[error(
         "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"

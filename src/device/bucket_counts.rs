@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::apart::is_apart;
 use super::traffic;
-use crate::events::Histogram;
+use tensorboard_events::Histogram;
 
 #[expect(clippy::cast_possible_wrap, reason = "it is small")]
 const BUCKETS: i64 = Histogram::BUCKETS as i64;

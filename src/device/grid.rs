@@ -11,7 +11,7 @@ use super::apart::is_apart;
 use super::clock::Mark;
 use super::guard::{first_line, guarded};
 use super::read_back::DeviceBytes;
-use crate::render::{Drawing, NARROWEST, NARROWEST_END, Range};
+use feature_grid::{Drawing, NARROWEST, NARROWEST_END, Range};
 
 type Torch<T> = Result<T, TchError>;
 
@@ -290,10 +290,13 @@ fn protected<T>(work: impl FnOnce() -> Torch<T>) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    #[path = "../../../../crates/feature-grid/src/tests/cases.rs"]
+    mod cases;
+
     use super::*;
     use crate::device::{OpenDevice, ReadBack};
-    use crate::render::tests::{Case, cases};
-    use crate::render::{Colormap, Layout, Maps, Style, feature_maps};
+    use cases::{Case, cases};
+    use feature_grid::{Colormap, Layout, Maps, Style, feature_maps};
     use burn::tensor::TensorData;
     use proptest::collection::vec;
     use proptest::prelude::*;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use burn::tensor::Tensor;
 
 use super::clock::Mark;
-use crate::render::Drawing;
+use feature_grid::Drawing;
 
 /// There are none.
 pub(crate) struct DeviceMaps(Infallible);

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 #[cfg(feature = "libtorch")]
 use super::bucket_counts::BucketCounts;
-use crate::events::Histogram;
+use tensorboard_events::Histogram;
 
 /// Histograms of one tensor after the other, all of them on one device.
 ///

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use crate::device::{Drawn, in_float32};
-use crate::render::Drawing;
+use feature_grid::Drawing;
 
 /// The maps of a layer, `[batch, channels, height, width]`.
 pub(crate) struct BatchMaps {

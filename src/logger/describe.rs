@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::render::{Range, Style};
+use feature_grid::{Range, Style};
 
 /// Text that is worked out when it is first needed.
 pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;

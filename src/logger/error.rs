@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::device::{advised, unforeseen};
-use crate::events::EventFileError;
-use crate::png::PngError;
-use crate::render::RenderError;
+use tensorboard_events::EventFileError;
+use feature_grid::png::PngError;
+use feature_grid::RenderError;
 
 /// A run that cannot be begun, a value that cannot be logged, or a step that could not be written.
 #[derive(Debug, Error)]
 pub enum LoggerError {
     /// The event file cannot be created or written. Steps before this one are whole.
-    #[error(transparent)]
+    #[error("{0}")]
     Events(#[from] EventFileError),
     /// Feature maps of several images under one tag.
     #[error(

@@ -16,8 +16,8 @@ use super::step::{Past, Step};
 use super::writer::{self, Job, Logged, OnWritten, PendingStep};
 use burn::tensor::Tensor;
 
-use crate::events::{EventFile, Graph};
-use crate::render::{Colormap, Range, Style};
+use tensorboard_events::{EventFile, Graph};
+use feature_grid::{Colormap, Range, Style};
 
 /// Writes a TensorBoard run, a step at a time.
 ///
@@ -26,7 +26,7 @@ use crate::render::{Colormap, Range, Style};
 /// # let runs = tempfile::tempdir()?;
 /// # let folder = runs.path().join("mine");
 /// use vggscope::logger::FeatureLogger;
-/// use vggscope::render::Range;
+/// use feature_grid::Range;
 ///
 /// let mut logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
 /// for n in 0..3 {
@@ -319,7 +319,7 @@ impl Builder {
         self
     }
 
-    /// Writes event files that TensorBoard does not see before they are [published](crate::events::publish): the
+    /// Writes event files that TensorBoard does not see before they are [published](tensorboard_events::publish): the
     /// folder is that of a part of a run.
     pub fn part(mut self) -> Self {
         self.target = Target::Part;

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::device::{TensorFloats, is_channels_last};
-use crate::render::{Floats, Layout};
+use feature_grid::{Floats, Layout};
 
 /// The values of one image's maps, in the order in which they lie in memory.
 pub(super) struct MapFloats {

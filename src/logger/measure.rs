@@ -1,8 +1,8 @@
 //! What is put together over all pieces of a step, and written as scalars.
 
 use super::change::Change;
-use crate::events::Summary;
-use crate::render::Statistics;
+use tensorboard_events::Summary;
+use feature_grid::Statistics;
 
 /// What a measure is of: the layer, and what it is compared with, if anything.
 pub(super) type MeasureKey = (String, Option<&'static str>);

@@ -15,10 +15,10 @@ use super::measure::{Measure, MeasureKey};
 use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
 use crate::device::DeviceMaps;
-use crate::events::Summary;
-use crate::figure::{frame_tiles, number_tiles};
-use crate::png::{self, Threads};
-use crate::render::{Colormap, Picture, Range, RenderError, Rendered, Style};
+use tensorboard_events::Summary;
+use crate::analysis::figure::{frame_tiles, number_tiles};
+use feature_grid::png::{self, Threads};
+use feature_grid::{Colormap, Picture, Range, RenderError, Rendered, Style};
 
 pub(super) use drawn::DrawnMaps;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::events::Summary;
+use tensorboard_events::Summary;
 
 /// The stages of a step, in the order in which data passes them. They overlap, and rendering and
 /// encoding run on several threads, so they add up to more than the step took.

@@ -11,7 +11,7 @@ use super::queue::{Done, Queue};
 use super::renderer::{Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use crate::device::{Span, guarded};
-use crate::events::{EventFile, Summary};
+use tensorboard_events::{EventFile, Summary};
 
 /// What is called after a step was written, with its number and title.
 pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
@@ -59,7 +59,7 @@ pub struct Logged {
     /// Tags with NaN or infinite values: tag, step, how many. At most [`Logged::MOST_NON_FINITE`].
     pub non_finite: Vec<(String, i64, usize)>,
     /// Tags whose maps are one pixel each, so that they share the range of their layer
-    /// ([`Range::Layer`](crate::render::Range::Layer)) where each should have had its own.
+    /// ([`Range::Layer`](feature_grid::Range::Layer)) where each should have had its own.
     pub one_pixel: BTreeSet<String>,
     /// Where the time went.
     pub timings: StageTimings,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::values::{Count, ParseValueError};
-use crate::render::Range;
+use feature_grid::Range;
 
 /// What black and white stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,7 +9,7 @@ use super::error::SettingsError;
 use super::paths::{absolute, make_absolute, path_parser};
 use super::shared::{OutputSettings, check_run};
 use super::text::toml_text;
-use crate::input::on_error::OnError;
+use crate::data::on_error::OnError;
 
 /// Settings of `vggscope compare`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]

@@ -8,7 +8,7 @@ use super::error::SettingsError;
 use super::paths::path_parser;
 use super::shared::{InputSettings, NetworkSettings};
 use crate::device::DeviceChoice;
-use crate::vgg::Arch;
+use crate::network::vgg::Arch;
 
 /// What flags stand under that say nothing without images.
 const WITH_IMAGES: &str = "Input";

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::file::FileError;
-use crate::input::list::IMAGES;
+use crate::data::list::IMAGES;
 use crate::one_line::shell_quoted;
 
 /// A command line that cannot be run.
 #[derive(Debug, Error)]
 pub(crate) enum UsageError {
-    #[error(transparent)]
+    #[error("{0}")]
     Clap(#[from] clap::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     File(#[from] FileError),
-    #[error(transparent)]
+    #[error("{0}")]
     Settings(#[from] SettingsError),
 }
 

@@ -9,7 +9,7 @@ use super::error::SettingsError;
 use super::paths::{make_absolute, path_parser};
 use super::shared::{RunSettings, WeightsChoice, absolute_weights};
 use super::text::toml_text;
-use crate::probe::Capture;
+use crate::analysis::probe::Capture;
 
 /// Settings of `vggscope images`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]

@@ -10,7 +10,7 @@ use super::error::SettingsError;
 use super::paths::{absolute, path_parser};
 use super::text::{as_optional_text, as_text};
 use super::values::{Count, Size};
-use crate::render::{Colormap, Range, Style};
+use feature_grid::{Colormap, Range, Style};
 
 /// How feature maps become grids.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]

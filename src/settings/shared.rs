@@ -11,11 +11,11 @@ use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
 use super::values::{Channels, ScaleTo, Size, parse_std};
 use crate::device::{Devices, Dtype};
-use crate::input::on_error::OnError;
-use crate::input::transform::{ChannelOrder, Preprocess, Preset};
+use crate::data::on_error::OnError;
+use crate::data::transform::{ChannelOrder, Preprocess, Preset};
 use crate::logger::RenderOn;
-use crate::probe::Capture;
-use crate::vgg::Arch;
+use crate::analysis::probe::Capture;
+use crate::network::vgg::Arch;
 
 /// Settings of every command that runs the network.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]

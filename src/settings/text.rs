@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::values::{ParseValueError, numbers};
-use crate::dataset::augment::ColorJitter;
+use crate::data::labeled::augment::ColorJitter;
 use crate::train::Decay;
 
 /// Serializes a value as it is typed.

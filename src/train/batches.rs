@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::trainer::Samples;
-use crate::dataset::{Batch, Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
+use crate::data::labeled::{Batch, Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
 
 /// How the samples of a training are read.
 pub(crate) struct Reading {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{CheckpointError, TrainError};
 use super::trainer::Trainer;
 use crate::durable;
-use crate::vgg::{Named, ParameterVisitor};
+use crate::network::vgg::{Named, ParameterVisitor};
 
 /// The folder of checkpoints in a run's folder.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";

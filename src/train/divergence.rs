@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 
-use crate::vgg::{Arch, Named, ParameterVisitor, Vgg};
+use crate::network::vgg::{Arch, Named, ParameterVisitor, Vgg};
 
 /// A step that was not taken because of its loss or gradients.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::divergence::Divergence;
-use crate::dataset::LoaderError;
+use crate::data::labeled::LoaderError;
 use crate::logger::LoggerError;
-use crate::probe::ProbeError;
+use crate::analysis::probe::ProbeError;
 
 /// A training that cannot continue.
 #[derive(Debug, Error)]
@@ -20,13 +20,13 @@ pub(crate) enum TrainError {
     Diverged(Divergence),
     #[error("{0}")]
     Explained(String),
-    #[error(transparent)]
+    #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
-    #[error(transparent)]
+    #[error("{0}")]
     Loader(#[from] LoaderError),
-    #[error(transparent)]
+    #[error("{0}")]
     Probe(#[from] ProbeError),
-    #[error(transparent)]
+    #[error("{0}")]
     Logger(#[from] LoggerError),
     #[error("{what}: backend error: {why}; try a smaller --batch-size or --crop")]
     Backend { what: String, why: String },

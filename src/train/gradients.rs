@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use crate::device::norm;
-use crate::vgg::Vgg;
+use crate::network::vgg::Vgg;
 
 /// The Euclidean norm of every gradient, where the gradients are: shape `[gradients]`.
 pub(super) fn norms(vgg: &Vgg, gradients: &GradientsParams) -> Tensor<1> {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::{Table, Value};
 
-use crate::events::{
+use tensorboard_events::{
     Experiment, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart, SessionStatus, Summary,
 };
 

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use crate::vgg::{Classifier, Vgg};
+use crate::network::vgg::{Classifier, Vgg};
 
 /// Prepares `vgg`, which must be on a device with gradients, for training.
 ///

@@ -14,7 +14,7 @@ use super::optimizer::Optimizer;
 use super::schedule::{LearningRates, Schedule};
 use super::score::Score;
 use crate::device::{upload, values};
-use crate::vgg::Vgg;
+use crate::network::vgg::Vgg;
 
 /// Hyperparameters of a training.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,14 +10,14 @@ use super::error::TrainError;
 use super::record;
 use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
-use crate::dataset::{Batch, Dataset};
+use crate::data::labeled::{Batch, Dataset};
 use crate::device::guarded;
-use crate::figure::HeatMap;
-use crate::input::prepared::file_name;
+use crate::analysis::figure::HeatMap;
+use crate::data::prepared::file_name;
 use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
-use crate::render::{Colormap, Picture};
-use crate::vgg::Vgg;
+use feature_grid::{Colormap, Picture};
+use crate::network::vgg::Vgg;
 
 /// What a validation gave.
 #[derive(Default)]

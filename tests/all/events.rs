@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use tempfile::tempdir;
-use vggscope::events::{
+use tensorboard_events::{
     Content, EventFile, EventFileError, EventReader, Inventory, ReadError, Summary, event_files,
 };
 
 fn picture(tag: &str) -> Summary {
-    let png = include_bytes!("../fixtures/events/grey.png").to_vec();
+    let png = include_bytes!("../../crates/tensorboard-events/tests/fixtures/grey.png").to_vec();
     Summary::image(tag, "", 3, 2, vec![png])
 }
 

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use proptest::prelude::*;
-use vggscope::render::{
+use feature_grid::{
     Colormap, Floats, Layout, Maps, Range, RenderError, Rendered, Style, feature_maps,
 };
+use proptest::prelude::*;
 
 /// Values that cannot be borrowed, and what was asked of them.
 struct Pieces {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
-use vggscope::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
+use vggscope::network::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
 use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {

@@ -4,12 +4,12 @@ use super::loading::{Loading, nearest_readable};
 use super::resume::{OfRun, take_up};
 use crate::commands::calibration::{self, References, Settled};
 use crate::commands::error::RunError;
-use crate::input::checkpoints::Checkpoint;
+use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
-use crate::probe::{ProbeImages, Seen};
+use crate::analysis::probe::{ProbeImages, Seen};
 use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
-use crate::sweep::{Calibration, ComparisonSet, Measured, Sweep};
-use crate::vgg::Vgg;
+use crate::analysis::sweep::{Calibration, ComparisonSet, Measured, Sweep};
+use crate::network::vgg::Vgg;
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {

@@ -10,13 +10,13 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::device::{OpenDevice, guarded};
-use crate::input::checkpoints::Checkpoint;
-use crate::input::on_error::OnError;
+use crate::data::checkpoints::Checkpoint;
+use crate::data::on_error::OnError;
 use crate::logger::{Stage, StageTimings};
 use crate::network::{self, Held};
-use crate::probe::Capture;
+use crate::analysis::probe::Capture;
 use crate::settings::{CheckpointsSettings, NetworkSettings};
-use crate::vgg::{Extent, Kernels, Placement, Vgg};
+use crate::network::vgg::{Extent, Kernels, Placement, Vgg};
 
 /// A checkpoint, and its network on the device, with what the manifest says of its file.
 pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings, Entry), RunError>);

@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::error::RunError;
-use crate::input::checkpoints::Checkpoint;
+use crate::data::checkpoints::Checkpoint;
 
 /// The file's name in a run's folder.
 pub(super) const MANIFEST: &str = "manifest.jsonl";

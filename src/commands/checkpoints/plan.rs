@@ -6,7 +6,7 @@ use std::path::Path;
 use super::manifest::{Entry, Manifest};
 use crate::commands::error::RunError;
 use crate::commands::run_folder::CONFIG;
-use crate::input::checkpoints::Checkpoint;
+use crate::data::checkpoints::Checkpoint;
 use crate::settings::Late;
 use crate::train::changes;
 

@@ -7,11 +7,11 @@ use crate::commands::calibration::{self, References};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::RunFolder;
-use crate::input::checkpoints::Checkpoint;
+use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
-use crate::probe::ProbeImages;
+use crate::analysis::probe::ProbeImages;
 use crate::settings::CheckpointsSettings;
-use crate::sweep::Sweep;
+use crate::analysis::sweep::Sweep;
 
 /// The run whose steps are shown.
 pub(super) struct OfRun<'a> {

@@ -6,14 +6,14 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::commands::run::{self, Opened};
-use crate::input::checkpoints::Checkpoint;
-use crate::input::list::ImageFile;
-use crate::input::notes::InputNotes;
-use crate::input::transform::Preprocess;
-use crate::probe::{Capture, ProbeImages};
+use crate::data::checkpoints::Checkpoint;
+use crate::data::list::ImageFile;
+use crate::data::notes::InputNotes;
+use crate::data::transform::Preprocess;
+use crate::analysis::probe::{Capture, ProbeImages};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
-use crate::sweep::ComparisonSet;
-use crate::vgg::Kernels;
+use crate::analysis::sweep::ComparisonSet;
+use crate::network::vgg::Kernels;
 
 /// What all steps of a run have in common.
 pub(super) struct Setup {

@@ -25,13 +25,13 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{MANIFEST, Manifest};
 use super::plan::{Plan, check_configuration};
-use crate::change::Summary;
+use crate::analysis::change::Summary;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::{CONFIG, PARTS, RunFolder};
-use crate::input::checkpoints::Checkpoint;
+use crate::data::checkpoints::Checkpoint;
 use crate::settings::{CheckpointsSettings, Shard};
-use crate::sweep::Calibration;
+use crate::analysis::sweep::Calibration;
 use crate::weights::sha256;
 
 const SPLIT: &str = "split.toml";

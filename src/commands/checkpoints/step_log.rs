@@ -12,13 +12,13 @@ use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run::{self, Steps};
 use crate::commands::run_folder::RunFolder;
-use crate::input::checkpoints::Checkpoint;
-use crate::input::on_error::OnError;
+use crate::data::checkpoints::Checkpoint;
+use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger, StageTimings};
 use crate::one_line::one_line;
-use crate::probe::{Capture, ProbeImages, Seen};
-use crate::sweep::Sweep;
-use crate::vgg::Vgg;
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::sweep::Sweep;
+use crate::network::vgg::Vgg;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);

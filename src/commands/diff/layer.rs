@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use crate::change::{self, Kind, LayerChange, LayerWeights, are_same};
-use crate::similarity::Estimate;
-use crate::vgg::{Arch, LayerKind};
+use crate::analysis::change::{self, Kind, LayerChange, LayerWeights, are_same};
+use crate::analysis::similarity::Estimate;
+use crate::network::vgg::{Arch, LayerKind};
 use crate::weights::{Entry, WeightsError, WeightsFile};
 
 /// A layer's change. Its field names are the keys of `--json`.

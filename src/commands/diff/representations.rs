@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use super::DiffError;
 use crate::commands::run;
 use crate::device::OpenDevice;
-use crate::input::list::list_images;
-use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
+use crate::data::list::list_images;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
 use crate::network;
-use crate::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
 use crate::settings::{DiffSettings, Features};
-use crate::similarity::{Estimate, Similarity};
-use crate::sweep::{Activity, ComparisonSet, Grams};
-use crate::terminal::{Terminal, Unit};
-use crate::vgg::{Arch, Extent, Layer, LayerKind, Placement};
+use crate::analysis::similarity::{Estimate, Similarity};
+use crate::analysis::sweep::{Activity, ComparisonSet, Grams};
+use crate::commands::terminal::{Terminal, Unit};
+use crate::network::vgg::{Arch, Extent, Layer, LayerKind, Placement};
 use crate::weights::WeightsFile;
 
 /// Debiased linear CKA of what each layer with weights makes of the images, by the layer's name, and how many

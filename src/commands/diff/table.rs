@@ -2,7 +2,7 @@
 
 use super::Diff;
 use super::layer::{Dead, LayerDiff};
-use crate::similarity::Estimate;
+use crate::analysis::similarity::Estimate;
 
 const HEAD: [&str; 8] = [
     "layer",

@@ -3,7 +3,7 @@
 use super::Diff;
 use super::layer::{Event, LayerDiff};
 use super::table::number;
-use crate::change::Kind;
+use crate::analysis::change::Kind;
 
 /// What of a kind is named; the rest is counted.
 const NAMED: usize = 4;

@@ -12,8 +12,8 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbImage};
 
 use super::{ExportError, write_error};
-use crate::figure::Frames;
-use crate::render::Picture;
+use crate::analysis::figure::Frames;
+use feature_grid::Picture;
 use crate::settings::ExportFormat;
 
 /// How thoroughly colors are chosen: 1 is best, 30 fastest.

@@ -11,8 +11,8 @@ use crate::logger::change::Change;
 use crate::logger::error::LoggerError;
 use crate::logger::measure::Measure;
 use crate::logger::timings::{Stage, StageTimings};
-use crate::png::Threads;
-use crate::render::{Drawing, Range, Rendered, Statistics, Style};
+use feature_grid::png::Threads;
+use feature_grid::{Drawing, Range, Rendered, Statistics, Style};
 
 /// What a device drew and measured of the maps of an image, as places among the bytes that are copied.
 pub(in crate::logger) struct DrawnMaps {

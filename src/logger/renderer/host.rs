@@ -9,8 +9,8 @@ use crate::logger::error::LoggerError;
 use crate::logger::maps::MapFloats;
 use crate::logger::measure::{Measure, MeasureKey};
 use crate::logger::timings::{Stage, StageTimings};
-use crate::png::Threads;
-use crate::render::{self, Floats, Layout, Maps, RenderError, Rendered, Style};
+use feature_grid::png::Threads;
+use feature_grid::{self, Floats, Layout, Maps, RenderError, Rendered, Style};
 
 impl Renderer {
     /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`, and that of their change;

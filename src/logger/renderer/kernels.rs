@@ -3,8 +3,8 @@
 use super::{Job, Piece, Renderer, copy_error, encode, grid, render_error, stem, write_png};
 use crate::logger::error::LoggerError;
 use crate::logger::timings::{Stage, StageTimings};
-use crate::png::Threads;
-use crate::render::{self, Range, Style};
+use feature_grid::png::Threads;
+use feature_grid::{self, Range, Style};
 
 impl Renderer {
     /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`, and that of

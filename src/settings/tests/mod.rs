@@ -234,7 +234,7 @@ fn a_range_is_read_in_every_form_of_toml() {
         let settings = images(&format!("images = [\"a\"]\nrange = {range}"), &["images"]);
         assert_eq!(
             settings.run.pictures.range,
-            Some(RangeChoice::By(crate::render::Range::Fixed(0.0, 6.0)))
+            Some(RangeChoice::By(feature_grid::Range::Fixed(0.0, 6.0)))
         );
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Command, Shell, completions, images, manual_page, parse_line, with_file};
-use crate::input::transform::Preprocess;
-use crate::render::Picture;
+use crate::data::transform::Preprocess;
+use feature_grid::Picture;
 
 fn input(line: &[&str]) -> Preprocess {
     match parse_line(&[&["images", "a"], line].concat()).unwrap() {

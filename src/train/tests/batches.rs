@@ -4,10 +4,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use burn::tensor::Device;
 
-use crate::dataset::{Batching, Dataset, Position, Recipe, Split, Work};
-use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
-use crate::input::transform::Preset;
+use crate::data::labeled::{Batching, Dataset, Position, Recipe, Split, Work};
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::transform::Preset;
 use crate::train::batches::{Groups, Reading};
 
 use super::reference::fixture;

@@ -4,7 +4,7 @@ use crate::device::OpenDevice;
 use crate::train::divergence::{Divergence, Origin, Symptom};
 use crate::train::trainer::Samples;
 use crate::train::{TrainError, Trainer, TrainingSettings};
-use crate::vgg::{Extent, Kernels, ParameterSource, Placement, SourceError, build};
+use crate::network::vgg::{Extent, Kernels, ParameterSource, Placement, SourceError, build};
 use crate::weights::WeightsFile;
 
 use super::reference::{Reference, fixture};

@@ -2,15 +2,15 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use crate::dataset::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
+use crate::data::labeled::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
 use crate::device::OpenDevice;
-use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
-use crate::input::transform::Preset;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::transform::Preset;
 use crate::train::score::Score;
 use crate::train::trainer::Samples;
 use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
-use crate::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
+use crate::network::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
 
 use super::reference::fixture;
 use super::support::{alone, devices, learning, trainer};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::device::{DeviceChoice, OpenDevice};
 use crate::train::{Trainer, TrainingSettings};
-use crate::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
+use crate::network::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
 use crate::weights::WeightsFile;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;

@@ -2,10 +2,10 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use crate::dataset::{Batching, Dataset, Recipe, Split, Work};
-use crate::input::notes::InputNotes;
-use crate::input::on_error::OnError;
-use crate::input::transform::Preset;
+use crate::data::labeled::{Batching, Dataset, Recipe, Split, Work};
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::transform::Preset;
 use crate::interrupt::Interrupt;
 use crate::train::Reading;
 use crate::train::validation::validate;

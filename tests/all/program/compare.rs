@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use vggscope::events::Value;
+use tensorboard_events::Value;
 use vggscope::similarity::Gram;
 use vggscope::similarity::file::{GRAMS, GramsLayout, GramsReader, GramsWriter};
 
-use crate::program::support::{Place, Seen, events, picture, root, steps, tags};
+use crate::commands::program::support::{Place, Seen, events, picture, root, steps, tags};
 
 const NOTHING: [&str; 0] = [];
 

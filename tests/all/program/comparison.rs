@@ -5,9 +5,11 @@ use std::ffi::OsString;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use vggscope::events::Value;
+use tensorboard_events::Value;
 
-use crate::program::support::{Place, Seen, events, photo, picture, root, steps, weights};
+use crate::commands::program::support::{
+    Place, Seen, events, photo, picture, root, steps, weights,
+};
 
 /// The tensors of the narrow VGG16, as they are edited.
 pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use safetensors::SafeTensors;
-use vggscope::events::Value;
+use tensorboard_events::Value;
 
-use crate::program::support::{
+use crate::commands::program::support::{
     Place, Ran, Seen, event_files, events_of, photo, root, steps, weights,
 };
 

@@ -7,7 +7,7 @@ use burn_pack::{Bytes, Writer};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
-use crate::program::support::{CPU, Place, Ran, events, photo, root, weights};
+use crate::commands::program::support::{CPU, Place, Ran, events, photo, root, weights};
 
 fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)
@@ -341,7 +341,7 @@ fn representations_are_those_of_a_sweep() {
         let tag = format!("similarity/{tag}/cka_to_first");
         let value = seen.iter().find(|one| one.tag == tag).map(|one| &one.value);
         match value {
-            Some(vggscope::events::Value::Scalar(value)) => f64::from(*value),
+            Some(tensorboard_events::Value::Scalar(value)) => f64::from(*value),
             other => panic!("{tag}: {other:?}"),
         }
     };

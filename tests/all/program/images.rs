@@ -1,8 +1,8 @@
 //! `vggscope images`.
 
-use vggscope::events::Value;
+use tensorboard_events::Value;
 
-use crate::program::support::{
+use crate::commands::program::support::{
     CPU, Place, Seen, decode, events, levels_apart, photo, picture, root, steps, tags, test_device,
     weights,
 };

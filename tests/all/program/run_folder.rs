@@ -2,9 +2,9 @@
 
 use std::process::{Child, Stdio};
 
-use vggscope::events::EventFile;
+use tensorboard_events::EventFile;
 
-use crate::program::support::{Place, Ran, events, photo, steps, weights};
+use crate::commands::program::support::{Place, Ran, events, photo, steps, weights};
 
 fn narrow() -> String {
     format!("--weights={}", weights().display())

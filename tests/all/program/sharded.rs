@@ -6,10 +6,10 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use vggscope::events::{Value, event_files as listed};
+use tensorboard_events::{Value, event_files as listed};
 
 use super::continued::{args, put};
-use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
+use crate::commands::program::support::{Place, Ran, Seen, event_files, events_of, steps};
 
 /// More steps than pictures over time have columns, so that some of these are drawn on the way.
 const STEPS: u8 = 30;

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use assert_cmd::Command;
 use tempfile::TempDir;
-use vggscope::events::{Content, EventReader, Value};
+use tensorboard_events::{Content, EventReader, Value};
 
 /// A narrow VGG16 (3 to 6 channels a layer), so that a run takes milliseconds.
 pub(crate) fn weights() -> PathBuf {

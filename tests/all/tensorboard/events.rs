@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use vggscope::events::{
+use tensorboard_events::{
     EventFile, Experiment, Graph, GraphNode, Histogram, HparamValue, Hparams, Inventory,
     MetricInfo, SessionEnd, SessionStart, SessionStatus, Summary,
 };

@@ -6,9 +6,11 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{NARROW, course, crops, data, run_of, saved_steps, scalars, train};
-use vggscope::events::Value;
+use tensorboard_events::Value;
 
-use crate::program::support::{Place, Ran, Seen, event_files, events_of, photo, steps, weights};
+use crate::commands::program::support::{
+    Place, Ran, Seen, event_files, events_of, photo, steps, weights,
+};
 
 /// How the program reports a setting that differs from the run being resumed.
 const CHANGED: &str = "setting changed: ";

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vggscope::events::{Content, EventReader, Value};
+use tensorboard_events::{Content, EventReader, Value};
 
 use super::{
     IMAGES, NARROW, STEPS_PER_EPOCH, best_step, course, crops, data, run_of, saved_steps, scalars,
     train,
 };
-use crate::program::support::{Place, Seen, event_files, photo, picture, steps, tags, test_device};
+use crate::commands::program::support::{
+    Place, Seen, event_files, photo, picture, steps, tags, test_device,
+};
 
 const PICTURES: [&str; 5] = [
     "chelsea/00_conv1_1",

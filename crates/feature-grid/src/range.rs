@@ -1,0 +1,33 @@
+//! Which values become black and white.
+
+/// What the darkest and the brightest level of a picture stand for.
+///
+/// NaN and infinite values never take part in a range.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Range {
+    /// Each map (or kernel) from its own minimum to its own maximum.
+    #[default]
+    Map,
+    /// All maps of the layer from the smallest value in it to the largest.
+    Layer,
+    /// From the first to the second value; what lies outside is shown as the nearer of them.
+    Fixed(f32, f32),
+}
+
+impl Range {
+    /// A fixed range that holds both ends, and has 0 in the middle.
+    #[must_use]
+    pub fn around_zero(low: f32, high: f32) -> Self {
+        let (low, high) = symmetric(low, high);
+        Self::Fixed(low, high)
+    }
+}
+
+/// The ends of the range around 0 that holds both.
+pub(super) fn symmetric(low: f32, high: f32) -> (f32, f32) {
+    let most = low.abs().max(high.abs()).max(NARROWEST_END);
+    (-most, most)
+}
+
+/// The end of the narrowest range around 0.
+pub const NARROWEST_END: f32 = 5e-6;

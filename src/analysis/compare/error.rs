@@ -1,0 +1,51 @@
+//! Why runs cannot be compared.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::analysis::similarity::file::{GRAMS, GramsFileError};
+
+/// Runs that cannot be compared.
+#[derive(Debug, Error)]
+pub(crate) enum CompareError {
+    #[error(
+        "{0} has no {GRAMS}: name the folder of a run of `vggscope checkpoints` with --compare-images"
+    )]
+    NoGrams(PathBuf),
+    #[error("{0}")]
+    File(#[from] GramsFileError),
+    #[error("{0} has no checkpoint yet: wait for the first step of its run")]
+    NoCheckpoint(PathBuf),
+    #[error("{0} is named twice: a run is compared with other runs")]
+    Twice(PathBuf),
+    #[error(
+        "{first} and {other} cannot be compared, since their {what} differ: {of_first} and {of_other}; repeat one of the two runs with the other's --compare-images, preprocessing and --compare-features"
+    )]
+    Differ {
+        first: PathBuf,
+        other: PathBuf,
+        what: &'static str,
+        of_first: String,
+        of_other: String,
+    },
+    #[error(
+        "{first} and {other} have no layer in common ({of_first}; {of_other}): repeat one of the two runs with the other's --layers"
+    )]
+    NoLayer {
+        first: PathBuf,
+        other: PathBuf,
+        of_first: String,
+        of_other: String,
+    },
+}
+
+impl CompareError {
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::Twice(_) | Self::Differ { .. } | Self::NoLayer { .. }
+        )
+    }
+}

@@ -1,0 +1,312 @@
+//! Two runs compared with each other.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::error::CompareError;
+use super::run::ComparedRun;
+use tensorboard_events::Summary;
+use crate::analysis::figure::{HeatMap, evenly};
+use crate::analysis::similarity::file::GramsFileError;
+use crate::analysis::similarity::{Estimate, Gram, Similarity, cka};
+
+/// Steps of a run that have a row or column in a heat map.
+const SHOWN: usize = 24;
+
+/// Characters of a run's name in a title.
+const TITLE: usize = 14;
+
+/// Layers that a line names as most alike, and as least.
+const NAMED: usize = 3;
+
+/// What two runs have in common.
+pub(crate) struct Pair<'a> {
+    runs: [&'a ComparedRun; 2],
+    /// What ends the name of a layer in tags: nothing, or the other run's name where there are several.
+    in_tags: String,
+    /// The layers that both have, by their tags in each.
+    layers: Vec<[String; 2]>,
+    /// The steps that both have, with the checkpoint of each.
+    steps: BTreeMap<i64, [usize; 2]>,
+}
+
+impl<'a> Pair<'a> {
+    /// Finds what a run has in common with the `first`; `is_named` says whether tags name it.
+    pub(crate) fn new(
+        first: &'a ComparedRun,
+        other: &'a ComparedRun,
+        is_named: bool,
+    ) -> Result<Self, CompareError> {
+        let tags = |run: &ComparedRun| run.layout().layers.clone();
+        let in_other = |tag: &String| {
+            let same = |other: &String| name_of(other) == name_of(tag);
+            let found = tags(other).into_iter().find(same);
+            found.map(|found| [tag.clone(), found])
+        };
+        let layers: Vec<[String; 2]> = tags(first).iter().filter_map(in_other).collect();
+        if layers.is_empty() {
+            return Err(CompareError::NoLayer {
+                first: first.folder.clone(),
+                other: other.folder.clone(),
+                of_first: tags(first).join(", "),
+                of_other: tags(other).join(", "),
+            });
+        }
+        let by_step = |run: &ComparedRun| -> BTreeMap<i64, usize> {
+            let turned = |(checkpoint, step): &(usize, i64)| (*step, *checkpoint);
+            run.checkpoints.iter().map(turned).collect()
+        };
+        let of_other = by_step(other);
+        let common = |(step, checkpoint)| Some((step, [checkpoint, *of_other.get(&step)?]));
+        Ok(Self {
+            runs: [first, other],
+            in_tags: if is_named {
+                format!("/{}", other.name)
+            } else {
+                String::new()
+            },
+            layers,
+            steps: by_step(first).into_iter().filter_map(common).collect(),
+        })
+    }
+
+    /// The steps that both have.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = i64> {
+        self.steps.keys().copied()
+    }
+
+    /// The last checkpoints that are compared, and their steps: those of the last step in common, or where there is
+    /// none, of each run.
+    fn ends(&self) -> [(usize, i64); 2] {
+        match self.steps.last_key_value() {
+            Some((step, checkpoints)) => checkpoints.map(|checkpoint| (checkpoint, *step)),
+            None => self
+                .runs
+                .map(|run| run.checkpoints.last().copied().unwrap_or_default()),
+        }
+    }
+
+    /// The last step that pictures show.
+    pub(crate) fn last_step(&self) -> i64 {
+        let [(_, first), (_, other)] = self.ends();
+        first.max(other)
+    }
+
+    /// How alike each layer is at a step; nothing where one of the runs does not have it.
+    pub(crate) fn scalars(&self, step: i64) -> Result<Vec<Summary>, GramsFileError> {
+        let Some(checkpoints) = self.steps.get(&step) else {
+            return Ok(Vec::new());
+        };
+        let layers = self.similarities(*checkpoints)?;
+        let scalars = |(layer, similarity): (String, Similarity)| {
+            let tag = format!("compare/{layer}{}", self.in_tags);
+            let scalar = |(name, end, value)| Summary::scalar(format!("{tag}/{name}{end}"), value);
+            similarity.numbers().map(scalar).collect::<Vec<_>>()
+        };
+        Ok(layers.into_iter().flat_map(scalars).collect())
+    }
+
+    /// The layers, by their tags in the first run.
+    fn similarities(
+        &self,
+        [of_first, of_other]: [usize; 2],
+    ) -> Result<Vec<(String, Similarity)>, GramsFileError> {
+        let [first, other] = self.runs;
+        let mut read = Vec::new();
+        for [in_first, in_other] in &self.layers {
+            let one = first.gram(in_first, of_first)?;
+            let two = other.gram(in_other, of_other)?;
+            read.extend(one.zip(two).map(|both| (in_first.clone(), both)));
+        }
+        let similar = read
+            .into_par_iter()
+            .map(|(tag, (one, two))| (tag, Similarity::between(&one, &two)));
+        Ok(similar.collect())
+    }
+
+    /// The heat maps: each layer at all steps of the one run with all steps of the other, and at the last ones all
+    /// layers with all layers.
+    pub(crate) fn heat_maps(&self) -> Result<Vec<TaggedMap>, GramsFileError> {
+        let [first, other] = self.runs;
+        let [rows, columns] = self.runs.map(|run| shown(&run.checkpoints));
+        let mut maps = Vec::new();
+        for [in_first, in_other] in &self.layers {
+            let one: Result<Vec<_>, _> = rows
+                .iter()
+                .map(|(checkpoint, _)| first.gram(in_first, *checkpoint))
+                .collect();
+            let two: Result<Vec<_>, _> = columns
+                .iter()
+                .map(|(checkpoint, _)| other.gram(in_other, *checkpoint))
+                .collect();
+            let labels = [&rows, &columns]
+                .map(|side| side.iter().map(|(_, step)| step.to_string()).collect());
+            let sides = self.sides("steps");
+            maps.push(TaggedMap {
+                tag: format!("similarity/steps/{in_first}{}", self.in_tags),
+                heading: format!("**{in_first}**: debiased linear CKA of {sides}"),
+                map: self.heat_map(name_of(in_first), labels, &one?, &two?),
+            });
+        }
+        let layers = self.runs.map(|run| &run.layout().layers);
+        let [rows, columns] = layers;
+        let [(of_first, _), (of_other, _)] = self.ends();
+        let one: Result<Vec<_>, _> = rows
+            .iter()
+            .map(|layer| first.gram(layer, of_first))
+            .collect();
+        let two: Result<Vec<_>, _> = columns
+            .iter()
+            .map(|layer| other.gram(layer, of_other))
+            .collect();
+        let labels = layers.map(|tags| tags.iter().map(|tag| name_of(tag).to_owned()).collect());
+        let (when, sides) = (self.when(), self.sides("layers"));
+        maps.push(TaggedMap {
+            tag: format!("similarity/layers{}", self.in_tags),
+            heading: format!("Debiased linear CKA {when} of {sides}"),
+            map: self.heat_map("layers", labels, &one?, &two?),
+        });
+        Ok(maps)
+    }
+
+    fn heat_map(
+        &self,
+        what: &str,
+        [rows, columns]: [Vec<String>; 2],
+        of_first: &[Option<Gram>],
+        of_other: &[Option<Gram>],
+    ) -> HeatMap {
+        let cells = of_first
+            .iter()
+            .flat_map(|one| of_other.iter().map(move |two| (one, two)));
+        let cells: Vec<_> = cells.collect();
+        #[expect(clippy::cast_possible_truncation, reason = "for a color")]
+        let value = |(one, two): &(&Option<Gram>, &Option<Gram>)| {
+            let alike = one
+                .as_ref()
+                .zip(two.as_ref())
+                .and_then(|(one, two)| cka(one, two));
+            alike.map_or(f32::NAN, |value| value as f32)
+        };
+        let [first, other] = self.runs.map(|run| end_of(&run.name));
+        let title = format!("{what}: rows {first}, columns {other}");
+        let values = cells.par_iter().map(value).collect();
+        HeatMap::of_similarity(title, rows, columns, values)
+    }
+
+    fn sides(&self, of: &str) -> String {
+        let [first, other] = self.runs.map(|run| &run.name);
+        format!("the {of} of {first} (rows) with those of {other} (columns)")
+    }
+
+    /// The last steps that are compared, as text.
+    fn when(&self) -> String {
+        match self.ends() {
+            [(_, first), (_, other)] if first == other => format!("at step {first}"),
+            [(_, first), (_, other)] => {
+                format!("(steps {first} and {other}, none in common)")
+            }
+        }
+    }
+
+    /// Which layers are most alike at the last steps, and which least, in a line.
+    pub(crate) fn line(&self) -> Result<String, GramsFileError> {
+        let ends = self.ends().map(|(checkpoint, _)| checkpoint);
+        let layers = self.similarities(ends)?;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for (tag, similarity) in &layers {
+            match similarity.cka {
+                Some(cka) => known.push((name_of(tag), cka)),
+                None => unknown.push(name_of(tag)),
+            }
+        }
+        known.sort_by(|(_, one), (_, two)| two.value.total_cmp(&one.value));
+        let most = known.len().div_ceil(2).min(NAMED);
+        let (most, rest) = known.split_at(most);
+        let least: Vec<_> = rest.iter().rev().take(NAMED).copied().collect();
+        let mut parts = Vec::new();
+        for (which, layers) in [("most", most), ("least", &least)] {
+            if !layers.is_empty() {
+                parts.push(format!("{which} alike {}", listed(layers)));
+            }
+        }
+        if !unknown.is_empty() {
+            let named = unknown.iter().take(NAMED).copied().collect::<Vec<_>>();
+            let more = match unknown.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            parts.push(format!("dead or not finite {}{more}", named.join(", ")));
+        }
+        let [first, other] = self.runs.map(|run| &run.name);
+        let when = self.when();
+        Ok(format!(
+            "{first} and {other} {when}, CKA: {}",
+            parts.join("; ")
+        ))
+    }
+}
+
+/// A heat map, the tag that it is logged under, and what its description begins with.
+pub(crate) struct TaggedMap {
+    pub(crate) tag: String,
+    pub(crate) heading: String,
+    pub(crate) map: HeatMap,
+}
+
+/// The checkpoints that have a row or column.
+fn shown(checkpoints: &[(usize, i64)]) -> Vec<(usize, i64)> {
+    let places = evenly(checkpoints.len(), SHOWN).into_iter();
+    places
+        .filter_map(|place| checkpoints.get(place).copied())
+        .collect()
+}
+
+/// The end of a long name, where names that hold the time differ.
+fn end_of(name: &str) -> String {
+    match name.char_indices().nth_back(TITLE - 1) {
+        Some((start, _)) if start > 0 => format!("..{}", name.split_at(start).1),
+        _ => name.to_owned(),
+    }
+}
+
+/// Layers with their CKA and its interval.
+fn listed(layers: &[(&str, Estimate)]) -> String {
+    let text = |(name, Estimate { value, low, high }): &(&str, Estimate)| {
+        format!("{name} {value:.4} ({low:.4} to {high:.4})")
+    };
+    layers.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// `conv2_1` of `05_conv2_1`: another architecture has it at another place.
+fn name_of(tag: &str) -> &str {
+    match tag.split_once('_') {
+        Some((index, name)) if index.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => tag,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_has_the_same_name_in_every_architecture() {
+        assert_eq!(name_of("05_conv2_1"), "conv2_1");
+        assert_eq!(name_of("layer3_0"), "layer3_0");
+        assert_eq!(name_of("encoder"), "encoder");
+    }
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!(
+            end_of("checkpoints-2026-11-24_14-03-22"),
+            "..11-24_14-03-22"
+        );
+        for name in ["", "baseline", "exactly-14-ch."] {
+            assert_eq!(end_of(name), name);
+        }
+        assert_eq!(end_of("ééééééééééééééé"), "..éééééééééééééé");
+    }
+}

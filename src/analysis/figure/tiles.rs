@@ -1,0 +1,73 @@
+//! What is drawn into a grid of feature maps.
+
+use super::canvas::{GLYPH, mask, width_of};
+use feature_grid::{Color, Colormap, Picture};
+
+/// Smaller tiles get no number: it would hide too much. Units: pixels.
+const SMALLEST: usize = 40;
+
+/// Orange, as no feature map is.
+const FRAME: [u8; 3] = [255, 140, 0];
+
+/// Writes a number into the upper left corner of each tile, where tiles are large enough. `tiles` are left, top,
+/// width and height, in pixels.
+pub(crate) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers: &[usize]) {
+    for ([left, top, width, height], number) in tiles.iter().zip(numbers) {
+        let text = number.to_string();
+        let length = width_of(&text, 1) as usize + 1;
+        if *width.min(height) < SMALLEST || length > *width {
+            continue;
+        }
+        for (x, y) in (0..length).flat_map(|x| (0..=GLYPH.1 as usize).map(move |y| (x, y))) {
+            set(picture, left + x, top + y, 0, [0; 3]);
+        }
+        for (x, y) in mask(&text) {
+            set(
+                picture,
+                left + 1 + x as usize,
+                top + 1 + y as usize,
+                255,
+                [255; 3],
+            );
+        }
+    }
+}
+
+/// Draws a dashed frame into the padding around tiles: white, or orange in a picture of colors.
+pub(crate) fn frame_tiles(picture: &mut Picture, tiles: &[[usize; 4]], framed: &[usize]) {
+    let tiles = framed.iter().filter_map(|tile| tiles.get(*tile));
+    for [left, top, width, height] in tiles {
+        let (Some(left), Some(top)) = (left.checked_sub(1), top.checked_sub(1)) else {
+            continue;
+        };
+        let (right, bottom) = (left + width + 1, top + height + 1);
+        let across = (left..=right).flat_map(|x| [(x, top), (x, bottom)]);
+        let down = (top..=bottom).flat_map(|y| [(left, y), (right, y)]);
+        for (x, y) in across.chain(down).filter(|(x, y)| (x + y) % 4 < 3) {
+            set(picture, x, y, 255, FRAME);
+        }
+    }
+}
+
+/// A pixel as a level, or as a color where the picture has colors.
+fn set(picture: &mut Picture, x: usize, y: usize, level: u8, color: [u8; 3]) {
+    let width = picture.width as usize;
+    if x >= width {
+        return;
+    }
+    let at = y * width + x;
+    match picture.color {
+        Color::Gray | Color::Indexed(_) => {
+            if let Some(pixel) = picture.pixels.get_mut(at) {
+                // The brightest color of a diverging map is in its middle.
+                let is_diverging = picture.color == Color::Indexed(Colormap::Diverging);
+                *pixel = if is_diverging { level.min(128) } else { level };
+            }
+        }
+        Color::Rgb => {
+            if let Some(pixel) = picture.pixels.get_mut(3 * at..3 * at + 3) {
+                pixel.copy_from_slice(&color);
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The probe images that every checkpoint, or every step of a training, is shown.
+
+use burn::tensor::Tensor;
+
+use super::capture::{Capture, Captured};
+use super::error::ProbeError;
+use crate::device::Span;
+use crate::data::list::ImageFile;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::prepared::{PreparedImage, prepare_ahead};
+use crate::data::transform::Preprocess;
+use crate::logger::{FeatureLogger, Stage, Step};
+use crate::one_line::one_line;
+use crate::network::vgg::{Layer, Vgg};
+use crate::weights::sha256;
+
+/// What a network sees in the probe images.
+#[derive(Default)]
+pub(crate) struct Seen {
+    batches: Vec<Captured>,
+    /// When each was computed.
+    spans: Vec<Span>,
+}
+
+impl Seen {
+    /// Every image's maps: its number, a layer, `[1, channels, height, width]`.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, Layer, Tensor<4>)> {
+        let images = self.batches.iter().flat_map(|batch| {
+            let images = batch.images();
+            (0..images).map(move |at| (batch, at))
+        });
+        let maps = |(number, (batch, at)): (usize, (&'_ Captured, usize))| {
+            let layers: Vec<_> = batch.of_image(at).collect();
+            layers
+                .into_iter()
+                .map(move |(layer, maps)| (number, layer, maps))
+        };
+        images.enumerate().flat_map(maps)
+    }
+
+    /// A layer's maps of the image with this number, `[1, channels, height, width]`.
+    pub(crate) fn of_image(&self, mut number: usize, layer: Layer) -> Option<Tensor<4>> {
+        for batch in &self.batches {
+            if number < batch.images() {
+                let mut layers = batch.of_image(number);
+                return layers
+                    .find(|(other, _)| *other == layer)
+                    .map(|(_, maps)| maps);
+            }
+            number -= batch.images();
+        }
+        None
+    }
+}
+
+/// The probe images, read once, in batches of one size.
+#[derive(Default)]
+pub(crate) struct ProbeImages {
+    batches: Vec<Vec<PreparedImage>>,
+    /// Whether the inputs were logged.
+    shown: bool,
+}
+
+impl ProbeImages {
+    /// Reads the images, in batches of at most `batch`. One that cannot be read ends the run or goes to
+    /// `skipped`.
+    pub(crate) fn load(
+        files: &[ImageFile],
+        preprocess: &Preprocess,
+        batch: usize,
+        on_error: OnError,
+        capture: &Capture,
+        notes: &InputNotes,
+        skipped: &mut Vec<String>,
+    ) -> Result<Self, ProbeError> {
+        let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
+        for image in prepare_ahead(files.to_vec(), *preprocess, batch) {
+            let image = image.map_err(ProbeError::from);
+            let checked = image.and_then(|image| capture.check_size(&image).map(|()| image));
+            let image = match checked {
+                Err(error) if on_error == OnError::Skip => {
+                    skipped.push(one_line(&error));
+                    continue;
+                }
+                checked => checked?,
+            };
+            notes.add(&image.path, image.oddities);
+            match batches.last_mut() {
+                Some(last) if last.len() < batch && last[0].size() == image.size() => {
+                    last.push(image);
+                }
+                _ => batches.push(vec![image]),
+            }
+        }
+        if batches.is_empty() {
+            return Err(ProbeError::AllSkipped {
+                count: skipped.len(),
+                first: skipped.first().cloned().unwrap_or_default(),
+            });
+        }
+        Ok(Self {
+            batches,
+            shown: false,
+        })
+    }
+
+    /// Describes the tags of all probe images in TensorBoard.
+    pub(crate) fn describe(&self, capture: &Capture, logger: &mut FeatureLogger) {
+        for image in self.batches.iter().flatten() {
+            capture.describe(logger, self.group(image));
+            let heading = format!(
+                "**input**: {} as the network saw it, not normalized",
+                image.title()
+            );
+            logger.describe(format!("input/{}", image.name), heading);
+        }
+    }
+
+    /// Shows them to a network; `what` names it in errors.
+    pub(crate) fn look(
+        &self,
+        capture: &Capture,
+        vgg: &Vgg,
+        what: &str,
+    ) -> Result<Seen, ProbeError> {
+        let on_all = capture.on_all_devices(vgg, what)?;
+        let mut seen = Seen::default();
+        for (number, batch) in self.batches.iter().enumerate() {
+            let (captured, span) = capture.forward(&on_all, (number, batch), what)?;
+            seen.batches.push(captured);
+            seen.spans.push(span);
+        }
+        Ok(seen)
+    }
+
+    /// Logs what a network saw in them, with the inputs in the run's first step.
+    pub(crate) fn log(
+        &mut self,
+        seen: &mut Seen,
+        capture: &Capture,
+        vgg: &Vgg,
+        step: &mut Step<'_>,
+    ) -> Result<(), ProbeError> {
+        for span in seen.spans.drain(..) {
+            step.record_span(Stage::Forward, span);
+        }
+        for (batch, captured) in self.batches.iter().zip(&seen.batches) {
+            for (at, image) in batch.iter().enumerate() {
+                step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
+                captured.log(step, at, self.group(image))?;
+                if !self.shown {
+                    step.record(Stage::Decode, image.took);
+                    step.image(format!("input/{}", image.name), &image.picture)?;
+                }
+            }
+        }
+        self.shown = true;
+        step.set_png_folder(format!("{:06}", step.number()));
+        Ok(capture.log_kernels(vgg, step)?)
+    }
+
+    /// An earlier process has logged the inputs.
+    pub(crate) fn already_shown(&mut self) {
+        self.shown = true;
+    }
+
+    /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, and their names.
+    pub(crate) fn hash(&self) -> String {
+        let of_image = |image: &PreparedImage| {
+            let pixels = sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
+            format!("{} {pixels}\n", image.name)
+        };
+        let hashes: String = self.batches.iter().flatten().map(of_image).collect();
+        sha256(&mut hashes.as_bytes()).unwrap_or_default()
+    }
+
+    /// The tag of a layer's maps of the image with this number.
+    pub(crate) fn tag(&self, number: usize, layer: Layer) -> String {
+        let image = self.batches.iter().flatten().nth(number);
+        let group = image.map_or("feature_maps", |image| self.group(image));
+        format!("{group}/{}", layer.tag())
+    }
+
+    /// The number of the image that is the same picture as this one.
+    pub(crate) fn position(&self, image: &PreparedImage) -> Option<usize> {
+        let is_same =
+            |other: &PreparedImage| other.size() == image.size() && other.pixels == image.pixels;
+        self.batches.iter().flatten().position(is_same)
+    }
+
+    /// The names of the images, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.batches
+            .iter()
+            .flatten()
+            .map(|image| image.name.as_str())
+    }
+
+    /// What stands before the layer in tags: a single probe image need not be named.
+    fn group<'a>(&self, image: &'a PreparedImage) -> &'a str {
+        match &self.batches[..] {
+            [only] if only.len() == 1 => "feature_maps",
+            _ => &image.name,
+        }
+    }
+}

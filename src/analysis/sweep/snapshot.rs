@@ -1,0 +1,308 @@
+//! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
+
+use burn::module::Param;
+use burn::nn::conv::Conv2d;
+
+use crate::analysis::change::{DeviceWeights, LayerChange, LayerWeights, nearly_equal};
+use crate::device::{all_values, guarded, is_asynchronous, values};
+use crate::analysis::probe::{Capture, ProbeError};
+use crate::network::vgg::{Feature, Vgg};
+
+/// The weights of all convolutions.
+#[derive(Debug, Clone)]
+pub(super) enum Snapshot {
+    Host(Vec<LayerWeights>),
+    Device(Vec<DeviceWeights>),
+}
+
+/// A snapshot beside `N` earlier ones.
+#[derive(Debug, PartialEq)]
+pub(super) struct Compared<const N: usize> {
+    /// From each of them, by layer; none where it is empty.
+    pub(super) changes: [Vec<LayerChange>; N],
+    /// Pairs of filters that are nearly equal, by layer.
+    pub(super) nearly_equal: Vec<f64>,
+    /// How many weights are NaN or infinite, by layer.
+    pub(super) non_finite: Vec<(String, usize)>,
+    /// The kernels of the first layer, row by row.
+    pub(super) kernels: Vec<f32>,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::Host(Vec::new())
+    }
+}
+
+impl Snapshot {
+    /// Copies them to the host, or shares them where they are on a GPU.
+    pub(super) fn of(capture: &Capture, vgg: &Vgg) -> Result<Self, ProbeError> {
+        let layers = capture.arch.layers();
+        let convolutions = layers.iter().zip(&vgg.features);
+        let convolutions = convolutions.filter_map(|(layer, feature)| match feature {
+            Feature::Convolution(convolution) => Some((layer.name(), convolution)),
+            _ => None,
+        });
+        let snapshot = guarded(|| {
+            if is_asynchronous(&capture.device.device) {
+                return Ok(Self::Device(convolutions.map(on_device).collect()));
+            }
+            Ok(Self::Host(
+                convolutions.map(on_host).collect::<Result<_, _>>()?,
+            ))
+        });
+        snapshot.and_then(|result| result).map_err(copy_error)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.on_host().is_empty() && self.on_device().is_empty()
+    }
+
+    /// Compares them with earlier ones of the same network, which are where these are.
+    pub(super) fn compare<const N: usize>(
+        &self,
+        earlier: [&Self; N],
+    ) -> Result<Compared<N>, ProbeError> {
+        match self {
+            Self::Host(layers) => Ok(compare_on_host(layers, earlier.map(Self::on_host))),
+            Self::Device(layers) => {
+                let earlier = earlier.map(Self::on_device);
+                let compared = guarded(|| compare_on_device(layers, earlier));
+                compared.and_then(|result| result).map_err(copy_error)
+            }
+        }
+    }
+
+    fn on_host(&self) -> &[LayerWeights] {
+        match self {
+            Self::Host(layers) => layers,
+            Self::Device(_) => &[],
+        }
+    }
+
+    fn on_device(&self) -> &[DeviceWeights] {
+        match self {
+            Self::Host(_) => &[],
+            Self::Device(layers) => layers,
+        }
+    }
+}
+
+fn copy_error(why: String) -> ProbeError {
+    ProbeError::Copy {
+        layer: "the convolutions".to_owned(),
+        why,
+    }
+}
+
+/// Copies the weights of a layer.
+fn on_host((name, convolution): (String, &Conv2d)) -> Result<LayerWeights, String> {
+    let bias = convolution.bias.as_ref().map(Param::val);
+    Ok(LayerWeights {
+        name,
+        filters: convolution.weight.dims()[0],
+        values: values(convolution.weight.val())?,
+        bias: bias.map(values).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn on_device((name, convolution): (String, &Conv2d)) -> DeviceWeights {
+    let bias = convolution.bias.as_ref().map(Param::val);
+    DeviceWeights::new(name, convolution.weight.val(), bias)
+}
+
+fn compare_on_host<const N: usize>(
+    layers: &[LayerWeights],
+    earlier: [&[LayerWeights]; N],
+) -> Compared<N> {
+    let between = |old: &[LayerWeights]| {
+        let both = old.iter().zip(layers);
+        both.map(|(old, new)| LayerChange::between(old, new))
+            .collect()
+    };
+    let non_finite = |layer: &LayerWeights| (layer.name.clone(), layer.non_finite());
+    #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
+    let pairs = |layer: &LayerWeights| nearly_equal(layer).len() as f64;
+    let kernels = layers.first().map(|layer| layer.values.clone());
+    Compared {
+        changes: earlier.map(between),
+        nearly_equal: layers.iter().map(pairs).collect(),
+        non_finite: layers.iter().map(non_finite).collect(),
+        kernels: kernels.unwrap_or_default(),
+    }
+}
+
+/// What the device computed is read at once.
+fn compare_on_device<const N: usize>(
+    layers: &[DeviceWeights],
+    earlier: [&[DeviceWeights]; N],
+) -> Result<Compared<N>, String> {
+    let conditions = layers.iter().map(DeviceWeights::condition);
+    let sums = earlier.iter().flat_map(|old| old.iter().zip(layers));
+    let sums = sums.map(|(old, new)| new.sums(old));
+    let kernels = layers.first().map(DeviceWeights::values);
+    let all = conditions.chain(sums).chain(kernels).collect();
+    let mut read = all_values(all)?.into_iter();
+    let mut next = || read.next().unwrap_or_default();
+    let conditions: Vec<_> = layers.iter().map(|_| next()).collect();
+    let mut change = |(_, new): (_, &DeviceWeights)| new.change(&next());
+    let changes = earlier.map(|old| old.iter().zip(layers).map(&mut change).collect());
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count"
+    )]
+    let non_finite = |(layer, condition): (&DeviceWeights, &Vec<f32>)| {
+        (layer.name().to_owned(), condition[0] as usize)
+    };
+    Ok(Compared {
+        changes,
+        nearly_equal: conditions.iter().map(|of| f64::from(of[1])).collect(),
+        non_finite: layers.iter().zip(&conditions).map(non_finite).collect(),
+        kernels: next(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    use crate::device::{Descent, OpenDevice, descend};
+
+    const SHAPE: [usize; 4] = [6, 3, 5, 5];
+
+    /// The number of the first bias.
+    const BIAS: usize = 1000;
+
+    /// A layer whose values a generator gives, on the host and on a device.
+    fn layer(device: &Device, value: impl Fn(usize) -> f32) -> (LayerWeights, DeviceWeights) {
+        let values: Vec<f32> = (0..SHAPE.iter().product()).map(&value).collect();
+        let bias: Vec<f32> = (BIAS..BIAS + SHAPE[0]).map(value).collect();
+        let weights = Tensor::from_data(TensorData::new(values.clone(), SHAPE), device);
+        let biases = Tensor::from_data(TensorData::new(bias.clone(), [SHAPE[0]]), device);
+        let host = LayerWeights {
+            name: "conv1_1".to_owned(),
+            filters: SHAPE[0],
+            values,
+            bias,
+        };
+        let on_device = DeviceWeights::new(host.name.clone(), weights, Some(biases));
+        (host, on_device)
+    }
+
+    fn noise(n: usize) -> f32 {
+        f32::from(u8::try_from(n * 7919 % 251).unwrap()) / 100.0 - 1.2
+    }
+
+    #[track_caller]
+    fn assert_near(found: f64, expected: f64) {
+        let is_near = (found - expected).abs() < 1e-6 * expected.abs().max(1.0);
+        let same = found.is_nan() && expected.is_nan() || found.total_cmp(&expected).is_eq();
+        assert!(is_near || same, "{found} {expected}");
+    }
+
+    /// How a layer of `value` compares with earlier ones, on the host and on every device.
+    #[track_caller]
+    fn assert_compared(
+        value: impl Fn(usize) -> f32,
+        earlier: [&dyn Fn(usize) -> f32; 2],
+    ) -> Compared<2> {
+        let mut host = None;
+        for choice in ["auto", "flex"] {
+            let device = OpenDevice::open(choice.parse().unwrap()).unwrap().device;
+            let (new, new_there) = layer(&device, &value);
+            let [(one, one_there), (two, two_there)] = earlier.map(|of| layer(&device, of));
+            let expected = compare_on_host(&[new], [&[one], &[two]]);
+            let there: [&[_]; 2] = [&[one_there], &[two_there]];
+            let found = compare_on_device(&[new_there], there).unwrap();
+            assert_eq!(found.nearly_equal, expected.nearly_equal);
+            assert_eq!(found.non_finite, expected.non_finite);
+            let bits =
+                |values: &[f32]| values.iter().copied().map(f32::to_bits).collect::<Vec<_>>();
+            assert_eq!(bits(&found.kernels), bits(&expected.kernels));
+            for (found, expected) in found.changes.iter().zip(&expected.changes) {
+                let ([found], [expected]) = (&found[..], &expected[..]) else {
+                    panic!("one layer");
+                };
+                assert_eq!(
+                    (&found.name, found.is_equal),
+                    (&expected.name, expected.is_equal)
+                );
+                assert_eq!(found.filters.len(), SHAPE[0]);
+                let found = found.filters.iter().chain([&found.whole]);
+                for (found, expected) in found.zip(expected.filters.iter().chain([&expected.whole]))
+                {
+                    assert_near(found.relative, expected.relative);
+                    assert_near(found.cosine, expected.cosine);
+                    assert_near(found.factor, expected.factor);
+                    assert_near(found.old_norm, expected.old_norm);
+                    assert_near(found.new_norm, expected.new_norm);
+                }
+            }
+            host = Some(expected);
+        }
+        host.unwrap()
+    }
+
+    #[test]
+    fn a_device_finds_the_changes_that_the_host_finds() {
+        let other = |n: usize| noise(n) * 1.25 + noise(n + 3) / 50.0;
+        let compared = assert_compared(noise, [&noise, &other]);
+        let [same, changed] = &compared.changes;
+        assert!(same[0].is_equal && !changed[0].is_equal);
+        // A difference whose square is 0, and one of a bias only.
+        let with = |at: usize, value: f32| move |n: usize| if n == at { value } else { noise(n) };
+        let bias = with(BIAS + 3, 9.0);
+        let compared = assert_compared(with(40, 0.0), [&with(40, 1e-30), &noise]);
+        assert!(!compared.changes[0][0].is_equal && compared.changes[0][0].whole.relative == 0.0);
+        let compared = assert_compared(bias, [&noise, &bias]);
+        assert!(!compared.changes[0][0].is_equal && compared.changes[1][0].is_equal);
+    }
+
+    #[test]
+    fn a_device_finds_the_filters_that_the_host_finds() {
+        let size: usize = SHAPE[1..].iter().product();
+        // Filters 1 and 4 are 0 and 3 again, but for a scale; 2 is all zeros.
+        let value = |n: usize| match n / size {
+            1 => noise(n - size) * 3.0,
+            4 => noise(n - size) * 0.1,
+            2 => 0.0,
+            _ => noise(n),
+        };
+        let compared = assert_compared(value, [&noise, &value]);
+        assert_eq!(compared.nearly_equal, [2.0]);
+    }
+
+    /// Optimizers write into tensors that nobody else has.
+    #[test]
+    fn weights_stay_what_they_were_while_a_training_goes_on() {
+        for choice in ["auto", "flex"] {
+            let device = OpenDevice::open(choice.parse().unwrap()).unwrap().device;
+            let tensor = |value| Tensor::<4>::full(SHAPE, value, &device);
+            let weights = tensor(2.0);
+            let before = DeviceWeights::new("conv1_1".to_owned(), weights.clone(), None);
+            let descent = Descent {
+                learning_rate: 0.5,
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            };
+            let (weights, _) = descend(weights, tensor(1.0), tensor(0.0), descent);
+            let after = DeviceWeights::new("conv1_1".to_owned(), weights, None);
+            let compared = compare_on_device(&[after], [&[before]]).unwrap();
+            assert_near(compared.changes[0][0].whole.relative, 0.25);
+        }
+    }
+
+    #[test]
+    fn a_device_counts_what_is_not_finite_as_the_host_does() {
+        let value = |n: usize| match n {
+            3 => f32::NAN,
+            80 | 81 => f32::INFINITY,
+            _ => noise(n),
+        };
+        let compared = assert_compared(value, [&noise, &value]);
+        assert!(compared.non_finite[0].1 >= 3);
+    }
+}

@@ -1,0 +1,229 @@
+//! The program: parses the command line, runs it, prints the error chain, gives the exit code.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use crate::commands::context::Context;
+use crate::commands::error::RunError;
+use crate::commands::export::Exported;
+use crate::commands::report::Report;
+use crate::commands::view::Viewed;
+use crate::commands::{
+    checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
+};
+use crate::device::{first_line, guarded, unforeseen};
+use crate::interrupt::Interrupt;
+use crate::one_line::panic_text;
+use super::remedy::explain;
+use crate::settings::{
+    Command, DiffSettings, ExportSettings, UsageError, completions, manual_page, parse,
+};
+use crate::commands::terminal::Terminal;
+
+/// Success.
+const DONE: u8 = 0;
+/// Something failed or was skipped.
+const FAILED: u8 = 1;
+/// The command cannot be run as it was typed.
+const WRONG_USE: u8 = 2;
+/// Ended by a signal: 128 and its number, as shells have it.
+const BY_SIGNAL: i32 = 128;
+
+/// Runs the command line of this process and ends it.
+pub fn main() -> ! {
+    // Panics come from libtorch's exceptions or are bugs; both are reported as errors, without a trace.
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome =
+        std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
+            Ok(command) => run(command),
+            Err(UsageError::Clap(error)) => {
+                // Help and version come this way too, with exit code 0.
+                let _ = error.print();
+                u8::try_from(error.exit_code()).unwrap_or(WRONG_USE)
+            }
+            Err(error) => fail(&error, WRONG_USE),
+        });
+    exit(outcome.unwrap_or_else(|payload| {
+        unexpected(first_line(panic_text(payload.as_ref())).as_ref());
+        FAILED
+    }))
+}
+
+/// Reports a panic that nothing on its way made an error of.
+fn unexpected(line: &str) {
+    print_error(&format!("unexpected failure: {}", unforeseen(line)));
+}
+
+/// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
+/// while another thread computes. Everything that is to be written has been.
+fn exit(code: u8) -> ! {
+    #[cfg(unix)]
+    signal_hook::low_level::exit(i32::from(code));
+    #[cfg(not(unix))]
+    std::process::exit(i32::from(code));
+}
+
+fn run(command: Command) -> u8 {
+    match command {
+        Command::Images(mut settings) => log_run(settings.run.output.quiet, |context| {
+            images::run(&mut settings, context)
+        }),
+        Command::Checkpoints(mut settings) => log_run(settings.run.output.quiet, |context| {
+            checkpoints::run(&mut settings, context)
+        }),
+        Command::Train(mut settings) => log_run(settings.run.output.quiet, |context| {
+            train::run(&mut settings, context)
+        }),
+        Command::Compare(mut settings) => log_run(settings.quiet, |context| {
+            compare::run(&mut settings, context)
+        }),
+        Command::Layers(settings) => match layers::table(&settings) {
+            Ok(table) => print(&table),
+            Err(error) => fail(&error, WRONG_USE),
+        },
+        Command::Diff(settings) => compare_files(&settings),
+        Command::Inspect(settings) => match inspect::inspect(&settings) {
+            Ok((text, is_whole)) => print(&text).max(u8::from(!is_whole)),
+            Err(error) => fail(&error, WRONG_USE),
+        },
+        Command::Export(settings) => match export::export(&settings) {
+            Ok(exported) => report_export(&settings, &exported),
+            Err(error) => fail(&error, code_of(error.is_wrong_use())),
+        },
+        Command::View(settings) => match view::view(&settings) {
+            Ok(Viewed::Command(command)) => print(&command),
+            Ok(Viewed::Ended(code)) => code,
+            Err(error) => fail(&error, code_of(error.is_wrong_use())),
+        },
+        Command::Doctor => print(&doctor::report()),
+        Command::Completions { shell } => print(&completions(shell)),
+        Command::Man { command } => match manual_page(command.as_deref()) {
+            Ok(page) => print(&page),
+            Err(error) => fail(&error, FAILED),
+        },
+    }
+}
+
+/// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
+/// not change what was found.
+fn compare_files(settings: &DiffSettings) -> u8 {
+    match guarded(|| diff::compare(settings, &Terminal::new(false))) {
+        Ok(Ok((text, is_equal))) if print(&text) == DONE => u8::from(!is_equal),
+        Ok(Ok(_)) => WRONG_USE,
+        Ok(Err(error)) => fail(&error, WRONG_USE),
+        Err(panic) => {
+            unexpected(&panic);
+            WRONG_USE
+        }
+    }
+}
+
+fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) -> u8 {
+    let context = Context {
+        terminal: Arc::new(Terminal::new(quiet)),
+        interrupt: Interrupt::default(),
+    };
+    end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal));
+    match run(&context) {
+        Ok(report) => conclude(&report, quiet),
+        Err(done) if done.is_done() => {
+            context.terminal.end();
+            context.terminal.note(&explain(&done));
+            DONE
+        }
+        Err(error) => {
+            context.terminal.end();
+            fail(&error, code_of(error.is_wrong_use()))
+        }
+    }
+}
+
+/// Says what was exported.
+fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
+    for skipped in &exported.skipped {
+        print_error(&format!("skipped: {skipped}"));
+    }
+    let Exported { files, skipped } = exported;
+    let ending = if *files == 1 { "" } else { "s" };
+    let line = format!("{}: {files} file{ending}\n", settings.out.display());
+    print(&line).max(u8::from(!skipped.is_empty()))
+}
+
+fn code_of(is_wrong_use: bool) -> u8 {
+    if is_wrong_use { WRONG_USE } else { FAILED }
+}
+
+/// The first Ctrl-C or SIGTERM (Slurm and Kubernetes send it) lets the current step finish, a second one does
+/// not wait.
+#[cfg(unix)]
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
+        Ok(mut signals) => drop(std::thread::spawn(move || {
+            for signal in signals.forever() {
+                end_after_step(&interrupt, &terminal, signal);
+            }
+        })),
+        Err(error) => print_error(&format!("Ctrl-C will end the run at once: {error}")),
+    }
+}
+
+/// The first Ctrl-C lets the current step finish, a second one does not wait.
+#[cfg(not(unix))]
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
+    const SIGINT: i32 = 2;
+    let set = ctrlc::set_handler(move || end_after_step(&interrupt, &terminal, SIGINT));
+    if let Err(error) = set {
+        print_error(&format!("Ctrl-C will end the run at once: {error}"));
+    }
+}
+
+fn end_after_step(interrupt: &Interrupt, terminal: &Terminal, signal: i32) {
+    let again = interrupt.is_requested();
+    if again || !interrupt.request(signal) {
+        terminal.end();
+        interrupt.do_last_work();
+        exit(by_signal(signal));
+    }
+    terminal.note("ending after this step (Ctrl-C again ends at once)");
+}
+
+fn by_signal(signal: i32) -> u8 {
+    u8::try_from(BY_SIGNAL + signal).unwrap_or(FAILED)
+}
+
+fn conclude(report: &Report, quiet: bool) -> u8 {
+    if !quiet {
+        print(&(report.lines().join("\n") + "\n"));
+    }
+    for skipped in &report.skipped {
+        print_error(&format!("skipped: {skipped}"));
+    }
+    if let Some(signal) = report.interrupted {
+        by_signal(signal)
+    } else if report.skipped.is_empty() {
+        DONE
+    } else {
+        FAILED
+    }
+}
+
+/// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.
+fn print(text: &str) -> u8 {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => DONE,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => DONE,
+        Err(error) => fail(&error, FAILED),
+    }
+}
+
+fn fail(error: &(dyn std::error::Error + 'static), code: u8) -> u8 {
+    print_error(&explain(error));
+    code
+}
+
+/// One line on stderr; whether stderr is closed does not matter.
+fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+}

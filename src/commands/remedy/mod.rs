@@ -1,0 +1,41 @@
+//! From an error of any room to what the user can do next: the only place where errors and flags meet.
+
+mod analysis;
+mod data;
+mod device;
+mod events;
+mod grid;
+mod logger;
+mod network;
+mod train;
+mod weights;
+
+use std::error::Error;
+use std::iter::successors;
+
+use crate::one_line::one_line;
+
+/// What happened, why, and what to do next, as one line.
+pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
+    match next_step(error) {
+        Some(advice) => format!("{}; {advice}", one_line(error)),
+        None => one_line(error),
+    }
+}
+
+/// The advice of the first room that knows an error of the chain.
+fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    let rooms = [
+        analysis::next_step,
+        data::next_step,
+        device::next_step,
+        events::next_step,
+        grid::next_step,
+        logger::next_step,
+        network::next_step,
+        train::next_step,
+        weights::next_step,
+    ];
+    let mut chain = successors(Some(error), |error| error.source());
+    chain.find_map(|error| rooms.iter().find_map(|room| room(error)))
+}

@@ -1,0 +1,81 @@
+//! Images that are prepared ahead: order, bound, errors.
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::decoding::fixture;
+use crate::data::list::list_images;
+use crate::data::load::LoadError;
+use crate::data::notes::InputNotes;
+use crate::data::prepared::{ahead, prepare_ahead};
+use crate::data::transform::Preset;
+
+/// Longer than anything here takes; a test fails by it only where threads wait for each other.
+const NEVER: Duration = Duration::from_mins(1);
+
+#[test]
+fn the_order_is_kept_where_a_later_one_is_ready_first() {
+    let (sender, ready) = channel();
+    let ready = Mutex::new(ready);
+    let prepared = ahead((0..40).collect(), 2, 0, move |&number: &usize| {
+        match number % 2 {
+            0 => ready.lock().unwrap().recv_timeout(NEVER).unwrap(),
+            _ => sender.send(()).unwrap(),
+        }
+        number
+    });
+    assert!(prepared.eq(0..40));
+}
+
+#[test]
+fn no_more_are_prepared_than_may_wait_and_one_a_thread() {
+    let (sender, begun) = channel();
+    let mut prepared = ahead((0..100).collect(), 3, 7, move |&number: &usize| {
+        sender.send(number).unwrap();
+        number
+    });
+    // Two wait in each of three queues, and one with each thread.
+    for _ in 0..9 {
+        assert!(begun.recv_timeout(NEVER).unwrap() < 9);
+    }
+    for taken in 0..91 {
+        assert!(begun.try_recv().is_err(), "{taken} were taken");
+        assert_eq!(prepared.next(), Some(taken));
+        assert_eq!(begun.recv_timeout(NEVER), Ok(taken + 9));
+    }
+    assert!(prepared.eq(91..100));
+}
+
+#[test]
+fn it_ends_before_an_item_whose_thread_panicked() {
+    let prepared = ahead((0..9).collect(), 2, 4, |&number: &usize| {
+        assert_ne!(number, 5);
+        number
+    });
+    assert!(prepared.eq(0..5));
+    assert_eq!(
+        ahead(Vec::new(), 2, 4, |&number: &usize| number).next(),
+        None
+    );
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_an_error_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jpg", "b.jpg", "c.jpg", "d.jpg"] {
+        fs::copy(fixture("decode/420.jpg"), folder.path().join(name)).unwrap();
+    }
+    fs::write(folder.path().join("b.jpg"), "text").unwrap();
+    let files = list_images(&[folder.path().to_owned()], &InputNotes::default()).unwrap();
+    let prepared = prepare_ahead(files, Preset::Imagenet.preprocess(), 1);
+    let names: Vec<_> = prepared
+        .map(|image| match image {
+            Ok(image) => image.name,
+            Err(LoadError::Decode(_)) => "unreadable".to_owned(),
+            Err(error) => panic!("{error}"),
+        })
+        .collect();
+    assert_eq!(names, ["a", "unreadable", "c", "d"]);
+}

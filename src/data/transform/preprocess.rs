@@ -1,0 +1,118 @@
+//! torchvision's `Resize` and `CenterCrop`, and `resized_crop`.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use super::crop::{center_crop, cut};
+use super::crop_box::CropBox;
+use super::error::TransformError;
+use super::luma::luma;
+use super::normalize::{ChannelOrder, Normalize};
+use super::resize;
+use feature_grid::Picture;
+
+/// What is done to an image before the network sees it, in this order; both steps on the image
+/// are optional.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Preprocess {
+    /// torchvision's `Resize(n)`: the shorter side becomes n pixels, the longer one keeps the
+    /// aspect ratio, rounded down. Bilinear, with antialias.
+    pub(crate) resize: Option<NonZeroU32>,
+    /// torchvision's `CenterCrop(n)`: the middle n x n pixels; an image that is smaller is first
+    /// padded with black.
+    pub(crate) crop: Option<NonZeroU32>,
+    /// How the cropped image becomes numbers.
+    pub(crate) normalize: Normalize,
+}
+
+/// `resize 256, crop 224, RGB / 255, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]`
+impl fmt::Display for Preprocess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = |side: Option<NonZeroU32>| {
+            side.map_or_else(|| "off".to_owned(), |side| side.to_string())
+        };
+        let Normalize {
+            divisor, mean, std, ..
+        } = self.normalize;
+        let (resize, crop) = (size(self.resize), size(self.crop));
+        let order = match self.normalize.order {
+            ChannelOrder::Rgb => "RGB",
+            ChannelOrder::Bgr => "BGR",
+            ChannelOrder::Gray => {
+                let ([mean, ..], [std, ..]) = (mean, std);
+                return write!(
+                    f,
+                    "resize {resize}, crop {crop}, luma / {divisor}, mean {mean}, std {std}"
+                );
+            }
+        };
+        write!(
+            f,
+            "resize {resize}, crop {crop}, {order} / {divisor}, mean {mean:?}, std {std:?}"
+        )
+    }
+}
+
+impl Preprocess {
+    /// Whether the network takes its channels as blue, green, red.
+    pub(crate) fn is_bgr(&self) -> bool {
+        self.normalize.order == ChannelOrder::Bgr
+    }
+
+    /// The same for a network that takes gray images, where `is_gray`.
+    pub(crate) fn for_network(self, is_gray: bool) -> Self {
+        if !is_gray {
+            return self;
+        }
+        Self {
+            normalize: self.normalize.gray(),
+            ..self
+        }
+    }
+
+    /// The image in the colors that the network is fed: luma for one that takes gray images.
+    pub(crate) fn in_its_colors(&self, picture: Picture) -> Picture {
+        match self.normalize.order {
+            ChannelOrder::Gray => luma(&picture),
+            ChannelOrder::Rgb | ChannelOrder::Bgr => picture,
+        }
+    }
+
+    /// The image as the network sees it: resized, then cropped, then in its colors.
+    ///
+    /// Equal to torchvision's result.
+    ///
+    /// Shapes: `[height, width, 3]` -> `[crop, crop, 3]`; without a crop the size that [`resize`](Self::resize)
+    /// gives, without a resize either the image's own.
+    ///
+    /// Source: `resize` and `center_crop` in torchvision 0.24's `transforms/functional.py`.
+    pub(crate) fn picture(&self, picture: &Picture) -> Result<Picture, TransformError> {
+        let resized = match self.resize {
+            Some(n) => resize::shorter_side_to(picture, n)?,
+            None => None,
+        };
+        let resized = resized.as_ref().unwrap_or(picture);
+        let cropped = match self.crop {
+            Some(n) => center_crop(resized, n)?,
+            None => resized.clone(),
+        };
+        Ok(self.in_its_colors(cropped))
+    }
+}
+
+/// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
+///
+/// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
+///
+/// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
+///
+/// Source: `resized_crop` in torchvision 0.24's `transforms/functional.py`.
+pub(crate) fn resized_crop(
+    picture: &Picture,
+    crop: CropBox,
+    size: NonZeroU32,
+) -> Result<Picture, TransformError> {
+    let cut = cut(picture, crop)?;
+    let square = resize::square_of(&cut, size)?;
+    Ok(square.unwrap_or(cut))
+}

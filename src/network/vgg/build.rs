@@ -1,0 +1,273 @@
+//! From named parameters to a network on a device, checking every shape on the way.
+
+use burn::module::Param;
+use burn::module::RunningState;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d, Relu};
+use burn::tensor::{Device, Tensor, TensorData};
+use thiserror::Error;
+
+use super::arch::{Arch, Layer, LayerKind};
+use super::model::{Classifier, Feature, Vgg};
+
+/// Why a [`ParameterSource`] lacks a parameter or cannot read it.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Parameters of a network by torchvision's names (`features.0.weight`).
+pub trait ParameterSource {
+    /// The shape of a parameter in torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear
+    /// weights `[outputs, inputs]`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such parameter.
+    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError>;
+
+    /// The values of a parameter, row-major, in the shape that [`shape`](Self::shape) gave.
+    ///
+    /// # Errors
+    ///
+    /// There is no such parameter, or it cannot be read.
+    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError>;
+}
+
+/// Parameters that do not make the network.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// A parameter is missing or cannot be read.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// A parameter has another shape than its neighbors in the network require.
+    #[error(
+        "{name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
+    )]
+    Shape {
+        /// torchvision's name of the parameter.
+        name: String,
+        /// The shape in the source.
+        found: Vec<usize>,
+        /// What would fit.
+        expected: String,
+        /// The network.
+        arch: Arch,
+    },
+}
+
+/// How much of a network to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// `features.0` up to and with this index, no classifier.
+    Features {
+        /// The deepest layer that is needed.
+        deepest: usize,
+    },
+    /// Everything.
+    Whole,
+}
+
+/// Where a network is put.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement<'a> {
+    /// The device.
+    pub device: &'a Device,
+    /// How kernels lie in memory.
+    pub kernels: Kernels,
+}
+
+/// How the kernels of convolutions lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernels {
+    /// As `[out, in, 3, 3]`.
+    Planar,
+    /// Channels-last: `[out, 3, 3, in]` in memory, `[out, in, 3, 3]` in shape. libtorch's CPU convolutions
+    /// are an eighth faster with it; reordering the kernels costs about what two forward passes save.
+    Interleaved,
+}
+
+/// Builds a network from the parameters of `source`.
+///
+/// Widths, input channels and class count are taken from the parameters; that they fit each other
+/// is checked before anything is read. Only what `extent` needs is read.
+///
+/// # Errors
+///
+/// A parameter is missing, unreadable or of a shape that does not fit its neighbors.
+pub fn build(
+    source: &dyn ParameterSource,
+    arch: Arch,
+    extent: Extent,
+    place: Placement<'_>,
+) -> Result<Vgg, BuildError> {
+    let builder = Builder {
+        source,
+        arch,
+        place,
+    };
+    let mut layers = arch.layers();
+    if let Extent::Features { deepest } = extent {
+        layers.truncate(deepest + 1);
+    }
+    let widths = builder.widths(&layers)?;
+    let classifier = match extent {
+        Extent::Whole => Some(builder.classifier(widths.last().copied().unwrap_or_default())?),
+        Extent::Features { .. } => None,
+    };
+    let features = layers.iter().zip(widths);
+    let features = features.map(|(layer, width)| builder.feature(*layer, width));
+    Ok(Vgg {
+        features: features.collect::<Result<_, _>>()?,
+        classifier,
+    })
+}
+
+struct Builder<'a> {
+    source: &'a dyn ParameterSource,
+    arch: Arch,
+    place: Placement<'a>,
+}
+
+impl Builder<'_> {
+    /// The channels that come out of each layer, with every shape checked.
+    fn widths(&self, layers: &[Layer]) -> Result<Vec<usize>, BuildError> {
+        let mut channels = None;
+        let mut widths = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let name = layer.torch_name();
+            match layer.kind {
+                LayerKind::Convolution => {
+                    channels = Some(self.check_convolution(&name, channels)?);
+                }
+                LayerKind::BatchNorm => {
+                    for part in ["weight", "bias", "running_mean", "running_var"] {
+                        self.check(&format!("{name}.{part}"), &[channels.unwrap_or_default()])?;
+                    }
+                }
+                LayerKind::Relu | LayerKind::MaxPool => {}
+            }
+            widths.push(channels.unwrap_or_default());
+        }
+        Ok(widths)
+    }
+
+    /// Checks a convolution's kernels `[out, in, 3, 3]` and bias `[out]`; returns `out`.
+    fn check_convolution(&self, name: &str, channels: Option<usize>) -> Result<usize, BuildError> {
+        let weight = format!("{name}.weight");
+        let found = self.source.shape(&weight)?;
+        match found[..] {
+            [out, input, 3, 3] if out > 0 && channels.is_none_or(|channels| channels == input) => {
+                if self.has_bias(name) {
+                    self.check(&format!("{name}.bias"), &[out])?;
+                }
+                Ok(out)
+            }
+            _ => {
+                let input = channels.map_or("channels".to_owned(), |channels| channels.to_string());
+                Err(self.mismatch(&weight, found, format!("[kernels, {input}, 3, 3]")))
+            }
+        }
+    }
+
+    /// Networks whose convolutions have no biases exist, mostly before batch normalization; a single bias
+    /// that is missing is an error where it is looked for.
+    fn has_bias(&self, convolution: &str) -> bool {
+        let has = |name: &str| self.source.shape(&format!("{name}.bias")).is_ok();
+        has(convolution) || has("features.0")
+    }
+
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), BuildError> {
+        let found = self.source.shape(name)?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.mismatch(name, found, format!("{expected:?}")))
+    }
+
+    fn mismatch(&self, name: &str, found: Vec<usize>, expected: String) -> BuildError {
+        BuildError::Shape {
+            name: name.to_owned(),
+            found,
+            expected,
+            arch: self.arch,
+        }
+    }
+
+    fn feature(&self, layer: Layer, width: usize) -> Result<Feature, BuildError> {
+        let name = layer.torch_name();
+        Ok(match layer.kind {
+            LayerKind::Convolution => Feature::Convolution(self.convolution(&name)?),
+            LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(&name, width)?),
+            LayerKind::Relu => Feature::Relu(Relu::new()),
+            LayerKind::MaxPool => {
+                Feature::MaxPool(MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init())
+            }
+        })
+    }
+
+    fn convolution(&self, name: &str) -> Result<Conv2d, BuildError> {
+        let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
+        let [out, input, ..] = weight.dims();
+        let weight = match self.place.kernels {
+            Kernels::Planar => weight,
+            Kernels::Interleaved => {
+                let reordered = weight.permute([0, 2, 3, 1]).into_data();
+                Tensor::<4>::from_data(reordered, self.place.device).permute([0, 3, 1, 2])
+            }
+        };
+        // Burn initializes a layer only when its parameters are first looked at, and these are
+        // replaced before that.
+        let mut layer = Conv2dConfig::new([input, out], [3, 3])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .init(self.place.device);
+        layer.weight = Param::from_tensor(weight);
+        layer.bias = if self.has_bias(name) {
+            Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?))
+        } else {
+            None
+        };
+        Ok(layer)
+    }
+
+    fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, BuildError> {
+        let mut layer = BatchNormConfig::new(width).init(self.place.device);
+        layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
+        layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
+        layer.running_mean = RunningState::new(self.tensor(&format!("{name}.running_mean"))?);
+        layer.running_var = RunningState::new(self.tensor(&format!("{name}.running_var"))?);
+        Ok(layer)
+    }
+
+    /// The classifier after feature maps of `width` channels, pooled to 7 x 7.
+    fn classifier(&self, width: usize) -> Result<Classifier, BuildError> {
+        let mut input = width * 49;
+        let mut next = |index: usize| {
+            let name = format!("classifier.{index}");
+            let weight = format!("{name}.weight");
+            let found = self.source.shape(&weight)?;
+            let output = match found[..] {
+                [output, inputs] if inputs == input => output,
+                _ => return Err(self.mismatch(&weight, found, format!("[outputs, {input}]"))),
+            };
+            self.check(&format!("{name}.bias"), &[output])?;
+            input = output;
+            self.linear(&name)
+        };
+        Ok(Classifier::new([next(0)?, next(3)?, next(6)?], 0.5))
+    }
+
+    /// torch stores `[outputs, inputs]`, Burn `[inputs, outputs]`.
+    fn linear(&self, name: &str) -> Result<Linear, BuildError> {
+        let weight: Tensor<2> = self.tensor(&format!("{name}.weight"))?;
+        Ok(Linear {
+            weight: Param::from_tensor(weight.transpose()),
+            bias: Some(Param::from_tensor(self.tensor(&format!("{name}.bias"))?)),
+        })
+    }
+
+    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>, BuildError> {
+        let shape = self.source.shape(name)?;
+        let values = self.source.read(name)?;
+        let data = TensorData::new(values, shape);
+        Ok(Tensor::from_data(data, self.place.device))
+    }
+}

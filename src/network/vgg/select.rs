@@ -1,0 +1,192 @@
+//! Layer selection by name, index or pattern.
+
+use glob::Pattern;
+use thiserror::Error;
+
+use super::arch::Layer;
+
+/// A selection that names no layer of the network.
+#[derive(Debug, Error)]
+pub enum SelectError {
+    /// A name or pattern that matches nothing.
+    #[error(
+        "no layer {item:?} in {arch}: did you mean {nearest}? (`vggscope layers` lists them all)"
+    )]
+    Unknown {
+        /// The item as the user wrote it.
+        item: String,
+        /// The network.
+        arch: String,
+        /// The layer whose name is nearest.
+        nearest: String,
+    },
+    /// A layer that the weights do not reach.
+    #[error("--layers {list:?}: the weights go up to {last} only; choose layers up to that one")]
+    TooDeep {
+        /// The list as the user wrote it.
+        list: String,
+        /// The deepest layer that is there.
+        last: String,
+    },
+    /// Everything is excluded.
+    #[error("--layers {0:?} leaves no layer: exclude fewer of them, or write \"all\"")]
+    Empty(String),
+}
+
+/// Picks layers from a comma-separated list.
+///
+/// An item is the paper's name (`conv3_3`), torchvision's (`features.14`), an index (`14`), `all`, or
+/// a shell pattern of the names (`pool*`, `relu5_?`). An item with `!` in front excludes layers; a list
+/// of nothing but those starts from all layers. The order of the items does not matter: layers come
+/// in the network's order, each once.
+///
+/// # Errors
+///
+/// An item that matches no layer, with the nearest name; a list that leaves no layer.
+pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, SelectError> {
+    let items: Vec<&str> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect();
+    let (excluded, included): (Vec<&str>, Vec<&str>) =
+        items.iter().partition(|item| item.starts_with('!'));
+    let mut chosen = vec![included.is_empty(); layers.len()];
+    for item in included.iter().chain(&excluded) {
+        let (name, wanted) = item
+            .strip_prefix('!')
+            .map_or((*item, true), |name| (name.trim_start(), false));
+        let fits = matcher(name);
+        let mut any = false;
+        for (layer, chosen) in layers.iter().zip(&mut chosen) {
+            if fits(*layer) {
+                *chosen = wanted;
+                any = true;
+            }
+        }
+        if !any {
+            return Err(SelectError::Unknown {
+                item: name.to_owned(),
+                arch: arch.to_owned(),
+                nearest: nearest(layers, name),
+            });
+        }
+    }
+    let picked = layers.iter().zip(chosen);
+    let picked = picked.filter_map(|(layer, chosen)| chosen.then_some(*layer));
+    let picked: Vec<Layer> = picked.collect();
+    if items.is_empty() || picked.is_empty() {
+        return Err(SelectError::Empty(list.to_owned()));
+    }
+    Ok(picked)
+}
+
+/// Like [`select`], where only the first `depth` layers are there: patterns mean those.
+pub(crate) fn select_held(
+    layers: &[Layer],
+    depth: usize,
+    arch: &str,
+    list: &str,
+) -> Result<Vec<Layer>, SelectError> {
+    let held = layers.get(..depth).unwrap_or(layers);
+    select(held, arch, list).map_err(|error| match (select(layers, arch, list), held.last()) {
+        (Ok(_), Some(deepest)) if held.len() < layers.len() => SelectError::TooDeep {
+            list: list.to_owned(),
+            last: deepest.name(),
+        },
+        _ => error,
+    })
+}
+
+fn matcher(name: &str) -> impl Fn(Layer) -> bool {
+    let index: Option<usize> = name.parse().ok();
+    let pattern = Pattern::new(&name.to_ascii_lowercase()).ok();
+    let all = name.eq_ignore_ascii_case("all");
+    move |layer| {
+        all || index == Some(layer.index)
+            || pattern
+                .as_ref()
+                .is_some_and(|p| p.matches(&layer.name()) || p.matches(&layer.torch_name()))
+    }
+}
+
+/// The name of the layer that `wrong` was probably meant to be.
+fn nearest(layers: &[Layer], wrong: &str) -> String {
+    let wrong = wrong.to_ascii_lowercase();
+    let near = |a: &String, b: &String| {
+        let edits = |name: &str| strsim::osa_distance(name, &wrong);
+        let similarity = |name: &str| strsim::jaro_winkler(name, &wrong);
+        // Fewest edits; among equals, the most similar beginning.
+        (edits(a).cmp(&edits(b))).then(similarity(b).total_cmp(&similarity(a)))
+    };
+    layers
+        .iter()
+        .flat_map(|layer| [layer.name(), layer.torch_name()])
+        .min_by(near)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::vgg::Arch;
+
+    fn picked(list: &str) -> Vec<usize> {
+        let layers = Arch::VGG16.layers();
+        select(&layers, "vgg16", list)
+            .unwrap()
+            .iter()
+            .map(|layer| layer.index)
+            .collect()
+    }
+
+    fn error(list: &str) -> String {
+        let layers = Arch::VGG16.layers();
+        select(&layers, "vgg16", list).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_three_names_of_a_layer_pick_the_same_one() {
+        for name in ["conv3_3", "features.14", "14", "Conv3_3", " conv3_3 "] {
+            assert_eq!(picked(name), [14], "{name}");
+        }
+    }
+
+    #[test]
+    fn patterns_pick_kinds_and_blocks() {
+        assert_eq!(picked("pool*"), [4, 9, 16, 23, 30]);
+        assert_eq!(picked("relu5_?"), [25, 27, 29]);
+        assert_eq!(picked("all").len(), 31);
+        assert_eq!(picked("features.*").len(), 31);
+    }
+
+    #[test]
+    fn layers_come_once_and_in_the_networks_order() {
+        assert_eq!(picked("pool5,conv1_1,0,conv1_1"), [0, 30]);
+    }
+
+    #[test]
+    fn an_exclamation_mark_excludes_wherever_it_stands() {
+        assert_eq!(picked("!relu*,conv1_*,relu1_1"), [0, 2]);
+        assert_eq!(picked("!relu*,!conv*"), [4, 9, 16, 23, 30]);
+    }
+
+    #[test]
+    fn a_wrong_name_proposes_the_nearest() {
+        assert!(
+            error("conv3_4").contains("did you mean conv3_"),
+            "{}",
+            error("conv3_4")
+        );
+        assert!(error("covn1_1").contains("did you mean conv1_1"));
+        assert!(error("features.31").contains("features.3"));
+        assert!(error("!rleu*").contains("did you mean relu"));
+        assert!(error("[").contains("no layer"));
+    }
+
+    #[test]
+    fn nothing_left_is_an_error() {
+        assert!(error("conv1_1,!all").contains("leaves no layer"));
+        assert!(error("").contains("leaves no layer"));
+    }
+}
