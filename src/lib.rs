@@ -69,4 +69,3 @@ mod one_line;
 mod settings;
 mod train;
 pub mod weights;
-

@@ -10,15 +10,15 @@ use serde::de::DeserializeOwned;
 
 use super::error::RunError;
 use super::run_folder::RunFolder;
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::network::vgg::{Layer, Vgg};
 use crate::settings::{
     AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
 };
-use crate::analysis::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
-use crate::network::vgg::{Layer, Vgg};
 
 /// The calibrated ranges in a run's folder.
 pub(super) const RANGES: &str = "ranges.toml";

@@ -18,12 +18,12 @@ use super::error::RunError;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
+use crate::analysis::similarity::file::GRAMS;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::Builder;
 use crate::settings::{CheckpointsSettings, array_task};
-use crate::analysis::similarity::file::GRAMS;
 
 use calibrate::calibrate;
 use follow::{Follow, Found};

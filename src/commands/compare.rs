@@ -10,9 +10,9 @@ use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::analysis::compare::{CompareError, ComparedRun, Pair};
+use crate::commands::terminal::Unit;
 use crate::logger::FeatureLogger;
 use crate::settings::CompareSettings;
-use crate::commands::terminal::Unit;
 
 /// Lines of the summary.
 const LINES: usize = 8;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::interrupt::Interrupt;
 use crate::commands::terminal::Terminal;
+use crate::interrupt::Interrupt;
 
 /// What a command has besides its settings.
 pub(crate) struct Context {

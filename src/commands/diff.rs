@@ -12,13 +12,13 @@ use thiserror::Error;
 
 use super::error::RunError;
 use super::parameters::open_file;
-use crate::device::DeviceError;
-use crate::data::find::FindError;
-use crate::network::{self, NetworkError};
 use crate::analysis::probe::ProbeError;
-use crate::settings::{DiffOrder, DiffSettings};
 use crate::commands::terminal::Terminal;
+use crate::data::find::FindError;
+use crate::device::DeviceError;
 use crate::network::vgg::Arch;
+use crate::network::{self, NetworkError};
+use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, Part};
 

@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::analysis::compare::CompareError;
-use crate::data::labeled::DatasetError;
-use crate::device::{DeviceError, unforeseen};
-use tensorboard_events::PublishError;
+use crate::analysis::probe::ProbeError;
+use crate::analysis::similarity::file::GramsFileError;
 use crate::data::checkpoints::CheckpointError;
 use crate::data::find::FindError;
+use crate::data::labeled::DatasetError;
 use crate::data::load::LoadError;
+use crate::device::{DeviceError, unforeseen};
 use crate::logger::LoggerError;
 use crate::network::NetworkError;
-use crate::analysis::probe::ProbeError;
-use crate::settings::ShardError;
-use crate::analysis::similarity::file::GramsFileError;
-use crate::train::{self, TrainError};
 use crate::network::vgg::{Arch, InputTooSmall, SelectError};
+use crate::settings::ShardError;
+use crate::train::{self, TrainError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
+use tensorboard_events::PublishError;
 
 /// A run that did not come to its end. What was written before stays readable.
 #[derive(Debug, Error)]

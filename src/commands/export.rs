@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::event_runs::{EventRun, EventRunError, event_runs};
+use crate::one_line::one_line;
+use crate::settings::{ExportFormat, ExportSettings};
+use feature_grid::Picture;
 use tensorboard_events::inventory::{Place, TagInventory};
 use tensorboard_events::{Content, EventReader, Inventory};
-use crate::one_line::one_line;
-use feature_grid::Picture;
-use crate::settings::{ExportFormat, ExportSettings};
 
 use animation::Animation;
 

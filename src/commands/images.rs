@@ -9,6 +9,7 @@ use super::parameters::{self, Parameters};
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
+use crate::analysis::probe::Capture;
 use crate::data::list::list_images;
 use crate::data::load::LoadError;
 use crate::data::notes::InputNotes;
@@ -16,10 +17,9 @@ use crate::data::on_error::OnError;
 use crate::data::prepared::{PreparedImage, file_name, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::Held;
-use crate::one_line::one_line;
-use crate::analysis::probe::Capture;
-use crate::settings::ImagesSettings;
 use crate::network::vgg::{Arch, Extent, Placement, Sizes, Vgg};
+use crate::one_line::one_line;
+use crate::settings::ImagesSettings;
 
 type Label = Box<dyn FnOnce() -> String + Send>;
 

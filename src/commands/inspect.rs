@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use super::event_runs::{EventRun, EventRunError, event_runs};
 use super::tensorboard::{Samples, command, samples};
-use tensorboard_events::Inventory;
-use tensorboard_events::inventory::TagInventory;
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
+use tensorboard_events::Inventory;
+use tensorboard_events::inventory::TagInventory;
 
 /// Nothing can be said.
 #[derive(Debug, Error)]

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::error::RunError;
 use super::parameters::open_file;
 use crate::network::Held;
-use crate::settings::{LayersSettings, NetworkSettings, WeightsChoice};
 use crate::network::vgg::{self, Arch, LayerKind, PUBLISHED_WIDTHS, SelectError};
+use crate::settings::{LayersSettings, NetworkSettings, WeightsChoice};
 
 /// A table that cannot be made.
 #[derive(Debug, Error)]

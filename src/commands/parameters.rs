@@ -6,12 +6,12 @@ use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
-use crate::network::{self, Held, NetworkError};
-use crate::settings::{NetworkSettings, WeightsChoice};
 use crate::commands::terminal::{Terminal, Unit};
 use crate::network::vgg::{
     self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
 };
+use crate::network::{self, Held, NetworkError};
+use crate::settings::{NetworkSettings, WeightsChoice};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
 /// Where a network's parameters come from.

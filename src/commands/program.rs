@@ -3,10 +3,12 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::remedy::explain;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::export::Exported;
 use crate::commands::report::Report;
+use crate::commands::terminal::Terminal;
 use crate::commands::view::Viewed;
 use crate::commands::{
     checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
@@ -14,11 +16,9 @@ use crate::commands::{
 use crate::device::{first_line, guarded, unforeseen};
 use crate::interrupt::Interrupt;
 use crate::one_line::panic_text;
-use super::remedy::explain;
 use crate::settings::{
     Command, DiffSettings, ExportSettings, UsageError, completions, manual_page, parse,
 };
-use crate::commands::terminal::Terminal;
 
 /// Success.
 const DONE: u8 = 0;

@@ -7,13 +7,13 @@ use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
 use super::run_folder::RunFolder;
+use crate::analysis::probe::Capture;
+use crate::commands::terminal::Unit;
 use crate::device::{DeviceChoice, DeviceError, OpenDevice, traffic};
 use crate::logger::{Builder, FeatureLogger, RenderOn};
 use crate::network::Held;
-use crate::analysis::probe::Capture;
-use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
-use crate::commands::terminal::Unit;
 use crate::network::vgg::{self, Extent, Kernels, Placement};
+use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
 
 /// A device, and further ones.
 pub(crate) type Opened = (OpenDevice, Vec<OpenDevice>);

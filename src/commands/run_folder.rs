@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::RunError;
-use tensorboard_events::{EventReader, event_files};
 use crate::interrupt::Interrupt;
 use crate::settings::OutputSettings;
+use tensorboard_events::{EventReader, event_files};
 
 /// The resolved configuration.
 pub(crate) const CONFIG: &str = "config.toml";

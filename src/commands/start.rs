@@ -7,19 +7,19 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
 use super::run;
-use crate::data::labeled::Dataset;
-use tensorboard_events::Graph;
-use crate::data::prepared::file_name;
-use crate::network::{Held, fitting_classifier, last_width};
 use crate::analysis::probe::Capture;
-use crate::settings::{Freeze, NetworkSettings, TrainSettings};
 use crate::commands::terminal::Terminal;
-use crate::train::{SavedCheckpoint, TrainingProgress, graph};
+use crate::data::labeled::Dataset;
+use crate::data::prepared::file_name;
 use crate::network::vgg::{
     self, Arch, LayerKind, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes,
     Vgg,
 };
+use crate::network::{Held, fitting_classifier, last_width};
+use crate::settings::{Freeze, NetworkSettings, TrainSettings};
+use crate::train::{SavedCheckpoint, TrainingProgress, graph};
 use crate::weights::Classifier;
+use tensorboard_events::Graph;
 
 /// The network, its first parameters, and what they are called in descriptions.
 pub(super) fn open_network(

@@ -12,17 +12,17 @@ use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
 use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, restart, start};
+use crate::analysis::probe::{Capture, ProbeImages};
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
-use crate::analysis::probe::{Capture, ProbeImages};
+use crate::network::vgg::{self, Arch, Extent, Placement};
 use crate::settings::{Length, TrainSettings};
 use crate::train::{
     CHECKPOINTS, Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress,
     TrainingSettings, changes, newest_checkpoint,
 };
-use crate::network::vgg::{self, Arch, Extent, Placement};
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {

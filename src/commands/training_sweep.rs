@@ -7,16 +7,16 @@ use super::parameters;
 use super::run;
 use super::run_folder::RunFolder;
 use super::start;
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::similarity::file::GRAMS;
+use crate::analysis::sweep::{Calibration, Sweep};
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
 use crate::network;
-use crate::one_line::one_line;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
-use crate::settings::{Every, TrainSettings};
-use crate::analysis::similarity::file::GRAMS;
-use crate::analysis::sweep::{Calibration, Sweep};
 use crate::network::vgg::Vgg;
+use crate::one_line::one_line;
+use crate::settings::{Every, TrainSettings};
 
 /// How far a training is when this process begins with it.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use tensorboard_events::Summary;
 use feature_grid::Floats;
+use tensorboard_events::Summary;
 
 /// Values that are read and compared at a time: both pieces stay in the first-level cache.
 const PIECE: usize = 2048;

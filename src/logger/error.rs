@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::device::{advised, unforeseen};
-use tensorboard_events::EventFileError;
-use feature_grid::png::PngError;
 use feature_grid::RenderError;
+use feature_grid::png::PngError;
+use tensorboard_events::EventFileError;
 
 /// A run that cannot be begun, a value that cannot be logged, or a step that could not be written.
 #[derive(Debug, Error)]

@@ -16,8 +16,8 @@ use super::step::{Past, Step};
 use super::writer::{self, Job, Logged, OnWritten, PendingStep};
 use burn::tensor::Tensor;
 
-use tensorboard_events::{EventFile, Graph};
 use feature_grid::{Colormap, Range, Style};
+use tensorboard_events::{EventFile, Graph};
 
 /// Writes a TensorBoard run, a step at a time.
 ///

@@ -1,8 +1,8 @@
 //! What is put together over all pieces of a step, and written as scalars.
 
 use super::change::Change;
-use tensorboard_events::Summary;
 use feature_grid::Statistics;
+use tensorboard_events::Summary;
 
 /// What a measure is of: the layer, and what it is compared with, if anything.
 pub(super) type MeasureKey = (String, Option<&'static str>);

@@ -14,11 +14,11 @@ use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
 use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
-use crate::device::DeviceMaps;
-use tensorboard_events::Summary;
 use crate::analysis::figure::{frame_tiles, number_tiles};
+use crate::device::DeviceMaps;
 use feature_grid::png::{self, Threads};
 use feature_grid::{Colormap, Picture, Range, RenderError, Rendered, Style};
+use tensorboard_events::Summary;
 
 pub(super) use drawn::DrawnMaps;
 

@@ -17,8 +17,8 @@ use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use super::writer::{Part, make};
 use crate::device::{Span, free_memory, in_float32, values};
-use tensorboard_events::{Histogram, Summary};
 use feature_grid::{self, Picture};
+use tensorboard_events::{Histogram, Summary};
 
 /// A step that is being put together. [`finish`](Self::finish) hands it over to be written; dropped
 /// without it, nothing of it is written.

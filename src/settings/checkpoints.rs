@@ -17,9 +17,9 @@ use super::shard::{Shard, ShardChoice, ShardError};
 use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
 use super::values::{parse_count, parse_duration};
+use crate::analysis::probe::Capture;
 use crate::data::checkpoints::{Selection, StepFrom};
 use crate::data::on_error::OnError;
-use crate::analysis::probe::Capture;
 
 /// Settings of `vggscope checkpoints`.
 #[derive(Debug, Clone, Args, Serialize)]

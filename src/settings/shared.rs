@@ -10,11 +10,11 @@ use super::paths::{absolute, path_parser};
 use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
 use super::values::{Channels, ScaleTo, Size, parse_std};
-use crate::device::{Devices, Dtype};
+use crate::analysis::probe::Capture;
 use crate::data::on_error::OnError;
 use crate::data::transform::{ChannelOrder, Preprocess, Preset};
+use crate::device::{Devices, Dtype};
 use crate::logger::RenderOn;
-use crate::analysis::probe::Capture;
 use crate::network::vgg::Arch;
 
 /// Settings of every command that runs the network.

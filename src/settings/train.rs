@@ -15,9 +15,9 @@ use super::values::{
     Count, Every, Freeze, NormLimit, Span, parse_count, parse_count_or_zero, parse_fraction,
     parse_fractions,
 };
+use crate::analysis::probe::Capture;
 use crate::data::labeled::augment::ColorJitter;
 use crate::device::Dtype;
-use crate::analysis::probe::Capture;
 use crate::train::{Decay, Optimizer};
 
 /// Settings of `vggscope train`. A negative number is a value, so that the flag itself can say what it

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::divergence::Divergence;
+use crate::analysis::probe::ProbeError;
 use crate::data::labeled::LoaderError;
 use crate::logger::LoggerError;
-use crate::analysis::probe::ProbeError;
 
 /// A training that cannot continue.
 #[derive(Debug, Error)]

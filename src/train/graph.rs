@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tensorboard_events::{Graph, GraphNode};
 use crate::network::vgg::{Arch, LayerKind, output_shapes};
+use tensorboard_events::{Graph, GraphNode};
 
 /// The graph of `arch` for images of `[channels, side, side]`. `widths` are the output channels of each
 /// convolution, `classifier` the outputs of its three layers. Blocks open on a double click; a

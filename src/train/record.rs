@@ -5,8 +5,8 @@ use burn::optim::GradientsParams;
 use super::score::Score;
 use super::trainer::StepMetrics;
 use crate::device::Histograms;
-use tensorboard_events::Summary;
 use crate::network::vgg::{Arch, Named, ParameterVisitor, Vgg};
+use tensorboard_events::Summary;
 
 /// Fewer classes have no meaningful top-5 accuracy.
 const TOP_FIVE_MIN_CLASSES: usize = 6;

@@ -13,16 +13,16 @@ use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
 use super::{hparams, record};
+use crate::analysis::probe::{Capture, ProbeImages};
+use crate::analysis::sweep::Sweep;
 use crate::data::labeled::{Dataset, Position};
 use crate::device::{guarded, is_asynchronous};
-use tensorboard_events::Summary;
 use crate::interrupt::Interrupt;
 use crate::logger::{FeatureLogger, Stage};
-use crate::one_line::one_line;
-use crate::analysis::probe::{Capture, ProbeImages};
-use crate::settings::{Every, RecordSettings};
-use crate::analysis::sweep::Sweep;
 use crate::network::vgg::Vgg;
+use crate::one_line::one_line;
+use crate::settings::{Every, RecordSettings};
+use tensorboard_events::Summary;
 
 /// A training and everything it needs.
 pub(crate) struct Session<'a> {

@@ -10,14 +10,14 @@ use super::error::TrainError;
 use super::record;
 use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
-use crate::data::labeled::{Batch, Dataset};
-use crate::device::guarded;
 use crate::analysis::figure::HeatMap;
+use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
+use crate::device::guarded;
 use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
-use feature_grid::{Colormap, Picture};
 use crate::network::vgg::Vgg;
+use feature_grid::{Colormap, Picture};
 
 /// What a validation gave.
 #[derive(Default)]

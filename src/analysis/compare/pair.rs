@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::error::CompareError;
 use super::run::ComparedRun;
-use tensorboard_events::Summary;
 use crate::analysis::figure::{HeatMap, evenly};
 use crate::analysis::similarity::file::GramsFileError;
 use crate::analysis::similarity::{Estimate, Gram, Similarity, cka};
+use tensorboard_events::Summary;
 
 /// Steps of a run that have a row or column in a heat map.
 const SHOWN: usize = 24;

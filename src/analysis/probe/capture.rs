@@ -6,8 +6,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::error::ProbeError;
-use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
 use crate::data::prepared::PreparedImage;
+use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
 use crate::network::vgg::{self, Arch, Layer, Vgg};
 

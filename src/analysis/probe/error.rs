@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::device::advised;
-use crate::data::load::LoadError;
-use crate::logger::LoggerError;
 use crate::analysis::similarity::file::GramsFileError;
+use crate::data::load::LoadError;
+use crate::device::advised;
+use crate::logger::LoggerError;
 use crate::network::vgg::InputTooSmall;
 
 /// Images that cannot be shown to a network.

@@ -4,15 +4,15 @@ use burn::tensor::Tensor;
 
 use super::capture::{Capture, Captured};
 use super::error::ProbeError;
-use crate::device::Span;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::data::transform::Preprocess;
+use crate::device::Span;
 use crate::logger::{FeatureLogger, Stage, Step};
-use crate::one_line::one_line;
 use crate::network::vgg::{Layer, Vgg};
+use crate::one_line::one_line;
 use crate::weights::sha256;
 
 /// What a network sees in the probe images.

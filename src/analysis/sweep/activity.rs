@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 
 use super::channel_sums::ChannelSums;
-use crate::device::{all_values, guarded, is_channels_last};
-use tensorboard_events::Summary;
 use crate::analysis::probe::{Capture, ProbeError};
+use crate::device::{all_values, guarded, is_channels_last};
 use crate::network::vgg::{Layer, LayerKind};
+use tensorboard_events::Summary;
 
 /// A channel whose mean activation is at most this fraction of its layer's is dormant.
 ///

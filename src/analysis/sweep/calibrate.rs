@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::look::{Buffers, Item, Looked};
+use crate::analysis::probe::{Capture, ProbeError, Seen};
 use crate::device::guarded;
 use crate::logger::Ranges;
-use crate::analysis::probe::{Capture, ProbeError, Seen};
 use crate::network::vgg::{Layer, Vgg};
 
 /// Numbers of a layer's channels, by the layer's tag.

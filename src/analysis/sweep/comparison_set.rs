@@ -8,17 +8,17 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
 use super::activity::Activity;
-use crate::device::{all_values, guarded};
+use crate::analysis::probe::{Capture, ProbeError, ProbeImages, Seen};
+use crate::analysis::similarity::{Gram, minibatches};
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::prepared::prepare_ahead;
 use crate::data::transform::Preprocess;
-use crate::one_line::one_line;
-use crate::analysis::probe::{Capture, ProbeError, ProbeImages, Seen};
-use crate::settings::Features;
-use crate::analysis::similarity::{Gram, minibatches};
+use crate::device::{all_values, guarded};
 use crate::network::vgg::{Layer, Vgg};
+use crate::one_line::one_line;
+use crate::settings::Features;
 use crate::weights::sha256;
 
 /// Fewer images say nothing about how alike representations are.

@@ -6,10 +6,10 @@ use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::columns::every_second;
-use crate::device::{all_values, guarded};
 use crate::analysis::figure::Strip;
-use crate::logger::{LoggerError, Ranges, Step};
 use crate::analysis::probe::ProbeError;
+use crate::device::{all_values, guarded};
+use crate::logger::{LoggerError, Ranges, Step};
 use feature_grid::{self, Layout, Maps, Picture, Range, RenderError, Style};
 
 /// Channels of a strip.

@@ -23,9 +23,9 @@ pub(crate) use calibrate::Calibration;
 pub(crate) use comparison_set::{ComparisonSet, Grams};
 pub(crate) use evolution::Evolution;
 
-use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::analysis::probe::{Capture, ProbeError, Seen};
 use crate::analysis::similarity::file::{GramsAbout, GramsFileError, GramsLayout};
+use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::network::vgg::Vgg;
 
 use columns::{Column, Columns};

@@ -4,8 +4,8 @@
 use super::columns::Column;
 use super::{DRAWN_EVERY, Sweep};
 use crate::analysis::change::Summary;
-use crate::logger::FeatureLogger;
 use crate::analysis::probe::{Capture, ProbeError, Seen};
+use crate::logger::FeatureLogger;
 use crate::network::vgg::Vgg;
 
 impl Sweep {

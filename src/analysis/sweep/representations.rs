@@ -1,9 +1,9 @@
 //! How alike the representations of the comparison images are from step to step.
 
-use tensorboard_events::Summary;
 use crate::analysis::figure::HeatMap;
-use crate::logger::{LoggerError, Step};
 use crate::analysis::similarity::{Similarity, cka};
+use crate::logger::{LoggerError, Step};
+use tensorboard_events::Summary;
 
 use super::columns::every_second;
 use super::comparison_set::Grams;
@@ -108,7 +108,10 @@ impl Representations {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "for a color")]
-fn alike(one: Option<&crate::analysis::similarity::Gram>, two: Option<&crate::analysis::similarity::Gram>) -> f32 {
+fn alike(
+    one: Option<&crate::analysis::similarity::Gram>,
+    two: Option<&crate::analysis::similarity::Gram>,
+) -> f32 {
     let value = one.zip(two).and_then(|(one, two)| cka(one, two));
     value.map_or(f32::NAN, |value| value as f32)
 }

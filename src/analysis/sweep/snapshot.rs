@@ -4,8 +4,8 @@ use burn::module::Param;
 use burn::nn::conv::Conv2d;
 
 use crate::analysis::change::{DeviceWeights, LayerChange, LayerWeights, nearly_equal};
-use crate::device::{all_values, guarded, is_asynchronous, values};
 use crate::analysis::probe::{Capture, ProbeError};
+use crate::device::{all_values, guarded, is_asynchronous, values};
 use crate::network::vgg::{Feature, Vgg};
 
 /// The weights of all convolutions.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::snapshot::{Compared, Snapshot};
 use crate::analysis::change::Summary;
-use tensorboard_events::Summary as Scalar;
 use crate::analysis::figure::KernelBars;
-use crate::logger::{LoggerError, Step};
 use crate::analysis::probe::{Capture, ProbeError};
-use feature_grid::{self, Style};
+use crate::logger::{LoggerError, Step};
 use crate::network::vgg::{Layer, LayerKind, Vgg};
+use feature_grid::{self, Style};
+use tensorboard_events::Summary as Scalar;
 
 /// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
 const KERNEL_TILE: u32 = 24;

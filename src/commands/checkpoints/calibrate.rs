@@ -2,14 +2,14 @@
 
 use super::loading::{Loading, nearest_readable};
 use super::resume::{OfRun, take_up};
+use crate::analysis::probe::{ProbeImages, Seen};
+use crate::analysis::sweep::{Calibration, ComparisonSet, Measured, Sweep};
 use crate::commands::calibration::{self, References, Settled};
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
-use crate::analysis::probe::{ProbeImages, Seen};
-use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
-use crate::analysis::sweep::{Calibration, ComparisonSet, Measured, Sweep};
 use crate::network::vgg::Vgg;
+use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {

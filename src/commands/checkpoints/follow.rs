@@ -12,11 +12,11 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use super::manifest::stamp;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::CheckpointsSettings;
-use crate::commands::terminal::Terminal;
 use crate::weights::WeightsFile;
 
 /// The folders are looked at so often, whatever the system says: network file systems say nothing.

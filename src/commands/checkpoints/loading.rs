@@ -6,17 +6,17 @@ use std::thread;
 
 use super::follow::Found;
 use super::manifest::Entry;
+use crate::analysis::probe::Capture;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
-use crate::device::{OpenDevice, guarded};
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
+use crate::device::{OpenDevice, guarded};
 use crate::logger::{Stage, StageTimings};
-use crate::network::{self, Held};
-use crate::analysis::probe::Capture;
-use crate::settings::{CheckpointsSettings, NetworkSettings};
 use crate::network::vgg::{Extent, Kernels, Placement, Vgg};
+use crate::network::{self, Held};
+use crate::settings::{CheckpointsSettings, NetworkSettings};
 
 /// A checkpoint, and its network on the device, with what the manifest says of its file.
 pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings, Entry), RunError>);

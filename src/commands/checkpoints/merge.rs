@@ -8,18 +8,20 @@ use super::manifest::{Entry, Manifest};
 use super::setup::Setup;
 use super::split::Split;
 use crate::analysis::change::Summary;
+use crate::analysis::similarity::file::{
+    GRAMS, GramsFileError, GramsLayout, GramsReader, GramsWriter,
+};
 use crate::commands::calibration::{self, CHANNELS, RANGES};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run;
 use crate::commands::run_folder::{PARTS, RunFolder};
-use tensorboard_events::publish;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::one_line::one_line;
 use crate::settings::CheckpointsSettings;
-use crate::analysis::similarity::file::{GRAMS, GramsFileError, GramsLayout, GramsReader, GramsWriter};
+use tensorboard_events::publish;
 
 /// The folder for what is drawn after the last step.
 const AFTER: &str = "after";

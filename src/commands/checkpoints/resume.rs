@@ -3,15 +3,15 @@
 use super::loading::{Loading, nearest_readable};
 use super::plan::Plan;
 use super::split::Split;
+use crate::analysis::probe::ProbeImages;
+use crate::analysis::sweep::Sweep;
 use crate::commands::calibration::{self, References};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::RunFolder;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
-use crate::analysis::probe::ProbeImages;
 use crate::settings::CheckpointsSettings;
-use crate::analysis::sweep::Sweep;
 
 /// The run whose steps are shown.
 pub(super) struct OfRun<'a> {

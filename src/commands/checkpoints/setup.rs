@@ -1,6 +1,8 @@
 //! What all steps of a run have in common.
 
 use super::loading::{Loading, shown_network};
+use crate::analysis::probe::{Capture, ProbeImages};
+use crate::analysis::sweep::ComparisonSet;
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -10,10 +12,8 @@ use crate::data::checkpoints::Checkpoint;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::transform::Preprocess;
-use crate::analysis::probe::{Capture, ProbeImages};
-use crate::settings::{CheckpointsSettings, NetworkSettings};
-use crate::analysis::sweep::ComparisonSet;
 use crate::network::vgg::Kernels;
+use crate::settings::{CheckpointsSettings, NetworkSettings};
 
 /// What all steps of a run have in common.
 pub(super) struct Setup {

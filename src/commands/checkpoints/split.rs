@@ -26,12 +26,12 @@ use serde::{Deserialize, Serialize};
 use super::manifest::{MANIFEST, Manifest};
 use super::plan::{Plan, check_configuration};
 use crate::analysis::change::Summary;
+use crate::analysis::sweep::Calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::{CONFIG, PARTS, RunFolder};
 use crate::data::checkpoints::Checkpoint;
 use crate::settings::{CheckpointsSettings, Shard};
-use crate::analysis::sweep::Calibration;
 use crate::weights::sha256;
 
 const SPLIT: &str = "split.toml";

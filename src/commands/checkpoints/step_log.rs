@@ -7,6 +7,8 @@ use super::calibrate::Calibrated;
 use super::loading::Loaded;
 use super::manifest::{Entry, Writer};
 use super::split::Split;
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::sweep::Sweep;
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -15,10 +17,8 @@ use crate::commands::run_folder::RunFolder;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger, StageTimings};
-use crate::one_line::one_line;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
-use crate::analysis::sweep::Sweep;
 use crate::network::vgg::Vgg;
+use crate::one_line::one_line;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);

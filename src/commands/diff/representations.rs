@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::DiffError;
+use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::similarity::{Estimate, Similarity};
+use crate::analysis::sweep::{Activity, ComparisonSet, Grams};
 use crate::commands::run;
-use crate::device::OpenDevice;
+use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
+use crate::device::OpenDevice;
 use crate::network;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
-use crate::settings::{DiffSettings, Features};
-use crate::analysis::similarity::{Estimate, Similarity};
-use crate::analysis::sweep::{Activity, ComparisonSet, Grams};
-use crate::commands::terminal::{Terminal, Unit};
 use crate::network::vgg::{Arch, Extent, Layer, LayerKind, Placement};
+use crate::settings::{DiffSettings, Features};
 use crate::weights::WeightsFile;
 
 /// Debiased linear CKA of what each layer with weights makes of the images, by the layer's name, and how many

@@ -13,8 +13,8 @@ use image::{Delay, Frame, RgbImage};
 
 use super::{ExportError, write_error};
 use crate::analysis::figure::Frames;
-use feature_grid::Picture;
 use crate::settings::ExportFormat;
+use feature_grid::Picture;
 
 /// How thoroughly colors are chosen: 1 is best, 30 fastest.
 const GIF_SPEED: i32 = 10;

@@ -1,10 +1,10 @@
 //! A training that diverges.
 
 use crate::device::OpenDevice;
+use crate::network::vgg::{Extent, Kernels, ParameterSource, Placement, SourceError, build};
 use crate::train::divergence::{Divergence, Origin, Symptom};
 use crate::train::trainer::Samples;
 use crate::train::{TrainError, Trainer, TrainingSettings};
-use crate::network::vgg::{Extent, Kernels, ParameterSource, Placement, SourceError, build};
 use crate::weights::WeightsFile;
 
 use super::reference::{Reference, fixture};

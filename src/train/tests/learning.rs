@@ -3,14 +3,14 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use crate::data::labeled::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
-use crate::device::OpenDevice;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::Preset;
+use crate::device::OpenDevice;
+use crate::network::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
 use crate::train::score::Score;
 use crate::train::trainer::Samples;
 use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
-use crate::network::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
 
 use super::reference::fixture;
 use super::support::{alone, devices, learning, trainer};

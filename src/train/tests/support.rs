@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::device::{DeviceChoice, OpenDevice};
-use crate::train::{Trainer, TrainingSettings};
 use crate::network::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
+use crate::train::{Trainer, TrainingSettings};
 use crate::weights::WeightsFile;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;

@@ -6,8 +6,8 @@ use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
 
 use super::*;
-use crate::one_line::one_line;
 use crate::analysis::similarity::Gram;
+use crate::one_line::one_line;
 
 fn layout() -> GramsLayout {
     GramsLayout {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::data::decode::decode;
 use crate::data::labeled::Augment;
 use crate::data::labeled::augment::{Adjustment, Drawn, RandomResizedCrop};
-use crate::data::decode::decode;
 use crate::data::transform::CropBox;
 use feature_grid::Picture;
 use rand::SeedableRng;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::num::NonZeroUsize;
 
+use crate::data::decode::decode;
 use crate::data::labeled::augment::ColorJitter;
 use crate::data::labeled::open::Sample;
 use crate::data::labeled::{Augment, Batch, Batching, Loader, LoaderError, Position, Recipe, Work};
-use crate::data::decode::decode;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::{Preprocess, Preset};
