@@ -58,6 +58,8 @@
 
 mod analysis;
 #[doc(hidden)]
+pub use analysis::similarity;
+#[doc(hidden)]
 pub mod commands;
 mod data;
 mod device;

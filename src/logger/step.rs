@@ -17,7 +17,7 @@ use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
 use super::timings::{Stage, StageTimings};
 use super::writer::{Part, make};
 use crate::device::{Span, free_memory, in_float32, values};
-use feature_grid::{self, Picture};
+use feature_grid::Picture;
 use tensorboard_events::{Histogram, Summary};
 
 /// A step that is being put together. [`finish`](Self::finish) hands it over to be written; dropped
@@ -258,7 +258,7 @@ impl<'a> Step<'a> {
         let (tag, kernels) = (tag.into(), in_float32(kernels));
         let [_, channels, ..] = kernels.dims();
         if ![1, 3].contains(&channels) {
-            let source = render::RenderError::KernelChannels { channels };
+            let source = feature_grid::RenderError::KernelChannels { channels };
             return Err(LoggerError::Render { tag, source });
         }
         let change = match tag.split_once('/') {

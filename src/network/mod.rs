@@ -7,16 +7,18 @@
 //! # Ok::<(), vggscope::network::NetworkError>(())
 //! ```
 
+pub mod vgg;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use thiserror::Error;
 
-use crate::network::vgg::{
-    self, Arch, BuildError, Extent, FoundLayers, Kernels, LayerKind, ParameterSource, Placement,
+use crate::weights::{Classifier, WeightsError, WeightsFile};
+use vgg::{
+    Arch, BuildError, Extent, FoundLayers, Kernels, LayerKind, ParameterSource, Placement,
     SourceError, Vgg,
 };
-use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
 #[derive(Debug, Error)]

@@ -17,11 +17,11 @@ fn features(bytes: &[u8]) -> Vec<Vec<f32>> {
 }
 
 fn x() -> Vec<Vec<f32>> {
-    features(include_bytes!("../../tests/fixtures/similarity/x.f32"))
+    features(include_bytes!("../../../tests/fixtures/similarity/x.f32"))
 }
 
 fn y() -> Vec<Vec<f32>> {
-    features(include_bytes!("../../tests/fixtures/similarity/y.f32"))
+    features(include_bytes!("../../../tests/fixtures/similarity/y.f32"))
 }
 
 fn gram_of(images: &[Vec<f32>], sizes: &[usize]) -> Gram {

@@ -10,7 +10,7 @@ use crate::analysis::figure::Strip;
 use crate::analysis::probe::ProbeError;
 use crate::device::{all_values, guarded};
 use crate::logger::{LoggerError, Ranges, Step};
-use feature_grid::{self, Layout, Maps, Picture, Range, RenderError, Style};
+use feature_grid::{Layout, Maps, Picture, Range, RenderError, Style};
 
 /// Channels of a strip.
 pub(super) const ROWS: usize = 16;
@@ -163,9 +163,9 @@ impl Evolution {
             };
             let shape @ [_, channels, height, width] = values.dims();
             let rendered = match of_kernels {
-                Some(bgr) => render::kernels(&read, shape, *bgr, &layer.style),
+                Some(bgr) => feature_grid::kernels(&read, shape, *bgr, &layer.style),
                 None => Maps::new(&read, channels, height, width, Layout::Planar)
-                    .and_then(|maps| render::feature_maps(&maps, &layer.style)),
+                    .and_then(|maps| feature_grid::feature_maps(&maps, &layer.style)),
             };
             layer.columns.push(tiles(tag, rendered)?);
         }
@@ -217,7 +217,7 @@ fn copy_error(tag: &str, why: String) -> ProbeError {
 
 fn tiles(
     tag: &str,
-    rendered: Result<render::Rendered, RenderError>,
+    rendered: Result<feature_grid::Rendered, RenderError>,
 ) -> Result<Vec<Picture>, ProbeError> {
     let rendered = rendered.map_err(|source| LoggerError::Render {
         tag: format!("evolution/{tag}"),

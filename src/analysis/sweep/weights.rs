@@ -8,7 +8,7 @@ use crate::analysis::figure::KernelBars;
 use crate::analysis::probe::{Capture, ProbeError};
 use crate::logger::{LoggerError, Step};
 use crate::network::vgg::{Layer, LayerKind, Vgg};
-use feature_grid::{self, Style};
+use feature_grid::Style;
 use tensorboard_events::Summary as Scalar;
 
 /// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
@@ -128,11 +128,12 @@ fn show_kernels(
         ..Style::default()
     };
     let tag = "kernels/change";
-    let rendered =
-        render::kernels(values, shape, is_bgr, &style).map_err(|source| LoggerError::Render {
+    let rendered = feature_grid::kernels(values, shape, is_bgr, &style).map_err(|source| {
+        LoggerError::Render {
             tag: tag.to_owned(),
             source,
-        })?;
+        }
+    })?;
     let bars = KernelBars {
         tiles: rendered.singles().collect(),
         cosines,

@@ -25,7 +25,7 @@ pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
 
 /// The advice of the first room that knows an error of the chain.
 fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let rooms = [
+    let rooms: [fn(&(dyn Error + 'static)) -> Option<String>; 9] = [
         analysis::next_step,
         data::next_step,
         device::next_step,
@@ -36,6 +36,6 @@ fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         train::next_step,
         weights::next_step,
     ];
-    let mut chain = successors(Some(error), |error| error.source());
+    let mut chain = successors(Some(error), |&error| error.source());
     chain.find_map(|error| rooms.iter().find_map(|room| room(error)))
 }

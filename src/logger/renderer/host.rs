@@ -10,7 +10,7 @@ use crate::logger::maps::MapFloats;
 use crate::logger::measure::{Measure, MeasureKey};
 use crate::logger::timings::{Stage, StageTimings};
 use feature_grid::png::Threads;
-use feature_grid::{self, Floats, Layout, Maps, RenderError, Rendered, Style};
+use feature_grid::{Floats, Layout, Maps, RenderError, Rendered, Style};
 
 impl Renderer {
     /// Renders and encodes the grid of `maps`, `[1, channels, height, width]`, and that of their change;
@@ -87,7 +87,7 @@ fn render(
     style: &Style,
 ) -> Result<Rendered, RenderError> {
     let maps = Maps::of(values, channels, height, width, layout)?;
-    render::feature_maps(&maps, style)
+    feature_grid::feature_maps(&maps, style)
 }
 
 /// How much `maps` changed from each of the earlier ones.

@@ -4,7 +4,7 @@ use super::{Job, Piece, Renderer, copy_error, encode, grid, render_error, stem, 
 use crate::logger::error::LoggerError;
 use crate::logger::timings::{Stage, StageTimings};
 use feature_grid::png::Threads;
-use feature_grid::{self, Range, Style};
+use feature_grid::{Range, Style};
 
 impl Renderer {
     /// Renders and encodes a grid of convolution kernels, `[kernels, channels, height, width]`, and that of
@@ -24,7 +24,7 @@ impl Renderer {
             .map_err(|why| copy_error(&job.tag, why))?;
         let rendered = timings
             .time(Stage::Render, || {
-                render::kernels(&values, shape, self.bgr, &style)
+                feature_grid::kernels(&values, shape, self.bgr, &style)
             })
             .map_err(|source| render_error(&job.tag, source))?;
         let mut change = None;
@@ -39,7 +39,7 @@ impl Renderer {
                 },
                 ..style
             };
-            let rendered = render::kernels(&difference, shape, self.bgr, &style)
+            let rendered = feature_grid::kernels(&difference, shape, self.bgr, &style)
                 .map_err(|source| render_error(&pictured.tag, source))?;
             let (tag, of) = ((pictured.tag, pictured.describe), (shape[0], "kernel"));
             change = Some(self.change(
