@@ -7,7 +7,7 @@ use feature_grid::{Picture, Range};
 use tempfile::tempdir;
 use vggscope::logger::{FeatureLogger, LoggerError};
 
-use crate::commands::program::support::{events, picture, steps, tags};
+use crate::program::support::{events, picture, steps, tags};
 
 /// Maps of `shape` that differ in every value: `[1, channels, height, width]`.
 fn maps(shape: [usize; 4], device: &Device) -> Tensor<4> {

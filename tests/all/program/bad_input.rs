@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::commands::program::support::{Place, events, photo, root, steps, weights};
+use crate::program::support::{Place, events, photo, root, steps, weights};
 
 fn narrow() -> OsString {
     format!("--weights={}", weights().display()).into()

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{
-    Place, events, photo, picture, root, steps, tags, weights,
-};
+use crate::program::support::{Place, events, photo, picture, root, steps, tags, weights};
 
 /// Three checkpoints named as training scripts do, the second with other numbers.
 fn sequence() -> Place {

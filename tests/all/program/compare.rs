@@ -8,7 +8,7 @@ use tensorboard_events::Value;
 use vggscope::similarity::Gram;
 use vggscope::similarity::file::{GRAMS, GramsLayout, GramsReader, GramsWriter};
 
-use crate::commands::program::support::{Place, Seen, events, picture, root, steps, tags};
+use crate::program::support::{Place, Seen, events, picture, root, steps, tags};
 
 const NOTHING: [&str; 0] = [];
 

@@ -7,9 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{
-    Place, Seen, events, photo, picture, root, steps, weights,
-};
+use crate::program::support::{Place, Seen, events, photo, picture, root, steps, weights};
 
 /// The tensors of the narrow VGG16, as they are edited.
 pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

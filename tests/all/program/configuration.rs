@@ -1,8 +1,6 @@
 //! `--config`: the same settings in TOML.
 
-use crate::commands::program::support::{
-    Place, events, photo, picture, root, steps, tags, weights,
-};
+use crate::program::support::{Place, events, photo, picture, root, steps, tags, weights};
 
 const NOTHING: [&str; 0] = [];
 

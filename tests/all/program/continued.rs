@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use safetensors::SafeTensors;
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{
+use crate::program::support::{
     Place, Ran, Seen, event_files, events_of, photo, root, steps, weights,
 };
 

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 
 use tensorboard_events::Value;
 
-use crate::commands::program::comparison::{tensors, write};
+use crate::program::comparison::{tensors, write};
 #[cfg(feature = "libtorch")]
-use crate::commands::program::support::test_device;
-use crate::commands::program::support::{Place, Seen, events, photo, picture, root, weights};
+use crate::program::support::test_device;
+use crate::program::support::{Place, Seen, events, photo, picture, root, weights};
 
 /// Scalars by tag and step. The time that something took is no fact about the network.
 fn scalars(seen: &[Seen]) -> BTreeMap<(String, i64), f64> {

@@ -7,7 +7,7 @@ use burn_pack::{Bytes, Writer};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 
-use crate::commands::program::support::{CPU, Place, Ran, events, photo, root, weights};
+use crate::program::support::{CPU, Place, Ran, events, photo, root, weights};
 
 fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)

@@ -2,7 +2,7 @@
 
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{
+use crate::program::support::{
     CPU, Place, Seen, decode, events, levels_apart, photo, picture, root, steps, tags, test_device,
     weights,
 };

@@ -1,6 +1,6 @@
 //! `vggscope layers`, `vggscope doctor`, help and version.
 
-use crate::commands::program::support::{Place, weights};
+use crate::program::support::{Place, weights};
 
 const NOTHING: [&str; 0] = [];
 

@@ -1,6 +1,6 @@
 //! What is said at the end of a run.
 
-use crate::commands::program::support::{Place, root, weights};
+use crate::program::support::{Place, root, weights};
 
 fn narrow() -> String {
     format!("--weights={}", weights().display())

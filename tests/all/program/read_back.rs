@@ -10,7 +10,7 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use serde_json::Value;
 
-use crate::commands::program::support::{Place, decode, photo, root};
+use crate::program::support::{Place, decode, photo, root};
 
 fn fixtures() -> PathBuf {
     root().join("tests/fixtures/read_back")

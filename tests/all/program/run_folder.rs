@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use tensorboard_events::EventFile;
 
-use crate::commands::program::support::{Place, Ran, events, photo, steps, weights};
+use crate::program::support::{Place, Ran, events, photo, steps, weights};
 
 fn narrow() -> String {
     format!("--weights={}", weights().display())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tensorboard_events::{Value, event_files as listed};
 
 use super::continued::{args, put};
-use crate::commands::program::support::{Place, Ran, Seen, event_files, events_of, steps};
+use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
 
 /// More steps than pictures over time have columns, so that some of these are drawn on the way.
 const STEPS: u8 = 30;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, TensorView};
 use vggscope::weights::WeightsFile;
 
-use crate::commands::program::support::{Place, events, photo, picture, root, steps, tags};
+use crate::program::support::{Place, events, photo, picture, root, steps, tags};
 
 fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures/weights").join(name)
@@ -21,7 +21,7 @@ fn crops() -> [PathBuf; 2] {
     [root().join("tests/fixtures/crops"), photo("chelsea.png")]
 }
 
-fn train(place: &Place, flags: &str, file: &Path) -> crate::commands::program::support::Ran {
+fn train(place: &Place, flags: &str, file: &Path) -> crate::program::support::Ran {
     let [data, image] = crops();
     let flags = format!("train --steps 1 --batch-size 8 --layers conv1_1 {flags}");
     place.run(

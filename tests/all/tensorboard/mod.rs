@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::commands::program::support::test_device;
+use crate::program::support::test_device;
 
 mod events;
 mod train;

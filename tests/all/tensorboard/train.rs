@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tensorboard_events::{Content, EventReader, Value as Summarized, event_files};
 
 use super::{parsed, read, root, script, steps, vggscope};
-use crate::commands::program::support::CPU;
+use crate::program::support::CPU;
 
 const NARROW: &str = "--arch vgg11_bn --width 0.1 --hidden 16 --resize 32 --crop 32 --batch-size 12 \
                       --layers conv1_1,pool5 --optimizer adamw --learning-rate 0.002 --images";

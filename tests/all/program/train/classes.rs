@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{crops, train_on};
-use crate::commands::program::support::Place;
+use crate::program::support::Place;
 
 /// Two classes of one image for each part.
 fn two_classes(place: &Place, names: [&str; 2]) {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use super::{NARROW, course, crops, data, run_of, saved_steps, scalars, train};
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{
-    Place, Ran, Seen, event_files, events_of, photo, steps, weights,
-};
+use crate::program::support::{Place, Ran, Seen, event_files, events_of, photo, steps, weights};
 
 /// How the program reports a setting that differs from the run being resumed.
 const CHANGED: &str = "setting changed: ";

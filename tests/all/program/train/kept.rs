@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{best_step, course, crops, run_of, saved_steps, train, train_on};
-use crate::commands::program::support::{Place, steps};
+use crate::program::support::{Place, steps};
 
 /// Two classes of four images to learn from, and as many to validate with.
 fn small(place: &Place) {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use tensorboard_events::Value;
 
-use crate::commands::program::support::{Place, Ran, Seen, event_files, events_of, photo, root};
+use crate::program::support::{Place, Ran, Seen, event_files, events_of, photo, root};
 
 /// A network so narrow that a step takes a hundredth of a second; 6 steps an epoch.
 const NARROW: &str = "train --arch vgg11_bn --width 0.1 --hidden 16 --resize 32 --crop 32 \

@@ -1,7 +1,7 @@
 //! What cannot be trained, and what goes wrong on the way.
 
 use super::{checkpoints, crops, data, run_of, saved_steps, train, train_on};
-use crate::commands::program::support::{Place, photo, steps, weights};
+use crate::program::support::{Place, photo, steps, weights};
 
 /// A data set of one small image per class and split.
 fn small(place: &Place) {

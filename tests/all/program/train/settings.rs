@@ -3,7 +3,7 @@
 use safetensors::SafeTensors;
 
 use super::{course, crops, data, network, run_of, train, train_on};
-use crate::commands::program::support::{Place, root, steps, weights};
+use crate::program::support::{Place, root, steps, weights};
 
 /// The names of what differs between two checkpoints.
 fn moved(place: &Place, before: &str, after: &str) -> Vec<String> {

@@ -8,9 +8,7 @@ use super::{
     IMAGES, NARROW, STEPS_PER_EPOCH, best_step, course, crops, data, run_of, saved_steps, scalars,
     train,
 };
-use crate::commands::program::support::{
-    Place, Seen, event_files, photo, picture, steps, tags, test_device,
-};
+use crate::program::support::{Place, Seen, event_files, photo, picture, steps, tags, test_device};
 
 const PICTURES: [&str; 5] = [
     "chelsea/00_conv1_1",
