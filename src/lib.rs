@@ -69,5 +69,6 @@ pub mod logger;
 pub mod network;
 mod one_line;
 mod settings;
+mod tags;
 mod train;
 pub mod weights;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt::Display;
 use std::path::Path;
 
 pub(crate) fn one_line(error: &dyn Error) -> String {
@@ -34,6 +35,21 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or_default()
 }
 
+/// The first `most` of the items, and how many more there are: `a, b, and 4 more`.
+pub(crate) fn listed(
+    items: impl IntoIterator<Item = impl Display>,
+    separator: &str,
+    most: usize,
+) -> String {
+    let mut items = items.into_iter();
+    let named = items.by_ref().take(most).map(|item| item.to_string());
+    let named = named.collect::<Vec<_>>().join(separator);
+    match items.count() {
+        0 => named,
+        more => format!("{named}{separator}and {more} more"),
+    }
+}
+
 /// A path as it must be typed in a shell.
 pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
@@ -47,6 +63,13 @@ pub(crate) fn shell_quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_are_named_and_the_others_counted() {
+        assert_eq!(listed(["a", "b", "c"], ", ", 3), "a, b, c");
+        assert_eq!(listed(1..=7, "; ", 2), "1; 2; and 5 more");
+        assert_eq!(listed([] as [u8; 0], ", ", 2), "");
+    }
 
     #[test]
     fn an_error_is_one_line_without_a_stack_trace() {

@@ -6,8 +6,10 @@ mod notes;
 mod steps;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use glob::Pattern;
 use regex::Regex;
@@ -17,17 +19,45 @@ use super::natural::NaturalKey;
 use candidate::{Candidate, EXTENSIONS, any_numbered};
 use notes::left_out;
 
-pub(crate) use error::CheckpointError;
+pub(crate) use error::{CheckpointError, StepSourceError};
 
 /// Where a checkpoint's step comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StepFrom {
+#[derive(Debug, Clone, Default)]
+pub(crate) enum StepSource {
     /// The number in the file's name.
     #[default]
     Name,
     /// The place in natural order, from 0.
     Index,
+    /// What the one group of the expression captures in the file's name, or in its path below the folder given.
+    Captured(Regex),
+}
+
+/// `name`, `index`, or a regular expression with one group.
+impl FromStr for StepSource {
+    type Err = StepSourceError;
+
+    fn from_str(text: &str) -> Result<Self, StepSourceError> {
+        match text {
+            "name" => Ok(Self::Name),
+            "index" => Ok(Self::Index),
+            expression => match Regex::new(expression) {
+                Ok(regex) if regex.captures_len() == 2 => Ok(Self::Captured(regex)),
+                Ok(_) => Err(StepSourceError::Groups),
+                Err(error) => Err(StepSourceError::Expression(error)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for StepSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::Index => "index",
+            Self::Captured(regex) => regex.as_str(),
+        })
+    }
 }
 
 /// A checkpoint file and its step.
@@ -44,8 +74,7 @@ pub(crate) struct Checkpoint {
 /// Which of the files that are found are the sequence, and at which steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection<'a> {
-    pub(crate) step_from: StepFrom,
-    pub(crate) step_regex: Option<&'a Regex>,
+    pub(crate) step: StepSource,
     pub(crate) exclude: &'a [Pattern],
     /// Every so many of them are taken, the first included.
     pub(crate) every: NonZeroUsize,
@@ -65,11 +94,10 @@ pub(crate) struct Sequence {
 /// an argument that is no path and holds `*`, `?` or `[` is a pattern. Of several names of one file, links
 /// among them, one is taken.
 ///
-/// With [`StepFrom::Index`] the steps are 0, 1, 2 … in natural order of the paths (`e2` before
+/// With [`StepSource::Index`] the steps are 0, 1, 2 … in natural order of the paths (`e2` before
 /// `e10`, case ignored, component by component).
 ///
-/// With [`StepFrom::Name`] the step is what `step_regex` captures in the file's name, or in its path below
-/// the folder given. Without an expression it is the last whole number in the name that varies from file to
+/// With [`StepSource::Name`] it is the last whole number in the name that varies from file to
 /// file, counted from the name's end; where none varies, the last. Where files have no number of their own,
 /// that of their folder counts (`checkpoint-500/model.safetensors`). `90k` and `2M` are 90000 and 2000000;
 /// numbers with a fraction or a negative power (`loss0.12`, `lr1e-4`), totals (`1000-of-2000`) and
@@ -88,10 +116,10 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
     paths.sort_by_cached_key(|path| NaturalKey::new(path));
     let all = without_excluded(Candidate::all(paths), selection.exclude, &mut notes)?;
     let all = without_states(all, &mut notes);
-    let steps = match (selection.step_from, selection.step_regex) {
-        (StepFrom::Index, _) => (0..).map(Some).take(all.len()).collect(),
-        (StepFrom::Name, Some(regex)) => steps::captured(&all, regex)?,
-        (StepFrom::Name, None) => steps::by_number(&all)?,
+    let steps = match &selection.step {
+        StepSource::Index => (0..).map(Some).take(all.len()).collect(),
+        StepSource::Captured(regex) => steps::captured(&all, regex)?,
+        StepSource::Name => steps::by_number(&all)?,
     };
     let with_steps = with_steps(all, steps, &mut notes);
     let sequence = one_each_step(with_steps, &mut notes)?;

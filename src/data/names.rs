@@ -3,19 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// First parts of the tags that a run writes anyway; an image of that name would be drawn into
-/// their group.
-const RESERVED: [&str; 9] = [
-    "change",
-    "config",
-    "evolution",
-    "feature_maps",
-    "health",
-    "input",
-    "kernels",
-    "similarity",
-    "summary",
-];
+use crate::tags::GROUPS;
 
 /// Characters of a file's or folder's name that are kept; file systems allow 255 bytes, a card's
 /// title less.
@@ -30,7 +18,8 @@ pub(crate) fn unique_names(paths: &[PathBuf]) -> Vec<String> {
     for parts in &all {
         groups.entry(key(parts)).or_default().push(parts);
     }
-    let mut taken: HashSet<String> = RESERVED.map(str::to_owned).into();
+    // An image of the name of a group would be drawn into it.
+    let mut taken: HashSet<String> = GROUPS.iter().map(|&group| group.to_owned()).collect();
     let unique = |parts: &Vec<String>| {
         let group = &groups[&key(parts)];
         let name = joined(parts, parts.len() - common_folders(group));
@@ -163,6 +152,9 @@ mod tests {
             names(&["/probes/kernels.png", "/Input.png", "/config"]),
             ["kernels_2", "Input_2", "config_2"]
         );
+        for group in GROUPS {
+            assert_eq!(names(&[&format!("/{group}.png")]), [format!("{group}_2")]);
+        }
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
 use super::values::{parse_count, parse_duration};
 use crate::analysis::probe::Capture;
-use crate::data::checkpoints::{Selection, StepFrom};
+use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
 
 /// Settings of `vggscope checkpoints`.
@@ -102,6 +102,16 @@ pub(crate) struct CheckpointsSettings {
     pub(crate) run: RunSettings,
 }
 
+/// Where a checkpoint's step comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StepFrom {
+    /// The number in the file's name.
+    Name,
+    /// The place in natural order, from 0.
+    Index,
+}
+
 /// The checkpoints that are looked at before the first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 pub(crate) enum Calibrate {
@@ -151,8 +161,11 @@ impl CheckpointsSettings {
     /// Which of the files found are shown, and at which steps.
     pub(crate) fn selection(&self) -> Selection<'_> {
         Selection {
-            step_from: self.step_from,
-            step_regex: self.step_regex.as_ref(),
+            step: match (self.step_from, &self.step_regex) {
+                (StepFrom::Index, _) => StepSource::Index,
+                (StepFrom::Name, Some(regex)) => StepSource::Captured(regex.clone()),
+                (StepFrom::Name, None) => StepSource::Name,
+            },
             exclude: &self.exclude,
             every: self.every,
         }

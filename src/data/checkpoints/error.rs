@@ -59,3 +59,14 @@ pub(crate) enum CheckpointError {
     )]
     OutOfRange { path: PathBuf },
 }
+
+/// A text that says nothing of where steps come from.
+#[derive(Debug, Error)]
+pub(crate) enum StepSourceError {
+    #[error(
+        "expected \"name\", \"index\", or a regular expression with one group that matches the step, as in 'epoch_(\\d+)'"
+    )]
+    Groups,
+    #[error("{}", .0.to_string().replace('\n', " "))]
+    Expression(regex::Error),
+}

@@ -4,7 +4,8 @@ use regex::Regex;
 
 use super::candidate::{Candidate, Number};
 use super::error::CheckpointError;
-use super::notes::listed;
+use super::notes::NAMED;
+use crate::one_line::listed;
 
 /// What `regex` captures in the file's name, else in its path below the folder given; `None` where it
 /// captures no step, which is an error where none has one.
@@ -101,7 +102,7 @@ fn without_numbers(all: &[Candidate]) -> Result<Vec<Option<i64>>, CheckpointErro
         (Some(versions), _) => Ok(versions.into_iter().map(Some).collect()),
         (None, [_]) => Ok(vec![Some(0)]),
         _ => Err(CheckpointError::NoNumber {
-            names: listed(all.iter().map(|one| one.name.as_str())),
+            names: listed(all.iter().map(|one| &one.name), ", ", NAMED),
         }),
     }
 }

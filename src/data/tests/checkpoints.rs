@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 
 use super::decoding::with_sources;
 use super::lists::folder_of;
-use crate::data::checkpoints::{CheckpointError, Selection, Sequence, StepFrom, list_checkpoints};
+use crate::data::checkpoints::{
+    CheckpointError, Selection, Sequence, StepSource, list_checkpoints,
+};
 use crate::data::find::FindError;
 use proptest::prelude::*;
-use regex::Regex;
 
 pub(super) const BY_NAME: Selection<'static> = Selection {
-    step_from: StepFrom::Name,
-    step_regex: None,
+    step: StepSource::Name,
     exclude: &[],
     every: NonZeroUsize::MIN,
 };
@@ -38,23 +38,11 @@ pub(super) fn pairs(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
         .collect()
 }
 
-pub(super) fn steps(
-    names: &[&str],
-    step_from: StepFrom,
-) -> Result<Vec<(String, i64)>, CheckpointError> {
-    steps_by(names, step_from, None)
-}
-
-fn steps_by(
-    names: &[&str],
-    step_from: StepFrom,
-    regex: Option<&str>,
-) -> Result<Vec<(String, i64)>, CheckpointError> {
+/// The steps of a folder with these files, or of `source`: `name`, `index` or an expression.
+pub(super) fn steps(names: &[&str], source: &str) -> Result<Vec<(String, i64)>, CheckpointError> {
     let folder = folder_of(names);
-    let regex = regex.map(|regex| Regex::new(regex).unwrap());
     let selection = Selection {
-        step_from,
-        step_regex: regex.as_ref(),
+        step: source.parse().unwrap(),
         ..BY_NAME
     };
     let sequence = list_checkpoints(&[folder.path()], &selection)?;
@@ -85,7 +73,7 @@ fn a_folder_of_checkpoints_by_step() {
         ("epoch_100.PT", 100),
     ];
     let expected = expected.map(|(name, step)| (name.to_owned(), step));
-    assert_eq!(steps(&names, StepFrom::Name).unwrap(), expected);
+    assert_eq!(steps(&names, "name").unwrap(), expected);
 }
 
 #[test]
@@ -98,7 +86,7 @@ fn by_index_any_names_will_do() {
         ("e10_s1.pth", 3),
     ];
     let expected = expected.map(|(name, step)| (name.to_owned(), step));
-    assert_eq!(steps(&names, StepFrom::Index).unwrap(), expected);
+    assert_eq!(steps(&names, "index").unwrap(), expected);
 }
 
 #[test]
@@ -143,7 +131,7 @@ fn the_last_number_that_varies_is_the_step() {
     for (names, expected) in sets {
         let files: Vec<String> = names.iter().map(|name| format!("{name}.pth")).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let found = steps(&files, StepFrom::Name).unwrap();
+        let found = steps(&files, "name").unwrap();
         let found: Vec<i64> = found.into_iter().map(|(_, step)| step).collect();
         assert_eq!(found, expected, "{names:?}");
     }
@@ -152,14 +140,14 @@ fn the_last_number_that_varies_is_the_step() {
 #[test]
 fn an_expression_captures_the_step() {
     let names = ["epoch3_acc71.pth", "epoch12_acc70.pth"];
-    let error = steps(&names, StepFrom::Name).unwrap_err();
+    let error = steps(&names, "name").unwrap_err();
     assert!(matches!(error, CheckpointError::Ambiguous { .. }));
-    let found = steps_by(&names, StepFrom::Name, Some(r"epoch(\d+)")).unwrap();
+    let found = steps(&names, r"epoch(\d+)").unwrap();
     let expected = [("epoch3_acc71.pth", 3), ("epoch12_acc70.pth", 12)];
     assert_eq!(found, expected.map(|(name, step)| (name.to_owned(), step)));
 
-    for regex in [r"epoch_(\d+)", r"epoch\d+", "(epoch)", r"(-?\d{99})?"] {
-        let error = steps_by(&names, StepFrom::Name, Some(regex)).unwrap_err();
+    for regex in [r"epoch_(\d+)", "(epoch)", r"(-?\d{99})?"] {
+        let error = steps(&names, regex).unwrap_err();
         assert!(matches!(error, CheckpointError::NoMatch { .. }), "{regex}");
         let text = error.to_string();
         assert!(
@@ -167,9 +155,9 @@ fn an_expression_captures_the_step() {
             "{text}"
         );
     }
-    let error = steps_by(&names, StepFrom::Name, Some(r"(\d)\.pth")).map(|found| found.len());
+    let error = steps(&names, r"(\d)\.pth").map(|found| found.len());
     assert_eq!(error.unwrap(), 2);
-    let error = steps_by(&["a1_7.pth", "b1_8.pth"], StepFrom::Name, Some(r"[ab](\d)"));
+    let error = steps(&["a1_7.pth", "b1_8.pth"], r"[ab](\d)");
     assert!(matches!(
         error,
         Err(CheckpointError::SameStep { step: 1, .. })
@@ -177,9 +165,23 @@ fn an_expression_captures_the_step() {
 }
 
 #[test]
+fn where_steps_come_from_is_a_word_or_an_expression() {
+    for text in ["name", "index", r"epoch_(\d+)"] {
+        let source: StepSource = text.parse().unwrap();
+        assert_eq!(source.to_string(), text);
+    }
+    for text in ["", r"epoch\d+", "names", "(a)(b)"] {
+        let error = text.parse::<StepSource>().unwrap_err().to_string();
+        assert!(error.contains("one group"), "{error}");
+    }
+    let error = "(epoch".parse::<StepSource>().unwrap_err().to_string();
+    assert!(error.contains("unclosed group"), "{error}");
+}
+
+#[test]
 fn names_without_an_order_are_refused_with_a_way_on() {
     let message = |names: &[&str]| {
-        let error = steps(names, StepFrom::Name).unwrap_err();
+        let error = steps(names, "name").unwrap_err();
         let text = with_sources(&error);
         assert!(text.contains("--step-from index"), "{text}");
         assert!(!text.contains('\n'), "{text}");
@@ -228,7 +230,7 @@ proptest! {
     ) {
         let names: Vec<String> = names.iter().map(|name| format!("x{name}.pth")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let _ = steps(&names, StepFrom::Name);
+        let _ = steps(&names, "name");
     }
 
     #[test]
@@ -239,7 +241,7 @@ proptest! {
         let name = |step: &i64| format!("vgg16_bn-seed42_{step:0width$}_lr1e-3.pth");
         let names: Vec<String> = steps_given.iter().map(name).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let found = steps(&names, StepFrom::Name).unwrap();
+        let found = steps(&names, "name").unwrap();
         let found: Vec<i64> = found.into_iter().map(|(_, step)| step).collect();
         prop_assert_eq!(found, steps_given.into_iter().collect::<Vec<_>>());
     }

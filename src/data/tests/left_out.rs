@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::checkpoints::{BY_NAME, listed, pairs, shown, steps};
 use super::lists::folder_of;
-use crate::data::checkpoints::{CheckpointError, Selection, StepFrom, list_checkpoints};
+use crate::data::checkpoints::{CheckpointError, Selection, StepSource, list_checkpoints};
 use glob::Pattern;
 use regex::Regex;
 
@@ -350,28 +350,16 @@ fn an_expression_sees_folders_and_leaves_out_what_it_does_not_match() {
         "epoch_2/model_4.pth",
         "epoch_x/model_3.pth",
     ];
-    let regex = Regex::new(r"^epoch_(\d+)/").unwrap();
-    let (found, notes) = listed(
-        &names,
-        &Selection {
-            step_regex: Some(&regex),
-            ..BY_NAME
-        },
-    );
+    let step = StepSource::Captured(Regex::new(r"^epoch_(\d+)/").unwrap());
+    let (found, notes) = listed(&names, &Selection { step, ..BY_NAME });
     assert_eq!(
         found,
         pairs(&[("epoch_1/model_5.pth", 1), ("epoch_2/model_4.pth", 2)])
     );
     assert!(notes[0].contains("epoch_x/model_3.pth"), "{notes:?}");
     let names = ["epoch_175.pth", "best_acc_93.2_epoch_175.pth", "last.pth"];
-    let regex = Regex::new(r"epoch_(\d+)").unwrap();
-    let (found, notes) = listed(
-        &names,
-        &Selection {
-            step_regex: Some(&regex),
-            ..BY_NAME
-        },
-    );
+    let step = StepSource::Captured(Regex::new(r"epoch_(\d+)").unwrap());
+    let (found, notes) = listed(&names, &Selection { step, ..BY_NAME });
     assert_eq!(found, pairs(&[("epoch_175.pth", 175)]));
     assert_eq!(notes.len(), 2, "{notes:?}");
 }
@@ -383,7 +371,7 @@ fn numbers_that_are_no_steps_are_refused_by_name() {
         "epoch_-3.ckpt",
         "step_99999999999999999999.pth",
     ] {
-        let error = steps(&[name], StepFrom::Name).unwrap_err();
+        let error = steps(&[name], "name").unwrap_err();
         assert!(
             matches!(error, CheckpointError::OutOfRange { .. }),
             "{name}"
@@ -393,7 +381,7 @@ fn numbers_that_are_no_steps_are_refused_by_name() {
     // Where they are not the step, they do not matter.
     let names = ["lr=-4_epoch-1.pth", "lr=-4_epoch-2.pth"];
     assert_eq!(
-        steps(&names, StepFrom::Name).unwrap(),
+        steps(&names, "name").unwrap(),
         pairs(&[(names[0], 1), (names[1], 2)])
     );
 }
