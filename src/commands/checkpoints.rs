@@ -5,6 +5,7 @@ mod follow;
 mod loading;
 mod manifest;
 mod merge;
+mod open;
 mod plan;
 mod resume;
 mod setup;
@@ -30,6 +31,7 @@ use follow::{Follow, Found};
 use loading::load_ahead;
 use manifest::{MANIFEST, Manifest};
 use merge::merge;
+use open::RunNetwork;
 use plan::{Plan, check_configuration};
 use resume::OfRun;
 use setup::Setup;
@@ -65,7 +67,9 @@ pub(crate) fn run(
         Some(follow) => follow.wait_for_first(&mut skipped)?,
         None => listed,
     };
-    let setup = Setup::new(settings, (&files, input), devices, &sequence, context)?;
+    let known = Manifest::read(folder.path())?.and_then(Manifest::network);
+    let known = (&*sequence, known);
+    let setup = Setup::new(settings, (&files, input), devices, known, context)?;
     let ran = show(
         settings,
         &sequence,
@@ -94,11 +98,11 @@ fn show(
         .map(|split| split.agree(sequence, hash.clone(), &config, context))
         .transpose()?;
     let (manifest, plan) = match split {
-        Some(split) => split.plan(sequence, settings, hash, context)?,
+        Some(split) => split.plan(sequence, settings, (hash, setup.shown.clone()), context)?,
         None => plan(
             settings,
             sequence.to_vec(),
-            hash,
+            (hash, setup.shown.clone()),
             (folder, &config),
             context,
         )?,
@@ -225,7 +229,7 @@ fn reserve(settings: &mut CheckpointsSettings, context: &Context) -> Result<RunF
 fn plan(
     settings: &CheckpointsSettings,
     sequence: Vec<Checkpoint>,
-    images: String,
+    (images, network): (String, RunNetwork),
     (folder, config): (&RunFolder, &str),
     context: &Context,
 ) -> Result<(Manifest, Plan), RunError> {
@@ -233,7 +237,7 @@ fn plan(
     let earlier = Manifest::read(path)?.filter(|manifest| !manifest.entries.is_empty());
     let Some(manifest) = earlier else {
         folder.claim(MANIFEST);
-        return Ok((Manifest::new(path, images), Plan::all(sequence)));
+        return Ok((Manifest::new(path, images, network), Plan::all(sequence)));
     };
     check_configuration(path, config)?;
     if !manifest.shows(&images) {

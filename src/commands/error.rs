@@ -137,6 +137,16 @@ pub(crate) enum RunError {
         "{0}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own"
     )]
     OtherColors(PathBuf),
+    #[error(
+        "{path} holds another network than this run shows: {layer} has {parameter} {found}, expected {expected}; show it in a run of its own"
+    )]
+    WidthMismatch {
+        path: PathBuf,
+        layer: String,
+        parameter: String,
+        found: String,
+        expected: String,
+    },
     #[error("{0}")]
     Select(#[from] SelectError),
     #[error(

@@ -6,16 +6,16 @@ use std::thread;
 
 use super::follow::Found;
 use super::manifest::Entry;
+use super::open::RunNetwork;
 use crate::analysis::probe::Capture;
-use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, guarded};
 use crate::logger::{Stage, StageTimings};
+use crate::network;
 use crate::network::vgg::{Extent, Kernels, Placement, Vgg};
-use crate::network::{self, Held};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
 
 /// A checkpoint, and its network on the device, with what the manifest says of its file.
@@ -26,6 +26,8 @@ pub(super) struct Loading<'a> {
     pub(super) settings: &'a NetworkSettings,
     pub(super) capture: &'a Capture,
     pub(super) kernels: Kernels,
+    /// What every checkpoint has to hold.
+    pub(super) network: &'a RunNetwork,
 }
 
 impl Loading<'_> {
@@ -34,46 +36,10 @@ impl Loading<'_> {
         load(
             path,
             self.settings,
-            (deepest, is_gray),
+            (self.network, deepest, is_gray),
             &self.capture.device,
             self.kernels,
         )
-    }
-}
-
-/// Checkpoints that are looked at to find the network of most; each is opened, none is read.
-const LOOKED_AT: usize = 64;
-
-/// The network that is shown, and the place of the first checkpoint of it. The first checkpoint decides; where those that
-/// do not fit are skipped, most of them decide, so that one stray file at the beginning does not cost all
-/// others.
-pub(super) fn shown_network(
-    sequence: &[Checkpoint],
-    settings: &NetworkSettings,
-    on_error: OnError,
-    context: &Context,
-) -> Result<(Held, usize), RunError> {
-    let (mut found, mut first_error) = (Vec::new(), None);
-    for (place, checkpoint) in sequence.iter().enumerate() {
-        match parameters::open_file(&checkpoint.path, settings) {
-            Ok((held, file)) => found.push((held, place, network::notes(&file, held))),
-            Err(error) => drop(first_error.get_or_insert(error)),
-        }
-        if on_error == OnError::Stop || found.len() == LOOKED_AT {
-            break;
-        }
-    }
-    let count = |held: Held| found.iter().filter(|(other, ..)| *other == held).count();
-    // The last of the highest, so the first in the reversed order.
-    let shown = found.iter().rev().max_by_key(|(held, ..)| count(*held));
-    match (shown, first_error) {
-        (Some((held, place, notes)), _) => {
-            for note in notes {
-                context.terminal.note(note);
-            }
-            Ok((*held, *place))
-        }
-        (None, error) => Err(error.unwrap_or(RunError::NoCheckpoint)),
     }
 }
 
@@ -104,9 +70,10 @@ pub(super) fn load_ahead(
         settings,
         capture,
         kernels,
+        network,
     } = *loading;
     let (is_gray, deepest, device) = (capture.is_gray, capture.deepest(), capture.device.clone());
-    let settings = settings.clone();
+    let (settings, expected) = (settings.clone(), network.clone());
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
@@ -115,8 +82,13 @@ pub(super) fn load_ahead(
                 found?;
                 // First, so that a file which is replaced meanwhile is seen to be another one later.
                 let entry = Entry::of(&file);
-                let (vgg, timings) =
-                    load(&file.path, &settings, (deepest, is_gray), &device, kernels)?;
+                let (vgg, timings) = load(
+                    &file.path,
+                    &settings,
+                    (&expected, deepest, is_gray),
+                    &device,
+                    kernels,
+                )?;
                 let path = file.path.clone();
                 let entry = entry.map_err(|source| RunError::ReadManifest { path, source })?;
                 Ok((vgg, timings, entry))
@@ -137,7 +109,7 @@ pub(super) fn load_ahead(
 fn load(
     path: &Path,
     settings: &NetworkSettings,
-    (deepest, is_gray): (usize, bool),
+    (expected, deepest, is_gray): (&RunNetwork, usize, bool),
     device: &OpenDevice,
     kernels: Kernels,
 ) -> Result<(Vgg, StageTimings), RunError> {
@@ -151,6 +123,7 @@ fn load(
         if held.is_gray != is_gray {
             return Err(RunError::OtherColors(path.to_owned()));
         }
+        expected.check(&weights)?;
         let extent = Extent::Features { deepest };
         Ok::<_, RunError>(network::build(&weights, path, held.arch, extent, place)?)
     })?;

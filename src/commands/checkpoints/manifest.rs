@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use super::open::RunNetwork;
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 
@@ -25,6 +26,9 @@ struct Head {
     manifest: u32,
     /// SHA-256 of the probe images as the network gets them.
     probe_images: String,
+    /// The network that it shows; files of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<RunNetwork>,
 }
 
 const VERSION: u32 = 1;
@@ -108,12 +112,13 @@ pub(super) struct Manifest {
 
 impl Manifest {
     /// One without a step.
-    pub(super) fn new(folder: &Path, probe_images: String) -> Self {
+    pub(super) fn new(folder: &Path, probe_images: String, network: RunNetwork) -> Self {
         Self {
             path: folder.join(MANIFEST),
             head: Head {
                 manifest: VERSION,
                 probe_images,
+                network: Some(network),
             },
             entries: BTreeMap::new(),
             left_out: BTreeMap::new(),
@@ -175,6 +180,11 @@ impl Manifest {
     /// Whether the run shows these probe images.
     pub(super) fn shows(&self, probe_images: &str) -> bool {
         self.head.probe_images == probe_images
+    }
+
+    /// The network that the run shows, if it is known.
+    pub(super) fn network(self) -> Option<RunNetwork> {
+        self.head.network
     }
 
     /// The steps of both; those of the other come later.
@@ -298,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let files = [1, 2, 3].map(|step| checkpoint(folder, step, &[1; 9]));
-        let writer = Manifest::new(folder, "p".to_owned())
+        let writer = Manifest::new(folder, "p".to_owned(), RunNetwork::default())
             .write_before(i64::MIN)
             .unwrap();
         for file in &files {

@@ -124,7 +124,9 @@ fn draw(
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
     let devices = run::open_devices(&settings.run.compute, &quiet)?;
-    let mut setup = Setup::new(settings, (&files, input), devices, sequence, &quiet)?;
+    let known = Manifest::read(&split.folder(0))?.and_then(Manifest::network);
+    let known = (sequence, known);
+    let mut setup = Setup::new(settings, (&files, input), devices, known, &quiet)?;
     let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
     let range = (Some(settings.range()), &settings.run.pictures);
     let (capture, set) = (&setup.capture, setup.set.take());

@@ -215,6 +215,7 @@ pub(super) fn check_configuration(folder: &Path, config: &str) -> Result<(), Run
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::checkpoints::open::RunNetwork;
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {
         let file = |step: &i64| {
@@ -233,7 +234,7 @@ mod tests {
     }
 
     fn logged(folder: &Path, steps: &[i64]) -> Manifest {
-        let mut manifest = Manifest::new(folder, String::new());
+        let mut manifest = Manifest::new(folder, String::new(), RunNetwork::default());
         for file in files(folder, steps) {
             manifest
                 .entries

@@ -1,6 +1,7 @@
 //! What all steps of a run have in common.
 
-use super::loading::{Loading, shown_network};
+use super::loading::Loading;
+use super::open::{RunNetwork, ShownNetwork, shown_network};
 use crate::analysis::probe::{Capture, ProbeImages};
 use crate::analysis::sweep::ComparisonSet;
 use crate::commands::calibration;
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) set: Option<ComparisonSet>,
     /// The place of the first checkpoint of the network that is shown.
     pub(super) first: usize,
+    /// The network that is shown.
+    pub(super) shown: RunNetwork,
     network: NetworkSettings,
     kernels: Kernels,
     pub(super) input: InputNotes,
@@ -39,11 +42,15 @@ impl Setup {
         settings: &CheckpointsSettings,
         (files, input): (&[ImageFile], InputNotes),
         devices: Opened,
-        sequence: &[Checkpoint],
+        (sequence, known): (&[Checkpoint], Option<RunNetwork>),
         context: &Context,
     ) -> Result<Self, RunError> {
         let on_error = settings.on_error();
-        let (held, first) = shown_network(sequence, &settings.run.network, on_error, context)?;
+        let ShownNetwork {
+            held,
+            network,
+            first,
+        } = shown_network(sequence, known, &settings.run.network, on_error, context)?;
         let capture = run::open_capture(&settings.run, held, devices)?;
         let config = settings.resolved(&capture)?;
         let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
@@ -66,6 +73,7 @@ impl Setup {
         )?;
         let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
         Ok(Self {
+            shown: network,
             kernels: run::kernel_layout(&capture.device, images),
             network: NetworkSettings {
                 arch: Some(held.arch),
@@ -88,6 +96,7 @@ impl Setup {
             settings: &self.network,
             capture: &self.capture,
             kernels: self.kernels,
+            network: &self.shown,
         }
     }
 

@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{MANIFEST, Manifest};
+use super::open::RunNetwork;
 use super::plan::{Plan, check_configuration};
 use crate::analysis::change::Summary;
 use crate::analysis::sweep::Calibration;
@@ -197,7 +198,7 @@ impl Split {
         &self,
         sequence: &[Checkpoint],
         settings: &CheckpointsSettings,
-        probe_images: String,
+        (probe_images, network): (String, RunNetwork),
         context: &Context,
     ) -> Result<(Manifest, Plan), RunError> {
         let folder = self.own();
@@ -208,7 +209,7 @@ impl Split {
         }
         let manifest = manifest.filter(|manifest| !manifest.entries.is_empty());
         let is_new = manifest.is_none();
-        let manifest = manifest.unwrap_or_else(|| Manifest::new(&folder, probe_images));
+        let manifest = manifest.unwrap_or_else(|| Manifest::new(&folder, probe_images, network));
         let mut plan = if is_new {
             Plan::all(block.to_vec())
         } else {

@@ -11,6 +11,7 @@ mod diff;
 mod images;
 mod information;
 mod notes;
+mod other_networks;
 mod read_back;
 mod run_folder;
 mod sharded;
