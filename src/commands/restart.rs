@@ -6,7 +6,7 @@ use std::{env, process::Command};
 use super::error::RunError;
 use super::run::Opened;
 #[cfg(unix)]
-use crate::device::NO_TF32;
+use crate::device::{NO_TF32, Precision};
 
 /// Starts this program again where the libraries of NVIDIA might compute with TF32 on the first of these devices: they
 /// look at the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
@@ -16,7 +16,10 @@ pub(super) fn without_tf32(devices: Opened) -> Result<Opened, RunError> {
         use std::os::unix::process::CommandExt;
         let (variable, value) = NO_TF32;
         let (device, _) = &devices;
-        if device.is_cuda() && !device.tf32 && env::var_os(variable).is_none() {
+        if device.is_cuda()
+            && device.precision != Precision::Tf32
+            && env::var_os(variable).is_none()
+        {
             let program = env::current_exe().map_err(RunError::Restart)?;
             let mut again = Command::new(program);
             let again = again.args(env::args_os().skip(1)).env(variable, value);

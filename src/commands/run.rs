@@ -9,7 +9,7 @@ use super::report::Report;
 use super::run_folder::RunFolder;
 use crate::analysis::probe::Capture;
 use crate::commands::terminal::Unit;
-use crate::device::{DeviceChoice, DeviceError, OpenDevice, traffic};
+use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision, traffic};
 use crate::logger::{Builder, FeatureLogger, RenderOn};
 use crate::network::Held;
 use crate::network::vgg::{self, Extent, Kernels, Placement};
@@ -25,7 +25,7 @@ pub(crate) fn open_devices(
 ) -> Result<Opened, RunError> {
     let open = |choice: &DeviceChoice| {
         let device = OpenDevice::open(*choice)?;
-        let device = device.computing_in(settings.dtype, settings.tf32);
+        let device = device.computing_in(Precision::of(settings.dtype, settings.tf32));
         if settings.render == RenderOn::Device && !device.draws() {
             return Err(DeviceError::DrawsNot(device.kind));
         }

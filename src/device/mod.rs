@@ -52,7 +52,7 @@ pub(crate) use guard::{advised, first_line, guarded, unforeseen};
 pub(crate) use histogram::Histograms;
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
-pub(crate) use precision::{Dtype, NO_TF32, in_float32};
+pub(crate) use precision::{Dtype, NO_TF32, Precision, in_float32};
 pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
 #[cfg(feature = "libtorch")]
 pub(crate) use read_back::{HostBytes, OnItsWay, ReadBack};

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::choice::{DeviceChoice, DeviceError};
-use super::precision::{Dtype, allow_tf32};
+use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
 #[cfg(feature = "libtorch")]
 use super::survey::{linked_libtorch, mps_is_there, why_no_cuda};
@@ -15,10 +15,8 @@ pub(crate) struct OpenDevice {
     pub(crate) device: Device,
     /// What it is; never [`DeviceChoice::Auto`].
     pub(crate) kind: DeviceChoice,
-    /// The numbers of forward passes.
-    pub(crate) dtype: Dtype,
-    /// Whether convolutions may use TF32, if it is a GPU that can.
-    pub(crate) tf32: bool,
+    /// The numbers of forward passes; TF32 only on an NVIDIA GPU.
+    pub(crate) precision: Precision,
 }
 
 impl OpenDevice {
@@ -35,22 +33,20 @@ impl OpenDevice {
         Ok(Self {
             device,
             kind,
-            dtype: Dtype::F32,
-            tf32: false,
+            precision: Precision::F32,
         })
     }
 
     /// The same device with forward passes in these numbers.
-    pub(crate) fn computing_in(self, dtype: Dtype, tf32: bool) -> Self {
-        let tf32 = tf32 && self.is_cuda();
-        if tf32 {
+    pub(crate) fn computing_in(self, precision: Precision) -> Self {
+        let precision = match precision {
+            Precision::Tf32 if !self.is_cuda() => Precision::F32,
+            precision => precision,
+        };
+        if precision == Precision::Tf32 {
             allow_tf32();
         }
-        Self {
-            dtype,
-            tf32,
-            ..self
-        }
+        Self { precision, ..self }
     }
 
     /// Whether feature maps can become grids on it.
@@ -70,18 +66,14 @@ impl OpenDevice {
     pub(crate) fn prefers_interleaved(&self) -> bool {
         match self.kind {
             DeviceChoice::LibtorchCpu => cfg!(not(feature = "apart")),
-            DeviceChoice::LibtorchCuda(_) => self.tf32 || self.dtype != Dtype::F32,
+            DeviceChoice::LibtorchCuda(_) => self.precision != Precision::F32,
             _ => false,
         }
     }
 
     /// What is to be said of the numbers it computes in, if they are not float32.
-    pub(crate) fn numbers(&self) -> Option<String> {
-        match (self.dtype, self.tf32) {
-            (Dtype::F32, false) => None,
-            (Dtype::F32, true) => Some("float32, convolutions with TF32".to_owned()),
-            (dtype, _) => Some(dtype.name().to_owned()),
-        }
+    pub(crate) fn numbers(&self) -> Option<&'static str> {
+        (self.precision != Precision::F32).then_some(self.precision.description())
     }
 }
 

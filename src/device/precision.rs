@@ -1,10 +1,87 @@
 //! In which numbers a network computes.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{FloatDType, Tensor};
+use thiserror::Error;
 
 /// The numbers of the forward pass. Weights stay float32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Precision {
+    /// float32, 24 bits of precision.
+    #[default]
+    F32,
+    /// float32, but an NVIDIA GPU may compute convolutions with TF32: products of 11 bits.
+    Tf32,
+    /// bfloat16, 8 bits of precision.
+    Bf16,
+    /// float16, 11 bits of precision, up to 65504.
+    F16,
+}
+
+/// A precision of another name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown precision {0:?}: expected f32, tf32, bf16 or f16")]
+pub(crate) struct UnknownPrecision(String);
+
+impl Precision {
+    const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::Bf16, Self::F16];
+
+    /// The old flags `dtype` and `tf32` as one.
+    pub(crate) fn of(dtype: Dtype, tf32: bool) -> Self {
+        match dtype {
+            Dtype::F32 if tf32 => Self::Tf32,
+            Dtype::F32 => Self::F32,
+            Dtype::Bf16 => Self::Bf16,
+            Dtype::F16 => Self::F16,
+        }
+    }
+
+    /// What it is called in descriptions of pictures.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::Tf32 => "float32, convolutions with TF32",
+            Self::Bf16 => "bfloat16",
+            Self::F16 => "float16",
+        }
+    }
+
+    /// The same values in these numbers.
+    pub(crate) fn cast<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 | Self::Tf32 => in_float32(values),
+            Self::Bf16 => values.cast(FloatDType::BF16),
+            Self::F16 => values.cast(FloatDType::F16),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL
+            .into_iter()
+            .find(|precision| precision.to_string() == name);
+        found.ok_or_else(|| UnknownPrecision(name.to_owned()))
+    }
+}
+
+/// The flag `--dtype`, until [`Precision`] takes its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Dtype {
@@ -15,26 +92,6 @@ pub(crate) enum Dtype {
     Bf16,
     /// float16, 11 bits of precision, up to 65504
     F16,
-}
-
-impl Dtype {
-    /// PyTorch's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::Bf16 => "bfloat16",
-            Self::F16 => "float16",
-        }
-    }
-
-    /// The same values in these numbers.
-    pub(crate) fn cast<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::F32 => in_float32(values),
-            Self::Bf16 => values.cast(FloatDType::BF16),
-            Self::F16 => values.cast(FloatDType::F16),
-        }
-    }
 }
 
 /// The same values as float32, which nothing is done for where they are.
@@ -68,14 +125,26 @@ mod tests {
     use burn::tensor::{DType, Device};
 
     #[test]
+    fn precisions_are_read_back_as_they_are_printed() {
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        for name in ["f64", "F32", "float32", ""] {
+            let error = name.parse::<Precision>().unwrap_err().to_string();
+            assert!(error.contains("f32, tf32, bf16 or f16"), "{error}");
+        }
+    }
+
+    #[test]
     fn values_are_rounded_to_their_numbers() {
         let value = Tensor::<1>::from_floats([1.003_906_3], &Device::flex());
-        for (dtype, expected) in [
-            (Dtype::F32, 1.003_906_3),
-            (Dtype::Bf16, 1.0),
-            (Dtype::F16, 1.003_906_3),
+        for (precision, expected) in [
+            (Precision::F32, 1.003_906_3),
+            (Precision::Tf32, 1.003_906_3),
+            (Precision::Bf16, 1.0),
+            (Precision::F16, 1.003_906_3),
         ] {
-            let rounded = in_float32(dtype.cast(value.clone()));
+            let rounded = in_float32(precision.cast(value.clone()));
             assert_eq!(rounded.dtype(), DType::F32);
             assert_eq!(
                 rounded.into_scalar::<f32>().to_bits(),

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::error::ProbeError;
 use crate::data::prepared::PreparedImage;
-use crate::device::{Dtype, Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
+use crate::device::{Mark, OpenDevice, Precision, Span, guarded, in_float32, planar, upload};
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
 use crate::network::vgg::{self, Arch, Layer, Vgg};
 
@@ -121,12 +121,12 @@ impl Capture {
                 x = planar(x);
             }
             let mut wanted = self.layers.iter().peekable();
-            vgg.forward(device.dtype.cast(x), |index, maps| {
+            vgg.forward(device.precision.cast(x), |index, maps| {
                 if let Some(layer) = wanted.next_if(|layer| layer.index == index)
                     && taken.is_ok()
                 {
-                    taken = match device.dtype {
-                        Dtype::F32 => take(*layer, maps),
+                    taken = match device.precision {
+                        Precision::F32 | Precision::Tf32 => take(*layer, maps),
                         _ => take(*layer, &in_float32(maps.clone())),
                     };
                 }
