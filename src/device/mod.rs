@@ -31,6 +31,7 @@ mod guard;
 mod histogram;
 mod norm;
 mod open;
+mod pair_sums;
 mod precision;
 mod read;
 #[cfg(feature = "libtorch")]
@@ -52,6 +53,7 @@ pub(crate) use guard::{advised, first_line, guarded, unforeseen};
 pub(crate) use histogram::Histograms;
 pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
+pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{Dtype, NO_TF32, Precision, in_float32};
 pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
 #[cfg(feature = "libtorch")]

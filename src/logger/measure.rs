@@ -1,6 +1,6 @@
 //! What is put together over all pieces of a step, and written as scalars.
 
-use super::change::Change;
+use crate::device::PairSums;
 use feature_grid::Statistics;
 use tensorboard_events::Summary;
 
@@ -13,7 +13,7 @@ pub(super) enum Measure {
     /// How they are distributed.
     Values(Statistics),
     /// How much they changed.
-    Change(Change),
+    Change(PairSums),
 }
 
 impl Measure {
@@ -30,9 +30,13 @@ impl Measure {
     pub(super) fn scalars(&self, (layer, reference): &MeasureKey) -> Vec<Summary> {
         match self {
             Self::Values(statistics) => distribution(layer, statistics),
-            Self::Change(change) => {
+            Self::Change(sums) => {
                 let reference = reference.unwrap_or_default();
-                change.scalars(layer, reference).to_vec()
+                let tag = |name: &str| format!("similarity/{layer}/{name}_to_{reference}");
+                vec![
+                    Summary::scalar(tag("cosine"), sums.cosine()),
+                    Summary::scalar(tag("distance"), sums.relative()),
+                ]
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Device, Tensor, TensorData};
 use feature_grid::{Picture, Range};
 use tempfile::tempdir;
+use tensorboard_events::Value;
 use vggscope::logger::{FeatureLogger, LoggerError};
 
 use crate::program::support::{events, picture, steps, tags};
@@ -234,4 +235,29 @@ fn tensors_of_a_training_can_be_logged() {
     logger.finish().unwrap();
     let seen = events(folder.path());
     assert_eq!(picture(&seen, "with", 0), picture(&seen, "without", 0));
+}
+
+/// `NumPy`, in float64: `x = np.sin(np.arange(1000, dtype='f4') * np.float32(0.7))[:120] * 4.8e21`, `y = x + 2.4e21`,
+/// `x @ y / np.linalg.norm(x) / np.linalg.norm(y)` and `np.linalg.norm(y - x) / np.linalg.norm(x)`.
+#[test]
+fn maps_whose_squares_are_not_finite_in_single_precision_are_compared() {
+    let folder = tempdir().unwrap();
+    let builder = FeatureLogger::builder(folder.path()).compare(true);
+    let mut logger = builder.create().unwrap();
+    let first = maps([1, 4, 6, 5], &Device::flex()) * 4.8e21;
+    for (n, maps) in [(0, first.clone()), (1, first + 2.4e21)] {
+        let mut step = logger.step(n).unwrap();
+        step.feature_maps("feature_maps/conv1", maps).unwrap();
+        step.finish();
+    }
+    logger.finish().unwrap();
+    let seen = events(folder.path());
+    for (name, expected) in [("cosine", 0.82094284), ("distance", 0.70694666)] {
+        let tag = format!("similarity/conv1/{name}_to_first");
+        let found = seen.iter().find(|one| one.tag == tag).unwrap();
+        let Value::Scalar(found) = found.value else {
+            panic!("{tag}")
+        };
+        assert!((f64::from(found) - expected).abs() < 1e-6, "{tag} {found}");
+    }
 }

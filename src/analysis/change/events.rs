@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layer::{LayerChange, Moved};
+use super::layer::LayerChange;
+use crate::device::PairSums;
 
 /// How many times as much as usual something must change to stand out.
 const STANDS_OUT: f64 = 4.0;
 
-/// Filters that move by less of their norm do not stand out, however still the others are.
+/// Filters that change by less of their norm do not stand out, however still the others are.
 const SMALLEST: f64 = 0.2;
 
-/// Filters that turn by less do not stand out, however still the others are. Units: radians, two degrees.
-const SMALLEST_TURN: f64 = 0.035;
+/// Filters whose direction changes by less do not stand out, however still the others are. Units: radians, two degrees.
+const SMALLEST_ANGLE: f64 = 0.035;
 
 /// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub(crate) enum Kind {
     /// It has another direction and about the same norm; its cosine to the old one.
     Turned(f64),
     /// It changed by this part of its norm.
-    Moved(f64),
+    Changed(f64),
 }
 
 /// Something that happened to a filter.
@@ -33,46 +34,43 @@ pub(crate) struct FilterEvent {
     pub(crate) layer: String,
     pub(crate) filter: usize,
     pub(crate) kind: Kind,
-    /// How far its weights moved.
-    pub(crate) way: f64,
+    /// The norm of the difference.
+    pub(crate) distance: f64,
 }
 
 /// What happened to the filters of a layer at one step.
 pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
-    let angles = change.filters.iter().map(|filter| angle(filter.cosine));
+    let angles = change.filters.iter().map(|filter| angle(filter.cosine()));
     let usual_angle = median(angles.collect());
-    let usual_way = median(change.filters.iter().map(Moved::way).collect());
-    let kind = |filter: &Moved| -> Option<Kind> {
-        let Moved {
-            relative,
-            cosine,
-            old_norm,
-            new_norm,
-            ..
-        } = *filter;
+    let usual_distance = median(change.filters.iter().map(PairSums::distance).collect());
+    let kind = |filter: &PairSums| -> Option<Kind> {
         if filter.is_zeroed() {
             return Some(Kind::Zeroed);
         }
         if filter.came_back() {
             return Some(Kind::CameBack);
         }
-        let keeps_norm = (0.5..=2.0).contains(&(new_norm / old_norm / typical_factor(change)));
-        // A small filter that noise turns has not gone a long way.
-        if filter.way() <= STANDS_OUT * usual_way {
+        let growth = filter.new_norm() / filter.old_norm() / typical_growth(change);
+        // The direction of a small filter is soon another by noise alone.
+        if filter.distance() <= STANDS_OUT * usual_distance {
             return None;
         }
-        if keeps_norm && angle(cosine) > SMALLEST_TURN.max(STANDS_OUT * usual_angle) {
+        let cosine = filter.cosine();
+        if (0.5..=2.0).contains(&growth)
+            && angle(cosine) > SMALLEST_ANGLE.max(STANDS_OUT * usual_angle)
+        {
             return Some(Kind::Turned(cosine));
         }
-        (relative > SMALLEST).then_some(Kind::Moved(relative))
+        let relative = filter.relative();
+        (relative > SMALLEST).then_some(Kind::Changed(relative))
     };
-    let event = |(filter, moved)| {
+    let event = |(filter, sums): (usize, &PairSums)| {
         Some(FilterEvent {
             step,
             layer: change.name.clone(),
             filter,
-            kind: kind(moved)?,
-            way: moved.way(),
+            kind: kind(sums)?,
+            distance: sums.distance(),
         })
     };
     change
@@ -84,11 +82,11 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
 }
 
 /// How much larger the filters of a layer became, most of them.
-fn typical_factor(change: &LayerChange) -> f64 {
+fn typical_growth(change: &LayerChange) -> f64 {
     let factors = change
         .filters
         .iter()
-        .map(|filter| filter.new_norm / filter.old_norm);
+        .map(|filter| filter.new_norm() / filter.old_norm());
     let factor = median(
         factors
             .filter(|factor| factor.is_finite() && *factor > 0.0)
@@ -109,13 +107,13 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(middle).copied().unwrap_or(0.0)
 }
 
-/// Whether a filter moved further than it does at the `others` of its steps, on which it moved `way` in all.
-pub(super) fn is_unusual(event: &FilterEvent, way: f64, others: usize) -> bool {
+/// Whether a filter changed more than at the `others` of its steps; `sum` is that of its distances over all of them.
+pub(super) fn is_unusual(event: &FilterEvent, sum: f64, others: usize) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "steps")]
-    let usual = (way - event.way) / others.max(1) as f64;
+    let usual = (sum - event.distance) / others.max(1) as f64;
     match event.kind {
         Kind::Zeroed | Kind::CameBack => true,
-        Kind::Turned(_) | Kind::Moved(_) => event.way > STANDS_OUT * usual,
+        Kind::Turned(_) | Kind::Changed(_) => event.distance > STANDS_OUT * usual,
     }
 }
 

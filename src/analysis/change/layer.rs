@@ -1,19 +1,14 @@
 //! One layer's weights, then and now.
 
-use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+
+use crate::device::PairSums;
 
 /// Two filters of a larger cosine are nearly equal: one of them is redundant.
 pub(super) const NEARLY_EQUAL: f64 = 0.99;
 
 /// Values that are compared before it is asked whether the filters are still near each other.
 const PIECE: usize = 64;
-
-/// Values that are summed up in single precision.
-const SUMMED: usize = 1024;
-
-/// Running sums side by side, in registers.
-const LANES: usize = 16;
 
 /// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,70 +47,14 @@ impl LayerWeights {
     }
 }
 
-/// How much weights changed, without biases.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Moved {
-    /// The norm of the difference over the old norm; infinite where that was 0, NaN where a weight is NaN.
-    pub(crate) relative: f64,
-    /// 1 where both are all 0, 0 where one is.
-    pub(crate) cosine: f64,
-    /// The least-squares factor from the old weights to the new ones; NaN where the old ones are all 0.
-    pub(crate) factor: f64,
-    pub(crate) old_norm: f64,
-    pub(crate) new_norm: f64,
-}
-
-impl Moved {
-    fn of(sums: Sums) -> Self {
-        let Sums {
-            old,
-            new,
-            both,
-            apart,
-        } = sums;
-        let (old_norm, new_norm) = (old.sqrt(), new.sqrt());
-        Self {
-            relative: if apart == 0.0 {
-                0.0
-            } else {
-                (apart / old).sqrt()
-            },
-            cosine: match old_norm * new_norm {
-                _ if apart == 0.0 => 1.0,
-                norms if norms > 0.0 => (both / norms).clamp(-1.0, 1.0),
-                0.0 => 0.0,
-                _ => f64::NAN,
-            },
-            factor: both / old,
-            old_norm,
-            new_norm,
-        }
-    }
-
-    /// How far the weights moved.
-    pub(crate) fn way(&self) -> f64 {
-        self.relative * self.old_norm
-    }
-
-    /// Whether weights that were not all 0 are now.
-    pub(crate) fn is_zeroed(&self) -> bool {
-        self.old_norm > 0.0 && self.new_norm == 0.0
-    }
-
-    /// The reverse.
-    pub(crate) fn came_back(&self) -> bool {
-        self.old_norm == 0.0 && self.new_norm > 0.0
-    }
-}
-
-/// How much a layer changed.
+/// How much a layer's weights changed, without biases.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerChange {
     pub(crate) name: String,
     /// Whether weights and biases are the same, bit by bit but for the sign of 0 (and NaN is equal to NaN).
     pub(crate) is_equal: bool,
-    pub(crate) whole: Moved,
-    pub(crate) filters: Vec<Moved>,
+    pub(crate) whole: PairSums,
+    pub(crate) filters: Vec<PairSums>,
 }
 
 impl LayerChange {
@@ -123,29 +62,28 @@ impl LayerChange {
     pub(crate) fn between(old: &LayerWeights, new: &LayerWeights) -> Self {
         let is_equal = are_same(&old.values, &new.values) && are_same(&old.bias, &new.bias);
         let filters: Vec<(&[f32], &[f32])> = old.each().zip(new.each()).collect();
-        let sums: Vec<Sums> = filters
+        let sums = filters
             .par_iter()
-            .map(|(old, new)| Sums::over(old, new))
-            .collect();
-        Self::of(new.name.clone(), is_equal, &sums)
+            .map(|(old, new)| PairSums::over(old, new));
+        Self::of(new.name.clone(), is_equal, sums.collect())
     }
 
     /// Of the sums over each filter.
-    pub(super) fn of(name: String, is_equal: bool, sums: &[Sums]) -> Self {
-        let whole = sums.iter().fold(Sums::default(), Sums::with);
+    pub(super) fn of(name: String, is_equal: bool, filters: Vec<PairSums>) -> Self {
+        let whole = filters.iter().copied();
         Self {
             name,
             is_equal,
-            whole: Moved::of(whole),
-            filters: sums.iter().copied().map(Moved::of).collect(),
+            whole: whole.fold(PairSums::default(), PairSums::merged),
+            filters,
         }
     }
 
-    /// The filter that moved most, relative to its own norm.
-    pub(crate) fn most_moved(&self) -> Option<(usize, &Moved)> {
+    /// The filter that changed most, relative to its own norm.
+    pub(crate) fn most_changed(&self) -> Option<(usize, &PairSums)> {
         let numbered = self.filters.iter().enumerate();
-        let moved = numbered.filter(|(_, filter)| filter.relative > 0.0);
-        moved.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative))
+        let changed = numbered.filter(|(_, filter)| filter.relative() > 0.0);
+        changed.max_by(|(_, a), (_, b)| a.relative().total_cmp(&b.relative()))
     }
 }
 
@@ -180,7 +118,7 @@ pub(crate) fn nearly_equal(layer: &LayerWeights) -> Vec<(usize, usize)> {
 /// One over the norm.
 #[expect(clippy::cast_possible_truncation, reason = "a factor")]
 fn scale(values: &[f32]) -> f32 {
-    Sums::over(values, values).old.sqrt().recip() as f32
+    PairSums::over(values, values).old_norm().recip() as f32
 }
 
 /// Whether the directions of filters, each with one over its norm, have a large cosine. Most pairs are known not
@@ -205,87 +143,4 @@ fn are_near((a, scale_a): (&[f32], f32), (b, scale_b): (&[f32], f32)) -> bool {
         // Of vectors of length 1.
         f64::from(apart) < 2.0 - 2.0 * NEARLY_EQUAL
     })
-}
-
-/// Sums over old and new weights.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sums {
-    /// Of the squares.
-    pub(super) old: f64,
-    pub(super) new: f64,
-    /// Of the products.
-    pub(super) both: f64,
-    /// Of the squared differences.
-    pub(super) apart: f64,
-}
-
-impl Sums {
-    fn over(old: &[f32], new: &[f32]) -> Self {
-        let arch = Arch::new();
-        let pieces = old.chunks(SUMMED).zip(new.chunks(SUMMED));
-        pieces.fold(Self::default(), |all, (old, new)| {
-            all.with(&arch.dispatch(Sum { old, new }))
-        })
-    }
-
-    fn with(self, other: &Self) -> Self {
-        Self {
-            old: self.old + other.old,
-            new: self.new + other.new,
-            both: self.both + other.both,
-            apart: self.apart + other.apart,
-        }
-    }
-}
-
-/// The sums over one piece, in single precision.
-struct Sum<'a> {
-    old: &'a [f32],
-    new: &'a [f32],
-}
-
-impl WithSimd for Sum<'_> {
-    type Output = Sums;
-
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-    )]
-    fn with_simd<S: Simd>(self, _: S) -> Sums {
-        let (old, old_rest) = self.old.as_chunks::<LANES>();
-        let (new, new_rest) = self.new.as_chunks::<LANES>();
-        let mut lanes = [[0.0_f32; LANES]; 4];
-        for (old, new) in old.iter().zip(new) {
-            for i in 0..LANES {
-                let (a, b) = (old[i], new[i]);
-                lanes[0][i] += a * a;
-                lanes[1][i] += b * b;
-                lanes[2][i] += a * b;
-                lanes[3][i] += (b - a) * (b - a);
-            }
-        }
-        let [old, new, both, apart] =
-            lanes.map(|lanes| lanes.iter().copied().map(f64::from).sum::<f64>());
-        let rest = old_rest
-            .iter()
-            .zip(new_rest)
-            .map(|(a, b)| (f64::from(*a), f64::from(*b)));
-        rest.fold(
-            Sums {
-                old,
-                new,
-                both,
-                apart,
-            },
-            |all, (a, b)| {
-                all.with(&Sums {
-                    old: a * a,
-                    new: b * b,
-                    both: a * b,
-                    apart: (b - a) * (b - a),
-                })
-            },
-        )
-    }
 }

@@ -2,7 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::layer::{LayerChange, NEARLY_EQUAL, Sums};
+use super::layer::{LayerChange, NEARLY_EQUAL};
+use crate::device::PairSums;
+
+/// What weights are divided by before they are squared, at least and at most.
+const SCALES: [f32; 2] = [1e-30, 1e30];
 
 /// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
@@ -57,36 +61,50 @@ impl DeviceWeights {
     }
 
     /// How they changed from `old`, which must have the same shape, for [`change`](Self::change):
-    /// `[1 + 4 * filters]`.
+    /// `[1 + 5 * filters]`.
     pub(crate) fn sums(&self, old: &Self) -> Tensor<1> {
-        let (now, then) = (self.rows.clone(), old.rows.clone());
         let mut count = differing(self.values(), old.values());
         if let (Some(now), Some(then)) = (&self.bias, &old.bias) {
             count = count + differing(now.clone(), then.clone());
         }
+        // Squares in single precision, which not every device exceeds, of filters whose largest weight is 1.
+        let largest = |rows: &Tensor<2>| rows.clone().abs().max_dim(1);
+        let scale = largest(&self.rows).max_pair(largest(&old.rows));
+        let infinite = scale.clone().is_finite().bool_not();
+        let scale = scale.mask_fill(infinite, 1.0).clamp(SCALES[0], SCALES[1]);
+        let (now, then) = (
+            self.rows.clone() / scale.clone(),
+            old.rows.clone() / scale.clone(),
+        );
         let by_filter = [
+            now.clone() * then.clone(),
             square(then.clone()),
             square(now.clone()),
-            now.clone() * then.clone(),
             square(now - then),
         ];
-        let by_filter = by_filter.map(|values| values.sum_dim(1).flatten(0, 1));
-        Tensor::cat([count].into_iter().chain(by_filter).collect(), 0)
+        let by_filter = by_filter.map(|values| values.sum_dim(1));
+        let by_filter = by_filter.into_iter().chain([scale]);
+        let flat = by_filter.map(|values| values.flatten(0, 1));
+        Tensor::cat([count].into_iter().chain(flat).collect(), 0)
     }
 
     /// The change that `sums` say.
     pub(crate) fn change(&self, sums: &[f32]) -> LayerChange {
         let (differing, by_filter) = sums.split_at(1);
-        let filters = by_filter.len() / 4;
-        let sum = |kind: usize, filter: usize| f64::from(by_filter[kind * filters + filter]);
-        let of_filter = |filter| Sums {
-            old: sum(0, filter),
-            new: sum(1, filter),
-            both: sum(2, filter),
-            apart: sum(3, filter),
+        let filters = by_filter.len() / 5;
+        let of_filter = |filter| {
+            let [product, old, new, difference, scale] =
+                [0, 1, 2, 3, 4].map(|kind| f64::from(by_filter[kind * filters + filter]));
+            let scaled = |sum: f64| sum * scale * scale;
+            PairSums {
+                product: scaled(product),
+                old: scaled(old),
+                new: scaled(new),
+                difference: scaled(difference),
+            }
         };
-        let sums: Vec<_> = (0..filters).map(of_filter).collect();
-        LayerChange::of(self.name.clone(), differing == [0.0], &sums)
+        let filters = (0..filters).map(of_filter).collect();
+        LayerChange::of(self.name.clone(), differing == [0.0], filters)
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Summary {
     steps: Vec<i64>,
     layers: BTreeMap<String, Vec<LayerStep>>,
     filters: Vec<FilterEvent>,
-    /// How far each filter of a layer moved over all steps.
-    ways: BTreeMap<String, Vec<f64>>,
+    /// The sum of each filter's distances over all steps, by layer.
+    distances: BTreeMap<String, Vec<f64>>,
     /// Events of filters that were not kept.
     more: usize,
     /// Whether any weight or bias changed at all.
@@ -83,17 +83,16 @@ impl Summary {
                 .or_default()
                 .push(LayerStep {
                     step,
-                    relative: whole.relative,
-                    cosine: whole.cosine,
-                    factor: whole.factor,
+                    relative: whole.relative(),
+                    cosine: whole.cosine(),
+                    factor: whole.factor(),
                 });
-            let ways = self.ways.entry(change.name.clone()).or_default();
-            ways.resize(change.filters.len(), 0.0);
-            for (way, filter) in ways.iter_mut().zip(&change.filters) {
+            let distances = self.distances.entry(change.name.clone()).or_default();
+            distances.resize(change.filters.len(), 0.0);
+            for (sum, filter) in distances.iter_mut().zip(&change.filters) {
                 // NaN would hide everything else.
-                *way += Some(filter.way())
-                    .filter(|way| way.is_finite())
-                    .unwrap_or(0.0);
+                let distance = Some(filter.distance()).filter(|distance| distance.is_finite());
+                *sum += distance.unwrap_or(0.0);
             }
             self.filters.extend(of_filters(step, change));
             self.keep_some_filters();
@@ -127,11 +126,11 @@ impl Summary {
         for (layer, steps) in later.layers {
             self.layers.entry(layer).or_default().extend(steps);
         }
-        for (layer, ways) in later.ways {
-            let all = self.ways.entry(layer).or_default();
-            all.resize(ways.len(), 0.0);
-            for (all, way) in all.iter_mut().zip(ways) {
-                *all += way;
+        for (layer, distances) in later.distances {
+            let all = self.distances.entry(layer).or_default();
+            all.resize(distances.len(), 0.0);
+            for (all, distance) in all.iter_mut().zip(distances) {
+                *all += distance;
             }
         }
         self.filters.extend(later.filters);
@@ -181,7 +180,7 @@ impl Summary {
             _ => None,
         }));
         lines.extend(self.of_filters("moved far", |kind| match kind {
-            Kind::Moved(relative) => Some(format!(" (by {relative:.2} of its norm)")),
+            Kind::Changed(relative) => Some(format!(" (by {relative:.2} of its norm)")),
             _ => None,
         }));
         if let Some(line) = lines.last_mut().filter(|_| self.more > 0) {
@@ -263,17 +262,17 @@ impl Summary {
     }
 
     fn is_unusual(&self, event: &FilterEvent) -> bool {
-        let ways = self.ways.get(&event.layer);
-        let way = ways.and_then(|ways| ways.get(event.filter)).copied();
+        let sums = self.distances.get(&event.layer);
+        let sum = sums.and_then(|sums| sums.get(event.filter)).copied();
         let steps = self.layers.get(&event.layer).map_or(0, Vec::len);
-        is_unusual(event, way.unwrap_or(0.0), steps.saturating_sub(1))
+        is_unusual(event, sum.unwrap_or(0.0), steps.saturating_sub(1))
     }
 
     /// The filters to which something happened; `text` says whether it is that, and what else there is to say.
     fn of_filters(&self, what: &str, text: impl Fn(Kind) -> Option<String>) -> Option<String> {
         let of_kind = |event: &&FilterEvent| text(event.kind).is_some() && self.is_unusual(event);
         let mut events: Vec<&FilterEvent> = self.filters.iter().filter(of_kind).collect();
-        events.sort_by(|a, b| b.way.total_cmp(&a.way));
+        events.sort_by(|a, b| b.distance.total_cmp(&a.distance));
         // Of each filter the largest.
         let mut named = BTreeSet::new();
         events.retain(|event| named.insert((&event.layer, event.filter)));

@@ -306,13 +306,13 @@ fn numbers_are_numpys() {
     };
     let change = LayerChange::between(&layer(old.clone()), &layer(new.collect()));
     let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}");
-    near(change.whole.relative, 1.819_974_6);
-    near(change.whole.cosine, -0.389_843_4);
-    near(change.filters[0].cosine, 0.998_728_4);
-    near(change.filters[1].cosine, -0.999_791_7);
-    assert_eq!(change.most_moved().map(|(filter, _)| filter), Some(1));
+    near(change.whole.relative(), 1.819_974_6);
+    near(change.whole.cosine(), -0.389_843_4);
+    near(change.filters[0].cosine(), 0.998_728_4);
+    near(change.filters[1].cosine(), -0.999_791_7);
+    assert_eq!(change.most_changed().map(|(filter, _)| filter), Some(1));
     let same = LayerChange::between(&layer(old.clone()), &layer(old));
-    assert!(same.is_equal && same.whole.relative == 0.0 && same.whole.cosine >= 1.0);
+    assert!(same.is_equal && same.whole.relative() == 0.0 && same.whole.cosine() >= 1.0);
 }
 
 /// Of filters of nothing but 0 (and -0), only those that their bias does not lift above 0.

@@ -233,11 +233,11 @@ mod tests {
                 let found = found.filters.iter().chain([&found.whole]);
                 for (found, expected) in found.zip(expected.filters.iter().chain([&expected.whole]))
                 {
-                    assert_near(found.relative, expected.relative);
-                    assert_near(found.cosine, expected.cosine);
-                    assert_near(found.factor, expected.factor);
-                    assert_near(found.old_norm, expected.old_norm);
-                    assert_near(found.new_norm, expected.new_norm);
+                    assert_near(found.relative(), expected.relative());
+                    assert_near(found.cosine(), expected.cosine());
+                    assert_near(found.factor(), expected.factor());
+                    assert_near(found.old_norm(), expected.old_norm());
+                    assert_near(found.new_norm(), expected.new_norm());
                 }
             }
             host = Some(expected);
@@ -251,13 +251,27 @@ mod tests {
         let compared = assert_compared(noise, [&noise, &other]);
         let [same, changed] = &compared.changes;
         assert!(same[0].is_equal && !changed[0].is_equal);
-        // A difference whose square is 0, and one of a bias only.
+        // A difference whose square is 0 in single precision, and one of a bias only.
         let with = |at: usize, value: f32| move |n: usize| if n == at { value } else { noise(n) };
         let bias = with(BIAS + 3, 9.0);
         let compared = assert_compared(with(40, 0.0), [&with(40, 1e-30), &noise]);
-        assert!(!compared.changes[0][0].is_equal && compared.changes[0][0].whole.relative == 0.0);
+        assert!(
+            !compared.changes[0][0].is_equal && compared.changes[0][0].whole.relative() < 1e-29
+        );
         let compared = assert_compared(bias, [&noise, &bias]);
         assert!(!compared.changes[0][0].is_equal && compared.changes[1][0].is_equal);
+    }
+
+    /// Squares that are not finite in single precision, next to filters of an ordinary size.
+    #[test]
+    fn large_weights_are_compared_on_a_device_too() {
+        let size: usize = SHAPE[1..].iter().product();
+        let value = |n: usize| noise(n) * if n / size == 2 { 4.8e21 } else { 1.0 };
+        let other = |n: usize| value(n) * 1.5;
+        let compared = assert_compared(value, [&value, &other]);
+        let change = &compared.changes[1][0];
+        assert_near(change.filters[2].relative(), 1.0 / 3.0);
+        assert_near(change.filters[3].cosine(), 1.0);
     }
 
     #[test]
@@ -291,7 +305,7 @@ mod tests {
             let (weights, _) = descend(weights, tensor(1.0), tensor(0.0), descent);
             let after = DeviceWeights::new("conv1_1".to_owned(), weights, None);
             let compared = compare_on_device(&[after], [&[before]]).unwrap();
-            assert_near(compared.changes[0][0].whole.relative, 0.25);
+            assert_near(compared.changes[0][0].whole.relative(), 0.25);
         }
     }
 

@@ -66,7 +66,11 @@ impl WeightHistory {
         let [changes, from_first, _] = &compared.changes;
         let kernels = vgg.kernels().filter(|_| capture.kernels);
         if let (Some(kernels), Some(change)) = (kernels, from_first.first()) {
-            let cosines = change.filters.iter().map(|filter| filter.cosine).collect();
+            let cosines = change
+                .filters
+                .iter()
+                .map(|filter| filter.cosine())
+                .collect();
             show_kernels(kernels.dims(), &compared.kernels, cosines, is_bgr, step)?;
         }
         let non_finite = compared.non_finite.iter();
@@ -110,7 +114,7 @@ fn log_numbers(compared: &Compared<3>, capture: &Capture, step: &mut Step<'_>) {
     for (name, changes) in names.iter().zip(&compared.changes) {
         for (tag, change) in convolutions(capture).zip(changes) {
             let tag = format!("weight_change/{tag}/{name}");
-            step.summary(Scalar::scalar(tag, change.whole.relative));
+            step.summary(Scalar::scalar(tag, change.whole.relative()));
         }
     }
 }

@@ -143,20 +143,20 @@ impl LayerDiff {
             what: format!("{} {} of {}", place.filter, event.filter, event.layer),
             kind: event.kind,
         });
-        let most_moved = change.most_moved().map(|(filter, moved)| MostMoved {
+        let most_moved = change.most_changed().map(|(filter, sums)| MostMoved {
             filter,
-            relative_change: moved.relative,
-            cosine: moved.cosine,
+            relative_change: sums.relative(),
+            cosine: sums.cosine(),
         });
         let layer = Self {
             layer: stem.to_owned(),
             equal: changed.is_empty(),
             changed,
-            old_norm: change.whole.old_norm,
-            new_norm: change.whole.new_norm,
-            relative_change: change.whole.relative,
-            cosine: change.whole.cosine,
-            factor: change.whole.factor,
+            old_norm: change.whole.old_norm(),
+            new_norm: change.whole.new_norm(),
+            relative_change: change.whole.relative(),
+            cosine: change.whole.cosine(),
+            factor: change.whole.factor(),
             most_moved,
             dead: place.before_relu.then(|| Dead {
                 old: then.dead(),

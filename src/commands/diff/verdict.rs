@@ -65,7 +65,7 @@ fn of_events(events: &[Event]) -> Vec<String> {
         Kind::Zeroed => (0, 0.0),
         Kind::CameBack => (1, 0.0),
         Kind::Turned(cosine) => (2, cosine),
-        Kind::Moved(relative) => (3, -relative),
+        Kind::Changed(relative) => (3, -relative),
     };
     let mut events: Vec<&Event> = events.iter().collect();
     events.sort_by(|a, b| {
@@ -76,7 +76,7 @@ fn of_events(events: &[Event]) -> Vec<String> {
         Kind::Zeroed => format!("{what} is all 0 now"),
         Kind::CameBack => format!("{what} is no longer all 0"),
         Kind::Turned(cosine) => format!("{what} turned (cosine {cosine:.3})"),
-        Kind::Moved(relative) => format!("{what} moved by {} of its norm", number(*relative)),
+        Kind::Changed(relative) => format!("{what} moved by {} of its norm", number(*relative)),
     };
     events.into_iter().map(text).collect()
 }

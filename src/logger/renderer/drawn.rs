@@ -5,9 +5,8 @@ use std::ops::Range as Place;
 use burn::tensor::Tensor;
 
 use super::{Job, Look, Made, Piece, Renderer, render_error};
-use crate::device::{DeviceMaps, Drawn, HostBytes, ReadBack};
+use crate::device::{DeviceMaps, Drawn, HostBytes, PairSums, ReadBack};
 use crate::logger::batch::BatchMaps;
-use crate::logger::change::Change;
 use crate::logger::error::LoggerError;
 use crate::logger::measure::Measure;
 use crate::logger::timings::{Stage, StageTimings};
@@ -159,8 +158,13 @@ impl DrawnMaps {
             let Some(numbers) = Numbers::read(bytes, place, channels)? else {
                 return Ok(None);
             };
-            let change = Change::of_sums([0, 1, 2, 3].map(|kind| numbers.sum(kind)));
-            measures.push(((layer.to_owned(), Some(*name)), Measure::Change(change)));
+            let sums = PairSums {
+                product: numbers.sum(0),
+                new: numbers.sum(1),
+                old: numbers.sum(2),
+                difference: numbers.sum(3),
+            };
+            measures.push(((layer.to_owned(), Some(*name)), Measure::Change(sums)));
         }
         let mut change = None;
         if let Some(pictured) = &self.pictured {

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{Job, Look, Made, Piece, Renderer, copy_error, render_error};
-use crate::logger::change::{Change, Difference};
+use crate::logger::change::{Difference, compare};
 use crate::logger::channels::chosen_first;
 use crate::logger::error::LoggerError;
 use crate::logger::maps::MapFloats;
@@ -102,8 +102,8 @@ fn changes(
     let new = MapFloats::new(maps.clone())?;
     let measure = |(name, old): &(&'static str, Tensor<4>)| {
         let old = MapFloats::in_layout(old.clone(), new.layout)?;
-        let change = Change::between(&new, &old)?;
-        Ok(((layer.to_owned(), Some(*name)), Measure::Change(change)))
+        let change = Measure::Change(compare(&new, &old)?);
+        Ok(((layer.to_owned(), Some(*name)), change))
     };
     earlier.iter().map(measure).collect()
 }

@@ -1,0 +1,218 @@
+//! Sums over pairs of values, an old and a new one: what cosines, distances and norms come from.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Running sums next to each other, in registers.
+const LANES: usize = 8;
+
+/// Sums over pairs of values, in double precision: no square of a finite `f32` overflows or becomes 0.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct PairSums {
+    pub(crate) product: f64,
+    /// Of the squares of the old values.
+    pub(crate) old: f64,
+    /// Of the squares of the new values.
+    pub(crate) new: f64,
+    /// Of the squared differences.
+    pub(crate) difference: f64,
+}
+
+impl PairSums {
+    /// Over all pairs; what is NaN or infinite makes its sums so.
+    pub(crate) fn over(old: &[f32], new: &[f32]) -> Self {
+        Arch::new().dispatch(Sum::<false> { old, new })
+    }
+
+    /// Over the pairs of which both values are finite.
+    pub(crate) fn over_finite(old: &[f32], new: &[f32]) -> Self {
+        Arch::new().dispatch(Sum::<true> { old, new })
+    }
+
+    pub(crate) fn merged(self, other: Self) -> Self {
+        Self {
+            product: self.product + other.product,
+            old: self.old + other.old,
+            new: self.new + other.new,
+            difference: self.difference + other.difference,
+        }
+    }
+
+    /// The cosine of the angle between old and new; 1 where they are equal, also where both are all 0, and 0 where
+    /// one is.
+    pub(crate) fn cosine(&self) -> f64 {
+        match self.old.sqrt() * self.new.sqrt() {
+            _ if self.difference == 0.0 => 1.0,
+            norms if norms > 0.0 => (self.product / norms).clamp(-1.0, 1.0),
+            0.0 => 0.0,
+            _ => f64::NAN,
+        }
+    }
+
+    /// The Euclidean norm of the difference over that of the old values; infinite where these are all 0.
+    pub(crate) fn relative(&self) -> f64 {
+        if self.difference == 0.0 {
+            return 0.0;
+        }
+        (self.difference / self.old).sqrt()
+    }
+
+    /// The least-squares factor from the old values to the new ones; NaN where the old ones are all 0.
+    pub(crate) fn factor(&self) -> f64 {
+        self.product / self.old
+    }
+
+    /// The Euclidean norm of the difference.
+    pub(crate) fn distance(&self) -> f64 {
+        self.difference.sqrt()
+    }
+
+    pub(crate) fn old_norm(&self) -> f64 {
+        self.old.sqrt()
+    }
+
+    pub(crate) fn new_norm(&self) -> f64 {
+        self.new.sqrt()
+    }
+
+    /// Whether values that were not all 0 are now.
+    pub(crate) fn is_zeroed(&self) -> bool {
+        self.old > 0.0 && self.new == 0.0
+    }
+
+    /// The reverse.
+    pub(crate) fn came_back(&self) -> bool {
+        self.old == 0.0 && self.new > 0.0
+    }
+}
+
+struct Sum<'a, const FINITE_ONLY: bool> {
+    old: &'a [f32],
+    new: &'a [f32],
+}
+
+impl<const FINITE_ONLY: bool> WithSimd for Sum<'_, FINITE_ONLY> {
+    type Output = PairSums;
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
+    )]
+    fn with_simd<S: Simd>(self, _: S) -> PairSums {
+        // 0 in place of what takes no part; without a branch, so that lanes stay in vectors.
+        let pair = |old: f32, new: f32| {
+            let pair = [f64::from(old), f64::from(new)];
+            let takes_part = !FINITE_ONLY || (pair[1] - pair[0]) * 0.0 == 0.0;
+            pair.map(|value| if takes_part { value } else { 0.0 })
+        };
+        let (old, old_rest) = self.old.as_chunks::<LANES>();
+        let (new, new_rest) = self.new.as_chunks::<LANES>();
+        let mut lanes = [[0.0_f64; LANES]; 4];
+        for (old, new) in old.iter().zip(new) {
+            for i in 0..LANES {
+                let [a, b] = pair(old[i], new[i]);
+                lanes[0][i] += a * b;
+                lanes[1][i] += a * a;
+                lanes[2][i] += b * b;
+                lanes[3][i] += (b - a) * (b - a);
+            }
+        }
+        let [product, old, new, difference] = lanes.map(|lanes| lanes.iter().sum());
+        let mut sums = PairSums {
+            product,
+            old,
+            new,
+            difference,
+        };
+        for (old, new) in old_rest.iter().zip(new_rest) {
+            let [a, b] = pair(*old, *new);
+            sums.product += a * b;
+            sums.old += a * a;
+            sums.new += b * b;
+            sums.difference += (b - a) * (b - a);
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_near(found: f64, expected: f64) {
+        let error = (found - expected).abs() / expected.abs();
+        assert!(error < 1e-12, "{found}, expected {expected}");
+    }
+
+    /// `NumPy`: `x = np.sin(np.arange(5003, dtype='f4'))`, `y = np.cos(np.arange(5003, dtype='f4') * 1.5) + x`, the
+    /// cosine of their angle and the relative distance in float64, whatever both are scaled by. The last scales
+    /// squared are above and below all of single precision.
+    #[test]
+    fn sums_are_numpys_at_every_scale() {
+        let sin = |i: u16| f32::from(i).sin();
+        let old: Vec<f32> = (0..5003).map(sin).collect();
+        let new: Vec<f32> = (0..5003)
+            .map(|i| (f32::from(i) * 1.5).cos() + sin(i))
+            .collect();
+        for scale in [
+            1.0,
+            f32::powi(2.0, 72),
+            f32::powi(2.0, 125),
+            f32::powi(2.0, -100),
+        ] {
+            let [old, new] =
+                [&old, &new].map(|all| all.iter().map(|value| value * scale).collect::<Vec<_>>());
+            for sums in [
+                PairSums::over(&old, &new),
+                PairSums::over_finite(&old, &new),
+            ] {
+                assert!(
+                    (sums.cosine() - 0.707_085_6).abs() < 1e-6,
+                    "{}",
+                    sums.cosine()
+                );
+                assert!(
+                    (sums.relative() - 1.000_143_4).abs() < 1e-6,
+                    "{}",
+                    sums.relative()
+                );
+            }
+            let same = PairSums::over(&old, &old);
+            assert_eq!((same.cosine(), same.relative()), (1.0, 0.0));
+        }
+        // Squares of 4.8e21, exactly.
+        let (old, new) = (vec![4.8e21_f32; 19], vec![-2.4e21_f32; 19]);
+        let sums = PairSums::over_finite(&old, &new);
+        let square = f64::from(4.8e21_f32) * f64::from(4.8e21_f32);
+        assert_near(sums.old, 19.0 * square);
+        assert_near(sums.difference, 19.0 * 2.25 * square);
+        assert_near(sums.relative(), 1.5);
+        assert_near(sums.cosine(), -1.0);
+    }
+
+    #[test]
+    fn pairs_that_are_not_finite_take_no_part_where_asked() {
+        let mut old = vec![1.0; 40];
+        let mut new = vec![2.0; 40];
+        (old[3], new[20], new[39]) = (f32::NAN, f32::INFINITY, f32::NAN);
+        let sums = PairSums::over_finite(&old, &new);
+        assert_eq!((sums.cosine(), sums.relative()), (1.0, 1.0));
+        assert_eq!(sums.old, 37.0);
+        assert!(PairSums::over(&old, &new).relative().is_nan());
+        // A difference that is not finite in single precision is.
+        let sums = PairSums::over_finite(&[f32::MAX; 9], &[f32::MIN; 9]);
+        assert_eq!((sums.cosine(), sums.relative()), (-1.0, 2.0));
+    }
+
+    #[test]
+    fn what_is_all_zero_has_no_direction() {
+        let (zero, one) = ([0.0; 5], [1.0; 5]);
+        let zeroed = PairSums::over(&one, &zero);
+        assert_eq!((zeroed.cosine(), zeroed.relative()), (0.0, 1.0));
+        assert!(zeroed.is_zeroed() && !zeroed.came_back());
+        let back = PairSums::over(&zero, &one);
+        assert_eq!((back.cosine(), back.relative()), (0.0, f64::INFINITY));
+        assert!(back.came_back() && !back.is_zeroed());
+    }
+}
