@@ -6,7 +6,6 @@
 mod events;
 mod logger;
 mod program;
-mod render_floats;
 mod tensorboard;
 mod vgg;
 mod weights;

@@ -1,8 +1,11 @@
 //! Colors for levels, and for what has no level.
 
+use std::fmt::{self, Display};
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use colorous::Gradient;
+use thiserror::Error;
 
 /// How levels are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,12 +36,15 @@ pub(super) const INFINITE: [u8; 3] = [0, 255, 255];
 /// Infinite and negative: green.
 pub(super) const NEGATIVE_INFINITE: [u8; 3] = [0, 255, 0];
 
-static GRAY: LazyLock<Palette> =
-    LazyLock::new(|| std::array::from_fn(|level| [u8::try_from(level).unwrap_or(u8::MAX); 3]));
-static VIRIDIS: LazyLock<Palette> = LazyLock::new(|| palette(colorous::VIRIDIS, |level| level));
-static MAGMA: LazyLock<Palette> = LazyLock::new(|| palette(colorous::MAGMA, |level| level));
-static DIVERGING: LazyLock<Palette> =
-    LazyLock::new(|| palette(colorous::RED_BLUE, |level| 255 - level));
+/// The palettes, in the order of [`Colormap`].
+static PALETTES: LazyLock<[Palette; 4]> = LazyLock::new(|| {
+    [
+        std::array::from_fn(|level| [u8::try_from(level).unwrap_or(u8::MAX); 3]),
+        palette(colorous::VIRIDIS, |level| level),
+        palette(colorous::MAGMA, |level| level),
+        palette(colorous::RED_BLUE, |level| 255 - level),
+    ]
+});
 
 fn palette(gradient: Gradient, place: impl Fn(usize) -> usize) -> Palette {
     std::array::from_fn(|level| match level {
@@ -48,14 +54,55 @@ fn palette(gradient: Gradient, place: impl Fn(usize) -> usize) -> Palette {
 }
 
 impl Colormap {
+    const NAMES: [(&str, Self); 4] = [
+        ("gray", Self::Gray),
+        ("viridis", Self::Viridis),
+        ("magma", Self::Magma),
+        ("diverging", Self::Diverging),
+    ];
+
     /// Its colors.
     #[must_use]
     pub fn palette(self) -> &'static Palette {
-        match self {
-            Self::Gray => &GRAY,
-            Self::Viridis => &VIRIDIS,
-            Self::Magma => &MAGMA,
-            Self::Diverging => &DIVERGING,
+        &PALETTES[self as usize]
+    }
+}
+
+/// Text that is not the name of a colormap.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("expected gray, viridis, magma or diverging")]
+#[non_exhaustive]
+pub struct ParseColormapError;
+
+impl FromStr for Colormap {
+    type Err = ParseColormapError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = if text == "grey" { "gray" } else { text };
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, colormap)| *colormap)
+            .ok_or(ParseColormapError)
+    }
+}
+
+impl Display for Colormap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[*self as usize].0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_as_they_are_printed() {
+        for (name, colormap) in Colormap::NAMES {
+            assert_eq!(name.parse::<Colormap>().unwrap(), colormap);
+            assert_eq!(colormap.to_string(), name);
         }
+        assert_eq!("grey".parse::<Colormap>().unwrap(), Colormap::Gray);
+        assert!("jet".parse::<Colormap>().is_err());
     }
 }

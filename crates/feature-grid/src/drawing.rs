@@ -1,15 +1,23 @@
-//! Grids that a device draws where the maps are: what it must know, and what becomes of its pixels.
-//!
-//! For maps whose values are all finite; others need colors, and the values for it.
+//! How maps of one shape become a picture, and the picture.
 
 use super::colormap::Colormap;
-use super::grid::Grid;
+use super::extremes::Extremes;
+use super::grid::{Grid, enlarge};
 use super::picture::{Color, Picture};
-use super::range::Range;
+use super::range::{Range, Scales, symmetric};
 use super::statistics::Statistics;
-use super::{RenderError, Rendered, Style, check_range, pixels, shown};
+use super::{RenderError, Style};
 
-/// How maps of one shape become a grid.
+/// How maps of one shape become a grid: what a renderer must know that draws on another device, where
+/// the maps are. [`rendered`](Self::rendered) takes its pixels.
+///
+/// Such a renderer is for maps whose values are all finite; others need colors, and their values for that. The level
+/// of a value `v` is `trunc((clamp(v, low, high) - low) / max(high - low, NARROWEST) * 255)` with [`NARROWEST`],
+/// at least [`lowest_level`](Self::lowest_level); a symmetric range goes from `-e` to `e`, where `e` is the larger
+/// magnitude of its ends and at least [`NARROWEST_END`].
+///
+/// [`NARROWEST`]: super::NARROWEST
+/// [`NARROWEST_END`]: super::NARROWEST_END
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drawing {
     /// What becomes black and white.
@@ -20,10 +28,10 @@ pub struct Drawing {
     pub lowest_level: u8,
     /// How often every pixel is repeated across and down.
     pub factor: usize,
-    colormap: Colormap,
+    pub(super) colormap: Colormap,
     /// Before it is enlarged.
     pub(super) small: Grid,
-    pub(super) large: Grid,
+    large: Grid,
 }
 
 impl Drawing {
@@ -31,12 +39,17 @@ impl Drawing {
     ///
     /// # Errors
     ///
-    /// As [`feature_maps`](super::feature_maps).
+    /// The style asks for a fixed range that is none, or for a grid too large to show.
     pub fn new([channels, height, width]: [usize; 3], style: &Style) -> Result<Self, RenderError> {
-        check_range(style.range)?;
-        let small = Grid::new(shown(channels, style), width, height)?;
+        let is_fixed = match style.range {
+            Range::Fixed(low, high) if !(low.is_finite() && high.is_finite() && low < high) => {
+                return Err(RenderError::Fixed { low, high });
+            }
+            range => matches!(range, Range::Fixed(..)),
+        };
+        let most = style.max_maps.unwrap_or(channels);
+        let small = Grid::new(most.clamp(1, channels.max(1)), width, height)?;
         let factor = small.factor(style.min_tile);
-        let is_fixed = matches!(style.range, Range::Fixed(..));
         Ok(Self {
             range: style.range,
             is_symmetric: style.colormap == Colormap::Diverging && !is_fixed,
@@ -49,51 +62,135 @@ impl Drawing {
     }
 
     /// How many maps are shown.
+    #[must_use]
     pub fn count(&self) -> usize {
         self.small.count
     }
 
     /// Tiles in a row.
+    #[must_use]
     pub fn columns(&self) -> usize {
         self.small.columns
     }
 
     /// Rows of tiles.
+    #[must_use]
     pub fn rows(&self) -> usize {
         self.small.rows()
     }
 
     /// Pixels around and between tiles.
+    #[must_use]
     pub fn padding(&self) -> usize {
         self.small.padding
     }
 
     /// Height and width of the picture.
+    #[must_use]
     pub fn size(&self) -> [usize; 2] {
         [self.large.height(), self.large.width()]
     }
 
     /// The grid of these levels, `[height, width]` of [`size`](Self::size), of maps whose lowest and highest value
     /// are given.
+    #[must_use]
     pub fn rendered(&self, levels: Vec<u8>, range: (f32, f32), statistics: Statistics) -> Rendered {
         Rendered {
             picture: Picture {
                 width: pixels(self.large.width()),
                 height: pixels(self.large.height()),
-                color: match self.colormap {
-                    Colormap::Gray => Color::Gray,
-                    colormap => Color::Indexed(colormap),
-                },
+                color: self.color(),
                 pixels: levels,
             },
-            range: match self.range {
-                Range::Fixed(low, high) => (low, high),
-                _ if self.is_symmetric => super::range::symmetric(range.0, range.1),
-                Range::Map | Range::Layer => range,
-            },
+            range: self.ends(range),
             non_finite: 0,
             statistics,
             grid: self.large,
         }
     }
+
+    /// The same of pixels that are not enlarged yet.
+    pub(super) fn finish(
+        &self,
+        small: Vec<u8>,
+        color: Color,
+        scales: &Scales,
+        extremes: &Extremes,
+    ) -> Rendered {
+        let pixels = if self.factor == 1 {
+            small
+        } else {
+            enlarge(&small, color.channels(), &self.small, &self.large)
+        };
+        let mut rendered = self.rendered(pixels, scales.over_all, extremes.statistics);
+        rendered.picture.color = color;
+        rendered.non_finite = extremes.non_finite;
+        rendered
+    }
+
+    /// What a level is, where every value has one.
+    pub(super) fn color(&self) -> Color {
+        match self.colormap {
+            Colormap::Gray => Color::Gray,
+            colormap => Color::Indexed(colormap),
+        }
+    }
+
+    /// The range of values between these.
+    pub(super) fn ends(&self, (low, high): (f32, f32)) -> (f32, f32) {
+        match self.range {
+            Range::Fixed(low, high) => (low, high),
+            _ if self.is_symmetric => symmetric(low, high),
+            Range::Map | Range::Layer => (low, high),
+        }
+    }
+}
+
+/// A grid and what a description says about it.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// All tiles.
+    pub picture: Picture,
+    /// From the lowest value that a level 0 stands for to the highest that a level 255 stands for.
+    pub range: (f32, f32),
+    /// How many values were NaN or infinite.
+    pub non_finite: usize,
+    /// How the values of all maps are distributed, shown or not.
+    pub statistics: Statistics,
+    grid: Grid,
+}
+
+impl Rendered {
+    /// Where every tile stands in the picture: left, top, width and height.
+    ///
+    /// Units: pixels.
+    #[must_use]
+    pub fn tiles(&self) -> Vec<[usize; 4]> {
+        let grid = &self.grid;
+        let place = |start| [start % grid.width(), start / grid.width()];
+        let tile = |index| {
+            let [left, top] = place(grid.start(index, 0));
+            [left, top, grid.tile_width, grid.tile_height]
+        };
+        (0..grid.count).map(tile).collect()
+    }
+
+    /// Every tile as a picture of its own, in order, just as it is in the grid.
+    #[must_use]
+    pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {
+        let color = self.picture.color;
+        (0..self.grid.count).map(move |index| Picture {
+            width: pixels(self.grid.tile_width),
+            height: pixels(self.grid.tile_height),
+            color,
+            pixels: self
+                .grid
+                .tile(&self.picture.pixels, color.channels(), index),
+        })
+    }
+}
+
+/// A side of a picture; [`Grid::new`] has ensured that it fits.
+fn pixels(side: usize) -> u32 {
+    u32::try_from(side).unwrap_or(u32::MAX)
 }

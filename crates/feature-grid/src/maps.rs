@@ -1,9 +1,7 @@
 //! Feature maps as they come from the network.
 
-use std::fmt;
-
 use super::RenderError;
-use super::floats::{Floats, Values};
+use super::floats::{Floats, in_pieces};
 
 /// The order of a layer's values in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub enum Layout {
 /// All feature maps of one layer for one image, borrowed.
 #[derive(Clone, Copy)]
 pub struct Maps<'a> {
-    values: Values<'a>,
+    values: &'a dyn Floats,
     pub(super) channels: usize,
     pub(super) height: usize,
     pub(super) width: usize,
@@ -25,52 +23,23 @@ pub struct Maps<'a> {
 }
 
 impl<'a> Maps<'a> {
-    /// Views `data` as feature maps.
+    /// Views values as feature maps.
     ///
     /// # Shapes
     ///
-    /// `data` is `[channels, height, width]` or `[height, width, channels]`, as `layout` says.
+    /// The shape is `[channels, height, width]`; the values lie in this order or in that of `[height, width,
+    /// channels]`, as `layout` says.
     ///
     /// # Errors
     ///
-    /// A dimension is 0, or `data` has not as many values as the shape says.
+    /// A dimension is 0, or there are not as many values as the shape says.
     pub fn new(
-        data: &'a [f32],
-        channels: usize,
-        height: usize,
-        width: usize,
+        values: &'a dyn Floats,
+        shape: [usize; 3],
         layout: Layout,
     ) -> Result<Self, RenderError> {
-        Self::with(Values::Here(data), channels, height, width, layout)
-    }
-
-    /// The same, of values that are read in pieces while they are rendered.
-    ///
-    /// # Shapes
-    ///
-    /// As in [`Maps::new`].
-    ///
-    /// # Errors
-    ///
-    /// As in [`Maps::new`].
-    pub fn of(
-        floats: &'a dyn Floats,
-        channels: usize,
-        height: usize,
-        width: usize,
-        layout: Layout,
-    ) -> Result<Self, RenderError> {
-        Self::with(Values::of(floats), channels, height, width, layout)
-    }
-
-    fn with(
-        values: Values<'a>,
-        channels: usize,
-        height: usize,
-        width: usize,
-        layout: Layout,
-    ) -> Result<Self, RenderError> {
-        check_length(values.count(), &[channels, height, width])?;
+        check_length(values.count(), &shape)?;
+        let [channels, height, width] = shape;
         Ok(Self {
             values,
             channels,
@@ -80,7 +49,7 @@ impl<'a> Maps<'a> {
         })
     }
 
-    /// Values side by side in memory: a row of one map, or a row of pixels of all maps.
+    /// Values next to each other in memory: a row of one map, or a row of pixels of all maps.
     pub(super) const fn row(&self) -> usize {
         match self.layout {
             Layout::Planar => self.width,
@@ -100,32 +69,18 @@ impl<'a> Maps<'a> {
             Layout::Planar => count * self.height,
             Layout::Interleaved => self.height,
         };
-        self.values.in_pieces(rows, self.row(), take)
-    }
-}
-
-impl fmt::Debug for Maps<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Maps")
-            .field("channels", &self.channels)
-            .field("height", &self.height)
-            .field("width", &self.width)
-            .field("layout", &self.layout)
-            .finish_non_exhaustive()
+        in_pieces(self.values, rows, self.row(), take)
     }
 }
 
 /// Checks that there are values, as many as `shape` says.
 pub(super) fn check_length(found: usize, shape: &[usize]) -> Result<(), RenderError> {
-    let size = shape
-        .iter()
-        .try_fold(1_usize, |size, &n| size.checked_mul(n));
-    match size {
-        Some(0) | None => Err(RenderError::Shape {
-            shape: shape.to_vec(),
-        }),
+    let product = |size: usize, &n: &usize| size.checked_mul(n);
+    let shape = shape.to_vec();
+    match shape.iter().try_fold(1, product) {
+        Some(0) | None => Err(RenderError::Shape { shape }),
         Some(expected) if expected != found => Err(RenderError::Length {
-            shape: shape.to_vec(),
+            shape,
             expected,
             found,
         }),

@@ -5,7 +5,7 @@
     reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
 )]
 
-/// Running sums side by side, in registers.
+/// Sums next to each other, in registers.
 const LANES: usize = 16;
 
 /// Additions to a sum before it is added to another one. Many equal values, such as the zeros after ReLU, round it to
@@ -30,53 +30,19 @@ pub struct Statistics {
     pub max: f32,
     /// The mean of the finite values; 0 without any.
     pub mean: f64,
-    /// Finite values outside of the range that was fixed.
+    /// The sum of the squared differences of the finite values from their mean.
+    pub deviations: f64,
+    /// The range, where it was fixed.
+    pub fixed: Option<(f32, f32)>,
+    /// Finite values outside of it.
     pub outside: u64,
-    /// The sum of their squared differences from the mean.
-    deviations: f64,
-    /// That range.
-    limits: Option<(f32, f32)>,
 }
 
 impl Statistics {
-    /// Of no value yet; those outside of `limits` are to be counted.
-    pub(super) fn within(limits: Option<(f32, f32)>) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
-    }
-
-    /// Of the `count` values of a channel, all finite, of which `zeros` are 0 and `outside` outside of `limits`,
-    /// where there are any.
-    pub fn of_channel(
-        (count, zeros): (u64, u64),
-        (min, max): (f32, f32),
-        (mean, variance): (f64, f64),
-        limits: Option<(f32, f32)>,
-        outside: u64,
-    ) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
-        let deviations = variance * count as f64;
-        Self {
-            count,
-            zeros,
-            min,
-            max,
-            mean,
-            outside,
-            deviations,
-            limits,
-            ..Self::default()
-        }
-    }
-
     /// The fraction of the finite values that a fixed range clips, from 0 to 1; `None` without one.
     #[must_use]
     pub fn clipped_fraction(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
-        let outside = self.outside as f64;
-        self.limits.map(|_| outside / Self::divisor(self.count))
+        self.fixed.map(|_| self.fraction(self.outside))
     }
 
     /// The standard deviation of the finite values (of the population: divided by the count, as `numpy.std`).
@@ -88,9 +54,7 @@ impl Statistics {
     /// The fraction of the finite values that are 0, from 0 to 1.
     #[must_use]
     pub fn zero_fraction(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
-        let zeros = self.zeros as f64;
-        zeros / Self::divisor(self.count)
+        self.fraction(self.zeros)
     }
 
     /// The distribution of both together.
@@ -108,15 +72,17 @@ impl Statistics {
                 #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
                 let [mine, theirs] = [self.count as f64, other.count as f64];
                 let apart = other.mean - self.mean;
-                let share = theirs / Self::divisor(count);
+                let fraction = theirs / Self::divisor(count);
                 Self {
                     count,
                     zeros: self.zeros + other.zeros,
                     outside: self.outside + other.outside,
                     min: self.min.min(other.min),
                     max: self.max.max(other.max),
-                    mean: self.mean + apart * share,
-                    deviations: self.deviations + other.deviations + apart * apart * mine * share,
+                    mean: self.mean + apart * fraction,
+                    deviations: self.deviations
+                        + other.deviations
+                        + apart * apart * mine * fraction,
                     ..self
                 }
             }
@@ -124,9 +90,14 @@ impl Statistics {
         Self {
             nan,
             infinite,
-            limits: self.limits.or(other.limits),
+            fixed: self.fixed.or(other.fixed),
             ..finite
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
+    fn fraction(&self, of: u64) -> f64 {
+        of as f64 / Self::divisor(self.count)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
@@ -134,22 +105,23 @@ impl Statistics {
         count.max(1) as f64
     }
 
-    /// Adds a block of values.
+    /// Adds a block of values; returns its own statistics where [`of_finite`](Self::of_finite) has them.
     #[inline(always)]
-    pub(super) fn add(&mut self, block: &[f32]) {
-        if let Some(of_block) = self.of_finite(block) {
+    pub(super) fn add(&mut self, block: &[f32]) -> Option<Self> {
+        let of_block = self.of_finite(block);
+        if let Some(of_block) = of_block {
             *self = self.merged(of_block);
-            if let Some((low, high)) = self.limits {
-                let outside = |value: &f32| u64::from(*value < low) + u64::from(*value > high);
-                self.outside += block.iter().map(outside).sum::<u64>();
-            }
         } else {
             for &value in block {
                 *self = self.merged(Self::of_one(value));
-                let is_outside = |(low, high)| value.is_finite() && (value < low || value > high);
-                self.outside += u64::from(self.limits.is_some_and(is_outside));
             }
         }
+        if let Some((low, high)) = self.fixed {
+            let outside = |value: &f32| (*value < low || *value > high) && value.is_finite();
+            let outside = block.iter().map(|value| u32::from(outside(value)));
+            self.outside += u64::from(outside.sum::<u32>());
+        }
+        of_block
     }
 
     /// The statistics of a block; `None` where a value is not finite, or single precision is not enough: its
@@ -204,24 +176,16 @@ impl Statistics {
     }
 
     fn of_one(value: f32) -> Self {
-        let none = Self::default();
+        let mut one = Self::default();
         if value.is_nan() {
-            Self { nan: 1, ..none }
+            one.nan = 1;
         } else if value.is_infinite() {
-            Self {
-                infinite: 1,
-                ..none
-            }
+            one.infinite = 1;
         } else {
-            Self {
-                count: 1,
-                zeros: u64::from(value == 0.0),
-                min: value,
-                max: value,
-                mean: f64::from(value),
-                ..none
-            }
+            (one.count, one.zeros) = (1, u64::from(value == 0.0));
+            (one.min, one.max, one.mean) = (value, value, f64::from(value));
         }
+        one
     }
 }
 
@@ -255,16 +219,9 @@ impl<const N: usize> Sums<N> {
             self.squares[i] += difference * difference;
             self.zeros[i] += if value == 0.0 { 1.0 } else { 0.0 };
             // One instruction each, which f32::min and max with their care for NaN are not.
-            self.min[i] = if value < self.min[i] {
-                value
-            } else {
-                self.min[i]
-            };
-            self.max[i] = if value > self.max[i] {
-                value
-            } else {
-                self.max[i]
-            };
+            let (min, max) = (self.min[i], self.max[i]);
+            self.min[i] = if value < min { value } else { min };
+            self.max[i] = if value > max { value } else { max };
         }
     }
 }

@@ -41,70 +41,85 @@ struct Repeat {
     extra_bits: u32,
 }
 
-/// Writes `count` blocks as a zlib stream at the end of a buffer. `fill` makes the bytes of a block. Idle threads of
-/// rayon's may code some, in pieces of up to `piece` blocks.
-pub(super) fn zlib(
-    out: &mut Vec<u8>,
-    (count, piece): (usize, usize),
-    fill: impl Fn(usize, &mut Vec<u8>) + Sync,
-) {
-    // Deflate with a window of 32 KiB, fastest; the two bytes are a multiple of 31.
-    out.extend_from_slice(&[0x78, 0x01]);
-    let mut bits = Bits::new(out);
-    let (adler, _) = blocks(0..count, (count, piece), &fill, &mut bits);
-    bits.finish();
-    out.extend_from_slice(&adler.to_be_bytes());
+/// The blocks of a picture, to be coded.
+pub(super) struct Blocks<F> {
+    pub(super) count: usize,
+    /// So few are coded by one thread.
+    pub(super) piece: usize,
+    /// Makes the bytes of a block.
+    pub(super) fill: F,
 }
 
-/// Writes some of the `count` blocks; returns the Adler-32 and the number of their bytes.
-///
-/// Only a thread that is idle codes the second half apart, to be appended: that takes a tenth more time in all.
-fn blocks(
-    range: Range<usize>,
-    (count, piece): (usize, usize),
-    fill: &(impl Fn(usize, &mut Vec<u8>) + Sync),
-    bits: &mut Bits<'_>,
-) -> (u32, usize) {
-    if range.len() <= piece {
+/// The Adler-32 and the number of bytes.
+#[derive(Clone, Copy)]
+struct Checked {
+    adler: u32,
+    len: usize,
+}
+
+impl<F: Fn(usize, &mut Vec<u8>) + Sync> Blocks<F> {
+    /// Writes all as a zlib stream at the end of a buffer. Idle threads of rayon's may code some.
+    pub(super) fn zlib(&self, out: &mut Vec<u8>) {
+        // Deflate with a window of 32 KiB, fastest; the two bytes are a multiple of 31.
+        out.extend_from_slice(&[0x78, 0x01]);
+        let mut bits = Bits::new(out);
+        let checked = self.code(0..self.count, &mut bits);
+        bits.finish();
+        out.extend_from_slice(&checked.adler.to_be_bytes());
+    }
+
+    /// Only a thread that is idle codes the second half by itself, to be appended: that takes a tenth more time in all.
+    fn code(&self, range: Range<usize>, bits: &mut Bits<'_>) -> Checked {
+        if range.len() <= self.piece {
+            return self.code_piece(range, bits);
+        }
+        let middle = range.start.midpoint(range.end);
+        let (first, second) = (range.start..middle, middle..range.end);
+        let by_itself = || {
+            let mut coded = Vec::new();
+            let mut bits = Bits::new(&mut coded);
+            let checked = self.code(second.clone(), &mut bits);
+            (bits.finish(), coded, checked)
+        };
+        let (first, coded) = join_context(
+            |_| self.code(first, bits),
+            |thread| thread.migrated().then(by_itself),
+        );
+        let second = if let Some((padding, coded, checked)) = coded {
+            bits.append(&coded, padding);
+            checked
+        } else {
+            self.code(second, bits)
+        };
+        first.joined(second)
+    }
+
+    fn code_piece(&self, range: Range<usize>, bits: &mut Bits<'_>) -> Checked {
         let (mut bytes, mut runs) = (Vec::new(), Vec::new());
         let (mut adler, mut len) = (Adler32::new(), 0);
         for at in range {
-            fill(at, &mut bytes);
-            block(&bytes, at + 1 == count, &mut runs, bits);
+            (self.fill)(at, &mut bytes);
+            block(&bytes, at + 1 == self.count, &mut runs, bits);
             adler.write(&bytes);
             len += bytes.len();
         }
-        return (adler.finish(), len);
+        let adler = adler.finish();
+        Checked { adler, len }
     }
-    let middle = range.start.midpoint(range.end);
-    let (first, second) = (range.start..middle, middle..range.end);
-    let apart = || {
-        let mut coded = Vec::new();
-        let mut bits = Bits::new(&mut coded);
-        let checked = blocks(second.clone(), (count, piece), fill, &mut bits);
-        (bits.finish(), coded, checked)
-    };
-    let (first, apart) = join_context(
-        |_| blocks(first, (count, piece), fill, bits),
-        |thread| thread.migrated().then(apart),
-    );
-    let second = if let Some((padding, coded, checked)) = apart {
-        bits.append(&coded, padding);
-        checked
-    } else {
-        blocks(second, (count, piece), fill, bits)
-    };
-    (joined(first.0, second), first.1 + second.1)
 }
 
-/// The Adler-32 of two pieces, from those of each and the length of the second.
-fn joined(first: u32, (second, len): (u32, usize)) -> u32 {
-    let [(a1, b1), (a2, b2)] =
-        [first, second].map(|sum| (u64::from(sum & 0xffff), u64::from(sum >> 16)));
-    // `a` begins at 1, and `b` adds it up: what the first piece adds to `a` counts for every byte of the second.
-    let before = (a1 + PRIME - 1) % PRIME;
-    let (a, b) = (before + a2, len as u64 % PRIME * before + b1 + b2);
-    (((b % PRIME) as u32) << 16) | (a % PRIME) as u32
+impl Checked {
+    fn joined(self, second: Self) -> Self {
+        let parts = |sum: u32| [sum & 0xffff, sum >> 16].map(u64::from);
+        let ([a1, b1], [a2, b2]) = (parts(self.adler), parts(second.adler));
+        // `a` begins at 1, and `b` adds it up: what the first piece adds to `a` counts for every byte of the second.
+        let before = (a1 + PRIME - 1) % PRIME;
+        let (a, b) = (before + a2, second.len as u64 % PRIME * before + b1 + b2);
+        Self {
+            adler: (((b % PRIME) as u32) << 16) | (a % PRIME) as u32,
+            len: self.len + second.len,
+        }
+    }
 }
 
 /// Writes one deflate block with a code of its own.
@@ -121,16 +136,10 @@ fn block(bytes: &[u8], last: bool, runs: &mut Vec<Run>, bits: &mut Bits<'_>) {
     let mut at = 0;
     for run in &*runs {
         bits.literals(&bytes[at..run.start], &literals);
-        for token in split(run.len) {
-            match token {
-                Token::Zero => bits.code(codes[0]),
-                Token::Match(len) => {
-                    let (symbol, extra, extra_bits) = length_symbol(len);
-                    bits.code(codes[symbol]);
-                    // The extra bits, and 0: the one distance code there is.
-                    bits.put(extra, extra_bits + 1);
-                }
-            }
+        for len in split(run.len) {
+            let symbol = Symbol::of(len);
+            bits.code(codes[symbol.number]);
+            bits.put(symbol.extra, symbol.extra_bits);
         }
         at = run.start + run.len;
     }
@@ -145,11 +154,8 @@ fn count(bytes: &[u8], runs: &[Run]) -> [u32; SYMBOLS] {
     let mut at = 0;
     for run in runs {
         count_literals(&bytes[at..run.start], &mut tables);
-        for token in split(run.len) {
-            match token {
-                Token::Zero => counts[0] += 1,
-                Token::Match(len) => counts[length_symbol(len).0] += 1,
-            }
+        for len in split(run.len) {
+            counts[Symbol::of(len).number] += 1;
         }
         at = run.start + run.len;
     }
@@ -229,40 +235,47 @@ fn find_runs(bytes: &[u8], runs: &mut Vec<Run>) {
     }
 }
 
-/// A piece of a run of zeros.
-enum Token {
-    Zero,
-    Match(usize),
-}
-
-/// One zero, which the matches repeat, then as long matches as there are; a rest too short for a
-/// match is literals again.
-fn split(run: usize) -> impl Iterator<Item = Token> {
+/// The pieces of a run of zeros: one zero, which the matches repeat, then as long matches as there are; a rest too
+/// short for a match is single zeros again.
+fn split(run: usize) -> impl Iterator<Item = usize> {
     let mut left = run;
     std::iter::from_fn(move || {
-        let token = match left {
+        let len = match left {
             0 => return None,
-            _ if left == run || left < SHORTEST => Token::Zero,
-            _ => Token::Match(left.min(LONGEST)),
+            _ if left == run || left < SHORTEST => 1,
+            _ => left.min(LONGEST),
         };
-        left -= match token {
-            Token::Zero => 1,
-            Token::Match(len) => len,
-        };
-        Some(token)
+        left -= len;
+        Some(len)
     })
 }
 
-/// The symbol of a match length, its extra bits and how many they are (RFC 1951, 3.2.5).
-fn length_symbol(len: usize) -> (usize, u64, u32) {
-    match len {
-        LONGEST => (285, 0, 0),
-        ..11 => (254 + len, 0, 0),
-        _ => {
-            let over = len - SHORTEST;
-            let extra_bits = over.ilog2() - 2;
-            let symbol = 257 + 4 * extra_bits as usize + (over >> extra_bits);
-            (symbol, (over & ((1 << extra_bits) - 1)) as u64, extra_bits)
+/// How a zero, or the match of some, is sent.
+struct Symbol {
+    number: usize,
+    /// The extra bits of a match length, and 0: the one distance code there is.
+    extra: u64,
+    extra_bits: u32,
+}
+
+impl Symbol {
+    /// Source: RFC 1951, 3.2.5.
+    fn of(len: usize) -> Self {
+        let (number, extra, extra_bits) = match len {
+            1 => (0, 0, 0),
+            LONGEST => (285, 0, 1),
+            ..11 => (254 + len, 0, 1),
+            _ => {
+                let over = len - SHORTEST;
+                let bits = over.ilog2() - 2;
+                let number = 257 + 4 * bits as usize + (over >> bits);
+                (number, over & ((1 << bits) - 1), bits + 1)
+            }
+        };
+        Self {
+            number,
+            extra: extra as u64,
+            extra_bits,
         }
     }
 }
@@ -315,84 +328,4 @@ fn count_literals(bytes: &[u8], tables: &mut [[u32; 256]; 4]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use simd_adler32::adler32;
-
-    use super::*;
-
-    /// RFC 1951, 3.2.5: the first length of every symbol from 257 on and its extra bits.
-    const TABLE: [(usize, u32); 29] = [
-        (3, 0),
-        (4, 0),
-        (5, 0),
-        (6, 0),
-        (7, 0),
-        (8, 0),
-        (9, 0),
-        (10, 0),
-        (11, 1),
-        (13, 1),
-        (15, 1),
-        (17, 1),
-        (19, 2),
-        (23, 2),
-        (27, 2),
-        (31, 2),
-        (35, 3),
-        (43, 3),
-        (51, 3),
-        (59, 3),
-        (67, 4),
-        (83, 4),
-        (99, 4),
-        (115, 4),
-        (131, 5),
-        (163, 5),
-        (195, 5),
-        (227, 5),
-        (258, 0),
-    ];
-
-    #[test]
-    fn every_length_has_its_symbol() {
-        for len in SHORTEST..=LONGEST {
-            let (symbol, extra, extra_bits) = length_symbol(len);
-            let (first, bits) = TABLE[symbol - 257];
-            assert_eq!(
-                (first + usize::try_from(extra).unwrap(), bits),
-                (len, extra_bits)
-            );
-            assert!(extra < 1 << extra_bits);
-        }
-    }
-
-    #[test]
-    fn checksums_join() {
-        let bytes = vec![255; 200_000];
-        for at in [0, 1, 65_521, 65_522, 200_000] {
-            let (first, second) = bytes.split_at(at);
-            let [first_sum, second_sum] = [first, second].map(|piece| adler32(&piece));
-            let sum = joined(first_sum, (second_sum, second.len()));
-            assert_eq!(sum, adler32(&bytes.as_slice()));
-        }
-    }
-
-    #[test]
-    fn pieces_of_a_run_add_up() {
-        for run in 1..2000 {
-            let mut zeros = 0;
-            for (i, token) in split(run).enumerate() {
-                match token {
-                    Token::Zero => zeros += 1,
-                    Token::Match(len) => {
-                        assert!(i > 0, "nothing to repeat yet");
-                        assert!((SHORTEST..=LONGEST).contains(&len));
-                        zeros += len;
-                    }
-                }
-            }
-            assert_eq!(zeros, run);
-        }
-    }
-}
+mod tests;

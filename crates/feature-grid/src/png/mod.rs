@@ -15,13 +15,13 @@ mod filter;
 mod huffman;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
 use crc32fast::Hasher;
 use thiserror::Error;
 
 use crate::{Color, Picture};
+use deflate::Blocks;
 use filter::Rows;
 
 /// What every PNG file begins with.
@@ -32,10 +32,11 @@ const MOST: u32 = i32::MAX as u32;
 
 /// A picture that cannot be written as PNG.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PngError {
     /// A side of 0 pixels, or more than a PNG file takes.
     #[error(
-        "a picture of {0} x {1} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all: show fewer or smaller maps"
+        "a picture of {0} x {1} pixels does not fit into a PNG, which takes 1 to {MOST} a side and 1 GiB in all"
     )]
     Size(u32, u32),
     /// Another number of bytes than the size needs.
@@ -69,6 +70,10 @@ const PIECE: usize = 4;
 
 /// Encodes `picture`: gray as one channel, a colormap's as indices and a palette, anything else as
 /// three channels; eight bits each, not interlaced.
+///
+/// # Errors
+///
+/// As [`Picture::to_png`].
 pub fn encode(picture: &Picture, threads: Threads) -> Result<Vec<u8>, PngError> {
     check(picture)?;
     let (color_type, channels) = match picture.color {
@@ -95,8 +100,12 @@ pub fn encode(picture: &Picture, threads: Threads) -> Result<Vec<u8>, PngError> 
             Threads::One => usize::MAX,
             Threads::Idle => PIECE,
         };
-        let blocks = (rows.blocks(), piece);
-        deflate::zlib(out, blocks, |block, bytes| rows.filter(block, bytes));
+        let blocks = Blocks {
+            count: rows.blocks(),
+            piece,
+            fill: |block, bytes: &mut Vec<u8>| rows.filter(block, bytes),
+        };
+        blocks.zlib(out);
     });
     chunk(&mut out, *b"IEND", |_| {});
     Ok(out)

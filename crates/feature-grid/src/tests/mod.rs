@@ -53,12 +53,11 @@ fn interleave(planar: &[f32], channels: usize) -> Vec<f32> {
 }
 
 fn render(values: &[f32], shape: [usize; 3], layout: Layout, style: &Style) -> Rendered {
-    let [channels, height, width] = shape;
     let values = match layout {
         Layout::Planar => values.to_vec(),
-        Layout::Interleaved => interleave(values, channels),
+        Layout::Interleaved => interleave(values, shape[0]),
     };
-    let maps = Maps::new(&values, channels, height, width, layout).unwrap();
+    let maps = Maps::new(&values, shape, layout).unwrap();
     feature_maps(&maps, style).unwrap()
 }
 
@@ -279,17 +278,17 @@ fn gray_kernels_are_maps() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_refused_with_the_way_out() {
+fn what_cannot_be_shown_is_refused() {
     let values = [0.0; 12];
-    let shape = |result: Result<Maps<'_>, RenderError>| result.unwrap_err().to_string();
+    let shape = |result: Result<Maps<'_>, RenderError>| result.err().unwrap().to_string();
     assert_eq!(
-        shape(Maps::new(&values, 3, 2, 3, Layout::Planar)),
+        shape(Maps::new(&values, [3, 2, 3], Layout::Planar)),
         "shape [3, 2, 3] needs 18 values, found 12"
     );
-    assert!(shape(Maps::new(&[], 0, 2, 3, Layout::Planar)).contains("[0, 2, 3]"));
-    assert!(shape(Maps::new(&values, usize::MAX, 2, 3, Layout::Planar)).contains("at least 1"));
+    assert!(shape(Maps::new(&[], [0, 2, 3], Layout::Planar)).contains("[0, 2, 3]"));
+    assert!(shape(Maps::new(&values, [usize::MAX, 2, 3], Layout::Planar)).contains("at least 1"));
 
-    let maps = Maps::new(&values, 3, 2, 2, Layout::Planar).unwrap();
+    let maps = Maps::new(&values, [3, 2, 2], Layout::Planar).unwrap();
     let refused = |style: Style| feature_maps(&maps, &style).unwrap_err().to_string();
     for (low, high) in [
         (1.0, 1.0),
@@ -307,7 +306,13 @@ fn what_cannot_be_shown_is_refused_with_the_way_out() {
         min_tile: Some(u32::MAX),
         ..Style::default()
     });
-    assert!(error.contains("--min-tile"), "{error}");
+    assert_eq!(
+        error,
+        format!(
+            "a grid of 3 tiles of {0} x {0} pixels is too large",
+            2 * (u64::from(u32::MAX).div_ceil(2))
+        )
+    );
 
     let error = kernels(&values, [1, 4, 3, 1], false, &Style::default()).unwrap_err();
     assert!(error.to_string().contains("4 input channels"), "{error}");

@@ -72,7 +72,7 @@ fn every_number_is_numpys_whatever_is_shown() {
 #[test]
 fn a_small_spread_about_a_large_mean_is_kept() {
     let values: Vec<f32> = (0..20_000_u16).map(|i| 1e6 + f32::from(i % 2)).collect();
-    let maps = Maps::new(&values, 2, 100, 100, Layout::Planar).unwrap();
+    let maps = Maps::new(&values, [2, 100, 100], Layout::Planar).unwrap();
     let found = feature_maps(&maps, &Style::default()).unwrap().statistics;
     assert!((found.std() - 0.5).abs() < 1e-6, "{}", found.std());
     assert!((found.mean - 1_000_000.5).abs() < 1e-6, "{}", found.mean);
@@ -91,7 +91,7 @@ proptest! {
             1 => Just(f32::MAX),
         ], 1..3000)
     ) {
-        let maps = Maps::new(&values, 1, values.len(), 1, Layout::Planar).unwrap();
+        let maps = Maps::new(&values, [1, values.len(), 1], Layout::Planar).unwrap();
         let found = feature_maps(&maps, &Style::default()).unwrap().statistics;
         let finite: Vec<f64> = values.iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
         let count = |of: fn(&f32) -> bool| values.iter().filter(|value| of(value)).count() as u64;
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn parts_make_the_whole(values in prop::collection::vec(-1e3_f32..1e3, 2..600), at in 0..600_usize) {
         let of = |values: &[f32]| {
-            let maps = Maps::new(values, 1, values.len(), 1, Layout::Planar).unwrap();
+            let maps = Maps::new(&values, [1, values.len(), 1], Layout::Planar).unwrap();
             feature_maps(&maps, &Style::default()).unwrap().statistics
         };
         let middle = 1 + at % (values.len() - 1);
