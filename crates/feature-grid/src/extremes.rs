@@ -1,10 +1,5 @@
 //! The smallest and the largest value of every map, read from memory once.
 
-#![expect(
-    clippy::inline_always,
-    reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-)]
-
 use pulp::{Arch, Simd, WithSimd};
 
 use super::RenderError;

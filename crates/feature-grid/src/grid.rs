@@ -37,13 +37,11 @@ impl Grid {
             padding,
         };
         let side = |tiles: usize, size: usize| {
-            size.checked_add(padding)?
-                .checked_mul(tiles)?
-                .checked_add(padding)
+            let tile = size.checked_add(padding)?;
+            tile.checked_mul(tiles)?.checked_add(padding)
         };
-        let pixels = side(columns, tile_width)
-            .and_then(|width| side(grid.rows(), tile_height)?.checked_mul(width));
-        match pixels {
+        let sides = side(columns, tile_width).zip(side(grid.rows(), tile_height));
+        match sides.and_then(|(width, height)| width.checked_mul(height)) {
             Some(1..=MOST_PIXELS) => Ok(grid),
             _ => Err(RenderError::TooLarge {
                 count,
@@ -111,18 +109,14 @@ pub(super) fn enlarge(pixels: &[u8], channels: usize, small: &Grid, large: &Grid
             let from = small.start(index, y) * channels;
             let to = large.start(index, y * factor) * channels;
             let source = pixels[from..from + short].chunks_exact(channels);
-            for (wide, pixel) in out[to..to + long]
-                .chunks_exact_mut(factor * channels)
-                .zip(source)
-            {
-                wide.chunks_exact_mut(channels)
-                    .for_each(|copy| copy.copy_from_slice(pixel));
+            let squares = out[to..to + long].chunks_exact_mut(factor * channels);
+            for (square, pixel) in squares.zip(source) {
+                let copies = square.chunks_exact_mut(channels);
+                copies.for_each(|copy| copy.copy_from_slice(pixel));
             }
             for below in 1..factor {
-                out.copy_within(
-                    to..to + long,
-                    large.start(index, y * factor + below) * channels,
-                );
+                let below = large.start(index, y * factor + below) * channels;
+                out.copy_within(to..to + long, below);
             }
         }
     }

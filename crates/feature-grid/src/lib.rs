@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![expect(
+    clippy::inline_always,
+    reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
+)]
 
 pub mod png;
 

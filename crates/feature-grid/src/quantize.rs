@@ -1,10 +1,5 @@
 //! From floats to gray levels, straight into the grid.
 
-#![expect(
-    clippy::inline_always,
-    reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-)]
-
 use pulp::{Arch, Simd, WithSimd};
 
 use super::RenderError;

@@ -1,10 +1,5 @@
 //! How a layer's values are distributed.
 
-#![expect(
-    clippy::inline_always,
-    reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-)]
-
 /// Sums next to each other, in registers.
 const LANES: usize = 16;
 
@@ -69,8 +64,7 @@ impl Statistics {
             (0, _) => other,
             _ => {
                 let count = self.count + other.count;
-                #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
-                let [mine, theirs] = [self.count as f64, other.count as f64];
+                let [mine, theirs] = [self.count, other.count].map(Self::divisor);
                 let apart = other.mean - self.mean;
                 let fraction = theirs / Self::divisor(count);
                 Self {
@@ -95,9 +89,12 @@ impl Statistics {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
     fn fraction(&self, of: u64) -> f64 {
-        of as f64 / Self::divisor(self.count)
+        if of == 0 {
+            0.0
+        } else {
+            Self::divisor(of) / Self::divisor(self.count)
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
@@ -151,9 +148,8 @@ impl Statistics {
             last.add(&[value], near);
         }
         let total =
-            |lanes: [f64; LANES], [last]: [f32; 1]| lanes.iter().sum::<f64>() + f64::from(last);
-        let away = total(away, last.away);
-        let squares = total(squares, last.squares);
+            |lanes: [f64; LANES], last: [f32; 1]| lanes.iter().sum::<f64>() + f64::from(last[0]);
+        let [away, squares] = [total(away, last.away), total(squares, last.squares)];
         let min = sums.min.iter().copied().fold(last.min[0], f32::min);
         let max = sums.max.iter().copied().fold(last.max[0], f32::max);
         let representable = squares.is_finite() && !(0.0 < max - min && max - min <= 1e-15);

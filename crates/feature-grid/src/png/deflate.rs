@@ -28,19 +28,6 @@ const ORDER: [usize; 19] = [
 /// The largest prime below 2^16, of Adler-32 (RFC 1950, 8.2).
 const PRIME: u64 = 65521;
 
-/// `len` zeros from `start` on.
-struct Run {
-    start: usize,
-    len: usize,
-}
-
-/// One symbol of the block's header: a code length, or 16 to 18 and how often.
-struct Repeat {
-    symbol: u8,
-    extra: u64,
-    extra_bits: u32,
-}
-
 /// The blocks of a picture, to be coded.
 pub(super) struct Blocks<F> {
     pub(super) count: usize,
@@ -123,7 +110,7 @@ impl Checked {
 }
 
 /// Writes one deflate block with a code of its own.
-fn block(bytes: &[u8], last: bool, runs: &mut Vec<Run>, bits: &mut Bits<'_>) {
+fn block(bytes: &[u8], last: bool, runs: &mut Vec<Range<usize>>, bits: &mut Bits<'_>) {
     find_runs(bytes, runs);
     let lengths = lengths(&count(bytes, runs), MAX_BITS);
     let codes = codes(&lengths);
@@ -136,28 +123,26 @@ fn block(bytes: &[u8], last: bool, runs: &mut Vec<Run>, bits: &mut Bits<'_>) {
     let mut at = 0;
     for run in &*runs {
         bits.literals(&bytes[at..run.start], &literals);
-        for len in split(run.len) {
-            let symbol = Symbol::of(len);
-            bits.code(codes[symbol.number]);
-            bits.put(symbol.extra, symbol.extra_bits);
+        for len in split(run.len()) {
+            bits.symbol(&Symbol::of(len), &codes);
         }
-        at = run.start + run.len;
+        at = run.end;
     }
     bits.literals(&bytes[at..], &literals);
     bits.code(codes[END]);
 }
 
 /// How often every symbol occurs in the block.
-fn count(bytes: &[u8], runs: &[Run]) -> [u32; SYMBOLS] {
+fn count(bytes: &[u8], runs: &[Range<usize>]) -> [u32; SYMBOLS] {
     let mut tables = [[0_u32; 256]; 4];
     let mut counts = [0; SYMBOLS];
     let mut at = 0;
     for run in runs {
         count_literals(&bytes[at..run.start], &mut tables);
-        for len in split(run.len) {
+        for len in split(run.len()) {
             counts[Symbol::of(len).number] += 1;
         }
-        at = run.start + run.len;
+        at = run.end;
     }
     count_literals(&bytes[at..], &mut tables);
     for table in &tables {
@@ -171,25 +156,20 @@ fn count(bytes: &[u8], runs: &[Run]) -> [u32; SYMBOLS] {
 
 /// The code lengths, themselves coded (RFC 1951, 3.2.7).
 fn header(lengths_sent: &[u8; SYMBOLS], bits: &mut Bits<'_>) {
-    let literals = lengths_sent
-        .iter()
-        .rposition(|&len| len > 0)
-        .map_or(END, |at| at.max(END))
-        + 1;
+    let last = lengths_sent.iter().rposition(|&len| len > 0);
+    let literals = last.map_or(END, |at| at.max(END)) + 1;
     let mut sent = lengths_sent[..literals].to_vec();
     // The only distance is 1, with a code of one bit.
     sent.push(1);
     let repeats = repeats(&sent);
     let mut counts = [0; 19];
     for repeat in &repeats {
-        counts[usize::from(repeat.symbol)] += 1;
+        counts[repeat.number] += 1;
     }
     let lengths = lengths(&counts, 7);
     let codes = codes(&lengths);
-    let used = ORDER
-        .iter()
-        .rposition(|&symbol| lengths[symbol] > 0)
-        .map_or(4, |at| (at + 1).max(4));
+    let last = ORDER.iter().rposition(|&symbol| lengths[symbol] > 0);
+    let used = last.map_or(4, |at| (at + 1).max(4));
     bits.put((literals - 257) as u64, 5);
     bits.put(0, 5);
     bits.put((used - 4) as u64, 4);
@@ -197,40 +177,28 @@ fn header(lengths_sent: &[u8; SYMBOLS], bits: &mut Bits<'_>) {
         bits.put(u64::from(lengths[symbol]), 3);
     }
     for repeat in &repeats {
-        bits.code(codes[usize::from(repeat.symbol)]);
-        bits.put(repeat.extra, repeat.extra_bits);
+        bits.symbol(repeat, &codes);
     }
 }
 
 /// Finds the zeros that are worth a match.
-fn find_runs(bytes: &[u8], runs: &mut Vec<Run>) {
+fn find_runs(bytes: &[u8], runs: &mut Vec<Range<usize>>) {
     runs.clear();
-    let is_zeros = |at: usize| {
-        bytes
-            .get(at..at + WORD)
-            .is_some_and(|word| word == [0; WORD])
-    };
-    let mut at = 0;
-    let mut before = 0;
+    let is_zeros = |at: usize| bytes.get(at..at + WORD) == Some(&[0; WORD]);
+    let is_zero = |byte: &&u8| **byte == 0;
+    let (mut at, mut before) = (0, 0);
     while at + WORD <= bytes.len() {
         if !is_zeros(at) {
             at += WORD;
             continue;
         }
-        let back = bytes[before..at]
-            .iter()
-            .rev()
-            .take_while(|&&byte| byte == 0)
-            .count();
-        let start = at - back;
+        let back = bytes[before..at].iter().rev();
+        let start = at - back.take_while(is_zero).count();
         while is_zeros(at) {
             at += WORD;
         }
-        at += bytes[at..].iter().take_while(|&&byte| byte == 0).count();
-        runs.push(Run {
-            start,
-            len: at - start,
-        });
+        at += bytes[at..].iter().take_while(is_zero).count();
+        runs.push(start..at);
         before = at;
     }
 }
@@ -250,16 +218,24 @@ fn split(run: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// How a zero, or the match of some, is sent.
-struct Symbol {
-    number: usize,
-    /// The extra bits of a match length, and 0: the one distance code there is.
-    extra: u64,
-    extra_bits: u32,
+/// A symbol and the extra bits behind its code.
+pub(super) struct Symbol {
+    pub(super) number: usize,
+    pub(super) extra: u64,
+    pub(super) extra_bits: u32,
 }
 
 impl Symbol {
-    /// Source: RFC 1951, 3.2.5.
+    fn new(number: usize, extra: usize, extra_bits: u32) -> Self {
+        Self {
+            number,
+            extra: extra as u64,
+            extra_bits,
+        }
+    }
+
+    /// A zero, or the match of some (RFC 1951, 3.2.5): behind the extra bits of its length 0, the one distance code
+    /// there is.
     fn of(len: usize) -> Self {
         let (number, extra, extra_bits) = match len {
             1 => (0, 0, 0),
@@ -272,28 +248,17 @@ impl Symbol {
                 (number, over & ((1 << bits) - 1), bits + 1)
             }
         };
-        Self {
-            number,
-            extra: extra as u64,
-            extra_bits,
-        }
+        Self::new(number, extra, extra_bits)
     }
 }
 
-/// Run lengths of code lengths.
-fn repeats(lengths: &[u8]) -> Vec<Repeat> {
+/// The code lengths of a block's header: each a symbol, or 16 to 18 and how often.
+fn repeats(lengths: &[u8]) -> Vec<Symbol> {
     let mut repeats = Vec::new();
     for run in lengths.chunk_by(|a, b| a == b) {
-        let (value, mut left) = (run[0], run.len());
-        let mut push = |symbol, extra: usize, extra_bits| {
-            repeats.push(Repeat {
-                symbol,
-                extra: extra as u64,
-                extra_bits,
-            });
-        };
+        let (value, mut left) = (usize::from(run[0]), run.len());
         if value != 0 {
-            push(value, 0, 0);
+            repeats.push(Symbol::new(value, 0, 0));
             left -= 1;
         }
         while left >= 3 {
@@ -303,12 +268,10 @@ fn repeats(lengths: &[u8]) -> Vec<Repeat> {
                 _ => (16, 3, 6, 2),
             };
             let n = left.min(most);
-            push(symbol, n - least, extra_bits);
+            repeats.push(Symbol::new(symbol, n - least, extra_bits));
             left -= n;
         }
-        for _ in 0..left {
-            push(value, 0, 0);
-        }
+        repeats.extend((0..left).map(|_| Symbol::new(value, 0, 0)));
     }
     repeats
 }

@@ -1,10 +1,5 @@
 //! Rows of a picture, filtered, in pieces of a size that stays in the cache.
 
-#![expect(
-    clippy::inline_always,
-    reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-)]
-
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Picture;
