@@ -51,7 +51,7 @@ fn render(c: &mut Criterion) {
     for [channels, height, width] in LAYERS {
         for layout in [Layout::Interleaved, Layout::Planar] {
             let values = floats([channels, height, width], layout, false);
-            let maps = Maps::new(&values, channels, height, width, layout).unwrap();
+            let maps = Maps::new(&values, [channels, height, width], layout).unwrap();
             group.throughput(Throughput::Bytes(4 * values.len() as u64));
             let id = BenchmarkId::new(
                 format!("{layout:?}"),
@@ -92,7 +92,7 @@ fn encode(c: &mut Criterion) {
     ];
     for (layer, relu) in [("conv", false), ("relu", true)] {
         let values = floats([64, 224, 224], Layout::Planar, relu);
-        let maps = Maps::new(&values, 64, 224, 224, Layout::Planar).unwrap();
+        let maps = Maps::new(&values, [64, 224, 224], Layout::Planar).unwrap();
         let picture = feature_maps(&maps, &Style::default()).unwrap().picture;
         group.throughput(Throughput::Bytes(picture.pixels.len() as u64));
         for (name, encoder) in encoders {

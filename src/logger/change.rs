@@ -1,13 +1,13 @@
 //! How much a layer's values changed from one step to another.
 
 use crate::device::PairSums;
-use feature_grid::Floats;
+use feature_grid::{Floats, ReadError};
 
 /// Values that are read and compared at a time: both pieces stay in the first-level cache.
 const PIECE: usize = 2048;
 
 /// Compares values in the same order. Pairs of which one is not finite take no part.
-pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, String> {
+pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, ReadError> {
     let mut sums = PairSums::default();
     let (mut now, mut then) = (vec![0.0; PIECE], vec![0.0; PIECE]);
     for at in (0..new.count()).step_by(PIECE) {
@@ -30,7 +30,7 @@ impl Floats for Difference<'_> {
         self.new.count()
     }
 
-    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
+    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
         self.new.read(at, out)?;
         let mut old = [0.0; PIECE];
         for (i, out) in out.chunks_mut(PIECE).enumerate() {
@@ -55,7 +55,7 @@ mod tests {
             self.0.len()
         }
 
-        fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
+        fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
             out.copy_from_slice(&self.0[at..at + out.len()]);
             Ok(())
         }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::device::{TensorFloats, is_channels_last};
-use feature_grid::{Floats, Layout};
+use feature_grid::{Floats, Layout, ReadError};
 
 /// The values of one image's maps, in the order in which they lie in memory.
 pub(super) struct MapFloats {
@@ -39,8 +39,8 @@ impl Floats for MapFloats {
         self.values.count()
     }
 
-    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
-        self.values.read(at, out)
+    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        Ok(self.values.read(at, out)?)
     }
 
     fn slice(&self) -> Option<&[f32]> {

@@ -22,12 +22,21 @@ impl FromStr for RangeChoice {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "run" => Ok(Self::Run),
-            _ => text.parse().map(Self::By).map_err(|_| {
-                ParseValueError(
-                    "map, layer, run or fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5)",
-                )
-            }),
+            "run" => return Ok(Self::Run),
+            "map" => return Ok(Self::By(Range::Map)),
+            "layer" => return Ok(Self::By(Range::Layer)),
+            _ => {}
+        }
+        let ends = text.strip_prefix("fixed=").unwrap_or(text);
+        let ends = ends.split_once(',').and_then(|(lo, hi)| {
+            let number = |text: &str| text.trim().parse::<f32>().ok().filter(|n| n.is_finite());
+            Some((number(lo)?, number(hi)?))
+        });
+        match ends {
+            Some((lo, hi)) if lo < hi => Ok(Self::By(Range::Fixed(lo, hi))),
+            _ => Err(ParseValueError(
+                "map, layer, run or fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5)",
+            )),
         }
     }
 }
@@ -36,7 +45,9 @@ impl Display for RangeChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run => f.write_str("run"),
-            Self::By(range) => range.fmt(f),
+            Self::By(Range::Map) => f.write_str("map"),
+            Self::By(Range::Layer) => f.write_str("layer"),
+            Self::By(Range::Fixed(lo, hi)) => write!(f, "fixed={lo},{hi}"),
         }
     }
 }
@@ -150,7 +161,7 @@ mod tests {
 
     #[test]
     fn values_are_read_back_as_they_are_printed() {
-        for text in ["run", "map", "layer", "fixed=-1,2"] {
+        for text in ["run", "map", "layer", "fixed=-0.25,1000000"] {
             assert_eq!(text.parse::<RangeChoice>().unwrap().to_string(), text);
         }
         for text in ["all", "first:64", "top:8", "changed:1", "3,17,42", "5"] {
@@ -158,6 +169,17 @@ mod tests {
         }
         for text in ["first", "previous", "a/b.pth"] {
             assert_eq!(text.parse::<AgainstChoice>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_in_every_form() {
+        let range = |text: &str| text.parse::<RangeChoice>().ok();
+        let fixed = |lo, hi| Some(RangeChoice::By(Range::Fixed(lo, hi)));
+        assert_eq!(range("fixed=-1, 2.5"), fixed(-1.0, 2.5));
+        assert_eq!(range("0,6"), fixed(0.0, 6.0));
+        for text in ["fixed", "1,1", "2,1", "0,inf", "nan,1", "0", "0,1,2", ""] {
+            assert_eq!(range(text), None, "{text}");
         }
     }
 

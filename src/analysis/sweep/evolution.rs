@@ -164,7 +164,7 @@ impl Evolution {
             let shape @ [_, channels, height, width] = values.dims();
             let rendered = match of_kernels {
                 Some(bgr) => feature_grid::kernels(&read, shape, *bgr, &layer.style),
-                None => Maps::new(&read, channels, height, width, Layout::Planar)
+                None => Maps::new(&read, [channels, height, width], Layout::Planar)
                     .and_then(|maps| feature_grid::feature_maps(&maps, &layer.style)),
             };
             layer.columns.push(tiles(tag, rendered)?);

@@ -62,7 +62,7 @@ fn is_as_on_host(values: &[f32], shape: [usize; 4], style: &Style, name: &str) {
         let drawn = drawn(values, shape, layout, &drawing);
         let images = values.chunks_exact(channels * height * width);
         for (image, levels) in images.zip(drawn) {
-            let maps = Maps::new(image, channels, height, width, Layout::Planar).unwrap();
+            let maps = Maps::new(&image, [channels, height, width], Layout::Planar).unwrap();
             let expected = feature_maps(&maps, style).unwrap().picture;
             assert!(
                 levels == expected.pixels,

@@ -250,25 +250,28 @@ impl Numbers {
     /// The distribution of all channels, each of so many values.
     #[expect(
         clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
         clippy::cast_sign_loss,
         reason = "counts"
     )]
     fn statistics(&self, count: usize, range: Range) -> Statistics {
         let [low, high, mean, variance, not_zero] = [0, 1, 2, 3, 4].map(|kind| self.kind(kind));
-        let limits = match range {
+        let fixed = match range {
             Range::Fixed(low, high) => Some((low, high)),
             Range::Map | Range::Layer => None,
         };
-        let outside = limits.map(|_| self.kind(5));
+        let outside = fixed.map(|_| self.kind(5));
         let count = count as u64;
-        let of_channel = |at: usize| {
-            Statistics::of_channel(
-                (count, count.saturating_sub(not_zero[at] as u64)),
-                (low[at], high[at]),
-                (f64::from(mean[at]), f64::from(variance[at])),
-                limits,
-                outside.map_or(0, |outside| outside[at] as u64),
-            )
+        let of_channel = |at: usize| Statistics {
+            count,
+            zeros: count.saturating_sub(not_zero[at] as u64),
+            min: low[at],
+            max: high[at],
+            mean: mean[at].into(),
+            deviations: f64::from(variance[at]) * count as f64,
+            fixed,
+            outside: outside.map_or(0, |outside| outside[at] as u64),
+            ..Statistics::default()
         };
         let channels = (0..self.channels).map(of_channel);
         channels.reduce(Statistics::merged).unwrap_or_default()

@@ -86,7 +86,7 @@ fn render(
     layout: Layout,
     style: &Style,
 ) -> Result<Rendered, RenderError> {
-    let maps = Maps::of(values, channels, height, width, layout)?;
+    let maps = Maps::new(values, [channels, height, width], layout)?;
     feature_grid::feature_maps(&maps, style)
 }
 
@@ -102,7 +102,7 @@ fn changes(
     let new = MapFloats::new(maps.clone())?;
     let measure = |(name, old): &(&'static str, Tensor<4>)| {
         let old = MapFloats::in_layout(old.clone(), new.layout)?;
-        let change = Measure::Change(compare(&new, &old)?);
+        let change = Measure::Change(compare(&new, &old).map_err(|why| why.to_string())?);
         Ok(((layer.to_owned(), Some(*name)), change))
     };
     earlier.iter().map(measure).collect()
