@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::error::RunError;
 use super::run_folder::RunFolder;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeImages, kernels_tag};
 use crate::analysis::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
-use crate::network::vgg::{Layer, Vgg};
+use crate::network::Layer;
+use crate::network::{ForwardPass, Network};
 use crate::settings::{
     AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
 };
@@ -118,10 +119,10 @@ pub(super) fn settle(
     calibration: &Calibration,
     (range, pictures): (Option<RangeChoice>, &PictureSettings),
     comparison: Option<&ComparisonSettings>,
-    capture: &Capture,
+    pass: &ForwardPass,
 ) -> Result<Settled, RunError> {
     let mut ranges = match &pictures.ranges {
-        Some(file) => read_ranges(file, capture)?,
+        Some(file) => read_ranges(file, pass)?,
         None if range == Some(RangeChoice::Run) => calibration.ranges.clone(),
         None => Ranges::default(),
     };
@@ -132,7 +133,7 @@ pub(super) fn settle(
     }
     Ok(Settled {
         ranges,
-        channels: channels(calibration, pictures, capture)?,
+        channels: channels(calibration, pictures, pass)?,
         changes: shown.map(|comparison| match comparison.against {
             AgainstChoice::First => Against::First,
             AgainstChoice::Previous => Against::Previous,
@@ -146,29 +147,31 @@ pub(super) fn settle(
 /// The same where nothing is calibrated.
 pub(super) fn settle_without(
     pictures: &PictureSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
 ) -> Result<Settled, RunError> {
     settle(
         &Calibration::default(),
         (pictures.range, pictures),
         None,
-        capture,
+        pass,
     )
 }
 
 /// What a network that has `seen` the probe images makes of them, as maps that steps are compared with.
 pub(super) fn references(
-    capture: &Capture,
-    vgg: &Vgg,
-    (probes, seen): (&ProbeImages, &Seen),
+    pass: &ForwardPass,
+    network: &dyn Network,
+    (probes, seen): (&ProbeImages, &ProbeActivations),
     as_what: Against,
 ) -> References {
     let maps = seen
         .each()
         .map(|(image, layer, maps)| (probes.tag(image, layer), maps, as_what));
-    let kernels = vgg
+    let kernels = network
+        .parameters()
         .kernels()
-        .map(|kernels| (capture.kernels_tag(), kernels, as_what));
+        .cloned()
+        .map(|kernels| (kernels_tag(pass), kernels, as_what));
     maps.chain(kernels).collect()
 }
 
@@ -176,7 +179,7 @@ pub(super) fn references(
 pub(super) fn comparison_set(
     comparison: &ComparisonSettings,
     run: &RunSettings,
-    (capture, probes): (&Capture, &ProbeImages),
+    (pass, probes): (&ForwardPass, &ProbeImages),
     notes: &InputNotes,
     skipped: &mut Vec<String>,
 ) -> Result<Option<ComparisonSet>, RunError> {
@@ -187,9 +190,9 @@ pub(super) fn comparison_set(
     let set = ComparisonSet::load(
         (files, "--compare-images"),
         comparison.compare_features,
-        &run.input.preprocess().for_network(capture.is_gray),
+        &run.input.preprocess().for_network(pass.is_gray()),
         run.output.on_error,
-        (capture, probes),
+        (pass, probes),
         notes,
         skipped,
     )?;
@@ -201,22 +204,22 @@ pub(super) fn sweep(
     calibration: &Calibration,
     (set, last): (Option<ComparisonSet>, Option<Measured>),
     run: &RunSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
     (total, probes): (Option<usize>, &ProbeImages),
 ) -> Sweep {
-    let layers = capture
-        .layers
+    let layers = pass
+        .wanted
         .iter()
-        .map(|layer| (layer.tag(), calibration.by_change(*layer)));
-    let tag = capture.kernels_tag();
+        .map(|layer| (layer.tag(), calibration.by_change(layer)));
+    let tag = kernels_tag(pass);
     let kernels = (tag.clone(), calibration.kernels_by_change(&tag));
-    let kernels = capture.kernels.then_some(kernels);
+    let kernels = pass.kernels.then_some(kernels);
     let evolution = Evolution::new(
         layers.chain(kernels),
         &calibration.ranges,
         run.pictures.style(),
     );
-    let is_bgr = run.input.preprocess().for_network(capture.is_gray).is_bgr();
+    let is_bgr = run.input.preprocess().for_network(pass.is_gray()).is_bgr();
     let shown = probes.names().next().unwrap_or_default().to_owned();
     Sweep::new(set, last, evolution, total, (is_bgr, shown))
 }
@@ -225,15 +228,15 @@ pub(super) fn sweep(
 fn channels(
     calibration: &Calibration,
     pictures: &PictureSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
 ) -> Result<Channels, RunError> {
     if let Some(run) = &pictures.maps_from {
-        return read_channels(&run.join(CHANNELS), capture);
+        return read_channels(&run.join(CHANNELS), pass);
     }
     let mut channels = Channels::default();
-    let mut choose = |count: usize, order: &dyn Fn(Layer) -> Vec<usize>| {
-        for layer in &capture.layers {
-            channels.set(layer.tag(), order(*layer).into_iter().take(count));
+    let mut choose = |count: usize, order: &dyn Fn(&Layer) -> Vec<usize>| {
+        for layer in &pass.wanted {
+            channels.set(layer.tag(), order(layer).into_iter().take(count));
         }
     };
     match pictures.maps() {
@@ -245,24 +248,24 @@ fn channels(
     Ok(channels)
 }
 
-fn read_ranges(file: &Path, capture: &Capture) -> Result<Ranges, RunError> {
+fn read_ranges(file: &Path, pass: &ForwardPass) -> Result<Ranges, RunError> {
     let ranges: Ranges = read_toml(file)?;
-    check_all(file, capture, |tag| ranges.get(tag).is_some())?;
+    check_all(file, pass, |tag| ranges.get(tag).is_some())?;
     Ok(ranges)
 }
 
-fn read_channels(file: &Path, capture: &Capture) -> Result<Channels, RunError> {
+fn read_channels(file: &Path, pass: &ForwardPass) -> Result<Channels, RunError> {
     let channels: Channels = read_toml(file)?;
-    check_all(file, capture, |tag| channels.get(tag).is_some())?;
+    check_all(file, pass, |tag| channels.get(tag).is_some())?;
     Ok(channels)
 }
 
 /// Checks that a file has something for every layer that is shown.
-fn check_all(file: &Path, capture: &Capture, has: impl Fn(&str) -> bool) -> Result<(), RunError> {
-    match capture.layers.iter().find(|layer| !has(&layer.tag())) {
+fn check_all(file: &Path, pass: &ForwardPass, has: impl Fn(&str) -> bool) -> Result<(), RunError> {
+    match pass.wanted.iter().find(|layer| !has(&layer.tag())) {
         Some(layer) => Err(RunError::NotCalibrated {
             file: file.to_owned(),
-            layer: layer.name(),
+            layer: layer.name().to_owned(),
         }),
         None => Ok(()),
     }

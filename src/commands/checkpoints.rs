@@ -123,7 +123,7 @@ fn show(
     let mut calibrated = calibrate(settings, shown, &loading, &setup.probes, set, &of_run)?;
     if let Some(sweep) = &mut calibrated.sweep {
         let steps = (plan.steps(), plan.resumed());
-        let about = (&setup.capture, setup.preprocess.to_string());
+        let about = (&setup.pass, setup.preprocess.to_string());
         sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
     }
     let mut steps = Steps {
@@ -143,7 +143,7 @@ fn show(
     let on_written = move |step| written.written(step);
     let builder = run::logger(
         &settings.run,
-        &setup.capture,
+        &setup.pass,
         folder,
         label,
         steps.counts(settings.follow),
@@ -158,7 +158,7 @@ fn show(
     let log = StepLog::open(
         builder,
         calibrated,
-        (&setup.capture, setup.probes),
+        (&setup.pass, setup.probes),
         (folder, config, goes_on),
         (manifest.clone(), split),
     )?;

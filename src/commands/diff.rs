@@ -16,8 +16,7 @@ use crate::analysis::probe::ProbeError;
 use crate::commands::terminal::Terminal;
 use crate::data::find::FindError;
 use crate::device::DeviceError;
-use crate::network::vgg::Arch;
-use crate::network::{self, NetworkError};
+use crate::network::vgg::{self, Arch, NetworkError, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, Part};
@@ -87,7 +86,7 @@ pub(crate) fn compare(
     terminal: &Terminal,
 ) -> Result<(String, bool), DiffError> {
     let (arch, old, new) = open(settings)?;
-    for note in [&old, &new].into_iter().filter_map(network::chosen) {
+    for note in [&old, &new].into_iter().filter_map(vgg::chosen) {
         terminal.note(&note);
     }
     let mut diff = Diff::between(arch, &old, &new)?;
@@ -118,9 +117,9 @@ fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), Dif
     let (of_old, old) = open_file(&settings.old, &settings.network())?;
     let (of_new, new) = open_file(&settings.new, &settings.network())?;
     let (of_old, of_new) = (of_old.arch, of_new.arch);
-    let arch = if network::held(&new, Some(of_old)).is_ok() {
+    let arch = if Variant::of(&new, Some(of_old)).is_ok() {
         of_old
-    } else if network::held(&old, Some(of_new)).is_ok() {
+    } else if Variant::of(&old, Some(of_new)).is_ok() {
         of_new
     } else {
         return Err(DiffError::OtherArch {

@@ -13,8 +13,10 @@ use crate::data::labeled::DatasetError;
 use crate::data::load::LoadError;
 use crate::device::{DeviceError, unforeseen};
 use crate::logger::LoggerError;
-use crate::network::NetworkError;
-use crate::network::vgg::{Arch, InputTooSmall, SelectError};
+use crate::network::ForwardError;
+use crate::network::vgg::Arch;
+use crate::network::vgg::NetworkError;
+use crate::network::{InputTooSmall, SelectError};
 use crate::settings::ShardError;
 use crate::train::{self, TrainError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
@@ -173,6 +175,8 @@ pub(crate) enum RunError {
     Size(#[from] InputTooSmall),
     #[error("{0}")]
     Image(#[from] LoadError),
+    #[error("{0}")]
+    Forward(#[from] ForwardError),
     #[error("{0}")]
     Probe(#[from] ProbeError),
     #[error("{0}")]

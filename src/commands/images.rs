@@ -9,17 +9,18 @@ use super::parameters::{self, Parameters};
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::analysis::probe::Capture;
+use crate::analysis::probe::{BatchPictures, describe, log_kernels};
 use crate::data::list::list_images;
 use crate::data::load::LoadError;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::prepared::{PreparedImage, file_name, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
-use crate::network::Held;
-use crate::network::vgg::{Arch, Extent, Placement, Sizes, Vgg};
+use crate::network::vgg::{Arch, Extent, Placement, Sizes, Variant};
+use crate::network::{ForwardPass, Network};
 use crate::one_line::one_line;
 use crate::settings::ImagesSettings;
+use std::sync::Arc;
 
 type Label = Box<dyn FnOnce() -> String + Send>;
 
@@ -36,46 +37,36 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         &context.interrupt,
     )?;
     let (held, parameters, label) = open_network(settings, context)?;
-    let capture = run::open_capture(&settings.run, held, devices)?;
+    let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
     if settings.run.output.verbose {
-        parameters::list_unused(&parameters, capture.deepest(), &context.terminal);
+        parameters::list_unused(&parameters, pass.deepest(), &context.terminal);
     }
-    let config = settings.resolved(&capture)?;
+    let config = settings.resolved(&pass)?;
 
     let most = settings.run.compute.batch();
-    let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+    let preprocess = settings.run.input.preprocess().for_network(held.is_gray());
     let prepared = prepare_ahead(files, preprocess, most);
     let mut timings = StageTimings::default();
     let extent = Extent::Features {
-        deepest: capture.deepest(),
+        deepest: pass.deepest(),
     };
     let place = Placement {
-        device: &capture.device.device,
-        kernels: run::kernel_layout(&capture.device, total),
+        device: &pass.device().device,
+        kernels: run::kernel_layout(pass.device(), total),
     };
-    let on_all = timings.time(Stage::Load, || {
-        let vgg = parameters.build(held.arch, extent, place)?;
-        Ok::<_, RunError>(capture.on_all_devices(&vgg, "the network")?)
-    })?;
+    let network = timings.time(Stage::Load, || parameters.build(&held, extent, place))?;
+    let copies = pass.copies(&network, "the network")?;
     let steps = (0, total as u64);
-    let settled = calibration::settle_without(&settings.run.pictures, &capture)?;
-    let builder = run::logger(
-        &settings.run,
-        &capture,
-        &folder,
-        label,
-        steps,
-        context,
-        |_| {},
-    );
+    let settled = calibration::settle_without(&settings.run.pictures, &pass)?;
+    let builder = run::logger(&settings.run, &pass, &folder, label, steps, context, |_| {});
     let mut logger = settled.apply(builder).create()?;
     folder.write_config(&config)?;
     settled.keep(&folder)?;
-    capture.describe(&mut logger, "feature_maps");
+    describe(&pass, &mut logger, "feature_maps");
 
     let mut skipped = Vec::new();
     let on_error = settings.run.output.on_error;
-    let mut images = readable(prepared, &capture, &input, on_error, &mut skipped).peekable();
+    let mut images = readable(prepared, &pass, &input, on_error, &mut skipped).peekable();
     let mut config = Some(config);
     let mut batches = 0..;
     let ended = loop {
@@ -85,8 +76,9 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
                 let number = batches.next().unwrap_or_default();
                 let result = log_batch(
                     (number, &batch),
-                    &on_all,
-                    &capture,
+                    &network,
+                    &copies,
+                    &pass,
                     &mut logger,
                     &mut timings,
                     config,
@@ -114,7 +106,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
 fn open_network(
     settings: &ImagesSettings,
     context: &Context,
-) -> Result<(Held, Parameters, Label), RunError> {
+) -> Result<(Variant, Parameters, Label), RunError> {
     let asked = settings.run.network.arch;
     let seed = settings.run.compute.seed;
     let path = parameters::weights_file(&settings.weights(), asked, context)?;
@@ -122,7 +114,7 @@ fn open_network(
         let arch = asked.unwrap_or(Arch::VGG16);
         let parameters = parameters::random(arch, Sizes::PUBLISHED, seed, &context.terminal);
         return Ok((
-            Held::whole(arch),
+            Variant::published(arch),
             parameters,
             Box::new(move || format!("random, seed {seed}")),
         ));
@@ -136,14 +128,14 @@ fn open_network(
 /// The images that can be shown, with their steps; one that cannot ends the run or goes to `skipped`.
 fn readable(
     prepared: impl IntoIterator<Item = Result<PreparedImage, LoadError>>,
-    capture: &Capture,
+    pass: &ForwardPass,
     notes: &InputNotes,
     on_error: OnError,
     skipped: &mut Vec<String>,
 ) -> impl Iterator<Item = Result<(i64, PreparedImage), RunError>> {
     (0..).zip(prepared).filter_map(move |(step, image)| {
         let checked = image.map_err(RunError::from).and_then(|image| {
-            capture.check_size(&image)?;
+            pass.check_image(&image)?;
             notes.add(&image.path, image.oddities);
             Ok((step, image))
         });
@@ -187,14 +179,17 @@ fn next_batch(
 /// One forward pass and its steps.
 fn log_batch(
     (number, (steps, batch)): (usize, &Batch),
-    on_all: &[Vgg],
-    capture: &Capture,
+    network: &dyn Network,
+    copies: &[Box<dyn Network>],
+    pass: &ForwardPass,
     logger: &mut FeatureLogger,
     timings: &mut StageTimings,
     mut config: Option<String>,
 ) -> Result<(), RunError> {
     let what = batch.first().map_or_else(String::new, PreparedImage::title);
-    let (captured, span) = capture.forward(on_all, (number, batch), &what)?;
+    let (seen, span) = pass.run(network, copies, number, batch, &what)?;
+    let pictures = BatchPictures::of(&seen);
+    drop(seen);
     let mut span = Some(span);
     for (at, (number, image)) in steps.iter().zip(batch).enumerate() {
         let mut step = logger.step(*number)?;
@@ -210,8 +205,8 @@ fn log_batch(
             step.text("config", run::as_markdown(&config));
         }
         step.text("image", format!("`{}`", image.path.display()));
-        captured.log(&mut step, at, "feature_maps")?;
-        capture.log_kernels(&on_all[0], &mut step)?;
+        pictures.log(&mut step, at, "feature_maps")?;
+        log_kernels(pass, network, &mut step)?;
         step.image("input", &image.picture)?;
         step.finish();
     }

@@ -8,9 +8,9 @@ use super::context::Context;
 use super::error::RunError;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::network::vgg::{
-    self, Arch, Extent, Grafted, NewPart, ParameterSource, Placement, RandomParameters, Sizes, Vgg,
+    self, Arch, Extent, Grafted, NetworkError, NewPart, ParameterSource, Placement,
+    RandomParameters, Sizes, Variant, Vgg,
 };
-use crate::network::{self, Held, NetworkError};
 use crate::settings::{NetworkSettings, WeightsChoice};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
@@ -31,16 +31,16 @@ pub(crate) enum Parameters {
 impl Parameters {
     pub(crate) fn build(
         &self,
-        arch: Arch,
+        variant: &Variant,
         extent: Extent,
         place: Placement<'_>,
     ) -> Result<Vgg, NetworkError> {
         match self {
-            Self::Random(source) => Ok(vgg::build(source, arch, extent, place)?),
-            Self::File(file) => network::build(file, file.path(), arch, extent, place),
+            Self::Random(source) => Ok(vgg::build(source, variant, extent, place)?),
+            Self::File(file) => vgg::build_from(file, file.path(), variant, extent, place),
             Self::Grafted { file, fresh, part } => {
                 let source = grafted(file, fresh, *part);
-                network::build(&source, file.path(), arch, extent, place)
+                vgg::build_from(&source, file.path(), variant, extent, place)
             }
         }
     }
@@ -104,10 +104,10 @@ fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
 pub(crate) fn open_file(
     path: &Path,
     settings: &NetworkSettings,
-) -> Result<(Held, WeightsFile), RunError> {
+) -> Result<(Variant, WeightsFile), RunError> {
     let file = WeightsFile::open_under(path, settings.weights_key.as_deref())?;
-    let held = network::held(&file, settings.arch)?;
-    Ok((held, file))
+    let variant = Variant::of(&file, settings.arch)?;
+    Ok((variant, file))
 }
 
 /// Like [`open_file`], with notes on what was read how.
@@ -115,9 +115,9 @@ pub(crate) fn open_with_notes(
     path: &Path,
     settings: &NetworkSettings,
     terminal: &Terminal,
-) -> Result<(Held, WeightsFile), RunError> {
+) -> Result<(Variant, WeightsFile), RunError> {
     let (held, file) = open_file(path, settings)?;
-    for note in network::notes(&file, held) {
+    for note in vgg::notes(&file, &held) {
         terminal.note(&note);
     }
     Ok((held, file))

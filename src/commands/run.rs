@@ -7,22 +7,18 @@ use super::context::Context;
 use super::error::RunError;
 use super::report::Report;
 use super::run_folder::RunFolder;
-use crate::analysis::probe::Capture;
 use crate::commands::terminal::Unit;
 use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision, traffic};
 use crate::logger::{Builder, FeatureLogger, RenderOn};
-use crate::network::Held;
-use crate::network::vgg::{self, Extent, Kernels, Placement};
+use crate::network::vgg::{Extent, Kernels, Placement};
+use crate::network::{Architecture, ForwardPass, select};
 use crate::settings::{ComputeSettings, OutputSettings, RunSettings};
-
-/// A device, and further ones.
-pub(crate) type Opened = (OpenDevice, Vec<OpenDevice>);
 
 /// Opens the devices that were asked for.
 pub(crate) fn open_devices(
     settings: &ComputeSettings,
     context: &Context,
-) -> Result<Opened, RunError> {
+) -> Result<Vec<OpenDevice>, RunError> {
     let open = |choice: &DeviceChoice| {
         let device = OpenDevice::open(*choice)?;
         let device = device.computing_in(Precision::of(settings.dtype, settings.tf32));
@@ -31,48 +27,39 @@ pub(crate) fn open_devices(
         }
         Ok(device)
     };
-    let first = open(&settings.device.first)?;
-    let others: Vec<_> = (settings.device.others.iter().map(open)).collect::<Result<_, _>>()?;
-    if settings.tf32 && !first.is_cuda() && !others.iter().any(OpenDevice::is_cuda) {
+    let chosen = std::iter::once(&settings.device.first).chain(&settings.device.others);
+    let devices = chosen.map(open).collect::<Result<Vec<_>, _>>()?;
+    if settings.tf32 && !devices.iter().any(OpenDevice::is_cuda) {
         let terminal = &context.terminal;
         terminal.note("--tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
-    Ok((first, others))
+    Ok(devices)
 }
 
 /// Selects the layers to show, checking that the crop reaches them. Devices but the first one share batches of images.
-pub(crate) fn open_capture(
+pub(crate) fn open_pass(
     settings: &RunSettings,
-    held: Held,
-    (device, others): Opened,
-) -> Result<Capture, RunError> {
-    let arch = held.arch;
-    let all = arch.layers();
-    let layers = vgg::select_held(
-        &all,
-        held.depth,
-        &arch.to_string(),
-        &settings.network.layers,
-    )?;
-    let deepest = layers.last().map_or(0, |layer| layer.index);
-    if let Some(side) = settings.input.preprocess().crop {
-        vgg::output_shapes(&all[..=deepest], &[1; 16], [side.get() as usize; 2])?;
-    }
-    Ok(Capture {
-        device,
-        others,
-        arch,
-        layers,
+    architecture: Arc<dyn Architecture>,
+    devices: Vec<OpenDevice>,
+) -> Result<ForwardPass, RunError> {
+    let wanted = select(&*architecture, &settings.network.layers)?;
+    let pass = ForwardPass {
+        devices,
+        architecture,
+        wanted,
         kernels: !settings.pictures.no_kernels,
-        is_gray: held.is_gray,
-    })
+    };
+    if let Some(side) = settings.input.preprocess().crop {
+        pass.check_size([side.get() as usize; 2])?;
+    }
+    Ok(pass)
 }
 
 /// A logger for the run in `folder`, which reports each of its `total` steps (0 if nobody knows), of which `done` were written
 /// before, on the terminal. `label` says which weights it shows; `written` gets each step that is in the event file.
 pub(crate) fn logger(
     settings: &RunSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
     folder: &RunFolder,
     label: impl FnOnce() -> String + Send + 'static,
     (mut done, total): (u64, u64),
@@ -87,7 +74,7 @@ pub(crate) fn logger(
     terminal.begin(done, total, unit);
     context.interrupt.steps_begin();
     let used = folder.used();
-    quiet_logger(settings, capture, folder, label).on_written(move |step, title| {
+    quiet_logger(settings, pass, folder, label).on_written(move |step, title| {
         written(step);
         used.store(true, Ordering::Relaxed);
         done += 1;
@@ -98,12 +85,12 @@ pub(crate) fn logger(
 /// The same without a word on the terminal.
 pub(crate) fn quiet_logger(
     settings: &RunSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
     folder: &RunFolder,
     label: impl FnOnce() -> String + Send + 'static,
 ) -> Builder {
-    let preprocess = settings.input.preprocess().for_network(capture.is_gray);
-    let numbers = capture.device.numbers();
+    let preprocess = settings.input.preprocess().for_network(pass.is_gray());
+    let numbers = pass.device().numbers();
     let numbers = numbers.map_or_else(String::new, |numbers| format!("* computed in {numbers}\n"));
     let about = move || format!("* input: {preprocess}\n* weights: {}\n{numbers}", label());
     let builder = FeatureLogger::builder(folder.path())
@@ -129,13 +116,13 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
 }
 
 /// As much of a network as is shown, and where it stands.
-pub(crate) fn shown_part(capture: &Capture) -> (Extent, Placement<'_>) {
+pub(crate) fn shown_part(pass: &ForwardPass) -> (Extent, Placement<'_>) {
     let extent = Extent::Features {
-        deepest: capture.deepest(),
+        deepest: pass.deepest(),
     };
     let place = Placement {
-        device: &capture.device.device,
-        kernels: kernel_layout(&capture.device, 1),
+        device: &pass.device().device,
+        kernels: kernel_layout(pass.device(), 1),
     };
     (extent, place)
 }

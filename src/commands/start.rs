@@ -7,15 +7,15 @@ use super::context::Context;
 use super::error::RunError;
 use super::parameters::{self, Parameters};
 use super::run;
-use crate::analysis::probe::Capture;
 use crate::commands::terminal::Terminal;
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
+use crate::network::ForwardPass;
+use crate::network::select;
 use crate::network::vgg::{
-    self, Arch, LayerKind, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes,
-    Vgg,
+    Arch, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant, Vgg,
+    fitting_classifier, last_width,
 };
-use crate::network::{Held, fitting_classifier, last_width};
 use crate::settings::{Freeze, NetworkSettings, TrainSettings};
 use crate::train::{SavedCheckpoint, TrainingProgress, graph};
 use crate::weights::Classifier;
@@ -27,7 +27,7 @@ pub(super) fn open_network(
     dataset: &Dataset,
     resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
     context: &Context,
-) -> Result<(Held, Parameters, String), RunError> {
+) -> Result<(Variant, Parameters, String), RunError> {
     let asked = settings.run.network.arch;
     let seed = settings.run.compute.seed;
     let classes = dataset.classes.len();
@@ -62,7 +62,7 @@ pub(super) fn open_network(
     };
     let parameters = parameters::random(arch, sizes, seed, &context.terminal);
     Ok((
-        Held::whole(arch),
+        Variant::whole(arch, sizes.widths),
         parameters,
         format!("trained from random, seed {seed}"),
     ))
@@ -72,7 +72,7 @@ pub(super) fn open_network(
 pub(super) fn initial_network(
     settings: &TrainSettings,
     dataset: &Dataset,
-    capture: &Capture,
+    pass: &ForwardPass,
     context: &Context,
 ) -> Result<Vgg, RunError> {
     let quiet = Context {
@@ -80,8 +80,8 @@ pub(super) fn initial_network(
         interrupt: context.interrupt.clone(),
     };
     let (held, parameters, _) = open_network(settings, dataset, None, &quiet)?;
-    let (extent, place) = run::shown_part(capture);
-    Ok(parameters.build(held.arch, extent, place)?)
+    let (extent, place) = run::shown_part(pass);
+    Ok(parameters.build(&held, extent, place)?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {
@@ -102,7 +102,7 @@ fn from_file(
     classes: usize,
     path: &Path,
     context: &Context,
-) -> Result<(Held, Parameters), RunError> {
+) -> Result<(Variant, Parameters), RunError> {
     let (held, file) = parameters::open_with_notes(path, network, &context.terminal)?;
     let asked = settings.optimization.hidden.map(usize::from);
     let mut sizes = Sizes {
@@ -162,17 +162,17 @@ fn unfit(classifier: &Classifier, inputs: usize) -> String {
 }
 
 /// The index of the deepest frozen layer.
-pub(super) fn frozen(freeze: &Freeze, arch: Arch) -> Result<Option<usize>, RunError> {
-    let layers = arch.layers();
+pub(super) fn frozen(freeze: &Freeze, variant: &Variant) -> Result<Option<usize>, RunError> {
+    let layers = variant.arch.layers();
     Ok(match freeze {
         Freeze::None => None,
         Freeze::Features => layers.last().map(|layer| layer.index),
-        Freeze::UpTo(name) => match vgg::select(&layers, &arch.to_string(), name).as_deref() {
+        Freeze::UpTo(name) => match select(variant, name).as_deref() {
             Ok([layer]) => Some(layer.index),
             _ => {
                 return Err(RunError::Freeze {
                     given: name.clone(),
-                    arch,
+                    arch: variant.arch,
                 });
             }
         },
@@ -180,20 +180,7 @@ pub(super) fn frozen(freeze: &Freeze, arch: Arch) -> Result<Option<usize>, RunEr
 }
 
 /// The network for TensorBoard's Graphs tab.
-pub(super) fn network_graph(parameters: &Parameters, held: Held, side: usize) -> Graph {
-    let arch = held.arch;
-    let channels = if held.is_gray { 1 } else { 3 };
-    let widths: Vec<usize> = convolutions(arch)
-        .map(|name| parameters.rows(&name))
-        .collect();
+pub(super) fn network_graph(parameters: &Parameters, variant: &Variant, side: usize) -> Graph {
     let classifier = [0, 3, 6].map(|index| parameters.rows(&format!("classifier.{index}.weight")));
-    graph(arch, &widths, classifier, [channels, side])
-}
-
-/// The names of all convolutions' weights.
-fn convolutions(arch: Arch) -> impl Iterator<Item = String> {
-    arch.layers()
-        .into_iter()
-        .filter(|layer| layer.kind == LayerKind::Convolution)
-        .map(|layer| format!("{}.weight", layer.torch_name()))
+    graph(variant, classifier, side)
 }

@@ -1,6 +1,7 @@
 //! `vggscope train`: a network trained on a folder of images, with what it sees at every step.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 
@@ -12,12 +13,14 @@ use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
 use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, restart, start};
-use crate::analysis::probe::{Capture, ProbeImages};
+use crate::analysis::probe::ProbeImages;
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
-use crate::network::vgg::{self, Arch, Extent, Placement};
+use crate::network::Architecture;
+use crate::network::ForwardPass;
+use crate::network::vgg::{Extent, Placement, Variant};
 use crate::settings::{Length, TrainSettings};
 use crate::train::{
     CHECKPOINTS, Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress,
@@ -42,26 +45,27 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     if resumed.is_none() {
         classes::note_kept(&parameters, &dataset, context);
     }
-    let frozen = start::frozen(&settings.optimization.freeze, held.arch)?;
-    let capture = run::open_capture(&settings.run, held, devices)?;
-    check_crop(settings, held.arch)?;
-    let reading = reading(settings, held.is_gray, input);
+    let frozen = start::frozen(&settings.optimization.freeze, &held)?;
+    let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
+    check_crop(settings, &held)?;
+    let reading = reading(settings, held.is_gray(), input);
     let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
-    let config = settings.resolved(&capture)?;
+    let config = settings.resolved(&pass)?;
 
     let mut skipped = Vec::new();
     let probes = ProbeImages::load(
         &files,
-        &settings.run.input.preprocess().for_network(held.is_gray),
+        &settings.run.input.preprocess().for_network(held.is_gray()),
         settings.run.compute.batch(),
         settings.run.output.on_error,
-        &capture,
+        &pass,
         &reading.work.notes,
         &mut skipped,
     )?;
     let trainer = trainer(
         settings,
-        &capture,
+        &pass,
+        &held,
         &parameters,
         frozen,
         total,
@@ -72,7 +76,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let training = Training {
         settings,
         dataset: &dataset,
-        capture: &capture,
+        pass: &pass,
         probes: &probes,
         network: &network,
         folder: &folder,
@@ -91,7 +95,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let steps = (written, total + 1);
     let builder = run::logger(
         &settings.run,
-        &capture,
+        &pass,
         &folder,
         move || label,
         steps,
@@ -102,13 +106,17 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         note_changes(folder.path(), saved, progress, &config, context);
         builder.resume_from(i64::try_from(taken + 1).unwrap_or(i64::MAX))
     } else {
-        builder.graph(start::network_graph(&parameters, held, crop_side(settings)))
+        builder.graph(start::network_graph(
+            &parameters,
+            &held,
+            crop_side(settings),
+        ))
     };
     let mut logger = settled.apply(builder).create()?;
     settled.give_references(&mut logger);
     folder.write_config(&config)?;
     settled.keep(&folder)?;
-    probes.describe(&capture, &mut logger);
+    probes.describe(&pass, &mut logger);
 
     let begins = resumed.is_none();
     let (last_saved, progress) = match resumed {
@@ -117,7 +125,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     };
     let session = Session {
         record: &settings.record,
-        capture: &capture,
+        pass: &pass,
         interrupt: &context.interrupt,
         logger,
         probes,
@@ -284,9 +292,10 @@ fn note_changes(
 }
 
 /// The classifier stands behind all layers, so the crop has to reach the last one.
-fn check_crop(settings: &TrainSettings, arch: Arch) -> Result<(), RunError> {
+fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
     let side = crop_side(settings);
-    vgg::output_shapes(&arch.layers(), &[1; 16], [side; 2])
+    network
+        .output_shapes([side; 2])
         .map(drop)
         .map_err(|error| RunError::TrainingSize {
             side,
@@ -329,19 +338,20 @@ fn taken_and_total(
 /// The network on the device with gradients, at the state that the run resumes from.
 fn trainer(
     settings: &TrainSettings,
-    capture: &Capture,
+    pass: &ForwardPass,
+    variant: &Variant,
     parameters: &Parameters,
     frozen: Option<usize>,
     total: u64,
     resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
 ) -> Result<Trainer, RunError> {
-    let device: Device = capture.device.device.clone().autodiff();
+    let device: Device = pass.device().device.clone().autodiff();
     let place = Placement {
         device: &device,
-        kernels: run::kernel_layout(&capture.device, usize::MAX),
+        kernels: run::kernel_layout(pass.device(), usize::MAX),
     };
     let vgg = parameters
-        .build(capture.arch, Extent::Whole, place)?
+        .build(variant, Extent::Whole, place)?
         .with_dropout(settings.optimization.dropout);
     let optimization = &settings.optimization;
     #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]

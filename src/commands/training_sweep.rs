@@ -7,14 +7,14 @@ use super::parameters;
 use super::run;
 use super::run_folder::RunFolder;
 use super::start;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::file::GRAMS;
 use crate::analysis::sweep::{Calibration, Sweep};
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
-use crate::network;
-use crate::network::vgg::Vgg;
+use crate::network::ForwardPass;
+use crate::network::vgg::{self, Vgg};
 use crate::one_line::one_line;
 use crate::settings::{Every, TrainSettings};
 
@@ -32,7 +32,7 @@ pub(super) struct Stand {
 pub(super) struct Training<'a> {
     pub(super) settings: &'a TrainSettings,
     pub(super) dataset: &'a Dataset,
-    pub(super) capture: &'a Capture,
+    pub(super) pass: &'a ForwardPass,
     pub(super) probes: &'a ProbeImages,
     pub(super) network: &'a Vgg,
     pub(super) folder: &'a RunFolder,
@@ -45,24 +45,19 @@ impl Training<'_> {
         &self,
         (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
     ) -> Result<(Settled, Option<Sweep>), RunError> {
-        let (settings, capture, probes) = (self.settings, self.capture, self.probes);
+        let (settings, pass, probes) = (self.settings, self.pass, self.probes);
         let comparison = &settings.comparison;
-        let set = calibration::comparison_set(
-            comparison,
-            &settings.run,
-            (capture, probes),
-            input,
-            skipped,
-        )?;
+        let set =
+            calibration::comparison_set(comparison, &settings.run, (pass, probes), input, skipped)?;
         let mut calibration = Calibration::default();
         let mut references = Vec::new();
         if let Some(path) = comparison.against.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
-            let (extent, place) = run::shown_part(capture);
-            let vgg = network::build(&weights, path, held.arch, extent, place)?;
-            let seen = probes.look(capture, &vgg, &path.display().to_string())?;
-            calibration.set_base(capture, &vgg, &seen);
-            references = calibration::references(capture, &vgg, (probes, &seen), Against::Given);
+            let (extent, place) = run::shown_part(pass);
+            let network = vgg::build_from(&weights, path, &held, extent, place)?;
+            let seen = probes.run(pass, &network, &path.display().to_string())?;
+            calibration.set_base(pass, &network, &seen);
+            references = calibration::references(pass, &network, (probes, &seen), Against::Given);
         }
         let mut pictures = settings.run.pictures.clone();
         if settings.resume {
@@ -72,8 +67,8 @@ impl Training<'_> {
         let mut seen = None;
         if calibration::is_needed(pictures.range, &pictures, comparison) {
             let what = "the network before training";
-            let looked = probes.look(capture, self.network, what)?;
-            calibration.add(capture, self.network, &looked, (what, true))?;
+            let looked = probes.run(pass, self.network, what)?;
+            calibration.add(pass, self.network, &looked, (what, true))?;
             seen = Some(looked);
         }
         if settings.resume {
@@ -81,10 +76,10 @@ impl Training<'_> {
             calibration.ranges.keep_changes(earlier);
         }
         let range = (pictures.range, &pictures);
-        let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
+        let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
         let mut sweep = (!comparison.no_comparison).then(|| {
             let of = (Some(self.logged_steps().len()), probes);
-            calibration::sweep(&calibration, (set, None), &settings.run, capture, of)
+            calibration::sweep(&calibration, (set, None), &settings.run, pass, of)
         });
         if let (Some(step), Some(seen)) = (self.stand.resumed, &seen)
             && (sweep.is_some() || comparison.change)
@@ -102,22 +97,22 @@ impl Training<'_> {
     fn resume(
         &self,
         mut sweep: Option<&mut Sweep>,
-        (step, seen): (u64, &Seen),
+        (step, seen): (u64, &ProbeActivations),
         context: &Context,
     ) -> Result<References, RunError> {
-        let (capture, probes) = (self.capture, self.probes);
+        let (pass, probes) = (self.pass, self.probes);
         let mut references = Vec::new();
         if let Some(first) = self.initial(step, context) {
             let what = "the network that the training started from";
-            let seen = probes.look(capture, &first, what)?;
+            let seen = probes.run(pass, &first, what)?;
             if let Some(sweep) = sweep.as_deref_mut() {
-                sweep.start_from(capture, &first, &seen, (0, what))?;
+                sweep.start_from(pass, &first, &seen, (0, what))?;
             }
-            references = calibration::references(capture, &first, (probes, &seen), Against::First);
+            references = calibration::references(pass, &first, (probes, &seen), Against::First);
         } else {
             let now = (probes, seen);
             references.extend(calibration::references(
-                capture,
+                pass,
                 self.network,
                 now,
                 Against::First,
@@ -131,11 +126,11 @@ impl Training<'_> {
         }
         let what = (step, "the network that the training resumes from");
         if let Some(sweep) = sweep {
-            sweep.resume_from(capture, self.network, seen, what)?;
+            sweep.resume_from(pass, self.network, seen, what)?;
         }
         let now = (probes, seen);
         references.extend(calibration::references(
-            capture,
+            pass,
             self.network,
             now,
             Against::Previous,
@@ -145,8 +140,8 @@ impl Training<'_> {
 
     /// The network that the training started from, if it can be made again.
     fn initial(&self, step: u64, context: &Context) -> Option<Vgg> {
-        let why = match start::initial_network(self.settings, self.dataset, self.capture, context) {
-            Ok(first) if self.network.has_widths_of(&first) => return Some(first),
+        let why = match start::initial_network(self.settings, self.dataset, self.pass, context) {
+            Ok(first) if self.network.variant == first.variant => return Some(first),
             Ok(_) => "it had other widths".to_owned(),
             Err(error) => one_line(&error),
         };
@@ -157,16 +152,16 @@ impl Training<'_> {
     }
 
     fn keep_grams(&self, sweep: &mut Sweep, context: &Context) -> Result<(), RunError> {
-        let capture = self.capture;
+        let pass = self.pass;
         let next = self.stand.resumed.and_then(|step| i64::try_from(step).ok());
         let preprocess = self.settings.run.input.preprocess();
-        let preprocess = preprocess.for_network(capture.is_gray).to_string();
+        let preprocess = preprocess.for_network(pass.is_gray()).to_string();
         let path = match next {
             Some(_) => self.folder.path().join(GRAMS),
             None => self.folder.claim(GRAMS),
         };
         let steps = (self.logged_steps(), next.map(|step| step + 1));
-        if !sweep.keep_grams(&path, steps, (capture, preprocess))? {
+        if !sweep.keep_grams(&path, steps, (pass, preprocess))? {
             context.terminal.note(&format!(
                 "{GRAMS} begins at the step that the run resumes from: the earlier steps were compared over other images or layers, or not at all"
             ));

@@ -1,268 +1,93 @@
-//! A VGG from a weights file: the only module that knows both.
-//!
-//! ```no_run
-//! use burn::tensor::Device;
-//!
-//! let vgg = vggscope::network::load("vgg16.pth", &Device::flex())?;
-//! # Ok::<(), vggscope::network::NetworkError>(())
-//! ```
+//! Networks: layers with names, kinds and shapes; a forward pass that stops at the deepest layer that is
+//! wanted; parameters by name. What kind of network it is, only the room below knows: [`vgg`].
 
+mod forward;
+mod layer;
+mod parameters;
+mod select;
 pub mod vgg;
 
-use std::path::{Path, PathBuf};
+use std::fmt::Debug;
 
-use burn::tensor::Device;
-use thiserror::Error;
+use burn::tensor::{Device, Tensor};
 
-use crate::weights::{Classifier, WeightsError, WeightsFile};
-use vgg::{
-    Arch, BuildError, Extent, FoundLayers, Kernels, LayerKind, ParameterSource, Placement,
-    SourceError, Vgg,
-};
+pub(crate) use forward::{ForwardError, ForwardPass};
+pub use layer::{InputTooSmall, Layer, LayerKind};
+pub use parameters::{Convolution, Parameter, ParameterValue, Parameters};
+pub use select::SelectError;
+pub(crate) use select::select;
 
-/// Weights that do not make the network.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// The file cannot be used.
-    #[error("{0}")]
-    Weights(#[from] WeightsError),
-    /// The weights belong to another network.
-    #[error("{path}: {found}; {remedy}")]
-    OtherArch {
-        /// The file.
-        path: PathBuf,
-        /// What the file holds.
-        found: String,
-        /// How to go on.
-        remedy: String,
-    },
-    /// The network does not take pictures.
-    #[error(
-        "{path}: its first convolution takes {channels} channels; vggscope feeds images of 3 (color) or 1 (gray), and cannot know what the others stand for"
-    )]
-    Channels {
-        /// The file.
-        path: PathBuf,
-        /// Input channels of the first convolution.
-        channels: usize,
-    },
-    /// A parameter is unavailable.
-    #[error("{0}")]
-    Parameter(#[from] BuildError),
-    /// A parameter of a file has a shape that does not fit its neighbors.
-    #[error("{path}")]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// Which parameter, and both shapes.
-        source: BuildError,
-    },
-}
+/// What is known of a network without its parameters.
+pub trait Architecture: Debug + Send + Sync {
+    /// What people call it: `vgg16_bn`.
+    fn name(&self) -> String;
 
-/// Loads the VGG of a weights file onto a device, as deep as the file goes, with its classifier if the
-/// file has one of torchvision's form.
-///
-/// Shapes: input `[batch, 3, height, width]`, or 1 in place of 3 for a network of gray images, normalized
-/// as the network was trained.
-///
-/// # Errors
-///
-/// The file is unreadable or not a VGG's, or a parameter is missing or has a wrong shape.
-pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Vgg, NetworkError> {
-    let file = WeightsFile::open(path)?;
-    let held = held(&file, None)?;
-    let arch = held.arch;
-    let extent = if fitting_classifier(&file, arch).is_some() {
-        Extent::Whole
-    } else {
-        Extent::Features {
-            deepest: held.depth.saturating_sub(1),
-        }
-    };
-    let place = Placement {
-        device,
-        kernels: Kernels::Planar,
-    };
-    build(&file, file.path(), arch, extent, place)
-}
+    /// Its layers, as far as the weights go.
+    fn layers(&self) -> Vec<Layer>;
 
-/// Like [`vgg::build`], with the path of the weights in its errors.
-pub(crate) fn build(
-    source: &dyn ParameterSource,
-    path: &Path,
-    arch: Arch,
-    extent: Extent,
-    place: Placement<'_>,
-) -> Result<Vgg, NetworkError> {
-    vgg::build(source, arch, extent, place).map_err(|source| match source {
-        // Names the file itself.
-        BuildError::Source(_) => NetworkError::Parameter(source),
-        BuildError::Shape { .. } => NetworkError::Shape {
-            path: path.to_owned(),
-            source,
-        },
-    })
-}
-
-/// The network that a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) arch: Arch,
-    /// How many of its layers are there, from the first.
-    pub(crate) depth: usize,
-    /// Whether it takes gray images.
-    pub(crate) is_gray: bool,
-}
-
-impl Held {
-    /// All of a network of color images.
-    pub(crate) fn whole(arch: Arch) -> Self {
-        Self {
-            arch,
-            depth: arch.layers().len(),
-            is_gray: false,
-        }
+    /// All its layers, those among them that the weights lack.
+    fn all_layers(&self) -> Vec<Layer> {
+        self.layers()
     }
+
+    /// Channels of the images that it takes: 3, or 1 for gray ones.
+    fn input_channels(&self) -> usize;
+
+    /// The shape `[channels, height, width]` of each layer's output for an input of `[height, width]`
+    /// pixels.
+    ///
+    /// # Errors
+    ///
+    /// The input is too small for a layer.
+    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputTooSmall>;
 }
 
-/// The network that a file holds, as far as it goes.
-///
-/// # Errors
-///
-/// [`NetworkError::OtherArch`], [`NetworkError::Channels`].
-pub(crate) fn held(file: &WeightsFile, asked: Option<Arch>) -> Result<Held, NetworkError> {
-    let layers = layers_of(file);
-    let arch = arch_of(file, &layers, asked)?;
-    let channels = layers.channels();
-    if channels != 3 && channels != 1 {
-        return Err(NetworkError::Channels {
-            path: file.path().to_owned(),
-            channels,
+/// A network with its parameters, on a device.
+pub trait Network: Architecture {
+    /// Runs a batch to the deepest layer that is wanted; `wanted` is in the network's order. `take` gets the
+    /// maps of each wanted layer as they come, `[batch, channels, height, width]`: what it does not keep
+    /// makes room for those of the next layer.
+    ///
+    /// Shapes: `batch` `[batch, channels, height, width]`, normalized as the network was trained.
+    fn visit(&self, batch: Tensor<4>, wanted: &[Layer], take: &mut dyn FnMut(&Layer, &Tensor<4>));
+
+    /// The same, keeping all of them.
+    fn forward(&self, batch: Tensor<4>, wanted: &[Layer]) -> Activations {
+        let mut layers = Vec::with_capacity(wanted.len());
+        self.visit(batch, wanted, &mut |layer, maps| {
+            layers.push((layer.clone(), maps.clone()));
         });
-    }
-    Ok(Held {
-        arch,
-        depth: layers.depth(arch),
-        is_gray: channels == 1,
-    })
-}
-
-/// What a user should know of how a file was read, a line each.
-pub(crate) fn notes(file: &WeightsFile, held: Held) -> Vec<String> {
-    let name = file.path().display();
-    let mut notes: Vec<String> = chosen(file).into_iter().collect();
-    let layers = held.arch.layers();
-    if let Some(layer) = layers.get(..held.depth).and_then(<[_]>::last)
-        && held.depth < layers.len()
-    {
-        notes.push(format!(
-            "{name} holds the first layers of a {}, up to {}: --layers all means those",
-            held.arch,
-            layer.name()
-        ));
-    }
-    let beyond: Vec<String> = layers_of(file)
-        .beyond(held.arch)
-        .map(|index| index.to_string())
-        .collect();
-    if !beyond.is_empty() {
-        notes.push(format!(
-            "{name} goes on after {} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 are \
-             torchvision's",
-            held.arch,
-            beyond.join(", ")
-        ));
-    }
-    if held.is_gray {
-        notes.push(format!(
-            "{name} takes gray images: it is fed luma, normalized by the mean of the three channels' numbers"
-        ));
-    }
-    notes
-}
-
-/// Which network of a file is shown, where it holds several.
-pub(crate) fn chosen(file: &WeightsFile) -> Option<String> {
-    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
-    let shown = match file.prefix().trim_end_matches('.') {
-        "" => "the top level".to_owned(),
-        prefix => format!("`{prefix}`"),
-    };
-    (!others.is_empty()).then(|| {
-        format!(
-            "{} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
-            file.path().display(),
-            others.join(", ")
-        )
-    })
-}
-
-/// The shapes of the file's classifier `[outputs, inputs]`, if it fits behind the feature maps of `arch`,
-/// pooled to 7 x 7.
-pub(crate) fn fitting_classifier(file: &WeightsFile, arch: Arch) -> Option<[[usize; 2]; 3]> {
-    let Classifier::Three(shapes) = file.classifier() else {
-        return None;
-    };
-    let width = last_width(file, arch)?;
-    (shapes[0][1] == width * 49).then_some(*shapes)
-}
-
-/// Channels of the last feature maps.
-pub(crate) fn last_width(file: &WeightsFile, arch: Arch) -> Option<usize> {
-    let layers = arch.layers();
-    let last = layers
-        .iter()
-        .rfind(|layer| layer.kind == LayerKind::Convolution)?;
-    let entry = file.get(&format!("{}.weight", last.torch_name()))?;
-    entry.shape().first().copied()
-}
-
-fn layers_of(file: &WeightsFile) -> FoundLayers {
-    FoundLayers::of(file.entries().map(|entry| (entry.name(), entry.shape())))
-}
-
-/// The architecture `asked` for, if the weights can be its; else the one whose weights they are.
-///
-/// The first layers alone fit several architectures: VGG16 comes first then.
-fn arch_of(
-    file: &WeightsFile,
-    layers: &FoundLayers,
-    asked: Option<Arch>,
-) -> Result<Arch, NetworkError> {
-    let fitting = layers.architectures();
-    let wanted = asked.unwrap_or(Arch::VGG16);
-    let (found, remedy) = match *fitting.as_slice() {
-        _ if fitting.contains(&wanted) => return Ok(wanted),
-        [first, ..] if asked.is_none() => return Ok(first),
-        [first, ..] => {
-            let names: Vec<String> = fitting.iter().map(Arch::to_string).collect();
-            (
-                format!("these are {} weights, not {wanted}", names.join(" or ")),
-                format!("use --arch {first}"),
-            )
-        }
-        [] => (
-            layers.to_string(),
-            "vggscope runs torchvision's VGG11, 13, 16 and 19".to_owned(),
-        ),
-    };
-    Err(NetworkError::OtherArch {
-        path: file.path().to_owned(),
-        found,
-        remedy,
-    })
-}
-
-impl ParameterSource for WeightsFile {
-    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
-        Ok(Self::shape(self, name)?.to_vec())
+        Activations { layers }
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
-        Ok(Self::read(self, name)?)
-    }
+    /// Its parameters, which share memory with it.
+    fn parameters(&self) -> Parameters;
+
+    /// A copy on another device.
+    fn to_device(&self, device: &Device) -> Box<dyn Network>;
 }
 
-#[cfg(test)]
-mod tests;
+/// The feature maps of the layers that were wanted, in the network's order.
+#[derive(Debug, Clone, Default)]
+pub struct Activations {
+    /// Each layer's `[batch, channels, height, width]`.
+    pub layers: Vec<(Layer, Tensor<4>)>,
+}
+
+impl Activations {
+    /// Images in the batch.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.layers.first().map_or(0, |(_, maps)| maps.dims()[0])
+    }
+
+    /// The maps of the image at a place in the batch, layer by layer: `[1, channels, height, width]`.
+    pub fn of_image(&self, at: usize) -> impl Iterator<Item = (&Layer, Tensor<4>)> {
+        self.layers.iter().map(move |(layer, maps)| {
+            let maps = maps.clone();
+            // A batch of one is not sliced: the view would count as a second owner of the maps.
+            let is_one = maps.dims()[0] == 1;
+            (layer, if is_one { maps } else { maps.narrow(0, at, 1) })
+        })
+    }
+}

@@ -17,9 +17,9 @@ use super::shard::{Shard, ShardChoice, ShardError};
 use super::shared::RunSettings;
 use super::text::{as_optional_text, as_texts, toml_text};
 use super::values::{parse_count, parse_duration};
-use crate::analysis::probe::Capture;
 use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
+use crate::network::ForwardPass;
 
 /// Settings of `vggscope checkpoints`.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -222,13 +222,13 @@ impl CheckpointsSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, capture: &Capture) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.checkpoints);
         make_absolute(&mut resolved.images);
         resolved.comparison.resolve();
         resolved.run.pictures.range = Some(self.range());
-        resolved.run.resolve(capture);
+        resolved.run.resolve(pass);
         toml_text("checkpoints", &resolved)
     }
 }

@@ -9,7 +9,7 @@ use super::error::SettingsError;
 use super::paths::{make_absolute, path_parser};
 use super::shared::{RunSettings, WeightsChoice, absolute_weights};
 use super::text::toml_text;
-use crate::analysis::probe::Capture;
+use crate::network::ForwardPass;
 
 /// Settings of `vggscope images`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
@@ -49,11 +49,11 @@ impl ImagesSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, capture: &Capture) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.images);
         resolved.weights = absolute_weights(resolved.weights.as_deref());
-        resolved.run.resolve(capture);
+        resolved.run.resolve(pass);
         toml_text("images", &resolved)
     }
 }

@@ -10,11 +10,11 @@ use super::paths::{absolute, path_parser};
 use super::pictures::PictureSettings;
 use super::text::{as_list, as_optional_text, as_text};
 use super::values::{Channels, ScaleTo, Size, parse_std};
-use crate::analysis::probe::Capture;
 use crate::data::on_error::OnError;
 use crate::data::transform::{ChannelOrder, Preprocess, Preset};
 use crate::device::{Devices, Dtype};
 use crate::logger::RenderOn;
+use crate::network::ForwardPass;
 use crate::network::vgg::Arch;
 
 /// Settings of every command that runs the network.
@@ -211,13 +211,19 @@ impl RunSettings {
 
     /// Fills in what was left open: the network, its layers, the device and the sizes. Paths become
     /// absolute, so that the configuration works from anywhere.
-    pub(super) fn resolve(&mut self, capture: &Capture) {
-        self.network.arch = Some(capture.arch);
-        let names: Vec<String> = capture.layers.iter().map(|layer| layer.name()).collect();
+    pub(super) fn resolve(&mut self, pass: &ForwardPass) {
+        self.network.arch = pass.architecture.name().parse().ok();
+        let names: Vec<String> = pass
+            .wanted
+            .iter()
+            .map(|layer| layer.name().to_owned())
+            .collect();
         self.network.layers = names.join(",");
         self.compute.device = Devices {
-            first: capture.device.kind,
-            others: capture.others.iter().map(|device| device.kind).collect(),
+            first: pass.device().kind,
+            others: (pass.devices.iter().skip(1))
+                .map(|device| device.kind)
+                .collect(),
         };
         let preprocess = self.input.preprocess();
         self.input.resize = Some(preprocess.resize.map(Into::into).into());

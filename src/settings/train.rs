@@ -15,9 +15,9 @@ use super::values::{
     Count, Every, Freeze, NormLimit, Span, parse_count, parse_count_or_zero, parse_fraction,
     parse_fractions,
 };
-use crate::analysis::probe::Capture;
 use crate::data::labeled::augment::ColorJitter;
 use crate::device::Dtype;
+use crate::network::ForwardPass;
 use crate::train::{Decay, Optimizer};
 
 /// Settings of `vggscope train`. A negative number is a value, so that the flag itself can say what it
@@ -294,7 +294,7 @@ impl TrainSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, capture: &Capture) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         resolved.data = resolved.data.as_deref().map(absolute);
         make_absolute(&mut resolved.images);
@@ -304,7 +304,7 @@ impl TrainSettings {
             resolved.samples.epochs.get_or_insert(DEFAULT_EPOCHS);
         }
         resolved.samples.threads = Some(self.samples.threads());
-        resolved.run.resolve(capture);
+        resolved.run.resolve(pass);
         toml_text("train", &resolved)
     }
 }

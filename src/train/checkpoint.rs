@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{CheckpointError, TrainError};
 use super::trainer::Trainer;
 use crate::durable;
-use crate::network::vgg::{Named, ParameterVisitor};
+use crate::network::{Network, Parameter};
 
 /// The folder of checkpoints in a run's folder.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
@@ -206,15 +206,38 @@ impl Trainer {
         })?;
         write_atomically(&saved.progress(), |path| fs::write(path, &text))?;
         write_atomically(&saved.network, |path| {
-            let mut tensors = Collected {
-                batches_seen: progress.batches_seen,
-                frozen: self.settings.frozen,
-                tensors: Vec::new(),
-            };
-            self.vgg.each_parameter(&mut tensors);
-            write_network(tensors.tensors, &progress.classes, path)
+            let tensors = self.state_dict(progress.batches_seen);
+            write_network(tensors, &progress.classes, path)
         })?;
         Ok(saved)
+    }
+
+    /// The network's parameters and running statistics as torch names and keeps them.
+    fn state_dict(&self, batches_seen: u64) -> Vec<(String, Values)> {
+        let mut tensors = Vec::new();
+        for Parameter { name, value, .. } in self.vgg.parameters().0 {
+            let values = Values {
+                data: value.into_data(),
+                dtype: Dtype::F32,
+            };
+            let counted = self.batches_tracked(&name, batches_seen);
+            tensors.push((name, values));
+            tensors.extend(counted);
+        }
+        tensors
+    }
+
+    /// The `num_batches_tracked` that torch stores after `name`, if it does.
+    fn batches_tracked(&self, name: &str, batches_seen: u64) -> Option<(String, Values)> {
+        let layer = name.strip_suffix(".running_var")?;
+        let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
+        let learns = (self.settings.frozen).is_none_or(|deepest| index > deepest);
+        let count = if learns { batches_seen } else { 0 };
+        let values = Values {
+            data: TensorData::new(vec![i64::try_from(count).unwrap_or(i64::MAX)], [0; 0]),
+            dtype: Dtype::I64,
+        };
+        Some((format!("{layer}.num_batches_tracked"), values))
     }
 
     /// Loads the optimizer's state; the network must have been built from `saved`.
@@ -265,39 +288,6 @@ fn write_network(
     // safetensors would create it readable by its owner only; an existing file keeps its mode.
     File::create(path)?;
     safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(std::io::Error::other)
-}
-
-struct Collected {
-    batches_seen: u64,
-    frozen: Option<usize>,
-    tensors: Vec<(String, Values)>,
-}
-
-impl ParameterVisitor for Collected {
-    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
-        let values = Values {
-            data: parameter.value.into_data(),
-            dtype: Dtype::F32,
-        };
-        let counted = self.batches_tracked(&parameter.name);
-        self.tensors.push((parameter.name, values));
-        self.tensors.extend(counted);
-    }
-}
-
-impl Collected {
-    /// The `num_batches_tracked` that torch stores after `name`, if it does.
-    fn batches_tracked(&self, name: &str) -> Option<(String, Values)> {
-        let layer = name.strip_suffix(".running_var")?;
-        let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
-        let learns = self.frozen.is_none_or(|deepest| index > deepest);
-        let count = if learns { self.batches_seen } else { 0 };
-        let values = Values {
-            data: TensorData::new(vec![i64::try_from(count).unwrap_or(i64::MAX)], [0; 0]),
-            dtype: Dtype::I64,
-        };
-        Some((format!("{layer}.num_batches_tracked"), values))
-    }
 }
 
 struct Values {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 
-use crate::network::vgg::{Arch, Named, ParameterVisitor, Vgg};
+use crate::network::vgg::Vgg;
+use crate::network::{Layer, Network, Parameter};
 
 /// A step that was not taken because of its loss or gradients.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +20,12 @@ pub(crate) struct Divergence {
 
 impl Divergence {
     /// One line: the symptom, where it originates, and how to continue from `last`, the last checkpoint.
-    pub(crate) fn explain(&self, arch: Arch, last: Option<&Path>) -> String {
+    pub(crate) fn explain(&self, layers: &[Layer], last: Option<&Path>) -> String {
         const REMEDY: &str = "a smaller --learning-rate or --clip-norm";
         let origin = match &self.origin {
             Origin::Parameter(name) => format!("the parameter {name} is not finite"),
             Origin::Layer(index) => {
-                let layers = arch.layers();
-                let name = layers.get(*index).map(|layer| layer.name());
+                let name = layers.get(*index).map(Layer::name);
                 let name = name.unwrap_or_default();
                 format!("{name} (features.{index}) is the first layer whose maps are not finite")
             }
@@ -88,14 +88,17 @@ impl Origin {
     /// Searches the parameters, then the activations of `x` `[batch, 3, height, width]`. Running
     /// statistics are not searched: they already contain the batch that diverged.
     pub(super) fn find(vgg: &Vgg, x: Option<Tensor<4>>) -> Self {
-        let mut parameters = FirstParameter(None);
-        vgg.each_parameter(&mut parameters);
-        if let Some(name) = parameters.0 {
-            return Self::Parameter(name);
+        let parameters = vgg.parameters();
+        let is_wrong = |parameter: &&Parameter| {
+            let value = parameter.value.clone();
+            parameter.id.is_some() && !all_finite(value.flatten())
+        };
+        if let Some(first) = parameters.iter().find(is_wrong) {
+            return Self::Parameter(first.name.clone());
         }
         let Some(x) = x else { return Self::AllFinite };
         let mut first = None;
-        vgg.forward(x.clone(), |index, maps| {
+        vgg.run(x.clone(), usize::MAX - 1, |index, maps| {
             if first.is_none() && !all_finite(maps.clone()) {
                 first = Some(index);
             }
@@ -110,14 +113,4 @@ impl Origin {
 
 fn all_finite<const D: usize>(tensor: Tensor<D>) -> bool {
     tensor.is_finite().all().into_scalar::<bool>()
-}
-
-struct FirstParameter(Option<String>);
-
-impl ParameterVisitor for FirstParameter {
-    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
-        if self.0.is_none() && parameter.id.is_some() && !all_finite(parameter.value) {
-            self.0 = Some(parameter.name);
-        }
-    }
 }

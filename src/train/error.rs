@@ -8,6 +8,7 @@ use super::divergence::Divergence;
 use crate::analysis::probe::ProbeError;
 use crate::data::labeled::LoaderError;
 use crate::logger::LoggerError;
+use crate::network::ForwardError;
 
 /// A training that cannot continue.
 #[derive(Debug, Error)]
@@ -24,6 +25,8 @@ pub(crate) enum TrainError {
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
     Loader(#[from] LoaderError),
+    #[error("{0}")]
+    Forward(#[from] ForwardError),
     #[error("{0}")]
     Probe(#[from] ProbeError),
     #[error("{0}")]

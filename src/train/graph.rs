@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::network::vgg::{Arch, LayerKind, output_shapes};
+use crate::network::vgg::Variant;
+use crate::network::{Architecture, LayerKind};
 use tensorboard_events::{Graph, GraphNode};
 
-/// The graph of `arch` for images of `[channels, side, side]`. `widths` are the output channels of each
-/// convolution, `classifier` the outputs of its three layers. Blocks open on a double click; a
-/// dimension of -1 is the batch.
-pub(crate) fn graph(
-    arch: Arch,
-    widths: &[usize],
-    classifier: [usize; 3],
-    [channels, side]: [usize; 2],
-) -> Graph {
-    let layers = arch.layers();
+/// The graph of a whole network for images of `side` pixels square. `classifier` are the outputs of its three
+/// layers. Blocks open on a double click; a dimension of -1 is the batch.
+pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], side: usize) -> Graph {
     // That the images are large enough was checked before.
-    let shapes = output_shapes(&layers, widths, [side, side]).unwrap_or_default();
+    let shapes = variant.output_shapes([side, side]).unwrap_or_default();
+    let channels = variant.input_channels;
+    let pooled = shapes.last().map_or(0, |shape| shape[0]);
+    let mut block = 1;
     let mut chain = Chain::default();
     chain.push(
         "input".to_owned(),
@@ -24,7 +21,7 @@ pub(crate) fn graph(
         Some(vec![-1, length(channels), length(side), length(side)]),
         &[],
     );
-    for (layer, [channels, height, width]) in layers.iter().zip(shapes) {
+    for (layer, [channels, height, width]) in variant.layers().iter().zip(shapes) {
         let attributes: &[(&str, &str)] = match layer.kind {
             LayerKind::Convolution => &[("kernel_size", "3 x 3"), ("padding", "1")],
             LayerKind::MaxPool => &[("kernel_size", "2 x 2"), ("stride", "2")],
@@ -37,13 +34,13 @@ pub(crate) fn graph(
             LayerKind::MaxPool => "MaxPool2d",
         };
         chain.push(
-            format!("features/block{}/{}", layer.block, layer.tag()),
+            format!("features/block{block}/{}", layer.tag()),
             op,
             Some(vec![-1, length(channels), length(height), length(width)]),
             attributes,
         );
+        block += usize::from(layer.kind == LayerKind::MaxPool);
     }
-    let pooled = widths.last().copied().unwrap_or_default();
     let flat = Some(vec![-1, length(pooled), 7, 7]);
     chain.push("avgpool".to_owned(), "AdaptiveAvgPool2d", flat, &[]);
     for (at, outputs) in classifier.into_iter().enumerate() {

@@ -5,7 +5,8 @@ use burn::optim::GradientsParams;
 use super::score::Score;
 use super::trainer::StepMetrics;
 use crate::device::Histograms;
-use crate::network::vgg::{Arch, Named, ParameterVisitor, Vgg};
+use crate::network::vgg::Vgg;
+use crate::network::{Network, Parameter, ParameterValue};
 use tensorboard_events::Summary;
 
 /// Fewer classes have no meaningful top-5 accuracy.
@@ -52,65 +53,46 @@ pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<S
 }
 
 /// Histograms of all parameters and their gradients.
-pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams, arch: Arch) -> Vec<Summary> {
-    let mut visitor = HistogramVisitor {
-        gradients,
-        arch,
-        tags: Vec::new(),
-        histograms: Histograms::default(),
-    };
-    vgg.each_parameter(&mut visitor);
-    let tagged = visitor.tags.into_iter().zip(visitor.histograms.read());
+pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams) -> Vec<Summary> {
+    let (mut tags, mut histograms) = (Vec::new(), Histograms::default());
+    for parameter in vgg.parameters().iter() {
+        let name = tag(parameter);
+        if let Some(gradient) = gradient(parameter, gradients) {
+            tags.push(format!("gradients/{name}"));
+            add(&mut histograms, gradient);
+        }
+        tags.push(format!("weights/{name}"));
+        add(&mut histograms, parameter.value.clone());
+    }
+    let tagged = tags.into_iter().zip(histograms.read());
     tagged
         .map(|(tag, histogram)| Summary::histogram(tag, histogram))
         .collect()
 }
 
-struct HistogramVisitor<'a> {
-    gradients: &'a GradientsParams,
-    arch: Arch,
-    tags: Vec<String>,
-    /// One for each tag.
-    histograms: Histograms,
+fn add(histograms: &mut Histograms, values: ParameterValue) {
+    match values {
+        ParameterValue::Vector(values) => histograms.add(values),
+        ParameterValue::Matrix(values) => histograms.add(values),
+        ParameterValue::Kernels(values) => histograms.add(values),
+    }
 }
 
-impl ParameterVisitor for HistogramVisitor<'_> {
-    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
-        let name = tag(&parameter.name, self.arch);
-        let gradient = parameter.id.and_then(|id| self.gradients.get::<D>(id));
-        if let Some(gradient) = gradient {
-            self.tags.push(format!("gradients/{name}"));
-            self.histograms.add(gradient);
-        }
-        self.tags.push(format!("weights/{name}"));
-        self.histograms.add(parameter.value);
+/// The gradient of a parameter, if it has one; of a linear layer as Burn has it, `[inputs, outputs]`.
+pub(super) fn gradient(parameter: &Parameter, all: &GradientsParams) -> Option<ParameterValue> {
+    let id = parameter.id?;
+    match parameter.value {
+        ParameterValue::Vector(_) => all.get(id).map(ParameterValue::Vector),
+        ParameterValue::Matrix(_) => all.get(id).map(ParameterValue::Matrix),
+        ParameterValue::Kernels(_) => all.get(id).map(ParameterValue::Kernels),
     }
 }
 
 /// `features.5.weight` -> `05_conv2_1.weight`; the classifier keeps its names.
-fn tag(name: &str, arch: Arch) -> String {
-    let layers = arch.layers();
-    let mut parts = name.splitn(3, '.');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some("features"), Some(index), Some(part)) => index
-            .parse::<usize>()
-            .ok()
-            .and_then(|index| layers.get(index))
-            .map_or_else(
-                || name.to_owned(),
-                |layer| format!("{}.{part}", layer.tag()),
-            ),
-        _ => name.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_filed_by_layer() {
-        assert_eq!(tag("features.5.weight", Arch::VGG16), "05_conv2_1.weight");
-        assert_eq!(tag("classifier.6.bias", Arch::VGG16), "classifier.6.bias");
+fn tag(parameter: &Parameter) -> String {
+    let name = &parameter.name;
+    match (&parameter.layer, name.rsplit_once('.')) {
+        (Some(layer), Some((_, part))) => format!("{}.{part}", layer.tag()),
+        _ => name.clone(),
     }
 }

@@ -13,12 +13,13 @@ use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
 use super::{hparams, record};
-use crate::analysis::probe::{Capture, ProbeImages};
+use crate::analysis::probe::ProbeImages;
 use crate::analysis::sweep::Sweep;
 use crate::data::labeled::{Dataset, Position};
 use crate::device::{guarded, is_asynchronous};
 use crate::interrupt::Interrupt;
 use crate::logger::{FeatureLogger, Stage};
+use crate::network::ForwardPass;
 use crate::network::vgg::Vgg;
 use crate::one_line::one_line;
 use crate::settings::{Every, RecordSettings};
@@ -27,7 +28,7 @@ use tensorboard_events::Summary;
 /// A training and everything it needs.
 pub(crate) struct Session<'a> {
     pub(crate) record: &'a RecordSettings,
-    pub(crate) capture: &'a Capture,
+    pub(crate) pass: &'a ForwardPass,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) logger: FeatureLogger,
     pub(crate) probes: ProbeImages,
@@ -70,12 +71,11 @@ impl Session<'_> {
             step.summary(summary);
         }
         let network = self.trainer.network();
-        let mut seen = self.probes.look(self.capture, &network, "step 0")?;
+        let mut seen = self.probes.run(self.pass, &network, "step 0")?;
         if let Some(sweep) = &mut self.sweep {
-            sweep.measure(self.capture, &network, &seen, &mut step, "step 0")?;
+            sweep.measure(self.pass, &network, &seen, &mut step, "step 0")?;
         }
-        self.probes
-            .log(&mut seen, self.capture, &network, &mut step)?;
+        self.probes.log(&mut seen, self.pass, &network, &mut step)?;
         step.finish();
         if self.record.save_every != Every::Off {
             self.save()?;
@@ -147,7 +147,7 @@ impl Session<'_> {
         let due = |every: Every| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
         if let Some(sweep) = self.sweep.as_mut().filter(|_| due(self.record.every)) {
-            sweep.before_update(self.capture, &self.trainer.network())?;
+            sweep.before_update(self.pass, &self.trainer.network())?;
         }
         let learned = self.learn(number, group, coming, with_histograms)?;
 
@@ -176,12 +176,11 @@ impl Session<'_> {
         }
         if due(self.record.every) {
             let what = format!("step {number}");
-            let mut seen = self.probes.look(self.capture, &network, &what)?;
+            let mut seen = self.probes.run(self.pass, &network, &what)?;
             if let Some(sweep) = &mut self.sweep {
-                sweep.measure(self.capture, &network, &seen, &mut step, &what)?;
+                sweep.measure(self.pass, &network, &seen, &mut step, &what)?;
             }
-            self.probes
-                .log(&mut seen, self.capture, &network, &mut step)?;
+            self.probes.log(&mut seen, self.pass, &network, &mut step)?;
         }
         // A validation that failed does not take the step with it.
         let (validation, failed) = match validated {
@@ -214,7 +213,7 @@ impl Session<'_> {
     }
 
     fn validate(&self, network: &Vgg) -> Result<Option<Validation>, TrainError> {
-        let device = &self.capture.device.device;
+        let device = &self.pass.device().device;
         let most = self.record.misclassified;
         validate(
             network,
@@ -235,7 +234,6 @@ impl Session<'_> {
         with_histograms: bool,
     ) -> Result<Learned, TrainError> {
         let began = Instant::now();
-        let arch = self.capture.arch;
         let seen = group.batches.len() as u64;
         let mut histograms = Vec::new();
         let metrics = guarded(|| {
@@ -249,7 +247,7 @@ impl Session<'_> {
                     coming.upload_ahead(&device);
                 }
                 if with_histograms {
-                    histograms = record::histograms(vgg, gradients, arch);
+                    histograms = record::histograms(vgg, gradients);
                 }
             };
             self.trainer.step(group.batches, inspect).map(Some)
@@ -261,7 +259,9 @@ impl Session<'_> {
         .map_err(|error| match error {
             TrainError::Diverged(divergence) => {
                 let last = self.last_saved.as_ref().map(|saved| &*saved.network);
-                TrainError::Explained(divergence.explain(arch, last))
+                TrainError::Explained(
+                    divergence.explain(&self.pass.architecture.all_layers(), last),
+                )
             }
             error => error,
         })?;

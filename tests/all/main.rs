@@ -7,6 +7,5 @@ mod events;
 mod logger;
 mod program;
 mod tensorboard;
-mod vgg;
 mod weights;
 mod weights_refused;

@@ -8,22 +8,15 @@ use crate::analysis::similarity::file::GramsFileError;
 use crate::data::load::LoadError;
 use crate::device::advised;
 use crate::logger::LoggerError;
-use crate::network::vgg::InputTooSmall;
+use crate::network::ForwardError;
 
 /// Images that cannot be shown to a network.
 #[derive(Debug, Error)]
 pub(crate) enum ProbeError {
     #[error("{0}")]
     Image(#[from] LoadError),
-    #[error("{path}")]
-    TooSmall {
-        path: PathBuf,
-        source: InputTooSmall,
-    },
-    #[error(
-        "{what}: backend error: {why}; try a smaller --crop, fewer layers or a smaller --batch"
-    )]
-    Backend { what: String, why: String },
+    #[error("{0}")]
+    Forward(#[from] ForwardError),
     #[error("{layer}: cannot copy the values from the device: {}", advised(why))]
     Copy { layer: String, why: String },
     #[error(

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::capture::{Capture, Captured};
 use super::error::ProbeError;
+use super::maps::{BatchPictures, describe, log_kernels};
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
@@ -11,36 +11,39 @@ use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::data::transform::Preprocess;
 use crate::device::Span;
 use crate::logger::{FeatureLogger, Stage, Step};
-use crate::network::vgg::{Layer, Vgg};
+use crate::network::{Activations, ForwardError, ForwardPass, Layer, Network};
 use crate::one_line::one_line;
 use crate::weights::sha256;
 
-/// What a network sees in the probe images.
+/// What a network makes of the probe images.
 #[derive(Default)]
-pub(crate) struct Seen {
-    batches: Vec<Captured>,
+pub(crate) struct ProbeActivations {
+    batches: Vec<Activations>,
     /// When each was computed.
     spans: Vec<Span>,
 }
 
-impl Seen {
+impl ProbeActivations {
+    /// The batches, in the order of the images.
+    pub(crate) fn batches(&self) -> &[Activations] {
+        &self.batches
+    }
+
     /// Every image's maps: its number, a layer, `[1, channels, height, width]`.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, Layer, Tensor<4>)> {
-        let images = self.batches.iter().flat_map(|batch| {
-            let images = batch.images();
-            (0..images).map(move |at| (batch, at))
-        });
-        let maps = |(number, (batch, at)): (usize, (&'_ Captured, usize))| {
-            let layers: Vec<_> = batch.of_image(at).collect();
-            layers
-                .into_iter()
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Layer, Tensor<4>)> {
+        let images = self
+            .batches
+            .iter()
+            .flat_map(|batch| (0..batch.images()).map(move |at| (batch, at)));
+        images.enumerate().flat_map(|(number, (batch, at))| {
+            batch
+                .of_image(at)
                 .map(move |(layer, maps)| (number, layer, maps))
-        };
-        images.enumerate().flat_map(maps)
+        })
     }
 
     /// A layer's maps of the image with this number, `[1, channels, height, width]`.
-    pub(crate) fn of_image(&self, mut number: usize, layer: Layer) -> Option<Tensor<4>> {
+    pub(crate) fn of_image(&self, mut number: usize, layer: &Layer) -> Option<Tensor<4>> {
         for batch in &self.batches {
             if number < batch.images() {
                 let mut layers = batch.of_image(number);
@@ -70,14 +73,14 @@ impl ProbeImages {
         preprocess: &Preprocess,
         batch: usize,
         on_error: OnError,
-        capture: &Capture,
+        pass: &ForwardPass,
         notes: &InputNotes,
         skipped: &mut Vec<String>,
     ) -> Result<Self, ProbeError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
         for image in prepare_ahead(files.to_vec(), *preprocess, batch) {
             let image = image.map_err(ProbeError::from);
-            let checked = image.and_then(|image| capture.check_size(&image).map(|()| image));
+            let checked = image.and_then(|image| Ok(pass.check_image(&image).map(|()| image)?));
             let image = match checked {
                 Err(error) if on_error == OnError::Skip => {
                     skipped.push(one_line(&error));
@@ -106,9 +109,9 @@ impl ProbeImages {
     }
 
     /// Describes the tags of all probe images in TensorBoard.
-    pub(crate) fn describe(&self, capture: &Capture, logger: &mut FeatureLogger) {
+    pub(crate) fn describe(&self, pass: &ForwardPass, logger: &mut FeatureLogger) {
         for image in self.batches.iter().flatten() {
-            capture.describe(logger, self.group(image));
+            describe(pass, logger, self.group(image));
             let heading = format!(
                 "**input**: {} as the network saw it, not normalized",
                 image.title()
@@ -117,38 +120,39 @@ impl ProbeImages {
         }
     }
 
-    /// Shows them to a network; `what` names it in errors.
-    pub(crate) fn look(
+    /// Runs them through a network; `what` names it in errors.
+    pub(crate) fn run(
         &self,
-        capture: &Capture,
-        vgg: &Vgg,
+        pass: &ForwardPass,
+        network: &dyn Network,
         what: &str,
-    ) -> Result<Seen, ProbeError> {
-        let on_all = capture.on_all_devices(vgg, what)?;
-        let mut seen = Seen::default();
-        for (number, batch) in self.batches.iter().enumerate() {
-            let (captured, span) = capture.forward(&on_all, (number, batch), what)?;
-            seen.batches.push(captured);
+    ) -> Result<ProbeActivations, ForwardError> {
+        let copies = pass.copies(network, what)?;
+        let mut seen = ProbeActivations::default();
+        for (turn, batch) in self.batches.iter().enumerate() {
+            let (activations, span) = pass.run(network, &copies, turn, batch, what)?;
+            seen.batches.push(activations);
             seen.spans.push(span);
         }
         Ok(seen)
     }
 
-    /// Logs what a network saw in them, with the inputs in the run's first step.
+    /// Logs what a network made of them, with the inputs in the run's first step.
     pub(crate) fn log(
         &mut self,
-        seen: &mut Seen,
-        capture: &Capture,
-        vgg: &Vgg,
+        seen: &mut ProbeActivations,
+        pass: &ForwardPass,
+        network: &dyn Network,
         step: &mut Step<'_>,
     ) -> Result<(), ProbeError> {
         for span in seen.spans.drain(..) {
             step.record_span(Stage::Forward, span);
         }
-        for (batch, captured) in self.batches.iter().zip(&seen.batches) {
+        for (batch, activations) in self.batches.iter().zip(&seen.batches) {
+            let pictures = BatchPictures::of(activations);
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
-                captured.log(step, at, self.group(image))?;
+                pictures.log(step, at, self.group(image))?;
                 if !self.shown {
                     step.record(Stage::Decode, image.took);
                     step.image(format!("input/{}", image.name), &image.picture)?;
@@ -157,7 +161,7 @@ impl ProbeImages {
         }
         self.shown = true;
         step.set_png_folder(format!("{:06}", step.number()));
-        Ok(capture.log_kernels(vgg, step)?)
+        Ok(log_kernels(pass, network, step)?)
     }
 
     /// An earlier process has logged the inputs.
@@ -176,7 +180,7 @@ impl ProbeImages {
     }
 
     /// The tag of a layer's maps of the image with this number.
-    pub(crate) fn tag(&self, number: usize, layer: Layer) -> String {
+    pub(crate) fn tag(&self, number: usize, layer: &Layer) -> String {
         let image = self.batches.iter().flatten().nth(number);
         let group = image.map_or("feature_maps", |image| self.group(image));
         format!("{group}/{}", layer.tag())

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 
 use super::channel_sums::ChannelSums;
-use crate::analysis::probe::{Capture, ProbeError};
+use crate::analysis::probe::ProbeError;
 use crate::device::{all_values, guarded, is_channels_last};
-use crate::network::vgg::{Layer, LayerKind};
+use crate::network::ForwardPass;
+use crate::network::{Layer, LayerKind};
 use tensorboard_events::Summary;
 
 /// A channel whose mean activation is at most this fraction of its layer's is dormant.
@@ -98,11 +99,11 @@ impl Activity {
     /// Adds what `layer` makes of images, if it is one whose activity is looked at.
     pub(crate) fn add(
         &mut self,
-        capture: &Capture,
-        layer: Layer,
+        pass: &ForwardPass,
+        layer: &Layer,
         maps: &Tensor<4>,
     ) -> Result<(), ProbeError> {
-        if !shows_activity(capture, layer) {
+        if !shows_activity(pass, layer) {
             return Ok(());
         }
         let so_far = self.0.entry(layer.tag()).or_default();
@@ -152,15 +153,9 @@ impl Activity {
 
 /// Whether a layer's values say how active its channels are: a ReLU's, or those right before one that is
 /// not shown itself, where what is below 0 counts as 0.
-fn shows_activity(capture: &Capture, layer: Layer) -> bool {
-    let before_relu = if capture.arch.batch_norm() {
-        LayerKind::BatchNorm
-    } else {
-        LayerKind::Convolution
-    };
-    let is_relu = |other: &Layer| {
-        other.kind == LayerKind::Relu && other.block == layer.block && other.number == layer.number
-    };
+fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
+    let layers = pass.architecture.all_layers();
+    let next = layers.get(layer.index + 1);
     layer.kind == LayerKind::Relu
-        || layer.kind == before_relu && !capture.layers.iter().any(is_relu)
+        || next.is_some_and(|next| next.kind == LayerKind::Relu && !pass.wanted.contains(next))
 }

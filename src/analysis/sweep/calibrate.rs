@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::look::{Buffers, Item, Looked};
-use crate::analysis::probe::{Capture, ProbeError, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeError, kernels_tag};
 use crate::device::guarded;
 use crate::logger::Ranges;
-use crate::network::vgg::{Layer, Vgg};
+use crate::network::Layer;
+use crate::network::{ForwardPass, Network};
 
 /// Numbers of a layer's channels, by the layer's tag.
 type ByChannel = BTreeMap<String, Vec<f64>>;
@@ -32,20 +33,25 @@ pub(crate) struct Calibration {
 impl Calibration {
     /// Takes the network that changes are shown against, where that is none of the steps, by what it sees in the
     /// probe images.
-    pub(crate) fn set_base(&mut self, capture: &Capture, vgg: &Vgg, seen: &Seen) {
-        self.base = all_of(capture, vgg, seen);
+    pub(crate) fn set_base(
+        &mut self,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
+    ) {
+        self.base = all_of(pass, network, seen);
     }
 
     /// Looks at a reference network by what it sees in the probe images; `with_change` says whether the range of
     /// changes comes from it. Without a base, the first one becomes it.
     pub(crate) fn add(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (what, with_change): (&str, bool),
     ) -> Result<(), ProbeError> {
-        let all = all_of(capture, vgg, seen);
+        let all = all_of(pass, network, seen);
         let is_first = self.networks == 0;
         self.networks += 1;
         let items: Vec<Item> = all
@@ -96,7 +102,7 @@ impl Calibration {
     }
 
     /// The channels of a layer by variance over the pixels of the probe images, largest first.
-    pub(crate) fn by_variance(&self, layer: Layer) -> Vec<usize> {
+    pub(crate) fn by_variance(&self, layer: &Layer) -> Vec<usize> {
         largest_first(self.variance.get(&layer.tag()))
     }
 
@@ -107,7 +113,7 @@ impl Calibration {
 
     /// The channels of a layer by how much they change between the references, largest first; by variance
     /// where nothing changes.
-    pub(crate) fn by_change(&self, layer: Layer) -> Vec<usize> {
+    pub(crate) fn by_change(&self, layer: &Layer) -> Vec<usize> {
         match self.change.get(&layer.tag()) {
             Some(change) if change.iter().any(|change| *change > 0.0) => {
                 largest_first(Some(change))
@@ -118,11 +124,17 @@ impl Calibration {
 }
 
 /// What a network makes of the probe images, and its kernels, each under the name that it is filed under.
-fn all_of(capture: &Capture, vgg: &Vgg, seen: &Seen) -> Vec<(String, Tensor<4>)> {
+fn all_of(
+    pass: &ForwardPass,
+    network: &dyn Network,
+    seen: &ProbeActivations,
+) -> Vec<(String, Tensor<4>)> {
     let maps = seen.each().map(|(_, layer, maps)| (layer.tag(), maps));
-    let kernels = vgg
+    let kernels = network
+        .parameters()
         .kernels()
-        .map(|kernels| (capture.kernels_tag(), kernels));
+        .cloned()
+        .map(|kernels| (kernels_tag(pass), kernels));
     maps.chain(kernels).collect()
 }
 

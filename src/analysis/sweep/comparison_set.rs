@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
 use super::activity::Activity;
-use crate::analysis::probe::{Capture, ProbeError, ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeError, ProbeImages};
 use crate::analysis::similarity::{Gram, minibatches};
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
@@ -16,7 +16,8 @@ use crate::data::on_error::OnError;
 use crate::data::prepared::prepare_ahead;
 use crate::data::transform::Preprocess;
 use crate::device::{all_values, guarded};
-use crate::network::vgg::{Layer, Vgg};
+use crate::network::Layer;
+use crate::network::{ForwardPass, Network};
 use crate::one_line::one_line;
 use crate::settings::Features;
 use crate::weights::sha256;
@@ -54,7 +55,7 @@ impl ComparisonSet {
         features: Features,
         preprocess: &Preprocess,
         on_error: OnError,
-        (capture, probes): (&Capture, &ProbeImages),
+        (pass, probes): (&ForwardPass, &ProbeImages),
         notes: &InputNotes,
         skipped: &mut Vec<String>,
     ) -> Result<Self, ProbeError> {
@@ -64,7 +65,7 @@ impl ComparisonSet {
         let mut hashes = String::new();
         for image in prepare_ahead(files, *preprocess, FEWEST) {
             let checked = image.map_err(ProbeError::from).and_then(|image| {
-                capture.check_size(&image)?;
+                pass.check_image(&image)?;
                 let first = *size.get_or_insert(image.size());
                 if image.size() == first {
                     return Ok(image);
@@ -118,9 +119,9 @@ impl ComparisonSet {
     /// errors.
     pub(crate) fn run(
         &self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         what: &str,
         activity: &mut Activity,
     ) -> Result<Grams, ProbeError> {
@@ -129,10 +130,10 @@ impl ComparisonSet {
         for size in minibatches(self.count(), largest(self.size)) {
             let (batch, after) = rest.split_at(size.min(rest.len()));
             rest = after;
-            let mut take = |layer: Layer, new: Option<&Tensor<4>>| {
-                let maps = in_order(batch, layer, new, (seen, capture));
+            let mut take = |layer: &Layer, new: Option<&Tensor<4>>| {
+                let maps = in_order(batch, layer, new, (seen, pass));
                 for maps in &maps {
-                    activity.add(capture, layer, maps)?;
+                    activity.add(pass, layer, maps)?;
                 }
                 let of_layer = collected.entry(layer.tag()).or_default();
                 of_layer
@@ -142,13 +143,17 @@ impl ComparisonSet {
             let unseen = batch.iter().filter(|image| image.probe.is_none());
             let pixels: Vec<&[f32]> = unseen.map(|image| image.pixels.as_slice()).collect();
             if pixels.is_empty() {
-                for layer in &capture.layers {
-                    take(*layer, None)?;
+                for layer in &pass.wanted {
+                    take(layer, None)?;
                 }
             } else {
-                capture.observe(vgg, &pixels, self.size, what, |layer, maps| {
-                    take(layer, Some(maps))
+                let mut taken = Ok(());
+                pass.visit(network, &pixels, self.size, what, &mut |layer, maps| {
+                    if taken.is_ok() {
+                        taken = take(layer, Some(maps));
+                    }
                 })?;
+                taken?;
             }
         }
         activity.settle()?;
@@ -214,9 +219,9 @@ fn read(collected: BTreeMap<String, Collected>) -> Result<Grams, ProbeError> {
 /// that are no probe images, and from those that were `seen`.
 fn in_order(
     batch: &[ComparisonImage],
-    layer: Layer,
+    layer: &Layer,
     new: Option<&Tensor<4>>,
-    (seen, capture): (&Seen, &Capture),
+    (seen, pass): (&ProbeActivations, &ForwardPass),
 ) -> Vec<Tensor<4>> {
     if let Some(new) = new
         && batch.iter().all(|image| image.probe.is_none())
@@ -228,7 +233,7 @@ fn in_order(
         // Its batch may have been another device's.
         Some(number) => {
             let maps = seen.of_image(number, layer);
-            maps.map(|maps| maps.to_device(&capture.device.device))
+            maps.map(|maps| maps.to_device(&pass.device().device))
         }
         None => new
             .zip(next_new.next())
@@ -276,7 +281,7 @@ fn gram(parts: &[Tensor<2>]) -> Result<Tensor<1>, String> {
     guarded(all).and_then(|result| result)
 }
 
-fn copy_error(layer: Layer, why: String) -> ProbeError {
+fn copy_error(layer: &Layer, why: String) -> ProbeError {
     ProbeError::Copy {
         layer: layer.tag(),
         why,

@@ -23,10 +23,10 @@ pub(crate) use calibrate::Calibration;
 pub(crate) use comparison_set::{ComparisonSet, Grams};
 pub(crate) use evolution::Evolution;
 
-use crate::analysis::probe::{Capture, ProbeError, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeError, kernels_tag};
 use crate::analysis::similarity::file::{GramsAbout, GramsFileError, GramsLayout};
 use crate::logger::{FeatureLogger, LoggerError, Step};
-use crate::network::vgg::Vgg;
+use crate::network::{ForwardPass, Network};
 
 use columns::{Column, Columns};
 use kept_grams::KeptGrams;
@@ -51,17 +51,17 @@ impl Measured {
     /// Looks at a network, which has `seen` the probe images; `what` names it in errors.
     pub(crate) fn of(
         set: Option<&ComparisonSet>,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (step, what): (i64, &str),
     ) -> Result<Self, ProbeError> {
         let mut activity = Activity::default();
-        let run = |set: &ComparisonSet| set.run(capture, vgg, seen, what, &mut activity);
+        let run = |set: &ComparisonSet| set.run(pass, network, seen, what, &mut activity);
         let grams = set.map(run).transpose()?;
         if grams.is_none() {
             for (_, layer, maps) in seen.each() {
-                activity.add(capture, layer, &maps)?;
+                activity.add(pass, layer, &maps)?;
             }
             activity.settle()?;
         }
@@ -138,20 +138,20 @@ impl Sweep {
         &mut self,
         path: &Path,
         (steps, resumed): (Vec<i64>, Option<i64>),
-        (capture, preprocess): (&Capture, String),
+        (pass, preprocess): (&ForwardPass, String),
     ) -> Result<bool, GramsFileError> {
         let Some(set) = &self.set else {
             return Ok(true);
         };
         let layout = GramsLayout {
             steps,
-            layers: capture.layers.iter().map(|layer| layer.tag()).collect(),
+            layers: pass.wanted.iter().map(|layer| layer.tag()).collect(),
             sizes: set.sizes.clone(),
             about: GramsAbout {
                 images: set.hash.clone(),
                 preprocess,
                 features: set.features.to_string(),
-                arch: capture.arch.to_string(),
+                arch: pass.architecture.name(),
             },
         };
         let (grams, is_whole) = KeptGrams::create(path, layout, resumed)?;
@@ -162,42 +162,42 @@ impl Sweep {
     /// Takes the network before the first step of a run that is resumed, with which its steps are compared.
     pub(crate) fn start_from(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (step, what): (i64, &str),
     ) -> Result<(), ProbeError> {
-        self.weights.start_from(Snapshot::of(capture, vgg)?);
-        self.see(capture, vgg, seen, (step, what))
+        self.weights.start_from(Snapshot::of(pass, network)?);
+        self.see(pass, network, seen, (step, what))
     }
 
     /// Takes a network whose step was logged before into the pictures over time.
     fn see(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (step, what): (i64, &str),
     ) -> Result<(), ProbeError> {
-        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
+        let measured = Measured::of(self.set.as_ref(), pass, network, seen, (step, what))?;
         let column = self.make_room();
         if let Some(grams) = &measured.grams {
             let label = (column != Column::None).then(|| step.to_string());
             self.representations.add(grams.clone(), label);
         }
-        self.add_column(capture, vgg, seen, (&measured, column))
+        self.add_column(pass, network, seen, (&measured, column))
     }
 
     /// Takes the network that a run resumes from, which the next step is compared with.
     pub(crate) fn resume_from(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (step, what): (i64, &str),
     ) -> Result<(), ProbeError> {
-        let measured = Measured::of(self.set.as_ref(), capture, vgg, seen, (step, what))?;
-        let snapshot = Snapshot::of(capture, vgg)?;
+        let measured = Measured::of(self.set.as_ref(), pass, network, seen, (step, what))?;
+        let snapshot = Snapshot::of(pass, network)?;
         self.weights
             .resume_from(snapshot, step, &by_name(&measured.dead()));
         if let Some(grams) = measured.grams {
@@ -207,24 +207,28 @@ impl Sweep {
     }
 
     /// Takes the network before an optimization step that ends in a logged one.
-    pub(crate) fn before_update(&mut self, capture: &Capture, vgg: &Vgg) -> Result<(), ProbeError> {
-        self.weights.before_update(Snapshot::of(capture, vgg)?);
+    pub(crate) fn before_update(
+        &mut self,
+        pass: &ForwardPass,
+        network: &dyn Network,
+    ) -> Result<(), ProbeError> {
+        self.weights.before_update(Snapshot::of(pass, network)?);
         Ok(())
     }
 
     /// Measures a network, of which `seen` is what it makes of the probe images; `what` names it.
     pub(crate) fn measure(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         step: &mut Step<'_>,
         what: &str,
     ) -> Result<(), ProbeError> {
         let number = step.number();
         let measured = match self.last.take_if(|last| last.step == number) {
             Some(known) => known,
-            None => Measured::of(self.set.as_ref(), capture, vgg, seen, (number, what))?,
+            None => Measured::of(self.set.as_ref(), pass, network, seen, (number, what))?,
         };
         let place = self.steps;
         let column = self.make_room();
@@ -242,11 +246,11 @@ impl Sweep {
         }
         let dead = measured.dead();
         self.weights
-            .measure(capture, vgg, step, self.is_bgr, &by_name(&dead))?;
+            .measure(pass, network, step, self.is_bgr, &by_name(&dead))?;
         for (tag, dead) in dead {
             step.mark_dead(tag, dead);
         }
-        self.add_column(capture, vgg, seen, (&measured, column))?;
+        self.add_column(pass, network, seen, (&measured, column))?;
         if self.columns.is_due(place, DRAWN_EVERY) {
             self.draw(step)?;
             self.drawn = Some(number);
@@ -274,9 +278,9 @@ impl Sweep {
     /// Adds a step to the pictures over time, if it is one that they show.
     fn add_column(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
-        seen: &Seen,
+        pass: &ForwardPass,
+        network: &dyn Network,
+        seen: &ProbeActivations,
         (measured, column): (&Measured, Column),
     ) -> Result<(), ProbeError> {
         self.steps += 1;
@@ -290,8 +294,13 @@ impl Sweep {
                     self.evolution.add_maps(&layer.tag(), &maps)?;
                 }
             }
-            if let Some(kernels) = vgg.kernels().filter(|_| capture.kernels) {
-                let tag = capture.kernels_tag();
+            if let Some(kernels) = network
+                .parameters()
+                .kernels()
+                .cloned()
+                .filter(|_| pass.kernels)
+            {
+                let tag = kernels_tag(pass);
                 self.evolution.add_kernels(&tag, &kernels, self.is_bgr)?;
             }
             self.evolution.end()?;

@@ -4,8 +4,9 @@
 use super::columns::Column;
 use super::{DRAWN_EVERY, Sweep};
 use crate::analysis::change::Summary;
-use crate::analysis::probe::{Capture, ProbeError, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeError};
 use crate::logger::FeatureLogger;
+use crate::network::ForwardPass;
 use crate::network::vgg::Vgg;
 
 impl Sweep {
@@ -36,18 +37,18 @@ impl Sweep {
     pub(crate) fn see_at(
         &mut self,
         place: usize,
-        (capture, vgg, seen): (&Capture, &Vgg, &Seen),
+        (pass, network, seen): (&ForwardPass, &Vgg, &ProbeActivations),
         what: (i64, &str),
     ) -> Result<(), ProbeError> {
         self.steps = place;
-        self.see(capture, vgg, seen, what)
+        self.see(pass, network, seen, what)
     }
 
     /// The same, and draws the pictures over time where a process that makes the whole run does.
     pub(crate) fn see_again(
         &mut self,
         place: usize,
-        of_network: (&Capture, &Vgg, &Seen),
+        of_network: (&ForwardPass, &Vgg, &ProbeActivations),
         (step, what): (i64, &str),
         logger: &mut FeatureLogger,
     ) -> Result<(), ProbeError> {

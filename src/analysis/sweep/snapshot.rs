@@ -1,12 +1,10 @@
 //! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
 
-use burn::module::Param;
-use burn::nn::conv::Conv2d;
-
 use crate::analysis::change::{DeviceWeights, LayerChange, LayerWeights, nearly_equal};
-use crate::analysis::probe::{Capture, ProbeError};
+use crate::analysis::probe::ProbeError;
 use crate::device::{all_values, guarded, is_asynchronous, values};
-use crate::network::vgg::{Feature, Vgg};
+use crate::network::Convolution;
+use crate::network::{ForwardPass, Network};
 
 /// The weights of all convolutions.
 #[derive(Debug, Clone)]
@@ -36,15 +34,11 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// Copies them to the host, or shares them where they are on a GPU.
-    pub(super) fn of(capture: &Capture, vgg: &Vgg) -> Result<Self, ProbeError> {
-        let layers = capture.arch.layers();
-        let convolutions = layers.iter().zip(&vgg.features);
-        let convolutions = convolutions.filter_map(|(layer, feature)| match feature {
-            Feature::Convolution(convolution) => Some((layer.name(), convolution)),
-            _ => None,
-        });
+    pub(super) fn of(pass: &ForwardPass, network: &dyn Network) -> Result<Self, ProbeError> {
+        let parameters = network.parameters();
+        let convolutions = parameters.convolutions();
         let snapshot = guarded(|| {
-            if is_asynchronous(&capture.device.device) {
+            if is_asynchronous(&pass.device().device) {
                 return Ok(Self::Device(convolutions.map(on_device).collect()));
             }
             Ok(Self::Host(
@@ -96,19 +90,23 @@ fn copy_error(why: String) -> ProbeError {
 }
 
 /// Copies the weights of a layer.
-fn on_host((name, convolution): (String, &Conv2d)) -> Result<LayerWeights, String> {
-    let bias = convolution.bias.as_ref().map(Param::val);
+fn on_host(of: Convolution<'_>) -> Result<LayerWeights, String> {
     Ok(LayerWeights {
-        name,
-        filters: convolution.weight.dims()[0],
-        values: values(convolution.weight.val())?,
-        bias: bias.map(values).transpose()?.unwrap_or_default(),
+        name: of.layer.name().to_owned(),
+        filters: of.kernels.dims()[0],
+        values: values(of.kernels.clone())?,
+        bias: of
+            .bias
+            .cloned()
+            .map(values)
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
 
-fn on_device((name, convolution): (String, &Conv2d)) -> DeviceWeights {
-    let bias = convolution.bias.as_ref().map(Param::val);
-    DeviceWeights::new(name, convolution.weight.val(), bias)
+fn on_device(of: Convolution<'_>) -> DeviceWeights {
+    let name = of.layer.name().to_owned();
+    DeviceWeights::new(name, of.kernels.clone(), of.bias.cloned())
 }
 
 fn compare_on_host<const N: usize>(

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::snapshot::{Compared, Snapshot};
 use crate::analysis::change::Summary;
 use crate::analysis::figure::KernelBars;
-use crate::analysis::probe::{Capture, ProbeError};
+use crate::analysis::probe::ProbeError;
 use crate::logger::{LoggerError, Step};
-use crate::network::vgg::{Layer, LayerKind, Vgg};
+use crate::network::LayerKind;
+use crate::network::{ForwardPass, Network};
 use feature_grid::Style;
 use tensorboard_events::Summary as Scalar;
 
@@ -53,18 +54,22 @@ impl WeightHistory {
     /// Measures a network; `dead` are the channels that are dead, by layer.
     pub(super) fn measure(
         &mut self,
-        capture: &Capture,
-        vgg: &Vgg,
+        pass: &ForwardPass,
+        network: &dyn Network,
         step: &mut Step<'_>,
         is_bgr: bool,
         dead: &BTreeMap<String, Vec<usize>>,
     ) -> Result<(), ProbeError> {
-        let now = Snapshot::of(capture, vgg)?;
+        let now = Snapshot::of(pass, network)?;
         let before = std::mem::take(&mut self.before);
         let compared = now.compare([&self.previous, &self.first, &before])?;
-        log_numbers(&compared, capture, step);
+        log_numbers(&compared, pass, step);
         let [changes, from_first, _] = &compared.changes;
-        let kernels = vgg.kernels().filter(|_| capture.kernels);
+        let kernels = network
+            .parameters()
+            .kernels()
+            .cloned()
+            .filter(|_| pass.kernels);
         if let (Some(kernels), Some(change)) = (kernels, from_first.first()) {
             let cosines = change
                 .filters
@@ -98,21 +103,21 @@ impl WeightHistory {
 }
 
 /// The tags of the convolutions that a network was built with.
-fn convolutions(capture: &Capture) -> impl Iterator<Item = String> {
-    let layers = capture.arch.layers().into_iter();
+fn convolutions(pass: &ForwardPass) -> impl Iterator<Item = String> {
+    let layers = pass.architecture.all_layers().into_iter();
     layers
         .filter(|layer| layer.kind == LayerKind::Convolution)
-        .map(Layer::tag)
+        .map(|layer| layer.tag())
 }
 
 /// The scalars of weights.
-fn log_numbers(compared: &Compared<3>, capture: &Capture, step: &mut Step<'_>) {
+fn log_numbers(compared: &Compared<3>, pass: &ForwardPass, step: &mut Step<'_>) {
     let names = ["to_previous", "to_first", "update_ratio"];
-    for (tag, pairs) in convolutions(capture).zip(&compared.nearly_equal) {
+    for (tag, pairs) in convolutions(pass).zip(&compared.nearly_equal) {
         step.scalar(format!("health/{tag}/nearly_equal_kernels"), *pairs);
     }
     for (name, changes) in names.iter().zip(&compared.changes) {
-        for (tag, change) in convolutions(capture).zip(changes) {
+        for (tag, change) in convolutions(pass).zip(changes) {
             let tag = format!("weight_change/{tag}/{name}");
             step.summary(Scalar::scalar(tag, change.whole.relative()));
         }

@@ -2,7 +2,7 @@
 
 use super::loading::{Loading, nearest_readable};
 use super::resume::{OfRun, take_up};
-use crate::analysis::probe::{ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::sweep::{Calibration, ComparisonSet, Measured, Sweep};
 use crate::commands::calibration::{self, References, Settled};
 use crate::commands::error::RunError;
@@ -17,7 +17,7 @@ pub(super) struct Calibrated {
     /// What compares them, unless they are not compared.
     pub(super) sweep: Option<Sweep>,
     /// What the first checkpoint made of the probe images, with its step, to which it spares a forward pass.
-    pub(super) seen: Option<(i64, Seen)>,
+    pub(super) seen: Option<(i64, ProbeActivations)>,
 }
 
 /// Looks at the reference checkpoints, as far as anything is to be known of them before the first step.
@@ -37,7 +37,7 @@ pub(super) fn calibrate(
     } = *of_run;
     let comparison = &settings.comparison;
     let mut pictures = settings.run.pictures.clone();
-    let capture = loading.capture;
+    let pass = loading.pass;
     let mut looker = Looker {
         settings,
         sequence,
@@ -71,7 +71,7 @@ pub(super) fn calibrate(
             .keep_changes(calibration::earlier_ranges(folder)?);
     }
     let range = (Some(settings.range()), &pictures);
-    let settled = calibration::settle(&calibration, range, Some(comparison), capture)?;
+    let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
     let mut sweep = (!comparison.no_comparison).then(|| {
         // Of a part nothing is drawn before all are done.
         let columns = match split {
@@ -79,7 +79,7 @@ pub(super) fn calibrate(
             None => plan.steps().len(),
         };
         let of = ((!settings.follow).then_some(columns), probes);
-        calibration::sweep(&calibration, (set, last), &settings.run, capture, of)
+        calibration::sweep(&calibration, (set, last), &settings.run, pass, of)
     });
     if plan.goes_on() && (sweep.is_some() || comparison.change) {
         given.extend(take_up(sweep.as_mut(), settings, loading, probes, of_run)?);
@@ -101,7 +101,7 @@ struct Looker<'a> {
     /// What the maps of the file that was given are.
     given: References,
     /// What the first one makes of the probe images.
-    first_seen: Option<(i64, Seen)>,
+    first_seen: Option<(i64, ProbeActivations)>,
     /// What the last one makes of the comparison images.
     last: Option<Measured>,
 }
@@ -109,24 +109,24 @@ struct Looker<'a> {
 impl Looker<'_> {
     fn look(&mut self) -> Result<Calibration, RunError> {
         let (loading, probes, count) = (self.loading, self.probes, self.sequence.len());
-        let (capture, against) = (loading.capture, &self.settings.comparison.against);
+        let (pass, against) = (loading.pass, &self.settings.comparison.against);
         let mut calibration = Calibration::default();
-        if let Some((vgg, seen)) = self.look_at_given()? {
-            calibration.set_base(capture, &vgg, &seen);
+        if let Some((network, seen)) = self.look_at_given()? {
+            calibration.set_base(pass, &network, &seen);
         }
         for reference in references(self.settings, count) {
             let found = nearest_readable(self.sequence, reference, loading, self.settings)?;
-            let Some((checkpoint, vgg)) = found else {
+            let Some((checkpoint, network)) = found else {
                 continue;
             };
             let (name, step) = (checkpoint.name.as_str(), checkpoint.step);
-            let seen = probes.look(capture, &vgg, name)?;
+            let seen = probes.run(pass, &network, name)?;
             // What changes from step to step is smaller than what changes over the run.
             let with_change = *against != AgainstChoice::Previous || reference == 1;
-            calibration.add(capture, &vgg, &seen, (name, with_change))?;
+            calibration.add(pass, &network, &seen, (name, with_change))?;
             if reference + 1 == count && self.set.is_some() {
                 let what = (step, name);
-                self.last = Some(Measured::of(self.set, capture, &vgg, &seen, what)?);
+                self.last = Some(Measured::of(self.set, pass, &network, &seen, what)?);
             }
             if reference == 0 {
                 self.first_seen = Some((step, seen));
@@ -136,18 +136,18 @@ impl Looker<'_> {
     }
 
     /// Looks at the network that was given to compare with, if one was.
-    fn look_at_given(&mut self) -> Result<Option<(Vgg, Seen)>, RunError> {
+    fn look_at_given(&mut self) -> Result<Option<(Vgg, ProbeActivations)>, RunError> {
         let Some(path) = self.settings.comparison.against.file() else {
             return Ok(None);
         };
-        let capture = self.loading.capture;
-        let (vgg, _) = self.loading.load(path)?;
+        let pass = self.loading.pass;
+        let (network, _) = self.loading.load(path)?;
         let seen = self
             .probes
-            .look(capture, &vgg, &path.display().to_string())?;
+            .run(pass, &network, &path.display().to_string())?;
         let of_probes = (self.probes, &seen);
-        self.given = calibration::references(capture, &vgg, of_probes, Against::Given);
-        Ok(Some((vgg, seen)))
+        self.given = calibration::references(pass, &network, of_probes, Against::Given);
+        Ok(Some((network, seen)))
     }
 
     /// Looks at what every process needs of the references, where another one has looked at them.
@@ -160,11 +160,11 @@ impl Looker<'_> {
             return Ok(());
         }
         let found = nearest_readable(self.sequence, place, self.loading, self.settings)?;
-        if let Some((checkpoint, vgg)) = found {
-            let (capture, name) = (self.loading.capture, checkpoint.name.as_str());
-            let seen = self.probes.look(capture, &vgg, name)?;
+        if let Some((checkpoint, network)) = found {
+            let (pass, name) = (self.loading.pass, checkpoint.name.as_str());
+            let seen = self.probes.run(pass, &network, name)?;
             let what = (checkpoint.step, name);
-            self.last = Some(Measured::of(self.set, capture, &vgg, &seen, what)?);
+            self.last = Some(Measured::of(self.set, pass, &network, &seen, what)?);
         }
         Ok(())
     }

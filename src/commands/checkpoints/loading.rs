@@ -7,15 +7,14 @@ use std::thread;
 use super::follow::Found;
 use super::manifest::Entry;
 use super::open::RunNetwork;
-use crate::analysis::probe::Capture;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, guarded};
 use crate::logger::{Stage, StageTimings};
-use crate::network;
-use crate::network::vgg::{Extent, Kernels, Placement, Vgg};
+use crate::network::ForwardPass;
+use crate::network::vgg::{self, Extent, Kernels, Placement, Vgg};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
 
 /// A checkpoint, and its network on the device, with what the manifest says of its file.
@@ -24,7 +23,7 @@ pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings, Entry), RunErro
 /// How networks are loaded.
 pub(super) struct Loading<'a> {
     pub(super) settings: &'a NetworkSettings,
-    pub(super) capture: &'a Capture,
+    pub(super) pass: &'a ForwardPass,
     pub(super) kernels: Kernels,
     /// What every checkpoint has to hold.
     pub(super) network: &'a RunNetwork,
@@ -32,12 +31,12 @@ pub(super) struct Loading<'a> {
 
 impl Loading<'_> {
     pub(super) fn load(&self, path: &Path) -> Result<(Vgg, StageTimings), RunError> {
-        let (deepest, is_gray) = (self.capture.deepest(), self.capture.is_gray);
+        let (deepest, is_gray) = (self.pass.deepest(), self.pass.is_gray());
         load(
             path,
             self.settings,
             (self.network, deepest, is_gray),
-            &self.capture.device,
+            self.pass.device(),
             self.kernels,
         )
     }
@@ -52,7 +51,7 @@ pub(super) fn nearest_readable<'a>(
 ) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
     for checkpoint in sequence.iter().take(place + 1).rev() {
         match loading.load(&checkpoint.path) {
-            Ok((vgg, _)) => return Ok(Some((checkpoint, vgg))),
+            Ok((network, _)) => return Ok(Some((checkpoint, network))),
             Err(error) if settings.on_error() == OnError::Stop => return Err(error),
             // It is skipped, and said so, when its step comes.
             Err(_) => {}
@@ -68,11 +67,11 @@ pub(super) fn load_ahead(
 ) -> Receiver<Loaded> {
     let Loading {
         settings,
-        capture,
+        pass,
         kernels,
         network,
     } = *loading;
-    let (is_gray, deepest, device) = (capture.is_gray, capture.deepest(), capture.device.clone());
+    let (is_gray, deepest, device) = (pass.is_gray(), pass.deepest(), pass.device().clone());
     let (settings, expected) = (settings.clone(), network.clone());
     // No place to wait in: the thread itself holds the next network.
     let (sender, receiver) = sync_channel(0);
@@ -82,7 +81,7 @@ pub(super) fn load_ahead(
                 found?;
                 // First, so that a file which is replaced meanwhile is seen to be another one later.
                 let entry = Entry::of(&file);
-                let (vgg, timings) = load(
+                let (network, timings) = load(
                     &file.path,
                     &settings,
                     (&expected, deepest, is_gray),
@@ -91,7 +90,7 @@ pub(super) fn load_ahead(
                 )?;
                 let path = file.path.clone();
                 let entry = entry.map_err(|source| RunError::ReadManifest { path, source })?;
-                Ok((vgg, timings, entry))
+                Ok((network, timings, entry))
             });
             let network = network.unwrap_or_else(|why| {
                 let path = file.path.clone();
@@ -118,14 +117,14 @@ fn load(
         kernels,
     };
     let mut timings = StageTimings::default();
-    let vgg = timings.time(Stage::Load, || {
+    let network = timings.time(Stage::Load, || {
         let (held, weights) = parameters::open_file(path, settings)?;
-        if held.is_gray != is_gray {
+        if held.is_gray() != is_gray {
             return Err(RunError::OtherColors(path.to_owned()));
         }
         expected.check(&weights)?;
         let extent = Extent::Features { deepest };
-        Ok::<_, RunError>(network::build(&weights, path, held.arch, extent, place)?)
+        Ok::<_, RunError>(vgg::build_from(&weights, path, &held, extent, place)?)
     })?;
-    Ok((vgg, timings))
+    Ok((network, timings))
 }

@@ -129,16 +129,16 @@ fn draw(
     let mut setup = Setup::new(settings, (&files, input), devices, known, &quiet)?;
     let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
     let range = (Some(settings.range()), &settings.run.pictures);
-    let (capture, set) = (&setup.capture, setup.set.take());
-    let settled = calibration::settle(&calibration, range, Some(&settings.comparison), capture)?;
+    let (pass, set) = (&setup.pass, setup.set.take());
+    let settled = calibration::settle(&calibration, range, Some(&settings.comparison), pass)?;
     let of = (Some(sequence.len()), &setup.probes);
-    let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, capture, of);
+    let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, pass, of);
     sweep.take_summary(summary);
 
     let folder = split.run.join(PARTS).join(AFTER);
     let folder = RunFolder::reserve_part(folder, &context.interrupt)?;
     let label = setup.label(settings, sequence);
-    let builder = run::quiet_logger(&settings.run, capture, &folder, label);
+    let builder = run::quiet_logger(&settings.run, pass, &folder, label);
     let mut logger = settled.apply(builder).supplement(last).create()?;
     let loading = setup.loading();
     for (place, entry) in entries.iter().enumerate() {
@@ -147,8 +147,8 @@ fn draw(
         }
         let file = sequence.iter().find(|file| file.step == entry.step);
         let loaded = file.map(|file| loading.load(&file.path));
-        let vgg = match loaded {
-            Some(Ok((vgg, _))) => vgg,
+        let network = match loaded {
+            Some(Ok((network, _))) => network,
             Some(Err(error)) => {
                 let note = format!("not in the pictures over time: {}", one_line(&error));
                 context.terminal.note(&note);
@@ -156,9 +156,9 @@ fn draw(
             }
             None => continue,
         };
-        let seen = setup.probes.look(capture, &vgg, &entry.name)?;
+        let seen = setup.probes.run(pass, &network, &entry.name)?;
         let what = (entry.step, entry.name.as_str());
-        sweep.see_again(place, (capture, &vgg, &seen), what, &mut logger)?;
+        sweep.see_again(place, (pass, &network, &seen), what, &mut logger)?;
     }
     let lines = sweep.finish(&mut logger, last)?;
     logger.finish()?;

@@ -7,8 +7,8 @@ use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
-use crate::network::vgg::{self, LayerKind};
-use crate::network::{self, Held};
+use crate::network::vgg::{self, Variant};
+use crate::network::{Architecture, LayerKind, select};
 use crate::settings::NetworkSettings;
 use crate::weights::WeightsFile;
 
@@ -18,7 +18,7 @@ const OPENED: usize = 64;
 /// A checkpoint whose header was read.
 pub(super) struct OpenCheckpoint {
     pub(super) file: Checkpoint,
-    pub(super) held: Held,
+    pub(super) held: Variant,
     pub(super) weights: WeightsFile,
 }
 
@@ -52,8 +52,8 @@ impl RunNetwork {
     /// That of a checkpoint, up to the deepest of the layers that were asked for.
     pub(super) fn of(checkpoint: &OpenCheckpoint, layers: &str) -> Result<Self, RunError> {
         let OpenCheckpoint { held, weights, .. } = checkpoint;
-        let mut all = held.arch.layers();
-        let selected = vgg::select_held(&all, held.depth, &held.arch.to_string(), layers)?;
+        let mut all = held.layers();
+        let selected = select(held, layers)?;
         all.truncate(selected.last().map_or(0, |deepest| deepest.index + 1));
         let parameters = all.iter().flat_map(|layer| {
             let parts: &[&str] = match layer.kind {
@@ -64,7 +64,7 @@ impl RunNetwork {
             parts.iter().map(|part| {
                 let name = format!("{}.{part}", layer.torch_name());
                 ParameterShape {
-                    layer: layer.name(),
+                    layer: layer.name().to_owned(),
                     shape: weights.get(&name).map(|entry| entry.shape().to_vec()),
                     name,
                 }
@@ -99,7 +99,7 @@ fn shape_text(shape: Option<&[usize]>) -> String {
 
 /// The network that a run shows, and the first checkpoint of it.
 pub(super) struct ShownNetwork {
-    pub(super) held: Held,
+    pub(super) held: Variant,
     pub(super) network: RunNetwork,
     /// The place of the first checkpoint that holds it.
     pub(super) first: usize,
@@ -151,11 +151,11 @@ pub(super) fn shown_network(
     let Some((_, first, OpenCheckpoint { held, weights, .. }, network)) = shown else {
         return Err(first_error.unwrap_or(RunError::NoCheckpoint));
     };
-    for note in network::notes(weights, *held) {
+    for note in vgg::notes(weights, held) {
         context.terminal.note(&note);
     }
     Ok(ShownNetwork {
-        held: *held,
+        held: held.clone(),
         network,
         first,
     })

@@ -53,24 +53,24 @@ pub(super) fn take_up(
             first.name
         ));
     }
-    let capture = loading.capture;
+    let pass = loading.pass;
     let mut references = Vec::new();
-    for (checkpoint, vgg, as_what) in [
+    for (checkpoint, network, as_what) in [
         (first, first_vgg, Against::First),
         (last, last_vgg, Against::Previous),
     ] {
-        let seen = probes.look(capture, &vgg, &checkpoint.name)?;
+        let seen = probes.run(pass, &network, &checkpoint.name)?;
         let what = (checkpoint.step, checkpoint.name.as_str());
         match (sweep.as_deref_mut(), as_what) {
             (Some(sweep), Against::First) => {
-                sweep.start_from(capture, &vgg, &seen, what)?;
+                sweep.start_from(pass, &network, &seen, what)?;
                 see_columns(sweep, first, loading, probes, of_run)?;
             }
-            (Some(sweep), _) => sweep.resume_from(capture, &vgg, &seen, what)?,
+            (Some(sweep), _) => sweep.resume_from(pass, &network, &seen, what)?,
             (None, _) => {}
         }
         let of_probes = (probes, &seen);
-        references.extend(calibration::references(capture, &vgg, of_probes, as_what));
+        references.extend(calibration::references(pass, &network, of_probes, as_what));
     }
     let earlier = split.map(Split::summary).transpose()?;
     if let (Some(summary), Some(sweep)) = (earlier.flatten(), sweep) {
@@ -97,9 +97,9 @@ fn see_columns(
             gone += 1;
             continue;
         };
-        let (vgg, _) = loading.load(&file.path)?;
-        let seen = probes.look(loading.capture, &vgg, &file.name)?;
-        let of_network = (loading.capture, &vgg, &seen);
+        let (network, _) = loading.load(&file.path)?;
+        let seen = probes.run(loading.pass, &network, &file.name)?;
+        let of_network = (loading.pass, &network, &seen);
         sweep.see_at(place, of_network, (file.step, &file.name))?;
     }
     if gone > 0 {

@@ -1,24 +1,28 @@
 //! What all steps of a run have in common.
 
+use std::sync::Arc;
+
 use super::loading::Loading;
 use super::open::{RunNetwork, ShownNetwork, shown_network};
-use crate::analysis::probe::{Capture, ProbeImages};
+use crate::analysis::probe::ProbeImages;
 use crate::analysis::sweep::ComparisonSet;
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
-use crate::commands::run::{self, Opened};
+use crate::commands::run;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::transform::Preprocess;
+use crate::device::OpenDevice;
+use crate::network::ForwardPass;
 use crate::network::vgg::Kernels;
 use crate::settings::{CheckpointsSettings, NetworkSettings};
 
 /// What all steps of a run have in common.
 pub(super) struct Setup {
-    pub(super) capture: Capture,
+    pub(super) pass: ForwardPass,
     /// The resolved configuration.
     pub(super) config: String,
     pub(super) preprocess: Preprocess,
@@ -41,7 +45,7 @@ impl Setup {
     pub(super) fn new(
         settings: &CheckpointsSettings,
         (files, input): (&[ImageFile], InputNotes),
-        devices: Opened,
+        devices: Vec<OpenDevice>,
         (sequence, known): (&[Checkpoint], Option<RunNetwork>),
         context: &Context,
     ) -> Result<Self, RunError> {
@@ -51,35 +55,35 @@ impl Setup {
             network,
             first,
         } = shown_network(sequence, known, &settings.run.network, on_error, context)?;
-        let capture = run::open_capture(&settings.run, held, devices)?;
-        let config = settings.resolved(&capture)?;
-        let preprocess = settings.run.input.preprocess().for_network(held.is_gray);
+        let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
+        let config = settings.resolved(&pass)?;
+        let preprocess = settings.run.input.preprocess().for_network(held.is_gray());
         let mut skipped = Vec::new();
         let probes = ProbeImages::load(
             files,
             &preprocess,
             settings.run.compute.batch(),
             settings.run.output.on_error,
-            &capture,
+            &pass,
             &input,
             &mut skipped,
         )?;
         let set = calibration::comparison_set(
             &settings.comparison,
             &settings.run,
-            (&capture, &probes),
+            (&pass, &probes),
             &input,
             &mut skipped,
         )?;
         let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
         Ok(Self {
             shown: network,
-            kernels: run::kernel_layout(&capture.device, images),
+            kernels: run::kernel_layout(pass.device(), images),
             network: NetworkSettings {
                 arch: Some(held.arch),
                 ..settings.run.network.clone()
             },
-            capture,
+            pass,
             config,
             preprocess,
             probes,
@@ -94,7 +98,7 @@ impl Setup {
     pub(super) fn loading(&self) -> Loading<'_> {
         Loading {
             settings: &self.network,
-            capture: &self.capture,
+            pass: &self.pass,
             kernels: self.kernels,
             network: &self.shown,
         }

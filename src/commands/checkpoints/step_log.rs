@@ -7,7 +7,7 @@ use super::calibrate::Calibrated;
 use super::loading::Loaded;
 use super::manifest::{Entry, Writer};
 use super::split::Split;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::sweep::Sweep;
 use crate::commands::calibration;
 use crate::commands::context::Context;
@@ -17,7 +17,7 @@ use crate::commands::run_folder::RunFolder;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger, StageTimings};
-use crate::network::vgg::Vgg;
+use crate::network::{ForwardPass, Network};
 use crate::one_line::one_line;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
@@ -37,10 +37,10 @@ pub(super) struct Shown {
 
 /// What the steps are written with.
 pub(super) struct StepLog<'a> {
-    capture: &'a Capture,
+    pass: &'a ForwardPass,
     probes: ProbeImages,
     /// What the checkpoint of a step that is to come has seen in them.
-    seen: Option<(i64, Seen)>,
+    seen: Option<(i64, ProbeActivations)>,
     sweep: Option<Sweep>,
     logger: FeatureLogger,
     /// Written with the first step.
@@ -58,7 +58,7 @@ impl<'a> StepLog<'a> {
     pub(super) fn open(
         builder: Builder,
         calibrated: Calibrated,
-        (capture, mut probes): (&'a Capture, ProbeImages),
+        (pass, mut probes): (&'a ForwardPass, ProbeImages),
         (folder, config, goes_on): (&RunFolder, String, bool),
         (manifest, split): (Writer, Option<&'a Split>),
     ) -> Result<Self, RunError> {
@@ -75,9 +75,9 @@ impl<'a> StepLog<'a> {
             folder.write_config(&config)?;
             settled.keep(folder)?;
         }
-        probes.describe(capture, &mut logger);
+        probes.describe(pass, &mut logger);
         Ok(Self {
-            capture,
+            pass,
             probes,
             seen,
             sweep,
@@ -110,9 +110,9 @@ impl<'a> StepLog<'a> {
         let (mut ended, mut taken) = (Ok(()), 0);
         while ended.is_ok() && !context.interrupt.is_requested() {
             ended = match networks.recv_timeout(IDLE) {
-                Ok((file, Ok((vgg, timings, entry)))) => {
+                Ok((file, Ok((network, timings, entry)))) => {
                     taken += 1;
-                    self.add(&file, &vgg, &timings, entry)
+                    self.add(&file, &network, &timings, entry)
                 }
                 Ok((file, Err(error))) if on_error == OnError::Skip => {
                     let why = one_line(&error);
@@ -161,12 +161,12 @@ impl<'a> StepLog<'a> {
     fn add(
         &mut self,
         file: &Checkpoint,
-        vgg: &Vgg,
+        network: &dyn Network,
         timings: &StageTimings,
         entry: Entry,
     ) -> Result<(), RunError> {
         self.manifest.expect(entry);
-        let (capture, name) = (self.capture, &file.name);
+        let (pass, name) = (self.pass, &file.name);
         self.last = Some(file.step);
         let mut step = self.logger.step(file.step)?;
         step.set_title(name.clone());
@@ -177,12 +177,12 @@ impl<'a> StepLog<'a> {
         step.text("checkpoint", format!("`{name}`"));
         let mut seen = match self.seen.take() {
             Some((step, seen)) if step == file.step => seen,
-            _ => self.probes.look(capture, vgg, name)?,
+            _ => self.probes.run(pass, network, name)?,
         };
         if let Some(sweep) = &mut self.sweep {
-            sweep.measure(capture, vgg, &seen, &mut step, name)?;
+            sweep.measure(pass, network, &seen, &mut step, name)?;
         }
-        self.probes.log(&mut seen, capture, vgg, &mut step)?;
+        self.probes.log(&mut seen, pass, network, &mut step)?;
         step.finish();
         self.keep_summary(false)
     }

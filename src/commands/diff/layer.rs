@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::analysis::change::{self, Kind, LayerChange, LayerWeights, are_same};
 use crate::analysis::similarity::Estimate;
-use crate::network::vgg::{Arch, LayerKind};
+use crate::network::LayerKind;
+use crate::network::vgg::Arch;
 use crate::weights::{Entry, WeightsError, WeightsFile};
 
 /// A layer's change. Its field names are the keys of `--json`.
@@ -211,7 +212,7 @@ impl Place {
         };
         let next = layers.get(at.saturating_add(1));
         Self {
-            name: Some(layer.name()),
+            name: Some(layer.name().to_owned()),
             before_relu: next.is_some_and(|next| next.kind == LayerKind::Relu),
             filter: match layer.kind {
                 LayerKind::Convolution if at == 0 => "kernel",

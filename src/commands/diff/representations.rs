@@ -1,9 +1,10 @@
 //! How alike two networks represent images.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::DiffError;
-use crate::analysis::probe::{Capture, ProbeImages, Seen};
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::sweep::{Activity, ComparisonSet, Grams};
 use crate::commands::run;
@@ -12,8 +13,9 @@ use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::device::OpenDevice;
-use crate::network;
-use crate::network::vgg::{Arch, Extent, Layer, LayerKind, Placement};
+use crate::network::ForwardPass;
+use crate::network::vgg::{self, Arch, Extent, Placement, Variant};
+use crate::network::{Layer, LayerKind};
 use crate::settings::{DiffSettings, Features};
 use crate::weights::WeightsFile;
 
@@ -26,21 +28,19 @@ pub(super) fn similarities(
     files: [&WeightsFile; 2],
     terminal: &Terminal,
 ) -> Result<(BTreeMap<String, Estimate>, usize), DiffError> {
-    let capture = Capture {
-        device: OpenDevice::open(settings.device)?,
-        others: Vec::new(),
-        arch,
-        layers: with_weights(arch, files)?,
+    let pass = ForwardPass {
+        devices: vec![OpenDevice::open(settings.device)?],
+        architecture: Arc::new(Variant::of(files[0], Some(arch))?),
+        wanted: with_weights(arch, files)?,
         kernels: false,
-        is_gray: network::held(files[0], Some(arch))?.is_gray,
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
     let set = ComparisonSet::load(
         (list_images(&settings.images, &input)?, "--images"),
         Features::Flattened,
-        &settings.input.preprocess().for_network(capture.is_gray),
+        &settings.input.preprocess().for_network(pass.is_gray()),
         OnError::Stop,
-        (&capture, &ProbeImages::default()),
+        (&pass, &ProbeImages::default()),
         &input,
         &mut skipped,
     )?;
@@ -49,7 +49,7 @@ pub(super) fn similarities(
     }
     terminal.begin(0, files.len() as u64, Unit::Networks);
     let look = |(number, file): (u64, &WeightsFile)| {
-        let grams = look(&capture, file, &set)?;
+        let grams = look(&pass, arch, file, &set)?;
         terminal.reached(number, &file.path().display().to_string());
         Ok::<_, DiffError>(grams)
     };
@@ -59,17 +59,17 @@ pub(super) fn similarities(
     let of_layer = |layer: &Layer| {
         let tag = layer.tag();
         let similarity = Similarity::between(old.get(&tag)?, new.get(&tag)?);
-        Some((layer.name(), similarity.cka?))
+        Some((layer.name().to_owned(), similarity.cka?))
     };
-    let similar = capture.layers.iter().filter_map(of_layer).collect();
+    let similar = pass.wanted.iter().filter_map(of_layer).collect();
     Ok((similar, set.count()))
 }
 
 /// The layers with weights, as far as both files go.
 fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>, DiffError> {
-    let of_old = network::held(old, Some(arch))?;
-    let of_new = network::held(new, Some(arch))?;
-    if of_old.is_gray != of_new.is_gray {
+    let of_old = Variant::of(old, Some(arch))?;
+    let of_new = Variant::of(new, Some(arch))?;
+    if of_old.is_gray() != of_new.is_gray() {
         return Err(DiffError::OtherColors(
             old.path().to_owned(),
             new.path().to_owned(),
@@ -83,19 +83,25 @@ fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>,
         .collect())
 }
 
-fn look(capture: &Capture, file: &WeightsFile, set: &ComparisonSet) -> Result<Grams, DiffError> {
+fn look(
+    pass: &ForwardPass,
+    arch: Arch,
+    file: &WeightsFile,
+    set: &ComparisonSet,
+) -> Result<Grams, DiffError> {
     let place = Placement {
-        device: &capture.device.device,
-        kernels: run::kernel_layout(&capture.device, set.count()),
+        device: &pass.device().device,
+        kernels: run::kernel_layout(pass.device(), set.count()),
     };
-    let deepest = capture.deepest();
+    let deepest = pass.deepest();
     let extent = Extent::Features { deepest };
-    let vgg = network::build(file, file.path(), capture.arch, extent, place)?;
+    let variant = Variant::of(file, Some(arch))?;
+    let vgg = vgg::build_from(file, file.path(), &variant, extent, place)?;
     let what = file.path().display().to_string();
     Ok(set.run(
-        capture,
+        pass,
         &vgg,
-        &Seen::default(),
+        &ProbeActivations::default(),
         &what,
         &mut Activity::default(),
     )?)

@@ -1,8 +1,34 @@
-//! What to do about errors of this room.
+//! What to do about networks that weights do not make, layers that are not there, and images that do not
+//! reach them.
 
 use std::error::Error;
 
+use crate::network::vgg::NetworkError;
+use crate::network::{ForwardError, InputTooSmall, SelectError};
+
 /// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(_error: &(dyn Error + 'static)) -> Option<String> {
-    None
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<SelectError>() {
+        return Some(match error {
+            SelectError::Unknown { .. } => "`vggscope layers` lists them all".to_owned(),
+            SelectError::TooDeep { .. } => "choose --layers up to that one".to_owned(),
+            SelectError::Empty(_) => "exclude fewer of them, or write \"all\"".to_owned(),
+        });
+    }
+    if error.is::<InputTooSmall>() {
+        return Some("use a larger --crop, or only layers before it".to_owned());
+    }
+    if let Some(ForwardError::Backend { .. }) = error.downcast_ref() {
+        return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
+    }
+    match error.downcast_ref::<NetworkError>()? {
+        NetworkError::OtherArch {
+            fitting: Some(arch),
+            ..
+        } => Some(format!("use --arch {arch}")),
+        NetworkError::OtherArch { .. } => {
+            Some("vggscope runs torchvision's VGG11, 13, 16 and 19".to_owned())
+        }
+        _ => None,
+    }
 }

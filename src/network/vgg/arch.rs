@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::network::{Layer, LayerKind};
+
 /// Output channels of the convolutions of each block in the published networks.
 pub(crate) const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
@@ -66,29 +68,32 @@ impl Arch {
         found.map_or([0; 5], |&(_, blocks)| blocks)
     }
 
-    /// The layers of `features`, in the order of their torchvision index.
+    /// The layers of `features`, in the order of their torchvision index, under the paper's names: `conv3_3`,
+    /// `relu3_3`, `pool3` (and `bn3_3`, which the paper does not have).
     #[must_use]
     pub fn layers(self) -> Vec<Layer> {
         let mut layers = Vec::new();
-        let mut push = |kind, block, number| {
-            layers.push(Layer {
-                index: layers.len(),
-                kind,
-                block,
-                number,
-            });
+        let mut push = |kind, name: &str| {
+            let index = layers.len();
+            layers.push(Layer::new(index, kind, name, &format!("features.{index}")));
         };
         for (block, count) in (1..).zip(self.convolutions()) {
             for number in 1..=count {
-                push(LayerKind::Convolution, block, number);
+                push(LayerKind::Convolution, &format!("conv{block}_{number}"));
                 if self.batch_norm {
-                    push(LayerKind::BatchNorm, block, number);
+                    push(LayerKind::BatchNorm, &format!("bn{block}_{number}"));
                 }
-                push(LayerKind::Relu, block, number);
+                push(LayerKind::Relu, &format!("relu{block}_{number}"));
             }
-            push(LayerKind::MaxPool, block, 0);
+            push(LayerKind::MaxPool, &format!("pool{block}"));
         }
         layers
+    }
+
+    /// Something of each block, repeated for each of its convolutions.
+    pub(crate) fn by_convolution<T: Copy>(self, of_block: [T; 5]) -> impl Iterator<Item = T> {
+        let blocks = self.convolutions().into_iter().zip(of_block);
+        blocks.flat_map(|(count, of_block)| std::iter::repeat_n(of_block, count))
     }
 }
 
@@ -106,70 +111,6 @@ impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suffix = if self.batch_norm { "_bn" } else { "" };
         write!(f, "vgg{}{suffix}", self.depth)
-    }
-}
-
-/// What a layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LayerKind {
-    /// 3 x 3, stride 1, one pixel of zero padding.
-    Convolution,
-    /// Per-channel normalization with running statistics.
-    BatchNorm,
-    /// `max(x, 0)`.
-    Relu,
-    /// 2 x 2, stride 2.
-    MaxPool,
-}
-
-impl fmt::Display for LayerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Convolution => "convolution 3x3",
-            Self::BatchNorm => "batch norm",
-            Self::Relu => "ReLU",
-            Self::MaxPool => "max pool 2x2",
-        })
-    }
-}
-
-/// One layer of `features`: its place and its two names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layer {
-    /// torchvision's index: this is `features.{index}`.
-    pub index: usize,
-    /// What it does.
-    pub kind: LayerKind,
-    /// The block it belongs to, from 1.
-    pub block: usize,
-    /// Its number within the block, from 1; 0 for the block's pool.
-    pub number: usize,
-}
-
-impl Layer {
-    /// The paper's name: `conv3_3`, `relu3_3`, `pool3` (and `bn3_3`, which the paper does not have).
-    #[must_use]
-    pub fn name(self) -> String {
-        let Self { block, number, .. } = self;
-        match self.kind {
-            LayerKind::Convolution => format!("conv{block}_{number}"),
-            LayerKind::BatchNorm => format!("bn{block}_{number}"),
-            LayerKind::Relu => format!("relu{block}_{number}"),
-            LayerKind::MaxPool => format!("pool{block}"),
-        }
-    }
-
-    /// torchvision's name: `features.14`.
-    #[must_use]
-    pub fn torch_name(self) -> String {
-        format!("features.{}", self.index)
-    }
-
-    /// The name within a tag: `14_conv3_3`. The index comes first so that TensorBoard's sorting is
-    /// the network's order.
-    #[must_use]
-    pub fn tag(self) -> String {
-        format!("{:02}_{}", self.index, self.name())
     }
 }
 

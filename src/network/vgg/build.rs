@@ -8,8 +8,10 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d, Relu};
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
-use super::arch::{Arch, Layer, LayerKind};
+use super::arch::Arch;
 use super::model::{Classifier, Feature, Vgg};
+use super::variant::Variant;
+use crate::network::{Layer, LayerKind};
 
 /// Why a [`ParameterSource`] lacks a parameter or cannot read it.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -95,16 +97,16 @@ pub enum Kernels {
 /// A parameter is missing, unreadable or of a shape that does not fit its neighbors.
 pub fn build(
     source: &dyn ParameterSource,
-    arch: Arch,
+    variant: &Variant,
     extent: Extent,
     place: Placement<'_>,
 ) -> Result<Vgg, BuildError> {
     let builder = Builder {
         source,
-        arch,
+        arch: variant.arch,
         place,
     };
-    let mut layers = arch.layers();
+    let mut layers = variant.arch.layers();
     if let Extent::Features { deepest } = extent {
         layers.truncate(deepest + 1);
     }
@@ -114,10 +116,11 @@ pub fn build(
         Extent::Features { .. } => None,
     };
     let features = layers.iter().zip(widths);
-    let features = features.map(|(layer, width)| builder.feature(*layer, width));
+    let features = features.map(|(layer, width)| builder.feature(layer, width));
     Ok(Vgg {
         features: features.collect::<Result<_, _>>()?,
         classifier,
+        variant: variant.clone(),
     })
 }
 
@@ -136,7 +139,7 @@ impl Builder<'_> {
             let name = layer.torch_name();
             match layer.kind {
                 LayerKind::Convolution => {
-                    channels = Some(self.check_convolution(&name, channels)?);
+                    channels = Some(self.check_convolution(name, channels)?);
                 }
                 LayerKind::BatchNorm => {
                     for part in ["weight", "bias", "running_mean", "running_var"] {
@@ -192,11 +195,11 @@ impl Builder<'_> {
         }
     }
 
-    fn feature(&self, layer: Layer, width: usize) -> Result<Feature, BuildError> {
+    fn feature(&self, layer: &Layer, width: usize) -> Result<Feature, BuildError> {
         let name = layer.torch_name();
         Ok(match layer.kind {
-            LayerKind::Convolution => Feature::Convolution(self.convolution(&name)?),
-            LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(&name, width)?),
+            LayerKind::Convolution => Feature::Convolution(self.convolution(name)?),
+            LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(name, width)?),
             LayerKind::Relu => Feature::Relu(Relu::new()),
             LayerKind::MaxPool => {
                 Feature::MaxPool(MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init())

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::arch::{Arch, LayerKind};
+use super::arch::Arch;
+use crate::network::LayerKind;
 
 /// The layers of a network, as the names and shapes of its tensors show them.
 #[derive(Debug, Default, PartialEq, Eq)]

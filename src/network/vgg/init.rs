@@ -6,8 +6,9 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
-use super::arch::{Arch, LayerKind, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
+use super::arch::{Arch, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
 use super::build::{ParameterSource, SourceError};
+use crate::network::LayerKind;
 
 /// Channels of the input image.
 const INPUT_CHANNELS: usize = 3;
@@ -76,11 +77,12 @@ impl RandomParameters {
             parameters.insert(name, parameter);
         };
         let mut channels = INPUT_CHANNELS;
+        let mut widths = arch.by_convolution(sizes.widths);
         for layer in arch.layers() {
             let name = layer.torch_name();
             match layer.kind {
                 LayerKind::Convolution => {
-                    let out = sizes.widths[layer.block - 1];
+                    let out = widths.next().unwrap_or_default();
                     #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
                     let std = (2.0 / (9 * out) as f32).sqrt();
                     let shape = vec![out, channels, 3, 3];

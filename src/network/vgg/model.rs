@@ -4,10 +4,13 @@ use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
+use super::arch::Arch;
 use super::batch_norm::normalize;
+use super::variant::Variant;
 use crate::device::convolve;
+use crate::network::{Architecture, InputTooSmall, Layer, Network, Parameters};
 
 /// Side of the average-pooled maps that the classifier sees.
 const POOLED: usize = 7;
@@ -19,6 +22,8 @@ pub struct Vgg {
     pub features: Vec<Feature>,
     /// torchvision's `classifier`, when it was built.
     pub classifier: Option<Classifier>,
+    #[module(skip)]
+    pub(crate) variant: Variant,
 }
 
 /// One layer of `features`.
@@ -87,36 +92,21 @@ impl Classifier {
 }
 
 impl Vgg {
-    /// Runs the network to its deepest layer and calls `observe` with each layer's index and output.
+    /// Runs the layers of `features` up to `deepest`, and calls `observe` with each layer's index and output.
     ///
     /// A cloned convolution output keeps its negative values: Burn applies ReLU in place only while
     /// there is no clone. Clone only what is kept, or every ReLU copies.
-    ///
-    /// Shapes: input `[batch, 3, height, width]`, or 1 in place of 3 for a network of gray images; outputs
-    /// `[batch, channels, height, width]`.
-    pub fn forward(
+    pub(crate) fn run(
         &self,
         mut x: Tensor<4>,
+        deepest: usize,
         mut observe: impl FnMut(usize, &Tensor<4>),
     ) -> Tensor<4> {
-        for (index, layer) in self.features.iter().enumerate() {
+        for (index, layer) in self.features.iter().enumerate().take(deepest + 1) {
             x = layer.forward(x);
             observe(index, &x);
         }
         x
-    }
-
-    /// Whether `part`, of the same architecture, has this network's widths as deep as it goes.
-    pub(crate) fn has_widths_of(&self, part: &Self) -> bool {
-        self.features
-            .iter()
-            .zip(&part.features)
-            .all(|layers| match layers {
-                (Feature::Convolution(own), Feature::Convolution(other)) => {
-                    own.weight.dims() == other.weight.dims()
-                }
-                _ => true,
-            })
     }
 
     /// An empty network, a placeholder while another is modified.
@@ -124,6 +114,7 @@ impl Vgg {
         Self {
             features: Vec::new(),
             classifier: None,
+            variant: Variant::whole(Arch::VGG16, [0; 5]),
         }
     }
 
@@ -133,7 +124,7 @@ impl Vgg {
     #[must_use]
     pub fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
-        Some(classifier.forward(self.forward(x, |_, _| ())))
+        Some(classifier.forward(self.run(x, usize::MAX - 1, |_, _| ())))
     }
 
     /// The same network with another dropout probability in its classifier, from 0 to below 1.
@@ -144,13 +135,48 @@ impl Vgg {
         }
         self
     }
+}
 
-    /// The first convolution's kernels: `[kernels, channels, height, width]`.
-    #[must_use]
-    pub fn kernels(&self) -> Option<Tensor<4>> {
-        match self.features.first() {
-            Some(Feature::Convolution(layer)) => Some(layer.weight.val()),
-            _ => None,
-        }
+impl Architecture for Vgg {
+    fn name(&self) -> String {
+        self.variant.name()
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        self.variant.layers()
+    }
+
+    fn all_layers(&self) -> Vec<Layer> {
+        self.variant.all_layers()
+    }
+
+    fn input_channels(&self) -> usize {
+        self.variant.input_channels()
+    }
+
+    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputTooSmall> {
+        self.variant.output_shapes(size)
+    }
+}
+
+impl Network for Vgg {
+    fn visit(&self, batch: Tensor<4>, wanted: &[Layer], take: &mut dyn FnMut(&Layer, &Tensor<4>)) {
+        let Some(deepest) = wanted.last().map(|layer| layer.index) else {
+            return;
+        };
+        let mut coming = wanted.iter().peekable();
+        self.run(batch, deepest, |index, maps| {
+            if let Some(layer) = coming.next_if(|layer| layer.index == index) {
+                take(layer, maps);
+            }
+        });
+    }
+
+    fn parameters(&self) -> Parameters {
+        self.named_parameters()
+    }
+
+    fn to_device(&self, device: &Device) -> Box<dyn Network> {
+        Box::new(Module::to_device(self.clone(), device))
     }
 }

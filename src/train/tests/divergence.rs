@@ -1,7 +1,9 @@
 //! A training that diverges.
 
 use crate::device::OpenDevice;
-use crate::network::vgg::{Extent, Kernels, ParameterSource, Placement, SourceError, build};
+use crate::network::vgg::{
+    Extent, Kernels, ParameterSource, Placement, SourceError, Variant, build,
+};
 use crate::train::divergence::{Divergence, Origin, Symptom};
 use crate::train::trainer::Samples;
 use crate::train::{TrainError, Trainer, TrainingSettings};
@@ -38,7 +40,8 @@ fn corrupted(arch: &str, name: &'static str, value: f32, device: &OpenDevice) ->
         device: &learning(device),
         kernels: Kernels::Interleaved,
     };
-    let vgg = build(&source, arch.parse().unwrap(), Extent::Whole, place).unwrap();
+    let variant = Variant::of(&source.file, arch.parse().ok()).unwrap();
+    let vgg = build(&source, &variant, Extent::Whole, place).unwrap();
     trainer(vgg, settings(), device)
 }
 

@@ -7,7 +7,9 @@ use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::Preset;
 use crate::device::OpenDevice;
-use crate::network::vgg::{Arch, Extent, Kernels, Placement, RandomParameters, Sizes, build};
+use crate::network::vgg::{
+    Arch, Extent, Kernels, Placement, RandomParameters, Sizes, Variant, build,
+};
 use crate::train::score::Score;
 use crate::train::trainer::Samples;
 use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
@@ -55,9 +57,14 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
         kernels: Kernels::Interleaved,
     };
     let random = RandomParameters::new(arch, sizes, 1);
-    let vgg = build(&random, arch, Extent::Whole, place)
-        .unwrap()
-        .with_dropout(0.0);
+    let vgg = build(
+        &random,
+        &Variant::whole(arch, sizes.widths),
+        Extent::Whole,
+        place,
+    )
+    .unwrap()
+    .with_dropout(0.0);
     let settings = TrainingSettings {
         optimizer: Optimizer::AdamW,
         weight_decay: 0.01,

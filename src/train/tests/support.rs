@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::device::{DeviceChoice, OpenDevice};
-use crate::network::vgg::{Arch, Extent, Kernels, Named, ParameterVisitor, Placement, Vgg, build};
+use crate::network::vgg::{Extent, Kernels, Placement, Variant, Vgg, build};
+use crate::network::{Network, Parameter, ParameterValue};
+use crate::train::record::gradient;
 use crate::train::{Trainer, TrainingSettings};
 use crate::weights::WeightsFile;
 use burn::optim::GradientsParams;
@@ -37,12 +39,18 @@ pub(crate) fn learning(device: &OpenDevice) -> Device {
 /// The network of a file of weights, placed as a command places it.
 pub(crate) fn load(path: &std::path::Path, arch: &str, device: &OpenDevice) -> Vgg {
     let weights = WeightsFile::open(path).unwrap();
-    let arch: Arch = arch.parse().unwrap();
+    let arch = arch.parse().unwrap();
     let place = Placement {
         device: &learning(device),
         kernels: Kernels::Interleaved,
     };
-    build(&weights, arch, Extent::Whole, place).unwrap()
+    build(
+        &weights,
+        &Variant::of(&weights, Some(arch)).unwrap(),
+        Extent::Whole,
+        place,
+    )
+    .unwrap()
 }
 
 /// The narrow network of `tests/fixtures/vgg`, dropout off.
@@ -57,47 +65,25 @@ pub(crate) fn trainer(vgg: Vgg, settings: TrainingSettings, device: &OpenDevice)
 
 /// Parameters and running statistics by torchvision's names, each row-major in torch's shape.
 pub(crate) fn parameters(vgg: &Vgg) -> BTreeMap<String, Vec<f32>> {
-    let mut found = Parameters(BTreeMap::new());
-    vgg.each_parameter(&mut found);
-    found.0
-}
-
-struct Parameters(BTreeMap<String, Vec<f32>>);
-
-impl ParameterVisitor for Parameters {
-    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
+    let values = |parameter: Parameter| {
         let values = parameter.value.into_data().iter::<f32>().collect();
-        self.0.insert(parameter.name, values);
-    }
+        (parameter.name, values)
+    };
+    vgg.parameters().0.into_iter().map(values).collect()
 }
 
 /// Gradients by the names of their parameters, each row-major in torch's shape.
 pub(crate) fn gradients(vgg: &Vgg, all: &GradientsParams) -> BTreeMap<String, Vec<f32>> {
-    let mut found = Gradients {
-        all,
-        found: BTreeMap::new(),
-    };
-    vgg.each_parameter(&mut found);
-    found.found
-}
-
-struct Gradients<'a> {
-    all: &'a GradientsParams,
-    found: BTreeMap<String, Vec<f32>>,
-}
-
-impl ParameterVisitor for Gradients<'_> {
-    fn visit<const D: usize>(&mut self, parameter: Named<D>) {
-        let Some(gradient) = parameter.id.and_then(|id| self.all.get::<D>(id)) else {
-            return;
-        };
-        // Burn's matrices lie the other way.
-        let gradient = if D == 2 {
-            gradient.swap_dims(0, 1)
-        } else {
-            gradient
+    let mut found = BTreeMap::new();
+    for parameter in vgg.parameters().iter() {
+        let gradient = match gradient(parameter, all) {
+            // Burn's matrices lie the other way.
+            Some(ParameterValue::Matrix(matrix)) => ParameterValue::Matrix(matrix.transpose()),
+            Some(gradient) => gradient,
+            None => continue,
         };
         let values = gradient.into_data().iter::<f32>().collect();
-        self.found.insert(parameter.name, values);
+        found.insert(parameter.name.clone(), values);
     }
+    found
 }

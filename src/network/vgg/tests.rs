@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
+use crate::network::vgg::{Arch, Extent, Kernels, Placement, Variant, Vgg, build};
+use crate::network::{Architecture, Layer, Network};
+use crate::weights::WeightsFile;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
-use vggscope::network::vgg::{Arch, Extent, Kernels, Placement, Vgg, build};
-use vggscope::weights::WeightsFile;
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -57,7 +58,8 @@ fn load_as(kernels: Kernels, arch: &str, extent: Extent, device: &Device) -> Vgg
     let weights = WeightsFile::open(fixture(&format!("{arch}.weights.safetensors"))).unwrap();
     let arch: Arch = arch.parse().unwrap();
     let place = Placement { device, kernels };
-    build(&weights, arch, extent, place).unwrap()
+    let variant = Variant::of(&weights, Some(arch)).unwrap();
+    build(&weights, &variant, extent, place).unwrap()
 }
 
 /// The fixture's input as the pipeline hands it over: channels of a pixel side by side in memory.
@@ -86,14 +88,12 @@ fn every_layer_equals_torchvisions() {
         let expected = Expected::of(arch);
         for (device, kernels) in everywhere() {
             let vgg = load_as(kernels, arch, Extent::Whole, &device);
-            let mut seen = Vec::new();
-            vgg.forward(input(&expected, &device), |index, maps| {
-                seen.push((index, maps.clone()));
-            });
+            let all = vgg.layers();
+            let seen = vgg.forward(input(&expected, &device), &all).layers;
             assert_eq!(seen.len(), arch.parse::<Arch>().unwrap().layers().len());
-            for (index, maps) in seen {
-                let name = format!("features.{index}");
-                let (shape, values) = expected.get(&name);
+            for (layer, maps) in seen {
+                let name = layer.torch_name();
+                let (shape, values) = expected.get(name);
                 assert_eq!(maps.dims().to_vec(), shape, "{arch} {name}");
                 let what = format!("{arch} {name} on {device:?}, {kernels:?}");
                 assert_near(&maps.into_data(), &values, &what);
@@ -107,13 +107,9 @@ fn a_captured_convolution_keeps_its_negative_values() {
     let expected = Expected::of("vgg16");
     for device in devices() {
         let vgg = load("vgg16", Extent::Features { deepest: 1 }, &device);
-        let mut captured = None;
-        vgg.forward(input(&expected, &device), |index, maps| {
-            if index == 0 {
-                captured = Some(maps.clone());
-            }
-        });
-        let data = captured.unwrap().into_data();
+        let first_two: Vec<Layer> = vgg.layers().into_iter().take(2).collect();
+        let seen = vgg.forward(input(&expected, &device), &first_two);
+        let data = seen.layers[0].1.clone().into_data();
         let least = data
             .as_slice::<f32>()
             .unwrap()
@@ -145,7 +141,7 @@ fn only_what_is_needed_is_built() {
         let vgg = load("vgg16", Extent::Features { deepest: 5 }, &device);
         assert_eq!(vgg.features.len(), 6);
         assert!(vgg.classifier.is_none());
-        assert_eq!(vgg.kernels().unwrap().dims(), [3, 3, 3, 3]);
+        assert_eq!(vgg.parameters().kernels().unwrap().dims(), [3, 3, 3, 3]);
     }
 }
 
@@ -158,6 +154,7 @@ fn the_wrong_network_is_refused_with_the_tensor_and_both_shapes() {
         device: &device,
         kernels: Kernels::Planar,
     };
-    let error = build(&weights, arch, Extent::Whole, place).unwrap_err();
+    let variant = Variant::published(arch);
+    let error = build(&weights, &variant, Extent::Whole, place).unwrap_err();
     assert!(error.to_string().contains("features.16.weight"), "{error}");
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::commands::remedy::explain;
+use crate::network::vgg::Feature;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -13,9 +15,9 @@ fn fixture(name: &str) -> PathBuf {
 fn arch(name: &str, asked: Option<&str>) -> Result<String, String> {
     let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
     let asked = asked.map(|name| name.parse().unwrap());
-    match held(&file, asked) {
-        Ok(held) => Ok(held.arch.to_string()),
-        Err(error) => Err(error.to_string()),
+    match Variant::of(&file, asked) {
+        Ok(variant) => Ok(variant.arch.to_string()),
+        Err(error) => Err(explain(&error)),
     }
 }
 
@@ -50,10 +52,7 @@ fn another_member_of_the_family_is_named() {
     let error = arch("zip.pth", Some("vgg16")).unwrap_err();
     assert_says(
         &error,
-        &[
-            "zip.pth: these are vgg11 weights, not vgg16",
-            "use --arch vgg11",
-        ],
+        &["zip.pth: these are vgg11 weights, not vgg16; use --arch vgg11"],
     );
     let error = arch("batch_norm.pth", Some("vgg11")).unwrap_err();
     assert_says(&error, &["use --arch vgg11_bn"]);
@@ -78,19 +77,21 @@ fn other_networks_are_recognized() {
     );
 }
 
-fn held_in(name: &str) -> Held {
+fn held_in(name: &str) -> Variant {
     let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
-    held(&file, None).unwrap()
+    Variant::of(&file, None).unwrap()
 }
 
 #[test]
 fn a_network_is_as_deep_and_as_colored_as_its_file() {
-    assert_eq!(held_in("zip.pth"), Held::whole("vgg11".parse().unwrap()));
+    let whole = held_in("zip.pth");
+    assert_eq!((whole.arch, whole.depth), ("vgg11".parse().unwrap(), 21));
+    assert_eq!(whole.widths.len(), 8);
     let first = held_in("state_dict.pth");
-    assert_eq!((first.depth, first.is_gray), (5, false));
-    assert!(held_in("gray.pth").is_gray);
+    assert_eq!((first.depth, first.is_gray()), (5, false));
+    assert!(held_in("gray.pth").is_gray());
     let file = WeightsFile::open(fixture("weights/four_channels.pth")).unwrap();
-    let error = held(&file, None).unwrap_err().to_string();
+    let error = Variant::of(&file, None).unwrap_err().to_string();
     assert_says(&error, &["four_channels.pth", "4 channels", "3 (color)"]);
 }
 
@@ -106,11 +107,11 @@ fn what_is_not_shown_is_noted() {
         ("gray.pth", &["luma"]),
     ] {
         let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
-        let notes = notes(&file, held(&file, None).unwrap());
+        let notes = notes(&file, &Variant::of(&file, None).unwrap());
         assert_says(&notes.join("\n"), parts);
     }
     let file = WeightsFile::open(fixture("weights/zip.pth")).unwrap();
-    assert_eq!(notes(&file, held_in("zip.pth")), [""; 0]);
+    assert_eq!(notes(&file, &held_in("zip.pth")), [""; 0]);
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn classifiers_of_all_names_are_used_where_they_fit() {
     let file = WeightsFile::open(fixture("weights/no_bias.pth")).unwrap();
     assert_eq!(fitting_classifier(&file, held_in("no_bias.pth").arch), None);
     let vgg = load(file.path(), &Device::flex()).unwrap();
-    assert!(matches!(&vgg.features[0], vgg::Feature::Convolution(layer) if layer.bias.is_none()));
+    assert!(matches!(&vgg.features[0], Feature::Convolution(layer) if layer.bias.is_none()));
 }
 
 #[test]

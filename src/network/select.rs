@@ -3,15 +3,14 @@
 use glob::Pattern;
 use thiserror::Error;
 
-use super::arch::Layer;
+use super::{Architecture, Layer};
 
 /// A selection that names no layer of the network.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SelectError {
     /// A name or pattern that matches nothing.
-    #[error(
-        "no layer {item:?} in {arch}: did you mean {nearest}? (`vggscope layers` lists them all)"
-    )]
+    #[error("no layer {item:?} in {arch}: did you mean {nearest}?")]
     Unknown {
         /// The item as the user wrote it.
         item: String,
@@ -21,7 +20,7 @@ pub enum SelectError {
         nearest: String,
     },
     /// A layer that the weights do not reach.
-    #[error("--layers {list:?}: the weights go up to {last} only; choose layers up to that one")]
+    #[error("layers {list:?}: the weights go up to {last} only")]
     TooDeep {
         /// The list as the user wrote it.
         list: String,
@@ -29,21 +28,39 @@ pub enum SelectError {
         last: String,
     },
     /// Everything is excluded.
-    #[error("--layers {0:?} leaves no layer: exclude fewer of them, or write \"all\"")]
+    #[error("layers {0:?} leave no layer")]
     Empty(String),
 }
 
 /// Picks layers from a comma-separated list.
 ///
-/// An item is the paper's name (`conv3_3`), torchvision's (`features.14`), an index (`14`), `all`, or
+/// An item is a layer's name (`conv3_3`), that of its module (`features.14`), an index (`14`), `all`, or
 /// a shell pattern of the names (`pool*`, `relu5_?`). An item with `!` in front excludes layers; a list
 /// of nothing but those starts from all layers. The order of the items does not matter: layers come
-/// in the network's order, each once.
+/// in the network's order, each once. Where the weights lack the last layers, patterns mean the others.
 ///
 /// # Errors
 ///
-/// An item that matches no layer, with the nearest name; a list that leaves no layer.
-pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, SelectError> {
+/// An item that matches no layer, with the nearest name; a layer that the weights lack; a list that
+/// leaves no layer.
+pub(crate) fn select(
+    architecture: &dyn Architecture,
+    list: &str,
+) -> Result<Vec<Layer>, SelectError> {
+    let (held, all) = (architecture.layers(), architecture.all_layers());
+    let name = architecture.name();
+    select_of(&held, &name, list).map_err(|error| {
+        match (select_of(&all, &name, list), held.last()) {
+            (Ok(_), Some(deepest)) if held.len() < all.len() => SelectError::TooDeep {
+                list: list.to_owned(),
+                last: deepest.name().to_owned(),
+            },
+            _ => error,
+        }
+    })
+}
+
+fn select_of(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, SelectError> {
     let items: Vec<&str> = list
         .split(',')
         .map(str::trim)
@@ -59,7 +76,7 @@ pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Se
         let fits = matcher(name);
         let mut any = false;
         for (layer, chosen) in layers.iter().zip(&mut chosen) {
-            if fits(*layer) {
+            if fits(layer) {
                 *chosen = wanted;
                 any = true;
             }
@@ -73,7 +90,7 @@ pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Se
         }
     }
     let picked = layers.iter().zip(chosen);
-    let picked = picked.filter_map(|(layer, chosen)| chosen.then_some(*layer));
+    let picked = picked.filter_map(|(layer, chosen)| chosen.then_some(layer.clone()));
     let picked: Vec<Layer> = picked.collect();
     if items.is_empty() || picked.is_empty() {
         return Err(SelectError::Empty(list.to_owned()));
@@ -81,24 +98,7 @@ pub fn select(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Se
     Ok(picked)
 }
 
-/// Like [`select`], where only the first `depth` layers are there: patterns mean those.
-pub(crate) fn select_held(
-    layers: &[Layer],
-    depth: usize,
-    arch: &str,
-    list: &str,
-) -> Result<Vec<Layer>, SelectError> {
-    let held = layers.get(..depth).unwrap_or(layers);
-    select(held, arch, list).map_err(|error| match (select(layers, arch, list), held.last()) {
-        (Ok(_), Some(deepest)) if held.len() < layers.len() => SelectError::TooDeep {
-            list: list.to_owned(),
-            last: deepest.name(),
-        },
-        _ => error,
-    })
-}
-
-fn matcher(name: &str) -> impl Fn(Layer) -> bool {
+fn matcher(name: &str) -> impl Fn(&Layer) -> bool {
     let index: Option<usize> = name.parse().ok();
     let pattern = Pattern::new(&name.to_ascii_lowercase()).ok();
     let all = name.eq_ignore_ascii_case("all");
@@ -106,14 +106,14 @@ fn matcher(name: &str) -> impl Fn(Layer) -> bool {
         all || index == Some(layer.index)
             || pattern
                 .as_ref()
-                .is_some_and(|p| p.matches(&layer.name()) || p.matches(&layer.torch_name()))
+                .is_some_and(|p| p.matches(layer.name()) || p.matches(layer.torch_name()))
     }
 }
 
 /// The name of the layer that `wrong` was probably meant to be.
 fn nearest(layers: &[Layer], wrong: &str) -> String {
     let wrong = wrong.to_ascii_lowercase();
-    let near = |a: &String, b: &String| {
+    let near = |a: &&str, b: &&str| {
         let edits = |name: &str| strsim::osa_distance(name, &wrong);
         let similarity = |name: &str| strsim::jaro_winkler(name, &wrong);
         // Fewest edits; among equals, the most similar beginning.
@@ -124,16 +124,16 @@ fn nearest(layers: &[Layer], wrong: &str) -> String {
         .flat_map(|layer| [layer.name(), layer.torch_name()])
         .min_by(near)
         .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::vgg::Arch;
+    use crate::network::vgg::{Arch, Variant};
 
     fn picked(list: &str) -> Vec<usize> {
-        let layers = Arch::VGG16.layers();
-        select(&layers, "vgg16", list)
+        select(&Variant::published(Arch::VGG16), list)
             .unwrap()
             .iter()
             .map(|layer| layer.index)
@@ -141,8 +141,9 @@ mod tests {
     }
 
     fn error(list: &str) -> String {
-        let layers = Arch::VGG16.layers();
-        select(&layers, "vgg16", list).unwrap_err().to_string()
+        select(&Variant::published(Arch::VGG16), list)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn nothing_left_is_an_error() {
-        assert!(error("conv1_1,!all").contains("leaves no layer"));
-        assert!(error("").contains("leaves no layer"));
+        assert!(error("conv1_1,!all").contains("leave no layer"));
+        assert!(error("").contains("leave no layer"));
     }
 }

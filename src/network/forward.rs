@@ -1,0 +1,170 @@
+//! What a run asks of each of its networks: some of the layers, of batches of images, on some devices.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use thiserror::Error;
+
+use super::{Activations, Architecture, InputTooSmall, Layer, Network};
+use crate::data::prepared::PreparedImage;
+use crate::device::{Mark, OpenDevice, Precision, Span, guarded, in_float32, planar, upload};
+
+/// Images that cannot go through a network.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum ForwardError {
+    #[error("{path}")]
+    TooSmall {
+        path: PathBuf,
+        source: InputTooSmall,
+    },
+    #[error("{what}: backend error: {why}")]
+    Backend { what: String, why: String },
+}
+
+/// Which layers of which network are shown, and where it runs.
+pub(crate) struct ForwardPass {
+    /// At least one; batches of images take turns on them.
+    pub(crate) devices: Vec<OpenDevice>,
+    pub(crate) architecture: Arc<dyn Architecture>,
+    /// The layers that are shown, in the network's order.
+    pub(crate) wanted: Vec<Layer>,
+    /// Whether the first-layer kernels are shown.
+    pub(crate) kernels: bool,
+}
+
+impl ForwardPass {
+    /// The device that networks are loaded to.
+    pub(crate) fn device(&self) -> &OpenDevice {
+        &self.devices[0]
+    }
+
+    /// The index of the deepest layer that is shown.
+    pub(crate) fn deepest(&self) -> usize {
+        self.wanted.last().map_or(0, |layer| layer.index)
+    }
+
+    /// Whether the network takes gray images.
+    pub(crate) fn is_gray(&self) -> bool {
+        self.architecture.input_channels() == 1
+    }
+
+    /// Copies of a network, which is on the first device, on the others; `what` names it in errors.
+    pub(crate) fn copies(
+        &self,
+        network: &dyn Network,
+        what: &str,
+    ) -> Result<Vec<Box<dyn Network>>, ForwardError> {
+        let others = self.devices.iter().skip(1);
+        let copies = others.map(|other| {
+            guarded(|| network.to_device(&other.device)).map_err(|why| backend(what, why))
+        });
+        copies.collect()
+    }
+
+    /// Checks that images of `[height, width]` pixels reach the deepest layer.
+    pub(crate) fn check_size(&self, size: [usize; 2]) -> Result<(), InputTooSmall> {
+        match self.architecture.output_shapes(size) {
+            Err(error) if self.is_shown_behind(&error.layer) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the deepest layer that is shown is the named one or stands behind it.
+    fn is_shown_behind(&self, name: &str) -> bool {
+        let layers = self.architecture.layers();
+        let named = layers.iter().find(|layer| layer.name() == name);
+        named.is_none_or(|layer| layer.index <= self.deepest())
+    }
+
+    /// Checks that an image reaches the deepest layer.
+    pub(crate) fn check_image(&self, image: &PreparedImage) -> Result<(), ForwardError> {
+        let path = || image.path.clone();
+        let checked = self.check_size(image.size());
+        checked.map_err(|source| ForwardError::TooSmall {
+            path: path(),
+            source,
+        })
+    }
+
+    /// Runs batch number `turn` of images of one size through a network on the device whose turn it is, where `copies` has
+    /// it if that is not the first; `what` names it in errors.
+    pub(crate) fn run(
+        &self,
+        network: &dyn Network,
+        copies: &[Box<dyn Network>],
+        turn: usize,
+        images: &[PreparedImage],
+        what: &str,
+    ) -> Result<(Activations, Span), ForwardError> {
+        let turn = turn % self.devices.len();
+        let device = &self.devices[turn];
+        let network = turn.checked_sub(1).map_or(network, |other| &*copies[other]);
+        let size = images.first().map_or([0; 2], PreparedImage::size);
+        let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
+        let start = Mark::on(device);
+        let mut seen = Activations::default();
+        self.visit_on(device, network, &pixels, size, what, &mut |layer, maps| {
+            seen.layers.push((layer.clone(), maps.clone()));
+        })?;
+        let end = Mark::on(device);
+        Ok((seen, Span { start, end }))
+    }
+
+    /// Runs images' pixels, `[height, width, channels]` each, through a network on the first device. `take` gets the
+    /// maps of the layers that are shown as they come.
+    pub(crate) fn visit(
+        &self,
+        network: &dyn Network,
+        images: &[&[f32]],
+        size: [usize; 2],
+        what: &str,
+        take: &mut dyn FnMut(&Layer, &Tensor<4>),
+    ) -> Result<(), ForwardError> {
+        self.visit_on(self.device(), network, images, size, what, take)
+    }
+
+    fn visit_on(
+        &self,
+        device: &OpenDevice,
+        network: &dyn Network,
+        images: &[&[f32]],
+        [height, width]: [usize; 2],
+        what: &str,
+        take: &mut dyn FnMut(&Layer, &Tensor<4>),
+    ) -> Result<(), ForwardError> {
+        let shape = [
+            images.len(),
+            height,
+            width,
+            self.architecture.input_channels(),
+        ];
+        let pixels = images.concat();
+        let visited = guarded(|| {
+            // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
+            // through every layer.
+            let mut batch: Tensor<4> = upload(pixels, shape, &device.device).permute([0, 3, 1, 2]);
+            if !device.prefers_interleaved() {
+                batch = planar(batch);
+            }
+            let batch = device.precision.cast(batch);
+            network.visit(
+                batch,
+                &self.wanted,
+                &mut |layer, maps| match device.precision {
+                    Precision::F32 | Precision::Tf32 => take(layer, maps),
+                    _ => take(layer, &in_float32(maps.clone())),
+                },
+            );
+        });
+        visited.map_err(|why| backend(what, why))
+    }
+}
+
+fn backend(what: &str, why: String) -> ForwardError {
+    ForwardError::Backend {
+        what: what.to_owned(),
+        why,
+    }
+}
