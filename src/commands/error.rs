@@ -20,7 +20,7 @@ use crate::network::{InputTooSmall, SelectError};
 use crate::settings::ShardError;
 use crate::train::{self, TrainError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
-use tensorboard_events::PublishError;
+use tensorboard_events::EventFileError;
 
 /// A run that did not come to its end. What was written before stays readable.
 #[derive(Debug, Error)]
@@ -86,7 +86,7 @@ pub(crate) enum RunError {
     #[error("{file}: {why}; delete the folder {}, and make the parts again", file.parent().unwrap_or(file).display())]
     Part { file: PathBuf, why: String },
     #[error("{0}")]
-    Publish(#[from] PublishError),
+    Events(#[from] EventFileError),
     #[error("{folder} shows every checkpoint already: {steps} steps")]
     NothingNew { folder: PathBuf, steps: usize },
     #[error(

@@ -13,8 +13,7 @@ use super::event_runs::{EventRun, EventRunError, event_runs};
 use crate::one_line::one_line;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
-use tensorboard_events::inventory::{Place, TagInventory};
-use tensorboard_events::{Content, EventReader, Inventory};
+use tensorboard_events::{Content, EventReader, Inventory, Place, TagInventory, Value};
 
 use animation::Animation;
 
@@ -288,9 +287,10 @@ impl Series<'_> {
             .into_iter()
             .rfind(|summary| summary.tag == self.tag);
         let summary = summary.ok_or_else(|| failed("its file changed"))?;
-        summary
-            .into_pictures()
-            .ok_or_else(|| failed("it is no picture"))
+        match summary.value {
+            Some(Value::Image { pngs, .. }) => Ok(pngs),
+            _ => Err(failed("it is no picture")),
+        }
     }
 }
 

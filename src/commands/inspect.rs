@@ -11,8 +11,7 @@ use super::event_runs::{EventRun, EventRunError, event_runs};
 use super::tensorboard::{Samples, command, samples};
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
-use tensorboard_events::Inventory;
-use tensorboard_events::inventory::TagInventory;
+use tensorboard_events::{Inventory, TagInventory};
 
 /// Nothing can be said.
 #[derive(Debug, Error)]

@@ -12,7 +12,7 @@ use super::event_runs::{EventRunError, event_runs};
 use super::tensorboard::{Samples, flag};
 use crate::one_line::shell_quoted;
 use crate::settings::ViewSettings;
-use tensorboard_events::inventory::count_steps;
+use tensorboard_events::count_steps;
 
 /// Where runs are unless something else is said.
 const LOGDIR: &str = "runs";

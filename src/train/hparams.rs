@@ -5,9 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::{Table, Value};
 
-use tensorboard_events::{
-    Experiment, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart, SessionStatus, Summary,
-};
+use tensorboard_events::{Experiment, HparamValue, Hparams, MetricInfo, Summary};
 
 /// The scalars that runs are compared by.
 const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train/loss"];
@@ -15,27 +13,31 @@ const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train
 /// What the first step of a training holds: the settings called `names` in its resolved configuration.
 pub(super) fn start(resolved: &str, names: &[String]) -> Vec<Summary> {
     let mut table: Table = resolved.parse().unwrap_or_default();
-    let start = SessionStart {
-        hparams: names
-            .iter()
-            .filter_map(|name| Some((name.clone(), hparam(table.remove(name)?))))
-            .collect(),
-        group: String::new(),
-        started: now(),
+    let hparams = names
+        .iter()
+        .filter_map(|name| Some((name.clone(), hparam(table.remove(name)?))))
+        .collect();
+    let started = now();
+    let experiment = Experiment {
+        created: started,
+        ..Experiment::of(&hparams, METRICS.map(MetricInfo::new).to_vec())
     };
-    let experiment = Experiment::of(&start, METRICS.map(MetricInfo::new).to_vec());
     vec![
         Summary::hparams(Hparams::Experiment(experiment)),
-        Summary::hparams(Hparams::Start(start)),
+        Summary::hparams(Hparams::Start {
+            hparams,
+            group: String::new(),
+            started,
+        }),
     ]
 }
 
 /// What the last step of a training holds.
 pub(super) fn end() -> Summary {
-    Summary::hparams(Hparams::End(SessionEnd {
-        status: SessionStatus::Success,
+    Summary::hparams(Hparams::End {
+        success: true,
         ended: now(),
-    }))
+    })
 }
 
 fn hparam(value: Value) -> HparamValue {

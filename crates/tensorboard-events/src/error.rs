@@ -1,46 +1,37 @@
-//! Why a step was not written, or a run not resumed.
+//! Why a step was not written, a run not resumed, or a part not published.
 
 use std::io;
 use std::path::PathBuf;
 
-use super::graph::GraphError;
-use super::read::ReadError;
-use super::series::StepError;
+use crate::graph::GraphError;
+use crate::read::ReadError;
+use crate::series::StepError;
 
-/// Why a step was not written, or a run not resumed. Each names the folder or the event file.
+/// Why a step was not written, a run not resumed, or a part not published. Each names the folder or the event file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventFileError {
-    /// The folder of the run could not be made. Choose another.
-    #[error(
-        "cannot create the run folder `{}`; check that its parent is writable, or choose another with --logdir or --run",
-        .0.display()
-    )]
+    /// The folder of the run could not be made.
+    #[error("cannot create the run folder `{}`", .0.display())]
     CreateFolder(PathBuf, #[source] io::Error),
-    /// The event files that the run has already could not be found.
-    #[error("cannot list the run folder `{}`; check that it is readable", .0.display())]
+    /// The event files in a folder could not be found.
+    #[error("cannot list the run folder `{}`", .0.display())]
     List(PathBuf, #[source] io::Error),
-    /// An event file that the run has already could not be opened.
-    #[error(
-        "cannot resume: `{}` cannot be opened; check that it exists and is readable and writable",
-        .0.display()
-    )]
+    /// An event file that the run has already could not be opened for reading and writing.
+    #[error("cannot resume: `{}` cannot be opened", .0.display())]
     OpenEarlier(PathBuf, #[source] io::Error),
     /// Another process writes to an event file of the run, so it is not truncated.
-    #[error(
-        "`{}` is still being written by another process; stop that first, or choose another --run",
-        .0.display()
-    )]
+    #[error("`{}` is still being written by another process", .0.display())]
     Busy(PathBuf),
     /// An event file that the run has already could not be read.
     #[error("cannot resume")]
     Earlier(#[source] ReadError),
-    /// A file that is called like an event file is none, so it is not truncated.
-    #[error("cannot resume; move the file away, or start a new run (--run)")]
+    /// A file that is called like an event file is none, so it is not truncated. Move it away.
+    #[error("cannot resume")]
     Foreign(#[source] ReadError),
     /// An event file that the run has already could not be truncated. Those after it may have been.
     #[error(
-        "cannot resume: `{}` cannot be truncated to the {length} bytes before the resumed step; check that it is writable, or start a new run (--run)",
+        "cannot resume: `{}` cannot be truncated to the {length} bytes before the resumed step",
         path.display()
     )]
     Truncate {
@@ -51,29 +42,17 @@ pub enum EventFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// No name would come behind that of the last event file that the run has already.
-    #[error(
-        "cannot resume: TensorBoard would read a new event file before `{}`, not after it; move that file away, or start a new run (--run)",
-        .0.display()
-    )]
+    /// No name would come behind that of the last event file that the run has already. Move that file away.
+    #[error("TensorBoard would read any new event file before `{}`, not after it", .0.display())]
     NoLaterName(PathBuf),
-    /// The event file could not be created. Choose another folder.
-    #[error(
-        "cannot create the event file `{}`; check that the folder is writable, or choose another with --logdir or --run",
-        .0.display()
-    )]
+    /// The event file could not be created.
+    #[error("cannot create the event file `{}`", .0.display())]
     CreateFile(PathBuf, #[source] io::Error),
     /// The new event file could not take its first two records, and was removed again.
-    #[error(
-        "cannot begin the event file `{}`; free space on that disk, or choose another with --logdir",
-        .0.display()
-    )]
+    #[error("cannot begin the event file `{}`", .0.display())]
     Begin(PathBuf, #[source] io::Error),
     /// A step could not be written. The file ends after the step before it and takes no more.
-    #[error(
-        "cannot write step {step} to `{}`, which ends with the step before; free space on that disk, then start a new run (--run)",
-        path.display()
-    )]
+    #[error("cannot write step {step} to `{}`, which ends with the step before", path.display())]
     Write {
         /// The event file.
         path: PathBuf,
@@ -85,7 +64,7 @@ pub enum EventFileError {
     /// A step could not be written, and the file not truncated to the steps before. It takes no
     /// more.
     #[error(
-        "cannot write step {step} to `{}`, nor truncate it to its {whole} valid bytes ({truncate}); free space on that disk, then start a new run (--run)",
+        "cannot write step {step} to `{}`, nor truncate it to its {whole} valid bytes ({truncate})",
         path.display()
     )]
     WriteAndTruncate {
@@ -101,10 +80,7 @@ pub enum EventFileError {
         source: io::Error,
     },
     /// An earlier step could not be written, so that no later one may follow it.
-    #[error(
-        "cannot write step {step} to `{}` after a failed write; start a new run (--run)",
-        path.display()
-    )]
+    #[error("cannot write step {step} to `{}` after a failed write", path.display())]
     Refused {
         /// The event file.
         path: PathBuf,
@@ -125,9 +101,16 @@ pub enum EventFileError {
     #[error("cannot write the model's graph to `{}`", .0.display())]
     Graph(PathBuf, #[source] GraphError),
     /// Everything was handed to the system, which could not put it all on the disk.
-    #[error(
-        "`{}` was written but may be incomplete on the disk; check whether that is full or was disconnected, then start a new run (--run)",
-        .0.display()
-    )]
+    #[error("`{}` was written but may be incomplete on the disk", .0.display())]
     Sync(PathBuf, #[source] io::Error),
+    /// An event file of a part could not be moved to the run. Those before it were.
+    #[error("cannot move `{}` to `{}`", from.display(), to.display())]
+    Move {
+        /// Where it is.
+        from: PathBuf,
+        /// Where it should be.
+        to: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }

@@ -1,34 +1,76 @@
 //! One event file being written: whole steps, strictly upwards, errors returned.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::error::EventFileError;
-use super::graph::Graph;
-use super::lock::lock;
-use super::run_folder::Reader;
-use super::series::SeriesBook;
-use super::sink::EventSink;
-use super::summary::Summary;
-use super::{event, run_folder};
-use crate::durable::sync_folder;
+use tensorboard_proto::event::Event_oneof_what as What;
+
+use crate::encode;
+use crate::error::EventFileError;
+use crate::graph::Graph;
+use crate::series::SeriesBook;
+use crate::summary::Summary;
 
 /// TensorBoard's graphs have a step too.
 const GRAPH_STEP: i64 = 0;
 
-/// What a new event file knows of the earlier ones of its run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Earlier {
-    /// The first step that is done again; `None` for a run that begins.
-    pub(super) first_step: Option<i64>,
-    /// The first step that is void in TensorBoard, where that is another one.
-    pub(super) void_from: Option<i64>,
-    /// Who is to read the new one.
-    pub(super) reader: Reader,
-    /// There is a graph that stays.
-    pub(super) graph: bool,
+/// Where an [`EventFile`] writes to: a [`File`], or a stand-in for one that fails on purpose.
+pub trait EventSink: Write {
+    /// Forgets everything after the first `length` bytes; the next write goes there.
+    ///
+    /// # Errors
+    ///
+    /// When the sink cannot be truncated.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// Returns when everything written is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be put there, late write errors included.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl EventSink for File {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Where in its run a new event file begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// The first step that it takes.
+    pub(crate) first_step: i64,
+    /// The first step of which TensorBoard forgets what earlier files hold.
+    pub(crate) void_from: i64,
+    /// The run has a graph already.
+    pub(crate) has_graph: bool,
+}
+
+impl Start {
+    /// The beginning of a run.
+    pub(crate) const RUN: Self = Self {
+        first_step: i64::MIN,
+        void_from: 0,
+        has_graph: false,
+    };
+
+    /// A run that is resumed from a step.
+    pub(crate) fn at(step: i64) -> Self {
+        Self {
+            first_step: step,
+            void_from: step,
+            has_graph: false,
+        }
+    }
 }
 
 /// An event file, written a whole step at a time.
@@ -40,50 +82,14 @@ pub struct EventFile<S = File> {
     sink: S,
     path: PathBuf,
     series: SeriesBook,
-    earlier: Earlier,
+    has_graph: bool,
     /// The records of one step, kept between steps so that its memory is used again.
     buffer: Vec<u8>,
     /// Where the last whole step ends.
     whole: u64,
     failed: bool,
-}
-
-impl EventFile<File> {
-    /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at
-    /// once. No file that exists is ever opened. Until the new one is closed or dropped, or its
-    /// process ends, [`resume`](Self::resume) in another will not touch it.
-    ///
-    /// # Errors
-    ///
-    /// When the folder or the file cannot be made or written to.
-    pub fn create(run_dir: &Path) -> Result<Self, EventFileError> {
-        fs::create_dir_all(run_dir)
-            .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))?;
-        Self::create_named(run_dir, run_folder::now(), Earlier::default())
-    }
-
-    /// Creates the event file of that second, behind the `earlier` ones.
-    pub(super) fn create_named(
-        run_dir: &Path,
-        seconds: u64,
-        earlier: Earlier,
-    ) -> Result<Self, EventFileError> {
-        let (file, path) = run_folder::create_event_file(run_dir, seconds, earlier.reader)
-            .map_err(|(path, error)| EventFileError::CreateFile(path, error))?;
-        if !lock(&file) {
-            return Err(EventFileError::Busy(path));
-        }
-        if let Err(error) = sync_folder(run_dir) {
-            return Err(EventFileError::CreateFile(path, error));
-        }
-        Self::begin_behind(file, path, wall_time(), earlier).inspect_err(|error| {
-            if let EventFileError::Begin(path, _) = error {
-                // An event file without events would only make the next run refuse this folder.
-                // The error that is on its way says more than a failure of this would.
-                let _ = fs::remove_file(path);
-            }
-        })
-    }
+    /// Replaced in tests.
+    pub(crate) clock: fn() -> f64,
 }
 
 impl<S: EventSink> EventFile<S> {
@@ -93,36 +99,35 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// When the sink does not take the first two records.
     pub fn begin(sink: S, path: impl Into<PathBuf>) -> Result<Self, EventFileError> {
-        Self::begin_behind(sink, path.into(), wall_time(), Earlier::default())
+        Self::begin_at(sink, path.into(), Start::RUN, wall_time)
     }
 
-    pub(super) fn begin_behind(
+    pub(crate) fn begin_at(
         sink: S,
         path: PathBuf,
-        wall_time: f64,
-        earlier: Earlier,
+        start: Start,
+        clock: fn() -> f64,
     ) -> Result<Self, EventFileError> {
         let mut file = Self {
             sink,
             path,
-            series: SeriesBook::from_step(earlier.first_step.unwrap_or(i64::MIN)),
-            earlier,
+            series: SeriesBook::from_step(start.first_step),
+            has_graph: start.has_graph,
             buffer: Vec::new(),
             whole: 0,
             failed: false,
+            clock,
         };
-        match file.write_beginning(wall_time) {
-            Ok(()) => Ok(file),
+        let now = clock();
+        let version = What::file_version(encode::FILE_VERSION.to_owned());
+        let session = encode::session_start();
+        let begun = encode::append(&mut file.buffer, now, 0, version)
+            .and_then(|()| encode::append(&mut file.buffer, now, start.void_from, session))
+            .and_then(|()| file.write_buffer());
+        match begun {
+            Ok(_) => Ok(file),
             Err(error) => Err(EventFileError::Begin(file.path, error)),
         }
-    }
-
-    fn write_beginning(&mut self, wall_time: f64) -> io::Result<()> {
-        event::append_file_version(&mut self.buffer, wall_time)?;
-        let step = self.earlier.void_from.or(self.earlier.first_step);
-        let step = step.unwrap_or(0);
-        event::append_session_start(&mut self.buffer, wall_time, step)?;
-        self.write_buffer().map(drop)
     }
 
     /// Writes one step: every summary or none. Returns how many bytes it took.
@@ -139,17 +144,12 @@ impl<S: EventSink> EventFile<S> {
         step: i64,
         summaries: Vec<Summary>,
     ) -> Result<u64, EventFileError> {
-        self.write_step_at(step, wall_time(), summaries)
-    }
-
-    pub(super) fn write_step_at(
-        &mut self,
-        step: i64,
-        wall_time: f64,
-        summaries: Vec<Summary>,
-    ) -> Result<u64, EventFileError> {
-        self.check(step, &summaries)?;
-        self.append_step(step, wall_time, summaries)
+        self.check_usable(step)?;
+        if let Err(source) = self.series.check(step, &summaries) {
+            let path = self.path.clone();
+            return Err(EventFileError::Step { path, step, source });
+        }
+        self.append_step(step, summaries)
             .and_then(|()| self.write_buffer())
             .map_err(|source| self.give_up(step, source))
     }
@@ -164,28 +164,23 @@ impl<S: EventSink> EventFile<S> {
     /// When the tab could not draw it, nothing is written and the file stays usable. When the
     /// write fails, as [`write_step`](Self::write_step) says.
     pub fn write_graph(&mut self, graph: &Graph) -> Result<u64, EventFileError> {
-        self.write_graph_at(wall_time(), graph)
-    }
-
-    pub(super) fn write_graph_at(
-        &mut self,
-        wall_time: f64,
-        graph: &Graph,
-    ) -> Result<u64, EventFileError> {
-        if self.failed {
-            return Err(self.refused(GRAPH_STEP));
-        }
+        self.check_usable(GRAPH_STEP)?;
         graph
             .check()
             .map_err(|error| EventFileError::Graph(self.path.clone(), error))?;
-        if self.earlier.graph {
+        if self.has_graph {
             return Ok(0);
         }
-        self.buffer.clear();
-        let written = event::append_graph(&mut self.buffer, wall_time, graph)
+        let now = (self.clock)();
+        let written = graph
+            .bytes()
+            .and_then(|bytes| {
+                let graph = What::graph_def(bytes);
+                encode::append(&mut self.buffer, now, GRAPH_STEP, graph)
+            })
             .and_then(|()| self.write_buffer())
             .map_err(|source| self.give_up(GRAPH_STEP, source))?;
-        self.earlier.graph = true;
+        self.has_graph = true;
         Ok(written)
     }
 
@@ -219,37 +214,23 @@ impl<S: EventSink> EventFile<S> {
             .map_err(|error| EventFileError::Sync(self.path.clone(), error))
     }
 
-    fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), EventFileError> {
+    fn check_usable(&self, step: i64) -> Result<(), EventFileError> {
         if self.failed {
-            return Err(self.refused(step));
+            let path = self.path.clone();
+            return Err(EventFileError::Refused { path, step });
         }
-        self.series
-            .check(step, summaries)
-            .map_err(|source| EventFileError::Step {
-                path: self.path.clone(),
-                step,
-                source,
-            })
+        Ok(())
     }
 
-    fn refused(&self, step: i64) -> EventFileError {
-        let path = self.path.clone();
-        EventFileError::Refused { path, step }
-    }
-
-    fn append_step(
-        &mut self,
-        step: i64,
-        wall_time: f64,
-        summaries: Vec<Summary>,
-    ) -> io::Result<()> {
-        self.buffer.clear();
+    fn append_step(&mut self, step: i64, summaries: Vec<Summary>) -> io::Result<()> {
         let size: u64 = summaries.iter().map(Summary::size_hint).sum();
         self.buffer
             .try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
+        let wall_time = (self.clock)();
         for summary in summaries {
             let first = self.series.note(step, &summary);
-            event::append_summary(&mut self.buffer, wall_time, step, summary, first)?;
+            let what = encode::summary(summary, first)?;
+            encode::append(&mut self.buffer, wall_time, step, what)?;
         }
         Ok(())
     }
@@ -258,6 +239,7 @@ impl<S: EventSink> EventFile<S> {
         self.sink.write_all(&self.buffer)?;
         self.sink.flush()?;
         let length = self.buffer.len() as u64;
+        self.buffer.clear();
         self.whole += length;
         Ok(length)
     }
@@ -279,7 +261,7 @@ impl<S: EventSink> EventFile<S> {
 }
 
 /// Seconds since 1970: a finite number whatever the clock says.
-fn wall_time() -> f64 {
+pub(crate) fn wall_time() -> f64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => since.as_secs_f64(),
         Err(before) => -before.duration().as_secs_f64(),

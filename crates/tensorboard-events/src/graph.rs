@@ -3,21 +3,25 @@
 //! Source: `tensorboard/compat/proto/{graph,node_def,attr_value}.proto`; the two loaders and
 //! `tensorboard/plugins/graph` show the `graph_def` of an event under the tag `__run_graph__`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use protobuf::{Message, RepeatedField};
-use tensorboard_proto::attr_value::{AttrValue, AttrValue_ListValue};
+use tensorboard_proto::attr_value::{
+    AttrValue, AttrValue_ListValue, AttrValue_oneof_value as Attribute,
+};
 use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::node_def::NodeDef;
 use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
 use tensorboard_proto::versions::VersionDef;
 
-/// The tag under which both loaders of TensorBoard hand out the graph of a run.
-pub(super) const GRAPH_TAG: &str = "__run_graph__";
+use crate::lengths;
 
-/// The attribute from which the tab takes what it writes beside an edge.
-pub(super) const OUTPUT_SHAPES: &str = "_output_shapes";
+/// The tag under which both loaders of TensorBoard hand out the graph of a run.
+pub(crate) const GRAPH_TAG: &str = "__run_graph__";
+
+/// The attribute from which the tab takes what it writes next to an edge.
+const OUTPUT_SHAPES: &str = "_output_shapes";
 
 /// The format of graphs; `torch.utils.tensorboard` writes the same.
 const PRODUCER: i32 = 22;
@@ -73,7 +77,7 @@ pub enum GraphError {
 
 impl Graph {
     /// Whether the tab would draw all of it.
-    pub(super) fn check(&self) -> Result<(), GraphError> {
+    pub(crate) fn check(&self) -> Result<(), GraphError> {
         let mut names = HashSet::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
             if node.name.is_empty() {
@@ -85,45 +89,90 @@ impl Graph {
             }
         }
         for node in &self.nodes {
-            for input in &node.inputs {
-                if !names.contains(source(input)) {
-                    return Err(GraphError::UnknownInput {
-                        node: node.name.clone(),
-                        input: input.clone(),
-                    });
-                }
+            let mut inputs = node.inputs.iter();
+            if let Some(input) = inputs.find(|input| !names.contains(source(input))) {
+                return Err(GraphError::UnknownInput {
+                    node: node.name.clone(),
+                    input: input.clone(),
+                });
             }
         }
         Ok(())
     }
 
     /// The bytes of its `GraphDef`.
-    pub(super) fn bytes(&self) -> io::Result<Vec<u8>> {
-        let mut versions = VersionDef::new();
-        versions.set_producer(PRODUCER);
-        let mut message = GraphDef::new();
-        message.set_node(self.nodes.iter().map(GraphNode::message).collect());
-        message.set_versions(versions);
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+        let versions = VersionDef {
+            producer: PRODUCER,
+            ..VersionDef::default()
+        };
+        let message = GraphDef {
+            node: self.nodes.iter().map(GraphNode::message).collect(),
+            versions: Some(versions).into(),
+            ..GraphDef::default()
+        };
         message.write_to_bytes().map_err(io::Error::from)
+    }
+
+    /// The graph of a `GraphDef`; `None` when that is not of a form that this crate writes.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let message: GraphDef = lengths::parse(bytes, &lengths::GRAPH).ok()?;
+        let nodes = message.node.into_iter().map(GraphNode::read);
+        let nodes = nodes.collect::<Option<_>>()?;
+        Some(Self { nodes }).filter(|graph| graph.check().is_ok())
     }
 }
 
 impl GraphNode {
     fn message(&self) -> NodeDef {
-        let mut attributes: HashMap<_, _> = self
-            .attributes
-            .iter()
-            .map(|(name, text)| (name.clone(), text_attribute(text)))
-            .collect();
-        if let Some(shape) = &self.shape {
-            attributes.insert(OUTPUT_SHAPES.to_owned(), shape_attribute(shape));
+        let text = |text: &String| Attribute::s(text.as_bytes().to_vec());
+        let texts = self.attributes.iter();
+        let texts = texts.map(|(name, value)| (name.clone(), text(value)));
+        let shape = self.shape.iter().map(|shape| {
+            let list = AttrValue_ListValue {
+                shape: vec![tensor_shape(shape)].into(),
+                ..AttrValue_ListValue::default()
+            };
+            (OUTPUT_SHAPES.to_owned(), Attribute::list(list))
+        });
+        let attribute = |value| AttrValue {
+            value: Some(value),
+            ..AttrValue::default()
+        };
+        NodeDef {
+            name: self.name.clone(),
+            op: self.op.clone(),
+            input: RepeatedField::from_slice(&self.inputs),
+            attr: texts
+                .chain(shape)
+                .map(|(name, value)| (name, attribute(value)))
+                .collect(),
+            ..NodeDef::default()
         }
-        let mut message = NodeDef::new();
-        message.set_name(self.name.clone());
-        message.set_op(self.op.clone());
-        message.set_input(RepeatedField::from_slice(&self.inputs));
-        message.set_attr(attributes);
-        message
+    }
+
+    fn read(message: NodeDef) -> Option<Self> {
+        if !message.device.is_empty() || message.unknown_fields.fields.is_some() {
+            return None;
+        }
+        let mut node = Self {
+            name: message.name,
+            op: message.op,
+            inputs: message.input.into_vec(),
+            ..Self::default()
+        };
+        for (name, attribute) in message.attr {
+            match attribute.value? {
+                Attribute::s(text) if name != OUTPUT_SHAPES => {
+                    node.attributes.insert(name, String::from_utf8(text).ok()?);
+                }
+                Attribute::list(list) if name == OUTPUT_SHAPES => {
+                    node.shape = Some(only_shape(list)?);
+                }
+                _ => return None,
+            }
+        }
+        Some(node)
     }
 }
 
@@ -136,27 +185,22 @@ fn source(input: &str) -> &str {
     }
 }
 
-fn text_attribute(text: &str) -> AttrValue {
-    let mut attribute = AttrValue::new();
-    attribute.set_s(text.as_bytes().to_vec());
-    attribute
+fn only_shape(mut list: AttrValue_ListValue) -> Option<Vec<i64>> {
+    let mut shapes = list.take_shape().into_vec();
+    let shape = shapes.pop()?;
+    if !shapes.is_empty() || list != AttrValue_ListValue::new() || shape.unknown_rank {
+        return None;
+    }
+    Some(shape.dim.iter().map(|dim| dim.size).collect())
 }
 
-fn shape_attribute(shape: &[i64]) -> AttrValue {
-    let mut list = AttrValue_ListValue::new();
-    list.set_shape(RepeatedField::from_vec(vec![tensor_shape(shape)]));
-    let mut attribute = AttrValue::new();
-    attribute.set_list(list);
-    attribute
-}
-
-pub(super) fn tensor_shape(sizes: &[i64]) -> TensorShapeProto {
-    let dims = sizes.iter().map(|&size| {
-        let mut dim = TensorShapeProto_Dim::new();
-        dim.set_size(size);
-        dim
-    });
-    let mut shape = TensorShapeProto::new();
-    shape.set_dim(dims.collect());
-    shape
+pub(crate) fn tensor_shape(sizes: &[i64]) -> TensorShapeProto {
+    let dim = |&size| TensorShapeProto_Dim {
+        size,
+        ..TensorShapeProto_Dim::default()
+    };
+    TensorShapeProto {
+        dim: sizes.iter().map(dim).collect(),
+        ..TensorShapeProto::default()
+    }
 }

@@ -5,31 +5,47 @@
 //! the first metadata of a tag in a run only, so each of them is written once.
 //!
 //! Source: `tensorboard/plugins/hparams/{metadata,summary_v2}.py`, `plugin_data.proto` and
-//! `api.proto`.
+//! `api.proto`. The messages have no packed fields, so the generated code reads them safely.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use protobuf::Message;
-use protobuf::well_known_types::Value as AnyValue;
-use tensorboard_proto::api;
-use tensorboard_proto::plugin_hparams as proto;
+use protobuf::well_known_types::{Value as AnyValue, Value_oneof_kind as Kind};
+use tensorboard_proto::api::{self, DataType, Status};
+use tensorboard_proto::plugin_hparams::{
+    HParamsPluginData, HParamsPluginData_oneof_data as Data, SessionEndInfo, SessionStartInfo,
+};
 
 /// What a run says to TensorBoard's `HParams` tab.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hparams {
     /// What there is to compare.
     Experiment(Experiment),
-    /// The training has begun, with these settings.
-    Start(SessionStart),
-    /// The training has ended.
-    End(SessionEnd),
+    /// A training begins.
+    Start {
+        /// Its settings by name.
+        hparams: BTreeMap<String, HparamValue>,
+        /// Runs of one group are one row of the tab, with the mean of their results; empty for a
+        /// row of its own.
+        group: String,
+        /// Units: seconds since 1970.
+        started: f64,
+    },
+    /// A training has ended. TensorBoard stays with the first end that a run says, so that a
+    /// training that may be continued had better say nothing.
+    End {
+        /// Whether it has gone to its end.
+        success: bool,
+        /// Units: seconds since 1970.
+        ended: f64,
+    },
 }
 
 /// Which settings and which results the runs of a log directory have.
 ///
 /// TensorBoard takes the first that it finds in any run and shows these columns for all of them.
-/// Where no run has one, it shows every setting of every [`SessionStart`], and every scalar of
+/// Where no run has one, it shows every setting of every [`Hparams::Start`], and every scalar of
 /// those runs as a result.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Experiment {
@@ -46,7 +62,7 @@ pub struct Experiment {
 /// A setting of an [`Experiment`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct HparamInfo {
-    /// Its name, as in [`SessionStart::hparams`].
+    /// Its name, as in [`Hparams::Start`].
     pub name: String,
     /// What the tab calls it; empty for its name.
     pub title: String,
@@ -57,7 +73,7 @@ pub struct HparamInfo {
 }
 
 /// A result of an [`Experiment`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricInfo {
     /// The tag of the scalar whose last value is the result.
     pub tag: String,
@@ -89,69 +105,167 @@ pub enum HparamValue {
     Text(String),
 }
 
-/// A training begins.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SessionStart {
-    /// Its settings by name.
-    pub hparams: BTreeMap<String, HparamValue>,
-    /// Runs of one group are one row of the tab, with the mean of their results; empty for a row
-    /// of its own.
-    pub group: String,
-    /// Units: seconds since 1970.
-    pub started: f64,
-}
+impl Hparams {
+    /// The tag under which TensorBoard looks for it.
+    pub(crate) fn tag(&self) -> &'static str {
+        match self {
+            Self::Experiment(_) => "_hparams_/experiment",
+            Self::Start { .. } => "_hparams_/session_start_info",
+            Self::End { .. } => "_hparams_/session_end_info",
+        }
+    }
 
-/// A training has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SessionEnd {
-    /// How.
-    pub status: SessionStatus,
-    /// Units: seconds since 1970.
-    pub ended: f64,
-}
+    /// The content of the tag's metadata.
+    pub(crate) fn content(&self) -> io::Result<Vec<u8>> {
+        self.message().write_to_bytes().map_err(io::Error::from)
+    }
 
-/// How a training has ended. TensorBoard stays with the first that a run says, so that a training
-/// that may be continued had better say nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionStatus {
-    /// It has gone to its end.
-    Success,
-    /// It has not.
-    Failure,
-}
-
-pub(super) const EXPERIMENT_TAG: &str = "_hparams_/experiment";
-pub(super) const START_TAG: &str = "_hparams_/session_start_info";
-pub(super) const END_TAG: &str = "_hparams_/session_end_info";
-
-impl Experiment {
-    /// The settings of `start`, each by its name, and the scalars `metrics` as results.
-    #[must_use]
-    pub fn of(start: &SessionStart, metrics: Vec<MetricInfo>) -> Self {
-        let info = |(name, value): (&String, &HparamValue)| HparamInfo {
-            name: name.clone(),
-            title: String::new(),
-            description: String::new(),
-            kind: value.kind(),
+    /// Its version is 0, which is also what a message without one has.
+    pub(crate) fn message(&self) -> HParamsPluginData {
+        let data = match self {
+            Self::Experiment(experiment) => Data::experiment(experiment.message()),
+            Self::Start {
+                hparams,
+                group,
+                started,
+            } => {
+                let values = hparams.iter().map(|(k, v)| (k.clone(), v.message()));
+                Data::session_start_info(SessionStartInfo {
+                    hparams: values.collect(),
+                    group_name: group.clone(),
+                    start_time_secs: *started,
+                    ..SessionStartInfo::default()
+                })
+            }
+            Self::End { success, ended } => Data::session_end_info(SessionEndInfo {
+                status: if *success {
+                    Status::STATUS_SUCCESS
+                } else {
+                    Status::STATUS_FAILURE
+                },
+                end_time_secs: *ended,
+                ..SessionEndInfo::default()
+            }),
         };
-        Self {
-            description: String::new(),
-            created: start.started,
-            hparams: start.hparams.iter().map(info).collect(),
-            metrics,
+        HParamsPluginData {
+            data: Some(data),
+            ..HParamsPluginData::default()
+        }
+    }
+
+    /// `None` when the content is not as this crate writes it.
+    pub(crate) fn read(content: &[u8]) -> Option<Self> {
+        let message = HParamsPluginData::parse_from_bytes(content).ok()?;
+        if message.version != 0 {
+            return None;
+        }
+        match message.data? {
+            Data::experiment(message) => Experiment::read(message).map(Self::Experiment),
+            Data::session_start_info(message) => {
+                let values = message.hparams.into_iter();
+                let values = values.map(|(name, value)| Some((name, HparamValue::read(value)?)));
+                Some(Self::Start {
+                    hparams: values.collect::<Option<_>>()?,
+                    group: message.group_name,
+                    started: message.start_time_secs,
+                })
+            }
+            Data::session_end_info(message) => Some(Self::End {
+                success: match message.status {
+                    Status::STATUS_SUCCESS => true,
+                    Status::STATUS_FAILURE => false,
+                    _ => return None,
+                },
+                ended: message.end_time_secs,
+            }),
         }
     }
 }
 
-impl HparamValue {
-    /// Of which kind it is.
+impl Experiment {
+    /// The settings `hparams`, each by its name, and the scalars `metrics` as results.
     #[must_use]
-    pub fn kind(&self) -> HparamKind {
-        match self {
-            Self::Flag(_) => HparamKind::Flag,
-            Self::Number(_) => HparamKind::Number,
-            Self::Text(_) => HparamKind::Text,
+    pub fn of(hparams: &BTreeMap<String, HparamValue>, metrics: Vec<MetricInfo>) -> Self {
+        let info = |(name, value): (&String, &HparamValue)| HparamInfo {
+            name: name.clone(),
+            title: String::new(),
+            description: String::new(),
+            kind: match value {
+                HparamValue::Flag(_) => HparamKind::Flag,
+                HparamValue::Number(_) => HparamKind::Number,
+                HparamValue::Text(_) => HparamKind::Text,
+            },
+        };
+        Self {
+            hparams: hparams.iter().map(info).collect(),
+            metrics,
+            ..Self::default()
         }
+    }
+
+    fn message(&self) -> api::Experiment {
+        let metric = |metric: &MetricInfo| api::MetricInfo {
+            name: Some(api::MetricName {
+                tag: metric.tag.clone(),
+                ..api::MetricName::default()
+            })
+            .into(),
+            display_name: metric.title.clone(),
+            description: metric.description.clone(),
+            ..api::MetricInfo::default()
+        };
+        api::Experiment {
+            description: self.description.clone(),
+            time_created_secs: self.created,
+            hparam_infos: self.hparams.iter().map(HparamInfo::message).collect(),
+            metric_infos: self.metrics.iter().map(metric).collect(),
+            ..api::Experiment::default()
+        }
+    }
+
+    fn read(message: api::Experiment) -> Option<Self> {
+        let hparams = message.hparam_infos.into_iter().map(HparamInfo::read);
+        let metrics = message.metric_infos.into_iter().map(|info| MetricInfo {
+            tag: info.name.into_option().unwrap_or_default().tag,
+            title: info.display_name,
+            description: info.description,
+        });
+        Some(Self {
+            description: message.description,
+            created: message.time_created_secs,
+            hparams: hparams.collect::<Option<_>>()?,
+            metrics: metrics.collect(),
+        })
+    }
+}
+
+impl HparamInfo {
+    fn message(&self) -> api::HParamInfo {
+        api::HParamInfo {
+            name: self.name.clone(),
+            display_name: self.title.clone(),
+            description: self.description.clone(),
+            field_type: match self.kind {
+                HparamKind::Flag => DataType::DATA_TYPE_BOOL,
+                HparamKind::Number => DataType::DATA_TYPE_FLOAT64,
+                HparamKind::Text => DataType::DATA_TYPE_STRING,
+            },
+            ..api::HParamInfo::default()
+        }
+    }
+
+    fn read(message: api::HParamInfo) -> Option<Self> {
+        Some(Self {
+            name: message.name,
+            title: message.display_name,
+            description: message.description,
+            kind: match message.field_type {
+                DataType::DATA_TYPE_BOOL => HparamKind::Flag,
+                DataType::DATA_TYPE_FLOAT64 => HparamKind::Number,
+                DataType::DATA_TYPE_STRING => HparamKind::Text,
+                DataType::DATA_TYPE_UNSET => return None,
+            },
+        })
     }
 }
 
@@ -161,119 +275,30 @@ impl MetricInfo {
     pub fn new(tag: impl Into<String>) -> Self {
         Self {
             tag: tag.into(),
-            title: String::new(),
-            description: String::new(),
+            ..Self::default()
         }
-    }
-}
-
-impl Hparams {
-    /// The tag under which TensorBoard looks for it.
-    pub(super) fn tag(&self) -> &'static str {
-        match self {
-            Self::Experiment(_) => EXPERIMENT_TAG,
-            Self::Start(_) => START_TAG,
-            Self::End(_) => END_TAG,
-        }
-    }
-
-    /// How long [`content`](Self::content) gets. Units: bytes.
-    pub(super) fn size(&self) -> u64 {
-        self.message().compute_size().into()
-    }
-
-    /// The content of the tag's metadata.
-    pub(super) fn content(&self) -> io::Result<Vec<u8>> {
-        self.message().write_to_bytes().map_err(io::Error::from)
-    }
-
-    /// Its version is 0, which is also what a message without one has.
-    fn message(&self) -> proto::HParamsPluginData {
-        let mut data = proto::HParamsPluginData::new();
-        match self {
-            Self::Experiment(experiment) => data.set_experiment(experiment.message()),
-            Self::Start(start) => data.set_session_start_info(start.message()),
-            Self::End(end) => data.set_session_end_info(end.message()),
-        }
-        data
-    }
-}
-
-impl Experiment {
-    fn message(&self) -> api::Experiment {
-        let mut message = api::Experiment::new();
-        message.set_description(self.description.clone());
-        message.set_time_created_secs(self.created);
-        let hparams = self.hparams.iter().map(HparamInfo::message);
-        message.set_hparam_infos(hparams.collect());
-        let metrics = self.metrics.iter().map(MetricInfo::message);
-        message.set_metric_infos(metrics.collect());
-        message
-    }
-}
-
-impl HparamInfo {
-    fn message(&self) -> api::HParamInfo {
-        let mut message = api::HParamInfo::new();
-        message.set_name(self.name.clone());
-        message.set_display_name(self.title.clone());
-        message.set_description(self.description.clone());
-        message.set_field_type(match self.kind {
-            HparamKind::Flag => api::DataType::DATA_TYPE_BOOL,
-            HparamKind::Number => api::DataType::DATA_TYPE_FLOAT64,
-            HparamKind::Text => api::DataType::DATA_TYPE_STRING,
-        });
-        message
-    }
-}
-
-impl MetricInfo {
-    fn message(&self) -> api::MetricInfo {
-        let mut name = api::MetricName::new();
-        name.set_tag(self.tag.clone());
-        let mut message = api::MetricInfo::new();
-        message.set_name(name);
-        message.set_display_name(self.title.clone());
-        message.set_description(self.description.clone());
-        message
-    }
-}
-
-impl SessionStart {
-    fn message(&self) -> proto::SessionStartInfo {
-        let mut message = proto::SessionStartInfo::new();
-        let hparams = self.hparams.iter();
-        message.set_hparams(
-            hparams
-                .map(|(name, value)| (name.clone(), value.message()))
-                .collect(),
-        );
-        message.set_group_name(self.group.clone());
-        message.set_start_time_secs(self.started);
-        message
     }
 }
 
 impl HparamValue {
     fn message(&self) -> AnyValue {
-        let mut message = AnyValue::new();
-        match self {
-            Self::Flag(flag) => message.set_bool_value(*flag),
-            Self::Number(number) => message.set_number_value(*number),
-            Self::Text(text) => message.set_string_value(text.clone()),
+        let kind = match self {
+            Self::Flag(flag) => Kind::bool_value(*flag),
+            Self::Number(number) => Kind::number_value(*number),
+            Self::Text(text) => Kind::string_value(text.clone()),
+        };
+        AnyValue {
+            kind: Some(kind),
+            ..AnyValue::default()
         }
-        message
     }
-}
 
-impl SessionEnd {
-    fn message(&self) -> proto::SessionEndInfo {
-        let mut message = proto::SessionEndInfo::new();
-        message.set_status(match self.status {
-            SessionStatus::Success => api::Status::STATUS_SUCCESS,
-            SessionStatus::Failure => api::Status::STATUS_FAILURE,
-        });
-        message.set_end_time_secs(self.ended);
-        message
+    fn read(message: AnyValue) -> Option<Self> {
+        match message.kind? {
+            Kind::number_value(number) => Some(Self::Number(number)),
+            Kind::string_value(text) => Some(Self::Text(text)),
+            Kind::bool_value(flag) => Some(Self::Flag(flag)),
+            _ => None,
+        }
     }
 }

@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use super::graph::GRAPH_TAG;
-use super::read::{Content, Event, EventReader, ReadError};
-use super::record::RecordError;
-use super::scan;
+use crate::graph::GRAPH_TAG;
+use crate::read::{Content, Event, EventReader, ReadError};
+use crate::record::Damage;
+use crate::scan;
 
 /// The plugin that shows a run's graph.
 const GRAPHS: &str = "graphs";
@@ -35,8 +35,6 @@ pub struct Inventory {
     pub tags: BTreeMap<String, TagInventory>,
     /// Whether a session started before.
     has_started: bool,
-    /// Whether only the fast loader gets to what follows in the file.
-    only_fast: bool,
 }
 
 /// An event file.
@@ -84,7 +82,14 @@ impl Inventory {
     pub fn of(files: &[PathBuf]) -> Self {
         let mut inventory = Self::default();
         for path in files {
-            inventory.add_file(path.clone());
+            let mut file = FileInventory {
+                path: path.clone(),
+                bytes: fs::metadata(path).map_or(0, |metadata| metadata.len()),
+                whole: 0,
+                damage: None,
+            };
+            inventory.read(&mut file);
+            inventory.files.push(file);
         }
         inventory
     }
@@ -95,49 +100,34 @@ impl Inventory {
         self.files.iter().all(|file| file.damage.is_none())
     }
 
-    fn add_file(&mut self, path: PathBuf) {
-        let mut file = FileInventory {
-            bytes: fs::metadata(&path).map_or(0, |metadata| metadata.len()),
-            path,
-            whole: 0,
-            damage: None,
+    fn read(&mut self, file: &mut FileInventory) {
+        let mut events = match EventReader::open(&file.path) {
+            Ok(events) => events,
+            Err(damage) => return file.damage = Some(damage),
         };
-        match EventReader::open(&file.path) {
-            Ok(mut events) => {
-                while let Some(event) = events.next() {
-                    match event {
-                        Ok(event) => {
-                            let end = events.offset();
-                            let bytes = end - event.offset;
-                            if !self.only_fast {
-                                file.whole = end;
-                            }
-                            self.add(event, bytes);
-                        }
-                        Err(damage) => {
-                            let has_data = matches!(
-                                damage,
-                                ReadError::Record {
-                                    source: RecordError::DataCrc { .. },
-                                    ..
-                                }
-                            );
-                            file.damage.get_or_insert(damage);
-                            if !has_data || events.go_on_unchecked().is_err() {
-                                break;
-                            }
-                            self.only_fast = true;
-                        }
+        while let Some(event) = events.next() {
+            let end = events.offset();
+            match event {
+                // What follows damage is for the fast loader only.
+                Ok(event) => {
+                    let bytes = end - event.offset;
+                    self.add(event, bytes, file.damage.is_some());
+                    if file.damage.is_none() {
+                        file.whole = end;
+                    }
+                }
+                Err(damage) => {
+                    let is_data = is_data_crc(&damage);
+                    file.damage.get_or_insert(damage);
+                    if !is_data || events.go_on_unchecked().is_err() {
+                        return;
                     }
                 }
             }
-            Err(damage) => file.damage = Some(damage),
         }
-        self.only_fast = false;
-        self.files.push(file);
     }
 
-    fn add(&mut self, event: Event, bytes: u64) {
+    fn add(&mut self, event: Event, bytes: u64, only_fast: bool) {
         let place = Place {
             step: event.step,
             file: self.files.len(),
@@ -147,7 +137,6 @@ impl Inventory {
             Content::Summaries(summaries) => {
                 let bytes = bytes / summaries.len().max(1) as u64;
                 for summary in summaries {
-                    let only_fast = self.only_fast;
                     let tag = self.tag(summary.tag, &summary.plugin);
                     tag.add(place, bytes, only_fast);
                 }
@@ -159,10 +148,13 @@ impl Inventory {
                 tag.slow.clear();
                 tag.add(place, bytes, false);
             }
-            Content::SessionStart if self.only_fast => {}
-            Content::SessionStart if self.has_started => self.restart(event.step),
-            Content::SessionStart => self.has_started = true,
-            Content::FileVersion(_) | Content::Other => {}
+            Content::SessionStart if !only_fast => {
+                if self.has_started {
+                    self.restart(event.step);
+                }
+                self.has_started = true;
+            }
+            _ => {}
         }
     }
 
@@ -182,20 +174,6 @@ impl Inventory {
     }
 }
 
-/// How many steps event files hold, without reading what is in them. What cannot be read does not count.
-#[must_use]
-pub fn count_steps(files: &[PathBuf]) -> usize {
-    let mut all = BTreeSet::new();
-    for path in files {
-        let Ok(file) = File::open(path) else {
-            continue;
-        };
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        all.extend(scan::steps(file, path, length));
-    }
-    all.len()
-}
-
 impl TagInventory {
     fn add(&mut self, place: Place, bytes: u64, only_fast: bool) {
         self.values += 1;
@@ -210,4 +188,23 @@ impl TagInventory {
             self.slow.push(place.step);
         }
     }
+}
+
+/// How many steps event files hold, without reading what is in them. What cannot be read does not count.
+#[must_use]
+pub fn count_steps(files: &[PathBuf]) -> usize {
+    let mut all = BTreeSet::new();
+    for path in files {
+        let Ok(file) = File::open(path) else {
+            continue;
+        };
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        all.extend(scan::steps(file, path, length));
+    }
+    all.len()
+}
+
+/// Whether it is data that does not match its checksum, and what follows can be found.
+fn is_data_crc(error: &ReadError) -> bool {
+    matches!(error, ReadError::Record { source, .. } if matches!(source.damage, Damage::DataCrc))
 }

@@ -10,24 +10,24 @@ use tensorboard_proto::event::{
 };
 use tensorboard_proto::summary::{Summary_Value, Summary_Value_oneof_value as Kind};
 
-use super::event::FILE_VERSION;
-use super::graph::Graph;
-use super::record::{RecordError, RecordReader};
-use super::summary::{HISTOGRAMS, IMAGES, SCALARS, Value};
-use super::wire;
+use crate::decode;
+use crate::encode::FILE_VERSION;
+use crate::graph::Graph;
+use crate::record::{RecordError, RecordReader};
+use crate::summary::{HISTOGRAMS, IMAGES, SCALARS, Value};
 
 /// Why an event file could not be read on. What was read before stays true.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The file could not be opened.
-    #[error("cannot open the event file `{}`; check that it exists and is readable", .0.display())]
+    #[error("cannot open the event file `{}`", .0.display())]
     Open(PathBuf, #[source] io::Error),
     /// A record is damaged or truncated, or the system could not read it.
     #[error(
         "`{}` can be read up to byte {} only; every step before that is whole",
         path.display(),
-        source.offset()
+        source.offset
     )]
     Record {
         /// The event file.
@@ -46,10 +46,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The first event does not say that this is an event file.
-    #[error(
-        "`{}` begins with {found}, expected the version `{FILE_VERSION}`: it is no event file that this program reads",
-        path.display()
-    )]
+    #[error("`{}` begins with {found}, expected the version `{FILE_VERSION}` of an event file", path.display())]
     Version {
         /// The event file.
         path: PathBuf,
@@ -68,16 +65,23 @@ pub enum ReadError {
     },
 }
 
-impl ReadError {
-    /// Of a file whose first event says this `version`; empty when it says none.
-    pub(super) fn version(path: &Path, version: &str) -> Self {
-        let found = match version {
-            "" => "no version".to_owned(),
-            version => format!("the version {version:?}"),
-        };
-        let path = path.to_owned();
-        Self::Version { path, found }
+/// The event in the record at `offset` of an event file, of which the first says the version.
+pub(crate) fn event(path: &Path, offset: u64, data: &[u8]) -> Result<proto::Event, ReadError> {
+    let event = decode::event(data).map_err(|error| ReadError::Malformed {
+        path: path.to_owned(),
+        offset,
+        source: error.into(),
+    })?;
+    let version = event.get_file_version();
+    if offset > 0 || version == FILE_VERSION {
+        return Ok(event);
     }
+    let found = match version {
+        "" => "no version".to_owned(),
+        version => format!("the version {version:?}"),
+    };
+    let path = path.to_owned();
+    Err(ReadError::Version { path, found })
 }
 
 /// One record of an event file.
@@ -101,11 +105,11 @@ pub enum Content {
     /// An attempt at the run begins: what earlier files of the run hold at this event's step and
     /// later is void.
     SessionStart,
-    /// The model's graph, or `None` when it is not of a form that this tool writes.
+    /// The model's graph, or `None` when it is not of a form that this crate writes.
     Graph(Option<Graph>),
     /// Values of some tags.
     Summaries(Vec<ReadSummary>),
-    /// Something that this tool does not write.
+    /// Something that this crate does not write.
     Other,
 }
 
@@ -119,19 +123,8 @@ pub struct ReadSummary {
     pub plugin: String,
     /// Markdown about the series; only on the tag's first value.
     pub description: String,
-    /// The value, or `None` when it is not of a form that this tool writes.
+    /// The value, or `None` when it is not of a form that this crate writes.
     pub value: Option<Value>,
-}
-
-impl ReadSummary {
-    /// Its pictures, each an encoded file, if it is some.
-    #[must_use]
-    pub fn into_pictures(self) -> Option<Vec<Vec<u8>>> {
-        match self.value {
-            Some(Value::Image { pngs, .. }) => Some(pngs),
-            _ => None,
-        }
-    }
 }
 
 /// Reads events one after the other; the first error is the last item.
@@ -140,7 +133,6 @@ pub struct EventReader<R> {
     records: RecordReader<R>,
     path: PathBuf,
     plugins: HashMap<String, String>,
-    stopped: bool,
 }
 
 impl EventReader<BufReader<File>> {
@@ -162,13 +154,11 @@ impl<R: Read + Seek> EventReader<R> {
     ///
     /// When the source cannot be sought.
     pub fn go_to(&mut self, offset: u64) -> io::Result<()> {
-        self.stopped = false;
         self.records.go_to(offset)
     }
 
     /// Goes on behind data that did not match its checksum, as the fast loader does.
-    pub(super) fn go_on_unchecked(&mut self) -> io::Result<()> {
-        self.stopped = false;
+    pub(crate) fn go_on_unchecked(&mut self) -> io::Result<()> {
         self.records.go_on_unchecked()
     }
 }
@@ -180,7 +170,6 @@ impl<R: Read> EventReader<R> {
             records: RecordReader::new(source),
             path: path.into(),
             plugins: HashMap::new(),
-            stopped: false,
         }
     }
 
@@ -194,43 +183,26 @@ impl<R: Read> EventReader<R> {
         self.records.offset()
     }
 
-    fn event(
-        &mut self,
-        offset: u64,
-        record: Result<Vec<u8>, RecordError>,
-    ) -> Result<Event, ReadError> {
-        let data = record.map_err(|source| ReadError::Record {
-            path: self.path.clone(),
-            source,
-        })?;
-        let event = wire::event(&data).map_err(|error| ReadError::Malformed {
-            path: self.path.clone(),
-            offset,
-            source: error.into(),
-        })?;
-        if !event.wall_time.is_finite() {
+    fn event(&mut self, offset: u64, data: &[u8]) -> Result<Event, ReadError> {
+        let proto::Event {
+            wall_time,
+            step,
+            what,
+            ..
+        } = event(&self.path, offset, data)?;
+        if !wall_time.is_finite() {
             return Err(ReadError::WallTime {
                 path: self.path.clone(),
                 offset,
-                wall_time: event.wall_time,
+                wall_time,
             });
-        }
-        if offset == 0 {
-            self.check_version(&event)?;
         }
         Ok(Event {
             offset,
-            wall_time: event.wall_time,
-            step: event.step,
-            content: self.content(event.what),
+            wall_time,
+            step,
+            content: self.content(what),
         })
-    }
-
-    fn check_version(&self, event: &proto::Event) -> Result<(), ReadError> {
-        match event.get_file_version() {
-            FILE_VERSION => Ok(()),
-            found => Err(ReadError::version(&self.path, found)),
-        }
     }
 
     fn content(&mut self, what: Option<What>) -> Content {
@@ -239,7 +211,7 @@ impl<R: Read> EventReader<R> {
             Some(What::session_log(log)) if log.status == SessionStatus::START => {
                 Content::SessionStart
             }
-            Some(What::graph_def(bytes)) => Content::Graph(wire::graph(&bytes)),
+            Some(What::graph_def(bytes)) => Content::Graph(Graph::read(&bytes)),
             Some(What::summary(summary)) if !summary.value.is_empty() => {
                 let values = summary.value.into_iter();
                 Content::Summaries(values.map(|value| self.summary(value)).collect())
@@ -264,7 +236,7 @@ impl<R: Read> EventReader<R> {
         });
         let value = message
             .value
-            .and_then(|value| wire::value(&tag, plugin, value, &data.content));
+            .and_then(|value| decode::value(&tag, plugin, value, &data.content));
         ReadSummary {
             plugin: plugin.clone(),
             description: metadata.summary_description,
@@ -278,13 +250,18 @@ impl<R: Read> Iterator for EventReader<R> {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.stopped {
-            return None;
-        }
         let offset = self.records.offset();
-        let event = self.records.next().map(|record| self.event(offset, record));
-        self.stopped = !matches!(event, Some(Ok(_)));
-        event
+        let event = match self.records.next()? {
+            Ok(data) => self.event(offset, &data),
+            Err(source) => Err(ReadError::Record {
+                path: self.path.clone(),
+                source,
+            }),
+        };
+        if event.is_err() {
+            self.records.stop();
+        }
+        Some(event)
     }
 }
 

@@ -11,23 +11,20 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::series::MESSAGE_LIMIT;
+/// The longest protocol buffer that every reader takes. Units: bytes.
+pub(crate) const MESSAGE_LIMIT: u64 = i32::MAX as u64;
 
 const LENGTH_SIZE: usize = 8;
 const CRC_SIZE: usize = 4;
-pub(super) const HEADER_SIZE: usize = LENGTH_SIZE + CRC_SIZE;
+const HEADER_SIZE: usize = LENGTH_SIZE + CRC_SIZE;
 
 /// What framing adds to the data of a record. Units: bytes.
-pub const OVERHEAD: usize = HEADER_SIZE + CRC_SIZE;
+pub(crate) const OVERHEAD: u64 = (HEADER_SIZE + CRC_SIZE) as u64;
 
-/// Frames what `fill` appends to `buffer` as one record.
+/// Frames what `fill` appends to `buffer` as one record; after an error the buffer is as long as it was before.
 ///
 /// The data is written where it will lie, so a picture of many megabytes is copied once.
-///
-/// # Errors
-///
-/// What `fill` returns; `buffer` is then as long as it was before.
-pub fn append<E>(
+pub(crate) fn append<E>(
     buffer: &mut Vec<u8>,
     fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -37,29 +34,13 @@ pub fn append<E>(
         buffer.truncate(start);
         return Err(error);
     }
-    let data = &buffer[start + HEADER_SIZE..];
-    let header = header(data.len() as u64);
-    let footer = masked_crc(data).to_le_bytes();
-    buffer[start..start + HEADER_SIZE].copy_from_slice(&header);
-    buffer.extend_from_slice(&footer);
-    Ok(())
-}
-
-fn header(length: u64) -> [u8; HEADER_SIZE] {
-    let length = length.to_le_bytes();
-    let mut header = [0; HEADER_SIZE];
+    let (header, data) = buffer[start..].split_at_mut(HEADER_SIZE);
+    let length = (data.len() as u64).to_le_bytes();
     header[..LENGTH_SIZE].copy_from_slice(&length);
     header[LENGTH_SIZE..].copy_from_slice(&masked_crc(&length).to_le_bytes());
-    header
-}
-
-/// The length of a record's data, out of its header.
-pub(super) fn data_length(header: &[u8], offset: u64) -> Result<u64, RecordError> {
-    let (length, crc) = split_header(header).ok_or(RecordError::Truncated { offset })?;
-    if masked_crc(&length.to_le_bytes()) != crc {
-        return Err(RecordError::HeaderCrc { offset });
-    }
-    Ok(length)
+    let footer = masked_crc(data).to_le_bytes();
+    buffer.extend_from_slice(&footer);
+    Ok(())
 }
 
 /// CRC-32C, masked so that the checksum of data which holds checksums stays a good one.
@@ -71,60 +52,40 @@ fn masked_crc(data: &[u8]) -> u32 {
         .wrapping_add(0xa282_ead8)
 }
 
-/// Why a record could not be read. Every offset is where the record begins, in bytes: what lies
-/// before it is whole.
+/// Why a record could not be read: what lies before it is whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the record at byte {offset} {damage}")]
+pub struct RecordError {
+    /// Where the record begins. Units: bytes.
+    pub offset: u64,
+    /// What is wrong with it.
+    pub damage: Damage,
+}
+
+/// What is wrong with a record.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RecordError {
+pub enum Damage {
     /// The source ends inside the record: a write that has not finished, or never did.
-    #[error("the record at byte {offset} is truncated")]
-    Truncated {
-        /// Where the record begins.
-        offset: u64,
-    },
+    #[error("is truncated")]
+    Truncated,
     /// The length does not fit its checksum, so no later record can be found either.
-    #[error("the header of the record at byte {offset} does not match its checksum")]
-    HeaderCrc {
-        /// Where the record begins.
-        offset: u64,
-    },
+    #[error("has a header that does not match its checksum")]
+    HeaderCrc,
     /// The data does not fit its checksum.
-    #[error("the data of the record at byte {offset} does not match its checksum")]
-    DataCrc {
-        /// Where the record begins.
-        offset: u64,
-    },
-    /// No reader takes a record as long as this one says it is: its header is not what was written.
-    #[error(
-        "the record at byte {offset} says that it has {length} bytes, expected less than 2 GiB"
-    )]
-    TooLong {
-        /// Where the record begins.
-        offset: u64,
-        /// How long it says that it is.
-        length: u64,
-    },
+    #[error("has data that does not match its checksum")]
+    DataCrc,
+    /// No reader takes a record of so many bytes: its header is not what was written.
+    #[error("says that it has {0} bytes, expected less than 2 GiB")]
+    TooLong(u64),
     /// The source itself could not be read.
-    #[error("the record at byte {offset} could not be read")]
-    Io {
-        /// Where the record begins.
-        offset: u64,
-        /// What the source said.
-        source: io::Error,
-    },
+    #[error("could not be read: {0}")]
+    Io(io::Error),
 }
 
 impl RecordError {
-    /// Where the record begins, and what is whole ends. Units: bytes.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        match self {
-            Self::Truncated { offset }
-            | Self::HeaderCrc { offset }
-            | Self::DataCrc { offset }
-            | Self::TooLong { offset, .. }
-            | Self::Io { offset, .. } => *offset,
-        }
+    pub(crate) fn is_io(&self) -> bool {
+        matches!(self.damage, Damage::Io(_))
     }
 }
 
@@ -132,7 +93,7 @@ impl RecordError {
 ///
 /// `None` without an error before it means that the source ends where a record ends.
 #[derive(Debug)]
-pub struct RecordReader<R> {
+pub(crate) struct RecordReader<R> {
     source: R,
     /// The end of the last whole record.
     offset: u64,
@@ -141,27 +102,10 @@ pub struct RecordReader<R> {
     is_strict: bool,
 }
 
-impl<R: Read + Seek> RecordReader<R> {
-    /// Goes to the record at `offset` of the source.
-    pub(super) fn go_to(&mut self, offset: u64) -> io::Result<()> {
-        self.source.seek(SeekFrom::Start(offset))?;
-        self.offset = offset;
-        self.stopped = false;
-        Ok(())
-    }
-
-    /// Goes on behind data that did not match its checksum, as if no data had one. For a source whose beginning is
-    /// that of the file.
-    pub(super) fn go_on_unchecked(&mut self) -> io::Result<()> {
-        self.is_strict = false;
-        self.go_to(self.offset)
-    }
-}
-
 impl<R: Read> RecordReader<R> {
     /// A reader of a source that stands at the beginning of a record. Many small reads are made:
     /// wrap a file in a [`BufReader`](io::BufReader).
-    pub fn new(source: R) -> Self {
+    pub(crate) fn new(source: R) -> Self {
         Self {
             source,
             offset: 0,
@@ -171,54 +115,104 @@ impl<R: Read> RecordReader<R> {
     }
 
     /// Where the last whole record ends. Units: bytes from where this reader began.
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
+    /// Gives no more records.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
     fn read_record(&mut self) -> Result<Option<Vec<u8>>, RecordError> {
-        let offset = self.offset;
+        let Some(length) = self.read_length()? else {
+            return Ok(None);
+        };
+        let data = self.read_up_to(length)?;
+        // Data that falls short leaves nothing for the footer.
+        let footer = self.read_up_to(CRC_SIZE as u64)?.try_into();
+        let footer = footer.map_err(|_| self.error(Damage::Truncated))?;
+        if self.is_strict && masked_crc(&data) != u32::from_le_bytes(footer) {
+            return Err(self.error(Damage::DataCrc));
+        }
+        self.offset += OVERHEAD + length;
+        Ok(Some(data))
+    }
+
+    /// The length of the next record's data; `None` at the end of the source.
+    fn read_length(&mut self) -> Result<Option<u64>, RecordError> {
         let header = self.read_up_to(HEADER_SIZE as u64)?;
         if header.is_empty() {
             return Ok(None);
         }
-        let length = data_length(&header, offset)?;
+        let header = <[u8; HEADER_SIZE]>::try_from(header);
+        let header = header.map_err(|_| self.error(Damage::Truncated))?;
+        let [l0, l1, l2, l3, l4, l5, l6, l7, crc @ ..] = header;
+        let length = [l0, l1, l2, l3, l4, l5, l6, l7];
+        if masked_crc(&length) != u32::from_le_bytes(crc) {
+            return Err(self.error(Damage::HeaderCrc));
+        }
+        let length = u64::from_le_bytes(length);
         if length > MESSAGE_LIMIT {
-            return Err(RecordError::TooLong { offset, length });
+            return Err(self.error(Damage::TooLong(length)));
         }
-        let data = self.read_up_to(length)?;
-        let footer = self.read_up_to(CRC_SIZE as u64)?;
-        // Data that falls short leaves nothing for the footer.
-        let footer: [u8; CRC_SIZE] = footer
-            .try_into()
-            .map_err(|_| RecordError::Truncated { offset })?;
-        if self.is_strict && masked_crc(&data) != u32::from_le_bytes(footer) {
-            return Err(RecordError::DataCrc { offset });
-        }
-        self.offset += (OVERHEAD + data.len()) as u64;
-        Ok(Some(data))
+        Ok(Some(length))
     }
 
     /// Reads `count` bytes, or what is left. Memory grows with what arrives, never with `count`,
     /// which is a number out of a file.
     fn read_up_to(&mut self, count: u64) -> Result<Vec<u8>, RecordError> {
         let mut bytes = Vec::new();
-        self.source
-            .by_ref()
-            .take(count)
-            .read_to_end(&mut bytes)
-            .map_err(|source| RecordError::Io {
-                offset: self.offset,
-                source,
-            })?;
+        let mut part = self.source.by_ref().take(count);
+        part.read_to_end(&mut bytes)
+            .map_err(|source| self.error(Damage::Io(source)))?;
         Ok(bytes)
+    }
+
+    fn error(&self, damage: Damage) -> RecordError {
+        let offset = self.offset;
+        RecordError { offset, damage }
     }
 }
 
-/// `None` when the header is not whole.
-fn split_header(header: &[u8]) -> Option<(u64, u32)> {
-    let (length, crc) = header.split_first_chunk::<LENGTH_SIZE>()?;
-    let crc = <[u8; CRC_SIZE]>::try_from(crc).ok()?;
-    Some((u64::from_le_bytes(*length), u32::from_le_bytes(crc)))
+impl<R: Read + Seek> RecordReader<R> {
+    /// Goes to the record at `offset` of the source.
+    pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.source.seek(SeekFrom::Start(offset))?;
+        self.offset = offset;
+        self.stopped = false;
+        Ok(())
+    }
+
+    /// Goes on behind data that did not match its checksum, as if no data had one. For a source whose beginning is
+    /// that of the file.
+    pub(crate) fn go_on_unchecked(&mut self) -> io::Result<()> {
+        self.is_strict = false;
+        self.go_to(self.offset)
+    }
+
+    /// Passes over the next record, of which `beginning` bytes are read and returned: neither the rest nor the
+    /// data's checksum. `None` where the source, of `length` bytes, has no whole record any more.
+    pub(crate) fn pass_over(
+        &mut self,
+        beginning: u64,
+        length: u64,
+    ) -> Result<Option<Vec<u8>>, RecordError> {
+        let Some(data) = self.read_length()? else {
+            return Ok(None);
+        };
+        let after = self.offset + OVERHEAD + data;
+        if after > length {
+            return Ok(None);
+        }
+        let bytes = self.read_up_to(data.min(beginning))?;
+        let rest = data - bytes.len() as u64 + CRC_SIZE as u64;
+        // What is in a buffer already is not read again. No rest is longer than a message.
+        let skipped = self.source.seek_relative(rest.cast_signed());
+        skipped.map_err(|source| self.error(Damage::Io(source)))?;
+        self.offset = after;
+        Ok(Some(bytes))
+    }
 }
 
 impl<R: Read> Iterator for RecordReader<R> {
@@ -234,5 +228,3 @@ impl<R: Read> Iterator for RecordReader<R> {
         record
     }
 }
-
-impl<R: Read> std::iter::FusedIterator for RecordReader<R> {}

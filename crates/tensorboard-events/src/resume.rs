@@ -1,7 +1,7 @@
-//! An interrupted run that is resumed, in one more event file.
+//! New event files in the folder of a run, which may have been interrupted before.
 //!
 //! The earlier files are truncated to what comes before the resumed step, and lose what is
-//! incomplete or damaged at their ends. So whoever simply reads the files of a run finds each tag's
+//! incomplete or damaged at their ends. So a program that simply reads the files of a run finds each tag's
 //! steps rising, and no incomplete record.
 //!
 //! TensorBoard alone would not need most of that. It reads the files of a run in the order of their
@@ -27,12 +27,109 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::error::EventFileError;
-use super::file::{Earlier, EventFile};
-use super::lock::lock;
-use super::read::ReadError;
-use super::run_folder::{self, Reader};
-use super::scan::{Kept, kept};
+use crate::error::EventFileError;
+use crate::file::{EventFile, Start, wall_time};
+use crate::read::ReadError;
+use crate::run_folder::{self, Visibility, lock};
+use crate::scan::{Kept, kept};
+
+impl EventFile {
+    /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at
+    /// once. No file that exists is ever opened. Until the new one is closed or dropped, or its
+    /// process ends, [`resume`](Self::resume) in another will not touch it.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or the file cannot be made or written to.
+    pub fn create(run_dir: &Path) -> Result<Self, EventFileError> {
+        make(run_dir)?;
+        create(run_dir, run_folder::now(), Visibility::Visible, Start::RUN)
+    }
+
+    /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without
+    /// any other there it is the first of the run.
+    ///
+    /// The event files that are there are truncated before the first record at `first_step` or
+    /// later, and lose what is incomplete or damaged at their ends. All of them are scanned before
+    /// any is truncated. Images are not read for that, so it does not take long.
+    ///
+    /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what
+    /// it has read of `first_step` and later. No earlier step can be written to it.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or listed; when an event file in it is still being written by
+    /// another process, is by its beginning none, or cannot be read or truncated; when the new one
+    /// cannot be made or written to, and when it could not have a name behind all others. Unless the
+    /// truncating or the new file itself failed, nothing was changed then.
+    pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
+        create_behind_all(run_dir, Visibility::Visible, Start::at(first_step))
+    }
+
+    /// The same for the folder of a part of a run, of which TensorBoard sees nothing before it is
+    /// [published](crate::publish).
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub fn resume_part(part_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
+        create_behind_all(part_dir, Visibility::Hidden, Start::at(first_step))
+    }
+
+    /// A part for tags that no other part has, at any step, behind all parts that end with the step `last`.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub fn supplement(part_dir: &Path, last: i64) -> Result<Self, EventFileError> {
+        let start = Start {
+            first_step: i64::MIN,
+            void_from: last.saturating_add(1),
+            has_graph: true,
+        };
+        create_behind_all(part_dir, Visibility::Hidden, start)
+    }
+}
+
+fn make(run_dir: &Path) -> Result<(), EventFileError> {
+    fs::create_dir_all(run_dir)
+        .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))
+}
+
+/// Creates the event file of that second.
+fn create(
+    run_dir: &Path,
+    seconds: u64,
+    visibility: Visibility,
+    start: Start,
+) -> Result<EventFile, EventFileError> {
+    let (file, path) = run_folder::create(run_dir, seconds, visibility)?;
+    EventFile::begin_at(file, path, start, wall_time).inspect_err(|error| {
+        if let EventFileError::Begin(path, _) = error {
+            // An event file without events would only make the next run refuse this folder.
+            // The error that is on its way says more than a failure of this would.
+            let _ = fs::remove_file(path);
+        }
+    })
+}
+
+/// One more event file behind all that are there, which lose the steps that are done again.
+fn create_behind_all(
+    run_dir: &Path,
+    visibility: Visibility,
+    mut start: Start,
+) -> Result<EventFile, EventFileError> {
+    make(run_dir)?;
+    let held = hold_all(run_dir, visibility)?;
+    let last = held.last().map(|held| held.path.as_path());
+    let Some(seconds) = run_folder::seconds_behind(last, run_folder::now(), visibility) else {
+        let last = last.unwrap_or(run_dir);
+        return Err(EventFileError::NoLaterName(last.to_owned()));
+    };
+    start.has_graph |= truncate_all(&held, start.first_step)?;
+    // The earlier files are held until the new one is there, and locked.
+    create(run_dir, seconds, visibility, start)
+}
 
 /// An earlier event file of the run, which nobody else writes to while this lives.
 #[derive(Debug)]
@@ -54,116 +151,34 @@ impl Held {
     /// How long it is, and what of it comes before `first_step`.
     fn scan(&self, first_step: i64) -> Result<(u64, Kept), EventFileError> {
         let metadata = self.file.metadata();
-        let length = metadata
-            .map_err(|error| EventFileError::OpenEarlier(self.path.clone(), error))?
-            .len();
-        kept(&self.file, &self.path, length, first_step)
-            .map(|kept| (length, kept))
-            .map_err(|error| match error {
-                ReadError::Version { .. } | ReadError::Malformed { .. } => {
-                    EventFileError::Foreign(error)
-                }
-                error => EventFileError::Earlier(error),
-            })
+        let metadata = metadata.map_err(|e| EventFileError::OpenEarlier(self.path.clone(), e))?;
+        let length = metadata.len();
+        match kept(&self.file, &self.path, length, first_step) {
+            Ok(kept) => Ok((length, kept)),
+            Err(error @ (ReadError::Version { .. } | ReadError::Malformed { .. })) => {
+                Err(EventFileError::Foreign(error))
+            }
+            Err(error) => Err(EventFileError::Earlier(error)),
+        }
     }
 
     fn truncate(&self, length: u64) -> Result<(), EventFileError> {
-        self.file
+        let done = self
+            .file
             .set_len(length)
-            .and_then(|()| self.file.sync_all())
-            .map_err(|source| EventFileError::Truncate {
-                path: self.path.clone(),
-                length,
-                source,
-            })
-    }
-}
-
-impl EventFile {
-    /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without
-    /// any other there it is the first of the run.
-    ///
-    /// The event files that are there are truncated before the first record at `first_step` or
-    /// later, and lose what is incomplete or damaged at their ends. All of them are scanned before
-    /// any is truncated. Images are not read for that, so it does not take long.
-    ///
-    /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what
-    /// it has read of `first_step` and later. No earlier step can be written to it.
-    ///
-    /// # Errors
-    ///
-    /// When the folder cannot be made or listed; when an event file in it is still being written by
-    /// another process, is by its beginning none, or cannot be read or truncated; when the new one
-    /// cannot be made or written to, and when it could not have a name behind all others. Unless the
-    /// truncating or the new file itself failed, nothing was changed then.
-    pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        let earlier = Earlier {
-            first_step: Some(first_step),
-            ..Earlier::default()
-        };
-        Self::behind_all(run_dir, earlier)
-    }
-
-    /// The same for the folder of a part of a run, of which TensorBoard sees nothing before it is
-    /// [published](super::publish).
-    ///
-    /// # Errors
-    ///
-    /// As [`resume`](Self::resume).
-    pub fn resume_part(part_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        let earlier = Earlier {
-            first_step: Some(first_step),
-            reader: Reader::Nobody,
-            ..Earlier::default()
-        };
-        Self::behind_all(part_dir, earlier)
-    }
-
-    /// A part for tags that no other part has, at any step, behind all parts that end with the step `last`.
-    ///
-    /// # Errors
-    ///
-    /// As [`resume`](Self::resume).
-    pub fn supplement(part_dir: &Path, last: i64) -> Result<Self, EventFileError> {
-        let earlier = Earlier {
-            first_step: Some(i64::MIN),
-            void_from: Some(last.saturating_add(1)),
-            reader: Reader::Nobody,
-            graph: true,
-        };
-        Self::behind_all(part_dir, earlier)
-    }
-
-    /// One more event file behind all that are there, which lose the steps that are done again.
-    fn behind_all(run_dir: &Path, earlier: Earlier) -> Result<Self, EventFileError> {
-        fs::create_dir_all(run_dir)
-            .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))?;
-        let Earlier {
-            reader, first_step, ..
-        } = earlier;
-        let held = hold_all(run_dir, reader)?;
-        let now = run_folder::now();
-        let seconds = match held.last() {
-            None => now,
-            Some(Held { path, .. }) => path
-                .file_name()
-                .and_then(|name| run_folder::seconds_behind(name, now, reader))
-                .ok_or_else(|| EventFileError::NoLaterName(path.clone()))?,
-        };
-        let has_graph = truncate_all(&held, first_step.unwrap_or(i64::MIN))?;
-        let earlier = Earlier {
-            graph: earlier.graph || has_graph,
-            ..earlier
-        };
-        // The earlier files are held until the new one is there, and locked.
-        Self::create_named(run_dir, seconds, earlier)
+            .and_then(|()| self.file.sync_all());
+        done.map_err(|source| EventFileError::Truncate {
+            path: self.path.clone(),
+            length,
+            source,
+        })
     }
 }
 
 /// Opens and locks every event file of the run.
-fn hold_all(run_dir: &Path, reader: Reader) -> Result<Vec<Held>, EventFileError> {
+fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFileError> {
     let list = || {
-        run_folder::event_files_for(run_dir, reader)
+        run_folder::list(run_dir, visibility)
             .map_err(|error| EventFileError::List(run_dir.to_owned(), error))
     };
     let mut files = list()?;

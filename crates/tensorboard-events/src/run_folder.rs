@@ -1,43 +1,32 @@
-//! Event files in the folder of a run: how they are named and found.
+//! The folder of a run: how its event files are named, found, created, locked and published.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Who reads an event file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Reader {
-    /// TensorBoard.
-    #[default]
-    TensorBoard,
-    /// Nobody, until it is [published](super::publish): TensorBoard goes by the name.
-    Nobody,
+use crate::error::EventFileError;
+
+/// Whether TensorBoard picks a file up, which goes by the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    Visible,
+    /// Until it is [published](publish).
+    Hidden,
 }
 
-impl Reader {
-    /// What the names of this tool's event files begin with.
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::TensorBoard => "events.out.tfevents.",
-            Self::Nobody => "events.out.part.",
-        }
-    }
-
-    fn is_name(self, name: &OsStr) -> bool {
-        let name = name.to_string_lossy();
-        match self {
-            Self::TensorBoard => name.contains("tfevents"),
-            Self::Nobody => name.starts_with(self.prefix()),
-        }
-    }
-}
+use Visibility::{Hidden, Visible};
 
 /// How many digits the seconds have: enough until the year 2286, and so many that the order of
 /// names is the order of numbers.
 const DIGITS: usize = 10;
 const LAST_SECOND: u64 = 9_999_999_999;
+
+/// How often a lock is tried, and how long is waited in between.
+const TRIES: usize = 25;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The event files that `folder` holds, in the order in which TensorBoard reads them; none where it does
 /// not exist.
@@ -49,18 +38,70 @@ const LAST_SECOND: u64 = 9_999_999_999;
 ///
 /// When `folder` exists and cannot be listed.
 pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    event_files_for(folder, Reader::TensorBoard)
+    list(folder, Visible)
 }
 
 /// Whether TensorBoard takes a file for an event file, by its name.
 #[must_use]
 pub fn is_event_file(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| Reader::TensorBoard.is_name(name))
+    path.file_name().is_some_and(|name| Visible.is_name(name))
 }
 
-/// The same of those that one reader reads.
-pub(super) fn event_files_for(folder: &Path, reader: Reader) -> io::Result<Vec<PathBuf>> {
+/// Moves the event files in the folder `part` into that of the run, behind those which are there. Returns how many
+/// they were. If that is interrupted, it is finished by doing it again.
+///
+/// A run may be written in parts, by several processes ([`resume_part`](crate::EventFile::resume_part)): a step that
+/// comes behind later ones of its tag ends these in TensorBoard's fast loader, and the slow one never returns to an
+/// earlier file. So the parts are to be published in the order of their steps, each whole.
+///
+/// # Errors
+///
+/// When a folder cannot be listed, or a file not be moved.
+pub fn publish(part: &Path, run: &Path) -> Result<usize, EventFileError> {
+    let files = |folder: &Path, visibility| {
+        list(folder, visibility).map_err(|error| EventFileError::List(folder.to_owned(), error))
+    };
+    let parts = files(part, Hidden)?;
+    let mut last = files(run, Visible)?.pop();
+    for from in &parts {
+        let Some(name) = published_name(from, last.as_deref(), now()) else {
+            return Err(EventFileError::NoLaterName(last.unwrap_or_default()));
+        };
+        let to = run.join(name);
+        fs::rename(from, &to).map_err(|source| EventFileError::Move {
+            from: from.clone(),
+            to: to.clone(),
+            source,
+        })?;
+        last = Some(to);
+    }
+    Ok(parts.len())
+}
+
+impl Visibility {
+    /// What the names of this crate's event files begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Visible => "events.out.tfevents.",
+            Hidden => "events.out.part.",
+        }
+    }
+
+    fn is_name(self, name: &OsStr) -> bool {
+        let name = name.to_string_lossy();
+        match self {
+            Visible => name.contains("tfevents"),
+            Hidden => name.starts_with(self.prefix()),
+        }
+    }
+
+    fn beginning(self, seconds: u64) -> String {
+        format!("{}{seconds:0DIGITS$}.", self.prefix())
+    }
+}
+
+/// The event files in a folder that are of this visibility.
+pub(crate) fn list(folder: &Path, visibility: Visibility) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -68,7 +109,7 @@ pub(super) fn event_files_for(folder: &Path, reader: Reader) -> io::Result<Vec<P
     let mut files = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if reader.is_name(&entry.file_name()) && !entry.file_type()?.is_dir() {
+        if visibility.is_name(&entry.file_name()) && !entry.file_type()?.is_dir() {
             files.push(entry.path());
         }
     }
@@ -76,70 +117,89 @@ pub(super) fn event_files_for(folder: &Path, reader: Reader) -> io::Result<Vec<P
     Ok(files)
 }
 
-/// Creates `events.out.tfevents.<seconds>.<host>.<pid>.<n>` in `folder`, with the first `n` that
+/// Creates and locks `events.out.tfevents.<seconds>.<host>.<pid>.<n>` in `folder`, with the first `n` that
 /// no file has yet.
 ///
 /// The seconds have ten digits, so the order of names is the order of beginnings, which is the
-/// order in which TensorBoard reads the files of a run. On failure, the path that was tried last.
-pub(super) fn create_event_file(
+/// order in which TensorBoard reads the files of a run.
+pub(crate) fn create(
     folder: &Path,
     seconds: u64,
-    reader: Reader,
-) -> Result<(File, PathBuf), (PathBuf, io::Error)> {
-    let begin = beginning(seconds, reader);
+    visibility: Visibility,
+) -> Result<(File, PathBuf), EventFileError> {
+    let begin = visibility.beginning(seconds);
     let host = host_name();
     let process = std::process::id();
     let mut n = 0_u32;
     loop {
         let path = folder.join(format!("{begin}{host}.{process}.{n}"));
         match File::create_new(&path) {
-            Ok(file) => return Ok((file, path)),
+            Ok(file) if !lock(&file) => return Err(EventFileError::Busy(path)),
+            Ok(file) => match sync_folder(folder) {
+                Ok(()) => return Ok((file, path)),
+                Err(error) => return Err(EventFileError::CreateFile(path, error)),
+            },
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < u32::MAX => n += 1,
-            Err(error) => return Err((path, error)),
+            Err(error) => return Err(EventFileError::CreateFile(path, error)),
         }
     }
 }
 
-fn beginning(seconds: u64, reader: Reader) -> String {
-    format!("{}{seconds:0DIGITS$}.", reader.prefix())
+/// Waits until the names of a folder's files are on the disk. On Windows a folder cannot be opened for that.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let here = folder.as_os_str().is_empty().then_some(Path::new("."));
+    if cfg!(windows) {
+        return Ok(());
+    }
+    File::open(here.unwrap_or(folder))?.sync_all()
 }
 
-/// The same file, behind all others of a run: `now` is the present second. `None` when it could not have a name
-/// there, or has none of its own.
-pub(super) fn published_name(part: &Path, last: Option<&OsStr>, now: u64) -> Option<String> {
-    let name = part.file_name()?.to_str()?;
-    let rest = name.strip_prefix(Reader::Nobody.prefix())?.get(DIGITS..)?;
-    let seconds = match last {
-        Some(last) => seconds_behind(last, now, Reader::TensorBoard)?,
-        None => now,
+/// Takes the exclusive lock on an event file, which is held until `file` is closed, and so no
+/// longer than its process lives, however that ends. False when another process has it.
+///
+/// The lock is advisory, among writers: readers are not held up by it. On Windows they would be, so
+/// there none is taken. Where the file system keeps no locks, a file counts as free.
+///
+/// A child that this process starts keeps its locks alive until it runs its own program, which is waited for.
+pub(crate) fn lock(file: &File) -> bool {
+    let is_taken = || matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    let frees_itself = |_| {
+        sleep(PAUSE);
+        !is_taken()
     };
-    let begin = beginning(seconds, Reader::TensorBoard);
-    Some(begin + rest.strip_prefix('.')?)
+    cfg!(windows) || !is_taken() || (1..TRIES).any(frees_itself)
+}
+
+/// The name of a part's file behind the `last` one of a run: `now` is the present second. `None` when it could not
+/// have a name there, or has none of its own.
+fn published_name(part: &Path, last: Option<&Path>, now: u64) -> Option<String> {
+    let name = part.file_name()?.to_str()?;
+    let rest = name.strip_prefix(Hidden.prefix())?.get(DIGITS..)?;
+    let seconds = seconds_behind(last, now, Visible)?;
+    Some(Visible.beginning(seconds) + rest.strip_prefix('.')?)
 }
 
 /// Seconds since 1970 for the name of a new event file.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
-/// Seconds for the name of a file that comes behind the one called `last`: `now`, or one later
+/// Seconds for the name of a file that comes behind the `last` one: `now`, or one later
 /// than `last` where that is of the same second or, after the clock was set back, of a later one.
 /// `None` when no name of ten digits comes behind it.
-pub(super) fn seconds_behind(last: &OsStr, now: u64, reader: Reader) -> Option<u64> {
+pub(crate) fn seconds_behind(last: Option<&Path>, now: u64, visibility: Visibility) -> Option<u64> {
+    let Some(last) = last.and_then(Path::file_name) else {
+        return Some(now);
+    };
     let last = last.as_encoded_bytes();
     let is_behind =
-        |&seconds: &u64| seconds <= LAST_SECOND && beginning(seconds, reader).as_bytes() > last;
+        |&seconds: &u64| seconds <= LAST_SECOND && visibility.beginning(seconds).as_bytes() > last;
     let later = || {
-        let digits = last
-            .strip_prefix(reader.prefix().as_bytes())?
-            .get(..DIGITS)?;
-        str::from_utf8(digits)
-            .ok()?
-            .parse::<u64>()
-            .ok()?
-            .checked_add(1)
+        let name = last.strip_prefix(visibility.prefix().as_bytes())?;
+        let seconds: u64 = str::from_utf8(name.get(..DIGITS)?).ok()?.parse().ok()?;
+        seconds.checked_add(1)
     };
     Some(now)
         .filter(is_behind)
@@ -148,13 +208,32 @@ pub(super) fn seconds_behind(last: &OsStr, now: u64, reader: Reader) -> Option<u
 
 /// The machine's name as a part of a file name, for people to tell files apart.
 fn host_name() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let name = gethostname::gethostname();
     let name = name.to_string_lossy();
     if name.is_empty() {
         return "localhost".to_owned();
     }
-    name.chars()
-        .map(|c| if plain(c) { c } else { '_' })
-        .collect()
+    name.replace(|c| !is_plain(c), "_")
+}
+
+#[cfg(all(test, not(windows)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_up_soon_is_waited_for_and_another_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let holder = File::create(&path).unwrap();
+        assert!(lock(&holder));
+        let file = File::open(&path).unwrap();
+        assert!(!lock(&file));
+        let frees = std::thread::spawn(move || {
+            sleep(PAUSE);
+            drop(holder);
+        });
+        assert!(lock(&file));
+        frees.join().unwrap();
+    }
 }

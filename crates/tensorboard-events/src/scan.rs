@@ -1,16 +1,15 @@
-//! How much of an event file stays when its run goes on from an earlier step, found without
+//! The steps of an event file, and how much of it stays when its run goes on from an earlier one, found without
 //! reading its pictures.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufReader, Read, Seek, Take};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use tensorboard_proto::event::{Event_oneof_what, SessionLog_SessionStatus as SessionStatus};
 
-use super::event::FILE_VERSION;
-use super::read::ReadError;
-use super::record::{HEADER_SIZE, OVERHEAD, RecordError, RecordReader, data_length};
-use super::wire::{self, What};
+use crate::decode::{self, What};
+use crate::read::{self, ReadError};
+use crate::record::{Damage, RecordError, RecordReader};
 
 /// At the end of a file, where a power failure leaves records that never reached the disk, all of
 /// them is read: at least the records in so many bytes.
@@ -18,11 +17,11 @@ const END: u64 = 16 << 20;
 
 /// What stays of an event file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     /// Where it ends. Units: bytes.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     /// The model's graph is in it.
-    pub(super) graph: bool,
+    pub(crate) graph: bool,
 }
 
 /// What of the event file `source`, `length` bytes long, comes before the first record that is
@@ -30,138 +29,116 @@ pub(super) struct Kept {
 ///
 /// The version and the beginnings of sessions stay whatever their step: they are no values. The
 /// data of records is not read but at the end of what stays, so damage before that is not seen.
-pub(super) fn kept(
+pub(crate) fn kept(
     source: impl Read + Seek,
     path: &Path,
     length: u64,
     first_step: i64,
 ) -> Result<Kept, ReadError> {
-    let mut pass = Pass::new(source, path, first_step);
-    let (kept, end) = pass.before_first_step(length)?;
-    let whole = pass.whole(end, kept.length)?;
-    if whole == kept.length {
-        return Ok(kept);
-    }
-    pass.before_first_step(whole).map(|(kept, _)| kept)
+    let mut scan = Scan::new(source, path, length);
+    let before = scan.before(first_step)?;
+    let length = scan.whole(before.end, before.length)?;
+    let graph = before.graph.is_some_and(|offset| offset < length);
+    Ok(Kept { length, graph })
 }
 
-/// The steps of an event file's values, as far as it can be read.
-pub(super) fn steps(source: impl Read + Seek, path: &Path, length: u64) -> BTreeSet<i64> {
-    let mut pass = Pass::new(source, path, i64::MAX);
-    let (mut steps, mut offset) = (BTreeSet::new(), 0);
-    while let Ok(Some(passed)) = pass.pass(offset, length) {
-        if offset > 0 && passed.what == What::Other {
+/// The steps of an event file's values, where it can be read.
+pub(crate) fn steps(source: impl Read + Seek, path: &Path, length: u64) -> BTreeSet<i64> {
+    let mut scan = Scan::new(source, path, length);
+    let mut steps = BTreeSet::new();
+    while let Ok(Some(passed)) = scan.pass() {
+        if passed.offset > 0 && passed.what == What::Other {
             steps.insert(passed.step);
         }
-        offset = passed.after;
     }
     steps
+}
+
+/// What comes before a step.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Where it ends. Units: bytes.
+    pub(crate) length: u64,
+    /// Where a record begins from which it is [`END`] or a little more to there.
+    pub(crate) end: u64,
+    /// Where the first graph begins.
+    graph: Option<u64>,
 }
 
 /// One record passed over.
 #[derive(Debug)]
 struct Passed {
-    /// The next byte after it.
-    after: u64,
+    offset: u64,
     step: i64,
     what: What,
 }
 
-/// A way through the records of a file.
+/// A pass over the records of a file.
 #[derive(Debug)]
-pub(super) struct Pass<'a, R> {
-    source: BufReader<R>,
+pub(crate) struct Scan<'a, R> {
     path: &'a Path,
-    first_step: i64,
+    length: u64,
+    records: RecordReader<BufReader<R>>,
 }
 
-impl<'a, R: Read + Seek> Pass<'a, R> {
-    pub(super) fn new(source: R, path: &'a Path, first_step: i64) -> Self {
+impl<'a, R: Read + Seek> Scan<'a, R> {
+    pub(crate) fn new(source: R, path: &'a Path, length: u64) -> Self {
         Self {
-            source: BufReader::new(source),
             path,
-            first_step,
+            length,
+            records: RecordReader::new(BufReader::new(source)),
         }
     }
 
-    /// What stays of the first `length` bytes, and where a record begins from which it is [`END`]
-    /// or a little more to the end of that.
-    pub(super) fn before_first_step(&mut self, length: u64) -> Result<(Kept, u64), ReadError> {
-        let mut kept = Kept::default();
-        let (mut end, mut next_end) = (0, 0);
-        while let Some(passed) = self.pass(kept.length, length)? {
-            if passed.what != What::SessionLog && passed.step >= self.first_step && kept.length > 0
-            {
+    /// What comes before `first_step`.
+    pub(crate) fn before(&mut self, first_step: i64) -> Result<Before, ReadError> {
+        let mut before = Before::default();
+        let mut next_end = 0;
+        while let Some(Passed { offset, step, what }) = self.pass()? {
+            if what != What::SessionLog && step >= first_step && offset > 0 {
                 break;
             }
-            if kept.length - next_end >= END {
-                (end, next_end) = (next_end, kept.length);
+            if offset - next_end >= END {
+                (before.end, next_end) = (next_end, offset);
             }
-            kept.graph |= passed.what == What::Graph;
-            kept.length = passed.after;
+            if what == What::Graph {
+                before.graph.get_or_insert(offset);
+            }
+            before.length = self.records.offset();
         }
-        Ok((kept, end))
+        Ok(before)
     }
 
-    /// Passes over the record at `offset`, of a file of `length` bytes; `None` when there is no
-    /// whole one.
-    fn pass(&mut self, offset: u64, length: u64) -> Result<Option<Passed>, ReadError> {
-        if offset == length {
-            return Ok(None);
-        }
-        let io = |source| self::io(self.path, offset, source);
-        let mut header = Vec::new();
-        let mut beginning = Vec::new();
-        go_to(&mut self.source, offset).map_err(io)?;
-        self.part(HEADER_SIZE as u64)
-            .read_to_end(&mut header)
-            .map_err(io)?;
-        let Ok(data) = data_length(&header, offset) else {
+    /// Passes over the next record; `None` when there is no whole one.
+    fn pass(&mut self) -> Result<Option<Passed>, ReadError> {
+        let offset = self.records.offset();
+        let beginning = match self.records.pass_over(decode::BEGINNING, self.length) {
+            Ok(Some(beginning)) => beginning,
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_io() => return Err(self.record(error)),
             // Where no record was before, nothing says that this is an event file at all.
-            return if offset > 0 {
-                Ok(None)
-            } else {
-                Err(self.foreign("something else"))
-            };
+            Err(_) if offset == 0 => return Err(self.foreign("something else")),
+            Err(_) => return Ok(None),
         };
-        let after = data.checked_add(offset + OVERHEAD as u64);
-        let Some(after) = after.filter(|&after| after <= length) else {
-            return Ok(None);
+        let (step, what) = match decode::beginning(&beginning) {
+            Some(found) if offset > 0 => found,
+            _ => self.read(offset)?,
         };
-        self.part(data.min(wire::BEGINNING))
-            .read_to_end(&mut beginning)
-            .map_err(io)?;
-        let (step, what) = match wire::beginning(&beginning) {
-            Some(told) if offset > 0 => told,
-            _ => self.read(offset, after)?,
-        };
-        Ok(Some(Passed { after, step, what }))
+        Ok(Some(Passed { offset, step, what }))
     }
 
-    fn part(&mut self, count: u64) -> Take<&mut BufReader<R>> {
-        self.source.by_ref().take(count)
-    }
-
-    /// Reads all of the record from `offset` to `after`: its step, and what it is.
-    fn read(&mut self, offset: u64, after: u64) -> Result<(i64, What), ReadError> {
-        let path = self.path;
-        go_to(&mut self.source, offset).map_err(|source| io(path, offset, source))?;
-        let record = RecordReader::new(self.part(after - offset)).next();
-        let data = match record {
+    /// Reads all of the record at `offset`, which was passed over: its step, and what it is.
+    fn read(&mut self, offset: u64) -> Result<(i64, What), ReadError> {
+        let after = self.records.offset();
+        self.go_to(offset)?;
+        let data = match self.records.next() {
             Some(Ok(data)) => data,
-            Some(Err(RecordError::Io { source, .. })) => return Err(io(path, offset, source)),
+            Some(Err(error)) if error.is_io() => return Err(self.record(error)),
             _ if offset == 0 => return Err(self.foreign("a damaged record")),
             // As in a record whose data is not read. At the end of the file it will be found.
-            _ => return Ok((i64::MIN, What::Other)),
+            _ => return self.go_to(after).map(|()| (i64::MIN, What::Other)),
         };
-        let event = wire::event(&data).map_err(|error| ReadError::Malformed {
-            path: path.to_owned(),
-            offset,
-            source: error.into(),
-        })?;
-        if offset == 0 && event.get_file_version() != FILE_VERSION {
-            return Err(ReadError::version(path, event.get_file_version()));
-        }
+        let event = read::event(self.path, offset, &data)?;
         let what = match event.what {
             Some(Event_oneof_what::session_log(log)) if log.status == SessionStatus::START => {
                 What::SessionLog
@@ -174,37 +151,29 @@ impl<'a, R: Read + Seek> Pass<'a, R> {
 
     /// Where the first record with damaged data begins, of those from `start` to `stop`; or `stop`.
     fn whole(&mut self, start: u64, stop: u64) -> Result<u64, ReadError> {
-        let path = self.path;
-        go_to(&mut self.source, start).map_err(|source| io(path, start, source))?;
-        let mut records = RecordReader::new(self.part(stop - start));
-        let damage = records.find_map(Result::err);
-        let whole = start + records.offset();
-        match damage {
-            Some(RecordError::Io { source, .. }) => Err(io(path, whole, source)),
-            _ => Ok(whole),
+        self.go_to(start)?;
+        while self.records.offset() < stop {
+            match self.records.next() {
+                Some(Ok(_)) => {}
+                Some(Err(error)) if error.is_io() => return Err(self.record(error)),
+                _ => break,
+            }
         }
+        Ok(self.records.offset())
+    }
+
+    fn go_to(&mut self, offset: u64) -> Result<(), ReadError> {
+        let gone = self.records.go_to(offset).map_err(Damage::Io);
+        gone.map_err(|damage| self.record(RecordError { offset, damage }))
+    }
+
+    fn record(&self, source: RecordError) -> ReadError {
+        let path = self.path.to_owned();
+        ReadError::Record { path, source }
     }
 
     fn foreign(&self, found: &str) -> ReadError {
-        ReadError::Version {
-            path: self.path.to_owned(),
-            found: found.to_owned(),
-        }
-    }
-}
-
-/// Goes to a place in the file; what is in memory already is not read again.
-fn go_to(source: &mut BufReader<impl Read + Seek>, place: u64) -> io::Result<()> {
-    let at = source.stream_position()?;
-    match place.checked_signed_diff(at) {
-        Some(way) => source.seek_relative(way),
-        None => Err(io::ErrorKind::FileTooLarge.into()),
-    }
-}
-
-fn io(path: &Path, offset: u64, source: io::Error) -> ReadError {
-    ReadError::Record {
-        path: path.to_owned(),
-        source: RecordError::Io { offset, source },
+        let (path, found) = (self.path.to_owned(), found.to_owned());
+        ReadError::Version { path, found }
     }
 }

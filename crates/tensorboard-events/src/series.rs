@@ -2,10 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::summary::{Summary, Value};
-
-/// The longest protocol buffer that every reader takes. Units: bytes.
-pub(super) const MESSAGE_LIMIT: u64 = i32::MAX as u64;
+use crate::record::MESSAGE_LIMIT;
+use crate::summary::{Summary, Value};
 
 /// Why a step may not follow what an event file holds.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +36,8 @@ pub enum StepError {
         /// The plugin of this value.
         found: &'static str,
     },
-    /// The summary is longer than a record may be.
-    #[error(
-        "tag `{tag}` has {bytes} bytes, expected at most {MESSAGE_LIMIT}; write fewer or smaller pictures (--max-maps, --crop)"
-    )]
+    /// The summary is longer than a record may be: it holds too many or too large pictures.
+    #[error("tag `{tag}` has {bytes} bytes, expected at most {MESSAGE_LIMIT}")]
     TooLarge {
         /// The tag.
         tag: String,
@@ -52,7 +48,7 @@ pub enum StepError {
 
 /// The tags of one event file.
 #[derive(Debug)]
-pub(super) struct SeriesBook {
+pub(crate) struct SeriesBook {
     series: HashMap<String, Series>,
     /// The first step that the file may hold.
     first_step: i64,
@@ -66,7 +62,7 @@ struct Series {
 
 impl SeriesBook {
     /// No tags yet, and no step before `first_step`.
-    pub(super) fn from_step(first_step: i64) -> Self {
+    pub(crate) fn from_step(first_step: i64) -> Self {
         Self {
             series: HashMap::new(),
             first_step,
@@ -74,50 +70,29 @@ impl SeriesBook {
     }
 
     /// Whether all of `summaries` may be written at `step`.
-    pub(super) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
+    pub(crate) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
         if step < self.first_step {
             return Err(StepError::BeforeFirst(self.first_step));
         }
         let mut tags = HashSet::with_capacity(summaries.len());
         for summary in summaries {
-            if !tags.insert(summary.tag.as_str()) {
-                return Err(StepError::TagTwice(summary.tag.clone()));
+            let tag = summary.tag.clone();
+            let bytes = summary.size_hint();
+            if bytes > MESSAGE_LIMIT {
+                return Err(StepError::TooLarge { tag, bytes });
             }
-            self.check_summary(step, summary)?;
-        }
-        Ok(())
-    }
-
-    fn check_summary(&self, step: i64, summary: &Summary) -> Result<(), StepError> {
-        let tag = || summary.tag.clone();
-        let bytes = summary.size_hint();
-        if bytes > MESSAGE_LIMIT {
-            return Err(StepError::TooLarge { tag: tag(), bytes });
-        }
-        let Some(series) = self.series.get(&summary.tag) else {
-            return Ok(());
-        };
-        if matches!(summary.value, Value::Hparams(_)) {
-            return Err(StepError::Again(tag()));
-        }
-        if step <= series.last_step {
-            return Err(StepError::NotAfter {
-                tag: tag(),
-                last: series.last_step,
-            });
-        }
-        if summary.value.plugin() != series.plugin {
-            return Err(StepError::KindChanged {
-                tag: tag(),
-                expected: series.plugin,
-                found: summary.value.plugin(),
-            });
+            if let Some(series) = self.series.get(&tag) {
+                series.check(step, summary)?;
+            }
+            if !tags.insert(&summary.tag) {
+                return Err(StepError::TagTwice(tag));
+            }
         }
         Ok(())
     }
 
     /// Remembers that `summary` is written at `step`; true when its tag is new to the file.
-    pub(super) fn note(&mut self, step: i64, summary: &Summary) -> bool {
+    pub(crate) fn note(&mut self, step: i64, summary: &Summary) -> bool {
         if let Some(series) = self.series.get_mut(&summary.tag) {
             series.last_step = step;
             return false;
@@ -128,5 +103,25 @@ impl SeriesBook {
         };
         self.series.insert(summary.tag.clone(), series);
         true
+    }
+}
+
+impl Series {
+    fn check(&self, step: i64, summary: &Summary) -> Result<(), StepError> {
+        let (tag, found) = (summary.tag.clone(), summary.value.plugin());
+        let (last, expected) = (self.last_step, self.plugin);
+        if matches!(summary.value, Value::Hparams(_)) {
+            Err(StepError::Again(tag))
+        } else if step <= last {
+            Err(StepError::NotAfter { tag, last })
+        } else if found != expected {
+            Err(StepError::KindChanged {
+                tag,
+                expected,
+                found,
+            })
+        } else {
+            Ok(())
+        }
     }
 }

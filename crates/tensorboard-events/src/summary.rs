@@ -1,15 +1,17 @@
-//! One value under one tag, as this tool writes it.
+//! One value under one tag, as it is written.
 
-use super::histogram::Histogram;
-use super::hparams::Hparams;
+use protobuf::Message;
+
+use crate::histogram::Histogram;
+use crate::hparams::Hparams;
 
 /// One value of a tag, to be written at some step by
-/// [`EventFile::write_step`](super::EventFile::write_step).
+/// [`EventFile::write_step`](crate::EventFile::write_step).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// The name of the series; TensorBoard groups tags by what stands before their last `/`.
     pub tag: String,
-    /// What TensorBoard shows beside the series, as Markdown; empty for nothing. Only the one that
+    /// What TensorBoard shows next to the series, as Markdown; empty for nothing. Only the one that
     /// comes with a tag's first value is written.
     pub description: String,
     /// The value itself.
@@ -25,7 +27,7 @@ pub enum Value {
         width: u32,
         /// Height of each picture, in pixels.
         height: u32,
-        /// The pictures, each a whole PNG file. TensorBoard shows each beside the others.
+        /// The pictures, each a whole PNG file. TensorBoard shows them side by side.
         pngs: Vec<Vec<u8>>,
     },
     /// Markdown.
@@ -99,7 +101,7 @@ impl Summary {
     }
 
     /// Near enough how long the record of this summary gets. Units: bytes.
-    pub(super) fn size_hint(&self) -> u64 {
+    pub(crate) fn size_hint(&self) -> u64 {
         // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
         const FIXED: u64 = 256;
         const PER_PICTURE: u64 = 8;
@@ -112,7 +114,7 @@ impl Summary {
             Value::Text(markdown) => markdown.len() as u64,
             Value::Scalar(_) => 0,
             Value::Histogram(histogram) => histogram.bucket_counts.len() as u64 * PER_BUCKET,
-            Value::Hparams(hparams) => hparams.size(),
+            Value::Hparams(hparams) => hparams.message().compute_size().into(),
         };
         FIXED + self.tag.len() as u64 + self.description.len() as u64 + value
     }
@@ -135,8 +137,8 @@ impl Value {
     }
 }
 
-pub(super) const IMAGES: &str = "images";
-pub(super) const TEXT: &str = "text";
-pub(super) const SCALARS: &str = "scalars";
-pub(super) const HISTOGRAMS: &str = "histograms";
-pub(super) const HPARAMS: &str = "hparams";
+pub(crate) const IMAGES: &str = "images";
+pub(crate) const TEXT: &str = "text";
+pub(crate) const SCALARS: &str = "scalars";
+pub(crate) const HISTOGRAMS: &str = "histograms";
+pub(crate) const HPARAMS: &str = "hparams";

@@ -1,8 +1,141 @@
-//! What to do about errors of this room.
+//! What to do about errors of event files.
 
 use std::error::Error;
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(_error: &(dyn Error + 'static)) -> Option<String> {
-    None
+use tensorboard_events::{EventFileError, ReadError, StepError};
+
+/// What to do about an error, if it is one of an event file.
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    let advice = if let Some(error) = error.downcast_ref() {
+        of_file(error)
+    } else if let Some(error) = error.downcast_ref() {
+        of_step(error)
+    } else {
+        of_reading(error.downcast_ref()?)
+    };
+    advice.map(str::to_owned)
+}
+
+fn of_file(error: &EventFileError) -> Option<&'static str> {
+    Some(match error {
+        EventFileError::CreateFolder(..) => {
+            "check that its parent is writable, or choose another with --logdir or --run"
+        }
+        EventFileError::CreateFile(..) => {
+            "check that the folder is writable, or choose another with --logdir or --run"
+        }
+        EventFileError::List(..) => "check that it is readable",
+        EventFileError::OpenEarlier(..) => {
+            "check that it exists and is readable and writable"
+        }
+        EventFileError::Busy(_) => "stop that first, or choose another --run",
+        EventFileError::Foreign(_) | EventFileError::NoLaterName(_) => {
+            "move that file away, or start a new run (--run)"
+        }
+        EventFileError::Truncate { .. } => {
+            "check that it is writable, or start a new run (--run)"
+        }
+        EventFileError::Begin(..) => {
+            "free space on that disk, or choose another with --logdir"
+        }
+        EventFileError::Write { .. } | EventFileError::WriteAndTruncate { .. } => {
+            "free space on that disk, then start a new run (--run)"
+        }
+        EventFileError::Refused { .. } => "start a new run (--run)",
+        EventFileError::Sync(..) => {
+            "check whether that disk is full or was disconnected, then start a new run (--run)"
+        }
+        _ => return None,
+    })
+}
+
+fn of_step(error: &StepError) -> Option<&'static str> {
+    match error {
+        StepError::TooLarge { .. } => {
+            Some("write fewer or smaller pictures (--maps, --crop)")
+        }
+        _ => None,
+    }
+}
+
+fn of_reading(error: &ReadError) -> Option<&'static str> {
+    match error {
+        ReadError::Open(..) => Some("check that it exists and is readable"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::commands::remedy::explain;
+
+    #[test]
+    fn advice_follows_what_happened() {
+        let path = || PathBuf::from("runs/a/events");
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let cases = [
+            (
+                EventFileError::CreateFolder(path(), io::ErrorKind::NotADirectory.into()),
+                "cannot create the run folder `runs/a/events`: not a directory; check that its \
+                 parent is writable, or choose another with --logdir or --run",
+            ),
+            (
+                EventFileError::Busy(path()),
+                "`runs/a/events` is still being written by another process; stop that first, or \
+                 choose another --run",
+            ),
+            (
+                EventFileError::Foreign(ReadError::Version {
+                    path: path(),
+                    found: "something else".to_owned(),
+                }),
+                "cannot resume: `runs/a/events` begins with something else, expected the version \
+                 `brain.Event:2` of an event file; move that file away, or start a new run (--run)",
+            ),
+            (
+                EventFileError::NoLaterName(path()),
+                "TensorBoard would read any new event file before `runs/a/events`, not after it; \
+                 move that file away, or start a new run (--run)",
+            ),
+            (
+                EventFileError::OpenEarlier(path(), io::ErrorKind::NotFound.into()),
+                "cannot resume: `runs/a/events` cannot be opened: entity not found; check that it \
+                 exists and is readable and writable",
+            ),
+            (
+                EventFileError::Write {
+                    path: path(),
+                    step: 2,
+                    source: full(),
+                },
+                "cannot write step 2 to `runs/a/events`, which ends with the step before: no \
+                 storage space; free space on that disk, then start a new run (--run)",
+            ),
+            (
+                EventFileError::Sync(path(), full()),
+                "`runs/a/events` was written but may be incomplete on the disk: no storage space; \
+                 check whether that disk is full or was disconnected, then start a new run (--run)",
+            ),
+            (
+                EventFileError::Step {
+                    path: path(),
+                    step: 3,
+                    source: StepError::KindChanged {
+                        tag: "maps".to_owned(),
+                        expected: "images",
+                        found: "text",
+                    },
+                },
+                "cannot write step 3 to `runs/a/events`: tag `maps` has images, found text; choose \
+                 another tag",
+            ),
+        ];
+        for (error, text) in cases {
+            assert_eq!(explain(&error), text);
+        }
+    }
 }

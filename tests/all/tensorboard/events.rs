@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tensorboard_events::{
     EventFile, Experiment, Graph, GraphNode, Histogram, HparamValue, Hparams, Inventory,
-    MetricInfo, SessionEnd, SessionStart, SessionStatus, Summary,
+    MetricInfo, Summary,
 };
 
 use super::{Watch, read, steps};
@@ -295,43 +295,47 @@ fn the_graphs_tab_draws_the_model() {
     }
 }
 
-fn session(lr: f64, augment: bool) -> SessionStart {
-    SessionStart {
-        hparams: BTreeMap::from([
-            ("lr".to_owned(), HparamValue::Number(lr)),
-            ("augment".to_owned(), HparamValue::Flag(augment)),
-            ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
-        ]),
+fn session(lr: f64, augment: bool) -> BTreeMap<String, HparamValue> {
+    BTreeMap::from([
+        ("lr".to_owned(), HparamValue::Number(lr)),
+        ("augment".to_owned(), HparamValue::Flag(augment)),
+        ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
+    ])
+}
+
+fn start(hparams: BTreeMap<String, HparamValue>) -> Hparams {
+    Hparams::Start {
+        hparams,
         group: String::new(),
         started: 1_700_000_000.0,
     }
 }
 
-fn ended(status: SessionStatus) -> Summary {
-    Summary::hparams(Hparams::End(SessionEnd {
-        status,
+fn ended(success: bool) -> Summary {
+    Summary::hparams(Hparams::End {
+        success,
         ended: 1_700_000_100.0,
-    }))
+    })
 }
 
 #[test]
 fn the_hparams_tab_compares_runs() {
     let logdir = tempfile::tempdir().unwrap();
     let runs = [
-        ("a", session(0.1, true), [0.25, 0.5], SessionStatus::Success),
+        ("a", session(0.1, true), [0.25, 0.5], true),
         (
             "b/c",
             session(0.01, false),
             [0.5, 0.75],
-            SessionStatus::Failure,
+            false,
         ),
     ];
-    for (run, start, accuracies, status) in runs {
+    for (run, settings, accuracies, success) in runs {
         let mut file = EventFile::create(&logdir.path().join(run)).unwrap();
         let mut metric = MetricInfo::new("val/accuracy");
         "accuracy".clone_into(&mut metric.title);
-        let experiment = Experiment::of(&start, vec![metric]);
-        let beginning = [Hparams::Experiment(experiment), Hparams::Start(start)];
+        let experiment = Experiment::of(&settings, vec![metric]);
+        let beginning = [Hparams::Experiment(experiment), start(settings)];
         file.write_step(0, beginning.map(Summary::hparams).into())
             .unwrap();
         for (at, accuracy) in (1..).zip(accuracies) {
@@ -339,7 +343,7 @@ fn the_hparams_tab_compares_runs() {
             let values = values.map(|(tag, value)| Summary::scalar(tag, value));
             file.write_step(at, values.into()).unwrap();
         }
-        file.write_step(2, vec![ended(status)]).unwrap();
+        file.write_step(2, vec![ended(success)]).unwrap();
     }
     let both = read(logdir.path());
     for loader in LOADERS {
@@ -379,14 +383,14 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
     for (run, failed, from, _) in runs {
         let run = logdir.path().join(run);
         let mut file = EventFile::create(&run).unwrap();
-        let start = Summary::hparams(Hparams::Start(session(0.1, true)));
+        let start = Summary::hparams(start(session(0.1, true)));
         file.write_step(0, vec![start]).unwrap();
         for at in 1..=7 {
             file.write_step(at, vec![Summary::scalar("loss", 0.25)])
                 .unwrap();
         }
         if failed {
-            file.write_step(7, vec![ended(SessionStatus::Failure)])
+            file.write_step(7, vec![ended(false)])
                 .unwrap();
         }
         drop(file);
@@ -395,7 +399,7 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
             file.write_step(at, vec![Summary::scalar("loss", 0.5)])
                 .unwrap();
         }
-        file.write_step(9, vec![ended(SessionStatus::Success)])
+        file.write_step(9, vec![ended(true)])
             .unwrap();
     }
     let both = read(logdir.path());

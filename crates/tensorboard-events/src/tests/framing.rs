@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tensorboard_rs::record_writer::RecordWriter;
 
-use super::super::record::{OVERHEAD, RecordError, RecordReader, append};
+use crate::record::{Damage, OVERHEAD, RecordError, RecordReader, append};
 
 fn framed<D: AsRef<[u8]>>(records: impl IntoIterator<Item = D>) -> Vec<u8> {
     let mut buffer = Vec::new();
@@ -80,7 +80,7 @@ fn a_length_that_no_message_has_is_said_before_it_is_read() {
         let (records, error) = read(&bytes);
         assert_eq!(records, [b"whole"]);
         assert!(
-            matches!(error, Some(RecordError::TooLong { offset, length: said }) if (offset, said) == (whole, length))
+            matches!(error, Some(RecordError { offset, damage: Damage::TooLong(said) }) if (offset, said) == (whole, length))
         );
     }
     // The longest that one may be is not there.
@@ -89,7 +89,13 @@ fn a_length_that_no_message_has_is_said_before_it_is_read() {
     let masked = crc.rotate_right(15).wrapping_add(0xa282_ead8);
     let bytes = [&longest.to_le_bytes()[..], &masked.to_le_bytes(), b"short"].concat();
     let (_, error) = read(&bytes);
-    assert!(matches!(error, Some(RecordError::Truncated { offset: 0 })));
+    assert!(matches!(
+        error,
+        Some(RecordError {
+            offset: 0,
+            damage: Damage::Truncated
+        })
+    ));
 }
 
 #[test]
@@ -99,7 +105,10 @@ fn the_first_error_is_the_last_item() {
     let mut reader = RecordReader::new(bytes.as_slice());
     assert!(matches!(
         reader.next(),
-        Some(Err(RecordError::DataCrc { offset: 0 }))
+        Some(Err(RecordError {
+            offset: 0,
+            damage: Damage::DataCrc
+        }))
     ));
     assert!(reader.next().is_none());
     assert_eq!(reader.offset(), 0);
@@ -117,7 +126,10 @@ fn a_source_that_fails_is_told_apart_from_damage() {
     let mut reader = RecordReader::new(whole.as_slice().chain(Broken));
     assert_eq!(reader.next().unwrap().unwrap(), b"one");
     match reader.next() {
-        Some(Err(RecordError::Io { offset, source })) => {
+        Some(Err(RecordError {
+            offset,
+            damage: Damage::Io(source),
+        })) => {
             assert_eq!(offset, whole.len() as u64);
             assert_eq!(source.kind(), io::ErrorKind::BrokenPipe);
         }
@@ -153,7 +165,7 @@ proptest! {
     #[test]
     fn what_is_framed_is_read(records in records()) {
         let bytes = framed(&records);
-        let length = records.iter().map(|data| data.len() + OVERHEAD).sum::<usize>();
+        let length = records.iter().map(framed_size).sum::<usize>();
         prop_assert_eq!(bytes.len(), length);
         let mut reader = RecordReader::new(Slowly(&bytes));
         let found: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
@@ -174,11 +186,11 @@ proptest! {
         let (index, start) = record_at(&records, at);
         prop_assert_eq!(&found, &records[..index]);
         match error {
-            Some(RecordError::HeaderCrc { offset }) => {
+            Some(RecordError { offset, damage: Damage::HeaderCrc }) => {
                 prop_assert_eq!(offset, start as u64);
                 prop_assert!(at < start + 12);
             }
-            Some(RecordError::DataCrc { offset }) => {
+            Some(RecordError { offset, damage: Damage::DataCrc }) => {
                 prop_assert_eq!(offset, start as u64);
                 prop_assert!(at >= start + 12);
             }
@@ -198,7 +210,7 @@ proptest! {
         prop_assert_eq!(&found, &records[..index]);
         match error {
             None => prop_assert_eq!(at, start),
-            Some(RecordError::Truncated { offset }) => {
+            Some(RecordError { offset, damage: Damage::Truncated }) => {
                 prop_assert!(at > start);
                 prop_assert_eq!(offset, start as u64);
             }
@@ -207,11 +219,15 @@ proptest! {
     }
 }
 
+fn framed_size(data: &Vec<u8>) -> usize {
+    data.len() + usize::try_from(OVERHEAD).unwrap()
+}
+
 /// Which record the byte `at` belongs to, and where that begins.
 fn record_at(records: &[Vec<u8>], at: usize) -> (usize, usize) {
     let mut start = 0;
     for (index, data) in records.iter().enumerate() {
-        let end = start + data.len() + OVERHEAD;
+        let end = start + framed_size(data);
         if at < end {
             return (index, start);
         }

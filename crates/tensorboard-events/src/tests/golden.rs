@@ -1,29 +1,24 @@
 use protobuf::Message;
 use tensorboard_proto::event::{Event, Event_oneof_what};
 
-use super::super::file::{Earlier, EventFile};
-use super::super::record::RecordReader;
-use super::super::summary::Summary;
 use super::{Disk, GOLDEN, GRAY, RGB};
+use crate::file::{EventFile, Start};
+use crate::record::RecordReader;
+use crate::summary::Summary;
 
 const DESCRIPTION: &str = "layer `conv1_1`, shape [1, 64, 224, 224] \u{d7} 2";
 
 /// What `make_fixtures.py` has TensorBoard write, written by this tool.
 fn ours() -> Vec<u8> {
     let disk = Disk::new();
-    let mut file = EventFile::begin_behind(
-        disk.clone(),
-        "golden".into(),
-        1_700_000_000.25,
-        Earlier::default(),
-    )
-    .unwrap();
+    let clock = || 1_700_000_000.25;
+    let mut file = EventFile::begin_at(disk.clone(), "golden".into(), Start::RUN, clock).unwrap();
     let tag = "feature_maps/00_conv1_1";
     let config = "| key | value |\n|---|---|\n| seed | 7 |";
-    let steps = [
+    let steps: [(_, fn() -> f64, _); 3] = [
         (
             0,
-            1_700_000_001.5,
+            || 1_700_000_001.5,
             vec![
                 Summary::image(tag, DESCRIPTION, 3, 2, vec![GRAY.to_vec()]),
                 Summary::image("input", "", 3, 2, vec![RGB.to_vec(), RGB.to_vec()]),
@@ -33,7 +28,7 @@ fn ours() -> Vec<u8> {
         ),
         (
             1 << 40,
-            1_700_000_002.75,
+            || 1_700_000_002.75,
             vec![
                 Summary::image(tag, DESCRIPTION, 3, 2, vec![RGB.to_vec()]),
                 Summary::scalar("loss", -1e-30),
@@ -41,12 +36,13 @@ fn ours() -> Vec<u8> {
         ),
         (
             -5,
-            1_700_000_003.0,
+            || 1_700_000_003.0,
             vec![Summary::scalar("before", f32::INFINITY)],
         ),
     ];
-    for (step, wall_time, summaries) in steps {
-        file.write_step_at(step, wall_time, summaries).unwrap();
+    for (step, clock, summaries) in steps {
+        file.clock = clock;
+        file.write_step(step, summaries).unwrap();
     }
     disk.bytes()
 }

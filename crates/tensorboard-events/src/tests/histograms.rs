@@ -3,10 +3,10 @@
     reason = "the values are copies or counts, equal to the bit"
 )]
 
-use super::super::histogram::Histogram;
-use super::super::read::{Content, EventReader};
-use super::super::summary::Value;
 use super::HISTOGRAMS;
+use crate::histogram::Histogram;
+use crate::read::{Content, EventReader};
+use crate::summary::Value;
 
 /// Numerical Recipes' generator, as in `make_training_fixtures.py`.
 fn words(count: usize, seed: u32) -> impl Iterator<Item = u32> {

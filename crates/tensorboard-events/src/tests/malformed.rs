@@ -1,6 +1,6 @@
-use super::super::read::Content;
 use super::GRAY;
 use super::reading::{file, nest, read, version};
+use crate::read::Content;
 
 /// Values under a plugin's name that its tab could not show either.
 #[test]

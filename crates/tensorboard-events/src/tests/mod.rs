@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use super::sink::EventSink;
-use super::summary::Summary;
+use crate::file::EventSink;
+use crate::summary::Summary;
 
 mod framing;
 mod golden;

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use protobuf::{CodedOutputStream, Message};
 use tensorboard_proto::event::Event as Message_;
 
-use super::super::histogram::Histogram;
-use super::super::read::{Content, Event, EventReader, ReadError, ReadSummary};
-use super::super::record::{self, RecordError, RecordReader};
-use super::super::summary::Value;
 use super::{FOREIGN, GOLDEN, GRAY, RGB};
-use crate::hparams::{HparamValue, Hparams, SessionStart};
+use crate::histogram::Histogram;
+use crate::hparams::{HparamValue, Hparams};
+use crate::read::{Content, Event, EventReader, ReadError, ReadSummary};
+use crate::record::{self, Damage, RecordError, RecordReader};
+use crate::summary::Value;
 
 pub(super) fn read(bytes: &[u8]) -> (Vec<Event>, Option<ReadError>) {
     let mut events = Vec::new();
@@ -142,11 +142,11 @@ fn steps_over_what_others_write() {
             "_hparams_/session_start_info",
             "hparams",
             "",
-            Some(Value::Hparams(Hparams::Start(SessionStart {
+            Some(Value::Hparams(Hparams::Start {
                 hparams: [("lr".to_owned(), HparamValue::Number(0.1))].into(),
                 group: "trial".to_owned(),
                 started: 0.0,
-            }))),
+            })),
         )]),
         Content::Summaries(vec![summary(
             "loss",
@@ -168,8 +168,8 @@ fn any_changed_byte_is_found() {
         let Some(ReadError::Record { source, .. }) = error else {
             panic!("byte {at}: {error:?}");
         };
-        assert!(source.offset() <= at as u64);
-        assert_eq!(whole[events.len()].offset, source.offset());
+        assert!(source.offset <= at as u64);
+        assert_eq!(whole[events.len()].offset, source.offset);
         assert_eq!(events, whole[..events.len()]);
     }
 }
@@ -184,7 +184,11 @@ fn any_cut_leaves_the_events_before_it() {
         match error {
             None => assert_eq!(end, at as u64),
             Some(ReadError::Record {
-                source: RecordError::Truncated { offset },
+                source:
+                    RecordError {
+                        offset,
+                        damage: Damage::Truncated,
+                    },
                 ..
             }) => assert_eq!(offset, end),
             other => panic!("cut at {at}: {other:?}"),
@@ -201,7 +205,7 @@ fn a_file_that_is_no_event_file_is_refused() {
     assert_eq!(
         error.unwrap().to_string(),
         "`some.tfevents` begins with the version \"brain.Event:3\", expected the version \
-         `brain.Event:2`: it is no event file that this program reads"
+         `brain.Event:2` of an event file"
     );
 
     let (_, error) = read(&file(&[b""]));
@@ -210,7 +214,10 @@ fn a_file_that_is_no_event_file_is_refused() {
     assert!(matches!(
         error,
         Some(ReadError::Record {
-            source: RecordError::HeaderCrc { offset: 0 },
+            source: RecordError {
+                offset: 0,
+                damage: Damage::HeaderCrc
+            },
             ..
         })
     ));

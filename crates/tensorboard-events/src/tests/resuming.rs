@@ -1,18 +1,17 @@
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tempfile::tempdir;
 
-use super::super::error::EventFileError;
-use super::super::file::EventFile;
-use super::super::inventory::Inventory;
-use super::super::read::{Content, EventReader};
-use super::super::run_folder::{Reader, event_files, seconds_behind};
-use super::super::summary::Summary;
 use super::picture;
+use crate::error::EventFileError;
+use crate::file::EventFile;
 use crate::graph::{Graph, GraphNode};
+use crate::inventory::Inventory;
+use crate::read::{Content, EventReader};
+use crate::run_folder::{Visibility, event_files, seconds_behind};
+use crate::summary::Summary;
 
 fn loss(value: f32) -> Vec<Summary> {
     vec![Summary::scalar("loss", value)]
@@ -108,7 +107,7 @@ fn names_come_behind_all_others() {
         ("a.tfevents", 10_000_000_000, None),
     ];
     for (last, now, expected) in cases {
-        let found = seconds_behind(OsStr::new(last), now, Reader::TensorBoard);
+        let found = seconds_behind(Some(Path::new(last)), now, Visibility::Visible);
         assert_eq!(found, expected, "{last}");
     }
 }
@@ -230,8 +229,7 @@ fn no_file_is_cut_while_one_is_being_written() {
         assert_eq!(
             error.to_string(),
             format!(
-                "`{}` is still being written by another process; stop that first, or choose \
-                 another --run",
+                "`{}` is still being written by another process",
                 path.display()
             )
         );
@@ -265,10 +263,7 @@ fn no_file_is_cut_beside_one_that_is_no_event_file() {
     fs::write(&notes, "not to be lost").unwrap();
     let error = EventFile::resume(run.path(), 1).unwrap_err();
     assert!(matches!(error, EventFileError::Foreign(_)));
-    assert_eq!(
-        error.to_string(),
-        "cannot resume; move the file away, or start a new run (--run)"
-    );
+    assert_eq!(error.to_string(), "cannot resume");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains(notes.to_str().unwrap()), "{source}");
     assert_eq!(fs::read(&first).unwrap(), before);
@@ -292,8 +287,7 @@ fn a_run_that_cannot_be_continued_is_an_error() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot resume: TensorBoard would read a new event file before `{}`, not after it; \
-             move that file away, or start a new run (--run)",
+            "TensorBoard would read any new event file before `{}`, not after it",
             last.display()
         )
     );
@@ -311,11 +305,7 @@ fn an_earlier_file_that_cannot_be_opened_is_named() {
     assert!(matches!(error, EventFileError::OpenEarlier { .. }));
     assert_eq!(
         error.to_string(),
-        format!(
-            "cannot resume: `{}` cannot be opened; check that it exists and is readable and \
-             writable",
-            lost.display()
-        )
+        format!("cannot resume: `{}` cannot be opened", lost.display())
     );
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
 }

@@ -8,13 +8,13 @@ use proptest::prelude::*;
 use protobuf::Message;
 use tensorboard_proto::event as proto;
 
-use super::super::file::{Earlier, EventFile};
-use super::super::read::{Content, EventReader, ReadError};
-use super::super::record;
-use super::super::scan::{Kept, Pass, kept};
-use super::super::summary::Summary;
 use super::{Disk, FOREIGN, GOLDEN, TRAINING};
+use crate::file::{EventFile, Start};
 use crate::graph::{Graph, GraphNode};
+use crate::read::{Content, EventReader, ReadError};
+use crate::record;
+use crate::scan::{Kept, Scan, kept};
+use crate::summary::Summary;
 
 fn kept_of(bytes: &[u8], first_step: i64) -> Result<Kept, ReadError> {
     let length = bytes.len() as u64;
@@ -75,11 +75,8 @@ fn files_of_tensorboard_are_kept_up_to_a_step() {
 #[test]
 fn the_beginning_of_a_file_stays_whatever_its_step() {
     let disk = Disk::new();
-    let earlier = Earlier {
-        first_step: Some(10),
-        ..Earlier::default()
-    };
-    let mut file = EventFile::begin_behind(disk.clone(), "events".into(), 1.7e9, earlier).unwrap();
+    let mut file =
+        EventFile::begin_at(disk.clone(), "events".into(), Start::at(10), || 1.7e9).unwrap();
     let beginning = file.bytes_written();
     file.write_step(10, vec![Summary::scalar("loss", 0.5)])
         .unwrap();
@@ -141,12 +138,12 @@ fn pictures_are_not_read() {
     let length = bytes.len() as u64;
     let expected = expected(&bytes, 60);
 
-    let mut pass = Pass::new(source(), Path::new("events"), 60);
-    let (found, end) = pass.before_first_step(length).unwrap();
-    assert_eq!(found, expected);
+    let mut scan = Scan::new(source(), Path::new("events"), length);
+    let found = scan.before(60).unwrap();
+    assert_eq!(found.length, expected.length);
     // A few KiB a record.
     assert!(read.get() < 128 * (20 << 10), "{} bytes", read.get());
-    let end = found.length - end;
+    let end = found.length - found.end;
     assert!((16 << 20..35 << 20).contains(&end), "{end} bytes");
 
     read.set(0);

@@ -5,17 +5,14 @@ use tensorboard_proto::event::{Event, Event_oneof_what};
 use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::plugin_hparams::HParamsPluginData;
 
-use super::super::file::{Earlier, EventFile};
-use super::super::histogram::Histogram;
-use super::super::read::{Content, EventReader};
-use super::super::record::RecordReader;
-use super::super::summary::{Summary, Value};
 use super::{Disk, TRAINING};
+use crate::file::{EventFile, Start};
 use crate::graph::{Graph, GraphNode};
-use crate::hparams::{
-    Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo, SessionEnd, SessionStart,
-    SessionStatus,
-};
+use crate::histogram::Histogram;
+use crate::hparams::{Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo};
+use crate::read::{Content, EventReader};
+use crate::record::RecordReader;
+use crate::summary::{Summary, Value};
 
 fn graph() -> Graph {
     let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
@@ -42,30 +39,31 @@ fn graph() -> Graph {
 }
 
 fn hparams() -> [Hparams; 3] {
-    let start = SessionStart {
-        hparams: BTreeMap::from([
-            ("lr".to_owned(), HparamValue::Number(0.1)),
-            ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
-            ("augment".to_owned(), HparamValue::Flag(false)),
-        ]),
-        group: "group".to_owned(),
-        started: 1_700_000_000.5,
-    };
+    let settings = BTreeMap::from([
+        ("lr".to_owned(), HparamValue::Number(0.1)),
+        ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
+        ("augment".to_owned(), HparamValue::Flag(false)),
+    ]);
+    let started = 1_700_000_000.5;
     let mut accuracy = MetricInfo::new("val/accuracy");
     "accuracy".clone_into(&mut accuracy.title);
     "of 1".clone_into(&mut accuracy.description);
-    let mut experiment = Experiment::of(&start, vec![accuracy, MetricInfo::new("val/loss")]);
+    let mut experiment = Experiment::of(&settings, vec![accuracy, MetricInfo::new("val/loss")]);
+    experiment.created = started;
     "VGG on *shapes*".clone_into(&mut experiment.description);
     "learning rate".clone_into(&mut experiment.hparams[1].title);
     "*how*".clone_into(&mut experiment.hparams[2].description);
-    let end = SessionEnd {
-        status: SessionStatus::Failure,
-        ended: 1_700_000_009.5,
-    };
     [
         Hparams::Experiment(experiment),
-        Hparams::Start(start),
-        Hparams::End(end),
+        Hparams::Start {
+            hparams: settings,
+            group: "group".to_owned(),
+            started,
+        },
+        Hparams::End {
+            success: false,
+            ended: 1_700_000_009.5,
+        },
     ]
 }
 
@@ -79,14 +77,12 @@ fn summaries() -> Vec<Summary> {
 /// What `make_training_fixtures.py` has TensorBoard write, written by this tool.
 fn ours() -> Vec<u8> {
     let disk = Disk::new();
-    let earlier = Earlier {
-        first_step: Some(5),
-        ..Earlier::default()
-    };
-    let mut file =
-        EventFile::begin_behind(disk.clone(), "new".into(), 1_700_000_000.25, earlier).unwrap();
-    file.write_graph_at(1_700_000_001.0, &graph()).unwrap();
-    file.write_step_at(5, 1_700_000_001.5, summaries()).unwrap();
+    let clock = || 1_700_000_000.25;
+    let mut file = EventFile::begin_at(disk.clone(), "new".into(), Start::at(5), clock).unwrap();
+    file.clock = || 1_700_000_001.0;
+    file.write_graph(&graph()).unwrap();
+    file.clock = || 1_700_000_001.5;
+    file.write_step(5, summaries()).unwrap();
     disk.bytes()
 }
 
@@ -215,7 +211,7 @@ fn read_one(event: &Event) -> Content {
     let mut bytes = records(TRAINING)[0].clone();
     let mut file = Vec::new();
     for data in [std::mem::take(&mut bytes), event.write_to_bytes().unwrap()] {
-        super::super::record::append(&mut file, |buffer| {
+        crate::record::append(&mut file, |buffer| {
             buffer.extend_from_slice(&data);
             Ok::<_, std::convert::Infallible>(())
         })

@@ -3,13 +3,13 @@ use std::io;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::super::error::EventFileError;
-use super::super::file::EventFile;
-use super::super::histogram::Histogram;
-use super::super::read::{Content, Event, EventReader};
-use super::super::series::StepError;
-use super::super::summary::{Summary, Value};
 use super::{Disk, GRAY, picture};
+use crate::error::EventFileError;
+use crate::file::EventFile;
+use crate::histogram::Histogram;
+use crate::read::{Content, Event, EventReader};
+use crate::series::StepError;
+use crate::summary::{Summary, Value};
 
 fn begin(disk: &Disk) -> EventFile<Disk> {
     EventFile::begin(disk.clone(), "runs/a/events").unwrap()
@@ -185,8 +185,7 @@ fn a_full_disk_leaves_the_whole_steps_and_ends_the_file() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot write step 2 to `runs/a/events`, which ends with the step before; free space \
-             on that disk, then start a new run (--run)"
+            "cannot write step 2 to `runs/a/events`, which ends with the step before"
         );
         let source = std::error::Error::source(&error).unwrap();
         let source = source.downcast_ref::<io::Error>().unwrap();
@@ -258,8 +257,7 @@ fn close_says_when_the_disk_did_not_take_it() {
     let error = file.close().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`runs/a/events` was written but may be incomplete on the disk; check whether that is \
-         full or was disconnected, then start a new run (--run)"
+        "`runs/a/events` was written but may be incomplete on the disk"
     );
 }
 

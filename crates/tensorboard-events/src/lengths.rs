@@ -10,30 +10,23 @@ use protobuf::{CodedInputStream, Message, ProtobufError, error::WireError};
 const MAX_DEPTH: usize = 100;
 
 /// A message with packed fields, or with messages inside that have some: those by their number.
-struct Packed(&'static [(u32, &'static Packed)]);
+pub(crate) struct Packed(&'static [(u32, &'static Packed)]);
 
 /// A `HistogramProto`, a `TensorProto` or a `VersionDef`.
 static NUMBERS: Packed = Packed(&[]);
 static VALUE: Packed = Packed(&[(5, &NUMBERS), (8, &NUMBERS)]);
 static SUMMARY: Packed = Packed(&[(1, &VALUE)]);
-static EVENT: Packed = Packed(&[(5, &SUMMARY)]);
+pub(crate) static EVENT: Packed = Packed(&[(5, &SUMMARY)]);
 
 static LIST: Packed = Packed(&[(8, &NUMBERS), (9, &FUNCTION)]);
 static ATTRIBUTE: Packed = Packed(&[(1, &LIST), (8, &NUMBERS), (10, &FUNCTION)]);
 static ENTRY: Packed = Packed(&[(2, &ATTRIBUTE)]);
 static FUNCTION: Packed = Packed(&[(2, &ENTRY)]);
 static NODE: Packed = Packed(&[(5, &ENTRY)]);
-static GRAPH: Packed = Packed(&[(1, &NODE), (4, &NUMBERS)]);
+pub(crate) static GRAPH: Packed = Packed(&[(1, &NODE), (4, &NUMBERS)]);
 
-pub(super) fn event<M: Message>(bytes: &[u8]) -> Result<M, ProtobufError> {
-    parse(bytes, &EVENT)
-}
-
-pub(super) fn graph<M: Message>(bytes: &[u8]) -> Result<M, ProtobufError> {
-    parse(bytes, &GRAPH)
-}
-
-fn parse<M: Message>(bytes: &[u8], packed: &Packed) -> Result<M, ProtobufError> {
+/// The message that the bytes say, which has these packed fields.
+pub(crate) fn parse<M: Message>(bytes: &[u8], packed: &Packed) -> Result<M, ProtobufError> {
     let mut stream = CodedInputStream::from_bytes(bytes);
     // Without it, a message inside may claim to be longer than the data.
     stream.push_limit(bytes.len() as u64)?;
@@ -51,18 +44,18 @@ fn check(
     while !stream.eof()? {
         let (field, wire) = stream.read_tag_unpack()?;
         let inside = packed.0.iter().find(|(number, _)| *number == field);
+        if wire != WireTypeLengthDelimited {
+            stream.skip_field(wire)?;
+            continue;
+        }
+        let length = stream.read_raw_varint64()?;
         match inside {
-            Some((_, inside)) if wire == WireTypeLengthDelimited => {
-                let length = stream.read_raw_varint64()?;
+            Some((_, inside)) => {
                 let outer = stream.push_limit(length)?;
                 check(stream, inside, depth)?;
                 stream.pop_limit(outer);
             }
-            _ if wire == WireTypeLengthDelimited => {
-                let length = stream.read_raw_varint64()?;
-                stream.skip_raw_bytes(u32::try_from(length).unwrap_or(u32::MAX))?;
-            }
-            _ => stream.skip_field(wire)?,
+            None => stream.skip_raw_bytes(u32::try_from(length).unwrap_or(u32::MAX))?,
         }
     }
     Ok(())

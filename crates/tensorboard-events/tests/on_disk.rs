@@ -1,5 +1,7 @@
 //! Event files on a real disk.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use tensorboard_events::{
 };
 
 fn picture(tag: &str) -> Summary {
-    let png = include_bytes!("../../crates/tensorboard-events/tests/fixtures/grey.png").to_vec();
+    let png = include_bytes!("fixtures/grey.png").to_vec();
     Summary::image(tag, "", 3, 2, vec![png])
 }
 
@@ -117,11 +119,7 @@ fn a_run_folder_that_cannot_be_made_is_named() {
         assert!(matches!(error, EventFileError::CreateFolder { .. }));
         assert_eq!(
             error.to_string(),
-            format!(
-                "cannot create the run folder `{}`; check that its parent is writable, or choose \
-                 another with --logdir or --run",
-                run.display()
-            )
+            format!("cannot create the run folder `{}`", run.display())
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of an event, as what this tool writes.
+//! The bytes of an event, as what this crate writes.
 
 use protobuf::wire_format::WireType::{WireTypeFixed64, WireTypeVarint};
 use protobuf::{CodedInputStream, ProtobufError};
@@ -7,27 +7,23 @@ use tensorboard_proto::summary::{HistogramProto, Summary_Value_oneof_value as Co
 use tensorboard_proto::tensor::TensorProto;
 use tensorboard_proto::types::DataType::{DT_DOUBLE, DT_FLOAT, DT_STRING};
 
-use super::histogram::Histogram;
-use super::summary::{HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
-
-mod graph;
-mod hparams;
-mod lengths;
-
-pub(super) use graph::graph;
+use crate::histogram::Histogram;
+use crate::hparams::Hparams;
+use crate::lengths;
+use crate::summary::{HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
 
 /// Source: `tensorboard/compat/proto/event.proto`, `Event`.
-pub(super) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
-    lengths::event(data)
+pub(crate) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
+    lengths::parse(data, &lengths::EVENT)
 }
 
 /// How much of an event [`beginning`] looks at: wall time, the longest step, and what comes next.
 /// Units: bytes.
-pub(super) const BEGINNING: u64 = 9 + 11 + 1;
+pub(crate) const BEGINNING: u64 = 9 + 11 + 1;
 
 /// What an event is, by the number of the field that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Graph,
     SessionLog,
     Other,
@@ -37,7 +33,7 @@ pub(super) enum What {
 /// every writer puts them that goes by the order of fields; a step of 0 is left out by most.
 ///
 /// Source: `event.proto`, `Event`.
-pub(super) fn beginning(data: &[u8]) -> Option<(i64, What)> {
+pub(crate) fn beginning(data: &[u8]) -> Option<(i64, What)> {
     let mut stream = CodedInputStream::from_bytes(data);
     if stream.read_tag_unpack().ok()? != (1, WireTypeFixed64) {
         return None;
@@ -55,9 +51,9 @@ pub(super) fn beginning(data: &[u8]) -> Option<(i64, What)> {
     Some((step, what))
 }
 
-/// The value of a summary as the `plugin` would read it; `None` when it is not as this tool writes
+/// The value of a summary as the `plugin` would read it; `None` when it is not as this crate writes
 /// it. `metadata` is the content of the plugin's metadata.
-pub(super) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) -> Option<Value> {
+pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) -> Option<Value> {
     let tensor = match content {
         Content::simple_value(value) if plugin == SCALARS => return Some(Value::Scalar(value)),
         Content::histo(message) if plugin == HISTOGRAMS => return histogram(message),
@@ -79,7 +75,7 @@ pub(super) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
         (SCALARS, DT_FLOAT, []) => scalar(&tensor),
         (HISTOGRAMS, DT_DOUBLE, &[buckets, 3]) => buckets_tensor(buckets, tensor),
         // The value itself says nothing: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.
-        (HPARAMS, DT_FLOAT, [0]) => hparams::hparams(metadata)
+        (HPARAMS, DT_FLOAT, [0]) => Hparams::read(metadata)
             .filter(|hparams| hparams.tag() == tag)
             .map(Value::Hparams),
         _ => None,
