@@ -39,9 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn write_steps(file: &mut EventFile, steps: std::ops::Range<i32>) -> Result<(), Box<dyn Error>> {
     for step in steps {
-        let weights: Vec<f32> = (0_u8..100)
-            .map(|at| f32::from(at).sin())
-            .collect();
+        let weights: Vec<f32> = (0_u8..100).map(|at| f32::from(at).sin()).collect();
         let summaries = vec![
             Summary::scalar("loss", 1.0 / f64::from(step + 1)),
             Summary::image("input", "What the network sees", 3, 2, vec![PNG.to_vec()]),

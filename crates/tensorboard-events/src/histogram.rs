@@ -72,6 +72,7 @@ impl Histogram {
 
     /// Adds so many `buckets`. `counts` says how many values lie in each, given their width; it is not asked where
     /// all values are equal.
+    #[must_use]
     pub fn filled(mut self, buckets: usize, counts: impl FnOnce(f64) -> Vec<f64>) -> Self {
         let (min, max) = (self.min, self.max);
         let Some(last) = buckets.checked_sub(1) else {

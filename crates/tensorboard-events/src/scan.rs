@@ -114,11 +114,10 @@ impl<'a, R: Read + Seek> Scan<'a, R> {
         let offset = self.records.offset();
         let beginning = match self.records.pass_over(decode::BEGINNING, self.length) {
             Ok(Some(beginning)) => beginning,
-            Ok(None) => return Ok(None),
             Err(error) if error.is_io() => return Err(self.record(error)),
             // Where no record was before, nothing says that this is an event file at all.
             Err(_) if offset == 0 => return Err(self.foreign("something else")),
-            Err(_) => return Ok(None),
+            Ok(None) | Err(_) => return Ok(None),
         };
         let (step, what) = match decode::beginning(&beginning) {
             Some(found) if offset > 0 => found,

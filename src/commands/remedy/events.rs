@@ -25,19 +25,13 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
             "check that the folder is writable, or choose another with --logdir or --run"
         }
         EventFileError::List(..) => "check that it is readable",
-        EventFileError::OpenEarlier(..) => {
-            "check that it exists and is readable and writable"
-        }
+        EventFileError::OpenEarlier(..) => "check that it exists and is readable and writable",
         EventFileError::Busy(_) => "stop that first, or choose another --run",
         EventFileError::Foreign(_) | EventFileError::NoLaterName(_) => {
             "move that file away, or start a new run (--run)"
         }
-        EventFileError::Truncate { .. } => {
-            "check that it is writable, or start a new run (--run)"
-        }
-        EventFileError::Begin(..) => {
-            "free space on that disk, or choose another with --logdir"
-        }
+        EventFileError::Truncate { .. } => "check that it is writable, or start a new run (--run)",
+        EventFileError::Begin(..) => "free space on that disk, or choose another with --logdir",
         EventFileError::Write { .. } | EventFileError::WriteAndTruncate { .. } => {
             "free space on that disk, then start a new run (--run)"
         }
@@ -51,9 +45,7 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
 
 fn of_step(error: &StepError) -> Option<&'static str> {
     match error {
-        StepError::TooLarge { .. } => {
-            Some("write fewer or smaller pictures (--maps, --crop)")
-        }
+        StepError::TooLarge { .. } => Some("write fewer or smaller pictures (--maps, --crop)"),
         _ => None,
     }
 }

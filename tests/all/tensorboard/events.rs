@@ -323,12 +323,7 @@ fn the_hparams_tab_compares_runs() {
     let logdir = tempfile::tempdir().unwrap();
     let runs = [
         ("a", session(0.1, true), [0.25, 0.5], true),
-        (
-            "b/c",
-            session(0.01, false),
-            [0.5, 0.75],
-            false,
-        ),
+        ("b/c", session(0.01, false), [0.5, 0.75], false),
     ];
     for (run, settings, accuracies, success) in runs {
         let mut file = EventFile::create(&logdir.path().join(run)).unwrap();
@@ -390,8 +385,7 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
                 .unwrap();
         }
         if failed {
-            file.write_step(7, vec![ended(false)])
-                .unwrap();
+            file.write_step(7, vec![ended(false)]).unwrap();
         }
         drop(file);
         let mut file = EventFile::resume(&run, from).unwrap();
@@ -399,8 +393,7 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
             file.write_step(at, vec![Summary::scalar("loss", 0.5)])
                 .unwrap();
         }
-        file.write_step(9, vec![ended(true)])
-            .unwrap();
+        file.write_step(9, vec![ended(true)]).unwrap();
     }
     let both = read(logdir.path());
     for loader in LOADERS {

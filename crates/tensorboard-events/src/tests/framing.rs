@@ -165,7 +165,7 @@ proptest! {
     #[test]
     fn what_is_framed_is_read(records in records()) {
         let bytes = framed(&records);
-        let length = records.iter().map(framed_size).sum::<usize>();
+        let length = records.iter().map(|data| framed_size(data)).sum::<usize>();
         prop_assert_eq!(bytes.len(), length);
         let mut reader = RecordReader::new(Slowly(&bytes));
         let found: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
@@ -219,7 +219,7 @@ proptest! {
     }
 }
 
-fn framed_size(data: &Vec<u8>) -> usize {
+fn framed_size(data: &[u8]) -> usize {
     data.len() + usize::try_from(OVERHEAD).unwrap()
 }
 
