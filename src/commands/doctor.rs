@@ -5,8 +5,9 @@ use std::process::Command;
 
 use indicatif::HumanBytes;
 
+use super::remedy::explain;
 use crate::device::{
-    DeviceChoice, Gpu, Libtorch, Survey, Trial, advised, gpu, survey, try_convolution, why_no_cuda,
+    DeviceChoice, Gpu, Libtorch, OpenDevice, Survey, Trial, accelerator, survey, try_convolution,
 };
 
 /// The report, a line a fact.
@@ -43,29 +44,30 @@ pub(crate) fn report() -> String {
 
 /// What each GPU is, and what it makes of a convolution.
 fn gpu_lines(survey: &Survey) -> impl Iterator<Item = String> {
-    let gpus = survey.devices.iter().filter_map(|device| match device {
-        DeviceChoice::LibtorchCuda(number) => Some(*number),
-        _ => None,
-    });
-    gpus.map(|number| {
-        let mut text = format!("GPU {number:<6} ");
-        // Writing to a String cannot fail.
-        let _ = match gpu(number) {
-            Ok(gpu) => writeln!(text, "{}", describe(&gpu)),
-            Err(why) => writeln!(text, "the driver says nothing of it: {why}"),
+    let is_gpu = |device: &&DeviceChoice| matches!(device, DeviceChoice::LibtorchCuda(_));
+    survey.devices.iter().filter(is_gpu).map(|choice| {
+        let name = choice.to_string();
+        let number = name.rsplit(':').next().unwrap_or_default();
+        let device = match OpenDevice::open(*choice) {
+            Ok(open) => open.device,
+            Err(error) => return format!("GPU {number:<6} {}\n", explain(&error)),
         };
-        let _ = match try_convolution(number) {
-            Ok(trial) => writeln!(text, "           {}", judge(trial)),
-            Err(why) => writeln!(text, "           does not compute: {}", advised(&why)),
+        let gpu = match accelerator(&device).and_then(|accelerator| accelerator.gpu()) {
+            Some(Ok(gpu)) => describe(&gpu),
+            Some(Err(why)) => format!("the driver does not answer: {why}"),
+            None => "no NVIDIA GPU".to_owned(),
         };
-        text
+        let trial = match try_convolution(&device) {
+            Ok(trial) => judge(trial),
+            Err(why) => format!("does not compute: {}", explain(&why)),
+        };
+        format!("GPU {number:<6} {gpu}\n           {trial}\n")
     })
 }
 
 fn describe(gpu: &Gpu) -> String {
-    let (major, minor) = gpu.capability;
-    let (all, free) = gpu.memory;
-    let [all, free] = [all, free].map(|bytes| HumanBytes(bytes as u64));
+    let [major, minor] = gpu.capability;
+    let [all, free] = [gpu.memory, gpu.free_memory].map(|bytes| HumanBytes(bytes as u64));
     let tf32 = if major >= 8 { "can" } else { "cannot" };
     format!(
         "{}, compute capability {major}.{minor} ({tf32} use TF32), {all} of memory, {free} free",
@@ -113,8 +115,8 @@ fn cuda_line(survey: &Survey, gpus: &[String]) -> String {
     } else {
         format!("nvidia-smi lists {}", gpus.join(", "))
     };
-    match why_no_cuda(libtorch, 0) {
-        Some(why) => format!("not usable: {why} ({seen})"),
+    match libtorch.why_no_cuda(0) {
+        Some(why) => format!("not usable: {} ({seen})", explain(&why)),
         None => format!(
             "usable: {} device(s), cuDNN {} ({seen})",
             libtorch.cuda_devices,
@@ -149,8 +151,9 @@ mod tests {
     fn a_gpu_is_described_and_judged() {
         let gpu = Gpu {
             name: "NVIDIA H100".to_owned(),
-            capability: (9, 0),
-            memory: (85 << 30, 80 << 30),
+            capability: [9, 0],
+            memory: 85 << 30,
+            free_memory: 80 << 30,
         };
         assert_eq!(
             describe(&gpu),

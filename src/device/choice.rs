@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// What the user asked for with `--device`.
+/// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum DeviceChoice {
     /// The first of: an NVIDIA GPU through libtorch, Apple's GPU through libtorch, libtorch on the
@@ -28,6 +28,45 @@ pub(crate) struct Devices {
     /// Does all that is not shared.
     pub(crate) first: DeviceChoice,
     pub(crate) others: Vec<DeviceChoice>,
+}
+
+/// A device that is unavailable.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub(crate) enum DeviceError {
+    #[error(
+        "unknown device {0:?}: expected auto, libtorch:cpu, libtorch:cuda:0 (or another number), libtorch:mps or flex"
+    )]
+    Unknown(String),
+    #[error("{0} does not render feature maps: only an NVIDIA GPU and the CPU of libtorch do")]
+    DrawsNot(DeviceChoice),
+    #[error("{0} is there twice: name every device once")]
+    Twice(DeviceChoice),
+    #[error("auto is one device, the best there is: name all devices instead")]
+    AutoAmongOthers,
+    #[error("{choice} is unavailable")]
+    Missing {
+        choice: DeviceChoice,
+        source: Unavailable,
+    },
+}
+
+/// Why a device is unavailable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub(crate) enum Unavailable {
+    #[error("this vggscope was built without libtorch")]
+    NoLibtorch,
+    #[error("the libtorch this vggscope was built with is for the CPU only")]
+    CpuOnly,
+    #[error("the libtorch this vggscope was built with has CUDA, but its CUDA part was not linked")]
+    NotLinked,
+    #[error("libtorch has CUDA but finds no usable GPU")]
+    NoGpu,
+    #[error("there are {0} CUDA devices, numbered from 0")]
+    OtherNumber(usize),
+    #[error("libtorch uses Apple's GPU only on macOS 12.3 or newer with Apple silicon")]
+    NoMps,
 }
 
 impl FromStr for Devices {
@@ -60,39 +99,6 @@ impl fmt::Display for Devices {
             .iter()
             .try_for_each(|other| write!(f, ",{other}"))
     }
-}
-
-/// A device that is unavailable.
-#[derive(Debug, Error)]
-pub(crate) enum DeviceError {
-    #[error(
-        "unknown device {0:?}: expected auto, libtorch:cpu, libtorch:cuda:0 (or another number), libtorch:mps or flex"
-    )]
-    Unknown(String),
-    #[error(
-        "--render device: {0} does not render, only an NVIDIA GPU and the CPU of libtorch do: use --render auto or host"
-    )]
-    DrawsNot(DeviceChoice),
-    #[error("{0} is there twice: name every device once")]
-    Twice(DeviceChoice),
-    #[error("auto is one device, the best there is: name all devices instead")]
-    AutoAmongOthers,
-    /// The program was built without libtorch.
-    #[cfg(not(feature = "libtorch"))]
-    #[error(
-        "{0} needs libtorch, and this vggscope was built without it: build with the default features (`make libtorch && cargo build --release`), or use --device flex"
-    )]
-    NoLibtorch(DeviceChoice),
-    /// libtorch cannot use that GPU.
-    #[cfg(feature = "libtorch")]
-    #[error(
-        "{choice} is not there: {why}; `vggscope doctor` shows what is, and --device auto takes the best of it"
-    )]
-    Missing {
-        choice: DeviceChoice,
-        /// What was found instead, and how to get it.
-        why: String,
-    },
 }
 
 impl FromStr for DeviceChoice {

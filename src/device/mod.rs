@@ -1,7 +1,7 @@
 //! Devices: choosing and opening one, copying to and from it, and the operations that burn-tch lacks.
 //!
 //! The only module that names a backend. A device that was asked for and is missing is an error that
-//! says what was found and how to get it; only `auto` chooses.
+//! says what was found; only `auto` chooses. What is done next to a GPU stands behind [`Accelerator`].
 #![cfg_attr(
     feature = "libtorch",
     expect(
@@ -10,54 +10,42 @@
     )
 )]
 
-#[cfg(feature = "libtorch")]
-mod apart;
-#[cfg(feature = "libtorch")]
-mod autograd;
-#[cfg(feature = "libtorch")]
-mod bucket_counts;
+mod accelerator;
 mod choice;
-mod clock;
-mod convolution;
-mod descend;
-#[cfg(feature = "libtorch")]
-mod driver;
-mod gpu;
-#[cfg(feature = "libtorch")]
-mod grid;
-#[cfg(not(feature = "libtorch"))]
-mod grid_absent;
-mod guard;
+mod draw;
+mod error;
 mod histogram;
-mod norm;
+#[cfg(feature = "libtorch")]
+mod libtorch;
 mod open;
+mod operations;
 mod pair_sums;
 mod precision;
 mod read;
-#[cfg(feature = "libtorch")]
 mod read_back;
 mod survey;
-mod traffic;
-mod upload;
 
-pub(crate) use choice::{DeviceChoice, DeviceError, Devices};
-pub(crate) use clock::{Mark, Span};
-pub(crate) use convolution::{convolve, planar};
-pub(crate) use descend::{Descent, descend};
-pub(crate) use gpu::{Gpu, Trial, free_memory, gpu, try_convolution};
-#[cfg(feature = "libtorch")]
-pub(crate) use grid::{DeviceMaps, Drawn};
-#[cfg(not(feature = "libtorch"))]
-pub(crate) use grid_absent::{DeviceMaps, Drawn, HostBytes, OnItsWay, ReadBack};
-pub(crate) use guard::{advised, first_line, guarded, unforeseen};
+pub(crate) use accelerator::{
+    Accelerator, Mark, Span, accelerator, free_memory, is_asynchronous, upload,
+};
+pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
+pub(crate) use draw::{Drawn, DrawnImage};
+pub(crate) use error::{BackendError, advised, caught, first_line, guarded, unforeseen};
 pub(crate) use histogram::Histograms;
-pub(crate) use norm::norm;
 pub(crate) use open::OpenDevice;
+pub(crate) use operations::{Descent, convolve, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{Dtype, NO_TF32, Precision, in_float32};
 pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
-#[cfg(feature = "libtorch")]
-pub(crate) use read_back::{HostBytes, OnItsWay, ReadBack};
-pub(crate) use survey::{Libtorch, Survey, survey, why_no_cuda};
-pub(crate) use traffic::traffic;
-pub(crate) use upload::{is_asynchronous, upload};
+pub(crate) use read_back::{Arrived, Copying, ReadBack, traffic};
+pub(crate) use survey::{Gpu, Libtorch, Survey, Trial, survey, try_convolution};
+
+/// One device of each backend of this build.
+#[cfg(test)]
+fn test_devices() -> Vec<burn::tensor::Device> {
+    vec![
+        burn::tensor::Device::flex(),
+        #[cfg(feature = "libtorch")]
+        burn::tensor::Device::libtorch(),
+    ]
+}

@@ -2,11 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::choice::{DeviceChoice, DeviceError};
+use super::accelerator::library;
+use super::choice::{DeviceChoice, DeviceError, Unavailable};
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
-#[cfg(feature = "libtorch")]
-use super::survey::{linked_libtorch, mps_is_there, why_no_cuda};
 
 /// A device that is available.
 #[derive(Debug, Clone)]
@@ -23,12 +22,15 @@ impl OpenDevice {
     /// Checks that the device is available and opens it.
     pub(crate) fn open(choice: DeviceChoice) -> Result<Self, DeviceError> {
         let kind = match choice {
-            DeviceChoice::Auto => best(),
+            DeviceChoice::Auto => survey().devices[0],
             other => other,
         };
         let device = match kind {
             DeviceChoice::Flex => Device::flex(),
-            other => libtorch_device(other)?,
+            other => libtorch_device(other).map_err(|source| DeviceError::Missing {
+                choice: other,
+                source,
+            })?,
         };
         Ok(Self {
             device,
@@ -44,7 +46,7 @@ impl OpenDevice {
             precision => precision,
         };
         if precision == Precision::Tf32 {
-            allow_tf32();
+            allow_tf32(true);
         }
         Self { precision, ..self }
     }
@@ -77,80 +79,15 @@ impl OpenDevice {
     }
 }
 
-fn best() -> DeviceChoice {
-    survey()
-        .devices
-        .first()
-        .copied()
-        .unwrap_or(DeviceChoice::Flex)
-}
-
-#[cfg(feature = "libtorch")]
-fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
-    let missing = |why| DeviceError::Missing { choice: kind, why };
-    match kind {
-        DeviceChoice::LibtorchCuda(number) => {
-            let why = linked_libtorch().and_then(|found| why_no_cuda(&found, number));
-            why.map_or_else(
-                || Ok(Device::libtorch_cuda(number)),
-                |why| Err(missing(why)),
-            )
-        }
-        DeviceChoice::LibtorchMps if !mps_is_there() => Err(missing(
-            "libtorch uses Apple's GPU only on macOS 12.3 or newer with Apple silicon".to_owned(),
-        )),
-        DeviceChoice::LibtorchMps => Ok(Device::libtorch_mps()),
-        _ => {
-            share_cores();
-            keep_memory();
-            Ok(Device::libtorch())
-        }
-    }
-}
-
-/// Makes libtorch's threads sleep, not spin, at barriers.
-///
-/// libgomp spins for milliseconds at every barrier while it has no more threads than there are cores.
-/// Rendering threads need those cores: a third of all processor time was spinning. A second team, on a
-/// thread that then only sleeps, makes the threads more than the cores, which limits spinning to 1000
-/// iterations.
-///
-/// Source: `do_spin` and `gomp_managed_threads` in GCC's `libgomp/config/linux/wait.h`.
-#[cfg(feature = "libtorch")]
-fn share_cores() {
-    /// Elements enough for libtorch to add with all its threads.
-    const ENOUGH: i64 = 1 << 18;
-    static SECOND_TEAM: std::sync::Once = std::sync::Once::new();
-    SECOND_TEAM.call_once(|| {
-        std::thread::spawn(|| {
-            let ones = tch::Tensor::ones([ENOUGH], (tch::Kind::Float, tch::Device::Cpu));
-            drop(&ones + &ones);
-            loop {
-                std::thread::park();
-            }
-        });
-    });
-}
-
-/// Makes glibc keep the memory of one step's feature maps for the next.
-///
-/// Freeing a block that was allocated by `mmap` raises glibc's trim threshold to twice its size. A step's
-/// maps exceed the default: a twentieth of the time was page faults on the same pages. Allocating and
-/// freeing, untouched, the largest block that counts raises the threshold to 64 MB.
-///
-/// Source: `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` in mallopt(3).
-#[cfg(feature = "libtorch")]
-fn keep_memory() {
-    /// Whole pages, its header and flags in the size included.
-    const LARGEST_BLOCK: usize = (32 << 20) - 8192;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(
-        LARGEST_BLOCK,
-    )));
-}
-
-#[cfg(not(feature = "libtorch"))]
-fn libtorch_device(kind: DeviceChoice) -> Result<Device, DeviceError> {
-    Err(DeviceError::NoLibtorch(kind))
+fn libtorch_device(choice: DeviceChoice) -> Result<Device, Unavailable> {
+    let library = library().ok_or(Unavailable::NoLibtorch)?;
+    let found = library.survey();
+    let why = match choice {
+        DeviceChoice::LibtorchCuda(number) => found.why_no_cuda(number),
+        DeviceChoice::LibtorchMps if !found.has_mps => Some(Unavailable::NoMps),
+        _ => None,
+    };
+    why.map_or_else(|| Ok(library.open(choice)), Err)
 }
 
 #[cfg(test)]
@@ -162,5 +99,12 @@ mod tests {
         let open = OpenDevice::open(DeviceChoice::Auto).unwrap();
         assert_ne!(open.kind, DeviceChoice::Auto);
         assert_eq!(survey().devices.last(), Some(&DeviceChoice::Flex));
+    }
+
+    #[test]
+    fn a_device_that_is_missing_says_why() {
+        let error = OpenDevice::open(DeviceChoice::LibtorchCuda(1_000)).unwrap_err();
+        assert_eq!(error.to_string(), "libtorch:cuda:1000 is unavailable");
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -1,9 +1,15 @@
 //! Sums over pairs of values, an old and a new one: what cosines, distances and norms come from.
 
+use burn::tensor::{FloatDType, Tensor};
 use pulp::{Arch, Simd, WithSimd};
+
+use super::error::{BackendError, caught};
 
 /// Running sums next to each other, in registers.
 const LANES: usize = 8;
+
+/// Values of a tensor whose sums are taken together: in double precision, with all intermediate results, 150 MB.
+const PORTION: usize = 1 << 22;
 
 /// Sums over pairs of values, in double precision: no square of a finite `f32` overflows or becomes 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -26,6 +32,36 @@ impl PairSums {
     /// Over the pairs of which both values are finite.
     pub(crate) fn over_finite(old: &[f32], new: &[f32]) -> Self {
         Arch::new().dispatch(Sum::<true> { old, new })
+    }
+
+    /// Over each row of tensors on one device, `[rows, values]`, where they are: `[rows, 4]` in double precision,
+    /// which [`read`](Self::read) takes. What is NaN or infinite makes its sums so.
+    pub(crate) fn over_rows(old: Tensor<2>, new: Tensor<2>) -> Result<Tensor<2>, BackendError> {
+        caught(|| Self::sums_of_rows(old, new))
+    }
+
+    fn sums_of_rows(old: Tensor<2>, new: Tensor<2>) -> Tensor<2> {
+        let rows = (PORTION / old.dims()[1].max(1)).max(1);
+        let portions = old.split(rows, 0).into_iter().zip(new.split(rows, 0));
+        let sums = portions.map(|(old, new)| {
+            let [old, new] = [old, new].map(|values| values.cast(FloatDType::F64));
+            let difference = new.clone() - old.clone();
+            let squares = [&old, &new, &difference].map(|values| values.clone() * values.clone());
+            let products = [new * old].into_iter().chain(squares);
+            Tensor::cat(products.map(|products| products.sum_dim(1)).collect(), 1)
+        });
+        Tensor::cat(sums.collect(), 0)
+    }
+
+    /// What [`over_rows`](Self::over_rows) found, row by row.
+    pub(crate) fn read(sums: &[f64]) -> impl Iterator<Item = Self> {
+        let of_row = |&[product, old, new, difference]: &[f64; 4]| Self {
+            product,
+            old,
+            new,
+            difference,
+        };
+        sums.as_chunks().0.iter().map(of_row)
     }
 
     pub(crate) fn merged(self, other: Self) -> Self {
@@ -189,6 +225,27 @@ mod tests {
         assert_near(sums.difference, 19.0 * 2.25 * square);
         assert_near(sums.relative(), 1.5);
         assert_near(sums.cosine(), -1.0);
+    }
+
+    #[test]
+    fn a_device_sums_up_what_the_host_does() {
+        let values = |factor: f32| (0_u16..35).map(move |i| (f32::from(i) * factor).sin() * 4.8e21);
+        let (old, new): (Vec<_>, Vec<_>) = (values(1.0).collect(), values(1.5).collect());
+        for device in crate::device::test_devices() {
+            let rows = |all: &[f32]| Tensor::<1>::from_floats(all, &device).reshape([5, 7]);
+            let sums = PairSums::over_rows(rows(&old), rows(&new))
+                .unwrap()
+                .into_data();
+            let sums = PairSums::read(sums.as_slice().unwrap());
+            let rows = old.chunks(7).zip(new.chunks(7));
+            for (found, (old, new)) in sums.zip(rows) {
+                let expected = PairSums::over(old, new);
+                assert_near(found.product, expected.product);
+                assert_near(found.old, expected.old);
+                assert_near(found.new, expected.new);
+                assert_near(found.difference, expected.difference);
+            }
+        }
     }
 
     #[test]

@@ -106,8 +106,9 @@ pub(crate) fn in_float32<const D: usize>(values: Tensor<D>) -> Tensor<D> {
 static TF32: AtomicBool = AtomicBool::new(false);
 
 /// Lets cuDNN compute convolutions of float32 with TF32: products of 11 bits, four times as fast on an H100.
-pub(crate) fn allow_tf32() {
-    TF32.store(true, Ordering::Relaxed);
+/// Keeps it from it with `false`.
+pub(super) fn allow_tf32(allowed: bool) {
+    TF32.store(allowed, Ordering::Relaxed);
 }
 
 #[cfg(feature = "libtorch")]

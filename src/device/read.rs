@@ -1,84 +1,56 @@
 //! Reading the floats of a tensor, in pieces where the device allows it.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+use feature_grid::Floats;
 
-use super::guard::first_line;
+use super::accelerator::{accelerator, is_asynchronous};
+use super::error::BackendError;
 use super::precision::in_float32;
-#[cfg(feature = "libtorch")]
-use super::{apart::is_apart, clock::Mark, traffic};
-
-#[cfg(feature = "libtorch")]
-use burn::backend::{BackendTensor, DispatchTensorKind};
-#[cfg(feature = "libtorch")]
-use burn_tch::TchTensor;
+use super::read_back::{copied, waited};
 
 /// The values of a tensor without gradients, row by row.
 ///
-/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once, from a GPU into
-/// page-locked memory.
-pub(crate) struct TensorFloats(Source);
-
-enum Source {
-    /// One dimension, on the CPU.
-    #[cfg(feature = "libtorch")]
-    Torch(TchTensor),
-    Whole(TensorData),
-}
+/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once.
+pub(crate) struct TensorFloats(Box<dyn Floats + Send + Sync>);
 
 impl TensorFloats {
     /// The values of `tensor`, any shape, row-major.
     pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, String> {
         let tensor = in_float32(tensor);
-        #[cfg(feature = "libtorch")]
-        if let Some(row) = in_a_row(tensor.clone()) {
-            return Ok(Self(Source::Torch(row)));
+        if let Some(floats) = in_place(&tensor) {
+            return Ok(Self(floats));
         }
-        #[cfg(feature = "libtorch")]
-        if let Some(copied) = from_gpu(tensor.clone()) {
-            return Ok(Self(Source::Torch(copied?)));
+        let is_apart = is_asynchronous(&tensor.device());
+        let data = tensor.try_into_data();
+        let data = data.map_err(|error| BackendError::from_error(&error).to_string())?;
+        if is_apart {
+            copied(data.num_elements() * size_of::<f32>());
+            waited();
         }
-        let whole = tensor.try_into_data();
-        let whole = whole.map_err(|error| first_line(&error.to_string()))?;
-        Ok(Self(Source::Whole(whole)))
+        let values = data.into_vec::<f32>();
+        let values = values.map_err(|error| format!("{error:?}"))?;
+        Ok(Self(Box::new(values)))
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        match &self.0 {
-            #[cfg(feature = "libtorch")]
-            Source::Torch(row) => row.tensor.numel(),
-            Source::Whole(data) => data.num_elements(),
-        }
+        self.0.count()
     }
 
     /// Copies the values from number `at` on into all of `out`.
     pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
-        match &self.0 {
-            #[cfg(feature = "libtorch")]
-            Source::Torch(row) => {
-                let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-                let piece = row.tensor.f_narrow(0, number(at), number(out.len()));
-                piece
-                    .and_then(|piece| piece.f_copy_data(out, out.len()))
-                    .map_err(|error| first_line(&error.to_string()))
-            }
-            Source::Whole(data) => {
-                let all = data.as_slice::<f32>();
-                let all = all.map_err(|error| format!("{error:?}"))?;
-                let piece = at.checked_add(out.len()).and_then(|end| all.get(at..end));
-                out.copy_from_slice(piece.ok_or("there are not so many values")?);
-                Ok(())
-            }
+        if at
+            .checked_add(out.len())
+            .is_none_or(|end| end > self.count())
+        {
+            return Err("there are not so many values".to_owned());
         }
+        self.0.read(at, out).map_err(|error| error.to_string())
     }
 
     /// All of them, where they were fetched as a whole.
     pub(crate) fn slice(&self) -> Option<&[f32]> {
-        match &self.0 {
-            #[cfg(feature = "libtorch")]
-            Source::Torch(_) => None,
-            Source::Whole(data) => data.as_slice().ok(),
-        }
+        self.0.slice()
     }
 }
 
@@ -92,34 +64,15 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Stri
 
 /// All values of several tensors without gradients, on one device; a GPU is asked once.
 pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, String> {
-    if tensors.len() < 2 || !tensors.iter().all(is_on_gpu) {
+    let is_apart = |tensor: &Tensor<1>| is_asynchronous(&tensor.device());
+    if tensors.len() < 2 || !tensors.iter().all(is_apart) {
         return tensors.into_iter().map(values).collect();
     }
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
-    let all = TensorFloats::new(Tensor::cat(
-        tensors.into_iter().map(in_float32).collect(),
-        0,
-    ))?;
-    let mut at = 0;
-    let part = |length| {
-        let mut part = vec![0.0; length];
-        all.read(at, &mut part)?;
-        at += length;
-        Ok(part)
-    };
-    lengths.into_iter().map(part).collect()
-}
-
-/// Whether a tensor is on an NVIDIA GPU.
-fn is_on_gpu(tensor: &Tensor<1>) -> bool {
-    #[cfg(feature = "libtorch")]
-    if let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) =
-        tensor.clone().into_dispatch().kind
-    {
-        return is_apart(tensor.tensor.device());
-    }
-    let _ = tensor;
-    false
+    let tensors = tensors.into_iter().map(in_float32).collect();
+    let mut all = values(Tensor::cat(tensors, 0))?.into_iter();
+    let part = |length| all.by_ref().take(length).collect();
+    Ok(lengths.into_iter().map(part).collect())
 }
 
 /// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
@@ -127,57 +80,18 @@ fn is_on_gpu(tensor: &Tensor<1>) -> bool {
 ///
 /// A single channel has both layouts; it counts as channels-last.
 pub(crate) fn is_channels_last(maps: &Tensor<4>) -> bool {
-    #[cfg(feature = "libtorch")]
-    let interleaved = in_a_row(maps.clone().permute([0, 2, 3, 1])).is_some();
-    #[cfg(not(feature = "libtorch"))]
-    let interleaved = {
-        let _ = maps;
-        false
-    };
-    interleaved
+    in_place(&maps.clone().permute([0, 2, 3, 1])).is_some()
 }
 
-/// The tensor as one dimension, if it is contiguous on libtorch's CPU.
-#[cfg(feature = "libtorch")]
-fn in_a_row<const D: usize>(tensor: Tensor<D>) -> Option<TchTensor> {
-    let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind
-    else {
-        return None;
-    };
-    let readable = tensor.tensor.device() == tch::Device::Cpu
-        && tensor.tensor.kind() == tch::Kind::Float
-        && tensor.tensor.is_contiguous();
-    // With the tensor's storage, or Burn would take it for unshared and write into it.
-    readable.then(|| TchTensor::from_existing(tensor.tensor.view(-1), tensor.storage))
-}
-
-/// All values of a tensor on an NVIDIA GPU, in a row on the CPU.
-#[cfg(feature = "libtorch")]
-fn from_gpu<const D: usize>(tensor: Tensor<D>) -> Option<Result<TchTensor, String>> {
-    let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind
-    else {
-        return None;
-    };
-    let tensor = tensor.tensor;
-    let device = tensor.device();
-    let copy = || {
-        let row = tensor.f_contiguous()?.f_view(-1)?;
-        let (non_blocking, copy) = (true, false);
-        row.f_to_device_(tch::Device::Cpu, tch::Kind::Float, non_blocking, copy)
-    };
-    device.is_cuda().then(|| {
-        let row = copy().map_err(|error: tch::TchError| first_line(&error.to_string()))?;
-        traffic::copied(row.numel() * size_of::<f32>());
-        Mark::of(device).wait()?;
-        traffic::waited();
-        Ok(TchTensor::new(row))
-    })
+fn in_place<const D: usize>(tensor: &Tensor<D>) -> Option<Box<dyn Floats + Send + Sync>> {
+    accelerator(&tensor.device())?.in_place(tensor.clone().into_dispatch())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
+    use crate::device::test_devices;
+    use burn::tensor::{Device, TensorData};
 
     /// `0..48` as `[2, 4, 3, 2]`, planar and channels-last in memory.
     fn both_layouts(device: &Device) -> [Tensor<4>; 2] {
@@ -200,20 +114,12 @@ mod tests {
 
     #[test]
     fn values_are_read_row_by_row_whatever_the_layout() {
-        for device in devices() {
+        for device in test_devices() {
             let [planar, interleaved] = both_layouts(&device);
             let expected: Vec<f32> = (0_u8..48).map(f32::from).collect();
             assert_eq!(values(planar), expected);
             assert_eq!(values(interleaved), expected);
         }
-    }
-
-    fn devices() -> Vec<Device> {
-        vec![
-            Device::flex(),
-            #[cfg(feature = "libtorch")]
-            Device::libtorch(),
-        ]
     }
 
     #[test]

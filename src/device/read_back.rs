@@ -1,122 +1,200 @@
 //! What a step needs of a device: collected there, copied at once, waited for once.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tch::{Kind, TchError, Tensor};
+use burn::tensor::{FloatDType, Tensor};
 
-use super::clock::{Mark, Span};
-use super::guard::first_line;
-use super::traffic;
+use super::accelerator::{Accelerator, HostBytes, Mark, Span};
+use super::error::{BackendError, caught};
 
-/// Bytes on a device, `[bytes]`.
-pub(crate) struct DeviceBytes(Tensor);
+/// Bytes of a number of double precision.
+const NUMBER: usize = size_of::<f64>();
 
-impl DeviceBytes {
-    /// Those of a tensor, in the order of its elements.
-    pub(super) fn of(tensor: &Tensor) -> Result<Self, TchError> {
-        let row = tensor.f_contiguous()?.f_view(-1)?;
-        Ok(Self(row.f_view_dtype(Kind::Uint8)?))
-    }
-}
-
-/// What is to be copied, one behind the other.
-#[derive(Default)]
+/// What is to be copied.
 pub(crate) struct ReadBack {
-    parts: Vec<Tensor>,
-    bytes: usize,
+    accelerator: Box<dyn Accelerator>,
+    began: Mark,
+    numbers: Vec<Tensor<1>>,
+    levels: Vec<Tensor<1>>,
+    /// How many of both there are.
+    counts: [usize; 2],
 }
 
 impl ReadBack {
-    /// Adds bytes; returns their place among all.
-    pub(crate) fn add(&mut self, DeviceBytes(part): DeviceBytes) -> Range<usize> {
-        let start = self.bytes;
-        self.bytes += part.numel();
-        self.parts.push(part);
-        start..self.bytes
+    /// Nothing yet; what the device does from here on is drawing.
+    pub(crate) fn new(accelerator: Box<dyn Accelerator>) -> Self {
+        Self {
+            began: Mark::of(Some(accelerator.as_ref())),
+            accelerator,
+            numbers: Vec::new(),
+            levels: Vec::new(),
+            counts: [0; 2],
+        }
     }
 
-    /// Starts the copy, into page-locked memory where the device is a GPU, and goes on; also says when all that is
-    /// copied was made.
-    pub(crate) fn start(self) -> Result<(OnItsWay, Mark), String> {
-        let copy = || {
-            let all = Tensor::f_cat(&self.parts, 0)?;
-            let [made, start] = [Mark::of(all.device()), Mark::of(all.device())];
-            let (non_blocking, copy) = (true, false);
-            let bytes = all.f_to_device_(tch::Device::Cpu, Kind::Uint8, non_blocking, copy)?;
-            traffic::copied(self.bytes);
-            let end = Mark::of(all.device());
-            let span = Span { start, end };
-            Ok((OnItsWay { bytes, span }, made))
-        };
-        copy().map_err(|error: TchError| first_line(&error.to_string()))
+    /// Whether the device has a memory of its own.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.accelerator.is_apart()
     }
+
+    /// Adds the numbers of a tensor; returns their place among all.
+    pub(crate) fn add_numbers<const D: usize>(&mut self, numbers: Tensor<D>) -> Range<usize> {
+        let numbers = numbers.cast(FloatDType::F64);
+        place(&mut self.numbers, &mut self.counts[0], numbers)
+    }
+
+    /// Adds whole numbers from 0 to 255.
+    pub(crate) fn add_levels<const D: usize>(&mut self, levels: Tensor<D>) -> Range<usize> {
+        place(&mut self.levels, &mut self.counts[1], levels)
+    }
+
+    /// Starts the copy, into page-locked memory where the device is a GPU, and goes on; also says how long the device
+    /// drew.
+    pub(crate) fn start(self) -> Result<(Copying, Span), BackendError> {
+        let [numbers, levels] = self.counts;
+        let mark = || Mark::of(Some(self.accelerator.as_ref()));
+        let (end, start) = (mark(), mark());
+        let bytes = caught(|| self.accelerator.read_back(self.numbers, self.levels))??;
+        copied(numbers * NUMBER + levels);
+        let copying = Copying {
+            arrived: Arrived { bytes, numbers },
+            span: Span { start, end: mark() },
+        };
+        let start = self.began;
+        Ok((copying, Span { start, end }))
+    }
+}
+
+fn place<const D: usize>(
+    parts: &mut Vec<Tensor<1>>,
+    count: &mut usize,
+    part: Tensor<D>,
+) -> Range<usize> {
+    let start = *count;
+    *count += part.shape().num_elements();
+    parts.push(part.reshape([*count - start]));
+    start..*count
 }
 
 /// A copy that may not have arrived.
-pub(crate) struct OnItsWay {
-    bytes: Tensor,
+pub(crate) struct Copying {
+    arrived: Arrived,
     span: Span,
 }
 
-impl OnItsWay {
+impl Copying {
     /// Waits for it; also says how long the device copied.
-    pub(crate) fn wait(self) -> Result<(HostBytes, Duration), String> {
+    pub(crate) fn wait(self) -> Result<(Arrived, Duration), BackendError> {
         self.span.end.wait()?;
-        traffic::waited();
-        Ok((HostBytes(self.bytes), self.span.took()))
+        waited();
+        Ok((self.arrived, self.span.took()))
     }
 }
 
-/// Bytes that have arrived.
-pub(crate) struct HostBytes(Tensor);
+/// What has arrived; clones share it.
+#[derive(Clone)]
+pub(crate) struct Arrived {
+    /// All numbers, then all levels.
+    bytes: Arc<dyn HostBytes>,
+    numbers: usize,
+}
 
-impl HostBytes {
-    /// The same bytes, for another thread.
-    pub(crate) fn again(&self) -> Self {
-        Self(self.0.shallow_clone())
+impl Arrived {
+    pub(crate) fn numbers(&self, place: &Range<usize>) -> Result<Vec<f64>, BackendError> {
+        let mut bytes = vec![0; place.len() * NUMBER];
+        self.bytes.read(place.start * NUMBER, &mut bytes)?;
+        let (numbers, _) = bytes.as_chunks();
+        Ok(numbers.iter().copied().map(f64::from_ne_bytes).collect())
     }
 
-    /// Some of them, without a copy.
-    pub(crate) fn part(&self, place: &Range<usize>) -> Result<Self, String> {
-        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let part = self.0.f_narrow(0, number(place.start), number(place.len()));
-        part.map(Self)
-            .map_err(|error| first_line(&error.to_string()))
+    /// The numbers, which were of single precision.
+    #[expect(clippy::cast_possible_truncation, reason = "they were rounded before")]
+    pub(crate) fn floats(&self, place: &Range<usize>) -> Result<Vec<f32>, BackendError> {
+        let numbers = self.numbers(place)?.into_iter();
+        Ok(numbers.map(|number| number as f32).collect())
     }
 
-    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = vec![0; self.0.numel()];
-        let copied = self.0.f_copy_data_u8(&mut bytes, self.0.numel());
-        copied.map_err(|error| first_line(&error.to_string()))?;
-        Ok(bytes)
-    }
-
-    /// They are those of floats.
-    pub(crate) fn floats(&self) -> Result<Vec<f32>, String> {
-        let bytes = self.read()?;
-        let (floats, _) = bytes.as_chunks();
-        Ok(floats.iter().copied().map(f32::from_ne_bytes).collect())
+    pub(crate) fn levels(&self, place: &Range<usize>) -> Result<Vec<u8>, BackendError> {
+        let mut levels = vec![0; place.len()];
+        let at = self.numbers * NUMBER + place.start;
+        self.bytes.read(at, &mut levels)?;
+        Ok(levels)
     }
 }
 
-#[cfg(test)]
+/// Copies from a device to the host. On libtorch's CPU and flex nothing is copied unless the device draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) copies: u64,
+    /// How often the host waited for one.
+    pub(crate) waits: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Traffic {
+    /// The mean over `steps` steps, in a line.
+    pub(crate) fn table(self, steps: u64) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
+        let [copies, waits, bytes] =
+            [self.copies, self.waits, self.bytes].map(|all| all as f64 / steps.max(1) as f64);
+        let megabytes = bytes / 1e6;
+        format!(
+            "read from the device a step: {copies:.1} copies, {waits:.1} waits, {megabytes:.1} MB"
+        )
+    }
+}
+
+/// Copies, waits and bytes.
+static TRAFFIC: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+/// All since the program began.
+pub(crate) fn traffic() -> Traffic {
+    let [copies, waits, bytes] = TRAFFIC.each_ref().map(|all| all.load(Ordering::Relaxed));
+    Traffic {
+        copies,
+        waits,
+        bytes,
+    }
+}
+
+/// A copy was started.
+pub(super) fn copied(bytes: usize) {
+    TRAFFIC[0].fetch_add(1, Ordering::Relaxed);
+    TRAFFIC[2].fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
+/// The host waited for one.
+pub(super) fn waited() {
+    TRAFFIC[1].fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(all(test, feature = "libtorch"))]
 mod tests {
     use super::*;
+    use crate::device::accelerator;
+    use burn::tensor::Device;
 
     #[test]
     fn all_parts_arrive_in_their_places_with_one_copy() {
-        let mut read_back = ReadBack::default();
-        let floats = Tensor::from_slice(&[1.5_f32, -2.0]);
-        let levels = Tensor::from_slice(&[7_u8, 8, 9]);
-        let places = [&levels, &floats].map(|part| read_back.add(DeviceBytes::of(part).unwrap()));
-        assert_eq!(places, [0..3, 3..11]);
-        let (on_its_way, _) = read_back.start().unwrap();
-        let (bytes, _) = on_its_way.wait().unwrap();
-        assert_eq!(bytes.part(&places[0]).unwrap().read().unwrap(), [7, 8, 9]);
-        assert_eq!(
-            bytes.part(&places[1]).unwrap().floats().unwrap(),
-            [1.5, -2.0]
-        );
+        let device = Device::libtorch();
+        let mut read_back = ReadBack::new(accelerator(&device).unwrap());
+        let tensor = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
+        let levels = read_back.add_levels(tensor(&[7.0, 8.9, 255.0]));
+        let numbers = [vec![1.5, -2.0], vec![f32::MIN_POSITIVE]];
+        let places = numbers
+            .each_ref()
+            .map(|numbers| read_back.add_numbers(tensor(numbers)));
+        assert_eq!((&levels, &places), (&(0..3), &[0..2, 2..3]));
+        let (copying, _) = read_back.start().unwrap();
+        let (arrived, _) = copying.wait().unwrap();
+        assert_eq!(arrived.levels(&levels).unwrap(), [7, 8, 255]);
+        for (place, expected) in places.iter().zip(numbers) {
+            let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+            assert_eq!(arrived.numbers(place).unwrap(), expected);
+        }
+        assert!(arrived.numbers(&(2..4)).is_err());
     }
 }

@@ -1,8 +1,14 @@
-//! What this build and this machine offer.
+//! What this build and this machine offer, for `vggscope doctor`.
 
-use super::choice::DeviceChoice;
+use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 
-/// What this build and this machine offer, for `vggscope doctor`.
+use super::accelerator::library;
+use super::choice::{DeviceChoice, Unavailable};
+use super::error::{BackendError, caught};
+use super::operations::convolve;
+use super::precision::allow_tf32;
+
+/// What this build and this machine offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Survey {
     pub(crate) libtorch: Option<Libtorch>,
@@ -11,11 +17,7 @@ pub(crate) struct Survey {
 }
 
 /// The libtorch this program was linked with, and what it reports at run time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "libtorch"),
-    allow(dead_code, reason = "no build without libtorch has one")
-)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Libtorch {
     /// The folder it was loaded from where the system reports it, else the one it was linked from.
     pub(crate) dir: String,
@@ -27,107 +29,107 @@ pub(crate) struct Libtorch {
     pub(crate) cuda_devices: usize,
     /// Whether it can use cuDNN.
     pub(crate) has_cudnn: bool,
+    /// Whether it can use Apple's GPU.
+    pub(crate) has_mps: bool,
     pub(crate) threads: i32,
+}
+
+/// An NVIDIA GPU, as its driver describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gpu {
+    pub(crate) name: String,
+    /// The compute capability: major and minor.
+    pub(crate) capability: [i32; 2],
+    /// Units: bytes.
+    pub(crate) memory: usize,
+    /// Units: bytes.
+    pub(crate) free_memory: usize,
+}
+
+/// How far a convolution on a GPU is from the CPU's, relative to its norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Trial {
+    pub(crate) float32: f64,
+    pub(crate) tf32: f64,
 }
 
 /// Finds the available devices without opening one.
 pub(crate) fn survey() -> Survey {
-    let libtorch = linked_libtorch();
+    let libtorch = library().map(|library| library.survey());
     let mut devices = Vec::new();
     if let Some(found) = &libtorch {
         devices.extend((0..found.cuda_devices).map(DeviceChoice::LibtorchCuda));
-        if mps_is_there() {
-            devices.push(DeviceChoice::LibtorchMps);
-        }
+        devices.extend(found.has_mps.then_some(DeviceChoice::LibtorchMps));
         devices.push(DeviceChoice::LibtorchCpu);
     }
     devices.push(DeviceChoice::Flex);
     Survey { libtorch, devices }
 }
 
-/// Why CUDA device `number` is unavailable; `None` if it is available.
-pub(crate) fn why_no_cuda(libtorch: &Libtorch, number: usize) -> Option<String> {
-    if number < libtorch.cuda_devices {
-        return None;
+impl Libtorch {
+    /// Why it has not the CUDA device of this number; `None` where it has.
+    pub(crate) fn why_no_cuda(&self, number: usize) -> Option<Unavailable> {
+        if number < self.cuda_devices {
+            return None;
+        }
+        Some(if self.cuda_devices > 0 {
+            Unavailable::OtherNumber(self.cuda_devices)
+        } else if !self.built_with_cuda {
+            Unavailable::CpuOnly
+        } else if !self.has_cuda {
+            Unavailable::NotLinked
+        } else {
+            Unavailable::NoGpu
+        })
     }
-    Some(if libtorch.cuda_devices > 0 {
-        format!(
-            "there are {} CUDA devices, numbered from 0",
-            libtorch.cuda_devices
-        )
-    } else if !libtorch.built_with_cuda {
-        "the libtorch this vggscope was built with is for the CPU only; with an NVIDIA GPU run `LIBTORCH_FLAVOR=cuda make libtorch && cargo build --release`".to_owned()
-    } else if !libtorch.has_cuda {
-        "the libtorch this vggscope was built with has CUDA, but its CUDA part was not linked; run `cargo clean -p vggscope && cargo build --release`".to_owned()
-    } else {
-        "libtorch has CUDA but finds no usable GPU; see whether `nvidia-smi` lists one and its driver is recent enough".to_owned()
+}
+
+/// Computes a convolution of VGG16 on a device, and on the CPU in double precision.
+pub(crate) fn try_convolution(device: &Device) -> Result<Trial, BackendError> {
+    caught(|| {
+        let host = Device::flex();
+        let normal = Distribution::Normal(0.0, 1.0);
+        let x = Tensor::<4>::random([1, 128, 56, 56], normal, &host);
+        let kernels = Tensor::<4>::random([128, 128, 3, 3], normal, &host);
+        let double = |values: &Tensor<4>| values.clone().cast(FloatDType::F64);
+        let expected = convolve(double(&x), double(&kernels), None);
+        let [x, kernels] = [x, kernels].map(|input| Tensor::from_data(input.into_data(), device));
+        let norm = |values: Tensor<4>| (values.clone() * values).sum().into_scalar::<f64>().sqrt();
+        let error = |tf32: bool| {
+            allow_tf32(tf32);
+            let found = convolve(x.clone(), kernels.clone(), None).into_data();
+            let found = double(&Tensor::from_data(found, &host));
+            norm(found - expected.clone()) / norm(expected.clone())
+        };
+        let [float32, tf32] = [false, true].map(error);
+        Trial { float32, tf32 }
     })
-}
-
-#[cfg(feature = "libtorch")]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "without libtorch this function returns None"
-)]
-pub(super) fn linked_libtorch() -> Option<Libtorch> {
-    Some(Libtorch {
-        dir: loaded_from().unwrap_or_else(|| env!("VGGSCOPE_LIBTORCH_DIR").to_owned()),
-        version: env!("VGGSCOPE_LIBTORCH_VERSION"),
-        built_with_cuda: env!("VGGSCOPE_LIBTORCH_FLAVOR") == "cuda",
-        has_cuda: tch::utils::has_cuda(),
-        cuda_devices: usize::try_from(tch::Cuda::device_count()).unwrap_or(0),
-        has_cudnn: tch::Cuda::cudnn_is_available(),
-        threads: tch::get_num_threads(),
-    })
-}
-
-/// An installed program loads its own copy, not the one it was linked with.
-#[cfg(feature = "libtorch")]
-fn loaded_from() -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let library = maps
-        .lines()
-        .find_map(|line| line.strip_suffix("/libtorch_cpu.so"))?;
-    library.find('/').map(|at| library[at..].to_owned())
-}
-
-#[cfg(feature = "libtorch")]
-pub(super) fn mps_is_there() -> bool {
-    tch::utils::has_mps()
-}
-
-#[cfg(not(feature = "libtorch"))]
-pub(super) fn linked_libtorch() -> Option<Libtorch> {
-    None
-}
-
-#[cfg(not(feature = "libtorch"))]
-pub(super) fn mps_is_there() -> bool {
-    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::test_devices;
+
+    #[test]
+    fn the_cpu_is_near_itself() {
+        for device in test_devices() {
+            let trial = try_convolution(&device).unwrap();
+            assert!(trial.float32 > 0.0 && trial.float32 < 2e-6, "{trial:?}");
+            assert!(trial.tf32 < 2e-6, "{trial:?}");
+        }
+    }
 
     #[test]
     fn a_missing_gpu_says_what_was_found() {
-        let mut found = Libtorch {
-            dir: String::new(),
-            version: "",
-            built_with_cuda: false,
-            has_cuda: false,
-            cuda_devices: 0,
-            has_cudnn: false,
-            threads: 1,
-        };
-        assert!(why_no_cuda(&found, 0).unwrap().contains("CPU only"));
+        let mut found = Libtorch::default();
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::CpuOnly));
         found.built_with_cuda = true;
-        assert!(why_no_cuda(&found, 0).unwrap().contains("not linked"));
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NotLinked));
         found.has_cuda = true;
-        assert!(why_no_cuda(&found, 0).unwrap().contains("nvidia-smi"));
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NoGpu));
         found.cuda_devices = 2;
-        assert!(why_no_cuda(&found, 2).unwrap().contains("2 CUDA devices"));
-        assert_eq!(why_no_cuda(&found, 1), None);
+        assert_eq!(found.why_no_cuda(2), Some(Unavailable::OtherNumber(2)));
+        assert_eq!(found.why_no_cuda(1), None);
     }
 }

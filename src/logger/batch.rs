@@ -6,13 +6,12 @@ use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use crate::device::{Drawn, in_float32};
-use feature_grid::Drawing;
 
 /// The maps of a layer, `[batch, channels, height, width]`.
 pub(crate) struct BatchMaps {
     maps: Tensor<4>,
     /// Made when the first image is logged: all are shown alike.
-    drawn: OnceCell<(Drawing, Drawn)>,
+    drawn: OnceCell<Drawn>,
 }
 
 impl BatchMaps {
@@ -47,8 +46,8 @@ impl BatchMaps {
     /// What the device makes of all images.
     pub(super) fn drawn(
         &self,
-        draw: impl FnOnce() -> Result<(Drawing, Drawn), LoggerError>,
-    ) -> Result<&(Drawing, Drawn), LoggerError> {
+        draw: impl FnOnce() -> Result<Drawn, LoggerError>,
+    ) -> Result<&Drawn, LoggerError> {
         if let Some(drawn) = self.drawn.get() {
             return Ok(drawn);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::device::{advised, unforeseen};
+use crate::device::{BackendError, advised, unforeseen};
 use feature_grid::RenderError;
 use feature_grid::png::PngError;
 use tensorboard_events::EventFileError;
@@ -117,4 +117,14 @@ pub enum LoggerError {
     /// The writer has stopped, and an earlier call said why; or its thread panicked.
     #[error("the writer of the event file has stopped after an earlier error")]
     Stopped,
+}
+
+impl LoggerError {
+    /// A tag that a device could not draw.
+    pub(super) fn draw(tag: &str, error: &BackendError) -> Self {
+        Self::Draw {
+            tag: tag.to_owned(),
+            why: error.to_string(),
+        }
+    }
 }

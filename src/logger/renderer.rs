@@ -15,12 +15,10 @@ use super::measure::{Measure, MeasureKey};
 use super::ranges::Ranges;
 use super::timings::{Stage, StageTimings};
 use crate::analysis::figure::{frame_tiles, number_tiles};
-use crate::device::DeviceMaps;
+use crate::device::{Accelerator, accelerator};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Colormap, Picture, Range, RenderError, Rendered, Style};
 use tensorboard_events::Summary;
-
-pub(super) use drawn::DrawnMaps;
 
 /// Where maps become grids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
@@ -147,17 +145,16 @@ impl Renderer {
         })
     }
 
-    /// The maps for their device to draw, if it does.
+    /// The device that maps are on, if it draws them.
     pub(super) fn on_device(
         &self,
         tag: &str,
         maps: &Tensor<4>,
-    ) -> Result<Option<DeviceMaps>, LoggerError> {
-        let maps = DeviceMaps::of(maps.clone());
-        match (self.on, maps) {
+    ) -> Result<Option<Box<dyn Accelerator>>, LoggerError> {
+        match (self.on, accelerator(&maps.device())) {
             (RenderOn::Host, _) | (RenderOn::Auto, None) => Ok(None),
-            (RenderOn::Auto, Some(maps)) => Ok((!maps.are_on_host()).then_some(maps)),
-            (RenderOn::Device, Some(maps)) => Ok(Some(maps)),
+            (RenderOn::Auto, Some(device)) => Ok(device.is_apart().then_some(device)),
+            (RenderOn::Device, Some(device)) => Ok(Some(device)),
             (RenderOn::Device, None) => Err(LoggerError::NoDeviceRenderer {
                 tag: tag.to_owned(),
             }),

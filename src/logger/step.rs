@@ -193,18 +193,20 @@ impl<'a> Step<'a> {
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let job = self.job(tag, earlier, dead);
-        let drawn = self
-            .on_devices
-            .draw(&self.renderer, &job, &layer, (batch, at))?;
-        let Some((place, drawn)) = drawn else {
-            self.spawn(job.tag.clone(), move |renderer| {
-                renderer.feature_maps(job, layer, maps)
-            });
-            return Ok(());
-        };
-        let tag = job.tag.clone();
-        self.on_devices.then(place, tag, move |renderer, bytes| {
-            renderer.drawn_maps(job, layer, maps, &drawn, bytes)
+        let device = self.on_devices.of(&self.renderer, &job.tag, batch.all())?;
+        if let Some(device) = device {
+            let drawn = self
+                .renderer
+                .draw(&job, &layer, batch, at, &mut device.read_back)?;
+            if let Some(drawn) = drawn {
+                device.then(job.tag.clone(), move |renderer, arrived| {
+                    renderer.drawn_maps(job, layer, maps, &drawn, arrived)
+                });
+                return Ok(());
+            }
+        }
+        self.spawn(job.tag.clone(), move |renderer| {
+            renderer.feature_maps(job, layer, maps)
         });
         Ok(())
     }
@@ -270,21 +272,24 @@ impl<'a> Step<'a> {
         let job = self.job(tag, earlier, Vec::new());
         let old = job.earlier.pictured.as_ref();
         let old = old.map(|pictured| pictured.from.clone());
-        let copied = self
-            .on_devices
-            .copy(&self.renderer, &layer, &kernels, old.as_ref())?;
         let tag = layer.clone();
-        let Some((place, new, old)) = copied else {
-            self.spawn(tag, move |renderer| {
-                let read = || Ok((values(kernels)?, old.map(values).transpose()?));
-                renderer.kernels(job, layer, shape, read)
+        let device = self.on_devices.of(&self.renderer, &tag, &kernels)?;
+        let is_near = |old: &Tensor<4>| old.device() == kernels.device();
+        if let Some(device) = device
+            && old.as_ref().is_none_or(is_near)
+        {
+            let new = device.read_back.add_numbers(kernels);
+            let old = old.map(|old| device.read_back.add_numbers(old));
+            device.then(tag, move |renderer, arrived| {
+                let read = |place| arrived.floats(&place).map_err(|error| error.to_string());
+                let both = || Ok((read(new)?, old.map(read).transpose()?));
+                renderer.kernels(job, layer, shape, both)
             });
             return Ok(());
-        };
-        self.on_devices.then(place, tag, move |renderer, bytes| {
-            let read = |place| bytes.part(&place)?.floats();
-            let both = || Ok((read(new)?, old.map(read).transpose()?));
-            renderer.kernels(job, layer, shape, both)
+        }
+        self.spawn(tag, move |renderer| {
+            let read = || Ok((values(kernels)?, old.map(values).transpose()?));
+            renderer.kernels(job, layer, shape, read)
         });
         Ok(())
     }

@@ -238,7 +238,7 @@ fn what_devices_cannot_do_is_refused() {
     for (line, part) in [
         (
             "images --render device --device flex",
-            "--render device: flex does not render",
+            "flex does not render",
         ),
         ("images --device flex,flex", "flex is there twice"),
         ("images --device auto,flex", "auto is one device"),

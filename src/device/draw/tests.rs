@@ -2,7 +2,7 @@
 mod cases;
 
 use super::*;
-use crate::device::{OpenDevice, ReadBack};
+use crate::device::{OpenDevice, accelerator};
 use burn::tensor::TensorData;
 use cases::{Case, cases};
 use feature_grid::{Colormap, Layout, Maps, Style, feature_maps};
@@ -39,19 +39,19 @@ fn drawn(values: &[f32], shape: [usize; 4], layout: Layout, drawing: &Drawing) -
     let name = std::env::var("VGGSCOPE_TEST_DEVICE").unwrap_or("libtorch:cpu".to_owned());
     let device = OpenDevice::open(name.parse().unwrap()).unwrap().device;
     let maps = TensorData::new(values.to_vec(), shape);
-    let mut maps = BurnTensor::<4>::from_data(maps, &device);
+    let mut maps = Tensor::<4>::from_data(maps, &device);
     if layout == Layout::Interleaved {
         let by_pixel = maps.permute([0, 2, 3, 1]).into_data();
-        maps = BurnTensor::from_data(by_pixel, &device).permute([0, 3, 1, 2]);
+        maps = Tensor::from_data(by_pixel, &device).permute([0, 3, 1, 2]);
     }
-    let drawn = DeviceMaps::of(maps).unwrap().draw(drawing, None).unwrap();
-    let mut read_back = ReadBack::default();
-    let places: Vec<_> = (0..shape[0])
-        .map(|at| read_back.add(drawn.of_image(at).unwrap().into_iter().next().unwrap()))
+    let drawn = Drawn::new(maps, *drawing, None).unwrap();
+    let mut read_back = ReadBack::new(accelerator(&device).unwrap());
+    let images: Vec<_> = (0..shape[0])
+        .map(|at| drawn.read(at, &mut read_back).unwrap())
         .collect();
-    let (bytes, _) = read_back.start().unwrap().0.wait().unwrap();
-    let read = |place| bytes.part(place).unwrap().read().unwrap();
-    places.iter().map(read).collect()
+    let (arrived, _) = read_back.start().unwrap().0.wait().unwrap();
+    let read = |image: &DrawnImage| arrived.levels(&image.levels).unwrap();
+    images.iter().map(read).collect()
 }
 
 /// Shows the same levels as `feature_maps`, in both layouts.

@@ -12,9 +12,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn_tch::{LibTorch, TchTensor};
 
-use super::convolution::Convolution;
+use crate::device::operations::Operations;
 
-impl<C: CheckpointStrategy> Convolution for Autodiff<LibTorch, C> {
+impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
     fn convolve(
         x: FloatTensor<Self>,
         kernels: FloatTensor<Self>,

@@ -1,0 +1,218 @@
+//! Feature maps to grids and numbers on the device where they are: what has to be copied is a quarter of the maps.
+//!
+//! The levels are the host's renderer's, bit for bit: by the same operations in the same order and precision. Maps
+//! with values that are not finite, which it paints in colors, are left to it.
+
+use std::ops::Range as Place;
+
+use burn::tensor::ops::PadMode;
+use burn::tensor::{Bool, FloatDType, Tensor};
+use feature_grid::{Drawing, NARROWEST, NARROWEST_END, Range, Rendered, Statistics};
+
+use super::error::{BackendError, caught};
+use super::precision::in_float32;
+use super::read_back::{Arrived, ReadBack};
+
+/// Nothing is drawn in the padding.
+const BLANK: PadMode = PadMode::Constant(0.0);
+
+/// What a device made of the maps of a batch, and keeps.
+pub(crate) struct Drawn {
+    drawing: Drawing,
+    /// The grids, from 0 to 255: `[batch, height * width]`.
+    levels: Tensor<2>,
+    /// `[batch, kinds of numbers * channels]`, kind after kind.
+    numbers: Tensor<2>,
+    /// Values of a map.
+    pixels: usize,
+}
+
+/// A grid and its numbers, as places among what is read back.
+pub(crate) struct DrawnImage {
+    drawing: Drawing,
+    levels: Place<usize>,
+    numbers: Place<usize>,
+    pixels: usize,
+}
+
+impl Drawn {
+    /// Draws the grids of `maps`, `[batch, channels, height, width]`, of the `chosen` channels or of the first ones,
+    /// and measures every channel.
+    pub(crate) fn new(
+        maps: Tensor<4>,
+        drawing: Drawing,
+        chosen: Option<&[usize]>,
+    ) -> Result<Self, BackendError> {
+        caught(|| {
+            let [.., height, width] = maps.dims();
+            let rows: Tensor<3> = in_float32(maps).flatten(2, 3);
+            let numbers = measure(&rows, drawing.range);
+            let [low, high] =
+                [0, 1].map(|kind: usize| shown(&numbers[kind], drawing.count(), chosen));
+            let rows = shown(&rows, drawing.count(), chosen);
+            let levels = levels(rows, scales(low, high, &drawing), drawing.lowest_level);
+            Self {
+                levels: tiled(levels, [height, width], &drawing),
+                numbers: Tensor::cat(numbers, 1).flatten(1, 2),
+                drawing,
+                pixels: height * width,
+            }
+        })
+    }
+
+    /// Has the grid and the numbers of the image at a place in the batch read.
+    pub(crate) fn read(
+        &self,
+        at: usize,
+        read_back: &mut ReadBack,
+    ) -> Result<DrawnImage, BackendError> {
+        caught(|| DrawnImage {
+            drawing: self.drawing,
+            levels: read_back.add_levels(self.levels.clone().narrow(0, at, 1)),
+            numbers: read_back.add_numbers(self.numbers.clone().narrow(0, at, 1)),
+            pixels: self.pixels,
+        })
+    }
+}
+
+impl DrawnImage {
+    /// The grid of the channels that were `chosen`, and the distribution of all; `None` where a value is not finite.
+    pub(crate) fn rendered(
+        &self,
+        arrived: &Arrived,
+        chosen: Option<&[usize]>,
+    ) -> Result<Option<Rendered>, BackendError> {
+        let numbers = arrived.numbers(&self.numbers)?;
+        if !numbers.iter().all(|number| number.is_finite()) {
+            return Ok(None);
+        }
+        let fixed = match self.drawing.range {
+            Range::Fixed(low, high) => Some((low, high)),
+            Range::Map | Range::Layer => None,
+        };
+        let channels = numbers.len() / if fixed.is_some() { 6 } else { 5 };
+        let number = |kind: usize, channel: usize| numbers[kind * channels + channel];
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "values of single precision"
+        )]
+        let ends = |channel: usize| [0, 1].map(|kind| number(kind, channel) as f32);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "counts"
+        )]
+        let of_channel = |channel: usize| Statistics {
+            count: self.pixels as u64,
+            zeros: (self.pixels as u64).saturating_sub(number(4, channel) as u64),
+            min: ends(channel)[0],
+            max: ends(channel)[1],
+            mean: number(2, channel),
+            deviations: number(3, channel) * self.pixels as f64,
+            fixed,
+            outside: fixed.map_or(0, |_| number(5, channel) as u64),
+            ..Statistics::default()
+        };
+        let wider =
+            |(low, high): (f32, f32), [lower, higher]: [f32; 2]| (low.min(lower), high.max(higher));
+        let none = (f32::INFINITY, f32::NEG_INFINITY);
+        let range = match chosen {
+            Some(chosen) => chosen.iter().copied().map(ends).fold(none, wider),
+            None => (0..self.drawing.count()).map(ends).fold(none, wider),
+        };
+        let statistics = (0..channels).map(of_channel).reduce(Statistics::merged);
+        let levels = arrived.levels(&self.levels)?;
+        let statistics = statistics.unwrap_or_default();
+        Ok(Some(self.drawing.rendered(levels, range, statistics)))
+    }
+}
+
+/// Of every channel, `[batch, channels, 1]` each: its lowest and highest value, mean and variance, how many values are
+/// not 0, and how many are outside of a range that is fixed. The mean is not finite where a value is not.
+fn measure(rows: &Tensor<3>, range: Range) -> Vec<Tensor<3>> {
+    let count = |hits: Tensor<3, Bool>| hits.float().sum_dim(2);
+    let (variance, mean) = rows.clone().var_mean_bias(2);
+    let mut numbers = vec![
+        rows.clone().min_dim(2),
+        rows.clone().max_dim(2),
+        mean,
+        variance,
+        count(rows.clone().not_equal_scalar(0.0)),
+    ];
+    if let Range::Fixed(low, high) = range {
+        let below = rows.clone().lower_scalar(low);
+        let above = rows.clone().greater_scalar(high);
+        numbers.push(count(below) + count(above));
+    }
+    numbers
+}
+
+/// Of all channels, `[batch, channels, …]`, those that are shown, in their order.
+fn shown(all: &Tensor<3>, count: usize, chosen: Option<&[usize]>) -> Tensor<3> {
+    match chosen {
+        None => all.clone().narrow(1, 0, count),
+        // A list of numbers would have to be uploaded.
+        Some(chosen) => {
+            let channel = |at: &usize| all.clone().narrow(1, *at, 1);
+            Tensor::cat(chosen.iter().map(channel).collect(), 1)
+        }
+    }
+}
+
+/// Half of the lower end, of the higher end and of the width of every map's range, as the host's `Scales` have them.
+fn scales(low: Tensor<3>, high: Tensor<3>, drawing: &Drawing) -> [Tensor<3>; 3] {
+    let (mut low, mut high) = match drawing.range {
+        Range::Map => (low, high),
+        Range::Layer => {
+            let dims = low.dims();
+            (low.min_dim(1).expand(dims), high.max_dim(1).expand(dims))
+        }
+        Range::Fixed(first, second) => (low.full_like(first), high.full_like(second)),
+    };
+    if drawing.is_symmetric {
+        high = low.abs().max_pair(high.abs()).clamp_min(NARROWEST_END);
+        low = high.clone().neg();
+    }
+    let [first, second] = [&low, &high].map(|end| end.clone().cast(FloatDType::F64));
+    let span = (second - first).clamp_min(NARROWEST).mul_scalar(0.5);
+    let span = span.cast(FloatDType::F32);
+    [low.mul_scalar(0.5), high.mul_scalar(0.5), span]
+}
+
+/// From values to levels, `[batch, shown channels, pixels]`, which are yet to be cut off to whole numbers.
+fn levels(values: Tensor<3>, scales: [Tensor<3>; 3], lowest: u8) -> Tensor<3> {
+    let dims = values.dims();
+    let [low, high, span] = scales.map(|scale| scale.expand(dims));
+    let values = values.mul_scalar(0.5);
+    let inside = values.max_pair(low.clone()).min_pair(high);
+    let levels = ((inside - low) / span).mul_scalar(255.0);
+    if lowest > 0 {
+        levels.clamp_min(lowest)
+    } else {
+        levels
+    }
+}
+
+/// Levels in their places in the grid.
+fn tiled(levels: Tensor<3>, [height, width]: [usize; 2], drawing: &Drawing) -> Tensor<2> {
+    let [batch, count, _] = levels.dims();
+    let (columns, rows) = (drawing.columns(), drawing.rows());
+    let (factor, padding) = (drawing.factor, drawing.padding());
+    let mut tiles = levels.reshape([batch, count, height, width]);
+    if factor > 1 {
+        let pixels = tiles.reshape([batch, count, height, 1, width, 1]);
+        let squares = pixels.expand([batch, count, height, factor, width, factor]);
+        tiles = squares.reshape([batch, count, height * factor, width * factor]);
+    }
+    let missing = rows * columns - count;
+    let tiles = tiles.pad([(0, missing), (padding, 0), (padding, 0)], BLANK);
+    let [.., height, width] = tiles.dims();
+    let tiles = tiles.reshape([batch, rows, columns, height, width]);
+    let grid = tiles.permute([0, 1, 3, 2, 4]);
+    let grid = grid.reshape([batch, rows * height, columns * width]);
+    grid.pad([(0, padding), (0, padding)], BLANK).flatten(1, 2)
+}
+
+#[cfg(all(test, feature = "libtorch"))]
+mod tests;

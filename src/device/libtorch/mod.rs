@@ -1,0 +1,220 @@
+//! libtorch: what of it is linked, its devices, and what they do that Burn has no word for.
+
+mod autograd;
+mod cuda;
+mod operations;
+
+use std::sync::{Arc, Once};
+
+use burn::backend::{
+    BackendTensor, DispatchDevice, DispatchTensor, DispatchTensorKind, LibTorchDevice,
+};
+use burn::tensor::{Device, Tensor};
+use burn_tch::{LibTorch, TchTensor};
+use feature_grid::{Floats, ReadError};
+use tch::{Kind, TchError};
+
+use super::accelerator::{Accelerator, Event, HostBytes, Library};
+use super::choice::DeviceChoice;
+use super::error::BackendError;
+use super::survey::{Gpu, Libtorch};
+
+/// The libtorch that this program is linked with.
+pub(super) struct Linked;
+
+impl Library for Linked {
+    fn survey(&self) -> Libtorch {
+        Libtorch {
+            dir: loaded_from().unwrap_or_else(|| env!("VGGSCOPE_LIBTORCH_DIR").to_owned()),
+            version: env!("VGGSCOPE_LIBTORCH_VERSION"),
+            built_with_cuda: env!("VGGSCOPE_LIBTORCH_FLAVOR") == "cuda",
+            has_cuda: tch::utils::has_cuda(),
+            cuda_devices: usize::try_from(tch::Cuda::device_count()).unwrap_or(0),
+            has_cudnn: tch::Cuda::cudnn_is_available(),
+            has_mps: tch::utils::has_mps(),
+            threads: tch::get_num_threads(),
+        }
+    }
+
+    fn open(&self, choice: DeviceChoice) -> Device {
+        match choice {
+            DeviceChoice::LibtorchCuda(number) => Device::libtorch_cuda(number),
+            DeviceChoice::LibtorchMps => Device::libtorch_mps(),
+            _ => {
+                share_cores();
+                keep_memory();
+                Device::libtorch()
+            }
+        }
+    }
+
+    fn accelerator(&self, device: &Device) -> Option<Box<dyn Accelerator>> {
+        let device = match device.as_dispatch().clone().inner() {
+            DispatchDevice::LibTorch(LibTorchDevice::Cpu) => tch::Device::Cpu,
+            DispatchDevice::LibTorch(LibTorchDevice::Cuda(number)) => tch::Device::Cuda(number),
+            _ => return None,
+        };
+        Some(Box::new(TorchDevice(device)))
+    }
+}
+
+/// libtorch's CPU or an NVIDIA GPU.
+struct TorchDevice(tch::Device);
+
+impl Accelerator for TorchDevice {
+    /// With the feature `apart` libtorch's CPU counts as one too: so what is done only next to a GPU is tested
+    /// without one.
+    fn is_apart(&self) -> bool {
+        self.0.is_cuda() || cfg!(feature = "apart")
+    }
+
+    fn event(&self) -> Option<Box<dyn Event>> {
+        match self.0 {
+            tch::Device::Cuda(number) => cuda::event(number),
+            _ => None,
+        }
+    }
+
+    /// Through page-locked memory.
+    fn upload(&self, values: &[f32]) -> Tensor<1> {
+        let mut row = tch::Tensor::from_slice(values);
+        if self.0.is_cuda() {
+            // Not `pin_memory`, which since libtorch 2.7 warns that it should not be given a device.
+            let locked = row.internal_pin_memory(self.0);
+            let (non_blocking, copy) = (true, false);
+            row = locked.to_device_(self.0, Kind::Float, non_blocking, copy);
+        }
+        Tensor::from_primitive::<LibTorch>(TchTensor::new(row))
+    }
+
+    /// Into page-locked memory where the device is a GPU.
+    fn read_back(
+        &self,
+        numbers: Vec<Tensor<1>>,
+        levels: Vec<Tensor<1>>,
+    ) -> Result<Arc<dyn HostBytes>, BackendError> {
+        let of_number = |part: tch::Tensor| part.f_contiguous()?.f_view_dtype(Kind::Uint8);
+        let of_level = |part: tch::Tensor| part.f_to_kind(Kind::Uint8);
+        let numbers = numbers.into_iter().filter_map(torch).map(of_number);
+        let levels = levels.into_iter().filter_map(torch).map(of_level);
+        let copy = || {
+            let parts = numbers.chain(levels).collect::<Result<Vec<_>, _>>()?;
+            let (non_blocking, copy) = (true, false);
+            tch::Tensor::f_cat(&parts, 0)?.f_to_device_(
+                tch::Device::Cpu,
+                Kind::Uint8,
+                non_blocking,
+                copy,
+            )
+        };
+        let bytes: tch::Tensor = copy().map_err(torch_error)?;
+        Ok(Arc::new(Row(TchTensor::new(bytes))))
+    }
+
+    fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>> {
+        let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.kind else {
+            return None;
+        };
+        let readable = self.0 == tch::Device::Cpu
+            && tensor.tensor.kind() == Kind::Float
+            && tensor.tensor.is_contiguous();
+        // With the tensor's storage, or Burn would take it for unshared and write into it.
+        let row = || TchTensor::from_existing(tensor.tensor.view(-1), tensor.storage.clone());
+        readable.then(|| -> Box<dyn Floats + Send + Sync> { Box::new(Row(row())) })
+    }
+
+    fn gpu(&self) -> Option<Result<Gpu, BackendError>> {
+        match self.0 {
+            tch::Device::Cuda(number) => Some(cuda::gpu(number)),
+            _ => None,
+        }
+    }
+}
+
+/// One dimension, on the CPU.
+struct Row(TchTensor);
+
+impl Row {
+    /// `length` elements from number `at` on, without a copy.
+    fn part(&self, at: usize, length: usize) -> Result<tch::Tensor, TchError> {
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.0.tensor.f_narrow(0, number(at), number(length))
+    }
+}
+
+impl HostBytes for Row {
+    fn read(&self, at: usize, out: &mut [u8]) -> Result<(), BackendError> {
+        let part = self.part(at, out.len()).map_err(torch_error)?;
+        part.f_copy_data(out, out.len()).map_err(torch_error)
+    }
+}
+
+impl Floats for Row {
+    fn count(&self) -> usize {
+        self.0.tensor.numel()
+    }
+
+    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        let part = self.part(at, out.len()).map_err(torch_error)?;
+        Ok(part.f_copy_data(out, out.len()).map_err(torch_error)?)
+    }
+}
+
+fn torch(tensor: Tensor<1>) -> Option<tch::Tensor> {
+    match tensor.into_dispatch().kind {
+        DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) => Some(tensor.tensor),
+        _ => None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn torch_error(error: TchError) -> BackendError {
+    BackendError::from_error(&error)
+}
+
+/// An installed program loads its own copy, not the one it was linked with.
+fn loaded_from() -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let library = maps
+        .lines()
+        .find_map(|line| line.strip_suffix("/libtorch_cpu.so"))?;
+    library.find('/').map(|at| library[at..].to_owned())
+}
+
+/// Makes libtorch's threads sleep, not spin, at barriers.
+///
+/// libgomp spins for milliseconds at every barrier while it has no more threads than there are cores.
+/// Rendering threads need those cores: a third of all processor time was spinning. A second team, on a
+/// thread that then only sleeps, makes the threads more than the cores, which limits spinning to 1000
+/// iterations.
+///
+/// Source: `do_spin` and `gomp_managed_threads` in GCC's `libgomp/config/linux/wait.h`.
+fn share_cores() {
+    /// Elements enough for libtorch to add with all its threads.
+    const ENOUGH: i64 = 1 << 18;
+    static SECOND_TEAM: Once = Once::new();
+    SECOND_TEAM.call_once(|| {
+        std::thread::spawn(|| {
+            let ones = tch::Tensor::ones([ENOUGH], (tch::Kind::Float, tch::Device::Cpu));
+            drop(&ones + &ones);
+            loop {
+                std::thread::park();
+            }
+        });
+    });
+}
+
+/// Makes glibc keep the memory of one step's feature maps for the next.
+///
+/// Freeing a block that was allocated by `mmap` raises glibc's trim threshold to twice its size. A step's
+/// maps exceed the default: a twentieth of the time was page faults on the same pages. Allocating and
+/// freeing, untouched, the largest block that counts raises the threshold to 64 MB.
+///
+/// Source: `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` in mallopt(3).
+fn keep_memory() {
+    /// Whole pages, its header and flags in the size included.
+    const LARGEST_BLOCK: usize = (32 << 20) - 8192;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(
+        LARGEST_BLOCK,
+    )));
+}
