@@ -103,12 +103,12 @@ impl ForwardPass {
         let network = turn.checked_sub(1).map_or(network, |other| &*copies[other]);
         let size = images.first().map_or([0; 2], PreparedImage::size);
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
-        let start = Mark::on(device);
+        let start = Mark::on(&device.device);
         let mut seen = Activations::default();
         self.visit_on(device, network, &pixels, size, what, &mut |layer, maps| {
             seen.layers.push((layer.clone(), maps.clone()));
         })?;
-        let end = Mark::on(device);
+        let end = Mark::on(&device.device);
         Ok((seen, Span { start, end }))
     }
 
