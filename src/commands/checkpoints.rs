@@ -130,6 +130,7 @@ fn show(
         earlier: plan.earlier.len() as u64,
         due: plan.due.len() as u64,
         of: "checkpoints",
+        is_open: settings.follow,
     };
     if let (Some(follow), Some((last, _))) = (&mut follow, manifest.entries.last_key_value()) {
         follow.begin_after(*last);
@@ -146,7 +147,7 @@ fn show(
         &setup.pass,
         folder,
         label,
-        steps.counts(settings.follow),
+        &steps,
         context,
         on_written,
     );

@@ -1,16 +1,12 @@
 //! `vggscope compare`: runs with each other, a step at a time, without a forward pass.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::context::Context;
+use super::context::{Context, Steps, as_markdown, conclude, report_steps};
 use super::error::RunError;
 use super::report::Report;
-use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::analysis::compare::{CompareError, ComparedRun, Pair};
-use crate::commands::terminal::Unit;
 use crate::logger::FeatureLogger;
 use crate::settings::CompareSettings;
 
@@ -32,7 +28,8 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
     let config = settings.resolved()?;
 
     let steps: BTreeSet<i64> = pairs.iter().flat_map(Pair::steps).collect();
-    let mut logger = logger(&runs, &folder, steps.len() as u64, context)?;
+    let due = Steps::all(steps.len() as u64, "steps");
+    let mut logger = logger(&runs, &folder, &due, context)?;
     folder.write_config(&config)?;
     let is_on = |_: &&i64| !context.interrupt.is_requested();
     let mut ended = steps
@@ -46,12 +43,7 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
             Err(error) => ended = Err(error),
         }
     }
-    let steps = Steps {
-        earlier: 0,
-        due: steps.len() as u64,
-        of: "steps",
-    };
-    let report = run::conclude(logger, ended, &output, &steps, Vec::new(), context)?;
+    let report = conclude(logger, ended, &output, &due, Vec::new(), context)?;
     Ok(report.with(summary))
 }
 
@@ -68,7 +60,7 @@ fn pairs(runs: &[ComparedRun]) -> Result<Vec<Pair<'_>>, CompareError> {
 fn logger(
     runs: &[ComparedRun],
     folder: &RunFolder,
-    total: u64,
+    steps: &Steps,
     context: &Context,
 ) -> Result<FeatureLogger, RunError> {
     let about = runs.first().map_or_else(String::new, |run| {
@@ -80,17 +72,9 @@ fn logger(
             about.preprocess
         )
     });
-    let terminal = Arc::clone(&context.terminal);
-    terminal.begin(0, total, Unit::Steps);
-    context.interrupt.steps_begin();
-    let (used, mut done) = (folder.used(), 0);
-    let builder = FeatureLogger::builder(folder.path())
-        .about(move || about)
-        .on_written(move |_, title| {
-            used.store(true, Ordering::Relaxed);
-            done += 1;
-            terminal.reached(done, title);
-        });
+    let on_written = report_steps(folder, steps, context, |_| {});
+    let builder = FeatureLogger::builder(folder.path()).about(move || about);
+    let builder = builder.on_written(on_written);
     Ok(builder.create()?)
 }
 
@@ -132,7 +116,7 @@ fn finish(
         .iter()
         .fold(String::new(), |text, line| text + "* " + line + "\n");
     step.text("summary", items);
-    step.text("config", run::as_markdown(config));
+    step.text("config", as_markdown(config));
     step.finish();
     Ok(lines)
 }

@@ -1,9 +1,24 @@
-//! What a command has besides its settings.
+//! What a command has besides its settings, and everything that a run has.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::commands::terminal::Terminal;
+use super::error::RunError;
+use super::report::Report;
+use super::run_folder::RunFolder;
+use crate::analysis::probe::ProbeImages;
+use crate::commands::terminal::{Terminal, Unit};
+use crate::data::list::ImageFile;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::transform::Preprocess;
+use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
+use crate::logger::{Builder, FeatureLogger, LoggerError};
+use crate::network::vgg::{Extent, Kernels, Placement};
+use crate::network::{Architecture, ForwardPass, select};
+use crate::one_line::one_line;
+use crate::settings::{OutputSettings, RunSettings};
 
 /// What a command has besides its settings.
 pub(crate) struct Context {
@@ -19,4 +34,247 @@ impl Context {
             interrupt: self.interrupt.clone(),
         }
     }
+}
+
+/// Everything that a run of a network has.
+pub(crate) struct RunContext<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) settings: &'a RunSettings,
+    pub(crate) folder: RunFolder,
+    pub(crate) pass: ForwardPass,
+    pub(crate) preprocess: Preprocess,
+    /// What there is to say of the images.
+    pub(crate) notes: InputNotes,
+    /// What was left out, each with its reason.
+    pub(crate) skipped: Vec<String>,
+}
+
+impl<'a> RunContext<'a> {
+    /// Selects the layers to show of a network, checking that the crop reaches them.
+    pub(crate) fn new(
+        settings: &'a RunSettings,
+        folder: RunFolder,
+        devices: Vec<OpenDevice>,
+        architecture: Arc<dyn Architecture>,
+        notes: InputNotes,
+        context: &'a Context,
+    ) -> Result<Self, RunError> {
+        let wanted = select(&*architecture, &settings.network.layers)?;
+        let pass = ForwardPass {
+            devices,
+            architecture,
+            wanted,
+            kernels: !settings.pictures.no_kernels,
+        };
+        let preprocess = settings.input.preprocess().for_network(pass.is_gray());
+        if let Some(side) = preprocess.crop {
+            pass.check_size([side.get() as usize; 2])?;
+        }
+        Ok(Self {
+            context,
+            settings,
+            folder,
+            pass,
+            preprocess,
+            notes,
+            skipped: Vec::new(),
+        })
+    }
+
+    /// As much of a network as is shown.
+    pub(crate) fn extent(&self) -> Extent {
+        Extent::Features {
+            deepest: self.pass.deepest(),
+        }
+    }
+
+    /// Where a network is put that so many images go through.
+    pub(crate) fn placement(&self, images: usize) -> Placement<'_> {
+        Placement {
+            device: &self.pass.device().device,
+            kernels: kernel_layout(self.pass.device(), images),
+        }
+    }
+
+    /// Reads the probe images.
+    pub(crate) fn probes(&mut self, files: &[ImageFile]) -> Result<ProbeImages, RunError> {
+        Ok(ProbeImages::load(
+            files,
+            &self.preprocess,
+            self.settings.compute.batch(),
+            self.settings.output.on_error,
+            &self.pass,
+            &self.notes,
+            &mut self.skipped,
+        )?)
+    }
+
+    /// A logger for the run's folder, which says nothing on the terminal. `label` says which weights it shows.
+    pub(crate) fn quiet_logger(&self, label: impl FnOnce() -> String + Send + 'static) -> Builder {
+        let (settings, preprocess) = (self.settings, self.preprocess);
+        let numbers = self.pass.device().numbers();
+        let numbers =
+            numbers.map_or_else(String::new, |numbers| format!("* computed in {numbers}\n"));
+        let about = move || format!("* input: {preprocess}\n* weights: {}\n{numbers}", label());
+        let builder = FeatureLogger::builder(self.folder.path())
+            .style(settings.pictures.style())
+            .render_on(settings.compute.render)
+            .bgr(preprocess.is_bgr())
+            .about(about)
+            .timings(settings.output.timings);
+        match &settings.output.png {
+            Some(folder) => builder.png(folder),
+            None => builder,
+        }
+    }
+
+    /// A logger that reports each step on the terminal; `written` gets each step that is in the event file.
+    pub(crate) fn logger(
+        &self,
+        label: impl FnOnce() -> String + Send + 'static,
+        steps: &Steps,
+        written: impl FnMut(i64) + Send + 'static,
+    ) -> Builder {
+        let on_written = report_steps(&self.folder, steps, self.context, written);
+        self.quiet_logger(label).on_written(on_written)
+    }
+
+    /// Leaves an image out where that is asked for; else its error ends the run.
+    pub(crate) fn skip(&mut self, error: RunError) -> Result<(), RunError> {
+        match self.settings.output.on_error {
+            OnError::Skip => self.skipped.push(one_line(&error)),
+            OnError::Stop => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Waits for the last step and says what the run came to.
+    pub(crate) fn conclude(
+        self,
+        logger: FeatureLogger,
+        ended: Result<(), RunError>,
+        steps: &Steps,
+    ) -> Result<Report, RunError> {
+        let output = &self.settings.output;
+        let report = conclude(logger, ended, output, steps, self.skipped, self.context)?;
+        Ok(report.with(self.notes.lines()))
+    }
+}
+
+/// The memory layout in which convolutions are fastest over `images` forward passes. Reordering the kernels
+/// costs more than it saves for one or two.
+pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
+    if images > 2 && device.prefers_interleaved() {
+        Kernels::Interleaved
+    } else {
+        Kernels::Planar
+    }
+}
+
+/// Steps that a command was given, as it came to its end.
+pub(crate) struct Steps {
+    /// Written by an earlier process.
+    pub(crate) earlier: u64,
+    /// That this process should have written, but for those that were skipped.
+    pub(crate) due: u64,
+    /// What a step is of.
+    pub(crate) of: &'static str,
+    /// Whether further ones may come.
+    pub(crate) is_open: bool,
+}
+
+impl Steps {
+    /// All steps of a run.
+    pub(crate) fn all(count: u64, of: &'static str) -> Self {
+        Self {
+            earlier: 0,
+            due: count,
+            of,
+            is_open: false,
+        }
+    }
+}
+
+/// Shows the steps on the terminal as they are written.
+pub(crate) fn report_steps(
+    folder: &RunFolder,
+    steps: &Steps,
+    context: &Context,
+    mut written: impl FnMut(i64) + Send + 'static,
+) -> impl FnMut(i64, &str) + Send + 'static {
+    let terminal = Arc::clone(&context.terminal);
+    let (mut done, used) = (steps.earlier, folder.used());
+    let (total, unit) = match steps.is_open {
+        true => (0, Unit::OpenSteps),
+        false => (steps.earlier + steps.due, Unit::Steps),
+    };
+    terminal.begin(done, total, unit);
+    context.interrupt.steps_begin();
+    move |step, title| {
+        written(step);
+        used.store(true, Ordering::Relaxed);
+        done += 1;
+        terminal.reached(done, title);
+    }
+}
+
+/// Waits for the last step and says what the run came to. What ended the run early, if anything, comes
+/// second: without a writer nothing else can go on.
+pub(crate) fn conclude(
+    logger: FeatureLogger,
+    ended: Result<(), RunError>,
+    output: &OutputSettings,
+    steps: &Steps,
+    skipped: Vec<String>,
+    context: &Context,
+) -> Result<Report, RunError> {
+    let written = logger.finish();
+    context.terminal.end();
+    let logged = match (written, ended) {
+        // The step that failed met the writer's error first.
+        (Err(LoggerError::Stopped), Err(error)) => return Err(error),
+        (written, ended) => {
+            let written = written?;
+            ended?;
+            written
+        }
+    };
+    let interrupted = context.interrupt.signal();
+    if interrupted.is_none() {
+        if logged.steps + steps.earlier == 0 && !skipped.is_empty() {
+            return Err(RunError::NothingLeft {
+                count: skipped.len(),
+                what: steps.of,
+                first: skipped.into_iter().next().unwrap_or_default(),
+            });
+        }
+        if logged.steps < steps.due {
+            return Err(RunError::StepsMissing {
+                folder: output.run_folder(),
+                written: logged.steps,
+                due: steps.due,
+            });
+        }
+    }
+    Ok(Report {
+        run_folder: output.run_folder(),
+        logdir: output.logdir.clone(),
+        whole: 0,
+        earlier_steps: steps.earlier,
+        timings: output.timings.then(|| {
+            let table = logged.timings.table(logged.steps);
+            format!("{table}\n{}", traffic().table(logged.steps))
+        }),
+        logged,
+        skipped,
+        notes: Vec::new(),
+        interrupted,
+    })
+}
+
+/// The resolved configuration for TensorBoard's Text tab: four spaces make a code block in every dialect
+/// of Markdown.
+pub(crate) fn as_markdown(toml: &str) -> String {
+    toml.lines()
+        .fold(String::new(), |text, line| text + "    " + line + "\n")
 }

@@ -1,214 +1,172 @@
 //! `vggscope images`: one network over many images, a step an image.
 
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use super::calibration;
-use super::context::Context;
+use super::context::{Context, RunContext, Steps, as_markdown};
+use super::devices::open_devices;
 use super::error::RunError;
-use super::parameters::{self, Parameters};
+use super::parameters::{OpenNetwork, list_unused};
 use super::report::Report;
-use super::run::{self, Steps};
 use super::run_folder::RunFolder;
 use crate::analysis::probe::{BatchPictures, describe, log_kernels};
 use crate::data::list::list_images;
-use crate::data::load::LoadError;
 use crate::data::notes::InputNotes;
-use crate::data::on_error::OnError;
-use crate::data::prepared::{PreparedImage, file_name, prepare_ahead};
+use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
-use crate::network::vgg::{Arch, Extent, Placement, Sizes, Variant};
-use crate::network::{ForwardPass, Network};
-use crate::one_line::one_line;
+use crate::network::Network;
 use crate::settings::ImagesSettings;
-use std::sync::Arc;
-
-type Label = Box<dyn FnOnce() -> String + Send>;
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
-    let input = InputNotes::default();
-    let files = list_images(&settings.images, &input)?;
+    let notes = InputNotes::default();
+    let files = list_images(&settings.images, &notes)?;
     let total = files.len();
-    let devices = run::open_devices(&settings.run.compute, context)?;
-    let folder = RunFolder::reserve(
-        &mut settings.run.output,
-        "images",
-        "or delete the folder",
-        &context.interrupt,
-    )?;
-    let (held, parameters, label) = open_network(settings, context)?;
-    let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
+    let devices = open_devices(&settings.run.compute, context)?;
+    let output = &mut settings.run.output;
+    let folder = RunFolder::reserve(output, "images", "or delete the folder", &context.interrupt)?;
+    let OpenNetwork {
+        variant,
+        parameters,
+        label,
+    } = OpenNetwork::of(&settings.weights(), &settings.run, context)?;
+    let architecture = Arc::new(variant.clone());
+    let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     if settings.run.output.verbose {
-        parameters::list_unused(&parameters, pass.deepest(), &context.terminal);
+        list_unused(&parameters, run.pass.deepest(), &context.terminal);
     }
-    let config = settings.resolved(&pass)?;
+    let config = settings.resolved(&run.pass)?;
 
     let most = settings.run.compute.batch();
-    let preprocess = settings.run.input.preprocess().for_network(held.is_gray());
-    let prepared = prepare_ahead(files, preprocess, most);
+    let mut images = (0..)
+        .zip(prepare_ahead(files, run.preprocess, most))
+        .peekable();
     let mut timings = StageTimings::default();
-    let extent = Extent::Features {
-        deepest: pass.deepest(),
+    let network = timings.time(Stage::Load, || {
+        parameters.build(&variant, run.extent(), run.placement(total))
+    })?;
+    let settled = calibration::settle_without(&settings.run.pictures, &run.pass)?;
+    let steps = Steps::all(total as u64, "images");
+    let mut log = ImageLog {
+        copies: run.pass.copies(&network, "the network")?,
+        network: &network,
+        logger: settled.apply(run.logger(label, &steps, |_| {})).create()?,
+        timings,
+        turn: 0,
     };
-    let place = Placement {
-        device: &pass.device().device,
-        kernels: run::kernel_layout(pass.device(), total),
-    };
-    let network = timings.time(Stage::Load, || parameters.build(&held, extent, place))?;
-    let copies = pass.copies(&network, "the network")?;
-    let steps = (0, total as u64);
-    let settled = calibration::settle_without(&settings.run.pictures, &pass)?;
-    let builder = run::logger(&settings.run, &pass, &folder, label, steps, context, |_| {});
-    let mut logger = settled.apply(builder).create()?;
-    folder.write_config(&config)?;
-    settled.keep(&folder)?;
-    describe(&pass, &mut logger, "feature_maps");
+    run.folder.write_config(&config)?;
+    settled.keep(&run.folder)?;
+    describe(&run.pass, &mut log.logger, "feature_maps");
 
-    let mut skipped = Vec::new();
-    let on_error = settings.run.output.on_error;
-    let mut images = readable(prepared, &pass, &input, on_error, &mut skipped).peekable();
-    let mut config = Some(config);
-    let mut batches = 0..;
-    let ended = loop {
-        match next_batch(&mut images, most) {
-            Ok(Some(batch)) if !context.interrupt.is_requested() => {
-                let config = config.take();
-                let number = batches.next().unwrap_or_default();
-                let result = log_batch(
-                    (number, &batch),
-                    &network,
-                    &copies,
-                    &pass,
-                    &mut logger,
-                    &mut timings,
-                    config,
-                );
-                if result.is_err() {
-                    break result;
-                }
-            }
-            Ok(_) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
+    let mut config = Some(as_markdown(&config));
+    let mut ended = Ok(());
+    while ended.is_ok() && !context.interrupt.is_requested() {
+        ended = match next_batch(&mut images, most, &mut run) {
+            Ok(batch) if batch.is_empty() => break,
+            Ok(batch) => log.add(&batch, config.take(), &run),
+            Err(error) => Err(error),
+        };
+    }
     drop(images);
-    let steps = Steps {
-        earlier: 0,
-        due: (total - skipped.len()) as u64,
-        of: "images",
-    };
-    let output = &settings.run.output;
-    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
-    Ok(report.with(input.lines()))
+    let steps = Steps::all((total - run.skipped.len()) as u64, "images");
+    run.conclude(log.logger, ended, &steps)
 }
 
-/// The network, its parameters, and what they are called in descriptions.
-fn open_network(
-    settings: &ImagesSettings,
-    context: &Context,
-) -> Result<(Variant, Parameters, Label), RunError> {
-    let asked = settings.run.network.arch;
-    let seed = settings.run.compute.seed;
-    let path = parameters::weights_file(&settings.weights(), asked, context)?;
-    let Some(path) = path else {
-        let arch = asked.unwrap_or(Arch::VGG16);
-        let parameters = parameters::random(arch, Sizes::PUBLISHED, seed, &context.terminal);
-        return Ok((
-            Variant::published(arch),
-            parameters,
-            Box::new(move || format!("random, seed {seed}")),
-        ));
-    };
-    let (held, file) =
-        parameters::open_with_notes(&path, &settings.run.network, &context.terminal)?;
-    let label = parameters::hashed_label(file_name(&path), path, &settings.run.network);
-    Ok((held, Parameters::File(file), Box::new(label)))
+/// An image and its step.
+struct Item {
+    step: i64,
+    image: PreparedImage,
 }
 
-/// The images that can be shown, with their steps; one that cannot ends the run or goes to `skipped`.
-fn readable(
-    prepared: impl IntoIterator<Item = Result<PreparedImage, LoadError>>,
-    pass: &ForwardPass,
-    notes: &InputNotes,
-    on_error: OnError,
-    skipped: &mut Vec<String>,
-) -> impl Iterator<Item = Result<(i64, PreparedImage), RunError>> {
-    (0..).zip(prepared).filter_map(move |(step, image)| {
-        let checked = image.map_err(RunError::from).and_then(|image| {
-            pass.check_image(&image)?;
-            notes.add(&image.path, image.oddities);
-            Ok((step, image))
-        });
-        match checked {
-            Err(error) if on_error == OnError::Skip => {
-                skipped.push(one_line(&error));
-                None
-            }
-            checked => Some(checked),
-        }
-    })
-}
-
-/// Images of one size, and their steps.
-type Batch = (Vec<i64>, Vec<PreparedImage>);
-
-/// The next images of one size, at most `most`, with their steps; `None` at the end.
-///
-/// An image that cannot be read ends the batch before it, so that what was read first is shown.
-fn next_batch(
-    images: &mut Peekable<impl Iterator<Item = Result<(i64, PreparedImage), RunError>>>,
+/// The next images of one size, at most `most`; none at the end. One that cannot be read ends the run or is left
+/// out; it ends the batch before it, so that what was read first is shown.
+fn next_batch<E: Into<RunError>>(
+    images: &mut Peekable<impl Iterator<Item = (i64, Result<PreparedImage, E>)>>,
     most: usize,
-) -> Result<Option<Batch>, RunError> {
-    let Some(first) = images.next() else {
-        return Ok(None);
-    };
-    let (number, first) = first?;
-    let size = first.size();
-    let (mut numbers, mut batch) = (vec![number], vec![first]);
+    run: &mut RunContext<'_>,
+) -> Result<Vec<Item>, RunError> {
+    let mut batch: Vec<Item> = Vec::new();
     while batch.len() < most {
-        let same_size = |next: &Result<(_, PreparedImage), _>| matches!(next, Ok((_, next)) if next.size() == size);
-        let Some(Ok((number, image))) = images.next_if(same_size) else {
+        let size = batch.first().map(|first| first.image.size());
+        let fits = |image: &PreparedImage| size.is_none_or(|size| image.size() == size);
+        let next = images.next_if(|(_, next)| match next {
+            Ok(image) => fits(image),
+            Err(_) => size.is_none(),
+        });
+        let Some((step, image)) = next else {
             break;
         };
-        numbers.push(number);
-        batch.push(image);
+        let checked = image.map_err(Into::into).and_then(|image| {
+            run.pass.check_image(&image)?;
+            Ok(image)
+        });
+        match checked {
+            Ok(image) => {
+                run.notes.add(&image.path, image.oddities);
+                batch.push(Item { step, image });
+            }
+            Err(error) => run.skip(error)?,
+        }
     }
-    Ok(Some((numbers, batch)))
+    Ok(batch)
 }
 
-/// One forward pass and its steps.
-fn log_batch(
-    (number, (steps, batch)): (usize, &Batch),
-    network: &dyn Network,
-    copies: &[Box<dyn Network>],
-    pass: &ForwardPass,
-    logger: &mut FeatureLogger,
-    timings: &mut StageTimings,
-    mut config: Option<String>,
-) -> Result<(), RunError> {
-    let what = batch.first().map_or_else(String::new, PreparedImage::title);
-    let (seen, span) = pass.run(network, copies, number, batch, &what)?;
-    let pictures = BatchPictures::of(&seen);
-    drop(seen);
-    let mut span = Some(span);
-    for (at, (number, image)) in steps.iter().zip(batch).enumerate() {
-        let mut step = logger.step(*number)?;
-        step.set_title(image.title());
-        step.set_png_folder(format!("{number:06}_{}", image.name));
-        // The whole batch's time counts for its first step.
-        step.record_all(&std::mem::take(timings));
-        if let Some(span) = span.take() {
-            step.record_span(Stage::Forward, span);
+/// What the steps are written with.
+struct ImageLog<'a> {
+    network: &'a dyn Network,
+    /// On the other devices.
+    copies: Vec<Box<dyn Network>>,
+    logger: FeatureLogger,
+    /// Of what came before the next batch.
+    timings: StageTimings,
+    /// Which device's turn it is.
+    turn: usize,
+}
+
+impl ImageLog<'_> {
+    /// One forward pass and its steps.
+    fn add(
+        &mut self,
+        batch: &[Item],
+        mut config: Option<String>,
+        run: &RunContext<'_>,
+    ) -> Result<(), RunError> {
+        let what = batch
+            .first()
+            .map_or_else(String::new, |first| first.image.title());
+        let images: Vec<&PreparedImage> = batch.iter().map(|item| &item.image).collect();
+        let (seen, span) = (run.pass).run(self.network, &self.copies, self.turn, &images, &what)?;
+        self.turn += 1;
+        let pictures = BatchPictures::of(&seen);
+        drop(seen);
+        let mut span = Some(span);
+        for (
+            at,
+            Item {
+                step: number,
+                image,
+            },
+        ) in batch.iter().enumerate()
+        {
+            let mut step = self.logger.step(*number)?;
+            step.set_title(image.title());
+            step.set_png_folder(format!("{number:06}_{}", image.name));
+            // The whole batch's time counts for its first step.
+            step.record_all(&std::mem::take(&mut self.timings));
+            if let Some(span) = span.take() {
+                step.record_span(Stage::Forward, span);
+            }
+            step.record(Stage::Decode, image.took);
+            if let Some(config) = config.take() {
+                step.text("config", config);
+            }
+            step.text("image", format!("`{}`", image.path.display()));
+            pictures.log(&mut step, at, "feature_maps")?;
+            log_kernels(&run.pass, self.network, &mut step)?;
+            step.image("input", &image.picture)?;
+            step.finish();
         }
-        step.record(Stage::Decode, image.took);
-        if let Some(config) = config.take() {
-            step.text("config", run::as_markdown(&config));
-        }
-        step.text("image", format!("`{}`", image.path.display()));
-        pictures.log(&mut step, at, "feature_maps")?;
-        log_kernels(pass, network, &mut step)?;
-        step.image("input", &image.picture)?;
-        step.finish();
+        Ok(())
     }
-    Ok(())
 }

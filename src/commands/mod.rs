@@ -5,6 +5,7 @@ pub(crate) mod checkpoints;
 mod classes;
 pub(crate) mod compare;
 pub(crate) mod context;
+mod devices;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod error;

@@ -7,11 +7,12 @@ use std::thread;
 use super::context::Context;
 use super::error::RunError;
 use crate::commands::terminal::{Terminal, Unit};
+use crate::data::prepared::file_name;
 use crate::network::vgg::{
     self, Arch, Extent, Grafted, NetworkError, NewPart, ParameterSource, Placement,
     RandomParameters, Sizes, Variant, Vgg,
 };
-use crate::settings::{NetworkSettings, WeightsChoice};
+use crate::settings::{NetworkSettings, RunSettings, WeightsChoice};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
 /// Where a network's parameters come from.
@@ -66,6 +67,40 @@ fn grafted<'a>(
         base: file,
         fresh: fresh.clone(),
         part,
+    }
+}
+
+/// A network that a command starts from.
+pub(crate) struct OpenNetwork {
+    pub(crate) variant: Variant,
+    pub(crate) parameters: Parameters,
+    /// What the weights are called in descriptions.
+    pub(crate) label: Box<dyn FnOnce() -> String + Send>,
+}
+
+impl OpenNetwork {
+    /// That of a weights file, or a random one; with notes on how it was read.
+    pub(crate) fn of(
+        weights: &WeightsChoice,
+        settings: &RunSettings,
+        context: &Context,
+    ) -> Result<Self, RunError> {
+        let (asked, seed) = (settings.network.arch, settings.compute.seed);
+        let Some(path) = weights_file(weights, asked, context)? else {
+            let arch = asked.unwrap_or(Arch::VGG16);
+            return Ok(Self {
+                variant: Variant::published(arch),
+                parameters: random(arch, Sizes::PUBLISHED, seed, &context.terminal),
+                label: Box::new(move || format!("random, seed {seed}")),
+            });
+        };
+        let (variant, file) = open_with_notes(&path, &settings.network, &context.terminal)?;
+        let label = hashed_label(file_name(&path), path, &settings.network);
+        Ok(Self {
+            variant,
+            parameters: Parameters::File(file),
+            label: Box::new(label),
+        })
     }
 }
 

@@ -92,13 +92,16 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
 
     // Step 0 is a step of its own.
     let written = if resumed.is_some() { taken + 1 } else { 0 };
-    let steps = (written, total + 1);
+    let steps = Steps {
+        earlier: written,
+        ..Steps::all(total + 1 - written, "steps")
+    };
     let builder = run::logger(
         &settings.run,
         &pass,
         &folder,
         move || label,
-        steps,
+        &steps,
         context,
         |_| {},
     );
@@ -201,8 +204,7 @@ fn train(
     let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
     let steps = Steps {
         earlier: written,
-        due: total + 1 - written,
-        of: "steps",
+        ..Steps::all(total + 1 - written, "steps")
     };
     let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
     Ok(report.with(notes).with(input.lines()).with(summary))

@@ -95,13 +95,13 @@ impl ForwardPass {
         network: &dyn Network,
         copies: &[Box<dyn Network>],
         turn: usize,
-        images: &[PreparedImage],
+        images: &[&PreparedImage],
         what: &str,
     ) -> Result<(Activations, Span), ForwardError> {
         let turn = turn % self.devices.len();
         let device = &self.devices[turn];
         let network = turn.checked_sub(1).map_or(network, |other| &*copies[other]);
-        let size = images.first().map_or([0; 2], PreparedImage::size);
+        let size = images.first().map_or([0; 2], |image| image.size());
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
         let start = Mark::on(&device.device);
         let mut seen = Activations::default();

@@ -24,11 +24,6 @@ pub(crate) struct ProbeActivations {
 }
 
 impl ProbeActivations {
-    /// The batches, in the order of the images.
-    pub(crate) fn batches(&self) -> &[Activations] {
-        &self.batches
-    }
-
     /// Every image's maps: its number, a layer, `[1, channels, height, width]`.
     pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Layer, Tensor<4>)> {
         let images = self
@@ -130,7 +125,8 @@ impl ProbeImages {
         let copies = pass.copies(network, what)?;
         let mut seen = ProbeActivations::default();
         for (turn, batch) in self.batches.iter().enumerate() {
-            let (activations, span) = pass.run(network, &copies, turn, batch, what)?;
+            let batch: Vec<&PreparedImage> = batch.iter().collect();
+            let (activations, span) = pass.run(network, &copies, turn, &batch, what)?;
             seen.batches.push(activations);
             seen.spans.push(span);
         }
