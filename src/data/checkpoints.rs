@@ -112,7 +112,7 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
     selection: &Selection<'_>,
 ) -> Result<Sequence, CheckpointError> {
     let mut notes = Vec::new();
-    let mut paths = each_once(find_all(args)?, &mut notes);
+    let mut paths = each_once(find_all(args, &mut notes)?, &mut notes);
     paths.sort_by_cached_key(|path| NaturalKey::new(path));
     let all = without_excluded(Candidate::all(paths), selection.exclude, &mut notes)?;
     let all = without_states(all, &mut notes);
@@ -131,7 +131,7 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
         .collect();
     if checkpoints.len() < total {
         notes.push(format!(
-            "--every {}: {} of {total} checkpoints are shown",
+            "one in {}: {} of {total} checkpoints are shown",
             selection.every,
             checkpoints.len()
         ));
@@ -140,15 +140,16 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
 }
 
 /// The files that each argument names.
-fn find_all<P: AsRef<Path>>(args: &[P]) -> Result<Vec<PathBuf>, FindError> {
+fn find_all<P: AsRef<Path>>(
+    args: &[P],
+    notes: &mut Vec<String>,
+) -> Result<Vec<PathBuf>, FindError> {
     let wanted = |recursive| Wanted {
         noun: "checkpoint",
         extensions: EXTENSIONS,
         recursive,
-        dangling: true,
     };
-    // What else such folders hold goes without saying.
-    let mut left_out = LeftOut::new();
+    let mut left_out = LeftOut::default();
     if args.is_empty() {
         return find::find(args, &wanted(false), &mut left_out);
     }
@@ -160,6 +161,8 @@ fn find_all<P: AsRef<Path>>(args: &[P]) -> Result<Vec<PathBuf>, FindError> {
             _ => find::find(arg, &wanted(true), &mut left_out)?,
         });
     }
+    // What else such folders hold goes without saying.
+    notes.extend(left_out.of_loops());
     Ok(found)
 }
 
@@ -201,7 +204,7 @@ fn without_excluded(
         .partition(|one| exclude.iter().any(|pattern| is_excluded(one, pattern)));
     for pattern in exclude {
         if !out.iter().any(|one| is_excluded(one, pattern)) {
-            notes.push(format!("--exclude '{pattern}' matches no checkpoint"));
+            notes.push(format!("excluded: '{pattern}' matches no checkpoint"));
         }
     }
     match (kept.is_empty(), out.first()) {
@@ -261,8 +264,8 @@ fn with_steps(
         let names = without.iter().map(|one| one.name.as_str());
         notes.push(left_out(
             names,
-            "no step in the name, or the best, last or averaged one by its name; name such a file alone, or use \
-             --step-from index, to show it",
+            "no step in the name, or the best, last or averaged one by its name; name such a file alone, or take the \
+             steps from the order of the files, to show it",
         ));
     }
     with

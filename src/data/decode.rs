@@ -1,34 +1,37 @@
 //! An image file -> the image that Pillow's `Image.open(file).convert("RGB")` gives.
 //!
-//! | format | decoder | against Pillow 13.0.0 |
+//! | format | decoder | compared with Pillow 13.0.0 |
 //! | --- | --- | --- |
 //! | PNG, WebP | `image` | equal |
-//! | BMP, GIF, TIFF | `image` | equal, or refused by name ([`unsupported`], [`bmp`]) |
-//! | PBM, PGM, PPM | ours ([`pnm`]) | equal |
+//! | BMP, GIF, PBM, PGM, PPM, TIFF | `image` | equal, or refused by name ([`unsupported`]) |
 //! | JPEG | `mozjpeg` (libjpeg-turbo's decoder, in C) | equal |
 //!
 //! JPEG does not go through `image`: its decoder, zune-jpeg, is up to 6 gray levels away from
 //! libjpeg where chroma is subsampled, and Pillow reads with libjpeg.
 
-mod bmp;
-mod decoded;
-mod failure;
 mod image_rs;
 mod jpeg;
-mod pnm;
 mod unsupported;
 
-pub(crate) use decoded::Decoded;
-pub(crate) use failure::{DecodeError, MAX_PIXELS};
-
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
+use feature_grid::Picture;
 use image::ImageFormat;
+
+use super::load::{ImageError, LoadError, MAX_PIXELS};
+use super::notes::Oddities;
 
 /// Bytes of the file that are enough to identify its format.
 const SNIFFED: u64 = 32;
+
+/// A decoded image.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) picture: Picture,
+    pub(crate) oddities: Oddities,
+}
 
 /// Decodes an image file to RGB.
 ///
@@ -44,10 +47,14 @@ const SNIFFED: u64 = 32;
 /// Shapes: `[height, width, 3]`.
 ///
 /// Source: Pillow's modes and conversions: <https://pillow.readthedocs.io/en/stable/handbook/concepts.html>.
-pub(crate) fn decode(path: &Path) -> Result<Decoded, DecodeError> {
-    let read_error = |source| DecodeError::Read {
-        path: path.to_path_buf(),
-        source,
+pub(crate) fn decode(path: &Path) -> Result<Decoded, LoadError> {
+    read(path).map_err(|error| error.in_file(path))
+}
+
+fn read(path: &Path) -> Result<Decoded, ImageError> {
+    let read_error = |source: io::Error| match path.read_link() {
+        Ok(target) if !path.exists() => ImageError::Link { target, source },
+        _ => ImageError::Read(source),
     };
     let mut file = File::open(path).map_err(read_error)?;
     let mut bytes = Vec::new();
@@ -55,28 +62,22 @@ pub(crate) fn decode(path: &Path) -> Result<Decoded, DecodeError> {
         .take(SNIFFED)
         .read_to_end(&mut bytes)
         .map_err(read_error)?;
-    let (format, name) = sniff(&bytes, path)?;
+    let (format, name) = sniff(&bytes)?;
     file.read_to_end(&mut bytes).map_err(read_error)?;
-    let decoded = match format {
+    match format {
         ImageFormat::Jpeg => jpeg::decode(&bytes),
-        ImageFormat::Pnm => pnm::decode(&bytes),
-        _ => image_rs::decode(&bytes, format),
-    };
-    decoded.map_err(|failure| failure.in_file(path, name, bytes.len()))
+        _ => image_rs::decode(&bytes, format, name),
+    }
 }
 
 /// The format that the first bytes show, and its name.
-fn sniff(first: &[u8], path: &Path) -> Result<(ImageFormat, &'static str), DecodeError> {
-    let unsupported = |what| DecodeError::Unsupported {
-        path: path.to_path_buf(),
-        what,
-    };
+fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {
+    let unsupported = |what| Err(ImageError::Unsupported(what));
     // BigTIFF has a version number of its own that `image` does not know.
     if first.starts_with(b"II+\0") || first.starts_with(b"MM\0+") {
-        return Err(unsupported("the format BigTIFF".to_owned()));
+        return unsupported("the format BigTIFF".to_owned());
     }
-    let format = image::guess_format(first).map_err(|_| DecodeError::NotAnImage {
-        path: path.to_path_buf(),
+    let format = image::guess_format(first).map_err(|_| ImageError::NotAnImage {
         found: first_bytes(first),
     })?;
     let name = match format {
@@ -87,7 +88,7 @@ fn sniff(first: &[u8], path: &Path) -> Result<(ImageFormat, &'static str), Decod
         ImageFormat::Tiff => "TIFF",
         ImageFormat::Gif => "GIF",
         ImageFormat::Pnm => "PPM",
-        other => return Err(unsupported(format!("the format {other:?}"))),
+        other => return unsupported(format!("the format {other:?}")),
     };
     Ok((format, name))
 }
@@ -104,4 +105,15 @@ fn first_bytes(first: &[u8]) -> String {
         shown.escape_ascii(),
         hex.join(" ")
     )
+}
+
+/// Refuses a size that is nothing or past the limit.
+fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
+    if width == 0 || height == 0 {
+        return Err(ImageError::NoPixels { width, height });
+    }
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(ImageError::TooLarge { width, height });
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! File, folder and pattern arguments -> files.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::natural::NaturalKey;
+use crate::one_line::listed;
 
 /// What to look for in folders and among a pattern's matches.
 #[derive(Debug)]
@@ -20,8 +21,6 @@ pub(crate) struct Wanted {
     pub(crate) extensions: &'static [&'static str],
     /// Whether folders below a named folder are searched too.
     pub(crate) recursive: bool,
-    /// Whether a link to nothing is a file like others, which then cannot be read, and not an error.
-    pub(crate) dangling: bool,
 }
 
 impl Wanted {
@@ -41,8 +40,58 @@ impl Wanted {
     }
 }
 
-/// How many files of folders are not wanted because of their ending, by ending.
-pub(crate) type LeftOut = BTreeMap<String, usize>;
+/// What folders hold besides what is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// How many files of each ending are not wanted.
+    endings: BTreeMap<String, usize>,
+    /// The links to a folder above them, and what they lead to.
+    loops: BTreeSet<String>,
+}
+
+impl LeftOut {
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (ending, count) in &other.endings {
+            *self.endings.entry(ending.clone()).or_default() += count;
+        }
+        self.loops.extend(other.loops.iter().cloned());
+    }
+
+    fn add_loop(&mut self, link: &Path, above: &Path) {
+        let (link, above) = (link.display(), above.display());
+        self.loops
+            .insert(format!("{link} (a link to {above}, a folder above it)"));
+    }
+
+    /// Whether this is a link to a folder that it is in, which is noted.
+    pub(crate) fn is_loop(&mut self, folder: &Path) -> bool {
+        let target = folder.is_symlink().then(|| folder.canonicalize().ok());
+        let inside = parent(folder).canonicalize();
+        match (target.flatten(), inside) {
+            (Some(target), Ok(inside)) if inside.starts_with(&target) => {
+                self.add_loop(folder, &target);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is to be said of links that were not followed.
+    pub(crate) fn of_loops(&self) -> Option<String> {
+        let loops = listed(&self.loops, ", ", 3);
+        (!loops.is_empty()).then(|| format!("left out: {loops}"))
+    }
+
+    /// What is to be said of files with other endings.
+    pub(crate) fn of_endings(&self) -> Option<String> {
+        let endings = self.endings.iter();
+        let endings: Vec<String> = endings
+            .map(|(ending, count)| format!("{count} {ending}"))
+            .collect();
+        (!endings.is_empty())
+            .then(|| format!("files left out by their ending: {}", endings.join(", ")))
+    }
+}
 
 /// What keeps arguments from being a list of files.
 #[derive(Debug, Error)]
@@ -85,7 +134,14 @@ pub(crate) enum FindError {
         #[source]
         source: glob::PatternError,
     },
-    #[error("{}: cannot be read; check its permissions, or leave it out", path.display())]
+    #[error("{}: a link to {}, which leads nowhere", path.display(), target.display())]
+    Link {
+        path: PathBuf,
+        target: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}: cannot be read", path.display())]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -124,14 +180,18 @@ pub(crate) fn find<P: AsRef<Path>>(
 /// The folder's canonical path, and the name in it. Two links to one file stay two files;
 /// `a.png`, `./a.png` and `sub/../a.png` are one.
 pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = parent(file);
     let folder = folder
         .canonicalize()
         .map_err(|source| unreadable(folder, source))?;
     Ok((folder, file.file_name().unwrap_or_default().to_owned()))
+}
+
+fn parent(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn find_arg(
@@ -139,10 +199,15 @@ fn find_arg(
     wanted: &Wanted,
     left_out: &mut LeftOut,
 ) -> Result<Vec<PathBuf>, FindError> {
-    match arg.metadata() {
-        Ok(metadata) if metadata.is_dir() => find_folder(arg, wanted, left_out),
-        Ok(_) => Ok(vec![arg.to_path_buf()]),
-        Err(error) if is_absent(&error) => match arg.to_str() {
+    match (arg.metadata(), arg.read_link()) {
+        (Err(source), Ok(target)) => Err(FindError::Link {
+            path: arg.to_path_buf(),
+            target,
+            source,
+        }),
+        (Ok(metadata), _) if metadata.is_dir() => find_folder(arg, wanted, left_out),
+        (Ok(_), _) => Ok(vec![arg.to_path_buf()]),
+        (Err(error), _) if is_absent(&error) => match arg.to_str() {
             Some(pattern) if pattern.contains(['*', '?', '[']) => {
                 find_pattern(pattern, wanted, left_out)
             }
@@ -150,7 +215,7 @@ fn find_arg(
                 path: arg.to_path_buf(),
             }),
         },
-        Err(source) => Err(unreadable(arg, source)),
+        (Err(source), _) => Err(unreadable(arg, source)),
     }
 }
 
@@ -183,39 +248,51 @@ fn find_folder(
 }
 
 /// The wanted files in a folder, in natural order; none is no error. The others are added to `left_out`.
+///
+/// A link to nothing, or to itself, is a file like others, which then cannot be read. Links to folders above them are
+/// not followed.
 pub(crate) fn walk(
     folder: &Path,
     wanted: &Wanted,
     left_out: &mut LeftOut,
 ) -> Result<Vec<PathBuf>, FindError> {
     let depth = if wanted.recursive { usize::MAX } else { 1 };
-    let entries = WalkDir::new(folder)
+    let mut entries = WalkDir::new(folder)
         .follow_links(true)
         .max_depth(depth)
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path()));
+        .into_iter();
     let mut files = Vec::new();
-    for entry in entries {
-        match entry {
-            Ok(entry) => {
-                if !entry.file_type().is_file() {
-                    continue;
-                }
-                if wanted.accepts(entry.path()) {
-                    files.push(entry.into_path());
-                } else {
-                    *left_out.entry(ending(entry.path())).or_default() += 1;
-                }
-            }
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_path_buf();
-                if wanted.dangling && path.is_symlink() && !path.exists() {
-                    let is_wanted = |path: &PathBuf| !is_hidden(path) && wanted.accepts(path);
-                    files.extend(Some(path).filter(is_wanted));
-                // A link to nothing is an error only where it would have been taken.
-                } else if !is_hidden(&path) && (path.is_dir() || wanted.accepts(&path)) {
+                if is_hidden(&path) && path != folder {
+                    continue;
+                }
+                if let Some(above) = error.loop_ancestor() {
+                    if wanted.recursive {
+                        left_out.add_loop(&path, above);
+                    }
+                } else if path.is_symlink() && !path.exists() {
+                    files.extend(Some(path).filter(|path| wanted.accepts(path)));
+                } else if path.is_dir() || wanted.accepts(&path) {
                     return Err(unreadable(&path, error.into()));
                 }
+                continue;
+            }
+        };
+        let path = entry.path();
+        let kind = entry.file_type();
+        if entry.depth() > 0 && kind.is_dir() {
+            if is_hidden(path) || wanted.recursive && left_out.is_loop(path) {
+                entries.skip_current_dir();
+            }
+        } else if kind.is_file() && !is_hidden(path) {
+            if wanted.accepts(path) {
+                files.push(entry.into_path());
+            } else {
+                *left_out.endings.entry(ending(path)).or_default() += 1;
             }
         }
     }

@@ -15,7 +15,6 @@ pub(crate) const IMAGES: Wanted = Wanted {
         "pbm", "pnm",
     ],
     recursive: true,
-    dangling: false,
 };
 
 /// A file that should hold an image.
@@ -49,7 +48,7 @@ pub(crate) fn list_images<P: AsRef<Path>>(
     args: &[P],
     notes: &InputNotes,
 ) -> Result<Vec<ImageFile>, FindError> {
-    let mut left_out = LeftOut::new();
+    let mut left_out = LeftOut::default();
     let paths = find::find(args, &IMAGES, &mut left_out)?;
     notes.add_left_out(&left_out);
     let places = paths

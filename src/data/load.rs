@@ -1,27 +1,106 @@
-//! An image file -> the resized, cropped image.
+//! An image file -> the resized, cropped image; and all that can be wrong with one.
 
+use std::error::Error;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::decode::{self, DecodeError, Decoded};
-use super::transform::{Preprocess, TransformError};
+use super::decode::{self, Decoded};
+use super::transform::Preprocess;
 use crate::one_line::panic_text;
 
-/// What keeps an image from being loaded.
+/// The most pixels that an image may have: the size from which Pillow warns of a decompression
+/// bomb (`PIL.Image.MAX_IMAGE_PIXELS`; 512 MiB as RGB).
+pub(crate) const MAX_PIXELS: u64 = 178_956_970;
+
+/// What keeps the image of a file from being loaded.
 #[derive(Debug, Error)]
-pub(crate) enum LoadError {
-    #[error("{0}")]
-    Decode(#[from] DecodeError),
-    #[error("{}: reading it crashed ({why}), which is a bug; leave the image out", path.display())]
-    Crashed { path: PathBuf, why: String },
-    #[error("{}: does not fit the preprocessing", path.display())]
-    Transform {
-        path: PathBuf,
+#[error("{}: {error}", path.display())]
+pub(crate) struct LoadError {
+    pub(crate) path: PathBuf,
+    #[source]
+    pub(crate) error: ImageError,
+}
+
+/// What is wrong with an image.
+#[derive(Debug, Error)]
+pub(crate) enum ImageError {
+    #[error("cannot be read; check the path and its permissions")]
+    Read(#[source] io::Error),
+    #[error("a link to {}, which leads nowhere", target.display())]
+    Link {
+        target: PathBuf,
         #[source]
-        source: TransformError,
+        source: io::Error,
     },
+    #[error("this is not an image: {found}; expected PNG, JPEG, WebP, BMP, TIFF, GIF or PPM")]
+    NotAnImage {
+        /// Its first bytes, escaped and in hexadecimal.
+        found: String,
+    },
+    #[error("{0} is not read; convert the image to an RGB PNG or JPEG first")]
+    Unsupported(String),
+    #[error(
+        "its header claims {width} x {height} pixels, {} in all, and the limit is {MAX_PIXELS}; a small file that \
+         claims this is a decompression bomb, a real picture must be scaled down first",
+        u64::from(*width) * u64::from(*height)
+    )]
+    TooLarge { width: u32, height: u32 },
+    #[error("its header says {width} x {height} pixels; a picture needs at least one")]
+    NoPixels { width: u32, height: u32 },
+    #[error(
+        "this {format} file is truncated: it ends after {bytes} bytes, before its image is complete; fetch it again"
+    )]
+    Truncated { format: &'static str, bytes: usize },
+    #[error("this {format} file is damaged")]
+    Damaged {
+        format: &'static str,
+        /// The decoder's message, without its sources, which it repeats.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    #[error("reading it crashed ({0}), which is a bug; leave the image out")]
+    Crashed(String),
+    #[error("no thread to read it can be started")]
+    Threads(#[source] io::Error),
+    #[error(
+        "{from_width} x {from_height} pixels would become {width} x {height}, more than the limit of {MAX_PIXELS} \
+         pixels in all"
+    )]
+    ResizedTooLarge {
+        from_width: u32,
+        from_height: u32,
+        width: u64,
+        height: u64,
+    },
+    #[error(
+        "a box of {width} x {height} pixels at ({left}, {top}) is not inside an image of {from_width} x {from_height} \
+         pixels; this is a bug"
+    )]
+    Outside {
+        from_width: u32,
+        from_height: u32,
+        top: u32,
+        left: u32,
+        height: u32,
+        width: u32,
+    },
+}
+
+impl ImageError {
+    pub(super) fn damaged(format: &'static str, why: impl ToString) -> Self {
+        let source = why.to_string().into();
+        Self::Damaged { format, source }
+    }
+
+    pub(super) fn in_file(self, path: &Path) -> LoadError {
+        LoadError {
+            path: path.to_path_buf(),
+            error: self,
+        }
+    }
 }
 
 /// Decodes an image file, resizes and crops it. [`Normalize::apply`] makes numbers of the result.
@@ -31,13 +110,9 @@ pub(crate) enum LoadError {
 /// [`Normalize::apply`]: super::transform::Normalize::apply
 pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Decoded, LoadError> {
     let Decoded { picture, oddities } = decode::decode(path)?;
-    match preprocess.picture(&picture) {
-        Ok(picture) => Ok(Decoded { picture, oddities }),
-        Err(source) => Err(LoadError::Transform {
-            path: path.to_path_buf(),
-            source,
-        }),
-    }
+    let picture = preprocess.picture(&picture);
+    let picture = picture.map_err(|error| error.in_file(path))?;
+    Ok(Decoded { picture, oddities })
 }
 
 /// Makes a panic the error of the one image that is read.
@@ -47,9 +122,7 @@ pub(crate) fn caught<T>(
 ) -> Result<T, LoadError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
         let line = panic_text(payload.as_ref()).lines().next();
-        Err(LoadError::Crashed {
-            path: path.to_owned(),
-            why: line.unwrap_or("unknown cause").trim().to_owned(),
-        })
+        let why = line.unwrap_or("unknown cause").trim().to_owned();
+        Err(ImageError::Crashed(why).in_file(path))
     })
 }

@@ -9,6 +9,7 @@
 //! slice, both interleaved, `[height, width, 3]`. Images equal Pillow's, and what is made of
 //! them equals torchvision's transforms, within one gray level of 255.
 
+mod ahead;
 pub(crate) mod checkpoints;
 pub(crate) mod decode;
 pub(crate) mod find;

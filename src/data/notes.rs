@@ -47,12 +47,9 @@ impl Files {
 }
 
 impl InputNotes {
-    /// Adds the files that folders hold besides images.
+    /// Adds what folders hold besides images.
     pub(crate) fn add_left_out(&self, files: &LeftOut) {
-        let all = &mut self.lock().left_out;
-        for (ending, count) in files {
-            *all.entry(ending.clone()).or_default() += count;
-        }
+        self.lock().left_out.extend(files);
     }
 
     /// Adds what is peculiar about an image.
@@ -79,12 +76,11 @@ impl InputNotes {
         let turned = kinds
             .turned
             .line("with an EXIF orientation, shown as stored, as in torchvision: turn them first if that matters");
-        let endings = kinds.left_out.iter();
-        let endings: Vec<String> = endings
-            .map(|(ending, count)| format!("{count} {ending}"))
-            .collect();
-        let left_out = (!endings.is_empty())
-            .then(|| format!("files left out by their ending: {}", endings.join(", ")));
-        [clipped, turned, left_out].into_iter().flatten().collect()
+        let left_out = [kinds.left_out.of_endings(), kinds.left_out.of_loops()];
+        [clipped, turned]
+            .into_iter()
+            .chain(left_out)
+            .flatten()
+            .collect()
     }
 }

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::decode::Decoded;
 use super::list::ImageFile;
-use super::load::{LoadError, caught, load};
+use super::load::{ImageError, LoadError, caught, load};
 use super::notes::Oddities;
 use super::transform::Preprocess;
 use feature_grid::Picture;
@@ -28,19 +27,23 @@ pub(crate) struct PreparedImage {
 
 impl PreparedImage {
     /// Decodes, resizes, crops and normalizes one image.
-    fn load(file: &ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
+    fn load(file: ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
+        let ImageFile { path, name } = file;
         let began = Instant::now();
-        caught(&file.path, || {
-            let Decoded { picture, oddities } = load(&file.path, preprocess)?;
-            let pixels = preprocess.normalize.apply(&picture);
-            Ok(Self {
-                name: file.name.clone(),
-                path: file.path.clone(),
-                picture,
-                pixels,
-                oddities,
-                took: began.elapsed(),
-            })
+        let (decoded, pixels) = caught(&path, || {
+            let decoded = load(&path, preprocess)?;
+            let pixels = preprocess.normalize.apply(&decoded.picture);
+            Ok((decoded, pixels))
+        })?;
+        let Decoded { picture, oddities } = decoded;
+        let took = began.elapsed();
+        Ok(Self {
+            name,
+            path,
+            picture,
+            pixels,
+            oddities,
+            took,
         })
     }
 
@@ -63,43 +66,27 @@ pub(crate) fn file_name(path: &Path) -> String {
     )
 }
 
-/// Prepares images on all threads that render, in order, at most `batch` and one a thread ahead of the receiver.
+/// Prepares images on as many threads as render, in order, at most `batch` and one a thread ahead of whoever takes them.
 pub(crate) fn prepare_ahead(
     files: Vec<ImageFile>,
     preprocess: Preprocess,
     batch: usize,
 ) -> impl Iterator<Item = Result<PreparedImage, LoadError>> {
-    let prepare = move |file: &ImageFile| PreparedImage::load(file, &preprocess);
-    ahead(files, rayon::current_num_threads(), batch, prepare)
-}
-
-/// What `prepare` makes of every item, in order, at most `waiting` and one a thread ahead of the receiver. It ends early
-/// where `prepare` panics.
-///
-/// Every thread has items of its own in turn, and a queue of its own: that keeps the order.
-pub(super) fn ahead<T: Send + Sync + 'static, R: Send + 'static>(
-    items: Vec<T>,
-    threads: usize,
-    waiting: usize,
-    prepare: impl Fn(&T) -> R + Send + Sync + 'static,
-) -> impl Iterator<Item = R> {
-    let count = items.len();
-    let threads = threads.min(count);
-    let shared = Arc::new((items, prepare));
-    let start = |first| {
-        let (sender, receiver) = sync_channel(waiting / threads);
-        let shared = Arc::clone(&shared);
-        thread::spawn(move || {
-            let (items, prepare) = &*shared;
-            for item in items.iter().skip(first).step_by(threads) {
-                // The receiver has stopped early.
-                if sender.send(prepare(item)).is_err() {
-                    break;
-                }
-            }
-        });
-        receiver
+    let threads = rayon::current_num_threads().min(files.len());
+    let first = files.first().map(|file| file.path.clone());
+    let prepare = move |file: ImageFile| PreparedImage::load(file, &preprocess);
+    let prepared = Ahead::start(
+        files.into_iter(),
+        threads,
+        batch.saturating_add(threads),
+        Arc::default(),
+        prepare,
+    );
+    let (prepared, failed) = match prepared {
+        Ok(prepared) => (Some(prepared), None),
+        Err(source) => (None, Some(ImageError::Threads(source))),
     };
-    let receivers: Vec<Receiver<R>> = (0..threads).map(start).collect();
-    (0..count).map_while(move |at| receivers[at % threads].recv().ok())
+    let failed = failed.zip(first);
+    let failed = failed.map(|(error, path)| Err(error.in_file(&path)));
+    prepared.into_iter().flatten().chain(failed)
 }

@@ -2,20 +2,180 @@
 //! Pillow's images.
 
 mod crop;
-mod crop_box;
-mod error;
-mod luma;
 mod normalize;
-mod preprocess;
-mod preset;
 mod resize;
 
-pub(crate) use crop_box::CropBox;
-pub(crate) use error::TransformError;
-pub(crate) use normalize::{ChannelOrder, Normalize};
-pub(crate) use preprocess::Preprocess;
-pub(crate) use preprocess::resized_crop;
-pub(crate) use preset::Preset;
+pub(crate) use crop::CropBox;
+pub(crate) use normalize::{ChannelOrder, Normalize, luma_of};
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use feature_grid::Picture;
+
+use super::load::{ImageError, MAX_PIXELS};
+use crop::{center_crop, cut};
+use normalize::luma;
+
+/// What is done to an image before the network sees it, in this order; both steps on the image
+/// are optional.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Preprocess {
+    /// torchvision's `Resize(n)`: the shorter side becomes n pixels, the longer one keeps the
+    /// aspect ratio, rounded down. Bilinear, with antialias.
+    pub(crate) resize: Option<NonZeroU32>,
+    /// torchvision's `CenterCrop(n)`: the middle n x n pixels; an image that is smaller is first
+    /// padded with black.
+    pub(crate) crop: Option<NonZeroU32>,
+    /// How the cropped image becomes numbers.
+    pub(crate) normalize: Normalize,
+}
+
+/// `resize 256, crop 224, RGB / 255, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]`
+impl fmt::Display for Preprocess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = |side: Option<NonZeroU32>| {
+            side.map_or_else(|| "off".to_owned(), |side| side.to_string())
+        };
+        let Normalize {
+            divisor, mean, std, ..
+        } = self.normalize;
+        let (resize, crop) = (size(self.resize), size(self.crop));
+        let order = match self.normalize.order {
+            ChannelOrder::Rgb => "RGB",
+            ChannelOrder::Bgr => "BGR",
+            ChannelOrder::Gray => {
+                let ([mean, ..], [std, ..]) = (mean, std);
+                return write!(
+                    f,
+                    "resize {resize}, crop {crop}, luma / {divisor}, mean {mean}, std {std}"
+                );
+            }
+        };
+        write!(
+            f,
+            "resize {resize}, crop {crop}, {order} / {divisor}, mean {mean:?}, std {std:?}"
+        )
+    }
+}
+
+impl Preprocess {
+    /// Whether the network takes its channels as blue, green, red.
+    pub(crate) fn is_bgr(&self) -> bool {
+        self.normalize.order == ChannelOrder::Bgr
+    }
+
+    /// The same for a network that takes gray images, where `is_gray`.
+    pub(crate) fn for_network(mut self, is_gray: bool) -> Self {
+        if is_gray {
+            self.normalize = self.normalize.gray();
+        }
+        self
+    }
+
+    /// The image in the colors that the network is fed: luma for one that takes gray images.
+    pub(crate) fn in_its_colors(&self, picture: Picture) -> Picture {
+        match self.normalize.order {
+            ChannelOrder::Gray => luma(&picture),
+            ChannelOrder::Rgb | ChannelOrder::Bgr => picture,
+        }
+    }
+
+    /// The image as the network sees it: resized, then cropped, then in its colors.
+    ///
+    /// Equal to torchvision's result.
+    ///
+    /// Shapes: `[height, width, 3]` -> `[crop, crop, 3]`; without a crop the size that [`resize`](Self::resize)
+    /// gives, without a resize either the image's own.
+    ///
+    /// Source: `resize` and `center_crop` in torchvision 0.24's `transforms/functional.py`.
+    pub(crate) fn picture(&self, picture: &Picture) -> Result<Picture, ImageError> {
+        let resized = self.resize.map(|n| resize::shorter_side_to(picture, n));
+        let resized = resized.transpose()?.flatten();
+        let resized = resized.as_ref().unwrap_or(picture);
+        let cropped = match self.crop {
+            Some(n) => center_crop(resized, n)?,
+            None => resized.clone(),
+        };
+        Ok(self.in_its_colors(cropped))
+    }
+}
+
+/// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
+///
+/// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
+///
+/// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
+///
+/// Source: `resized_crop` in torchvision 0.24's `transforms/functional.py`.
+pub(crate) fn resized_crop(
+    picture: &Picture,
+    crop: CropBox,
+    size: NonZeroU32,
+) -> Result<Picture, ImageError> {
+    let cut = cut(picture, crop)?;
+    let side = size.get().into();
+    Ok(resize::to_size(&cut, side, side)?.unwrap_or(cut))
+}
+
+const IMAGENET: Normalize = Normalize {
+    order: ChannelOrder::Rgb,
+    divisor: 255.0,
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+};
+
+const CAFFE: Normalize = Normalize {
+    order: ChannelOrder::Bgr,
+    divisor: 1.0,
+    mean: [103.939, 116.779, 123.68],
+    std: [1.0, 1.0, 1.0],
+};
+
+/// A named [`Preprocess`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Preset {
+    /// torchvision's for its `ImageNet` weights: resize 256, crop 224.
+    #[default]
+    Imagenet,
+    /// The same numbers from a larger image: resize 1024, crop 672.
+    Article,
+    /// For weights ported from Caffe or Keras: resize 256, crop 224, gray levels 0..=255 in the
+    /// order blue, green, red, with the means of VGG's training set subtracted.
+    Caffe,
+}
+
+impl Preset {
+    /// What it does.
+    ///
+    /// Source: torchvision's `VGG16_Weights.IMAGENET1K_V1`; for `caffe` the model card of
+    /// `VGG_ILSVRC_16_layers` and `keras.applications.imagenet_utils`.
+    pub(crate) fn preprocess(self) -> Preprocess {
+        let (resize, crop, normalize) = match self {
+            Self::Imagenet => (256, 224, IMAGENET),
+            Self::Article => (1024, 672, IMAGENET),
+            Self::Caffe => (256, 224, CAFFE),
+        };
+        Preprocess {
+            resize: NonZeroU32::new(resize),
+            crop: NonZeroU32::new(crop),
+            normalize,
+        }
+    }
+}
+
+fn check_size(picture: &Picture, width: u64, height: u64) -> Result<(), ImageError> {
+    if width.saturating_mul(height) <= MAX_PIXELS {
+        return Ok(());
+    }
+    Err(ImageError::ResizedTooLarge {
+        from_width: picture.width,
+        from_height: picture.height,
+        width,
+        height,
+    })
+}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

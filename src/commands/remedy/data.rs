@@ -1,8 +1,100 @@
 //! What to do about errors of this room.
 
 use std::error::Error;
+use std::io::ErrorKind;
+
+use crate::data::checkpoints::CheckpointError;
+use crate::data::find::FindError;
+use crate::data::labeled::LoaderError;
+use crate::data::load::ImageError;
 
 /// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(_error: &(dyn Error + 'static)) -> Option<String> {
-    None
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    let checkpoints = error.downcast_ref().and_then(of_checkpoints);
+    let step = checkpoints
+        .or_else(|| error.downcast_ref().and_then(of_files))
+        .or_else(|| error.downcast_ref().and_then(of_image))
+        .or_else(|| error.downcast_ref().and_then(of_batches))?;
+    Some(step.to_owned())
+}
+
+fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
+    Some(match error {
+        CheckpointError::AllExcluded { .. } => "leave an --exclude out",
+        CheckpointError::NoNumber { .. } => {
+            "name one file alone, or number the checkpoints in natural order with --step-from index"
+        }
+        CheckpointError::NoMatch { .. } => "change --step-regex",
+        CheckpointError::Ambiguous { .. } => {
+            "capture the step with --step-regex, such as 'epoch(\\d+)', or number the checkpoints in natural order with \
+             --step-from index"
+        }
+        CheckpointError::SameStep { .. } => {
+            "leave one out with --exclude, capture another number with --step-regex, or number the checkpoints in \
+             natural order with --step-from index"
+        }
+        CheckpointError::OutOfRange { .. } => {
+            "leave the file out with --exclude, rename it, or number the checkpoints in natural order with \
+             --step-from index"
+        }
+        CheckpointError::Find(_) => return None,
+    })
+}
+
+fn of_files(error: &FindError) -> Option<&'static str> {
+    match error {
+        FindError::Unreadable { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Some("check its permissions, or leave it out")
+        }
+        FindError::Link { .. } => Some("name the file itself, or remove the link"),
+        _ => None,
+    }
+}
+
+fn of_image(error: &ImageError) -> Option<&'static str> {
+    match error {
+        ImageError::ResizedTooLarge { .. } => {
+            Some("choose a smaller --resize or --crop, or leave the image out")
+        }
+        _ => None,
+    }
+}
+
+fn of_batches(error: &LoaderError) -> Option<&'static str> {
+    match error {
+        LoaderError::Sizes { .. } => Some("make the images one size with --crop"),
+        LoaderError::NoSuchPosition { .. } => Some(
+            "resume with the data set and the --batch-size that the run began with, or start a new run",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn names_without_an_order_have_a_way_on() {
+        let (path, first, second) = (PathBuf::new(), PathBuf::new(), PathBuf::new());
+        let (other, more) = (first.clone(), second.clone());
+        let names = String::new();
+        for error in [
+            CheckpointError::NoNumber { names },
+            CheckpointError::Ambiguous { first, second },
+            CheckpointError::SameStep {
+                step: 1,
+                first: other,
+                second: more,
+            },
+            CheckpointError::OutOfRange { path },
+        ] {
+            let advice = next_step(&error).unwrap();
+            assert!(advice.contains("--step-from index"), "{advice}");
+            let captures = advice.contains("--step-regex, such as 'epoch(\\d+)'");
+            let is_ambiguous = matches!(error, CheckpointError::Ambiguous { .. });
+            assert_eq!(captures, is_ambiguous, "{advice}");
+        }
+    }
 }

@@ -12,25 +12,20 @@ pub(crate) enum CheckpointError {
     #[error("{0}")]
     Find(#[from] FindError),
     #[error(
-        "no checkpoint is left: --exclude takes out all {count}; the first: {}; leave a pattern out",
+        "no checkpoint is left: all {count} are excluded; the first: {}",
         first.display()
     )]
     AllExcluded { count: usize, first: PathBuf },
-    #[error(
-        "no whole number in these names to take the step from: {names}; name one file alone, or number \
-         the checkpoints in natural order with --step-from index"
-    )]
+    #[error("no whole number in these names to take the step from: {names}")]
     NoNumber { names: String },
     #[error(
-        "{}: --step-regex '{regex}' captures no whole number in this name, nor in another; change the \
-         expression, which is searched in the file's name and then in its path below the folder given",
+        "{}: '{regex}' captures no whole number in this name, nor in another; it is searched in the file's name and \
+         then in its path below the folder given",
         path.display()
     )]
     NoMatch { path: PathBuf, regex: String },
     #[error(
-        "{} and {}: two numbers in these names differ and give different orders; capture the step with \
-         --step-regex, such as 'epoch(\\d+)', or number the checkpoints in natural order with \
-         --step-from index",
+        "{} and {}: two numbers in these names differ and give different orders",
         first.display(),
         second.display()
     )]
@@ -41,8 +36,7 @@ pub(crate) enum CheckpointError {
         second: PathBuf,
     },
     #[error(
-        "{} and {}: both have step {step}; leave one out with --exclude, capture another number with \
-         --step-regex, or number the checkpoints in natural order with --step-from index",
+        "{} and {}: both have step {step}",
         first.display(),
         second.display()
     )]
@@ -52,8 +46,7 @@ pub(crate) enum CheckpointError {
         second: PathBuf,
     },
     #[error(
-        "{}: the number in this name is no step: expected 0 to {}; leave the file out with --exclude, \
-         rename it, or number the checkpoints in natural order with --step-from index",
+        "{}: the number in this name is no step: expected 0 to {}",
         path.display(),
         i64::MAX
     )]

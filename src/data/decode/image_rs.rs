@@ -3,13 +3,15 @@
 
 use std::error::Error;
 use std::io::{self, Cursor, ErrorKind};
+use std::iter::successors;
 
+use feature_grid::Picture;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::decoded::Decoded;
-use super::failure::{Failure, MAX_PIXELS, check_size, picture};
-use super::{bmp, unsupported};
+use super::{Decoded, check_size, unsupported};
+use crate::data::load::{ImageError, MAX_PIXELS};
+use crate::data::notes::Oddities;
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
@@ -19,23 +21,25 @@ const LARGEST_PIXEL: u64 = 8;
 const PNG_COLOR_TYPE: usize = 25;
 const PNG_GRAY: u8 = 0;
 
-pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failure> {
-    let refuse = |kind: Option<String>| kind.map_or(Ok(()), |kind| Err(Failure::Unsupported(kind)));
-    match format {
-        ImageFormat::Tiff => refuse(unsupported::tiff(bytes))?,
-        ImageFormat::Png => refuse(unsupported::png(bytes))?,
-        _ => {}
+pub(super) fn decode(
+    bytes: &[u8],
+    format: ImageFormat,
+    name: &'static str,
+) -> Result<Decoded, ImageError> {
+    let failure = |error| failure(error, name, bytes.len());
+    let refuse = || {
+        unsupported::kind(bytes, format).map_or(Ok(()), |kind| Err(ImageError::Unsupported(kind)))
+    };
+    // The crate `tiff` does not get as far as the size of some that are refused.
+    if format == ImageFormat::Tiff {
+        refuse()?;
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
+    // Before the others are refused, so that a decompression bomb is reported as one.
     check_size(width, height)?;
-    // After the size, so that a decompression bomb is reported as one.
-    match format {
-        ImageFormat::Gif => refuse(unsupported::gif(bytes))?,
-        ImageFormat::Bmp => refuse(bmp::unsupported(bytes))?,
-        _ => {}
-    }
+    refuse()?;
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
@@ -53,13 +57,18 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Failu
         DynamicImage::ImageLumaA16(_) => stored_gray,
         _ => false,
     };
-    let picture = picture(width, height, to_rgb(image, stored_gray)?)?;
-    let is_turned = !turns && orientation != Orientation::NoTransforms;
-    Ok(Decoded::new(picture, is_wide, is_turned))
+    let pixels = to_rgb(image, stored_gray)?;
+    let is_extreme = |level: &u8| [0, 255].contains(level);
+    let oddities = Oddities {
+        is_clipped: is_wide && pixels.iter().all(is_extreme),
+        is_turned: !turns && orientation != Orientation::NoTransforms,
+    };
+    let picture = Picture::rgb(width, height, pixels);
+    Ok(Decoded { picture, oddities })
 }
 
 /// Not `DynamicImage::to_rgb8`: that scales 16 bits with rounding and gray too, Pillow neither.
-fn to_rgb(decoded: DynamicImage, stored_gray: bool) -> Result<Vec<u8>, Failure> {
+fn to_rgb(decoded: DynamicImage, stored_gray: bool) -> Result<Vec<u8>, ImageError> {
     Ok(match decoded {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
         DynamicImage::ImageRgba8(image) => image.pixels().flat_map(|p| first_three(p.0)).collect(),
@@ -79,7 +88,7 @@ fn to_rgb(decoded: DynamicImage, stored_gray: bool) -> Result<Vec<u8>, Failure> 
             .collect(),
         other => {
             let kind = format!("the pixel type {:?}", other.color());
-            return Err(Failure::Unsupported(kind));
+            return Err(ImageError::Unsupported(kind));
         }
     })
 }
@@ -102,26 +111,18 @@ fn upper(value: u16) -> u8 {
     value.to_be_bytes()[0]
 }
 
-fn failure(error: ImageError) -> Failure {
-    match error {
-        ImageError::Unsupported(what) => {
-            Failure::Unsupported(format!("this kind of image ({what})"))
-        }
-        other => Failure::from_io(io_kind(&other), other),
+/// Damage, or truncation where the decoder met the end of the file, however deep it wrapped that.
+fn failure(error: image::ImageError, format: &'static str, bytes: usize) -> ImageError {
+    if let image::ImageError::Unsupported(what) = error {
+        return ImageError::Unsupported(format!("this kind of image ({what})"));
     }
-}
-
-/// The I/O error of the reader, however deep a decoder wrapped it.
-fn io_kind(error: &ImageError) -> ErrorKind {
-    if let ImageError::IoError(io) = error {
-        return io.kind();
+    let kind = match &error {
+        image::ImageError::IoError(io) => Some(io.kind()),
+        other => successors(other.source(), |&error| error.source())
+            .find_map(|error| Some(error.downcast_ref::<io::Error>()?.kind())),
+    };
+    match kind {
+        Some(ErrorKind::UnexpectedEof) => ImageError::Truncated { format, bytes },
+        _ => ImageError::damaged(format, error),
     }
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return io.kind();
-        }
-        source = error.source();
-    }
-    ErrorKind::InvalidData
 }

@@ -7,8 +7,13 @@ use std::panic::{self, AssertUnwindSafe};
 use image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress, Marker};
 
-use super::decoded::Decoded;
-use super::failure::{Failure, check_size, picture};
+use feature_grid::Picture;
+
+use super::{Decoded, check_size};
+use crate::data::load::ImageError;
+use crate::data::notes::Oddities;
+
+const FORMAT: &str = "JPEG";
 
 /// The marker of EXIF.
 const EXIF_MARKER: Marker = Marker::APP(1);
@@ -18,7 +23,7 @@ const EXIF_MARKER: Marker = Marker::APP(1);
 ///
 /// libjpeg leaves by its error exit where a file is damaged. The binding makes a panic of that
 /// which runs no panic hook and prints nothing; it is caught here and nowhere else.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
     let met_end = Cell::new(false);
     let source = Source {
         rest: bytes,
@@ -26,37 +31,51 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
     };
     match panic::catch_unwind(AssertUnwindSafe(|| decode_source(source))) {
         Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(Failure::Damaged(_))) | Err(_) if met_end.get() => Err(Failure::Truncated),
-        Ok(Err(failure)) => Err(failure),
-        Err(exit) => Err(Failure::damaged(
+        Ok(Err(ImageError::Damaged { .. })) | Err(_) if met_end.get() => {
+            Err(ImageError::Truncated {
+                format: FORMAT,
+                bytes: bytes.len(),
+            })
+        }
+        Ok(Err(error)) => Err(error),
+        Err(exit) => Err(damaged(
             exit.downcast_ref::<String>()
                 .map_or("libjpeg failed", String::as_str),
         )),
     }
 }
 
-fn decode_source(source: Source<'_>) -> Result<Decoded, Failure> {
+fn decode_source(source: Source<'_>) -> Result<Decoded, ImageError> {
     let header = Decompress::with_markers(&[EXIF_MARKER])
         .from_reader(source)
-        .map_err(Failure::damaged)?;
+        .map_err(damaged)?;
     let is_turned = header.markers().any(|marker| is_turned(marker.data));
     let (width, height) = (side(header.width()), side(header.height()));
     check_size(width, height)?;
     let space = match header.components().len() {
         1 | 3 => ColorSpace::JCS_RGB,
         4 => ColorSpace::JCS_CMYK,
-        n => return Err(Failure::Unsupported(format!("JPEG of {n} components"))),
+        n => return Err(ImageError::Unsupported(format!("JPEG of {n} components"))),
     };
-    let mut lines = header.to_colorspace(space).map_err(Failure::damaged)?;
-    let samples: Vec<u8> = lines.read_scanlines().map_err(Failure::damaged)?;
+    let mut lines = header.to_colorspace(space).map_err(damaged)?;
+    let samples: Vec<u8> = lines.read_scanlines().map_err(damaged)?;
     let pixels = if space == ColorSpace::JCS_RGB {
         samples
     } else {
         let (inks, _) = samples.as_chunks::<4>();
         inks.iter().copied().flat_map(rgb_of_inverted).collect()
     };
-    let picture = picture(width, height, pixels)?;
-    Ok(Decoded::new(picture, false, is_turned))
+    Ok(Decoded {
+        picture: Picture::rgb(width, height, pixels),
+        oddities: Oddities {
+            is_turned,
+            is_clipped: false,
+        },
+    })
+}
+
+fn damaged(why: impl ToString) -> ImageError {
+    ImageError::damaged(FORMAT, why)
 }
 
 /// Whether this is EXIF that says that the image is to be turned.

@@ -1,7 +1,10 @@
-//! The kinds of TIFF, PNG and GIF that `image` would show otherwise than Pillow does, recognized from
+//! The kinds of image that `image` would show differently from Pillow, or that Pillow refuses, recognized from
 //! their headers: better no image than a wrong one.
 
 use std::collections::HashMap;
+
+use image::ImageFormat;
+use image::codecs::pnm::{PnmDecoder, PnmSubtype};
 
 /// TIFF's tags, with the values that matter here (TIFF 6.0, sections 3 to 22).
 const BITS_PER_SAMPLE: u16 = 258;
@@ -15,47 +18,60 @@ const TILE_WIDTH: u16 = 322;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 
-/// Why this TIFF is not read; a damaged one is left to the decoder, which says what is wrong.
-pub(super) fn tiff(bytes: &[u8]) -> Option<String> {
+/// Why this image is not read; a damaged one is left to the decoder, which says what is wrong.
+pub(super) fn kind(bytes: &[u8], format: ImageFormat) -> Option<String> {
+    match format {
+        ImageFormat::Tiff => tiff(bytes),
+        ImageFormat::Png => png(bytes),
+        ImageFormat::Gif => gif(bytes),
+        ImageFormat::Bmp => bmp(bytes),
+        ImageFormat::Pnm => pnm(bytes),
+        _ => None,
+    }
+}
+
+/// Why this TIFF is not read.
+fn tiff(bytes: &[u8]) -> Option<String> {
     let tags = tiff_tags(bytes)?;
     let tag = |name| tags.get(&name).copied();
     let has = |name, value| tag(name) == Some(value);
     let photometric = tag(PHOTOMETRIC).unwrap_or(1);
     let bits = tag(BITS_PER_SAMPLE).unwrap_or(1);
     let is_gray = photometric <= 1;
-    let kind = if matches!(tag(COMPRESSION), Some(6 | 7)) {
-        "JPEG compression".to_owned()
-    } else if has(FILL_ORDER, 2) {
-        "reversed bit order".to_owned()
-    } else if has(PLANAR_CONFIGURATION, 2) && tags.contains_key(&TILE_WIDTH) {
-        // The crate `tiff` panics at it.
-        "tiles of separate color planes".to_owned()
-    } else if photometric == 3 {
-        "a palette".to_owned()
-    } else if photometric == 5 {
-        "CMYK".to_owned()
-    } else if photometric > 2 {
-        format!("a color space other than gray and RGB (photometric {photometric})")
-    } else if has(EXTRA_SAMPLES, 1) {
-        "colors multiplied by alpha".to_owned()
-    } else if is_gray && !matches!(bits, 1 | 8 | 16) {
-        format!("{bits}-bit gray")
-    } else if is_gray && tags.contains_key(&EXTRA_SAMPLES) {
-        "gray and alpha".to_owned()
-    } else if photometric == 0 && bits == 16 {
-        // Pillow does not invert it.
-        "16-bit gray where 0 is white".to_owned()
-    } else if is_gray && matches!(tag(SAMPLE_FORMAT), Some(2 | 3)) {
-        "signed or floating-point gray".to_owned()
-    } else if matches!(tag(ORIENTATION), Some(2..=8))
+    // Pillow turns it where it has a file, and not where it has a path, which it maps to memory.
+    let turned_or_not = matches!(tag(ORIENTATION), Some(2..=8))
         && has(COMPRESSION, 1)
-        && (is_gray && bits > 1 || has(SAMPLES_PER_PIXEL, 4))
-    {
-        // Pillow turns it where it has a file, and not where it has a path, which it maps to memory.
-        "uncompressed pixels that are to be turned".to_owned()
-    } else {
-        return None;
-    };
+        && (is_gray && bits > 1 || has(SAMPLES_PER_PIXEL, 4));
+    let of_bits = format!("{bits}-bit gray");
+    let kinds = [
+        (matches!(tag(COMPRESSION), Some(6 | 7)), "JPEG compression"),
+        (has(FILL_ORDER, 2), "reversed bit order"),
+        // The crate `tiff` panics at it.
+        (
+            has(PLANAR_CONFIGURATION, 2) && tags.contains_key(&TILE_WIDTH),
+            "tiles of separate color planes",
+        ),
+        (photometric == 3, "a palette"),
+        (photometric == 5, "CMYK"),
+        (photometric > 2, "a color space other than gray and RGB"),
+        (has(EXTRA_SAMPLES, 1), "colors multiplied by alpha"),
+        (is_gray && !matches!(bits, 1 | 8 | 16), &*of_bits),
+        (
+            is_gray && tags.contains_key(&EXTRA_SAMPLES),
+            "gray and alpha",
+        ),
+        // Pillow does not invert it.
+        (
+            photometric == 0 && bits == 16,
+            "16-bit gray where 0 is white",
+        ),
+        (
+            is_gray && matches!(tag(SAMPLE_FORMAT), Some(2 | 3)),
+            "signed or floating-point gray",
+        ),
+        (turned_or_not, "uncompressed pixels that are to be turned"),
+    ];
+    let (_, kind) = kinds.into_iter().find(|(is_kind, _)| *is_kind)?;
     Some(format!("TIFF with {kind}"))
 }
 
@@ -87,16 +103,68 @@ fn tiff_tags(bytes: &[u8]) -> Option<HashMap<u16, u16>> {
 }
 
 /// Why this PNG is not read: there is one compression, and `image` takes any number for it.
-pub(super) fn png(bytes: &[u8]) -> Option<String> {
+fn png(bytes: &[u8]) -> Option<String> {
     /// Its offset in the first chunk, `IHDR`.
     const COMPRESSION_METHOD: usize = 26;
     let method = *bytes.get(COMPRESSION_METHOD)?;
     (method != 0).then(|| format!("PNG with the unknown compression method {method}"))
 }
 
+/// Why this BMP is not read. Of pixels that a run-length encoding leaves out, `image` and Pillow make different
+/// colors; Pillow takes one order of the colors in 32 bits.
+///
+/// Source: `BmpImagePlugin.py` in Pillow 13;
+/// <https://learn.microsoft.com/windows/win32/api/wingdi/ns-wingdi-bitmapinfoheader>.
+fn bmp(bytes: &[u8]) -> Option<String> {
+    /// The file's header, after which that of the image begins.
+    const FILE_HEADER: usize = 14;
+    const MASKS: [u32; 3] = [0x00ff_0000, 0x0000_ff00, 0x0000_00ff];
+    let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let size = |at: usize| usize::try_from(number(at)?).ok();
+    let (pixels, header) = (size(10)?, size(FILE_HEADER)?);
+    // The header of OS/2, which has neither compression nor a count of colors.
+    let old = header == 12;
+    // The upper half: the lower one is the number of planes.
+    let bits = number(if old { 22 } else { 26 })? >> 16;
+    let kind = match (bits, if old { 0 } else { number(30)? }) {
+        (2, _) => "2-bit BMP",
+        (16, _) => "16-bit BMP",
+        (_, 1 | 2) => "RLE BMP",
+        (_, 3 | 6) if [54, 58, 62].map(number) != MASKS.map(Some) => {
+            "BMP with an uncommon order of colors"
+        }
+        (1..=8, _) => {
+            let colors = match if old { 0 } else { size(46)? } {
+                0 => 1 << bits,
+                colors => colors,
+            };
+            let palette = colors * if old { 3 } else { 4 };
+            if pixels >= FILE_HEADER + header + palette {
+                return None;
+            }
+            "BMP whose pixels begin inside its palette"
+        }
+        _ => return None,
+    };
+    Some(kind.to_owned())
+}
+
+/// Why this PBM, PGM or PPM is not read: `image` scales samples of an uncommon maximum with other rounding, and
+/// 16-bit color to 16 bits.
+///
+/// Source: `PpmImagePlugin.py` in Pillow 13.
+fn pnm(bytes: &[u8]) -> Option<String> {
+    let (_, header) = PnmDecoder::new(bytes).ok()?.into_inner();
+    match (header.subtype(), header.maximal_sample()) {
+        (PnmSubtype::ArbitraryMap, _) => Some("Netpbm P7".to_owned()),
+        (PnmSubtype::Bitmap(_), _) | (_, 255) | (PnmSubtype::Graymap(_), 65535) => None,
+        (_, max) => Some(format!("PPM whose maximum is {max} instead of 255")),
+    }
+}
+
 /// Why this GIF is not read: Pillow fills the rest of the canvas with a color of the palette, `image`
 /// with transparent black.
-pub(super) fn gif(bytes: &[u8]) -> Option<String> {
+fn gif(bytes: &[u8]) -> Option<String> {
     let canvas = bytes.get(6..10)?;
     let flags = *bytes.get(10)?;
     let palette = if flags & 0x80 == 0 {

@@ -6,10 +6,9 @@
 
 mod color;
 mod crop;
-mod jitter;
 
+pub(crate) use color::{Adjustment, ColorJitter};
 pub(crate) use crop::RandomResizedCrop;
-pub(crate) use jitter::{Adjustment, ColorJitter};
 
 #[cfg(test)]
 use std::num::NonZeroU32;
@@ -17,7 +16,8 @@ use std::num::NonZeroU32;
 use rand::rngs::ChaCha8Rng;
 
 use super::random::{Purpose, numbers, uniform};
-use crate::data::transform::{CropBox, Preprocess, TransformError, resized_crop};
+use crate::data::load::ImageError;
+use crate::data::transform::{CropBox, Preprocess, resized_crop};
 use feature_grid::Picture;
 
 /// How images are changed at random before the network trains on them, in this order.
@@ -68,11 +68,7 @@ impl Augment {
     /// Does what was drawn.
     ///
     /// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
-    pub(crate) fn apply(
-        &self,
-        picture: &Picture,
-        drawn: &Drawn,
-    ) -> Result<Picture, TransformError> {
+    pub(crate) fn apply(&self, picture: &Picture, drawn: &Drawn) -> Result<Picture, ImageError> {
         let mut picture = resized_crop(picture, drawn.crop, self.crop.size)?;
         if drawn.flip {
             flip(&mut picture);
@@ -114,7 +110,7 @@ impl Recipe {
         seed: u64,
         epoch: u64,
         sample: usize,
-    ) -> Result<Picture, TransformError> {
+    ) -> Result<Picture, ImageError> {
         let Some(augment) = &self.augment else {
             return self.eval.picture(picture);
         };

@@ -1,9 +1,12 @@
 //! Which folders of a data set are for training, and which for validation.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::folders::{folders, unwrapped};
-use super::problem::DatasetError;
+use super::open::DatasetError;
+use crate::data::find::{self, LeftOut, Wanted, is_hidden};
+use crate::data::list::IMAGES;
+use crate::one_line::listed;
 
 /// Where the folders of the classes are.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,34 +51,47 @@ impl Layout {
     /// `Training`, `Testing`; `seg_train`, `seg_test`). A folder for tests is for validation where there is
     /// no other, and both then hold folders. A folder that is the only one in its folder may stand around
     /// the data set or a part.
-    pub(super) fn of(root: &Path, notes: &mut Vec<String>) -> Result<Self, DatasetError> {
-        let root = match folders(root)?.as_slice() {
-            [only] if named(only).is_some() => root.to_path_buf(),
-            _ => inner(root, notes)?,
+    pub(super) fn of(
+        root: &Path,
+        notes: &mut Vec<String>,
+        left_out: &mut LeftOut,
+    ) -> Result<Self, DatasetError> {
+        let mut inner = |folder: &Path, left_out: &mut LeftOut| {
+            let inner = unwrapped(folder, left_out)?;
+            if inner != folder {
+                let (folder, inner) = (folder.display(), inner.display());
+                notes.push(format!(
+                    "{folder} holds only {inner}, which is read in its place"
+                ));
+            }
+            Ok::<_, DatasetError>(inner)
         };
-        let all = folders(&root)?;
+        let root = match folders(root, left_out)?.as_slice() {
+            [only] if named(only).is_some() => root.to_path_buf(),
+            _ => inner(root, left_out)?,
+        };
+        let all = folders(&root, left_out)?;
         let parts: Vec<Named> = all.iter().filter_map(|folder| named(folder)).collect();
-        if let Some((train, val)) = pair(&parts)? {
-            let left_out: Vec<String> = all
+        if let Some((train, val)) = pair(&parts, left_out)? {
+            let layout = Self::Apart {
+                train: inner(&train.folder, left_out)?,
+                val: inner(&val.folder, left_out)?,
+            };
+            let is_other = |folder: &&PathBuf| **folder != train.folder && **folder != val.folder;
+            let others: Vec<_> = all
                 .iter()
-                .filter(|folder| **folder != train.folder && **folder != val.folder)
-                .map(|folder| folder.display().to_string())
+                .filter(is_other)
+                .map(|folder| folder.display())
                 .collect();
-            if !left_out.is_empty() || val.part == Part::Test {
-                let mut note = format!(
-                    "trained on {}, validated with {}",
-                    train.folder.display(),
-                    val.folder.display()
-                );
-                if !left_out.is_empty() {
-                    note = format!("{note}; left out: {}", left_out.join(", "));
+            if !others.is_empty() || val.part == Part::Test {
+                let (train, val) = (train.folder.display(), val.folder.display());
+                let mut note = format!("trained on {train}, validated with {val}");
+                if !others.is_empty() {
+                    note += &format!("; left out: {}", listed(others, ", ", usize::MAX));
                 }
                 notes.push(note);
             }
-            return Ok(Self::Apart {
-                train: inner(&train.folder, notes)?,
-                val: inner(&val.folder, notes)?,
-            });
+            return Ok(layout);
         }
         for one in parts.into_iter().filter(|one| one.rest.is_empty()) {
             let missing = match one.part {
@@ -83,7 +99,7 @@ impl Layout {
                 Part::Val => "train",
                 Part::Test => continue,
             };
-            if !folders(&one.folder)?.is_empty() {
+            if !folders(&one.folder, left_out)?.is_empty() {
                 return Err(DatasetError::LonePart {
                     others: others(&all, &one.folder),
                     found: one.folder,
@@ -93,19 +109,6 @@ impl Layout {
         }
         Ok(Self::Together(root))
     }
-}
-
-/// The folder in the folders around it, which is said.
-fn inner(folder: &Path, notes: &mut Vec<String>) -> Result<PathBuf, DatasetError> {
-    let inner = unwrapped(folder)?;
-    if inner != folder {
-        notes.push(format!(
-            "{} holds only {}, which is read in its place",
-            folder.display(),
-            inner.display()
-        ));
-    }
-    Ok(inner)
 }
 
 /// The part that a folder's name has as one of its words.
@@ -126,7 +129,10 @@ fn named(folder: &Path) -> Option<Named> {
 }
 
 /// The folders for training and for validation, those without other words in their names first.
-fn pair(parts: &[Named]) -> Result<Option<(&Named, &Named)>, DatasetError> {
+fn pair<'a>(
+    parts: &'a [Named],
+    left_out: &mut LeftOut,
+) -> Result<Option<(&'a Named, &'a Named)>, DatasetError> {
     let of = |part| parts.iter().filter(move |one| one.part == part);
     let mut found: Option<(&Named, &Named)> = None;
     for train in of(Part::Train) {
@@ -135,7 +141,8 @@ fn pair(parts: &[Named]) -> Result<Option<(&Named, &Named)>, DatasetError> {
         let val = match val.or_else(|| of(Part::Test).find(same)) {
             Some(val) if val.part == Part::Val && train.rest.is_empty() => val,
             Some(val)
-                if !folders(&train.folder)?.is_empty() && !folders(&val.folder)?.is_empty() =>
+                if !folders(&train.folder, left_out)?.is_empty()
+                    && !folders(&val.folder, left_out)?.is_empty() =>
             {
                 val
             }
@@ -150,9 +157,50 @@ fn pair(parts: &[Named]) -> Result<Option<(&Named, &Named)>, DatasetError> {
 
 /// The names of the folders other than `found`.
 fn others(all: &[PathBuf], found: &Path) -> String {
-    all.iter()
-        .filter(|path| *path != found)
-        .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let others = all.iter().filter(|path| *path != found);
+    let names = others.map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+    listed(names, ", ", usize::MAX)
+}
+
+/// Folders around a data set that archives add, one in the other.
+const DEEPEST: usize = 4;
+
+/// The folders in a folder, links to folders among them, as Python's `sorted` has their names, which is the
+/// order of PyTorch's `ImageFolder`; hidden ones and those of operating systems are skipped, and links to a folder
+/// above them.
+pub(super) fn folders(root: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>, DatasetError> {
+    let unreadable = |source| find::unreadable(root, source);
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(root).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() && !is_hidden(&path) && !left_out.is_loop(&path) {
+            folders.push(path);
+        }
+    }
+    // The order of UTF-8 is that of code points.
+    folders.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
+    Ok(folders)
+}
+
+/// The only folder in `root`, or in the only folder in it, that holds several; `root` itself where there is
+/// no such, or where images lie next to it.
+fn unwrapped(root: &Path, left_out: &mut LeftOut) -> Result<PathBuf, DatasetError> {
+    let next_to_them = Wanted {
+        recursive: false,
+        ..IMAGES
+    };
+    let holds_images = |folder: &Path| -> Result<bool, DatasetError> {
+        Ok(!find::walk(folder, &next_to_them, &mut LeftOut::default())?.is_empty())
+    };
+    let mut inner = root.to_path_buf();
+    for _ in 0..DEEPEST {
+        match <[PathBuf; 1]>::try_from(folders(&inner, left_out)?) {
+            Ok([only]) if !holds_images(&inner)? => inner = only,
+            Err(several) if several.len() > 1 && !holds_images(&inner)? => {
+                return Ok(inner);
+            }
+            _ => break,
+        }
+    }
+    Ok(root.to_path_buf())
 }

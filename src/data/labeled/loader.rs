@@ -1,38 +1,72 @@
-//! Batches, prepared on background threads while the network trains.
+//! Batches, made on background threads while the network trains.
 //!
 //! ```text
-//!            ┌── jobs ──> workers (decode, augment, normalize) ──┐
-//! scheduler ─┤                                                   ├─> assembler ──> Loader::next
-//!            └── batches to come, in order ──────────────────────┘
+//! plan ── samples ──> threads (decode, augment, normalize) ── in order ──> a thread that makes batches ──> Loader
 //! ```
 //!
-//! The scheduler starts the next batch only when one of the two before it was taken, so memory is
-//! flat: two batches besides the one in use.
+//! Both are an [`Ahead`], so memory is flat: a batch that is ready, and the samples of the next one.
 
-mod assemble;
-mod batch;
-mod problem;
-mod threads;
-
-pub(crate) use batch::Batch;
-pub(crate) use problem::LoaderError;
-
+use std::io;
+use std::iter::{Repeat, repeat};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvError, sync_channel};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use self::assemble::Assembler;
-use self::batch::LoadedSample;
-use self::threads::{BatchSpec, Threads};
+use feature_grid::Picture;
+use thiserror::Error;
+
 use super::augment::Recipe;
+use super::batch::{Batch, Batches, Loaded, LoadedImage};
 use super::open::Sample;
-use super::order::{Batching, Position};
+use super::order::{BatchPlan, Batching, Position};
+use crate::data::ahead::Ahead;
 use crate::data::decode::decode;
-use crate::data::load::{LoadError, caught};
+use crate::data::load::{ImageError, LoadError, caught};
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
-use crate::data::transform::{Normalize, Preprocess, TransformError};
-use feature_grid::Picture;
+use crate::data::transform::{Normalize, Preprocess};
+
+/// What keeps a loader from giving its next batch.
+#[derive(Debug, Error)]
+pub(crate) enum LoaderError {
+    #[error("{0}")]
+    Image(#[from] LoadError),
+    #[error(
+        "{}: {} x {} pixels after preprocessing, and {} x {} for {}, which is in the same batch",
+        path.display(), size[0], size[1], other_size[0], other_size[1], other.display()
+    )]
+    Sizes {
+        path: PathBuf,
+        /// Its width and height.
+        size: [usize; 2],
+        other: PathBuf,
+        /// That one's width and height.
+        other_size: [usize; 2],
+    },
+    #[error("none of the images can be read; the first: {first}")]
+    NothingReadable {
+        /// The first file and what is wrong with it, in a line.
+        first: String,
+    },
+    #[error(
+        "a thread that loads images crashed, which is a bug; please report it with the command you ran"
+    )]
+    Stopped,
+    #[error("there are no samples to make batches of; name a data set with images")]
+    NoSamples,
+    #[error(
+        "training cannot resume from batch {} of epoch {}: an epoch has {batches} batches now",
+        from.batch, from.epoch
+    )]
+    NoSuchPosition { from: Position, batches: u64 },
+    #[error("{threads} threads for loading images cannot be started; choose fewer")]
+    Threads {
+        threads: usize,
+        #[source]
+        source: io::Error,
+    },
+}
 
 /// How the work is done.
 #[derive(Debug, Clone)]
@@ -46,11 +80,9 @@ pub(crate) struct Work {
 }
 
 /// Batches in order; dropping it ends its threads.
-#[derive(Debug)]
 pub(crate) struct Loader {
-    /// `None` once the last item was given.
-    batches: Option<Receiver<Result<Batch, LoaderError>>>,
-    threads: Threads,
+    /// `None` once the last item was given. A batch is `None` at the end.
+    batches: Option<Ahead<Repeat<()>, Option<Result<Batch, LoaderError>>>>,
 }
 
 impl Loader {
@@ -66,21 +98,13 @@ impl Loader {
         from: Position,
         work: &Work,
     ) -> Result<Self, LoaderError> {
-        let count = samples.len();
-        check_batching(batching, count, from)?;
-        let specs = batching
-            .batches_from(count, from)
-            .map(move |(at, samples)| BatchSpec {
-                at,
-                after: batching.after(count, at),
-                samples,
-            });
+        let per_epoch = checked(batching, samples.len(), from)?;
+        let plan = batching.shuffled(samples.len(), from);
         let recipe = *recipe;
         let see = move |picture: &Picture, at: Position, sample| {
             recipe.train_picture(picture, batching.seed, at.epoch, sample)
         };
-        let per_epoch = batching.batches(count);
-        Self::start(samples, specs, per_epoch, recipe.eval.normalize, work, see)
+        Self::start(samples, plan, per_epoch, recipe.eval.normalize, work, see)
     }
 
     /// All samples once, in order, not augmented; the last batch may be smaller.
@@ -90,106 +114,97 @@ impl Loader {
         batch: NonZeroUsize,
         work: &Work,
     ) -> Result<Self, LoaderError> {
-        let count = samples.len();
         let batching = Batching {
             batch,
             seed: 0,
             epochs: 1,
         };
-        check_batching(batching, count, Position::default())?;
-        let batches = batching.batches(count);
-        let firsts = (0..count).step_by(batch.get());
-        let specs = (0..).zip(firsts).map(move |(batch, first)| {
-            let at = Position { epoch: 0, batch };
-            let end = count.min(first.saturating_add(batching.batch.get()));
-            BatchSpec {
-                at,
-                after: batching.after(count, at),
-                samples: (first..end).collect(),
-            }
-        });
+        let per_epoch = checked(batching, samples.len(), Position::default())?;
+        let plan = batching.in_order(samples.len());
         let preprocess = *preprocess;
         let see = move |picture: &Picture, _, _| preprocess.picture(picture);
-        Self::start(samples, specs, batches, preprocess.normalize, work, see)
+        Self::start(samples, plan, per_epoch, preprocess.normalize, work, see)
     }
 
     /// `see` makes of a decoded image what the network sees.
     fn start(
         samples: &[Sample],
-        specs: impl Iterator<Item = BatchSpec> + Send + 'static,
+        plan: impl Iterator<Item = BatchPlan> + Send + 'static,
         per_epoch: u64,
         normalize: Normalize,
         work: &Work,
-        see: impl Fn(&Picture, Position, usize) -> Result<Picture, TransformError>
-        + Send
-        + Sync
-        + 'static,
+        see: impl Fn(&Picture, Position, usize) -> Result<Picture, ImageError> + Send + Sync + 'static,
     ) -> Result<Self, LoaderError> {
         let samples: Arc<[Sample]> = samples.into();
-        let (worker_samples, notes) = (Arc::clone(&samples), work.notes.clone());
-        let prepare = move |at: Position, sample: usize| {
-            let path = &worker_samples[sample].path;
+        let (files, notes) = (Arc::clone(&samples), work.notes.clone());
+        let load = move |at: Position, sample: usize| {
+            let path = &files[sample].path;
             let decoded = decode(path)?;
             notes.add(path, decoded.oddities);
-            let picture =
-                see(&decoded.picture, at, sample).map_err(|source| LoadError::Transform {
-                    path: path.clone(),
-                    source,
-                })?;
+            let picture = see(&decoded.picture, at, sample).map_err(|error| error.in_file(path))?;
             let pixels = normalize.apply(&picture);
-            Ok(LoadedSample { picture, pixels })
+            Ok(LoadedImage { picture, pixels })
         };
-        Self::with(samples, specs, per_epoch, work, prepare)
+        Self::with(samples, plan, per_epoch, work, load)
     }
 
-    /// Starts the threads around `prepare`, which makes a sample ready.
+    /// Starts the threads around `load`, which loads a sample.
     fn with(
         samples: Arc<[Sample]>,
-        specs: impl Iterator<Item = BatchSpec> + Send + 'static,
+        plan: impl Iterator<Item = BatchPlan> + Send + 'static,
         per_epoch: u64,
         work: &Work,
-        prepare: impl Fn(Position, usize) -> Result<LoadedSample, LoadError> + Send + Sync + 'static,
+        load: impl Fn(Position, usize) -> Result<LoadedImage, LoadError> + Send + Sync + 'static,
     ) -> Result<Self, LoaderError> {
-        // No buffer: batches wait in the assembler.
-        let (sender, batches) = sync_channel(0);
+        let threads = work.threads.get();
+        let failed = |source| LoaderError::Threads { threads, source };
+        let mut plan = plan.map(Arc::new).peekable();
+        let in_batch = plan.peek().map_or(0, |first| first.samples.len());
+        let of_plan = plan
+            .flat_map(|plan| (0..plan.samples.len()).map(move |place| (Arc::clone(&plan), place)));
         let files = Arc::clone(&samples);
-        let prepare =
-            move |at, sample: usize| Ok(caught(&files[sample].path, || prepare(at, sample))?);
-        let mut assembler = Assembler::new(samples, work.on_error, per_epoch);
-        let threads = Threads::start(work.threads, specs, prepare, move |pending| {
-            assembler.run(pending, &sender);
-        })
-        .map_err(|source| LoaderError::Threads {
-            threads: work.threads.get(),
-            source,
-        })?;
+        let load = move |(plan, place): (Arc<BatchPlan>, usize)| {
+            let sample = plan.samples[place];
+            let image = caught(&files[sample].path, || load(plan.at, sample));
+            Loaded {
+                plan,
+                sample,
+                image,
+            }
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let most = in_batch.max(threads);
+        let loaded =
+            Ahead::start(of_plan, threads, most, Arc::clone(&stop), load).map_err(failed)?;
+        let batches = Mutex::new(Batches::new(loaded, samples, work.on_error, per_epoch));
+        let next = move |()| {
+            batches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next()
+        };
+        let batches = Ahead::start(repeat(()), 1, 1, stop, next).map_err(failed)?;
         Ok(Self {
             batches: Some(batches),
-            threads,
         })
     }
-}
 
-impl Loader {
     /// The next item, if it is ready.
     pub(crate) fn ready(&mut self) -> Option<Result<Batch, LoaderError>> {
-        let item = self.batches.as_ref()?.try_recv().ok()?;
-        self.given(Ok(item))
+        let item = self.batches.as_mut()?.ready()?;
+        self.given(Some(item))
     }
 
-    /// What to hand out of an item that the assembler sent or failed to send.
+    /// What to hand out of an item; without one, a thread crashed.
     fn given(
         &mut self,
-        item: Result<Result<Batch, LoaderError>, RecvError>,
+        item: Option<Option<Result<Batch, LoaderError>>>,
     ) -> Option<Result<Batch, LoaderError>> {
-        if matches!(item, Ok(Ok(_))) {
-            return item.ok();
+        let item = item.unwrap_or(Some(Err(LoaderError::Stopped)));
+        if !matches!(item, Some(Ok(_))) {
+            self.batches = None;
         }
-        self.batches = None;
-        match (item, self.threads.end()) {
-            (Err(_), false) => Some(Err(LoaderError::Stopped)),
-            (item, _) => item.ok(),
-        }
+        item
     }
 }
 
@@ -197,20 +212,13 @@ impl Iterator for Loader {
     type Item = Result<Batch, LoaderError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.batches.as_ref()?.recv();
+        let item = self.batches.as_mut()?.next();
         self.given(item)
     }
 }
 
-impl Drop for Loader {
-    fn drop(&mut self) {
-        // The assembler may wait for somebody to take its batch.
-        self.batches = None;
-        self.threads.end();
-    }
-}
-
-fn check_batching(batching: Batching, samples: usize, from: Position) -> Result<(), LoaderError> {
+/// The batches of an epoch, where it has one to begin with.
+fn checked(batching: Batching, samples: usize, from: Position) -> Result<u64, LoaderError> {
     let batches = batching.batches(samples);
     if samples == 0 {
         return Err(LoaderError::NoSamples);
@@ -218,7 +226,7 @@ fn check_batching(batching: Batching, samples: usize, from: Position) -> Result<
     if from.batch >= batches {
         return Err(LoaderError::NoSuchPosition { from, batches });
     }
-    Ok(())
+    Ok(batches)
 }
 
 #[cfg(test)]

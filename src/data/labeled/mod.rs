@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! folder ── open ──> classes, samples ── order ──> batches of samples
-//!                                                       │ loader: input::decode, augment, normalize
+//!                                                       │ loader: decode, augment, normalize
 //!                                                       v
 //!                                     f32 [n, height, width, 3] and n labels
 //! ```
@@ -13,21 +13,18 @@
 //! interruption.
 
 pub(crate) mod augment;
-mod folders;
+mod batch;
 mod layout;
 mod loader;
 mod open;
 mod order;
-mod problem;
 mod random;
-mod split;
 
 pub(crate) use augment::{Augment, Recipe};
-pub(crate) use loader::{Batch, Loader, LoaderError, Work};
-pub(crate) use open::Dataset;
-pub(crate) use order::{Batching, Position};
-pub(crate) use problem::DatasetError;
-pub(crate) use split::Split;
+pub(crate) use batch::Batch;
+pub(crate) use loader::{Loader, LoaderError, Work};
+pub(crate) use open::{Dataset, DatasetError};
+pub(crate) use order::{Batching, Position, Split};
 
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,81 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::folders::folders;
-use super::layout::Layout;
-use super::problem::DatasetError;
-use super::split::Split;
-use crate::data::find::{self, LeftOut};
+use thiserror::Error;
+
+use super::layout::{Layout, folders};
+use super::order::Split;
+use crate::data::find::{self, FindError, LeftOut};
 use crate::data::list::IMAGES;
+
+/// What keeps a folder from being a data set.
+#[derive(Debug, Error)]
+pub(crate) enum DatasetError {
+    #[error("{}: there is no such folder; check the path of the data set", path.display())]
+    Missing { path: PathBuf },
+    #[error(
+        "{}: this is a file; name the folder that holds a folder of images for each class",
+        path.display()
+    )]
+    NotAFolder { path: PathBuf },
+    #[error("{0}")]
+    Unreadable(#[from] FindError),
+    #[error(
+        "{}: no class folders in it; expected a folder of images for each class, CLASS/*.jpg, or \
+         train/CLASS/*.jpg and val/CLASS/*.jpg",
+        path.display()
+    )]
+    NoClasses { path: PathBuf },
+    #[error(
+        "{}: its {images} images lie directly in it; put them into a folder for each class, which \
+         gives the class its name",
+        path.display()
+    )]
+    ImagesDirectly { path: PathBuf, images: usize },
+    #[error(
+        "{}: the only class folder in its folder; a classifier needs at least 2 classes; add another, or name the folder that holds the class folders",
+        class.display()
+    )]
+    OneClass { class: PathBuf },
+    #[error(
+        "{}: no image of this class; looked for files ending in {extensions}, in folders below it \
+         too, hidden ones skipped; add images, or move the folder away",
+        path.display()
+    )]
+    EmptyClass { path: PathBuf, extensions: String },
+    #[error(
+        "{}: this class is not among those in the train folder next to it; add it there, or move \
+         this folder away",
+        path.display()
+    )]
+    NotInTrain { path: PathBuf },
+    #[error(
+        "{}: no images to validate this class with; expected some in {}; add them, or move the \
+         class away",
+        path.display(),
+        expected.display()
+    )]
+    NotInVal { path: PathBuf, expected: PathBuf },
+    #[error(
+        "{}: expected {} next to it{}; make it, or name {} itself to have it split",
+        found.display(),
+        missing.display(),
+        if others.is_empty() { String::new() } else { format!(", found {others}") },
+        found.display()
+    )]
+    LonePart {
+        found: PathBuf,
+        missing: PathBuf,
+        others: String,
+    },
+    #[error("{fraction}: the validation fraction must be between 0 and 1, such as 0.1")]
+    Fraction { fraction: f64 },
+    #[error(
+        "{}: every class has a single image, so none is left for validation; add images",
+        path.display()
+    )]
+    NothingToSplit { path: PathBuf },
+}
 
 /// An image and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +121,34 @@ impl Dataset {
     /// A folder `train` that holds no folders, with no `val` next to it, is a class like others.
     pub(crate) fn open(root: &Path, split: Split, order: &[String]) -> Result<Self, DatasetError> {
         check_folder(root)?;
-        let mut notes = Vec::new();
-        let dataset = match Layout::of(root, &mut notes)? {
-            Layout::Apart { train, val } => two_parts(&train, &val, order)?,
-            Layout::Together(folder) => one_part(&folder, split, order)?,
+        let (mut notes, mut left_out) = (Vec::new(), LeftOut::default());
+        let layout = Layout::of(root, &mut notes, &mut left_out)?;
+        let mut classes_in = |folder: &Path| classes_in(folder, order, &mut left_out);
+        let (train, val) = match layout {
+            Layout::Apart { train, val } => {
+                let train_classes = two_at_least(classes_in(&train)?)?;
+                let val_classes = classes_in(&val)?;
+                same_classes(&train_classes, &val, &val_classes)?;
+                (train_classes, val_classes)
+            }
+            Layout::Together(folder) => {
+                check_fraction(split)?;
+                let mut train = two_at_least(classes_in(&folder)?)?;
+                let val = set_apart(&mut train, split);
+                if val.iter().all(|class| class.images.is_empty()) {
+                    return Err(DatasetError::NothingToSplit { path: folder });
+                }
+                (train, val)
+            }
         };
-        Ok(Self { notes, ..dataset })
+        let name = |class: &Class| class.name.to_string_lossy().into_owned();
+        Ok(Self {
+            classes: train.iter().map(name).collect(),
+            train: samples(train),
+            val: samples(val),
+            notes,
+            left_out,
+        })
     }
 }
 
@@ -78,76 +169,41 @@ fn check_folder(root: &Path) -> Result<(), DatasetError> {
     }
 }
 
-fn two_parts(train: &Path, val: &Path, order: &[String]) -> Result<Dataset, DatasetError> {
-    let mut left_out = LeftOut::new();
-    let train_classes = classes_in(train, order, &mut left_out)?;
-    check_count(&train_classes)?;
-    let val_classes = classes_in(val, order, &mut left_out)?;
-    same_classes(&train_classes, val, &val_classes)?;
-    Ok(Dataset {
-        classes: names(&train_classes),
-        train: all_samples(&train_classes),
-        val: all_samples(&val_classes),
-        notes: Vec::new(),
-        left_out,
-    })
+fn check_fraction(Split { fraction, .. }: Split) -> Result<(), DatasetError> {
+    if fraction > 0.0 && fraction < 1.0 {
+        return Ok(());
+    }
+    Err(DatasetError::Fraction { fraction })
 }
 
-fn one_part(root: &Path, split: Split, order: &[String]) -> Result<Dataset, DatasetError> {
-    if !(split.fraction > 0.0 && split.fraction < 1.0) {
-        return Err(DatasetError::Fraction {
-            fraction: split.fraction,
-        });
-    }
-    let mut left_out = LeftOut::new();
-    let classes = classes_in(root, order, &mut left_out)?;
-    check_count(&classes)?;
-    let (mut train, mut val) = (Vec::new(), Vec::new());
-    for (class, found) in classes.iter().enumerate() {
-        let chosen = split.choose(class, found.images.len());
-        for (sample, for_val) in samples(class, &found.images).zip(chosen) {
-            if for_val { &mut val } else { &mut train }.push(sample);
+/// Takes the images that are for validation out of the classes.
+fn set_apart(classes: &mut [Class], split: Split) -> Vec<Class> {
+    let apart = |(number, class): (usize, &mut Class)| {
+        let mut chosen = split.choose(number, class.images.len()).into_iter();
+        let for_val = |_: &mut PathBuf| chosen.next() == Some(true);
+        Class {
+            name: class.name.clone(),
+            folder: class.folder.clone(),
+            images: class.images.extract_if(.., for_val).collect(),
         }
-    }
-    if val.is_empty() {
-        return Err(DatasetError::NothingToSplit {
-            path: root.to_path_buf(),
-        });
-    }
-    Ok(Dataset {
-        classes: names(&classes),
-        train,
-        val,
-        notes: Vec::new(),
-        left_out,
-    })
+    };
+    classes.iter_mut().enumerate().map(apart).collect()
 }
 
-fn all_samples(classes: &[Class]) -> Vec<Sample> {
-    let classes = classes.iter().enumerate();
-    classes
-        .flat_map(|(class, found)| samples(class, &found.images))
-        .collect()
+fn samples(classes: Vec<Class>) -> Vec<Sample> {
+    let samples = |(class, found): (usize, Class)| {
+        let images = found.images.into_iter();
+        images.map(move |path| Sample { path, class })
+    };
+    classes.into_iter().enumerate().flat_map(samples).collect()
 }
 
-fn samples(class: usize, images: &[PathBuf]) -> impl Iterator<Item = Sample> {
-    images.iter().map(move |path| Sample {
-        path: path.clone(),
-        class,
-    })
-}
-
-fn names(classes: &[Class]) -> Vec<String> {
-    let name = |class: &Class| class.name.to_string_lossy().into_owned();
-    classes.iter().map(name).collect()
-}
-
-fn check_count(classes: &[Class]) -> Result<(), DatasetError> {
-    match classes {
+fn two_at_least(classes: Vec<Class>) -> Result<Vec<Class>, DatasetError> {
+    match &*classes {
         [class] => Err(DatasetError::OneClass {
             class: class.folder.clone(),
         }),
-        _ => Ok(()),
+        _ => Ok(classes),
     }
 }
 
@@ -158,7 +214,7 @@ fn classes_in(
     left_out: &mut LeftOut,
 ) -> Result<Vec<Class>, DatasetError> {
     let path = root.to_path_buf();
-    let mut folders = folders(root)?;
+    let mut folders = folders(root, left_out)?;
     // Stable: what is not in the order keeps its own.
     folders.sort_by_key(|folder| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();

@@ -1,4 +1,4 @@
-//! Which samples make which batch.
+//! Which samples are for validation, and which make which batch.
 
 use std::num::NonZeroUsize;
 
@@ -25,6 +25,15 @@ pub(crate) struct Position {
     pub(crate) epoch: u64,
     /// The batch in the epoch, from 0.
     pub(crate) batch: u64,
+}
+
+/// A batch to be made.
+#[derive(Debug, PartialEq)]
+pub(super) struct BatchPlan {
+    pub(super) at: Position,
+    /// Where a run resumes that has trained on it.
+    pub(super) after: Position,
+    pub(super) samples: Vec<usize>,
 }
 
 impl Batching {
@@ -54,29 +63,78 @@ impl Batching {
         }
     }
 
-    /// All batches from a position on, each with its position and its samples.
-    pub(super) fn batches_from(
+    /// All batches of training from a position on.
+    pub(super) fn shuffled(
         self,
         samples: usize,
         from: Position,
-    ) -> impl Iterator<Item = (Position, Vec<usize>)> {
-        let batches = self.batches(samples);
+    ) -> impl Iterator<Item = BatchPlan> {
         (from.epoch..self.epochs).flat_map(move |epoch| {
-            let order = self.permutation(samples, epoch);
             let first = if epoch == from.epoch { from.batch } else { 0 };
-            (first..batches).map(move |batch| {
-                let place = usize::try_from(batch).unwrap_or(usize::MAX);
-                let of_batch = order.chunks(self.batch.get()).nth(place);
-                let position = Position { epoch, batch };
-                (position, of_batch.unwrap_or_default().to_vec())
-            })
+            let order = self.permutation(samples, epoch);
+            self.of_epoch(
+                order,
+                Position {
+                    epoch,
+                    batch: first,
+                },
+            )
         })
+    }
+
+    /// The batches of one epoch whose samples are not shuffled.
+    pub(super) fn in_order(self, samples: usize) -> impl Iterator<Item = BatchPlan> {
+        self.of_epoch((0..samples).collect(), Position::default())
+    }
+
+    fn of_epoch(self, order: Vec<usize>, from: Position) -> impl Iterator<Item = BatchPlan> {
+        (from.batch..self.batches(order.len())).map(move |batch| {
+            let at = Position { batch, ..from };
+            let place = usize::try_from(batch).unwrap_or(usize::MAX);
+            let of_batch = order.chunks(self.batch.get()).nth(place);
+            BatchPlan {
+                at,
+                after: self.after(order.len(), at),
+                samples: of_batch.unwrap_or_default().to_vec(),
+            }
+        })
+    }
+}
+
+/// How one folder of classes is split into training and validation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Split {
+    /// The fraction of each class that is for validation, between 0 and 1.
+    pub(crate) fraction: f64,
+    /// What chooses the images, apart from their number.
+    pub(crate) seed: u64,
+}
+
+impl Split {
+    /// For each of the `count` images of a class, whether it is for validation.
+    ///
+    /// The rounded fraction is, but at least one image of two or more, and never all: a single image
+    /// is for training.
+    pub(super) fn choose(&self, class: usize, count: usize) -> Vec<bool> {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a fraction of a number of files"
+        )]
+        let share = (count as f64 * self.fraction).round() as usize;
+        let most = count.saturating_sub(1);
+        let share = share.clamp(most.min(1), most);
+        let mut chosen: Vec<bool> = (0..count).map(|place| place < share).collect();
+        chosen.shuffle(&mut numbers(Purpose::Split, self.seed, 0, class));
+        chosen
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn plan(batch: usize) -> Batching {
         Batching {
@@ -107,8 +165,8 @@ mod tests {
         let plan = plan(4);
         assert_eq!(plan.batches(10), 3);
         let sizes: Vec<usize> = plan
-            .batches_from(10, Position { epoch: 2, batch: 0 })
-            .map(|(_, samples)| samples.len())
+            .shuffled(10, Position { epoch: 2, batch: 0 })
+            .map(|batch| batch.samples.len())
             .collect();
         assert_eq!(sizes, [4, 4, 2]);
         assert_eq!(plan.batches(12), 3);
@@ -118,15 +176,48 @@ mod tests {
     #[test]
     fn going_on_gives_the_rest_of_the_same_batches() {
         let plan = plan(4);
-        let all: Vec<_> = plan.batches_from(10, Position::default()).collect();
+        let all: Vec<_> = plan.shuffled(10, Position::default()).collect();
         assert_eq!(all.len(), 9);
-        assert!(all.is_sorted_by_key(|(position, _)| *position));
-        for (place, (position, _)) in all.iter().enumerate() {
-            let rest: Vec<_> = plan.batches_from(10, *position).collect();
+        assert!(all.is_sorted_by_key(|batch| batch.at));
+        for (place, batch) in all.iter().enumerate() {
+            let rest: Vec<_> = plan.shuffled(10, batch.at).collect();
             assert_eq!(rest, all[place..]);
-            let after = plan.after(10, *position);
-            let next = all.get(place + 1).map(|(position, _)| *position);
-            assert_eq!(next.unwrap_or(Position { epoch: 3, batch: 0 }), after);
+            let next = all.get(place + 1).map(|batch| batch.at);
+            assert_eq!(next.unwrap_or(Position { epoch: 3, batch: 0 }), batch.after);
+        }
+    }
+
+    fn share(fraction: f64, count: usize) -> usize {
+        let split = Split { fraction, seed: 3 };
+        split.choose(0, count).iter().filter(|&&v| v).count()
+    }
+
+    #[test]
+    fn the_rounded_share_with_one_for_each_side() {
+        let shares = [1, 2, 3, 14, 15, 24, 25, 100].map(|count| share(0.1, count));
+        assert_eq!(shares, [0, 1, 1, 1, 2, 2, 3, 10]);
+        assert_eq!([1, 2, 3].map(|count| share(0.99, count)), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_seed_and_the_class_choose() {
+        let choose = |seed, class| {
+            Split {
+                fraction: 0.5,
+                seed,
+            }
+            .choose(class, 40)
+        };
+        assert_eq!(choose(1, 0), choose(1, 0));
+        assert_ne!(choose(1, 0), choose(2, 0));
+        assert_ne!(choose(1, 0), choose(1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn both_sides_get_something(fraction in 0.0..=1.0_f64, count in 2..500_usize) {
+            let share = share(fraction, count);
+            prop_assert!(0 < share && share < count);
         }
     }
 }

@@ -179,11 +179,10 @@ fn where_steps_come_from_is_a_word_or_an_expression() {
 }
 
 #[test]
-fn names_without_an_order_are_refused_with_a_way_on() {
+fn names_without_an_order_are_refused() {
     let message = |names: &[&str]| {
         let error = steps(names, "name").unwrap_err();
         let text = with_sources(&error);
-        assert!(text.contains("--step-from index"), "{text}");
         assert!(!text.contains('\n'), "{text}");
         (error, text)
     };
@@ -201,10 +200,6 @@ fn names_without_an_order_are_refused_with_a_way_on() {
     let (error, text) = message(&["epoch1_step50.pth", "epoch2_step10.pth"]);
     assert!(matches!(error, CheckpointError::Ambiguous { .. }));
     assert!(text.contains("epoch2_step10.pth and "), "{text}");
-    assert!(
-        text.contains("--step-regex, such as 'epoch(\\d+)'"),
-        "{text}"
-    );
 
     let (error, text) = message(&["step_99999999999999999999.pth"]);
     assert!(matches!(error, CheckpointError::OutOfRange { .. }));

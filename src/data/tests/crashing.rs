@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::load::{LoadError, caught};
+use crate::data::load::{ImageError, caught};
 use crate::one_line::one_line;
 
 #[test]
@@ -10,7 +10,7 @@ fn a_panic_is_the_error_of_its_image() {
     let path = Path::new("cats/7.tif");
     assert_eq!(caught(path, || Ok(3)).unwrap(), 3);
     let error = caught::<()>(path, || panic!("index out of bounds\nframe #0: x")).unwrap_err();
-    assert!(matches!(error, LoadError::Crashed { .. }));
+    assert!(matches!(error.error, ImageError::Crashed(_)));
     let line =
         "cats/7.tif: reading it crashed (index out of bounds), which is a bug; leave the image out";
     assert_eq!(one_line(&error), line);

@@ -1,10 +1,10 @@
 //! Decoded files against Pillow. Fixtures: `tests/fixtures/input/make_decode.py`.
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::data::decode::{DecodeError, MAX_PIXELS, decode};
+use crate::data::decode::decode;
+use crate::data::load::{ImageError, MAX_PIXELS};
 use feature_grid::Picture;
 use tempfile::TempDir;
 
@@ -26,15 +26,7 @@ pub(super) fn ppm(path: &Path) -> Picture {
     Picture::rgb(width.parse().unwrap(), height.parse().unwrap(), pixels)
 }
 
-pub(super) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
+pub(super) use crate::one_line::one_line as with_sources;
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
@@ -44,15 +36,37 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Kinds that `image` would decode otherwise than Pillow does, each with its name in the error.
-const REFUSED: [(&str, &str); 28] = [
+const REFUSED: [(&str, &str); 41] = [
+    ("color16.pnm", "PPM whose maximum is 65535 instead of 255"),
+    ("gray10.pgm", "PPM whose maximum is 1023 instead of 255"),
+    ("max1.pgm", "PPM whose maximum is 1 instead of 255"),
+    ("max100.pgm", "PPM whose maximum is 100 instead of 255"),
+    ("max254.pgm", "PPM whose maximum is 254 instead of 255"),
+    ("max6.pgm", "PPM whose maximum is 6 instead of 255"),
+    (
+        "plain_color12.pnm",
+        "PPM whose maximum is 4095 instead of 255",
+    ),
+    ("plain_max1.pnm", "PPM whose maximum is 1 instead of 255"),
+    (
+        "plain_max100.pnm",
+        "PPM whose maximum is 100 instead of 255",
+    ),
+    (
+        "plain_max254.pnm",
+        "PPM whose maximum is 254 instead of 255",
+    ),
+    ("plain_max6.pnm", "PPM whose maximum is 6 instead of 255"),
     (
         "grey16_turned_5.tif",
         "TIFF with uncompressed pixels that are to be turned",
     ),
     ("rgb555.bmp", "16-bit BMP"),
     ("rgb565.bmp", "16-bit BMP"),
-    ("rle8_short_rows.bmp", "RLE BMP with pixels left out"),
-    ("rle8_jump.bmp", "RLE BMP with pixels left out"),
+    ("rle4.bmp", "RLE BMP"),
+    ("rle8.bmp", "RLE BMP"),
+    ("rle8_short_rows.bmp", "RLE BMP"),
+    ("rle8_jump.bmp", "RLE BMP"),
     (
         "pixels_inside_palette.bmp",
         "BMP whose pixels begin inside its palette",
@@ -158,10 +172,17 @@ fn a_truncated_file_is_whole_or_an_error() {
             match decode(&write(folder.path(), name, &bytes[..length])).map(|found| found.picture) {
                 // What is missing may be a second frame, or something after the picture.
                 Ok(found) => assert!(found == whole && length > third, "{name} at {length}"),
-                Err(error @ (DecodeError::Truncated { .. } | DecodeError::Damaged { .. })) => {
-                    assert!(error.to_string().contains(name), "{error}");
+                Err(error) => {
+                    let (whole, broken) = (with_sources(&error), error.error);
+                    assert!(
+                        matches!(
+                            broken,
+                            ImageError::Truncated { .. } | ImageError::Damaged { .. }
+                        ),
+                        "{name} at {length}: {whole}"
+                    );
+                    assert!(whole.contains(name), "{whole}");
                 }
-                Err(error) => panic!("{name} at {length}: {}", with_sources(&error)),
             }
         }
     }
@@ -177,7 +198,7 @@ fn a_truncated_jpeg_is_reported_as_such() {
             let cut = write(folder.path(), name, &bytes[..length]);
             let error = decode(&cut).unwrap_err();
             assert!(
-                matches!(&error, DecodeError::Truncated { format: "JPEG", bytes, .. } if *bytes == length),
+                matches!(&error.error, ImageError::Truncated { format: "JPEG", bytes, .. } if *bytes == length),
                 "{name} at {length}: {}",
                 with_sources(&error)
             );
@@ -190,7 +211,7 @@ fn what_is_no_image_says_what_it_is() {
     let folder = TempDir::new().unwrap();
     let text = write(folder.path(), "notes.png", b"# My notes\nabout pictures");
     let error = decode(&text).unwrap_err();
-    assert!(matches!(error, DecodeError::NotAnImage { .. }));
+    assert!(matches!(error.error, ImageError::NotAnImage { .. }));
     let message = with_sources(&error);
     assert!(
         message.contains("notes.png: this is not an image"),
@@ -214,7 +235,7 @@ fn what_is_no_image_says_what_it_is() {
     );
     let error = decode(&icon).unwrap_err();
     assert!(
-        matches!(error, DecodeError::Unsupported { .. }),
+        matches!(error.error, ImageError::Unsupported { .. }),
         "{error:?}"
     );
     assert!(
@@ -223,11 +244,11 @@ fn what_is_no_image_says_what_it_is() {
     );
 
     let error = decode(&folder.path().join("nowhere.png")).unwrap_err();
-    assert!(matches!(error, DecodeError::Read { .. }));
+    assert!(matches!(error.error, ImageError::Read { .. }));
     assert!(error.to_string().contains("nowhere.png"), "{error}");
     assert!(matches!(
-        decode(folder.path()).unwrap_err(),
-        DecodeError::Read { .. }
+        decode(folder.path()).unwrap_err().error,
+        ImageError::Read { .. }
     ));
 }
 
@@ -278,7 +299,7 @@ fn decompression_bombs_are_refused_by_their_header() {
     bombs.push(("bomb.tif", tiff, (50_000, 50_000)));
     for (name, bytes, claimed) in bombs {
         let error = decode(&write(folder.path(), name, &bytes)).unwrap_err();
-        let DecodeError::TooLarge { width, height, .. } = error else {
+        let ImageError::TooLarge { width, height, .. } = error.error else {
             panic!("{name}: {}", with_sources(&error));
         };
         assert_eq!((width, height), claimed, "{name}");
@@ -303,8 +324,8 @@ fn a_picture_without_pixels_is_an_error() {
     let error = decode(&write(folder.path(), "flat.gif", &gif)).unwrap_err();
     assert!(
         matches!(
-            error,
-            DecodeError::NoPixels {
+            error.error,
+            ImageError::NoPixels {
                 width: 0,
                 height: 17,
                 ..

@@ -278,6 +278,17 @@ fn links_to_listed_files_are_the_same_file() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_folder_above_is_named() {
+    let folder = folder_of(&["checkpoint-1/model.pth", "checkpoint-2/model.pth"]);
+    std::os::unix::fs::symlink("..", folder.path().join("checkpoint-2/all")).unwrap();
+    let sequence = list_checkpoints(&[folder.path()], &BY_NAME).unwrap();
+    assert_eq!(sequence.checkpoints.len(), 2);
+    let note = sequence.notes.join("\n");
+    assert!(note.contains("checkpoint-2/all (a link to "), "{note}");
+}
+
 #[test]
 fn patterns_are_excluded_and_every_nth_is_shown() {
     let names = [
@@ -304,8 +315,8 @@ fn patterns_are_excluded_and_every_nth_is_shown() {
     assert_eq!(
         notes,
         [
-            "--exclude 'nothing*' matches no checkpoint",
-            "--every 2: 2 of 3 checkpoints are shown"
+            "excluded: 'nothing*' matches no checkpoint",
+            "one in 2: 2 of 3 checkpoints are shown"
         ]
     );
     let folders = [

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::decoding::with_sources;
+use crate::data::decode::decode;
 use crate::data::find::FindError;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -96,7 +97,7 @@ fn a_path_with_brackets_is_a_path() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_and_loops_are_named() {
+fn links_are_followed() {
     use std::os::unix::fs::symlink;
     let folder = folder_of(&["real/a.png"]);
     let root = folder.path();
@@ -107,14 +108,83 @@ fn links_are_followed_and_loops_are_named() {
         listed(&[root.to_owned()], root),
         pairs(&[("b.png", "b"), ("real/a.png", "a")])
     );
-    symlink(root.join("nowhere"), root.join("gone.png")).unwrap();
-    let error = list_images(&[root], &InputNotes::default()).unwrap_err();
-    assert!(matches!(error, FindError::Unreadable { .. }));
-    assert!(error.to_string().contains("gone.png"), "{error}");
-    fs::remove_file(root.join("gone.png")).unwrap();
-    symlink(root, root.join("real/loop")).unwrap();
-    let error = list_images(&[root], &InputNotes::default()).unwrap_err();
-    assert!(with_sources(&error).contains("real/loop"), "{error}");
+    // Links that lead nowhere are files that cannot be read.
+    symlink("nowhere.jpg", root.join("gone.png")).unwrap();
+    symlink("self.png", root.join("self.png")).unwrap();
+    assert_eq!(
+        listed(&[root.to_owned()], root)[1..3],
+        pairs(&[("gone.png", "gone"), ("real/a.png", "a")])
+    );
+    for (name, expected) in [
+        (
+            "gone.png",
+            "gone.png: a link to nowhere.jpg, which leads nowhere: No such file",
+        ),
+        (
+            "self.png",
+            "self.png: a link to self.png, which leads nowhere: Too many levels",
+        ),
+    ] {
+        let text = with_sources(&decode(&root.join(name)).unwrap_err());
+        assert!(text.contains(expected), "{text}");
+        let error = list_images(&[root.join(name)], &InputNotes::default()).unwrap_err();
+        assert!(matches!(error, FindError::Link { .. }), "{error:?}");
+        let text = with_sources(&error);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_a_folder_above_are_left_out_and_named() {
+    use std::os::unix::fs::symlink;
+    let folder = folder_of(&["photos/real/a.png", "photos/b.png", "c.png"]);
+    let root = folder.path().canonicalize().unwrap();
+    for (to, link) in [
+        ("photos", "photos/real/above"),
+        ("photos/real", "photos/real/here"),
+        // A folder above the one that is named.
+        ("", "photos/up"),
+        ("photos", "photos/.hidden"),
+    ] {
+        symlink(root.join(to), root.join(link)).unwrap();
+    }
+    for word in ["photos", "photos/*"] {
+        let notes = InputNotes::default();
+        let images = list_images(&[root.join(word)], &notes).unwrap();
+        let names: Vec<&str> = images.iter().map(|image| &*image.name).collect();
+        assert_eq!(names, ["b", "a"], "{word}");
+        let lines = notes
+            .lines()
+            .join("\n")
+            .replace(&root.display().to_string(), "ROOT");
+        assert_eq!(
+            lines,
+            "left out: ROOT/photos/real/above (a link to ROOT/photos, a folder above it), \
+             ROOT/photos/real/here (a link to ROOT/photos/real, a folder above it), \
+             ROOT/photos/up (a link to ROOT, a folder above it)",
+            "{word}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder_of(&["a.png", "locked/b.png"]);
+    let locked = folder.path().join("locked");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    // Nothing is locked for the superuser.
+    if fs::read_dir(&locked).is_err() {
+        let error = list_images(&[folder.path()], &InputNotes::default()).unwrap_err();
+        let text = with_sources(&error);
+        assert!(
+            text.contains("locked: cannot be read: Permission denied"),
+            "{text}"
+        );
+    }
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

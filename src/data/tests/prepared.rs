@@ -1,25 +1,35 @@
 //! Images that are prepared ahead: order, bound, errors.
 
 use std::fs;
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::decoding::fixture;
+use crate::data::ahead::Ahead;
 use crate::data::list::list_images;
-use crate::data::load::LoadError;
+use crate::data::load::{ImageError, LoadError};
 use crate::data::notes::InputNotes;
-use crate::data::prepared::{ahead, prepare_ahead};
+use crate::data::prepared::prepare_ahead;
 use crate::data::transform::Preset;
 
 /// Longer than anything here takes; a test fails by it only where threads wait for each other.
 const NEVER: Duration = Duration::from_mins(1);
 
+fn ahead<R: Send + 'static>(
+    count: usize,
+    threads: usize,
+    most: usize,
+    make: impl Fn(usize) -> R + Send + Sync + 'static,
+) -> impl Iterator<Item = R> {
+    Ahead::start(0..count, threads, most, Arc::default(), make).unwrap()
+}
+
 #[test]
 fn the_order_is_kept_where_a_later_one_is_ready_first() {
     let (sender, ready) = channel();
     let ready = Mutex::new(ready);
-    let prepared = ahead((0..40).collect(), 2, 0, move |&number: &usize| {
+    let prepared = ahead(40, 2, 2, move |number| {
         match number % 2 {
             0 => ready.lock().unwrap().recv_timeout(NEVER).unwrap(),
             _ => sender.send(()).unwrap(),
@@ -30,13 +40,12 @@ fn the_order_is_kept_where_a_later_one_is_ready_first() {
 }
 
 #[test]
-fn no_more_are_prepared_than_may_wait_and_one_a_thread() {
+fn no_more_are_made_ahead_than_asked_for() {
     let (sender, begun) = channel();
-    let mut prepared = ahead((0..100).collect(), 3, 7, move |&number: &usize| {
+    let mut prepared = ahead(100, 3, 9, move |number| {
         sender.send(number).unwrap();
         number
     });
-    // Two wait in each of three queues, and one with each thread.
     for _ in 0..9 {
         assert!(begun.recv_timeout(NEVER).unwrap() < 9);
     }
@@ -50,15 +59,12 @@ fn no_more_are_prepared_than_may_wait_and_one_a_thread() {
 
 #[test]
 fn it_ends_before_an_item_whose_thread_panicked() {
-    let prepared = ahead((0..9).collect(), 2, 4, |&number: &usize| {
+    let prepared = ahead(9, 2, 6, |number| {
         assert_ne!(number, 5);
         number
     });
     assert!(prepared.eq(0..5));
-    assert_eq!(
-        ahead(Vec::new(), 2, 4, |&number: &usize| number).next(),
-        None
-    );
+    assert_eq!(ahead(0, 2, 6, |number| number).next(), None);
 }
 
 #[test]
@@ -73,7 +79,10 @@ fn an_image_that_cannot_be_read_is_an_error_in_its_place() {
     let names: Vec<_> = prepared
         .map(|image| match image {
             Ok(image) => image.name,
-            Err(LoadError::Decode(_)) => "unreadable".to_owned(),
+            Err(LoadError {
+                error: ImageError::NotAnImage { .. },
+                ..
+            }) => "unreadable".to_owned(),
             Err(error) => panic!("{error}"),
         })
         .collect();

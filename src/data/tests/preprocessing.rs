@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 
 use super::decoding::{fixture, ppm, with_sources};
 use crate::data::decode::decode;
-use crate::data::load::{LoadError, load};
-use crate::data::transform::{Preprocess, Preset, TransformError};
+use crate::data::load::{ImageError, load};
+use crate::data::transform::{Preprocess, Preset};
 use feature_grid::Picture;
 
 fn without_normalization(resize: Option<u32>, crop: Option<u32>) -> Preprocess {
@@ -99,12 +99,9 @@ fn load_names_the_file_that_does_not_fit() {
     let preprocess = without_normalization(Some(100_000), None);
     let error = load(&fixture("transform/line.png"), &preprocess).unwrap_err();
     let text = with_sources(&error);
-    let LoadError::Transform { source, .. } = error else {
-        panic!("{text}");
-    };
     assert!(matches!(
-        source,
-        TransformError::TooLarge {
+        error.error,
+        ImageError::ResizedTooLarge {
             from_width: 50,
             from_height: 1,
             width: 5_000_000,

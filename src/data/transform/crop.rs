@@ -2,59 +2,95 @@
 
 use std::num::NonZeroU32;
 
-use super::crop_box::CropBox;
-use super::error::{TransformError, check_size};
 use feature_grid::Picture;
 
+use super::check_size;
+use crate::data::load::ImageError;
+
+/// A part of an image, in pixels; the order of torchvision's `(i, j, h, w)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CropBox {
+    /// Rows above it.
+    pub(crate) top: u32,
+    pub(crate) left: u32,
+    /// Its rows, at least 1.
+    pub(crate) height: u32,
+    /// Its columns, at least 1.
+    pub(crate) width: u32,
+}
+
+/// One side of a window over an image, in pixels.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Side {
+    /// Where it begins in the image.
+    pub(super) from: u32,
+    /// Where the image begins in it.
+    pub(super) padding: u32,
+    pub(super) length: u32,
+}
+
 /// The pixels in the box.
-pub(super) fn cut(picture: &Picture, crop: CropBox) -> Result<Picture, TransformError> {
-    if !crop.is_in(picture) {
-        return Err(TransformError::Outside {
+pub(super) fn cut(picture: &Picture, crop: CropBox) -> Result<Picture, ImageError> {
+    let CropBox {
+        top,
+        left,
+        height,
+        width,
+    } = crop;
+    let fits = |from: u32, length: u32, whole: u32| {
+        length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
+    };
+    if !fits(left, width, picture.width) || !fits(top, height, picture.height) {
+        return Err(ImageError::Outside {
             from_width: picture.width,
             from_height: picture.height,
-            crop,
+            top,
+            left,
+            height,
+            width,
         });
     }
-    let (columns, rows) = ((crop.left, 0), (crop.top, 0));
-    Ok(window(picture, columns, rows, (crop.width, crop.height)))
+    let side = |from, length| Side {
+        from,
+        padding: 0,
+        length,
+    };
+    Ok(window(picture, &side(left, width), &side(top, height)))
 }
 
 /// The middle `n` x `n` pixels.
-pub(super) fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, TransformError> {
+pub(super) fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, ImageError> {
     let n = n.get();
     check_size(picture, n.into(), n.into())?;
     let (columns, rows) = (centered(picture.width, n), centered(picture.height, n));
-    Ok(window(picture, columns, rows, (n, n)))
+    Ok(window(picture, &columns, &rows))
 }
 
-/// Where one side of a centered crop begins, in the image and in the crop. A longer image is cut at
-/// half the difference, rounded half to even as Python does; a shorter one gets the odd pixel of
-/// padding after it.
-pub(super) fn centered(length: u32, crop: u32) -> (u32, u32) {
-    if length < crop {
-        return (0, (crop - length) / 2);
-    }
-    let difference = length - crop;
+/// One side of a centered crop. A longer image is cut at half the difference, rounded half to even as Python
+/// does; a shorter one gets the odd pixel of padding after it.
+pub(super) fn centered(length: u32, crop: u32) -> Side {
+    let difference = length.saturating_sub(crop);
     let half = difference / 2;
-    (half + (difference % 2) * (half % 2), 0)
+    Side {
+        from: half + (difference % 2) * (half % 2),
+        padding: crop.saturating_sub(length) / 2,
+        length: crop,
+    }
 }
 
-/// A black image of this size with the part of `picture` that fits, each side given by its first
-/// pixel in `picture` and in the result.
-fn window(
-    picture: &Picture,
-    columns: (u32, u32),
-    rows: (u32, u32),
-    (width, height): (u32, u32),
-) -> Picture {
-    let mut pixels = vec![0; width as usize * height as usize * 3];
+/// A black image with the part of `picture` that fits.
+fn window(picture: &Picture, columns: &Side, rows: &Side) -> Picture {
+    let mut pixels = vec![0; columns.length as usize * rows.length as usize * 3];
     let from = picture.pixels.chunks_exact(picture.width as usize * 3);
-    let into = pixels.chunks_exact_mut(width as usize * 3);
-    for (into, from) in into.skip(rows.1 as usize).zip(from.skip(rows.0 as usize)) {
-        let from = &from[columns.0 as usize * 3..];
-        let into = &mut into[columns.1 as usize * 3..];
+    let into = pixels.chunks_exact_mut(columns.length as usize * 3);
+    for (into, from) in into
+        .skip(rows.padding as usize)
+        .zip(from.skip(rows.from as usize))
+    {
+        let from = &from[columns.from as usize * 3..];
+        let into = &mut into[columns.padding as usize * 3..];
         let length = from.len().min(into.len());
         into[..length].copy_from_slice(&from[..length]);
     }
-    Picture::rgb(width, height, pixels)
+    Picture::rgb(columns.length, rows.length, pixels)
 }

@@ -1,6 +1,6 @@
-//! 8-bit image -> the values that the network is fed.
+//! 8-bit image -> the values that the network is fed: its colors, and their normalization.
 
-use feature_grid::Picture;
+use feature_grid::{Color, Picture};
 
 /// The order of a pixel's three channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,4 +83,26 @@ impl Normalize {
         }
         table
     }
+}
+
+/// Pillow's `convert("L")` of a picture.
+///
+/// Shapes: `[height, width, 3]` -> `[height, width, 1]`.
+pub(super) fn luma(picture: &Picture) -> Picture {
+    let (pixels, _) = picture.pixels.as_chunks::<3>();
+    Picture {
+        color: Color::Gray,
+        pixels: pixels.iter().copied().map(luma_of).collect(),
+        ..*picture
+    }
+}
+
+/// Pillow's `convert("L")` of a pixel, to the bit: ITU-R 601-2 luma in 16-bit fixed point.
+///
+/// Source: `rgb2l` in Pillow's `src/libImaging/Convert.c`.
+pub(crate) fn luma_of(rgb: [u8; 3]) -> u8 {
+    let [r, g, b] = rgb.map(u32::from);
+    // The weights add up to 1 << 16.
+    let [_, level, _, _] = (r * 19595 + g * 38470 + b * 7471 + 0x8000).to_be_bytes();
+    level
 }

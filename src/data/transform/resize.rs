@@ -8,8 +8,10 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use super::error::{TransformError, check_size};
 use feature_grid::Picture;
+
+use super::check_size;
+use crate::data::load::ImageError;
 
 /// Bits of a weight's fraction: those of 32 that neither a pixel nor overflow needs.
 const BITS: u32 = 32 - 8 - 2;
@@ -24,24 +26,17 @@ const CHANNELS: usize = 3;
 pub(super) fn shorter_side_to(
     picture: &Picture,
     n: NonZeroU32,
-) -> Result<Option<Picture>, TransformError> {
+) -> Result<Option<Picture>, ImageError> {
     let (width, height) = resized_size(picture.width, picture.height, n);
     to_size(picture, width, height)
 }
 
-/// Makes both sides `n`, whatever that does to the aspect ratio; `None` where they are already.
-pub(super) fn square_of(
-    picture: &Picture,
-    n: NonZeroU32,
-) -> Result<Option<Picture>, TransformError> {
-    to_size(picture, n.get().into(), n.get().into())
-}
-
+/// Makes the sides these, whatever that does to the aspect ratio; `None` where they are already.
 pub(super) fn to_size(
     picture: &Picture,
     width: u64,
     height: u64,
-) -> Result<Option<Picture>, TransformError> {
+) -> Result<Option<Picture>, ImageError> {
     if (width, height) == (picture.width.into(), picture.height.into()) {
         return Ok(None);
     }

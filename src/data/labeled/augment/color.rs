@@ -1,14 +1,82 @@
-//! Pillow's arithmetic of colors, in its own precisions: where it rounds to `f32` and where it truncates
+//! torchvision's `ColorJitter`, with Pillow's arithmetic in its own precisions: where it rounds to `f32` and where it truncates
 //! decides gray levels.
 //!
 //! Source: `src/libImaging/Blend.c` and `Convert.c` of Pillow, and `ImageEnhance.py`.
+
+use feature_grid::Picture;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+
+use crate::data::labeled::random::uniform;
+use crate::data::transform::luma_of;
+
+/// torchvision's `ColorJitter`. Factors are drawn from 1 - x (0 at least) to 1 + x, the shift of the hue from
+/// -x to x in turns of the hue circle (0.5 at most); 0 leaves a property as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct ColorJitter {
+    pub(crate) brightness: f64,
+    pub(crate) contrast: f64,
+    pub(crate) saturation: f64,
+    pub(crate) hue: f64,
+}
+
+/// One change of an image's colors.
+///
+/// Source: `adjust_*` in torchvision 0.24's `transforms/_functional_pil.py`, which call Pillow's
+/// `ImageEnhance` and its conversion to HSV and back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Adjustment {
+    /// `adjust_brightness`: away from black (or to it) by this factor.
+    Brightness(f64),
+    /// `adjust_contrast`: away from the image's mean gray level by this factor.
+    Contrast(f64),
+    /// `adjust_saturation`: away from each pixel's own gray level by this factor.
+    Saturation(f64),
+    /// `adjust_hue`: around the hue circle by this fraction of a turn.
+    Hue(f64),
+}
+
+impl ColorJitter {
+    pub(crate) fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<Adjustment> {
+        let mut factor = |amount: f64| {
+            (amount > 0.0).then(|| uniform(rng, (1.0 - amount).max(0.0), 1.0 + amount))
+        };
+        let factors = [
+            factor(self.brightness).map(Adjustment::Brightness),
+            factor(self.contrast).map(Adjustment::Contrast),
+            factor(self.saturation).map(Adjustment::Saturation),
+        ];
+        let mut adjustments: Vec<Adjustment> = factors.into_iter().flatten().collect();
+        if self.hue > 0.0 {
+            adjustments.push(Adjustment::Hue(uniform(rng, -self.hue, self.hue)));
+        }
+        adjustments.shuffle(rng);
+        adjustments
+    }
+}
+
+impl Adjustment {
+    /// Changes the image.
+    pub(crate) fn apply(self, picture: &mut Picture) {
+        let (pixels, _) = picture.pixels.as_chunks_mut::<3>();
+        match self {
+            Self::Brightness(factor) => blend(pixels, factor, |_| 0),
+            Self::Contrast(factor) => {
+                let mean = mean_gray(pixels);
+                blend(pixels, factor, |_| mean);
+            }
+            Self::Saturation(factor) => blend(pixels, factor, luma_of),
+            Self::Hue(turn) => turn_hue(pixels, turn),
+        }
+    }
+}
 
 /// A pixel: red, green, blue.
 type Rgb = [u8; 3];
 
 /// `Image.blend`: each channel moves away from the gray level that `gray` gives for its pixel by
 /// `factor` (0 makes the image that gray, 1 leaves it as it is).
-pub(super) fn blend(pixels: &mut [Rgb], factor: f64, gray: impl Fn(Rgb) -> u8) {
+fn blend(pixels: &mut [Rgb], factor: f64, gray: impl Fn(Rgb) -> u8) {
     #[expect(clippy::cast_possible_truncation, reason = "as Pillow passes it on")]
     let factor = factor as f32;
     for pixel in pixels {
@@ -20,23 +88,16 @@ pub(super) fn blend(pixels: &mut [Rgb], factor: f64, gray: impl Fn(Rgb) -> u8) {
     }
 }
 
-/// `convert("L")`: ITU-R 601-2 luma, in 16-bit fractions, rounded.
-pub(super) fn gray([r, g, b]: Rgb) -> u8 {
-    let sum = u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000;
-    // The factors add up to 2^16, so that the sum is below 2^24.
-    u8::try_from(sum >> 16).unwrap_or(u8::MAX)
-}
-
 /// `int(ImageStat.Stat(gray).mean[0] + 0.5)`.
-pub(super) fn mean_gray(pixels: &[Rgb]) -> u8 {
-    let sum: u64 = pixels.iter().map(|pixel| u64::from(gray(*pixel))).sum();
+fn mean_gray(pixels: &[Rgb]) -> u8 {
+    let sum: u64 = pixels.iter().map(|pixel| u64::from(luma_of(*pixel))).sum();
     #[expect(clippy::cast_precision_loss, reason = "as Python divides")]
     let mean = sum as f64 / pixels.len().max(1) as f64;
     truncated(mean + 0.5)
 }
 
 /// `adjust_hue`: to HSV, where the hue has 8 bits and goes round, and back.
-pub(super) fn turn_hue(pixels: &mut [Rgb], turn: f64) {
+fn turn_hue(pixels: &mut [Rgb], turn: f64) {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

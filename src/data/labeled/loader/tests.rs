@@ -29,10 +29,10 @@ fn plan(batch: usize) -> Batching {
     }
 }
 
-fn ready(sample: usize) -> LoadedSample {
+fn ready(sample: usize) -> LoadedImage {
     let picture = Picture::rgb(1, 1, vec![u8::try_from(sample % 256).unwrap(); 3]);
     let pixels = Preset::Caffe.preprocess().normalize.apply(&picture);
-    LoadedSample { picture, pixels }
+    LoadedImage { picture, pixels }
 }
 
 /// A loader of `count` samples in batches of two, around a `prepare` of the test's own.
@@ -40,17 +40,11 @@ fn ready(sample: usize) -> LoadedSample {
 fn loader(
     count: usize,
     work: Work,
-    prepare: impl Fn(Position, usize) -> Result<LoadedSample, LoadError> + Send + Sync + 'static,
+    prepare: impl Fn(Position, usize) -> Result<LoadedImage, LoadError> + Send + Sync + 'static,
 ) -> Loader {
     let plan = plan(2);
-    let specs = plan
-        .batches_from(count, Position::default())
-        .map(move |(at, samples)| BatchSpec {
-            at,
-            after: plan.after(count, at),
-            samples,
-        });
-    Loader::with(samples(count), specs, plan.batches(count), &work, prepare).unwrap()
+    let batches = plan.shuffled(count, Position::default());
+    Loader::with(samples(count), batches, plan.batches(count), &work, prepare).unwrap()
 }
 
 #[test]
@@ -60,7 +54,13 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
         _ => Ok(ready(sample)),
     };
     let stopped: Vec<_> = loader(6, work(2, OnError::Stop), crash).collect();
-    let Some(Err(error @ LoaderError::Image(LoadError::Crashed { .. }))) = stopped.last() else {
+    let Some(Err(
+        error @ LoaderError::Image(LoadError {
+            error: ImageError::Crashed(_),
+            ..
+        }),
+    )) = stopped.last()
+    else {
         panic!("{stopped:?}");
     };
     assert!(
@@ -84,7 +84,8 @@ fn a_crash_is_an_error_of_its_file_and_nothing_hangs() {
 #[test]
 fn two_batches_are_made_ahead_and_no_more() {
     let (sender, made) = channel();
-    let mut loader = loader(1000, work(3, OnError::Stop), move |at, sample| {
+    // Where there are no more threads than samples in a batch.
+    let mut loader = loader(1000, work(2, OnError::Stop), move |at, sample| {
         sender.send(at.batch).unwrap();
         Ok(ready(sample))
     });
@@ -155,7 +156,7 @@ fn what_was_asked_for_must_be_possible() {
 fn a_thread_that_crashes_is_an_error_and_no_end() {
     let specs = (0..3_u64).map(|batch| {
         assert!(batch < 2, "a bug of the plan");
-        BatchSpec {
+        BatchPlan {
             at: Position { epoch: 0, batch },
             after: Position {
                 epoch: 0,

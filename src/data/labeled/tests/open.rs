@@ -122,6 +122,22 @@ fn links_to_classes_and_images_are_followed() {
     assert_eq!(dataset.train.len() + dataset.val.len(), 5);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_to_a_folder_above_are_neither_classes_nor_of_one() {
+    let folder = folder_of(&["cats/a.png", "cats/b.png", "dogs/a.png", "dogs/b.png"]);
+    for link in ["again", "cats/all"] {
+        std::os::unix::fs::symlink(folder.path(), folder.path().join(link)).unwrap();
+    }
+    let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
+    assert_eq!(dataset.classes, ["cats", "dogs"]);
+    assert_eq!(dataset.train.len() + dataset.val.len(), 4);
+    let note = dataset.left_out.of_loops().unwrap();
+    for link in ["again", "cats/all"] {
+        assert!(note.contains(&format!("{link} (a link to ")), "{note}");
+    }
+}
+
 /// The error of a data set made of these files, and its text without the folder's own path.
 fn refused(names: &[&str]) -> (DatasetError, String) {
     let folder = folder_of(names);

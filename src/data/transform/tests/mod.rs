@@ -24,12 +24,16 @@ fn the_longer_side_is_rounded_down() {
 
 #[test]
 fn the_crop_is_placed_as_pythons_round_does() {
-    let from = |length, crop| centered(length, crop).0;
+    let from = |length, crop| centered(length, crop).from;
     // int(round((length - crop) / 2.0)) of the differences 0 to 8.
     let starts: Vec<u32> = (10..=18).map(|length| from(length, 10)).collect();
     assert_eq!(starts, [0, 0, 1, 2, 2, 2, 3, 4, 4]);
-    assert_eq!(centered(7, 10), (0, 1));
-    assert_eq!(centered(10, 10), (0, 0));
+    let begins = |length, crop| {
+        let side = centered(length, crop);
+        (side.from, side.padding)
+    };
+    assert_eq!(begins(7, 10), (0, 1));
+    assert_eq!(begins(10, 10), (0, 0));
 }
 
 #[test]
@@ -85,7 +89,7 @@ fn what_would_be_too_large_is_refused() {
         preprocess(Some(n(u32::MAX)), None),
     ] {
         let error = too_large.picture(&picture).unwrap_err();
-        assert!(matches!(error, TransformError::TooLarge { .. }));
+        assert!(matches!(error, ImageError::ResizedTooLarge { .. }));
         assert!(
             error
                 .to_string()
