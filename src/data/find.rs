@@ -348,7 +348,9 @@ fn find_pattern(
             unreadable(&folder, error.into())
         })?;
         if path.is_dir() {
-            files.extend(walk(&path, wanted, left_out)?);
+            if !left_out.is_loop(&path) {
+                files.extend(walk(&path, wanted, left_out)?);
+            }
         } else if wanted.accepts(&path) {
             files.push(path);
         } else {

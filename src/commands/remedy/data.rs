@@ -76,6 +76,26 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
+    fn pictures_of_the_wrong_size_have_a_way_on() {
+        let error = ImageError::ResizedTooLarge {
+            from_width: 50,
+            from_height: 1,
+            width: 5_000_000,
+            height: 100_000,
+        };
+        let advice = next_step(&error).unwrap();
+        assert!(advice.contains("a smaller --resize or --crop"), "{advice}");
+        let error = LoaderError::Sizes {
+            path: PathBuf::new(),
+            size: [1, 2],
+            other: PathBuf::new(),
+            other_size: [3, 4],
+        };
+        let advice = next_step(&error).unwrap();
+        assert!(advice.contains("one size with --crop"), "{advice}");
+    }
+
+    #[test]
     fn names_without_an_order_have_a_way_on() {
         let (path, first, second) = (PathBuf::new(), PathBuf::new(), PathBuf::new());
         let (other, more) = (first.clone(), second.clone());

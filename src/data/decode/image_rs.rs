@@ -30,8 +30,8 @@ pub(super) fn decode(
     let refuse = || {
         unsupported::kind(bytes, format).map_or(Ok(()), |kind| Err(ImageError::Unsupported(kind)))
     };
-    // The crate `tiff` does not get as far as the size of some that are refused.
-    if format == ImageFormat::Tiff {
+    // Their decoders do not get as far as the size of some that are refused.
+    if matches!(format, ImageFormat::Tiff | ImageFormat::Png) {
         refuse()?;
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);

@@ -154,8 +154,8 @@ fn what_was_asked_for_must_be_possible() {
 /// A bug outside of what is caught for each image.
 #[test]
 fn a_thread_that_crashes_is_an_error_and_no_end() {
-    let specs = (0..3_u64).map(|batch| {
-        assert!(batch < 2, "a bug of the plan");
+    let specs = (0..4_u64).map(|batch| {
+        assert!(batch < 3, "a bug of the plan");
         BatchPlan {
             at: Position { epoch: 0, batch },
             after: Position {
