@@ -141,6 +141,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         total,
         last_saved,
         skipped,
+        undeleted: Vec::new(),
     };
     train(session, begins, &config, settings, (written, context))
 }

@@ -1,12 +1,12 @@
 //! A training that diverged: the symptom, and where it originates.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use burn::tensor::Tensor;
 
 use crate::network::vgg::Vgg;
-use crate::network::{Layer, Network, Parameter};
+use crate::network::{Architecture, Layer, Network, Parameter};
 
 /// A step that was not taken because of its loss or gradients.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,33 +16,14 @@ pub(crate) struct Divergence {
     /// What was observed.
     pub(crate) symptom: Symptom,
     pub(crate) origin: Origin,
+    /// The network's file of the last checkpoint. Steps after it are not saved, since they led to this.
+    pub(crate) last_good: Option<PathBuf>,
 }
 
-impl Divergence {
-    /// One line: the symptom, where it originates, and how to continue from `last`, the last checkpoint.
-    pub(crate) fn explain(&self, layers: &[Layer], last: Option<&Path>) -> String {
-        const REMEDY: &str = "a smaller --learning-rate or --clip-norm";
-        let origin = match &self.origin {
-            Origin::Parameter(name) => format!("the parameter {name} is not finite"),
-            Origin::Layer(index) => {
-                let name = layers.get(*index).map(Layer::name);
-                let name = name.unwrap_or_default();
-                format!("{name} (features.{index}) is the first layer whose maps are not finite")
-            }
-            Origin::Classifier => {
-                "all feature maps are finite, the classifier's scores are not".to_owned()
-            }
-            Origin::AllFinite => "all feature maps and scores are finite".to_owned(),
-        };
-        let remedy = match last {
-            Some(file) => format!(
-                "the last good checkpoint is {} (steps after it are not saved, since they led to this): \
-                 continue from it with --resume and {REMEDY}",
-                file.display()
-            ),
-            None => format!("no checkpoint was saved yet: start again with {REMEDY}"),
-        };
-        format!("step {}: {}; {origin}; {remedy}", self.step, self.symptom)
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, symptom, .. } = self;
+        write!(f, "step {step}: {symptom}; {}", self.origin)
     }
 }
 
@@ -60,10 +41,10 @@ impl fmt::Display for Symptom {
         match self {
             // Fixed-point digits of larger values are noise.
             Self::Loss { value, max } if value.is_finite() && value.abs() < 1e6 => {
-                write!(f, "the loss is {value:.4}, above {max} (--stop-above)")
+                write!(f, "the loss is {value:.4}, above {max}")
             }
             Self::Loss { value, max } if value.is_finite() => {
-                write!(f, "the loss is {value:.3e}, above {max} (--stop-above)")
+                write!(f, "the loss is {value:.3e}, above {max}")
             }
             Self::Loss { value, .. } => write!(f, "the loss is {value}"),
             Self::GradientNorm(value) => write!(f, "the gradient norm is {value}"),
@@ -76,12 +57,29 @@ impl fmt::Display for Symptom {
 pub(crate) enum Origin {
     /// A parameter, by torchvision's name.
     Parameter(String),
-    /// The feature maps of the layer with this index.
-    Layer(usize),
+    /// The feature maps of a layer.
+    Layer(Layer),
     /// The logits.
     Classifier,
     /// None: all values are finite.
     AllFinite,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter(name) => write!(f, "the parameter {name} is not finite"),
+            Self::Layer(layer) => {
+                let (name, torch_name) = (layer.name(), layer.torch_name());
+                let what = "is the first layer whose maps are not finite";
+                write!(f, "{name} ({torch_name}) {what}")
+            }
+            Self::Classifier => {
+                f.write_str("all feature maps are finite, the classifier's scores are not")
+            }
+            Self::AllFinite => f.write_str("all feature maps and scores are finite"),
+        }
+    }
 }
 
 impl Origin {
@@ -98,13 +96,13 @@ impl Origin {
         }
         let Some(x) = x else { return Self::AllFinite };
         let mut first = None;
-        vgg.run(x.clone(), usize::MAX - 1, |index, maps| {
+        vgg.visit(x.clone(), &vgg.layers(), &mut |layer, maps| {
             if first.is_none() && !all_finite(maps.clone()) {
-                first = Some(index);
+                first = Some(layer.clone());
             }
         });
         match (first, vgg.logits(x)) {
-            (Some(index), _) => Self::Layer(index),
+            (Some(layer), _) => Self::Layer(layer),
             (None, Some(logits)) if !all_finite(logits.clone()) => Self::Classifier,
             (None, _) => Self::AllFinite,
         }

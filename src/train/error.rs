@@ -17,10 +17,16 @@ pub(crate) enum TrainError {
     NoClassifier,
     #[error("invalid learning rate schedule: {0}")]
     Schedule(String),
-    #[error("step {}: {}", .0.step, .0.symptom)]
-    Diverged(Divergence),
     #[error("{0}")]
-    Explained(String),
+    Diverged(Divergence),
+    #[error("the network was lost in the middle of an update")]
+    NetworkLost,
+    /// Not all that was learned before the training ended could be kept.
+    #[error("{kept}")]
+    Ended {
+        kept: String,
+        source: Box<TrainError>,
+    },
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
     #[error("{0}")]
@@ -31,16 +37,14 @@ pub(crate) enum TrainError {
     Probe(#[from] ProbeError),
     #[error("{0}")]
     Logger(#[from] LoggerError),
-    #[error("{what}: backend error: {why}; try a smaller --batch-size or --crop")]
+    #[error("{what}: backend error: {why}")]
     Backend { what: String, why: String },
 }
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, Error)]
 pub(crate) enum CheckpointError {
-    #[error(
-        "cannot write the checkpoint {path}: free space on that disk, then continue with --resume"
-    )]
+    #[error("cannot write the checkpoint {path}")]
     Write {
         path: PathBuf,
         source: std::io::Error,
@@ -52,16 +56,12 @@ pub(crate) enum CheckpointError {
         folder: PathBuf,
         source: std::io::Error,
     },
-    #[error(
-        "{path} cannot be read: {why}; delete {network} to resume from the checkpoint before it"
-    )]
+    #[error("{path} cannot be read: {why}")]
     Read {
         path: PathBuf,
         why: String,
         network: PathBuf,
     },
-    #[error(
-        "nothing to resume: {folder} holds no checkpoint (step_000100.safetensors); start without --resume, in another --run"
-    )]
+    #[error("nothing to resume: {folder} holds no checkpoint (step_000100.safetensors)")]
     Nothing { folder: PathBuf },
 }

@@ -41,6 +41,7 @@ pub(crate) use batches::Reading;
 pub(crate) use checkpoint::{
     CHECKPOINTS, SavedCheckpoint, TrainingProgress, classes_of, newest_checkpoint,
 };
+pub(crate) use divergence::Symptom;
 pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
 pub(crate) use hparams::changes;

@@ -7,6 +7,7 @@ use burn::optim::GradientsParams;
 
 use super::batches::{Group, Groups, Reading};
 use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
+use super::divergence::Divergence;
 use super::error::TrainError;
 use super::prune::prune_checkpoints;
 use super::score::Score;
@@ -44,6 +45,8 @@ pub(crate) struct Session<'a> {
     pub(crate) last_saved: Option<SavedCheckpoint>,
     /// Files that were left out, each with the reason.
     pub(crate) skipped: Vec<String>,
+    /// Old checkpoints that could not be deleted, each with the reason.
+    pub(crate) undeleted: Vec<String>,
 }
 
 /// What an optimization step gave.
@@ -92,8 +95,8 @@ impl Session<'_> {
         match ended {
             Ok(()) if self.is_saved() => Ok(()),
             Ok(()) => self.save(),
-            // Its own message says why the network is not worth saving.
-            Err(error @ TrainError::Explained(_)) => Err(error),
+            // The network is not worth saving, or not there.
+            Err(error @ (TrainError::Diverged(_) | TrainError::NetworkLost)) => Err(error),
             Err(error) => Err(self.save_before(error)),
         }
     }
@@ -120,17 +123,20 @@ impl Session<'_> {
         }
         // Even where the event file did not take the last steps: the network is worth more than their record.
         let logged = self.logger.flush();
-        let text = one_line(&error);
-        TrainError::Explained(match (self.save_network(), logged) {
+        let kept = match (self.save_network(), logged) {
             (Ok(()), Ok(())) => return error,
             (Ok(()), Err(_)) => format!(
-                "{text}; step {step} is saved, but the event file lacks the steps that could not be written"
+                "step {step} is saved, but the event file lacks the steps that could not be written"
             ),
             (Err(unsaved), _) => format!(
-                "{text}; what was learned up to step {step} could not be saved: {}",
+                "what was learned up to step {step} could not be saved ({})",
                 one_line(&unsaved)
             ),
-        })
+        };
+        TrainError::Ended {
+            kept,
+            source: Box::new(error),
+        }
     }
 
     /// One optimization step and everything that is written of it. `waited` is how long its batches took
@@ -257,12 +263,10 @@ impl Session<'_> {
             why,
         })?
         .map_err(|error| match error {
-            TrainError::Diverged(divergence) => {
-                let last = self.last_saved.as_ref().map(|saved| &*saved.network);
-                TrainError::Explained(
-                    divergence.explain(&self.pass.architecture.all_layers(), last),
-                )
-            }
+            TrainError::Diverged(divergence) => TrainError::Diverged(Divergence {
+                last_good: self.last_saved.as_ref().map(|saved| saved.network.clone()),
+                ..divergence
+            }),
             error => error,
         })?;
         self.skipped.extend(group.skipped);
@@ -287,13 +291,18 @@ impl Session<'_> {
 
     fn save_network(&mut self) -> Result<(), TrainError> {
         if !self.trainer.is_whole() {
-            let lost = "the network was lost in the middle of an update";
-            return Err(TrainError::Explained(lost.to_owned()));
+            return Err(TrainError::NetworkLost);
         }
         let saved = self.trainer.save(&self.checkpoints, &self.progress)?;
         self.last_saved = Some(saved);
         let best = self.progress.best.map(|best| best.step);
-        prune_checkpoints(&self.checkpoints, self.record.keep.number(), best)?;
+        let kept = prune_checkpoints(&self.checkpoints, self.record.keep.number(), best)?;
+        for note in kept {
+            // A file that cannot be deleted is tried again at every checkpoint.
+            if !self.undeleted.contains(&note) {
+                self.undeleted.push(note);
+            }
+        }
         Ok(())
     }
 
@@ -322,7 +331,11 @@ impl Session<'_> {
                 config_file.display()
             )
         });
-        best.into_iter().chain(saved).chain(resume).collect()
+        let undeleted = self.undeleted.iter().cloned();
+        (best.into_iter().chain(saved))
+            .chain(resume)
+            .chain(undeleted)
+            .collect()
     }
 }
 

@@ -290,6 +290,7 @@ impl Trainer {
             step: self.steps + 1,
             symptom,
             origin: Origin::find(&self.vgg, x),
+            last_good: None,
         })
     }
 }

@@ -1,8 +1,45 @@
-//! What to do about errors of this room.
+//! What to do about trainings that end early, and checkpoints that cannot be kept or taken up.
 
 use std::error::Error;
 
+use crate::train::{CheckpointError, Symptom, TrainError};
+
 /// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(_error: &(dyn Error + 'static)) -> Option<String> {
-    None
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<TrainError>() {
+        return match error {
+            TrainError::Diverged(divergence) => {
+                let limit = match divergence.symptom {
+                    Symptom::Loss { value, .. } if value.is_finite() => {
+                        ", or a larger --stop-above"
+                    }
+                    _ => "",
+                };
+                let how = format!("a smaller --learning-rate or --clip-norm{limit}");
+                Some(match &divergence.last_good {
+                    Some(file) => format!(
+                        "the last good checkpoint is {} (steps after it are not saved, since they led to this): continue \
+                         from it with --resume and {how}",
+                        file.display()
+                    ),
+                    None => format!("no checkpoint was saved yet: start again with {how}"),
+                })
+            }
+            TrainError::Backend { .. } => Some("try a smaller --batch-size or --crop".to_owned()),
+            _ => None,
+        };
+    }
+    match error.downcast_ref::<CheckpointError>()? {
+        CheckpointError::Write { .. } => {
+            Some("free space on that disk, then continue with --resume".to_owned())
+        }
+        CheckpointError::Read { network, .. } => Some(format!(
+            "delete {} to resume from the checkpoint before it",
+            network.display()
+        )),
+        CheckpointError::Nothing { .. } => {
+            Some("start without --resume, in another --run".to_owned())
+        }
+        _ => None,
+    }
 }

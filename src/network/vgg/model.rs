@@ -96,7 +96,7 @@ impl Vgg {
     ///
     /// A cloned convolution output keeps its negative values: Burn applies ReLU in place only while
     /// there is no clone. Clone only what is kept, or every ReLU copies.
-    pub(crate) fn run(
+    fn run(
         &self,
         mut x: Tensor<4>,
         deepest: usize,

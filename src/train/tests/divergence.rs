@@ -61,6 +61,14 @@ fn diverged(trainer: &mut Trainer, samples: Samples) -> Divergence {
     }
 }
 
+#[track_caller]
+fn layer_of(origin: &Origin) -> usize {
+    match origin {
+        Origin::Layer(layer) => layer.index,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_parameter_that_is_not_finite_is_named() {
     let _alone = alone();
@@ -96,12 +104,7 @@ fn the_first_layer_whose_maps_are_not_finite_is_named() {
             let mut trainer = trainer(narrow(arch, &device), settings(), &device);
             let diverged = diverged(&mut trainer, exploding);
             assert!(matches!(diverged.symptom, Symptom::Loss { value, .. } if value.is_nan()));
-            assert_eq!(
-                diverged.origin,
-                Origin::Layer(0),
-                "{arch} on {}",
-                device.kind
-            );
+            assert_eq!(layer_of(&diverged.origin), 0, "{arch} on {}", device.kind);
         }
     }
 }
@@ -114,7 +117,7 @@ fn a_layer_in_the_middle_and_the_classifier_are_distinguished() {
         let mut inner = corrupted("vgg16", "features.7.bias", 3e38, &device);
         // 7 is conv2_2; the next convolution adds up what it gives.
         let origin = diverged(&mut inner, samples()).origin;
-        assert_eq!(origin, Origin::Layer(10), "{}", device.kind);
+        assert_eq!(layer_of(&origin), 10, "{}", device.kind);
         let mut outer = corrupted("vgg16", "classifier.6.weight", 3e38, &device);
         let origin = diverged(&mut outer, samples()).origin;
         assert_eq!(origin, Origin::Classifier, "{}", device.kind);
@@ -139,7 +142,7 @@ fn a_loss_above_the_maximum_stops_the_training_before_the_step() {
         assert_eq!(diverged.origin, Origin::AllFinite);
         assert_eq!(
             diverged.symptom.to_string(),
-            format!("the loss is {loss:.4}, above 1 (--stop-above)")
+            format!("the loss is {loss:.4}, above 1")
         );
         assert_eq!(parameters(&strict.network()), before);
         let mut lenient = trainer(narrow("vgg16", &device), limited(loss + 0.001), &device);
