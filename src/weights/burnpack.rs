@@ -12,12 +12,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::dtype::DType;
+use super::entry::Entry;
 use super::error::WeightsErrorKind;
 use super::location::Location;
-use super::tensor::RawTensor;
+use super::tensor::Tensor;
 
 /// Parses the pack's header; no tensor is read.
-pub(super) fn open(path: &Path) -> Result<Vec<RawTensor>, WeightsErrorKind> {
+pub(super) fn open(path: &Path) -> Result<Vec<Entry>, WeightsErrorKind> {
     let tensors = burn_pack::Reader::from_file_exact(path)
         .and_then(burn_pack::Reader::into_tensors)
         .map_err(|error| match &error {
@@ -26,50 +27,52 @@ pub(super) fn open(path: &Path) -> Result<Vec<RawTensor>, WeightsErrorKind> {
             }
             _ => WeightsErrorKind::Damaged(format!("as a Burn pack: {error}")),
         })?;
-    let mut tensors: Vec<RawTensor> = tensors.into_iter().map(raw).collect();
-    if has_burn_layout(&tensors) {
-        for tensor in &mut tensors {
-            transpose_linear(tensor);
-        }
+    let mut entries: Vec<Entry> = tensors.into_iter().map(entry).collect();
+    if has_burn_layout(&entries) {
+        entries.iter_mut().for_each(transpose_linear);
     }
-    Ok(tensors)
+    Ok(entries)
 }
 
-fn raw(tensor: burn_pack::Tensor) -> RawTensor {
-    RawTensor {
-        name: tensor.name.clone(),
-        torch_name: Some(torch_name(&tensor.name)),
+fn entry(tensor: burn_pack::Tensor) -> Entry {
+    let name = Some(torch_name(&tensor.name));
+    let raw_name = tensor.name.clone();
+    let tensor = Tensor {
         shape: tensor.shape.to_vec(),
         dtype: DType::named(&format!("{:?}", tensor.dtype).to_lowercase()),
         stride: None,
         location: Location::Pack(tensor),
+    };
+    Entry {
+        name,
+        ..Entry::new(raw_name, tensor)
     }
 }
 
 /// Whether linear weights are `[inputs, outputs]`, judged by the lengths of their biases.
 ///
 /// If all linear layers are square, Burn's own layout is assumed.
-fn has_burn_layout(tensors: &[RawTensor]) -> bool {
-    let shapes: HashMap<&str, &[usize]> = tensors
+fn has_burn_layout(entries: &[Entry]) -> bool {
+    let named = entries
         .iter()
-        .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()))
-        .collect();
-    !tensors.iter().any(|tensor| {
-        let stem = tensor.name.strip_suffix("weight");
+        .map(|entry| (entry.raw_name(), entry.shape()));
+    let shapes: HashMap<&str, &[usize]> = named.collect();
+    !entries.iter().any(|entry| {
+        let stem = entry.raw_name.strip_suffix("weight");
         let bias = stem.and_then(|stem| shapes.get(format!("{stem}bias").as_str()));
         matches!(
-            (tensor.shape.as_slice(), bias),
+            (entry.shape(), bias),
             ([outputs, inputs], Some([bias])) if outputs == bias && inputs != bias
         )
     })
 }
 
-fn transpose_linear(tensor: &mut RawTensor) {
-    if let [inputs, outputs] = *tensor.shape
-        && tensor.name.ends_with("weight")
+fn transpose_linear(entry: &mut Entry) {
+    if let [inputs, outputs] = *entry.tensor.shape
+        && entry.raw_name.ends_with("weight")
     {
-        tensor.shape = vec![outputs, inputs];
-        tensor.stride = Some(vec![1, outputs]);
+        entry.tensor.shape = vec![outputs, inputs];
+        entry.tensor.stride = Some(vec![1, outputs]);
     }
 }
 

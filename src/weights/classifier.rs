@@ -32,42 +32,27 @@ const NAMES: [&str; 3] = ["classifier.0", "classifier.3", "classifier.6"];
 /// Finds the classifier, and gives its layers torchvision's names where it has torchvision's form:
 /// three linear layers with biases, each of which takes what the one before gives.
 pub(super) fn find(entries: &mut [Entry]) -> Classifier {
-    let mut at: Vec<usize> = (0..entries.len())
-        .filter(|&at| entries[at].stored != Stored::Part)
-        .filter(|&at| head(&entries[at]).is_some())
-        .collect();
-    at.sort_by_key(|&at| head(&entries[at]).is_some_and(|head| LAST.contains(&head)));
+    let is_last = |at: &usize| head(&entries[*at]).is_some_and(|head| LAST.contains(&head));
+    let is_own = |at: &usize| entries[*at].stored != Stored::Part && head(&entries[*at]).is_some();
+    let mut at: Vec<usize> = (0..entries.len()).filter(is_own).collect();
+    at.sort_by_key(is_last);
     let (weights, others): (Vec<usize>, Vec<usize>) = at
         .into_iter()
         .partition(|&at| entries[at].name().ends_with(".weight") && entries[at].shape().len() > 1);
     if weights.is_empty() {
         return Classifier::None;
     }
-    let shapes: Vec<Vec<usize>> = weights
-        .iter()
-        .map(|&at| flat(&entries[at]).map_or(entries[at].shape().to_vec(), Vec::from))
-        .collect();
-    let (Some(three), true) = (chain(&shapes), others.len() == 3) else {
+    let shapes: Vec<Vec<usize>> = weights.iter().map(|&at| flat(&entries[at])).collect();
+    let bias = |&weight: &usize| {
+        let bias = format!("{}bias", entries[weight].name().strip_suffix("weight")?);
+        let mut others = others.iter().copied();
+        others.find(|&at| entries[at].name() == bias)
+    };
+    let biases: Vec<usize> = weights.iter().filter_map(bias).collect();
+    let (Some(three), 3, 3) = (chain(&shapes), biases.len(), others.len()) else {
         return Classifier::Other(shapes);
     };
-    let stems: Vec<String> = weights
-        .iter()
-        .map(|&at| entries[at].name().trim_end_matches("weight").to_owned())
-        .collect();
-    let biases: Vec<usize> = stems
-        .iter()
-        .filter_map(|stem| {
-            let bias = format!("{stem}bias");
-            others
-                .iter()
-                .copied()
-                .find(|&at| entries[at].name() == bias)
-        })
-        .collect();
-    if biases.len() != 3 {
-        return Classifier::Other(shapes);
-    }
-    for (((&weight, &bias), name), shape) in weights.iter().zip(&biases).zip(NAMES).zip(three) {
+    for (((weight, bias), name), shape) in weights.into_iter().zip(biases).zip(NAMES).zip(three) {
         entries[weight].tensor.shape = shape.to_vec();
         entries[weight].name = Some(format!("{name}.weight"));
         entries[bias].name = Some(format!("{name}.bias"));
@@ -82,20 +67,21 @@ fn head(entry: &Entry) -> Option<&str> {
     HEADS.contains(&word).then_some(word)
 }
 
-/// `[outputs, inputs]`; timm's convolutions over the whole map are linear layers.
-fn flat(entry: &Entry) -> Option<[usize; 2]> {
+/// The shape of a weight; timm's convolutions over the whole map are linear layers, `[outputs, inputs]`.
+fn flat(entry: &Entry) -> Vec<usize> {
     match *entry.shape() {
-        [outputs, inputs] => Some([outputs, inputs]),
         [outputs, channels, height, width] if entry.tensor.stride.is_none() => {
-            Some([outputs, channels * height * width])
+            vec![outputs, channels * height * width]
         }
-        _ => None,
+        ref shape => shape.to_vec(),
     }
 }
 
 fn chain(shapes: &[Vec<usize>]) -> Option<[[usize; 2]; 3]> {
-    let [a, b, c] = shapes else { return None };
-    let pair = |shape: &Vec<usize>| <[usize; 2]>::try_from(shape.as_slice()).ok();
-    let (a, b, c) = (pair(a)?, pair(b)?, pair(c)?);
-    (a[0] == b[1] && b[0] == c[1]).then_some([a, b, c])
+    let pairs = shapes
+        .iter()
+        .map(|shape| <[usize; 2]>::try_from(shape.as_slice()));
+    let three: Vec<[usize; 2]> = pairs.collect::<Result<_, _>>().ok()?;
+    let is_chain = three.is_sorted_by(|[outputs, _], [_, inputs]| outputs == inputs);
+    three.try_into().ok().filter(|_| is_chain)
 }

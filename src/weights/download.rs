@@ -10,7 +10,7 @@ use thiserror::Error;
 use ureq::http::Response;
 use ureq::{Agent, Body, Proxy};
 
-use super::hash::sha256;
+use super::source::sha256;
 use crate::durable;
 
 /// Attempts at a download whose connection breaks off, as long as each brings something.
@@ -26,49 +26,28 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Called while a file arrives, with the bytes so far and the total if the server reported it.
 /// Returning `false` ends the download; what has arrived is kept and resumed next time.
-pub type ProgressCallback<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
+pub(crate) type ProgressCallback<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
 
 /// Why a file could not be fetched.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum DownloadError {
-    /// The connection failed.
+pub(crate) enum DownloadError {
     #[error("no answer from the server")]
     Connection(#[source] Box<ureq::Error>),
-    /// The server responded with an error status.
     #[error("the server answered {0}")]
     Status(u16),
-    /// The connection broke off too often.
+    /// More than once, after bytes that are kept.
     #[error("the connection broke off after {got} bytes; run it again to resume")]
-    BrokeOff {
-        /// Bytes that have arrived, and are kept.
-        got: u64,
-        /// How it broke off.
-        #[source]
-        source: io::Error,
-    },
-    /// What arrived is not the file.
+    BrokeOff { got: u64, source: io::Error },
+    /// The first digits of the hash of what arrived, and those in the file's name.
     #[error(
         "what arrived is not the file: its SHA-256 starts with {found}, not {expected}; it was deleted"
     )]
-    WrongHash {
-        /// The digits in the file's name.
-        expected: String,
-        /// As many digits of what arrived.
-        found: String,
-    },
+    WrongHash { expected: String, found: String },
     /// The callback returned `false`.
     #[error("interrupted; run it again to resume")]
     Interrupted,
-    /// The file could not be written.
     #[error("cannot write {}", .path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 /// Downloads `url` to `target`, through `target` + `.part`, unless another process does so first.
@@ -88,29 +67,27 @@ pub(super) fn fetch(
         return Ok(());
     }
     // Without locks, nobody else may write into it.
-    let part = match lock {
+    let path = match lock {
         Some(_) => with_ending(target, ".part"),
         None => with_ending(target, &format!(".{}.part", std::process::id())),
     };
-    let failed = writing(&part);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let mut file = options.open(&part).map_err(&failed)?;
-
-    transfer(url, &mut file, progress, &failed)?;
-
-    file.rewind().map_err(&failed)?;
-    let mut found = sha256(&mut file).map_err(&failed)?;
-    drop(file);
+    let mut part = Part {
+        file: options.open(&path).map_err(writing(&path))?,
+        failed: &writing(&path),
+        progress,
+    };
+    part.transfer(url)?;
+    let mut found = part.hash().map_err(writing(&path))?;
+    drop(part);
     found.truncate(digits.len());
     if found != digits {
-        fs::remove_file(&part).map_err(&failed)?;
-        return Err(DownloadError::WrongHash {
-            expected: digits.to_owned(),
-            found,
-        });
+        fs::remove_file(&path).map_err(writing(&path))?;
+        let expected = digits.to_owned();
+        return Err(DownloadError::WrongHash { expected, found });
     }
-    durable::rename(&part, target).map_err(writing(target))
+    durable::rename(&path, target).map_err(writing(target))
 }
 
 /// Waits until no other process holds the lock on the file at `path`, and holds it. Next to the download, not
@@ -144,44 +121,77 @@ fn writing(path: &Path) -> impl Fn(io::Error) -> DownloadError {
     }
 }
 
-/// Completes `file`, whatever length it has.
-fn transfer(
-    url: &str,
-    file: &mut File,
-    progress: &mut ProgressCallback<'_>,
-    failed: &dyn Fn(io::Error) -> DownloadError,
-) -> Result<(), DownloadError> {
-    let agent = agent(url);
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let have = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let mut request = agent.get(url);
-        if have > 0 {
-            request = request.header("Range", format!("bytes={have}-"));
-        }
-        let answer = request
-            .call()
-            .map_err(|error| DownloadError::Connection(Box::new(error)))?;
-        let start = match answer.status().as_u16() {
-            206 if starts_at(&answer, have) => have,
-            200 => 0,
-            // It is complete already, or too long.
-            416 if have > 0 && total(&answer) == Some(have) => return Ok(()),
-            206 | 416 if have > 0 => {
-                file.set_len(0).map_err(failed)?;
-                continue;
+/// A file of which some has arrived.
+struct Part<'a, 'p> {
+    file: File,
+    failed: &'a dyn Fn(io::Error) -> DownloadError,
+    progress: &'a mut ProgressCallback<'p>,
+}
+
+impl Part<'_, '_> {
+    /// Completes the file, whatever length it has.
+    fn transfer(&mut self, url: &str) -> Result<(), DownloadError> {
+        let agent = agent(url);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let have = self.file.seek(SeekFrom::End(0)).map_err(self.failed)?;
+            let mut request = agent.get(url);
+            if have > 0 {
+                request = request.header("Range", format!("bytes={have}-"));
             }
-            status => return Err(DownloadError::Status(status)),
-        };
-        file.set_len(start).map_err(failed)?;
-        file.seek(SeekFrom::Start(start)).map_err(failed)?;
-        let mut body = answer.into_body();
-        let whole = body.content_length().map(|rest| start + rest);
-        match copy(&mut body.as_reader(), file, start, whole, progress, failed) {
-            Err(DownloadError::BrokeOff { got, .. }) if got > start && attempt < ATTEMPTS => {}
-            finished => return finished,
+            let answer = request
+                .call()
+                .map_err(|error| DownloadError::Connection(Box::new(error)))?;
+            let range = content_range(&answer);
+            let start = match answer.status().as_u16() {
+                206 if range.is_some_and(|range| range.starts_with(&format!("{have}-"))) => have,
+                200 => 0,
+                // It is complete already, or too long.
+                416 if have > 0 && range == Some(format!("*/{have}").as_str()) => return Ok(()),
+                206 | 416 if have > 0 => {
+                    self.file.set_len(0).map_err(self.failed)?;
+                    continue;
+                }
+                status => return Err(DownloadError::Status(status)),
+            };
+            self.file.set_len(start).map_err(self.failed)?;
+            self.file
+                .seek(SeekFrom::Start(start))
+                .map_err(self.failed)?;
+            match self.append(answer.into_body(), start) {
+                Err(DownloadError::BrokeOff { got, .. }) if got > start && attempt < ATTEMPTS => {}
+                finished => return finished,
+            }
         }
+    }
+
+    /// Appends `body` to the `start` bytes that have arrived.
+    fn append(&mut self, mut body: Body, start: u64) -> Result<(), DownloadError> {
+        let total = body.content_length().map(|rest| start + rest);
+        let mut body = body.as_reader();
+        let mut got = start;
+        let mut buffer = vec![0; PIECE];
+        loop {
+            if !(self.progress)(got, total) {
+                return Err(DownloadError::Interrupted);
+            }
+            let read = match body.read(&mut buffer) {
+                Ok(0) if total > Some(got) => Err(io::ErrorKind::UnexpectedEof.into()),
+                read => read,
+            };
+            let read = read.map_err(|source| DownloadError::BrokeOff { got, source })?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.file.write_all(&buffer[..read]).map_err(self.failed)?;
+            got += read as u64;
+        }
+    }
+
+    fn hash(&mut self) -> io::Result<String> {
+        self.file.rewind()?;
+        sha256(&mut self.file)
     }
 }
 
@@ -200,46 +210,8 @@ fn agent(url: &str) -> Agent {
     config.build().new_agent()
 }
 
-/// `Content-Range: bytes START-END/TOTAL`, or `bytes */TOTAL`.
-fn content_range(answer: &Response<Body>) -> Option<(&str, &str)> {
+/// `START-END/TOTAL`, or `*/TOTAL`.
+fn content_range(answer: &Response<Body>) -> Option<&str> {
     let range = answer.headers().get("Content-Range")?.to_str().ok()?;
-    range.trim().strip_prefix("bytes ")?.split_once('/')
-}
-
-fn starts_at(answer: &Response<Body>, start: u64) -> bool {
-    let range = content_range(answer).and_then(|(range, _)| range.split_once('-'));
-    range.is_some_and(|(first, _)| first.trim().parse() == Ok(start))
-}
-
-fn total(answer: &Response<Body>) -> Option<u64> {
-    content_range(answer)?.1.trim().parse().ok()
-}
-
-/// Appends `body` to `file`, which has `start` bytes of the `whole`.
-fn copy(
-    body: &mut dyn Read,
-    file: &mut File,
-    start: u64,
-    whole: Option<u64>,
-    progress: &mut ProgressCallback<'_>,
-    failed: &dyn Fn(io::Error) -> DownloadError,
-) -> Result<(), DownloadError> {
-    let mut got = start;
-    let mut buffer = vec![0; PIECE];
-    loop {
-        if !progress(got, whole) {
-            return Err(DownloadError::Interrupted);
-        }
-        let read = match body.read(&mut buffer) {
-            Ok(0) if whole > Some(got) => Err(io::ErrorKind::UnexpectedEof.into()),
-            read => read,
-        };
-        let read = read.map_err(|source| DownloadError::BrokeOff { got, source })?;
-        if read == 0 {
-            return Ok(());
-        }
-        file.write_all(buffer.get(..read).unwrap_or_default())
-            .map_err(failed)?;
-        got += read as u64;
-    }
+    range.trim().strip_prefix("bytes ").map(str::trim)
 }

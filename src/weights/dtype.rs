@@ -10,6 +10,9 @@ use half::{bf16, f16};
 /// stay in the cache while they are converted.
 const PIECE: usize = 256 * 1024;
 
+// Files are little-endian, and their bytes are taken as they are.
+const _: () = assert!(cfg!(target_endian = "little"));
+
 /// The type of a tensor's elements in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DType {
@@ -60,62 +63,44 @@ impl fmt::Display for DType {
     }
 }
 
-/// Fills `out` with the next elements of `reader`, little-endian and of type `dtype`.
+/// Fills `out` with the next elements of `reader`, of type `dtype`.
 ///
 /// `float64` is rounded to the nearest `f32`, as `Tensor.float()` does: values past its range
 /// become infinite.
 pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> io::Result<()> {
     match dtype {
         DType::F32 => {
-            for piece in out.chunks_mut(PIECE) {
-                reader.read_exact(bytemuck::cast_slice_mut(piece))?;
-                for value in piece {
-                    *value = f32::from_bits(u32::from_le(value.to_bits()));
-                }
-            }
+            let mut pieces = out.chunks_mut(PIECE);
+            pieces.try_for_each(|piece| reader.read_exact(bytemuck::cast_slice_mut(piece)))
         }
-        DType::F16 => decode_as(reader, out, |bits: &mut [u16], piece| {
-            u16s_from_le(bits)
-                .reinterpret_cast::<f16>()
-                .convert_to_f32_slice(piece);
-        })?,
-        DType::BF16 => decode_as(reader, out, |bits: &mut [u16], piece| {
-            u16s_from_le(bits)
-                .reinterpret_cast::<bf16>()
-                .convert_to_f32_slice(piece);
-        })?,
-        DType::F64 => decode_as(reader, out, |bits: &mut [u64], piece| {
-            for (value, bits) in piece.iter_mut().zip(bits) {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "rounding to f32 is the point"
-                )]
-                let rounded = f64::from_bits(u64::from_le(*bits)) as f32;
-                *value = rounded;
+        DType::F16 => decode_as(reader, out, |bits: &[u16], piece| {
+            let values = bits.reinterpret_cast::<f16>();
+            values.convert_to_f32_slice(piece);
+        }),
+        DType::BF16 => decode_as(reader, out, |bits: &[u16], piece| {
+            let values = bits.reinterpret_cast::<bf16>();
+            values.convert_to_f32_slice(piece);
+        }),
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
+        DType::F64 => decode_as(reader, out, |values: &[f64], piece| {
+            for (rounded, value) in piece.iter_mut().zip(values) {
+                *rounded = *value as f32;
             }
-        })?,
-        DType::Other(_) => return Err(io::ErrorKind::Unsupported.into()),
+        }),
+        DType::Other(_) => Err(io::ErrorKind::Unsupported.into()),
     }
-    Ok(())
 }
 
 fn decode_as<T: bytemuck::Pod>(
     reader: &mut dyn Read,
     out: &mut [f32],
-    convert: impl Fn(&mut [T], &mut [f32]),
+    convert: impl Fn(&[T], &mut [f32]),
 ) -> io::Result<()> {
     let mut buffer = vec![T::zeroed(); out.len().min(PIECE)];
     for piece in out.chunks_mut(PIECE) {
-        let values = buffer.get_mut(..piece.len()).unwrap_or_default();
+        let values = &mut buffer[..piece.len()];
         reader.read_exact(bytemuck::cast_slice_mut(values))?;
         convert(values, piece);
     }
     Ok(())
-}
-
-fn u16s_from_le(bits: &mut [u16]) -> &[u16] {
-    for value in &mut *bits {
-        *value = u16::from_le(*value);
-    }
-    bits
 }

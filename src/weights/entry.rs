@@ -4,14 +4,16 @@ use std::io;
 
 use super::dtype::DType;
 use super::location::invalid;
-use super::tensor::RawTensor;
+use super::tensor::Tensor;
 
 /// A tensor of a weights file.
 #[derive(Debug)]
 pub struct Entry {
     /// torchvision's name, if the tensor belongs to the network.
     pub(super) name: Option<String>,
-    pub(super) tensor: RawTensor,
+    /// Its name in the file: the keys that lead to it, joined with dots.
+    pub(super) raw_name: String,
+    pub(super) tensor: Tensor,
     pub(super) stored: Stored,
 }
 
@@ -31,9 +33,10 @@ pub(super) enum Stored {
 }
 
 impl Entry {
-    pub(super) fn new(name: Option<String>, tensor: RawTensor) -> Self {
+    pub(super) fn new(raw_name: String, tensor: Tensor) -> Self {
         Self {
-            name,
+            name: None,
+            raw_name,
             tensor,
             stored: Stored::Whole,
         }
@@ -43,13 +46,13 @@ impl Entry {
     /// of the network's.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.tensor.name)
+        self.name.as_deref().unwrap_or(&self.raw_name)
     }
 
     /// The name in the file, wrappers and prefixes included.
     #[must_use]
     pub fn raw_name(&self) -> &str {
-        &self.tensor.name
+        &self.raw_name
     }
 
     /// Extents, outermost first, in torchvision's layout: convolutions are
@@ -89,34 +92,22 @@ impl Entry {
                 let columns = match norms.len() {
                     count if count == rows => columns,
                     1 => values.len().max(1),
-                    _ => {
-                        return Err(invalid(
-                            "its weight norm is over another dimension than 0".to_owned(),
-                        ));
-                    }
+                    _ => return Err(other_dimension("weight")),
                 };
                 for (row, norm) in values.chunks_mut(columns).zip(norms) {
-                    let length = row
-                        .iter()
-                        .map(|&v| f64::from(v).powi(2))
-                        .sum::<f64>()
-                        .sqrt();
+                    let squares = row.iter().map(|&v| f64::from(v).powi(2));
+                    let length = squares.sum::<f64>().sqrt();
                     scale(row, f64::from(norm) / length);
                 }
             }
             Stored::Spectral { u, v } => {
                 let (u, v) = (part(u)?, part(v)?);
                 if (u.len(), v.len()) != (rows, columns) {
-                    return Err(invalid(
-                        "its spectral norm is over another dimension than 0".to_owned(),
-                    ));
+                    return Err(other_dimension("spectral"));
                 }
                 let dot = |row: &[f32]| -> f64 {
-                    let products = row
-                        .iter()
-                        .zip(&v)
-                        .map(|(a, b)| f64::from(*a) * f64::from(*b));
-                    products.sum()
+                    let products = row.iter().zip(&v);
+                    products.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
                 };
                 let rows = values.chunks(columns).zip(&u);
                 let norm: f64 = rows.map(|(row, u)| f64::from(*u) * dot(row)).sum();
@@ -125,6 +116,10 @@ impl Entry {
         }
         Ok(values)
     }
+}
+
+fn other_dimension(norm: &str) -> io::Error {
+    invalid(format!("its {norm} norm is over another dimension than 0"))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]

@@ -10,6 +10,7 @@ use thiserror::Error;
 ///
 /// Displays as one line, `FILE: REASON`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct WeightsError {
     /// The file, as it was given to [`WeightsFile::open`](super::WeightsFile::open).
     pub path: PathBuf,
@@ -18,7 +19,7 @@ pub struct WeightsError {
 }
 
 impl WeightsError {
-    pub(super) fn new(path: &Path, kind: WeightsErrorKind) -> Self {
+    pub(crate) fn new(path: &Path, kind: WeightsErrorKind) -> Self {
         Self {
             path: path.to_path_buf(),
             kind,
@@ -39,7 +40,7 @@ impl std::error::Error for WeightsError {
     }
 }
 
-/// What is wrong with a weights file, and how to go on.
+/// What is wrong with a weights file.
 ///
 /// A tensor is always named as the file names it, wrappers and prefixes included.
 #[derive(Debug, Error)]
@@ -51,6 +52,9 @@ pub enum WeightsErrorKind {
     /// Not weights that a VGG can be built from: what the file is instead.
     #[error("{0}")]
     NotWeights(String),
+    /// Another framework's file.
+    #[error("{0}")]
+    Framework(Framework),
     /// The file is shorter than its own header says.
     #[error("is truncated ({0}): the save or download did not finish; repeat it")]
     Truncated(String),
@@ -71,10 +75,10 @@ pub enum WeightsErrorKind {
         callable: String,
     },
     /// More than one network fits.
-    #[error("holds several networks, under {}: choose one with --weights-key", quoted(.0))]
+    #[error("holds several networks, under {}", quoted(.0))]
     Ambiguous(Vec<String>),
     /// No network under the key that was asked for; where there are some.
-    #[error("has no network under `{key}` (--weights-key), but under {}", quoted(.found))]
+    #[error("has no network under `{key}`, but under {}", quoted(.found))]
     NoKey {
         /// The key.
         key: String,
@@ -88,16 +92,6 @@ pub enum WeightsErrorKind {
         name: String,
         /// The nearest names in the file.
         near: Vec<String>,
-    },
-    /// A tensor has another shape than the network needs.
-    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
-    Shape {
-        /// The tensor's name in the file.
-        name: String,
-        /// The shape that the network needs.
-        expected: Vec<usize>,
-        /// The shape in the file.
-        found: Vec<usize>,
     },
     /// A tensor does not hold floating-point numbers.
     #[error(
@@ -118,6 +112,31 @@ pub enum WeightsErrorKind {
         #[source]
         source: io::Error,
     },
+}
+
+/// A framework whose files are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Framework {
+    /// Caffe
+    #[error(
+        "is a Caffe model, which vggscope does not read; https://github.com/jcjohnson/pytorch-vgg has VGG's Caffe weights as .pth"
+    )]
+    Caffe,
+    /// HDF5, as Keras writes it; its `Layer.get_weights` has `[height, width, inputs, outputs]`.
+    #[error(
+        "is an HDF5 file (Keras?), which vggscope does not read; in Python, `torch.save({{l.name.replace(\"block\", \"conv\").replace(\"_conv\", \"_\") + s: torch.tensor(w.transpose(3, 2, 0, 1) if w.ndim == 4 else w) for l in keras.models.load_model(FILE).layers if \"_conv\" in l.name for s, w in zip([\".weight\", \".bias\"], l.get_weights())}}, \"weights.pth\")` saves the convolutions of Keras' VGG for it"
+    )]
+    Hdf5,
+    /// MATLAB
+    #[error("is a MATLAB file, which vggscope does not read")]
+    Matlab,
+    /// TensorFlow, a file
+    #[error("is a TensorFlow checkpoint, which vggscope does not read")]
+    TensorFlowCheckpoint,
+    /// TensorFlow, a folder
+    #[error("is a TensorFlow model, which vggscope does not read")]
+    TensorFlowModel,
 }
 
 /// Names in backquotes; a prefix without its last dot.

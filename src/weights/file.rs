@@ -1,18 +1,20 @@
 //! [`WeightsFile`]: a weights file of any supported format.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::classifier::{self, Classifier};
+use super::dtype::DType;
 use super::entry::{Entry, Stored};
 use super::error::{WeightsError, WeightsErrorKind};
+use super::format::{self, Format};
 use super::guess;
 use super::names::{self, Found, Root};
 use super::reparametrized;
-use super::sniff::{self, Format};
-use super::source::Source;
-use super::torch::{self, Checkpoint};
-use super::{burnpack, foreign, hash, safetensors};
+use super::source::{Source, crc32c, sha256};
+use super::torch::{self, Checkpoint, NUMPY_ARRAY};
+use super::{burnpack, foreign, safetensors};
 
 /// How many names of another network's file a message shows.
 const FIRST_NAMES: usize = 4;
@@ -58,21 +60,31 @@ impl WeightsFile {
     }
 
     fn open_inner(path: &Path, key: Option<&str>) -> Result<Self, WeightsErrorKind> {
-        let source = Source::open(path)?;
-        if let Some(part) = foreign::part(path) {
-            return Err(WeightsErrorKind::NotWeights(part));
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(foreign::folder(path));
         }
-        let format = sniff::format(&source, path)?;
-        let checkpoint = match format {
-            Format::Safetensors => Checkpoint::flat(safetensors::open(&source)?),
-            Format::BurnPack => Checkpoint::flat(burnpack::open(path)?),
-            _ => torch::open(&source, format)?,
+        if let Some(part) = foreign::part(path) {
+            return Err(part);
+        }
+        let source = Source::new(file)?;
+        let format = format::recognize(&source, path)?;
+        let flat = |entries| Checkpoint {
+            entries,
+            root: "no tensors".to_owned(),
         };
-        let Found { root, others } = find(&checkpoint, format, key)?;
-        let tensors = checkpoint.tensors.into_iter();
-        let mut entries: Vec<Entry> = tensors
-            .map(|tensor| Entry::new(root.name(tensor.spelled()), tensor))
-            .collect();
+        let checkpoint = match format {
+            Format::Safetensors => flat(safetensors::open(&source)?),
+            Format::BurnPack => flat(burnpack::open(path)?),
+            Format::TorchZip => torch::open_zip(&source)?,
+            Format::TorchLegacy => torch::open_legacy(&source)?,
+            Format::Pickle => return Err(torch::refuse_pickle(&source)),
+        };
+        let Found { root, others } = find(&checkpoint, key)?;
+        let mut entries = checkpoint.entries;
+        for entry in &mut entries {
+            entry.name = root.name(entry.name());
+        }
         reparametrized::join(&mut entries).map_err(|name| {
             WeightsErrorKind::NotWeights(format!(
                 "`{name}` is stored in parts that vggscope cannot put together; in Python, save the state dict after \
@@ -80,8 +92,8 @@ impl WeightsFile {
             ))
         })?;
         let classifier = classifier::find(&mut entries);
-        let whole = entries.iter().enumerate();
-        let index = whole
+        let places = entries.iter().enumerate();
+        let index = places
             .filter(|(_, entry)| entry.stored != Stored::Part)
             .filter_map(|(at, entry)| Some((entry.name.clone()?, at)))
             .collect();
@@ -144,26 +156,8 @@ impl WeightsFile {
         needed: &'a [N],
     ) -> impl Iterator<Item = &'a Entry> + 'a {
         let is_needed = |name: &str| needed.iter().any(|needed| needed.as_ref() == name);
-        self.entries
-            .iter()
-            .filter(move |entry| !entry.name.as_deref().is_some_and(is_needed))
-    }
-
-    /// Checks that a tensor is there, has this shape and holds floating-point numbers.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::Shape`], [`WeightsErrorKind::NotFloat`].
-    pub fn expect(&self, name: &str, shape: &[usize]) -> Result<&Entry, WeightsError> {
-        let entry = self.find(name)?;
-        if entry.shape() != shape {
-            return Err(self.error(WeightsErrorKind::Shape {
-                name: entry.raw_name().to_owned(),
-                expected: shape.to_vec(),
-                found: entry.shape().to_vec(),
-            }));
-        }
-        Ok(entry)
+        let entries = self.entries.iter();
+        entries.filter(move |entry| !entry.name.as_deref().is_some_and(is_needed))
     }
 
     /// The shape of a tensor of the network.
@@ -186,10 +180,8 @@ impl WeightsFile {
         let entry = self.find(name)?;
         let part = |at: usize| self.entries[at].tensor.read();
         entry.read(part).map_err(|source| {
-            self.error(WeightsErrorKind::Tensor {
-                name: entry.raw_name().to_owned(),
-                source,
-            })
+            let name = entry.raw_name.clone();
+            self.error(WeightsErrorKind::Tensor { name, source })
         })
     }
 
@@ -198,9 +190,17 @@ impl WeightsFile {
     /// # Errors
     ///
     /// [`WeightsErrorKind::Io`].
-    pub fn fingerprint(&self) -> Result<String, WeightsError> {
-        hash::sha256(&mut self.source.whole())
-            .map_err(|error| self.error(WeightsErrorKind::Io(error)))
+    pub fn sha256(&self) -> Result<String, WeightsError> {
+        sha256(&mut self.source.whole()).map_err(|error| self.error(error.into()))
+    }
+
+    /// CRC-32C of the whole file: enough to see that it is another one, in a tenth of the time.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsErrorKind::Io`].
+    pub fn crc32c(&self) -> Result<u32, WeightsError> {
+        crc32c(&mut self.source.whole()).map_err(|error| self.error(error.into()))
     }
 
     fn find(&self, name: &str) -> Result<&Entry, WeightsError> {
@@ -214,7 +214,7 @@ impl WeightsFile {
         })?;
         if entry.dtype().size().is_none() {
             return Err(self.error(WeightsErrorKind::NotFloat {
-                name: entry.raw_name().to_owned(),
+                name: entry.raw_name.clone(),
                 found: entry.dtype().to_string(),
             }));
         }
@@ -227,51 +227,45 @@ impl WeightsFile {
 }
 
 /// Finds the network in a checkpoint, or says what is there instead.
-fn find(
-    checkpoint: &Checkpoint,
-    format: Format,
-    key: Option<&str>,
-) -> Result<Found, WeightsErrorKind> {
-    let tensors = &checkpoint.tensors;
-    // `pickle.dump` writes torch's tensors as bytes that hold another file; NumPy's arrays are there.
-    let is_dumped = format == Format::Pickle && tensors.iter().all(|t| t.dtype.size().is_none());
-    match names::find(tensors, key).map_err(WeightsErrorKind::Ambiguous)? {
-        _ if is_dumped => Err(WeightsErrorKind::NotWeights(
-            "is a plain pickle: save the state dict with torch.save, not with pickle.dump".into(),
-        )),
-        Some(found) => Ok(found),
-        None => Err(match (key, names::find(tensors, None)) {
-            (Some(key), Ok(Some(found))) => {
-                let others = found.others.into_iter();
-                let there = std::iter::once(found.root.prefix).chain(others);
-                WeightsErrorKind::NoKey {
-                    key: key.to_owned(),
-                    found: there.collect(),
-                }
-            }
-            (Some(key), Err(found)) => WeightsErrorKind::NoKey {
-                key: key.to_owned(),
-                found,
-            },
-            (_, _) => WeightsErrorKind::NotWeights(describe_tensors(checkpoint)),
-        }),
+fn find(checkpoint: &Checkpoint, key: Option<&str>) -> Result<Found, WeightsErrorKind> {
+    let entries = &checkpoint.entries;
+    match (names::find(entries, key), key) {
+        (Ok(Some(found)), _) => Ok(found),
+        (Err(found), _) => Err(WeightsErrorKind::Ambiguous(found)),
+        (Ok(None), Some(key)) => {
+            let found = match names::find(entries, None) {
+                Ok(None) => return Err(other_network(checkpoint)),
+                Ok(Some(found)) => [vec![found.root.prefix], found.others].concat(),
+                Err(found) => found,
+            };
+            let key = key.to_owned();
+            Err(WeightsErrorKind::NoKey { key, found })
+        }
+        (Ok(None), None) => Err(other_network(checkpoint)),
     }
 }
 
 /// What a checkpoint without a network holds instead.
-fn describe_tensors(checkpoint: &Checkpoint) -> String {
-    let names = checkpoint.tensors.iter().map(|tensor| tensor.name.as_str());
-    // A tensor at the root has no name.
-    if names.clone().all(str::is_empty) {
-        return format!(
+fn other_network(checkpoint: &Checkpoint) -> WeightsErrorKind {
+    let entries = &checkpoint.entries;
+    let names = entries.iter().map(Entry::raw_name);
+    let is_array = |entry: &Entry| *entry.dtype() == DType::Other(NUMPY_ARRAY.to_owned());
+    WeightsErrorKind::NotWeights(if entries.iter().any(is_array) {
+        "holds NumPy arrays, not tensors; in Python, `torch.save({k: torch.tensor(v) for k, v in arrays.items()}, \
+         \"weights.pth\")` makes tensors of them"
+            .to_owned()
+    } else if names.clone().all(str::is_empty) {
+        // A tensor at the root has no name.
+        format!(
             "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
             checkpoint.root
-        );
-    }
-    let first: Vec<&str> = names.clone().take(FIRST_NAMES).collect();
-    format!(
-        "has no `features.0.weight`: {}; vggscope runs torchvision's VGG (first names in the file: {})",
-        guess::guess(&names),
-        first.join(", ")
-    )
+        )
+    } else {
+        let first: Vec<&str> = names.clone().take(FIRST_NAMES).collect();
+        format!(
+            "has no `features.0.weight`: {}; vggscope runs torchvision's VGG (first names in the file: {})",
+            guess::guess(&names),
+            first.join(", ")
+        )
+    })
 }

@@ -1,115 +1,167 @@
-//! Folders and files that other programs write, and how to make of them what is read here.
+//! What other programs write: what a file or folder is, and how to make of it what is read here.
 
 use std::path::Path;
+
+use super::error::{Framework, WeightsErrorKind};
 
 /// How the names of weights files end.
 const READ: [&str; 5] = [".safetensors", ".bin", ".pth", ".pt", ".bpk"];
 
+const EXPECTED: &str = "expected .pth or .pt (a state dict), .safetensors or .bpk";
+
+const MPK: &str = "is a Burn record (.mpk), which vggscope does not read: load it in Burn and save it as a Burn pack, \
+    `model.save_into(&mut BurnpackStore::from_file(\"vgg.bpk\"))` of burn-store";
+
+const ONNX: &str = "is an ONNX model; in Python, `torch.save({t.name: torch.tensor(onnx.numpy_helper.to_array(t)) for t \
+    in onnx.load(FILE).graph.initializer}, \"weights.pth\")` saves what vggscope reads, where the names were kept";
+
+const LUA: &str =
+    "is a file of Lua Torch, which vggscope does not read; in Python, torchfile.load reads it";
+
 /// What a folder is that was given in place of a file.
-pub(super) fn folder(path: &Path) -> String {
+pub(super) fn folder(path: &Path) -> WeightsErrorKind {
     let dir = path.display();
     let has = |name: &str| path.join(name).exists();
-    if has(".metadata") {
-        return format!(
-            "is a distributed checkpoint (FSDP, DCP), in parts: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch {dir} weights.pth` makes one file of it"
-        );
-    }
-    if has("zero_to_fp32.py") {
-        return format!(
-            "is a DeepSpeed checkpoint, in parts: `python {dir}/zero_to_fp32.py {dir} .` makes one file of it"
-        );
-    }
     if has("saved_model.pb") {
-        return "is a TensorFlow model, which vggscope does not read; `--weights imagenet` has the published networks".to_owned();
-    }
-    for (index, load) in SHARDED {
-        if has(index) {
-            return shards(dir.to_string().as_str(), load);
-        }
+        return WeightsErrorKind::Framework(Framework::TensorFlowModel);
     }
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let mut files: Vec<String> = entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let first = names
         .filter(|name| READ.iter().any(|ending| name.ends_with(ending)))
-        .collect();
-    files.sort();
-    match files.first() {
-        Some(file) => {
-            format!("is a folder, not a weights file: give a file in it, as {dir}/{file}")
-        }
-        None => "is a folder, not a weights file".to_owned(),
-    }
+        .min();
+    WeightsErrorKind::NotWeights(if has(".metadata") {
+        distributed("is a distributed checkpoint (FSDP, DCP), in parts", path)
+    } else if has("zero_to_fp32.py") {
+        format!(
+            "is a DeepSpeed checkpoint, in parts: `python {dir}/zero_to_fp32.py {dir} .` makes one file of it"
+        )
+    } else if let Some(index) = INDEXES.into_iter().find(|index| has(index)) {
+        in_parts("is a model in several files", path, index)
+    } else if let Some(file) = first {
+        format!("is a folder, not a weights file: give a file in it, as {dir}/{file}")
+    } else {
+        "is a folder, not a weights file".to_owned()
+    })
 }
 
-/// The index of a model in several files, and Python that reads one of them.
-const SHARDED: [(&str, &str); 2] = [
-    (
-        "model.safetensors.index.json",
-        "safetensors.torch.load_file(f)",
-    ),
-    ("pytorch_model.bin.index.json", "torch.load(f)"),
+/// The index of a model in several files.
+const INDEXES: [&str; 2] = [
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
 ];
 
-fn shards(dir: &str, load: &str) -> String {
-    let ending = if load.starts_with("torch") {
-        "bin"
+fn in_parts(what: &str, dir: &Path, index: &str) -> String {
+    let (ending, load) = if index.contains(".bin.") {
+        ("bin", "torch.load(f)")
     } else {
-        "safetensors"
+        ("safetensors", "safetensors.torch.load_file(f)")
     };
     format!(
-        "is a model in several files; in Python, `torch.save({{k: v for f in glob.glob(\"{dir}/*.{ending}\") for k, v in {load}.items()}}, \"weights.pth\")` makes one of them"
+        "{what}; in Python, `torch.save({{k: v for f in glob.glob(\"{}/*.{ending}\") for k, v in {load}.items()}}, \
+         \"weights.pth\")` makes one of them",
+        dir.display()
     )
 }
 
-/// Whether a file is a part of a distributed checkpoint; each is a file of torch.save's that says nothing
-/// alone.
-pub(super) fn part(path: &Path) -> Option<String> {
-    let is_part = path.extension().is_some_and(|ending| ending == "distcp");
-    let dir = path.parent().filter(|_| is_part)?;
-    let dir = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
-    Some(format!(
-        "is a part of a distributed checkpoint (FSDP, DCP): `python -m torch.distributed.checkpoint.format_utils dcp_to_torch {} weights.pth` makes one file of all",
+fn distributed(what: &str, dir: &Path) -> String {
+    format!(
+        "{what}: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch {} weights.pth` makes one file of it",
         dir.display()
-    ))
+    )
 }
 
-/// What a file of unknown content is by its name.
-pub(super) fn by_name(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_string_lossy().to_lowercase();
-    let has = |ending: &str| name.ends_with(ending);
-    if has(".index.json") {
-        let dir = path.parent().unwrap_or(path).display().to_string();
-        let load = SHARDED.iter().find(|(index, _)| name == *index);
-        let load = load.map_or(SHARDED[0].1, |(_, load)| load);
-        let dir = if dir.is_empty() { "." } else { &dir };
-        return Some(shards(dir, load).replacen("is a model", "is the index of a model", 1));
-    }
-    let what = if has(".mpk") || has(".mpk.gz") {
-        MPK
-    } else if has(".h5") || has(".hdf5") || has(".keras") {
-        HDF5
-    } else if has(".onnx") {
-        "is an ONNX model; in Python, `torch.save({t.name: torch.tensor(onnx.numpy_helper.to_array(t)) for t in onnx.load(FILE).graph.initializer}, \"weights.pth\")` saves what vggscope reads, where the names were kept"
-    } else if has(".index") || has(".meta") || name.contains(".data-0") {
-        "is a TensorFlow checkpoint, which vggscope does not read; `--weights imagenet` has the published networks"
-    } else if has(".caffemodel") || has(".prototxt") {
-        "is a Caffe model, which vggscope does not read; https://github.com/jcjohnson/pytorch-vgg has VGG's Caffe weights as .pth (with --preset caffe)"
-    } else if has(".mat") {
-        "is a MATLAB file, which vggscope does not read; `--weights imagenet` has the published networks"
-    } else if has(".t7") {
-        "is a file of Lua Torch, which vggscope does not read; in Python, torchfile.load reads it"
+/// Whether a file is a part of a distributed checkpoint: each is a file of torch.save's that says nothing
+/// alone.
+pub(super) fn part(path: &Path) -> Option<WeightsErrorKind> {
+    let is_part = path.extension()? == "distcp";
+    let what = "is a part of a distributed checkpoint (FSDP, DCP)";
+    is_part.then(|| WeightsErrorKind::NotWeights(distributed(what, parent(path))))
+}
+
+fn parent(path: &Path) -> &Path {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    dir.unwrap_or(Path::new("."))
+}
+
+/// What a file of unknown content is: by its name, else by its first bytes.
+pub(super) fn file(path: &Path, head: &[u8]) -> WeightsErrorKind {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
+    let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let starts = |mark: &[u8]| head.starts_with(mark);
+    let framework = if starts(b"\x89HDF\r\n") || has(&[".h5", ".hdf5", ".keras"]) {
+        Some(Framework::Hdf5)
+    } else if has(&[".index", ".meta"]) || name.contains(".data-0") {
+        Some(Framework::TensorFlowCheckpoint)
+    } else if has(&[".caffemodel", ".prototxt"]) {
+        Some(Framework::Caffe)
+    } else if has(&[".mat"]) {
+        Some(Framework::Matlab)
     } else {
-        return None;
+        None
     };
-    Some(what.to_owned())
+    if let Some(framework) = framework.filter(|_| !head.is_empty()) {
+        return WeightsErrorKind::Framework(framework);
+    }
+    WeightsErrorKind::NotWeights(if head.is_empty() {
+        "is empty: the save or the download did not finish".to_owned()
+    } else if has(&[".index.json"]) {
+        in_parts(
+            "is the index of a model in several files",
+            parent(path),
+            &name,
+        )
+    } else if starts(b"\x82\xa8metadata") || has(&[".mpk", ".mpk.gz"]) {
+        MPK.to_owned()
+    } else if has(&[".onnx"]) {
+        ONNX.to_owned()
+    } else if has(&[".t7"]) {
+        LUA.to_owned()
+    } else if let Some(text) = text(head) {
+        text
+    } else if starts(b"\x1f\x8b") {
+        "is compressed with gzip: unpack it first".to_owned()
+    } else if starts(b"\x93NUMPY") {
+        format!("is a NumPy array; {EXPECTED}")
+    } else if starts(b"GGUF") {
+        format!("is a GGUF file; {EXPECTED}")
+    } else {
+        format!("is of an unknown weights format; {EXPECTED}")
+    })
 }
 
-/// A record of Burn's, recognized by its content too.
-pub(super) const MPK: &str = "is a Burn record (.mpk), which vggscope does not read: load it in Burn and save it as a Burn pack, `model.save_into(&mut BurnpackStore::from_file(\"vgg.bpk\"))` of burn-store";
+/// What a file is that begins as text, if it does.
+fn text(head: &[u8]) -> Option<String> {
+    let text = head.utf8_chunks().next()?.valid();
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let has_control = text.chars().any(|c| c.is_control() && !c.is_whitespace());
+    Some(
+        if start.starts_with("version https://git-lfs.github.com/spec/") {
+            "is a Git LFS pointer, not the weights: run `git lfs pull` where it came from"
+                .to_owned()
+        } else if text.len() + 3 < head.len() || has_control {
+            return None;
+        } else if start.starts_with('<') {
+            "is a web page, not weights: the download got an error or a login page".to_owned()
+        } else {
+            format!("is a text file, not weights; {EXPECTED}")
+        },
+    )
+}
 
-/// Keras' `Layer.get_weights` has `[height, width, inputs, outputs]`.
-pub(super) const HDF5: &str = "is an HDF5 file (Keras?), which vggscope does not read; in Python, `torch.save({l.name.replace(\"block\", \"conv\").replace(\"_conv\", \"_\") + s: torch.tensor(w.transpose(3, 2, 0, 1) if w.ndim == 4 else w) for l in keras.models.load_model(FILE).layers if \"_conv\" in l.name for s, w in zip([\".weight\", \".bias\"], l.get_weights())}, \"weights.pth\")` saves the convolutions of Keras' VGG for it (with --preset caffe)";
+/// What a zip archive without `data.pkl` is, by the names in it.
+pub(super) fn archive(names: &[String]) -> String {
+    let ends_in = |ending: &str| names.iter().find(|name| name.ends_with(ending));
+    if ends_in(".npy").is_some() {
+        "is a NumPy archive (.npz); in Python, `torch.save({k: torch.tensor(v) for k, v in numpy.load(FILE).items()}, \
+         \"weights.pth\")` saves what vggscope reads"
+            .to_owned()
+    } else if ends_in(".weights.h5").is_some() {
+        format!("is a Keras model, which vggscope does not read; {EXPECTED}")
+    } else if let Some(inner) = READ.iter().find_map(|ending| ends_in(ending)) {
+        format!("is a zip archive with `{inner}` in it: unpack it and pass that")
+    } else {
+        "is a zip archive without `data.pkl`: torch.save did not write it".to_owned()
+    }
+}

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-pub use super::download::{DownloadError, ProgressCallback};
+use super::download;
+
+pub(crate) use super::download::{DownloadError, ProgressCallback};
 
 /// Where torchvision's files are published.
 const PUBLISHER: &str = "https://download.pytorch.org/models";
@@ -31,29 +33,21 @@ const PUBLISHED: [(&str, &str); 8] = [
 
 /// Why the published weights are unavailable.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ImagenetError {
-    /// There is no published file for this network.
+pub(crate) enum ImagenetError {
     #[error("torchvision publishes no ImageNet weights for {0}; expected one of {1}")]
     NotPublished(String, String),
     /// It is in no cache, and could not be downloaded.
     #[error(
-        "{file} is not in {locations}, and cannot be downloaded from {url}; put the file there, or pass --weights FILE",
+        "{file} is not in {locations}, and cannot be downloaded from {url}",
         locations = listed(.locations)
     )]
     Unavailable {
-        /// The file's name.
         file: String,
-        /// The folders in which it was looked for.
         locations: Vec<PathBuf>,
-        /// The URL it was requested from.
         url: String,
-        /// What went wrong.
-        #[source]
         source: DownloadError,
     },
-    /// No folder to store the file in is known.
-    #[error("no cache folder is known for {0}; set VGGSCOPE_CACHE, or pass --weights FILE")]
+    #[error("no cache folder is known for {0}")]
     NoCache(String),
 }
 
@@ -64,13 +58,13 @@ fn listed(locations: &[PathBuf]) -> String {
 
 /// The folders in which published files are looked for, and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Locations {
+pub(crate) struct Locations {
     /// `torch.hub`'s folder, which is read and never written.
-    pub torch: Option<PathBuf>,
+    torch: Option<PathBuf>,
     /// Our own folder, into which files are downloaded.
-    pub own: Option<PathBuf>,
+    own: Option<PathBuf>,
     /// The URL of the folder with the files, without its last slash.
-    pub url: String,
+    url: String,
 }
 
 impl Locations {
@@ -80,8 +74,7 @@ impl Locations {
     ///   else `~/.cache/torch/hub/checkpoints`, on every system, as `torch.hub` has it;
     /// - our own: `$VGGSCOPE_CACHE`, else `vggscope` in the system's cache folder;
     /// - the URL: `$VGGSCOPE_WEIGHTS_URL` (a mirror), else torchvision's publisher.
-    #[must_use]
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         Self::from_vars(&|name| env::var_os(name), env::home_dir().as_deref())
     }
 
@@ -115,22 +108,18 @@ fn expand_home(path: PathBuf, home: Option<&Path>) -> Option<PathBuf> {
 
 /// The file with the ImageNet weights of `arch` (`vgg16`): from torch's cache, from ours, or
 /// downloaded into ours.
-///
-/// # Errors
-///
-/// [`ImagenetError`], which names the file, the folders and the URL.
-pub fn resolve(
+pub(crate) fn resolve(
     arch: &str,
     locations: &Locations,
     progress: &mut ProgressCallback<'_>,
 ) -> Result<PathBuf, ImagenetError> {
-    let published = PUBLISHED.iter().find(|(name, _)| *name == arch);
-    let Some((_, file)) = published else {
-        let known: Vec<&str> = PUBLISHED.iter().map(|(name, _)| *name).collect();
-        let known = known.join(", ");
-        return Err(ImagenetError::NotPublished(arch.to_owned(), known));
-    };
-    resolve_file(file, locations, progress)
+    match PUBLISHED.iter().find(|(name, _)| *name == arch) {
+        Some((_, file)) => resolve_file(file, locations, progress),
+        None => {
+            let known = PUBLISHED.map(|(name, _)| name).join(", ");
+            Err(ImagenetError::NotPublished(arch.to_owned(), known))
+        }
+    }
 }
 
 /// Like [`resolve`], for any file whose name ends with `-` and the first digits of its SHA-256.
@@ -149,11 +138,9 @@ fn resolve_file(
     };
     let url = format!("{}/{file}", locations.url);
     let target = own.join(file);
-    let digits = Path::new(file)
-        .file_stem()
-        .and_then(|stem| stem.to_str()?.rsplit('-').next())
-        .unwrap_or_default();
-    match super::download::fetch(&url, &target, digits, progress) {
+    let stem = file.split('.').next().unwrap_or_default();
+    let digits = stem.rsplit('-').next().unwrap_or_default();
+    match download::fetch(&url, &target, digits, progress) {
         Ok(()) => Ok(target),
         Err(source) => Err(ImagenetError::Unavailable {
             file: file.to_owned(),

@@ -1,7 +1,6 @@
 //! Where in a file a tensor's bytes are, and reading them.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use zip::ZipArchive;
 
@@ -12,7 +11,7 @@ use super::source::Source;
 const PIECE: usize = 4 << 20;
 
 /// Where the bytes of a storage, or of one tensor in it, are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Location {
     /// In the file as they are, with a checksum if it covers exactly this part.
     Plain { part: Source, crc32: Option<u32> },
@@ -23,8 +22,8 @@ pub(super) enum Location {
         skip: u64,
         len: u64,
     },
-    /// In memory: a `NumPy` array, which came with the pickle.
-    Memory(Arc<[u8]>),
+    /// In a storage, from the byte `skip` on: not looked up yet.
+    Storage { key: String, skip: u64 },
     /// In a Burn pack.
     Pack(burn_pack::Tensor),
     /// Nowhere: why.
@@ -32,30 +31,29 @@ pub(super) enum Location {
 }
 
 impl Location {
-    /// The bytes of a storage from `skip` on, `wanted` of them; `key` names the storage.
+    /// The bytes of this storage, named `key`, from `skip` on, `wanted` of them.
     pub(super) fn view(&self, key: &str, skip: u64, wanted: u64) -> Self {
         let len = match self {
             Self::Plain { part, .. } => part.len(),
             Self::Compressed { len, .. } => *len,
-            Self::Memory(_) | Self::Pack(_) | Self::Missing(_) => 0,
+            Self::Storage { .. } | Self::Pack(_) | Self::Missing(_) => 0,
         };
         match self {
-            _ if skip.checked_add(wanted).is_none_or(|end| end > len) => Self::Missing(format!(
-                "it needs {wanted} bytes at {skip} of storage {key}, which has {len}"
-            )),
-            Self::Compressed { archive, index, .. } => Self::Compressed {
-                archive: archive.clone(),
-                index: *index,
-                skip,
-                len,
-            },
-            Self::Plain { part, crc32 } => Self::Plain {
+            Self::Plain { part, crc32 } if skip.saturating_add(wanted) <= len => Self::Plain {
                 part: part.part(skip, wanted),
                 crc32: crc32.filter(|_| wanted == len),
             },
-            Self::Memory(_) | Self::Pack(_) | Self::Missing(_) => {
-                Self::Missing(format!("storage {key} is no view"))
+            Self::Compressed { archive, index, .. } if skip.saturating_add(wanted) <= len => {
+                Self::Compressed {
+                    archive: archive.clone(),
+                    index: *index,
+                    skip,
+                    len,
+                }
             }
+            _ => Self::Missing(format!(
+                "it needs {wanted} bytes at {skip} of storage {key}, which has {len}"
+            )),
         }
     }
 
@@ -65,7 +63,7 @@ impl Location {
         match self {
             Self::Plain { part, crc32 } => {
                 let mut reader = Checksummed {
-                    inner: part.clone(),
+                    inner: part.whole(),
                     crc32: crc32.map(|_| crc32fast::Hasher::new()),
                 };
                 decode(&mut reader, dtype, &mut out)?;
@@ -85,9 +83,11 @@ impl Location {
                 io::copy(&mut (&mut entry).take(*skip), &mut io::sink())?;
                 decode(&mut entry, dtype, &mut out)?;
             }
-            Self::Memory(bytes) => decode(&mut &bytes[..], dtype, &mut out)?,
             Self::Pack(tensor) => decode(&mut PackReader { tensor, at: 0 }, dtype, &mut out)?,
             Self::Missing(why) => return Err(invalid(why.clone())),
+            Self::Storage { key, .. } => {
+                return Err(invalid(format!("its storage {key} is not in the file")));
+            }
         }
         Ok(out)
     }
@@ -103,7 +103,7 @@ impl Read for Checksummed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         if let Some(crc32) = &mut self.crc32 {
-            crc32.update(buffer.get(..read).unwrap_or_default());
+            crc32.update(&buffer[..read]);
         }
         Ok(read)
     }
@@ -117,18 +117,14 @@ struct PackReader<'a> {
 
 impl Read for PackReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let failed = |error| io::Error::other(format!("{error:?}"));
         let bytes = self.tensor.to_bytes().map_err(io::Error::other)?;
         let end = bytes.len().min(self.at + buffer.len().min(PIECE));
         let piece = bytes
             .view(self.at, end)
             .map_err(|error| invalid(format!("no view of the pack: {error:?}")))?;
-        let piece = piece
-            .read(burn_std::Reader::new())
-            .map_err(|error| io::Error::other(format!("{error:?}")))?;
-        buffer
-            .get_mut(..piece.len())
-            .unwrap_or_default()
-            .copy_from_slice(piece);
+        let piece = piece.read(burn_std::Reader::new()).map_err(failed)?;
+        buffer[..piece.len()].copy_from_slice(piece);
         self.at = end;
         Ok(piece.len())
     }

@@ -4,7 +4,7 @@
 //! (`{"state_dict": {...}}`) and a prefix (`module.features.0.weight`) look alike: both are
 //! whatever stands before `features.0.weight`.
 
-use super::tensor::RawTensor;
+use super::entry::Entry;
 
 /// The wrappers and prefixes that training scripts, `DataParallel` and `torch.compile` add.
 const USUAL: [&str; 5] = [
@@ -22,6 +22,9 @@ const WRAPPERS: [&str; 4] = [
     "_fsdp_wrapped_module",
     "_checkpoint_wrapped_module",
 ];
+
+/// Parts of the name of a network that is an average over training steps.
+const AVERAGES: [&str; 6] = ["ema", "swa", "avg", "average", "averaged", "shadow"];
 
 /// How a weight's name ends: as it is, pruned or spectral-normalized, weight-normalized, parametrized.
 const WEIGHTS: [&str; 5] = [
@@ -48,6 +51,20 @@ enum Scheme {
     Bare,
 }
 
+impl Scheme {
+    const ALL: [Self; 4] = [Self::Features, Self::Slices, Self::Paper, Self::Bare];
+
+    /// How many parts of a name stand before a layer's index, if this is a layer's name.
+    fn before_index(self, first: &str) -> Option<usize> {
+        match self {
+            Self::Features => matches!(first, "features" | "feature" | "_features").then_some(1),
+            Self::Slices => first.strip_prefix("slice").and_then(number).map(|_| 1),
+            Self::Paper => PaperName::new(first).map(|_| 0),
+            Self::Bare => number(first).map(|_| 0),
+        }
+    }
+}
+
 /// Where in a file the network is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Root {
@@ -55,36 +72,54 @@ pub(super) struct Root {
     pub(super) prefix: String,
     scheme: Scheme,
     /// For the paper's names: the convolutions of each block, and whether there is batch norm.
-    blocks: (Vec<usize>, bool),
+    blocks: Vec<usize>,
+    has_batch_norm: bool,
 }
 
 impl Root {
+    fn new(entries: &[Entry], prefix: &str, scheme: Scheme) -> Self {
+        let mut root = Self {
+            prefix: prefix.to_owned(),
+            scheme,
+            blocks: Vec::new(),
+            has_batch_norm: false,
+        };
+        for entry in entries {
+            let rest = entry.name().strip_prefix(prefix);
+            let layer = rest.and_then(|rest| PaperName::new(rest.split('.').next()?));
+            let Some(layer) = layer else { continue };
+            root.has_batch_norm |= !layer.is_convolution;
+            if root.blocks.len() < layer.block {
+                root.blocks.resize(layer.block, 0);
+            }
+            let count = &mut root.blocks[layer.block - 1];
+            *count = layer.number.max(*count);
+        }
+        root
+    }
+
     /// torchvision's name for a tensor of the file, if it is one of this network.
     pub(super) fn name(&self, raw: &str) -> Option<String> {
         let rest = raw.strip_prefix(&self.prefix)?;
         let parts = rest.split('.').filter(|part| !WRAPPERS.contains(part));
         let parts: Vec<&str> = parts.collect();
-        let (first, others) = parts.split_first()?;
-        let others = others.join(".");
-        match self.scheme {
-            Scheme::Features if is_features(first) => Some(format!("features.{others}")),
-            Scheme::Slices if slice(first) => Some(format!("features.{others}")),
-            Scheme::Paper => match self.paper_index(first) {
-                Some(index) => Some(format!("features.{index}.{others}")),
-                None => Some(parts.join(".")),
-            },
-            Scheme::Bare => number(first).map(|_| format!("features.{first}.{others}")),
-            Scheme::Features | Scheme::Slices => Some(parts.join(".")),
-        }
+        let first = *parts.first()?;
+        let Some(before) = self.scheme.before_index(first) else {
+            return (self.scheme != Scheme::Bare).then(|| parts.join("."));
+        };
+        let paper = PaperName::new(first).filter(|_| self.scheme == Scheme::Paper);
+        Some(match paper {
+            Some(layer) => format!("features.{}.{}", self.index(&layer), parts[1..].join(".")),
+            None => format!("features.{}", parts[before..].join(".")),
+        })
     }
 
-    /// torchvision's index of `conv3_2` or `bn3_2`.
-    fn paper_index(&self, name: &str) -> Option<usize> {
-        let (is_convolution, block, number) = paper(name)?;
-        let (counts, has_batch_norm) = &self.blocks;
-        let layers = if *has_batch_norm { 3 } else { 2 };
-        let before: usize = counts.iter().take(block - 1).map(|n| n * layers + 1).sum();
-        Some(before + (number - 1) * layers + usize::from(!is_convolution))
+    /// torchvision's index of a layer.
+    fn index(&self, layer: &PaperName) -> usize {
+        let in_block = if self.has_batch_norm { 3 } else { 2 };
+        let blocks = self.blocks.iter().take(layer.block - 1);
+        let before: usize = blocks.map(|count| count * in_block + 1).sum();
+        before + (layer.number - 1) * in_block + usize::from(!layer.is_convolution)
     }
 
     /// The file's name for a tensor of the network.
@@ -106,58 +141,45 @@ pub(super) struct Found {
 
 /// Finds the network, under `key` if there is one: `Ok(None)` if there is none, `Err` with their
 /// prefixes if there are several that are as good.
-pub(super) fn find(tensors: &[RawTensor], key: Option<&str>) -> Result<Option<Found>, Vec<String>> {
-    let schemes = [
-        Scheme::Features,
-        Scheme::Slices,
-        Scheme::Paper,
-        Scheme::Bare,
-    ];
-    let found = schemes.into_iter().find_map(|scheme| {
-        let mut prefixes = prefixes(tensors, scheme);
-        if let Some(key) = key {
-            let key = format!("{}.", key.trim_end_matches('.'));
-            prefixes.retain(|prefix| prefix.starts_with(&key));
-        }
+pub(super) fn find(entries: &[Entry], key: Option<&str>) -> Result<Option<Found>, Vec<String>> {
+    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
+    let key = key.unwrap_or_default();
+    let found = Scheme::ALL.into_iter().find_map(|scheme| {
+        let mut prefixes = prefixes(entries, scheme);
+        prefixes.retain(|prefix| prefix.starts_with(&key));
         (!prefixes.is_empty()).then_some((scheme, prefixes))
     });
-    let Some((scheme, all)) = found else {
+    let Some((scheme, mut all)) = found else {
         return Ok(None);
     };
-    let kept = |keep: fn(&str) -> bool| -> Vec<&String> {
-        all.iter().filter(|prefix| keep(prefix)).collect()
+    let is_usual = |prefix: &&String| is_usual(prefix);
+    let is_average = |prefix: &&String| {
+        let mut words = prefix.split(['.', '_', '-']);
+        words.any(|word| AVERAGES.contains(&word))
     };
-    let choices = [
-        kept(is_usual),
-        kept(|prefix| !is_average(prefix)),
-        kept(|_| true),
-    ];
-    let best = choices.into_iter().find(|choice| !choice.is_empty());
-    match best.unwrap_or_default().as_slice() {
-        [prefix] => Ok(Some(Found {
-            root: Root {
-                prefix: (*prefix).clone(),
-                scheme,
-                blocks: blocks(tensors, prefix),
-            },
-            others: all
-                .iter()
-                .filter(|other| other != prefix)
-                .cloned()
-                .collect(),
-        })),
-        _ => Err(all),
+    let mut best: Vec<&String> = all.iter().filter(is_usual).collect();
+    if best.is_empty() {
+        best = all.iter().filter(|prefix| !is_average(prefix)).collect();
     }
+    if best.is_empty() {
+        best = all.iter().collect();
+    }
+    let [prefix] = best[..] else {
+        return Err(all);
+    };
+    let root = Root::new(entries, prefix, scheme);
+    all.retain(|other| *other != root.prefix);
+    Ok(Some(Found { root, others: all }))
 }
 
 /// What stands before the first convolution in the names of a scheme, each once.
-fn prefixes(tensors: &[RawTensor], scheme: Scheme) -> Vec<String> {
+fn prefixes(entries: &[Entry], scheme: Scheme) -> Vec<String> {
     let mut prefixes: Vec<String> = Vec::new();
-    for tensor in tensors {
-        let prefix = kernels(tensor).and_then(|stem| prefix(stem, scheme));
+    for entry in entries {
+        let prefix = kernels(entry).and_then(|stem| prefix(stem, scheme));
         if let Some(prefix) = prefix
             && !prefixes.contains(&prefix)
-            && (scheme != Scheme::Bare || is_chain(tensors, &prefix))
+            && (scheme != Scheme::Bare || is_chain(entries, &prefix))
         {
             prefixes.push(prefix);
         }
@@ -166,90 +188,66 @@ fn prefixes(tensors: &[RawTensor], scheme: Scheme) -> Vec<String> {
 }
 
 /// The layer's name, if this is the weight of a convolution.
-fn kernels(tensor: &RawTensor) -> Option<&str> {
-    let stem = |ending: &&str| tensor.spelled().strip_suffix(*ending);
+fn kernels(entry: &Entry) -> Option<&str> {
+    let stem = |ending: &&str| entry.name().strip_suffix(*ending);
     WEIGHTS
         .iter()
         .find_map(stem)
-        .filter(|_| tensor.shape.len() == 4)
+        .filter(|_| entry.shape().len() == 4)
 }
 
 /// What stands before `stem` in a scheme's names, if it is the first convolution.
 fn prefix(stem: &str, scheme: Scheme) -> Option<String> {
-    let mut parts: Vec<&str> = stem.split('.').collect();
-    match scheme {
-        Scheme::Paper => parts.pop().filter(|last| *last == "conv1_1")?,
-        _ => parts.pop().filter(|last| *last == "0")?,
-    };
-    if scheme == Scheme::Features {
-        while parts.last().is_some_and(|last| WRAPPERS.contains(last)) {
-            parts.pop();
+    let parts: Vec<&str> = stem.split('.').collect();
+    let first = (0..parts.len()).rev().find(|&at| {
+        let rest = parts[at..].iter().filter(|part| !WRAPPERS.contains(part));
+        let rest: Vec<&str> = rest.copied().collect();
+        match scheme.before_index(parts[at]) {
+            Some(_) if scheme == Scheme::Paper => rest == ["conv1_1"],
+            Some(before) => rest[before..] == ["0"],
+            None => false,
         }
-    }
-    match scheme {
-        Scheme::Features => _ = parts.pop().filter(|last| is_features(last))?,
-        Scheme::Slices => _ = parts.pop().filter(|last| slice(last))?,
-        Scheme::Paper | Scheme::Bare => {}
-    }
-    Some(parts.iter().flat_map(|part| [part, "."]).collect())
+    })?;
+    Some(parts[..first].iter().flat_map(|part| [part, "."]).collect())
 }
 
 /// Whether numbered 3 x 3 convolutions stand under a prefix, each of which takes what the one before
 /// gives; SSD's `loc` and `extras` are numbered too.
-fn is_chain(tensors: &[RawTensor], prefix: &str) -> bool {
-    let mut convolutions: Vec<(usize, usize, usize)> = tensors
+fn is_chain(entries: &[Entry], prefix: &str) -> bool {
+    let mut convolutions: Vec<[usize; 3]> = entries
         .iter()
-        .filter_map(|tensor| {
-            let index = number(kernels(tensor)?.strip_prefix(prefix)?)?;
-            match tensor.shape[..] {
-                [out, input, 3, 3] => Some((index, input, out)),
+        .filter_map(|entry| {
+            let index = number(kernels(entry)?.strip_prefix(prefix)?)?;
+            match *entry.shape() {
+                [out, input, 3, 3] => Some([index, input, out]),
                 _ => None,
             }
         })
         .collect();
     convolutions.sort_unstable();
-    let mut first = convolutions.iter().take(ENOUGH).peekable();
-    first.peek().is_some_and(|(index, ..)| *index == 0)
-        && convolutions.len() >= ENOUGH
-        && first.is_sorted_by(|(_, _, out), (_, input, _)| out == input)
+    let first = convolutions.get(..ENOUGH).unwrap_or_default();
+    first.first().is_some_and(|[index, ..]| *index == 0)
+        && first.is_sorted_by(|[_, _, out], [_, input, _]| out == input)
 }
 
-/// The convolutions of each block under a prefix in the paper's names, and whether there is batch norm.
-fn blocks(tensors: &[RawTensor], prefix: &str) -> (Vec<usize>, bool) {
-    let (mut counts, mut has_batch_norm) = (Vec::new(), false);
-    for tensor in tensors {
-        let rest = tensor.spelled().strip_prefix(prefix);
-        let layer = rest.and_then(|rest| paper(rest.split('.').next()?));
-        let Some((is_convolution, block, number)) = layer else {
-            continue;
+/// `conv3_2` or `bn3_2`: the second of block 3, both counted from 1.
+struct PaperName {
+    is_convolution: bool,
+    block: usize,
+    number: usize,
+}
+
+impl PaperName {
+    fn new(name: &str) -> Option<Self> {
+        let convolution = name.strip_prefix("conv");
+        let (block, place) = convolution.or(name.strip_prefix("bn"))?.split_once('_')?;
+        let layer = Self {
+            is_convolution: convolution.is_some(),
+            block: number(block)?,
+            number: number(place)?,
         };
-        has_batch_norm |= !is_convolution;
-        if counts.len() < block {
-            counts.resize(block, 0);
-        }
-        counts[block - 1] = number.max(counts[block - 1]);
+        ((1..=5).contains(&layer.block) && (1..=4).contains(&layer.number)).then_some(layer)
     }
-    (counts, has_batch_norm)
-}
-
-/// `conv3_2` or `bn3_2`: whether it is a convolution, its block, its number in that, from 1.
-fn paper(name: &str) -> Option<(bool, usize, usize)> {
-    let (is_convolution, rest) = match (name.strip_prefix("conv"), name.strip_prefix("bn")) {
-        (Some(rest), _) => (true, rest),
-        (_, Some(rest)) => (false, rest),
-        _ => return None,
-    };
-    let (block, place) = rest.split_once('_')?;
-    let (block, place) = (number(block)?, number(place)?);
-    ((1..=5).contains(&block) && (1..=4).contains(&place)).then_some((is_convolution, block, place))
-}
-
-fn is_features(part: &str) -> bool {
-    matches!(part, "features" | "feature" | "_features")
-}
-
-fn slice(part: &str) -> bool {
-    part.strip_prefix("slice").and_then(number).is_some()
 }
 
 fn number(text: &str) -> Option<usize> {
@@ -259,20 +257,8 @@ fn number(text: &str) -> Option<usize> {
 
 /// Whether a prefix has only usual parts, with or without its last dot.
 fn is_usual(prefix: &str) -> bool {
-    prefix
-        .split('.')
-        .all(|part| part.is_empty() || USUAL.contains(&part))
-}
-
-/// Whether a prefix says that what stands there is an average over training steps.
-fn is_average(prefix: &str) -> bool {
-    let mut words = prefix.split(['.', '_', '-']);
-    words.any(|word| {
-        matches!(
-            word,
-            "ema" | "swa" | "avg" | "average" | "averaged" | "shadow"
-        )
-    })
+    let mut parts = prefix.split('.').filter(|part| !part.is_empty());
+    parts.all(|part| USUAL.contains(&part))
 }
 
 #[cfg(test)]

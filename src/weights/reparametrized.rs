@@ -40,31 +40,25 @@ const PARAMETRIZED: [(&str, Part); 5] = [
 pub(super) fn join(entries: &mut [Entry]) -> Result<(), String> {
     let mut parameters: HashMap<String, HashMap<Part, usize>> = HashMap::new();
     for (at, entry) in entries.iter_mut().enumerate() {
-        let Some(name) = &entry.name else { continue };
-        if let Some((parameter, part)) = part(name) {
-            entry.stored = Stored::Part;
-            entry.name = Some(parameter.clone());
-            if let Some(part) = part {
-                parameters.entry(parameter).or_default().insert(part, at);
-            } else {
-                parameters.entry(parameter).or_default();
-            }
-        }
+        let Some((parameter, part)) = entry.name.as_deref().and_then(part) else {
+            continue;
+        };
+        entry.stored = Stored::Part;
+        entry.name = Some(parameter.clone());
+        let parts = parameters.entry(parameter).or_default();
+        parts.extend(part.map(|part| (part, at)));
     }
     for (name, parts) in parameters {
         let at = |part| parts.get(&part).copied();
-        let (main, stored) = match (at(Part::Original), at(Part::V)) {
-            (Some(main), Some(v)) if let Some(u) = at(Part::U) => (main, Stored::Spectral { u, v }),
-            (Some(main), None) if let Some(mask) = at(Part::Mask) => {
-                (main, Stored::Masked { mask })
-            }
-            (None, Some(main)) if let Some(norm) = at(Part::Norm) => {
-                (main, Stored::Direction { norm })
-            }
-            _ if name.starts_with("features.") => return Err(name),
-            // Another network's, which nobody asked for.
-            _ => continue,
-        };
+        let (main, stored) =
+            match [Part::Original, Part::Mask, Part::Norm, Part::V, Part::U].map(at) {
+                [Some(main), _, _, Some(v), Some(u)] => (main, Stored::Spectral { u, v }),
+                [Some(main), Some(mask), _, None, _] => (main, Stored::Masked { mask }),
+                [None, _, Some(norm), Some(main), _] => (main, Stored::Direction { norm }),
+                _ if name.starts_with("features.") => return Err(name),
+                // Another network's, which nobody asked for.
+                _ => continue,
+            };
         entries[main].stored = stored;
     }
     Ok(())

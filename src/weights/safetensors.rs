@@ -7,10 +7,11 @@ use std::io::{BufReader, Read};
 use safetensors::tensor::Metadata;
 
 use super::dtype::DType;
+use super::entry::Entry;
 use super::error::WeightsErrorKind;
 use super::location::Location;
 use super::source::Source;
-use super::tensor::RawTensor;
+use super::tensor::Tensor;
 
 const LENGTH_FIELD: u64 = 8;
 
@@ -21,15 +22,15 @@ pub(super) const MAX_HEADER: u64 = 100_000_000;
 ///
 /// The crate's own `SafeTensors::read_metadata` needs the whole file in memory or in a map, which
 /// needs `unsafe`; its header type checks names, shapes and offsets too.
-pub(super) fn open(source: &Source) -> Result<Vec<RawTensor>, WeightsErrorKind> {
-    let mut length = [0_u8; 8];
+pub(super) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
+    let mut length = [0; 8];
     source.whole().read_exact(&mut length)?;
     let header_len = u64::from_le_bytes(length).min(MAX_HEADER);
     let data_start = LENGTH_FIELD + header_len;
-    if data_start > source.len() {
+    let len = source.len();
+    if data_start > len {
         return Err(WeightsErrorKind::Truncated(format!(
-            "its header needs {data_start} bytes, the file has {}",
-            source.len()
+            "its header needs {data_start} bytes, the file has {len}"
         )));
     }
     let header = BufReader::new(source.part(LENGTH_FIELD, header_len));
@@ -37,25 +38,20 @@ pub(super) fn open(source: &Source) -> Result<Vec<RawTensor>, WeightsErrorKind> 
         .map_err(|error| WeightsErrorKind::Damaged(format!("safetensors header: {error}")))?;
 
     let expected = data_start.saturating_add(metadata.data_len() as u64);
-    match source.len() {
-        found if found < expected => Err(WeightsErrorKind::Truncated(format!(
-            "its header promises {expected} bytes, the file has {found}"
-        ))),
-        found if found > expected => Err(WeightsErrorKind::Damaged(format!(
-            "its header describes {expected} bytes, the file has {found}"
-        ))),
-        _ => Ok(tensors(source, &metadata, data_start)),
+    if len < expected {
+        return Err(WeightsErrorKind::Truncated(format!(
+            "its header promises {expected} bytes, the file has {len}"
+        )));
     }
-}
-
-fn tensors(source: &Source, metadata: &Metadata, data_start: u64) -> Vec<RawTensor> {
-    let names = metadata.offset_keys().into_iter();
-    let tensors = names.filter_map(|name| {
+    if len > expected {
+        return Err(WeightsErrorKind::Damaged(format!(
+            "its header describes {expected} bytes, the file has {len}"
+        )));
+    }
+    let entries = metadata.offset_keys().into_iter().filter_map(|name| {
         let info = metadata.info(&name)?;
         let (start, end) = info.data_offsets;
-        Some(RawTensor {
-            name,
-            torch_name: None,
+        let tensor = Tensor {
             dtype: DType::named(&format!("{:?}", info.dtype).to_lowercase()),
             shape: info.shape.clone(),
             stride: None,
@@ -63,7 +59,8 @@ fn tensors(source: &Source, metadata: &Metadata, data_start: u64) -> Vec<RawTens
                 part: source.part(data_start + start as u64, (end - start) as u64),
                 crc32: None,
             },
-        })
+        };
+        Some(Entry::new(name, tensor))
     });
-    tensors.collect()
+    Ok(entries.collect())
 }

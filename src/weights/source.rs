@@ -1,12 +1,14 @@
-//! Reads at an offset, from any thread.
+//! Reads at an offset of an open file, from any thread.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::error::WeightsErrorKind;
-use super::foreign;
+use sha2::{Digest, Sha256};
+
+/// Bytes that are hashed at a time.
+const PIECE: usize = 1 << 20;
 
 /// A range of an open file, with a cursor of its own: clones do not disturb each other.
 ///
@@ -21,16 +23,11 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, WeightsErrorKind> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(WeightsErrorKind::NotWeights(foreign::folder(path)));
-        }
+    pub(super) fn new(file: File) -> io::Result<Self> {
         Ok(Self {
+            len: file.metadata()?.len(),
             file: Arc::new(file),
             start: 0,
-            len: metadata.len(),
             at: 0,
         })
     }
@@ -68,10 +65,7 @@ impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.len.saturating_sub(self.at);
         let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let Some(buffer) = buffer.get_mut(..wanted) else {
-            return Ok(0);
-        };
-        let read = self.read_at(buffer, self.start + self.at)?;
+        let read = self.read_at(&mut buffer[..wanted], self.start + self.at)?;
         self.at += read as u64;
         Ok(read)
     }
@@ -86,5 +80,48 @@ impl Seek for Source {
         };
         self.at = to.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
+    }
+}
+
+/// SHA-256 of everything in `reader`, in lowercase hexadecimal, as `sha256sum` prints it.
+pub(crate) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    pieces(reader, |piece| hash.update(piece))?;
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing into a string does not fail.
+        _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+/// CRC-32C of everything in `reader`: a tenth of the time of SHA-256.
+pub(crate) fn crc32c(reader: &mut dyn Read) -> io::Result<u32> {
+    let mut sum = 0;
+    pieces(reader, |piece| sum = crc32c::crc32c_append(sum, piece))?;
+    Ok(sum)
+}
+
+fn pieces(reader: &mut dyn Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => take(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // `printf abc | sha256sum`
+    #[test]
+    fn it_prints_as_sha256sum_does() {
+        assert_eq!(
+            super::sha256(&mut &b"abc"[..]).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

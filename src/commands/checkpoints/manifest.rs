@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::open::RunNetwork;
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
+use crate::weights::crc32c;
 
 /// The file's name in a run's folder.
 pub(super) const MANIFEST: &str = "manifest.jsonl";
@@ -76,17 +77,7 @@ impl Entry {
 }
 
 fn checksum(path: &Path) -> io::Result<u32> {
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut sum = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(sum),
-            Ok(count) => sum = crc32c::crc32c_append(sum, buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    crc32c(&mut File::open(path)?)
 }
 
 /// Size and time of the last change.

@@ -1,8 +1,79 @@
-//! What to do about errors of this room.
+//! What to do about weights files that cannot be used.
 
 use std::error::Error;
 
+use crate::weights::imagenet::ImagenetError;
+use crate::weights::{Framework, WeightsError, WeightsErrorKind};
+
 /// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(_error: &(dyn Error + 'static)) -> Option<String> {
-    None
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    let advice = match error.downcast_ref::<ImagenetError>() {
+        Some(ImagenetError::Unavailable { .. }) => "put the file there, or pass --weights FILE",
+        Some(ImagenetError::NoCache(_)) => "set VGGSCOPE_CACHE, or pass --weights FILE",
+        Some(_) => return None,
+        None => match &error.downcast_ref::<WeightsError>()?.kind {
+            WeightsErrorKind::Ambiguous(_) => "choose one with --weights-key",
+            WeightsErrorKind::NoKey { .. } => "choose one of these with --weights-key",
+            WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
+                "with such weights, use --preset caffe"
+            }
+            WeightsErrorKind::Framework(_) => "--weights imagenet has the published networks",
+            _ => return None,
+        },
+    };
+    Some(advice.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::super::explain;
+    use super::*;
+    use crate::weights::imagenet::DownloadError;
+
+    #[test]
+    fn flags_that_help_are_named() {
+        let of = |kind| explain(&WeightsError::new(Path::new("a.pth"), kind));
+        let found = vec!["net.".to_owned()];
+        let key = "swa".to_owned();
+        for (text, advice) in [
+            (
+                of(WeightsErrorKind::Ambiguous(found.clone())),
+                "; choose one with --weights-key",
+            ),
+            (of(WeightsErrorKind::NoKey { key, found }), "--weights-key"),
+            (
+                of(WeightsErrorKind::Framework(Framework::Caffe)),
+                "--preset caffe",
+            ),
+            (
+                of(WeightsErrorKind::Framework(Framework::Hdf5)),
+                "--preset caffe",
+            ),
+            (
+                of(WeightsErrorKind::Framework(Framework::TensorFlowModel)),
+                "--weights imagenet",
+            ),
+            (
+                explain(&ImagenetError::Unavailable {
+                    file: "vgg16.pth".to_owned(),
+                    locations: Vec::new(),
+                    url: "http://localhost/".to_owned(),
+                    source: DownloadError::BrokeOff {
+                        got: 1,
+                        source: io::ErrorKind::UnexpectedEof.into(),
+                    },
+                }),
+                "put the file there, or pass --weights FILE",
+            ),
+            (
+                explain(&ImagenetError::NoCache("vgg16.pth".to_owned())),
+                "VGGSCOPE_CACHE, or pass --weights FILE",
+            ),
+        ] {
+            assert!(text.contains(advice), "{text}");
+        }
+    }
 }

@@ -6,68 +6,36 @@
 
 /// Modules of which nothing is harmless, submodules included. Protocol 2 has Python 2's names
 /// (`commands` for `subprocess`).
-const MODULES: [&str; 19] = [
-    "_pickle",
-    "_posixsubprocess",
-    "bdb",
-    "cPickle",
-    "commands",
-    "ctypes",
-    "importlib",
-    "nt",
-    "os",
-    "pdb",
-    "pickle",
-    "posix",
-    "pty",
-    "runpy",
-    "shutil",
-    "socket",
-    "subprocess",
-    "sys",
-    "timeit",
-];
+const MODULES: &str = "_pickle _posixsubprocess bdb cPickle commands ctypes importlib nt os pdb pickle posix pty \
+    runpy shutil socket subprocess sys timeit";
 
 /// Functions of `builtins`, which Python 2 calls `__builtin__`.
-const BUILTINS: [&str; 8] = [
-    "__import__",
-    "compile",
-    "eval",
-    "exec",
-    "execfile",
-    "getattr",
-    "open",
-    "setattr",
-];
+const BUILTINS: &str = "__import__ compile eval exec execfile getattr open setattr";
 
 /// Attributes that lead from a harmless class to any function.
-const ATTRIBUTES: [&str; 7] = [
-    "__builtins__",
-    "__getattribute__",
-    "__globals__",
-    "__import__",
-    "__subclasses__",
-    "popen",
-    "system",
-];
+const ATTRIBUTES: &str =
+    "__builtins__ __getattribute__ __globals__ __import__ __subclasses__ builtins popen system";
+
+fn is_in(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
+}
 
 /// Whether this is Python's `getattr`. Pickles of protocol 2 reach nested classes and static methods
 /// with it (`getattr(OneCycleLR, "_annealing_cos")`), which runs nothing: what counts is what it reaches.
-pub(super) fn is_getattr(module: &str, name: &str) -> bool {
-    matches!(module, "builtins" | "__builtin__") && name == "getattr"
+pub(super) fn is_getattr([module, name]: &[String; 2]) -> bool {
+    matches!(module.as_str(), "builtins" | "__builtin__") && name == "getattr"
 }
 
-/// Whether `name` of `module` can run code. Protocol 4 resolves dotted names attribute by
+/// Whether a name of a module can run code. Protocol 4 resolves dotted names attribute by
 /// attribute, so `torch.serialization` `os.system` reaches `os`.
-pub(super) fn runs_code(module: &str, name: &str) -> bool {
+pub(super) fn runs_code([module, name]: &[String; 2]) -> bool {
     let top = module.split('.').next().unwrap_or(module);
-    let is_builtin = |part| BUILTINS.contains(&part);
-    MODULES.contains(&top)
-        || name
-            .split('.')
-            .any(|part| part == "builtins" || MODULES.contains(&part) || ATTRIBUTES.contains(&part))
-        || (matches!(top, "builtins" | "__builtin__") && name.split('.').any(is_builtin))
-        || (matches!(top, "io" | "_io") && matches!(name, "open" | "open_code" | "FileIO"))
+    let has = |words| name.split('.').any(|part| is_in(words, part));
+    is_in(MODULES, top)
+        || has(MODULES)
+        || has(ATTRIBUTES)
+        || (matches!(top, "builtins" | "__builtin__") && has(BUILTINS))
+        || (matches!(top, "io" | "_io") && is_in("open open_code FileIO", name))
 }
 
 #[cfg(test)]
@@ -96,7 +64,10 @@ mod tests {
             ("torch.nn.Module", "forward.__globals__"),
             ("numpy", "ndarray.__subclasses__"),
         ] {
-            assert!(runs_code(module, name), "{module}.{name}");
+            assert!(
+                runs_code(&[module, name].map(String::from)),
+                "{module}.{name}"
+            );
         }
     }
 
@@ -127,7 +98,10 @@ mod tests {
             ),
             ("code.models", "Net"),
         ] {
-            assert!(!runs_code(module, name), "{module}.{name}");
+            assert!(
+                !runs_code(&[module, name].map(String::from)),
+                "{module}.{name}"
+            );
         }
     }
 }

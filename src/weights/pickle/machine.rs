@@ -5,11 +5,10 @@ use std::io::{self, BufRead, Read};
 
 use super::super::error::WeightsErrorKind;
 use super::danger::{is_getattr, runs_code};
-use super::heap::{Heap, Id, Node, malformed};
-use super::latin1::latin1;
 use super::rebuild;
+use super::{Heap, Id, MAX_STEPS, Node, malformed};
 
-/// Longest string that is kept as text. Names are short; `NumPy`'s bytes in protocol 2 are longer.
+/// Longest string that is kept: names are short.
 const LONGEST_TEXT: u64 = 1 << 20;
 
 /// The opcode that names the protocol.
@@ -31,17 +30,12 @@ pub(in crate::weights) fn load(
         marks: Vec::new(),
         memo: HashMap::new(),
     };
-    let root = machine.run().map_err(|error| match error {
+    machine.run().map_err(|error| match error {
         WeightsErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             WeightsErrorKind::Truncated("in its pickle".to_owned())
         }
         error => error,
-    })?;
-    // Called, it reaches what is checked; handed to something else, it reaches anything.
-    match heap.held_class(is_getattr) {
-        Some(callable) => Err(WeightsErrorKind::RunsCode { callable }),
-        None => Ok(root),
-    }
+    })
 }
 
 struct Machine<'a> {
@@ -55,15 +49,14 @@ struct Machine<'a> {
 
 impl Machine<'_> {
     fn run(&mut self) -> Result<Id, WeightsErrorKind> {
-        const OLD: WeightsErrorKind = WeightsErrorKind::TooOld("a pickle of protocol 0 or 1");
         // Protocols 0 and 1 do not begin with their number.
-        if self.bytes()? != [PROTO] {
-            return Err(OLD);
-        }
-        match self.bytes()? {
-            [0 | 1] => return Err(OLD),
-            [2..=5] => {}
-            [protocol] => return malformed(format!("protocol {protocol} is unknown")),
+        let begins = self.number(1)? == u64::from(PROTO);
+        match self.number(1)? {
+            2..=5 if begins => {}
+            version @ 6.. if begins => {
+                return malformed(format!("protocol {version} is unknown"));
+            }
+            _ => return Err(WeightsErrorKind::TooOld("a pickle of protocol 0 or 1")),
         }
         while self.step()? {}
         self.pop()
@@ -71,72 +64,96 @@ impl Machine<'_> {
 
     /// Runs one opcode. `false` after the last.
     fn step(&mut self) -> Result<bool, WeightsErrorKind> {
-        self.heap.step()?;
-        let [opcode] = self.bytes()?;
+        self.heap.steps += 1;
+        if self.heap.steps > MAX_STEPS {
+            return malformed(format!("it has more than {MAX_STEPS} opcodes"));
+        }
+        let mut byte = [0];
+        self.input.read_exact(&mut byte)?;
+        let [opcode] = byte;
+        let number = self.number(width(opcode))?;
         match opcode {
             b'.' => return Ok(false),
             // A frame only says how much to buffer.
-            0x95 => _ = self.bytes::<8>()?,
+            0x95 => {}
 
-            b'N' | 0x88 | 0x89 | b'G' | b'I' | b'J' | b'K' | b'M' | 0x8a | 0x8b | b'T' | b'U'
-            | b'X' | 0x8c | 0x8d | b'B' | b'C' | 0x8e | 0x96 => self.scalar(opcode)?,
+            b'N' | b'G' => self.stack.push(Heap::PLAIN),
+            0x88 | 0x89 => self.push(Node::Int((opcode == 0x88).into()))?,
+            b'K' | b'M' => self.push(Node::Int(number.cast_signed()))?,
+            // The sign of 32 bits.
+            b'J' => self.push(Node::Int((number << 32).cast_signed() >> 32))?,
+            b'I' => {
+                // Python 2 writes integers of more than 32 bits as text, in protocol 2 too.
+                let value = self.line()?.parse();
+                self.push(value.map_or(Node::Plain, Node::Int))?;
+            }
+            0x8a | 0x8b => {
+                let value = self.take(number)?.and_then(|bytes| little_endian(&bytes));
+                self.push(value.map_or(Node::Plain, Node::Int))?;
+            }
+            b'T' | b'U' | b'X' | 0x8c | 0x8d => {
+                // Python 2's strings may be bytes.
+                let text = self.take(number)?;
+                let text = text.and_then(|text| String::from_utf8(text).ok());
+                self.push(text.map_or(Node::Plain, |text| Node::Text(text.into())))?;
+            }
+            b'B' | b'C' | 0x8e | 0x96 => {
+                self.skip(number)?;
+                self.stack.push(Heap::PLAIN);
+            }
 
             b')' | b']' | 0x8f => self.push(Node::Seq(Vec::new()))?,
-            b'}' => self.push(Node::Dict(Vec::new()))?,
-            b't' | b'l' | 0x91 => {
-                let items = self.pop_to_mark()?;
-                self.push(Node::Seq(items))?;
-            }
-            0x85..=0x87 => {
-                let height = self.stack.len().checked_sub(usize::from(opcode - 0x84));
-                let height = height.filter(|&height| Some(&height) >= self.marks.last());
-                let Some(height) = height else {
-                    return malformed("the stack is too short for a tuple");
+            b't' | b'l' | 0x91 | 0x85..=0x87 => {
+                let items = match opcode {
+                    0x85..=0x87 => self.pop_many(usize::from(opcode - 0x84))?,
+                    _ => self.pop_to_mark()?,
                 };
-                let items = self.stack.split_off(height);
                 self.push(Node::Seq(items))?;
             }
+            b'}' => self.push(Node::Object(Box::default()))?,
             b'd' => {
                 let items = self.pop_to_mark()?;
-                self.push(Node::Dict(pairs(&items)))?;
+                self.push(Node::Object(Box::default()))?;
+                self.extend(&items)?;
             }
-            b's' => {
-                let value = self.pop()?;
-                let key = self.pop()?;
-                self.set_items(&[key, value])?;
-            }
-            b'u' => {
-                let items = self.pop_to_mark()?;
-                self.set_items(&items)?;
-            }
-            b'a' => {
-                let item = self.pop()?;
-                self.append(&[item])?;
-            }
-            b'e' | 0x90 => {
-                let items = self.pop_to_mark()?;
-                self.append(&items)?;
+            b'a' | b's' | b'u' | b'e' | 0x90 => {
+                let items = match opcode {
+                    b'a' => self.pop_many(1)?,
+                    b's' => self.pop_many(2)?,
+                    _ => self.pop_to_mark()?,
+                };
+                self.extend(&items)?;
             }
 
             b'(' => self.marks.push(self.stack.len()),
-            b'0' => {
-                // As in CPython, this also takes a mark that lies on top.
-                if self.marks.last() == Some(&self.stack.len()) {
-                    self.marks.pop();
-                } else {
-                    self.pop()?;
-                }
-            }
+            // As in CPython, this also takes a mark that lies on top.
+            b'0' if self.marks.last() == Some(&self.stack.len()) => _ = self.marks.pop(),
+            b'0' => _ = self.pop()?,
             b'1' => _ = self.pop_to_mark()?,
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
             }
-            b'h' | b'j' | b'q' | b'r' | 0x94 => self.memo(opcode)?,
+            b'q' | b'r' | 0x94 => {
+                // MEMOIZE takes the next free slot.
+                let next = self.memo.len() as u64;
+                let top = self.top()?;
+                self.memo
+                    .insert(slot(if opcode == 0x94 { next } else { number }), top);
+            }
+            b'h' | b'j' => match self.memo.get(&slot(number)) {
+                Some(&id) => self.stack.push(id),
+                None => return malformed(format!("memo slot {number} was never filled")),
+            },
 
             b'c' | 0x93 => self.global(opcode)?,
             b'R' | b'o' | 0x81 | 0x92 => self.call(opcode)?,
-            b'b' => self.build()?,
+            b'b' => {
+                let state = self.pop()?;
+                self.check(&[state])?;
+                let top = self.top()?;
+                rebuild::build(self.heap, top, state)?;
+            }
             b'Q' => {
                 let key = self.pop()?;
                 let found = rebuild::persistent(self.heap, key)?;
@@ -151,144 +168,80 @@ impl Machine<'_> {
         Ok(true)
     }
 
-    fn scalar(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
-        let node = match opcode {
-            // Python 2 writes integers of more than 32 bits as text, in protocol 2 too.
-            b'I' => self.line()?.parse().ok().map(Node::Int),
-            b'J' => Some(Node::Int(i32::from_le_bytes(self.bytes()?).into())),
-            b'K' => Some(Node::Int(u8::from_le_bytes(self.bytes()?).into())),
-            b'M' => Some(Node::Int(u16::from_le_bytes(self.bytes()?).into())),
-            0x8a | 0x8b => {
-                let len = self.len(opcode)?;
-                little_endian(&self.take(len)?).map(Node::Int)
-            }
-            b'T' | b'U' | b'X' | 0x8c | 0x8d => {
-                let len = self.len(opcode)?;
-                Some(text(self.take(len)?, matches!(opcode, b'T' | b'U')))
-            }
-            b'B' | b'C' | 0x8e | 0x96 => {
-                let len = self.len(opcode)?;
-                Some(Node::Bytes(self.take(len)?.into()))
-            }
-            b'G' => {
-                self.bytes::<8>()?;
-                None
-            }
-            0x88 | 0x89 => Some(Node::Int((opcode == 0x88).into())),
-            _ => None,
-        };
-        self.push(node.unwrap_or(Node::Plain))
-    }
-
-    /// The length in front of a string, of bytes or of a long integer.
-    fn len(&mut self, opcode: u8) -> io::Result<u64> {
-        Ok(match opcode {
-            b'C' | b'U' | 0x8a | 0x8c => u8::from_le_bytes(self.bytes()?).into(),
-            b'B' | b'T' | b'X' | 0x8b => u32::from_le_bytes(self.bytes()?).into(),
-            _ => u64::from_le_bytes(self.bytes()?),
-        })
-    }
-
-    fn memo(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
-        let slot = match opcode {
-            b'h' | b'q' => u8::from_le_bytes(self.bytes()?).into(),
-            b'j' | b'r' => u32::from_le_bytes(self.bytes()?),
-            // The next free one.
-            _ => u32::try_from(self.memo.len()).unwrap_or(u32::MAX),
-        };
-        if matches!(opcode, b'h' | b'j') {
-            let Some(&id) = self.memo.get(&slot) else {
-                return malformed(format!("memo slot {slot} was never filled"));
-            };
-            self.stack.push(id);
-        } else {
-            let top = self.top()?;
-            self.memo.insert(slot, top);
-        }
-        Ok(())
-    }
-
     /// `GLOBAL` and `STACK_GLOBAL`: the only opcodes that name a class or function.
     fn global(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
-        let (module, name) = if opcode == 0x93 {
+        let class = if opcode == 0x93 {
             let name = self.pop()?;
             let module = self.pop()?;
             match (self.heap.get(module), self.heap.get(name)) {
-                (Node::Text(module), Node::Text(name)) => (module.clone(), name.clone()),
+                (Node::Text(module), Node::Text(name)) => [module.to_string(), name.to_string()],
                 _ => return malformed("a global is not named by two strings"),
             }
         } else {
-            (self.line()?, self.line()?)
+            [self.line()?, self.line()?]
         };
-        if runs_code(&module, &name) && !is_getattr(&module, &name) {
-            let callable = format!("{module}.{name}");
+        if runs_code(&class) && !is_getattr(&class) {
+            let callable = class.join(".");
             return Err(WeightsErrorKind::RunsCode { callable });
         }
-        self.push(Node::Class { module, name })
+        self.push(Node::Class(Box::new(class)))
     }
 
     /// `REDUCE`, `NEWOBJ`, `NEWOBJ_EX` and `OBJ`: what would be a call.
     fn call(&mut self, opcode: u8) -> Result<(), WeightsErrorKind> {
-        if opcode == b'o' {
-            let items = self.pop_to_mark()?;
-            let class = items.first().copied().unwrap_or(Heap::PLAIN);
-            let made = rebuild::inert(self.heap, class)?;
-            self.stack.push(made);
-            return Ok(());
-        }
-        if opcode == 0x92 {
-            self.pop()?;
-        }
-        let arguments = self.pop()?;
-        let callable = self.pop()?;
-        let made = match opcode {
-            b'R' => rebuild::call(self.heap, callable, arguments)?,
-            _ => rebuild::inert(self.heap, callable)?,
+        let items = match opcode {
+            b'o' => self.pop_to_mark()?,
+            0x92 => self.pop_many(3)?,
+            _ => self.pop_many(2)?,
+        };
+        let made = match *items.as_slice() {
+            [callable, arguments] if opcode == b'R' => {
+                rebuild::call(self.heap, callable, arguments)?
+            }
+            [class, ..] => rebuild::inert(self.heap, class)?,
+            [] => return malformed("it calls nothing"),
         };
         self.stack.push(made);
         Ok(())
     }
 
-    /// `BUILD`: an object gets its `__dict__`.
-    fn build(&mut self) -> Result<(), WeightsErrorKind> {
-        let state = self.pop()?;
-        let top = self.top()?;
-        let built = rebuild::build(self.heap, top, state)?;
-        match (self.heap.get_mut(top), built) {
-            (Some(node), Some(built)) => *node = built,
-            (Some(Node::Object(object)), None) => object.state = Some(state),
-            // An `OrderedDict`'s attributes (`_metadata`) and everything else's are of no use.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn set_items(&mut self, items: &[Id]) -> Result<(), WeightsErrorKind> {
+    /// Adds to the list, dictionary or object on top. What a subclass of `list` holds is not looked at.
+    fn extend(&mut self, items: &[Id]) -> Result<(), WeightsErrorKind> {
+        self.check(items)?;
         let target = self.top()?;
         match self.heap.get_mut(target) {
-            Some(Node::Dict(dict)) => dict.extend(pairs(items)),
-            // A subclass of `dict`.
-            Some(Node::Object(object)) => object.items.extend(pairs(items)),
+            Some(Node::Object(object)) => {
+                let pairs = items.as_chunks().0.iter();
+                object.items.extend(pairs.map(|&[key, value]| (key, value)));
+            }
+            Some(Node::Seq(list)) => list.extend_from_slice(items),
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, items: &[Id]) -> Result<(), WeightsErrorKind> {
-        let target = self.top()?;
-        // A subclass of `list`, a deque: what they hold is not looked at.
-        if let Some(Node::Seq(list)) = self.heap.get_mut(target) {
-            list.extend_from_slice(items);
         }
         Ok(())
     }
 
     fn push(&mut self, node: Node) -> Result<(), WeightsErrorKind> {
+        if let Node::Seq(items) = &node {
+            self.check(items)?;
+        }
         let id = match node {
             Node::Plain => Heap::PLAIN,
             node => self.heap.add(node)?,
         };
         self.stack.push(id);
+        Ok(())
+    }
+
+    /// Refuses `getattr` as a value. Called, it reaches what is checked; handed to something else, anything.
+    fn check(&self, values: &[Id]) -> Result<(), WeightsErrorKind> {
+        for &id in values {
+            if let Node::Class(class) = self.heap.get(id)
+                && is_getattr(class)
+            {
+                let callable = class.join(".");
+                return Err(WeightsErrorKind::RunsCode { callable });
+            }
+        }
         Ok(())
     }
 
@@ -305,6 +258,14 @@ impl Machine<'_> {
         Ok(id)
     }
 
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, WeightsErrorKind> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        match self.stack.len().checked_sub(count) {
+            Some(height) if height >= floor => Ok(self.stack.split_off(height)),
+            _ => malformed("its stack is too short"),
+        }
+    }
+
     fn pop_to_mark(&mut self) -> Result<Vec<Id>, WeightsErrorKind> {
         match self.marks.pop() {
             Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
@@ -312,51 +273,60 @@ impl Machine<'_> {
         }
     }
 
-    fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes)?;
-        Ok(bytes)
+    /// The next number of `width` bytes, little-endian.
+    fn number(&mut self, width: usize) -> io::Result<u64> {
+        let mut wide = [0; 8];
+        self.input.read_exact(&mut wide[..width])?;
+        Ok(u64::from_le_bytes(wide))
     }
 
-    /// The next `len` bytes. They are not allocated before they are there: the length may be damaged.
-    fn take(&mut self, len: u64) -> io::Result<Vec<u8>> {
+    /// The next `len` bytes; `None` of something longer than any name.
+    fn take(&mut self, len: u64) -> io::Result<Option<Vec<u8>>> {
+        if len > LONGEST_TEXT {
+            return self.skip(len).map(|()| None);
+        }
+        // Not allocated before they are there.
         let mut bytes = Vec::new();
-        (&mut self.input).take(len).read_to_end(&mut bytes)?;
-        if (bytes.len() as u64) < len {
+        if (&mut self.input).take(len).read_to_end(&mut bytes)? as u64 != len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(bytes)
+        Ok(Some(bytes))
+    }
+
+    fn skip(&mut self, len: u64) -> io::Result<()> {
+        let skipped = io::copy(&mut (&mut self.input).take(len), &mut io::sink())?;
+        if skipped != len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
     }
 
     fn line(&mut self) -> Result<String, WeightsErrorKind> {
         let mut line = Vec::new();
-        (&mut self.input)
-            .take(LONGEST_TEXT)
-            .read_until(b'\n', &mut line)?;
+        let mut input = (&mut self.input).take(LONGEST_TEXT);
+        input.read_until(b'\n', &mut line)?;
         if line.pop() != Some(b'\n') {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        String::from_utf8(line).or_else(|_| malformed("a name in it is not UTF-8"))
+        let line = String::from_utf8(line).or_else(|_| malformed("a name in it is not UTF-8"));
+        Ok(line?.trim_end_matches('\r').to_owned())
     }
 }
 
-fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
-    let (pairs, _) = items.as_chunks();
-    pairs.iter().map(|&[key, value]| (key, value)).collect()
+/// Bytes of the number behind an opcode: a value, a slot of the memo, or the length of what comes next.
+fn width(opcode: u8) -> usize {
+    match opcode {
+        b'K' | b'h' | b'q' | b'C' | b'U' | 0x8a | 0x8c => 1,
+        b'M' => 2,
+        b'J' | b'j' | b'r' | b'B' | b'T' | b'X' | 0x8b => 4,
+        b'G' | 0x8d | 0x8e | 0x95 | 0x96 => 8,
+        _ => 0,
+    }
 }
 
-/// A string; long ones, and Python 2's that are no text, are bytes.
-fn text(bytes: Vec<u8>, is_raw: bool) -> Node {
-    let is_long = bytes.len() as u64 > LONGEST_TEXT;
-    match String::from_utf8(bytes) {
-        Ok(text) if !is_long => Node::Text(text),
-        Ok(text) if is_raw => Node::Bytes(text.into_bytes().into()),
-        Ok(text) => latin1(&text).map_or(Node::Plain, Node::Bytes),
-        Err(error) => Node::Bytes(error.into_bytes().into()),
-    }
+/// Numbers of slots have at most 32 bits.
+fn slot(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// A Python integer, if it fits.

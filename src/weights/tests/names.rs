@@ -2,23 +2,19 @@
 
 use super::*;
 use crate::weights::dtype::DType;
-use crate::weights::location::Location;
+use crate::weights::tensor::Tensor;
 use proptest::prelude::*;
 
-fn tensors<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<RawTensor> {
-    let tensors = names.into_iter().map(|name| RawTensor {
-        name: name.to_owned(),
-        torch_name: None,
-        dtype: DType::F32,
-        shape: if name.contains("weight") {
+fn tensors<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
+    let entries = names.into_iter().map(|name| {
+        let shape = if name.contains("weight") {
             vec![2, 2, 3, 3]
         } else {
             vec![2]
-        },
-        stride: None,
-        location: Location::Missing(String::new()),
+        };
+        Entry::new(name.to_owned(), Tensor::unreadable(DType::F32, shape))
     });
-    tensors.collect()
+    entries.collect()
 }
 
 fn root(names: &[&str]) -> Option<Root> {
@@ -124,7 +120,7 @@ fn ssds_other_numbered_layers_are_no_network() {
         "loc.3.weight",
     ]));
     for tensor in &mut all[4..] {
-        tensor.shape = vec![16, 512, 3, 3];
+        tensor.tensor.shape = vec![16, 512, 3, 3];
     }
     assert_eq!(find(&all, None).unwrap().unwrap().root.prefix, "vgg.");
 }

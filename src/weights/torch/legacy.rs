@@ -9,8 +9,9 @@ use std::io::{BufReader, Read, Seek};
 
 use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
-use super::super::pickle::{Heap, Id, load};
+use super::super::pickle::{Heap, load};
 use super::super::source::Source;
+use super::{Checkpoint, Saved};
 
 /// The only version of the format.
 const PROTOCOL: usize = 1001;
@@ -18,21 +19,17 @@ const PROTOCOL: usize = 1001;
 /// Bytes of the count before each storage.
 const COUNT: u64 = 8;
 
-pub(super) fn open(
-    source: &Source,
-    heap: &mut Heap,
-) -> Result<(Id, HashMap<String, Location>), WeightsErrorKind> {
+/// Parses the pickles; no tensor is read.
+pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
+    let mut heap = Heap::new();
     let mut input = BufReader::new(source.whole());
-    load(&mut input, heap)?;
-    let protocol = load(&mut input, heap)?;
+    let mut next = || load(&mut input, &mut heap);
+    let [_magic, protocol, _machine, root, keys] = [next()?, next()?, next()?, next()?, next()?];
     if heap.count(protocol) != Some(PROTOCOL) {
         return damaged(format!(
             "its protocol is not {PROTOCOL}, the only one of torch.save's legacy format"
         ));
     }
-    load(&mut input, heap)?;
-    let root = load(&mut input, heap)?;
-    let keys = load(&mut input, heap)?;
     let Some(keys) = heap.seq(keys) else {
         return damaged("its storage keys are not a list".to_owned());
     };
@@ -41,11 +38,11 @@ pub(super) fn open(
     let mut at = input.stream_position()?;
     for &key in keys {
         let key = heap.text(key).unwrap_or_default();
-        let Some(&(bytes, size)) = heap.storages.get(&key) else {
+        let Some(size) = heap.storages.get(&key) else {
             return damaged(format!("it lists a storage `{key}` that nothing uses"));
         };
-        let start = at + COUNT;
-        let end = start.saturating_add(bytes as u64);
+        let (start, bytes) = (at + COUNT, size.bytes as u64);
+        let end = start.saturating_add(bytes);
         if end > source.len() {
             return Err(WeightsErrorKind::Truncated(format!(
                 "storage `{key}` of {bytes} bytes starts at {start}, the file has {}",
@@ -54,16 +51,21 @@ pub(super) fn open(
         }
         let mut count = [0; 8];
         source.part(at, COUNT).read_exact(&mut count)?;
-        if u64::from_le_bytes(count).checked_mul(size as u64) != Some(bytes as u64) {
+        if u64::from_le_bytes(count).checked_mul(size.element as u64) != Some(bytes) {
             return damaged(format!(
                 "storage `{key}` has another size than its pickle says"
             ));
         }
-        let part = source.part(start, bytes as u64);
+        let part = source.part(start, bytes);
         storages.insert(key, Location::Plain { part, crc32: None });
         at = end;
     }
-    Ok((root, storages))
+    let saved = Saved {
+        heap,
+        root,
+        storages,
+    };
+    saved.collect()
 }
 
 fn damaged<T>(how: String) -> Result<T, WeightsErrorKind> {

@@ -3,136 +3,133 @@
 //! Source: `caffe2/serialize/inline_container.h` of `PyTorch`, which documents the layout.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
+use zip::read::ZipFile;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 use super::super::error::WeightsErrorKind;
+use super::super::foreign;
 use super::super::location::Location;
 use super::super::pickle::{Heap, Id, load};
 use super::super::source::Source;
+use super::{Checkpoint, Saved};
 
-/// Largest `data.pkl` that is unpacked: it holds names and shapes, and `NumPy` arrays.
+/// Bytes that are unpacked of `data.pkl`, or as many as the file has: it holds names and shapes.
 const MAX_PICKLE: u64 = 100 << 20;
 
 const MAX_BYTE_ORDER: u64 = 64;
 
-pub(super) fn open(
-    source: &Source,
-    heap: &mut Heap,
-) -> Result<(Id, HashMap<String, Location>), WeightsErrorKind> {
+/// Parses the pickle; no tensor is read.
+pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
     let mut archive = ZipArchive::new(source.whole()).map_err(no_archive)?;
     let names: Vec<String> = (0..archive.len())
         .filter_map(|index| Some(archive.name_for_index(index)?.ok()?.into_owned()))
         .collect();
-    let root = root(&names)?;
+    let folder = folder(&names)?;
 
-    let order = read(&mut archive, &format!("{root}byteorder"), MAX_BYTE_ORDER)?;
-    if order.is_some_and(|order| order.trim_ascii() == b"big") {
+    let mut order = Vec::new();
+    if let Some(entry) = entry(&mut archive, &format!("{folder}byteorder"))? {
+        entry.take(MAX_BYTE_ORDER).read_to_end(&mut order)?;
+    }
+    if order.trim_ascii() == b"big" {
         return Err(WeightsErrorKind::NotWeights(
             "was saved on a big-endian machine: load and save it again on a little-endian one"
                 .into(),
         ));
     }
-    let limit = MAX_PICKLE.max(source.len());
-    let pickle = read(&mut archive, &format!("{root}data.pkl"), limit)?;
-    let pickle = pickle.unwrap_or_default();
-    let top = load(&mut pickle.as_slice(), heap)?;
+    let mut heap = Heap::new();
+    let root = match entry(&mut archive, &format!("{folder}data.pkl"))? {
+        Some(pickle) => pickled(pickle.take(MAX_PICKLE.max(source.len())), &mut heap)?,
+        None => return Err(WeightsErrorKind::NotWeights(foreign::archive(&names))),
+    };
 
-    let storages = storages(source, archive, &format!("{root}data/"), heap)?;
-    Ok((top, storages))
+    let mut storages = HashMap::with_capacity(heap.storages.len());
+    for key in heap.storages.keys() {
+        if let Some(index) = archive.index_for_name(&format!("{folder}data/{key}")) {
+            storages.insert(key.clone(), location(source, &mut archive, index)?);
+        }
+    }
+    let saved = Saved {
+        heap,
+        root,
+        storages,
+    };
+    saved.collect()
 }
 
 /// The folder inside the archive that holds `data.pkl`, with its slash.
-fn root(names: &[String]) -> Result<String, WeightsErrorKind> {
+fn folder(names: &[String]) -> Result<&str, WeightsErrorKind> {
     let has = |part: &str| names.iter().any(|name| format!("/{name}").contains(part));
-    let ends_in = |ending: &str| names.iter().find(|name| name.ends_with(ending));
     if has("/constants.pkl") && has("/code/") {
         return Err(WeightsErrorKind::NotWeights(
             "is a TorchScript archive, not a state dict; in Python, `torch.save(torch.jit.load(FILE).state_dict(), \"weights.pth\")` saves what vggscope reads".into(),
         ));
     }
-    let roots = names.iter().filter_map(|name| {
-        let root = name.strip_suffix("data.pkl")?;
-        (root.is_empty() || root.ends_with('/')).then_some(root)
+    let folders = names.iter().filter_map(|name| {
+        let folder = name.strip_suffix("data.pkl")?;
+        (folder.is_empty() || folder.ends_with('/')).then_some(folder)
     });
-    if let Some(root) = roots.min_by_key(|root| root.len()) {
-        return Ok(root.to_owned());
-    }
-    Err(WeightsErrorKind::NotWeights(if ends_in(".npy").is_some() {
-        "is a NumPy archive (.npz); in Python, `torch.save({k: torch.tensor(v) for k, v in numpy.load(FILE).items()}, \"weights.pth\")` saves what vggscope reads".into()
-    } else if ends_in(".weights.h5").is_some() {
-        "is a Keras model, which vggscope does not read; expected .pth, .safetensors or .bpk".into()
-    } else if let Some(inner) = ends_in(".pth")
-        .or(ends_in(".pt"))
-        .or(ends_in(".safetensors"))
-    {
-        format!("is a zip archive with `{inner}` in it: unpack it and pass that")
-    } else {
-        "is a zip archive without `data.pkl`: torch.save did not write it".into()
-    }))
+    let folder = folders.min_by_key(|folder| folder.len());
+    folder.ok_or_else(|| WeightsErrorKind::NotWeights(foreign::archive(names)))
 }
 
-fn storages(
+/// Where the bytes of an entry are.
+fn location(
     source: &Source,
-    mut archive: ZipArchive<Source>,
-    folder: &str,
-    heap: &Heap,
-) -> Result<HashMap<String, Location>, WeightsErrorKind> {
-    let mut storages = HashMap::with_capacity(heap.storages.len());
-    for key in heap.storages.keys() {
-        let Some(index) = archive.index_for_name(&format!("{folder}{key}")) else {
-            continue;
-        };
-        let entry = archive.by_index_raw(index).map_err(damaged)?;
-        let (len, crc32) = (entry.size(), entry.crc32());
-        let is_plain =
-            entry.compression() == CompressionMethod::Stored && entry.compressed_size() == len;
-        let start = entry.data_start();
-        drop(entry);
-        let location = match start {
-            Some(start) if is_plain => Location::Plain {
-                part: source.part(start, len),
-                crc32: Some(crc32).filter(|&crc32| crc32 != 0),
-            },
-            _ => Location::Compressed {
-                archive: archive.clone(),
-                index,
-                skip: 0,
-                len,
-            },
-        };
-        storages.insert(key.clone(), location);
-    }
-    Ok(storages)
+    archive: &mut ZipArchive<Source>,
+    index: usize,
+) -> Result<Location, WeightsErrorKind> {
+    let entry = archive.by_index_raw(index).map_err(damaged)?;
+    let (len, crc32) = (entry.size(), entry.crc32());
+    let is_plain =
+        entry.compression() == CompressionMethod::Stored && entry.compressed_size() == len;
+    let start = entry.data_start().filter(|_| is_plain);
+    drop(entry);
+    Ok(match start {
+        Some(start) => Location::Plain {
+            part: source.part(start, len),
+            crc32: Some(crc32).filter(|&crc32| crc32 != 0),
+        },
+        None => Location::Compressed {
+            archive: archive.clone(),
+            index,
+            skip: 0,
+            len,
+        },
+    })
 }
 
-/// Reads a whole entry of at most `limit` bytes, if it is there.
-fn read(
-    archive: &mut ZipArchive<Source>,
+/// An entry, to be read from its beginning.
+fn entry<'a>(
+    archive: &'a mut ZipArchive<Source>,
     name: &str,
-    limit: u64,
-) -> Result<Option<Vec<u8>>, WeightsErrorKind> {
+) -> Result<Option<ZipFile<'a, Source>>, WeightsErrorKind> {
     let Some(index) = archive.index_for_name(name) else {
         return Ok(None);
     };
     let crc32 = archive.by_index_raw(index).map_err(damaged)?.crc32();
     // `compute_crc32=False` writes 0 everywhere.
     let options = ZipReadOptions::new().ignore_crc32(crc32 == 0);
-    let entry = archive
-        .by_index_with_options(index, options)
-        .map_err(damaged)?;
-    let mut bytes = Vec::new();
-    match entry.take(limit + 1).read_to_end(&mut bytes) {
-        Ok(_) if bytes.len() as u64 <= limit => Ok(Some(bytes)),
-        Ok(_) => Err(WeightsErrorKind::Damaged(format!(
-            "`{name}` in it is larger than {limit} bytes"
-        ))),
-        Err(error) => Err(WeightsErrorKind::Damaged(format!(
-            "`{name}` in it cannot be read: {error}"
-        ))),
-    }
+    let entry = archive.by_index_with_options(index, options);
+    entry.map(Some).map_err(damaged)
+}
+
+/// The value of a pickle, whose checksum is compared at its end.
+fn pickled(entry: impl Read, heap: &mut Heap) -> Result<Id, WeightsErrorKind> {
+    let mut input = BufReader::new(entry);
+    let root = load(&mut input, heap);
+    let root = root.and_then(|root| {
+        io::copy(&mut input, &mut io::sink())?;
+        Ok(root)
+    });
+    root.map_err(|error| match error {
+        WeightsErrorKind::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            WeightsErrorKind::Damaged(format!("its pickle cannot be read: {error}"))
+        }
+        error => error,
+    })
 }
 
 /// A zip archive's directory comes last, so a truncated file has none.

@@ -36,8 +36,6 @@ fn images_and_layers_agree_on_every_kind() {
     for (name, arch, last) in [
         ("scheduler.pth", "vgg16", "pool1"),
         ("float_tensor.pth", "vgg16", "pool1"),
-        ("numpy.pth", "vgg16", "pool1"),
-        ("numpy.pkl", "vgg16", "pool1"),
         ("pruned.pth", "vgg16", "pool1"),
         ("weight_norm.pth", "vgg16", "pool1"),
         ("parametrizations.pth", "vgg16", "pool1"),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
-use crate::weights::hash::sha256;
+use crate::weights::sha256;
 
 /// What the server has.
 fn content() -> Vec<u8> {
@@ -164,7 +164,7 @@ impl Scene {
         };
         assert!(!self.path("own", file).exists());
         let text = error.to_string();
-        for part in [file, "torch", "own", "--weights FILE", &self.locations.url] {
+        for part in [file, "torch", "own", &self.locations.url] {
             assert!(text.contains(part), "{part:?} is not in {text:?}");
         }
         match error {
