@@ -17,8 +17,7 @@ pub(crate) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
     lengths::parse(data, &lengths::EVENT)
 }
 
-/// How much of an event [`beginning`] looks at: wall time, the longest step, and what comes next.
-/// Units: bytes.
+/// How much of an event [`beginning`] looks at: wall time, the longest step, and what comes next. Units: bytes.
 pub(crate) const BEGINNING: u64 = 9 + 11 + 1;
 
 /// What an event is, by the number of the field that says it.
@@ -29,8 +28,8 @@ pub(crate) enum What {
     Other,
 }
 
-/// Step and content of an event by its first bytes. `None` when they are not wall time and step, as
-/// every writer puts them that goes by the order of fields; a step of 0 is left out by most.
+/// Step and content of an event by its first bytes. `None` when they are not wall time and step, as every writer puts
+/// them that goes by the order of fields; a step of 0 is left out by most.
 ///
 /// Source: `event.proto`, `Event`.
 pub(crate) fn beginning(data: &[u8]) -> Option<(i64, What)> {
@@ -51,8 +50,8 @@ pub(crate) fn beginning(data: &[u8]) -> Option<(i64, What)> {
     Some((step, what))
 }
 
-/// The value of a summary as the `plugin` would read it; `None` when it is not as this crate writes
-/// it. `metadata` is the content of the plugin's metadata.
+/// The value of a summary as the `plugin` would read it; `None` when it is not as this crate writes it. `metadata` is
+/// the content of the plugin's metadata.
 pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) -> Option<Value> {
     let tensor = match content {
         Content::simple_value(value) if plugin == SCALARS => return Some(Value::Scalar(value)),
@@ -134,8 +133,7 @@ fn scalar(tensor: &TensorProto) -> Option<Value> {
     Some(Value::Scalar(value))
 }
 
-/// Shape `[k, 3]`: a left edge, right edge and count a row, in either of the two fields that writers
-/// use.
+/// Shape `[k, 3]`: a left edge, right edge and count a row, in either of the two fields that writers use.
 fn buckets_tensor(rows: i64, tensor: TensorProto) -> Option<Value> {
     let numbers = match (tensor.double_val, tensor.tensor_content.as_chunks()) {
         (doubles, ([], [])) => doubles,

@@ -1,11 +1,11 @@
 //! Events, each appended to a buffer as one framed record.
 //!
-//! Numbers and histograms take the form that tensorboard-rs builds and PyTorch's `SummaryWriter`
-//! writes, which other readers know too. Both of TensorBoard's loaders turn it into tensors.
+//! Numbers and histograms take the form that tensorboard-rs builds and PyTorch's `SummaryWriter` writes, which other
+//! readers know too. Both of TensorBoard's loaders turn it into tensors.
 //!
-//! Other values take the "new style": a tensor, and on the first value of a tag the metadata that
-//! names the plugin. TensorBoard's own `summary_v2` writes no `data_class`; both of its loaders
-//! derive it from the plugin name, so it is left out here too.
+//! Other values take the "new style": a tensor, and on the first value of a tag the metadata that names the plugin.
+//! TensorBoard's own `summary_v2` writes no `data_class`; both of its loaders derive it from the plugin name, so it
+//! is left out here too.
 //!
 //! Source: `tensorboard/plugins/{image,text,hparams}/summary_v2.py` and `data_compat.py`.
 
@@ -45,8 +45,8 @@ pub(crate) fn append(
     record::append(buffer, |buffer| Ok(event.write_to_vec(buffer)?))
 }
 
-/// Tells the slow loader that this file begins a new attempt at the run: what earlier files hold at
-/// the event's step and later is void.
+/// Tells the slow loader that this file begins a new attempt at the run: what earlier files hold at the event's step
+/// and later is void.
 pub(crate) fn session_start() -> What {
     What::session_log(SessionLog {
         status: SessionLog_SessionStatus::START,
@@ -68,8 +68,8 @@ pub(crate) fn summary(summary: Summary, first: bool) -> io::Result<What> {
     Ok(What::summary(message))
 }
 
-/// A tag whose first value is a tensor without metadata would stay invisible. Other values need
-/// none but for the description.
+/// A tag whose first value is a tensor without metadata would stay invisible. Other values need none but for the
+/// description.
 fn metadata(value: &Value, description: String) -> io::Result<Option<SummaryMetadata>> {
     let is_tensor = !matches!(value, Value::Scalar(_) | Value::Histogram(_));
     if !is_tensor && description.is_empty() {

@@ -51,50 +51,14 @@ pub enum EventFileError {
     /// The new event file could not take its first two records, and was removed again.
     #[error("cannot begin the event file `{}`", .0.display())]
     Begin(PathBuf, #[source] io::Error),
-    /// A step could not be written. The file ends after the step before it and takes no more.
-    #[error("cannot write step {step} to `{}`, which ends with the step before", path.display())]
-    Write {
-        /// The event file.
-        path: PathBuf,
-        /// The step that is not in the file.
-        step: i64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A step could not be written, and the file not truncated to the steps before. It takes no
-    /// more.
-    #[error(
-        "cannot write step {step} to `{}`, nor truncate it to its {whole} valid bytes ({truncate})",
-        path.display()
-    )]
-    WriteAndTruncate {
-        /// The event file.
-        path: PathBuf,
-        /// The step of which a part may be in the file.
-        step: i64,
-        /// Where the last whole step ends. Units: bytes.
-        whole: u64,
-        /// Why the file could not be truncated.
-        truncate: io::Error,
-        /// Why the step could not be written.
-        source: io::Error,
-    },
-    /// An earlier step could not be written, so that no later one may follow it.
-    #[error("cannot write step {step} to `{}` after a failed write", path.display())]
-    Refused {
-        /// The event file.
-        path: PathBuf,
-        /// The step that was asked for.
-        step: i64,
-    },
-    /// The step does not fit what the file holds. The file is as it was and can go on with others.
+    /// The step was not written.
     #[error("cannot write step {step} to `{}`", path.display())]
     Step {
         /// The event file.
         path: PathBuf,
         /// The step that was asked for.
         step: i64,
-        /// What does not fit.
+        /// Why.
         source: StepError,
     },
     /// The graph is not one that TensorBoard can draw. The file is as it was.

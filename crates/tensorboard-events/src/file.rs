@@ -10,7 +10,7 @@ use tensorboard_proto::event::Event_oneof_what as What;
 use crate::encode;
 use crate::error::EventFileError;
 use crate::graph::Graph;
-use crate::series::SeriesBook;
+use crate::series::{SeriesBook, StepError};
 use crate::summary::Summary;
 
 /// TensorBoard's graphs have a step too.
@@ -75,8 +75,8 @@ impl Start {
 
 /// An event file, written a whole step at a time.
 ///
-/// After a failed write the file ends with its last whole step and takes no more. Dropping it
-/// loses nothing that was written; [`close`](Self::close) also says whether it reached the disk.
+/// After a failed write the file ends with its last whole step and takes no more. Dropping it loses nothing that was
+/// written; [`close`](Self::close) also says whether it reached the disk.
 #[derive(Debug)]
 pub struct EventFile<S = File> {
     sink: S,
@@ -136,50 +136,44 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// # Errors
     ///
-    /// When a summary cannot follow what the file holds, nothing is written and the file stays
-    /// usable. When the write fails, the file is truncated to its last whole step where
-    /// possible, and refuses all later ones.
+    /// When a summary cannot follow what the file holds, nothing is written and the file stays usable. When the write
+    /// fails, the file is truncated to its last whole step where possible, and refuses all later ones.
     pub fn write_step(
         &mut self,
         step: i64,
         summaries: Vec<Summary>,
     ) -> Result<u64, EventFileError> {
-        self.check_usable(step)?;
-        if let Err(source) = self.series.check(step, &summaries) {
-            let path = self.path.clone();
-            return Err(EventFileError::Step { path, step, source });
-        }
-        self.append_step(step, summaries)
-            .and_then(|()| self.write_buffer())
-            .map_err(|source| self.give_up(step, source))
+        let written = self
+            .check_usable()
+            .and_then(|()| self.series.check(step, &summaries))
+            .and_then(|()| self.write(|file| file.append_step(step, summaries)));
+        written.map_err(|source| self.not_written(step, source))
     }
 
     /// Writes the model's graph for TensorBoard's Graphs tab. Returns how many bytes it took.
     ///
-    /// A run has one graph: where it has one already, in this file or an earlier one, that stays
-    /// and nothing is written.
+    /// A run has one graph: where it has one already, in this file or an earlier one, that stays and nothing is
+    /// written.
     ///
     /// # Errors
     ///
-    /// When the tab could not draw it, nothing is written and the file stays usable. When the
-    /// write fails, as [`write_step`](Self::write_step) says.
+    /// When the tab could not draw it, nothing is written and the file stays usable. When the write fails, as
+    /// [`write_step`](Self::write_step) says.
     pub fn write_graph(&mut self, graph: &Graph) -> Result<u64, EventFileError> {
-        self.check_usable(GRAPH_STEP)?;
-        graph
-            .check()
-            .map_err(|error| EventFileError::Graph(self.path.clone(), error))?;
+        let usable = self.check_usable();
+        usable.map_err(|source| self.not_written(GRAPH_STEP, source))?;
+        if let Err(error) = graph.check() {
+            return Err(EventFileError::Graph(self.path.clone(), error));
+        }
         if self.has_graph {
             return Ok(0);
         }
         let now = (self.clock)();
-        let written = graph
-            .bytes()
-            .and_then(|bytes| {
-                let graph = What::graph_def(bytes);
-                encode::append(&mut self.buffer, now, GRAPH_STEP, graph)
-            })
-            .and_then(|()| self.write_buffer())
-            .map_err(|source| self.give_up(GRAPH_STEP, source))?;
+        let written = self.write(|file| {
+            let graph = What::graph_def(graph.bytes()?);
+            encode::append(&mut file.buffer, now, GRAPH_STEP, graph)
+        });
+        let written = written.map_err(|source| self.not_written(GRAPH_STEP, source))?;
         self.has_graph = true;
         Ok(written)
     }
@@ -214,12 +208,36 @@ impl<S: EventSink> EventFile<S> {
             .map_err(|error| EventFileError::Sync(self.path.clone(), error))
     }
 
-    fn check_usable(&self, step: i64) -> Result<(), EventFileError> {
+    fn check_usable(&self) -> Result<(), StepError> {
         if self.failed {
-            let path = self.path.clone();
-            return Err(EventFileError::Refused { path, step });
+            return Err(StepError::Refused);
         }
         Ok(())
+    }
+
+    fn not_written(&self, step: i64, source: StepError) -> EventFileError {
+        let path = self.path.clone();
+        EventFileError::Step { path, step, source }
+    }
+
+    /// Writes the records that `append` puts into the buffer: all or none.
+    fn write(
+        &mut self,
+        append: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> Result<u64, StepError> {
+        let written = append(self).and_then(|()| self.write_buffer());
+        written.map_err(|source| {
+            self.failed = true;
+            let whole = self.whole;
+            match self.sink.truncate(whole) {
+                Ok(()) => StepError::Write(source),
+                Err(truncate) => StepError::WriteAndTruncate {
+                    whole,
+                    truncate,
+                    source,
+                },
+            }
+        })
     }
 
     fn append_step(&mut self, step: i64, summaries: Vec<Summary>) -> io::Result<()> {
@@ -242,21 +260,6 @@ impl<S: EventSink> EventFile<S> {
         self.buffer.clear();
         self.whole += length;
         Ok(length)
-    }
-
-    fn give_up(&mut self, step: i64, source: io::Error) -> EventFileError {
-        self.failed = true;
-        let path = self.path.clone();
-        match self.sink.truncate(self.whole) {
-            Ok(()) => EventFileError::Write { path, step, source },
-            Err(truncate) => EventFileError::WriteAndTruncate {
-                path,
-                step,
-                whole: self.whole,
-                truncate,
-                source,
-            },
-        }
     }
 }
 

@@ -36,13 +36,12 @@ pub struct Graph {
 /// One node of a [`Graph`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GraphNode {
-    /// Its name. What stands before a `/` is a box around it, which the tab opens on a double
-    /// click.
+    /// Its name. What stands before a `/` is a box around it, which the tab opens on a double click.
     pub name: String,
     /// What it does, such as `Conv2d`.
     pub op: String,
-    /// The names of the nodes it takes from; with `:k` behind it for output `k` of several, with
-    /// `^` before it for one that only has to be done earlier.
+    /// The names of the nodes it takes from; with `:k` behind it for output `k` of several, with `^` before it for
+    /// one that only has to be done earlier.
     pub inputs: Vec<String>,
     /// The shape of what it gives, with -1 for a length that may be any; `None` when not known.
     pub shape: Option<Vec<i64>>,

@@ -1,9 +1,8 @@
 //! How many of some values lie in each of equal buckets.
 //!
-//! Source: `tensorboard/plugins/histogram/summary_v2.py`, `histogram_pb`. The arithmetic is its
-//! arithmetic, operation by operation, so that edges and counts are equal to the last bit. The empty
-//! bucket that PyTorch's `make_histogram` puts before all others is left out: TensorBoard's fast
-//! loader would show it.
+//! Source: `tensorboard/plugins/histogram/summary_v2.py`, `histogram_pb`. The arithmetic is its arithmetic, operation
+//! by operation, so that edges and counts are equal to the last bit. The empty bucket that PyTorch's `make_histogram`
+//! puts before all others is left out: TensorBoard's fast loader would show it.
 
 use rayon::prelude::*;
 
@@ -26,14 +25,13 @@ pub struct Histogram {
     pub sum: f64,
     /// The sum of their squares; 0 likewise.
     pub sum_squares: f64,
-    /// Where each bucket ends; the first one begins at `min`. Every one holds its left edge, the last
-    /// its right edge too. All are of one width; of width 0 where all values are equal, and then the
-    /// last holds them all.
+    /// Where each bucket ends; the first one begins at `min`. Every one holds its left edge, the last its right edge
+    /// too. All are of one width; of width 0 where all values are equal, and then the last holds them all.
     pub bucket_limits: Vec<f64>,
     /// How many values lie in each bucket.
     pub bucket_counts: Vec<f64>,
-    /// Values that are in no bucket, being NaN or infinite. Event files have no place for it, so
-    /// that one read back has 0 here.
+    /// Values that are in no bucket, being NaN or infinite. Event files have no place for it, so that one read back
+    /// has 0 here.
     pub non_finite: u64,
 }
 
@@ -41,8 +39,8 @@ impl Histogram {
     /// How many buckets TensorBoard makes, and its Histograms tab draws.
     pub const BUCKETS: usize = 30;
 
-    /// Counts `values` in so many `buckets`; [`BUCKETS`](Self::BUCKETS) where nothing speaks for
-    /// another number. Without buckets there are no edges and counts.
+    /// Counts `values` in so many `buckets`; [`BUCKETS`](Self::BUCKETS) where nothing speaks for another number.
+    /// Without buckets there are no edges and counts.
     ///
     /// Goes over the values twice, on all threads of rayon's pool.
     #[must_use]
@@ -97,8 +95,8 @@ fn counts(values: &[f32], min: f64, width: f64, buckets: usize) -> Vec<u64> {
     let empty = || vec![0; buckets];
     let count = |mut counts: Vec<u64>, values: &[f32]| {
         for &value in values {
-            // Not negative, so that cutting off the fraction is `floor`; what is not finite lands
-            // somewhere and counts for nothing.
+            // Not negative, so that cutting off the fraction is `floor`; what is not finite lands somewhere and
+            // counts for nothing.
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

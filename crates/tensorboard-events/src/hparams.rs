@@ -1,11 +1,11 @@
-//! What TensorBoard's `HParams` tab shows: with what settings a run was trained, and which of its
-//! scalars are results.
+//! What TensorBoard's `HParams` tab shows: with what settings a run was trained, and which of its scalars are
+//! results.
 //!
-//! All of it stands in the metadata of three tags, whose values say nothing. TensorBoard looks at
-//! the first metadata of a tag in a run only, so each of them is written once.
+//! All of it stands in the metadata of three tags, whose values say nothing. TensorBoard looks at the first metadata
+//! of a tag in a run only, so each of them is written once.
 //!
-//! Source: `tensorboard/plugins/hparams/{metadata,summary_v2}.py`, `plugin_data.proto` and
-//! `api.proto`. The messages have no packed fields, so the generated code reads them safely.
+//! Source: `tensorboard/plugins/hparams/{metadata,summary_v2}.py`, `plugin_data.proto` and `api.proto`. The messages
+//! have no packed fields, so the generated code reads them safely.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,14 +26,13 @@ pub enum Hparams {
     Start {
         /// Its settings by name.
         hparams: BTreeMap<String, HparamValue>,
-        /// Runs of one group are one row of the tab, with the mean of their results; empty for a
-        /// row of its own.
+        /// Runs of one group are one row of the tab, with the mean of their results; empty for a row of its own.
         group: String,
         /// Units: seconds since 1970.
         started: f64,
     },
-    /// A training has ended. TensorBoard stays with the first end that a run says, so that a
-    /// training that may be continued had better say nothing.
+    /// A training has ended. TensorBoard stays with the first end that a run says, so that a training that may be
+    /// continued had better say nothing.
     End {
         /// Whether it has gone to its end.
         success: bool,
@@ -44,9 +43,8 @@ pub enum Hparams {
 
 /// Which settings and which results the runs of a log directory have.
 ///
-/// TensorBoard takes the first that it finds in any run and shows these columns for all of them.
-/// Where no run has one, it shows every setting of every [`Hparams::Start`], and every scalar of
-/// those runs as a result.
+/// TensorBoard takes the first that it finds in any run and shows these columns for all of them. Where no run has
+/// one, it shows every setting of every [`Hparams::Start`], and every scalar of those runs as a result.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Experiment {
     /// Markdown about it.

@@ -1,17 +1,8 @@
 //! What the event files of a run hold, by tag, and what TensorBoard's two loaders make of it.
 //!
 //! Values are passed over one by one and only their steps are kept, so memory grows with how many they are and not
-//! with what is in them.
-//!
-//! | | fast loader (data server) | slow loader (Python) |
-//! | --- | --- | --- |
-//! | a step at or before one that the tag has | ends the later ones | is one more |
-//! | a session that starts, but for the first one | nothing | ends what is at its step or later, of all tags |
-//! | data that does not match its checksum | is taken as it is | ends the file |
-//! | other damage | ends the file | ends the file |
-//! | two pictures of a tag at a step | the later one | the later one |
-//!
-//! Source: `tensorboard/data/server/{run,reservoir}.rs`, `plugin_event_accumulator.py` in
+//! with what is in them. Of two pictures of a tag at a step both loaders have the later one; the README has the other
+//! rules. Source: `tensorboard/data/server/{run,reservoir}.rs`, `plugin_event_accumulator.py` in
 //! `tensorboard/backend/event_processing`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Whether the lengths in a message stay within its bytes.
 //!
-//! For a packed field the generated messages reserve the memory that the bytes ask for before
-//! looking how many bytes there are, so that a few bytes of a foreign file could end the program.
+//! For a packed field the generated messages reserve the memory that the bytes ask for before looking how many bytes
+//! there are, so that a few bytes of a foreign file could end the program.
 
 use protobuf::wire_format::WireType::WireTypeLengthDelimited;
 use protobuf::{CodedInputStream, Message, ProtobufError, error::WireError};

@@ -102,8 +102,7 @@ pub struct Event {
 pub enum Content {
     /// The version of the file format: the first event.
     FileVersion(String),
-    /// An attempt at the run begins: what earlier files of the run hold at this event's step and
-    /// later is void.
+    /// An attempt at the run begins: what earlier files of the run hold at this event's step and later is void.
     SessionStart,
     /// The model's graph, or `None` when it is not of a form that this crate writes.
     Graph(Option<Graph>),
@@ -118,8 +117,7 @@ pub enum Content {
 pub struct ReadSummary {
     /// The name of the series.
     pub tag: String,
-    /// The plugin that shows the series, by the tag's first value in this file; empty when it
-    /// names none.
+    /// The plugin that shows the series, by the tag's first value in this file; empty when it names none.
     pub plugin: String,
     /// Markdown about the series; only on the tag's first value.
     pub description: String,

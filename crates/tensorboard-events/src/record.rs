@@ -103,8 +103,8 @@ pub(crate) struct RecordReader<R> {
 }
 
 impl<R: Read> RecordReader<R> {
-    /// A reader of a source that stands at the beginning of a record. Many small reads are made:
-    /// wrap a file in a [`BufReader`](io::BufReader).
+    /// A reader of a source that stands at the beginning of a record. Many small reads are made: wrap a file in a
+    /// [`BufReader`](io::BufReader).
     pub(crate) fn new(source: R) -> Self {
         Self {
             source,
@@ -159,8 +159,8 @@ impl<R: Read> RecordReader<R> {
         Ok(Some(length))
     }
 
-    /// Reads `count` bytes, or what is left. Memory grows with what arrives, never with `count`,
-    /// which is a number out of a file.
+    /// Reads `count` bytes, or what is left. Memory grows with what arrives, never with `count`, which is a number
+    /// out of a file.
     fn read_up_to(&mut self, count: u64) -> Result<Vec<u8>, RecordError> {
         let mut bytes = Vec::new();
         let mut part = self.source.by_ref().take(count);
@@ -191,8 +191,8 @@ impl<R: Read + Seek> RecordReader<R> {
         self.go_to(self.offset)
     }
 
-    /// Passes over the next record, of which `beginning` bytes are read and returned: neither the rest nor the
-    /// data's checksum. `None` where the source, of `length` bytes, has no whole record any more.
+    /// Passes over the next record, of which `beginning` bytes are read and returned: neither the rest nor the data's
+    /// checksum. `None` where the source, of `length` bytes, has no whole record any more.
     pub(crate) fn pass_over(
         &mut self,
         beginning: u64,

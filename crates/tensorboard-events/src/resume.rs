@@ -1,28 +1,16 @@
 //! New event files in the folder of a run, which may have been interrupted before.
 //!
-//! The earlier files are truncated to what comes before the resumed step, and lose what is
-//! incomplete or damaged at their ends. So a program that simply reads the files of a run finds each tag's
-//! steps rising, and no incomplete record.
+//! The earlier files are truncated to what comes before the resumed step, and lose what is incomplete or damaged at
+//! their ends, so that any program that reads the files of a run finds each tag's steps rising and whole records.
+//! TensorBoard alone would not need most of that (the README has what its loaders do): but a tag that is written now
+//! and then, and whose next value comes after a void one of an earlier file, would keep that one in the fast loader.
 //!
-//! TensorBoard alone would not need most of that. It reads the files of a run in the order of their
-//! names, and each of its loaders has its own way to forget the steps that are done again:
+//! A TensorBoard that is running has read the void steps already, reads nothing more from a file that gets shorter,
+//! and is stuck (the slow loader) at one that goes away. So the new file has a START and a name behind all others,
+//! and no earlier file is removed, even if nothing of it stays but its version and its own START.
 //!
-//! | | slow loader (Python) | fast loader (data server) |
-//! | --- | --- | --- |
-//! | void steps of the earlier files | forgets them all at the `SessionLog` START of the new one | forgets those of a tag when the new file has an earlier or equal step of that tag |
-//! | an incomplete record at their end | continues with the next file | continues with the next file, and also waits for the rest |
-//! | the same of a damaged record | continues with the next file | continues with the next file |
-//! | a file that gets shorter | reads nothing more from it, and logs that it was updated | reads nothing more from it |
-//! | a file that goes away while it is read | is stuck, and never shows the next file | continues with the next file |
-//!
-//! A tag that is written now and then only, and whose next value comes after a void one of the
-//! earlier files, would keep that one in the fast loader: one more reason to truncate. But a TensorBoard
-//! that is running has read the void steps already, and goes by these rules until it is started
-//! again. So the new file still has a START and a name behind all others, and no earlier file is
-//! removed, even if nothing of it stays but its version and its own START.
-//!
-//! Source: `tensorboard/data/server/{run,reservoir}.rs`; `plugin_event_accumulator.py`,
-//! `directory_watcher.py` and `event_file_loader.py` in `tensorboard/backend/event_processing`.
+//! Source: `tensorboard/data/server/{run,reservoir}.rs`; `plugin_event_accumulator.py`, `directory_watcher.py` and
+//! `event_file_loader.py` in `tensorboard/backend/event_processing`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -34,9 +22,9 @@ use crate::run_folder::{self, Visibility, lock};
 use crate::scan::{Kept, kept};
 
 impl EventFile {
-    /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at
-    /// once. No file that exists is ever opened. Until the new one is closed or dropped, or its
-    /// process ends, [`resume`](Self::resume) in another will not touch it.
+    /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at once. No file that
+    /// exists is ever opened. Until the new one is closed or dropped, or its process ends, [`resume`](Self::resume)
+    /// in another will not touch it.
     ///
     /// # Errors
     ///
@@ -46,22 +34,22 @@ impl EventFile {
         create(run_dir, run_folder::now(), Visibility::Visible, Start::RUN)
     }
 
-    /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without
-    /// any other there it is the first of the run.
+    /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without any other there
+    /// it is the first of the run.
     ///
-    /// The event files that are there are truncated before the first record at `first_step` or
-    /// later, and lose what is incomplete or damaged at their ends. All of them are scanned before
-    /// any is truncated. Images are not read for that, so it does not take long.
+    /// The event files that are there are truncated before the first record at `first_step` or later, and lose what
+    /// is incomplete or damaged at their ends. All of them are scanned before any is truncated. Images are not read
+    /// for that, so it does not take long.
     ///
-    /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what
-    /// it has read of `first_step` and later. No earlier step can be written to it.
+    /// TensorBoard reads the new file after all others, whatever the clock says, and forgets what it has read of
+    /// `first_step` and later. No earlier step can be written to it.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or listed; when an event file in it is still being written by
-    /// another process, is by its beginning none, or cannot be read or truncated; when the new one
-    /// cannot be made or written to, and when it could not have a name behind all others. Unless the
-    /// truncating or the new file itself failed, nothing was changed then.
+    /// When the folder cannot be made or listed; when an event file in it is still being written by another process,
+    /// is by its beginning none, or cannot be read or truncated; when the new one cannot be made or written to, and
+    /// when it could not have a name behind all others. Unless the truncating or the new file itself failed, nothing
+    /// was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
         create_behind_all(run_dir, Visibility::Visible, Start::at(first_step))
     }
@@ -106,8 +94,8 @@ fn create(
     let (file, path) = run_folder::create(run_dir, seconds, visibility)?;
     EventFile::begin_at(file, path, start, wall_time).inspect_err(|error| {
         if let EventFileError::Begin(path, _) = error {
-            // An event file without events would only make the next run refuse this folder.
-            // The error that is on its way says more than a failure of this would.
+            // An event file without events would only make the next run refuse this folder. The error that is on its
+            // way says more than a failure of this would.
             let _ = fs::remove_file(path);
         }
     })
@@ -194,8 +182,8 @@ fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFi
     }
 }
 
-/// Truncates every file to what comes before `first_step`: none before all were scanned, and the
-/// last one first, so that their steps rise all the while. True when a graph stays.
+/// Truncates every file to what comes before `first_step`: none before all were scanned, and the last one first, so
+/// that their steps rise all the while. True when a graph stays.
 fn truncate_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
     let scans = held.iter().map(|held| held.scan(first_step));
     let scans = scans.collect::<Result<Vec<_>, _>>()?;

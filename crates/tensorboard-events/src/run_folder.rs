@@ -19,8 +19,8 @@ pub(crate) enum Visibility {
 
 use Visibility::{Hidden, Visible};
 
-/// How many digits the seconds have: enough until the year 2286, and so many that the order of
-/// names is the order of numbers.
+/// How many digits the seconds have: enough until the year 2286, and so many that the order of names is the order of
+/// numbers.
 const DIGITS: usize = 10;
 const LAST_SECOND: u64 = 9_999_999_999;
 
@@ -28,11 +28,10 @@ const LAST_SECOND: u64 = 9_999_999_999;
 const TRIES: usize = 25;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The event files that `folder` holds, in the order in which TensorBoard reads them; none where it does
-/// not exist.
+/// The event files that `folder` holds, in the order in which TensorBoard reads them; none where it does not exist.
 ///
-/// TensorBoard takes every file for an event file whose name contains `tfevents`, and every folder
-/// with such a file for one run. Folders inside `folder` are runs of their own and not looked at.
+/// TensorBoard takes every file for an event file whose name contains `tfevents`, and every folder with such a file
+/// for one run. Folders inside `folder` are runs of their own and not looked at.
 ///
 /// # Errors
 ///
@@ -117,11 +116,11 @@ pub(crate) fn list(folder: &Path, visibility: Visibility) -> io::Result<Vec<Path
     Ok(files)
 }
 
-/// Creates and locks `events.out.tfevents.<seconds>.<host>.<pid>.<n>` in `folder`, with the first `n` that
-/// no file has yet.
+/// Creates and locks `events.out.tfevents.<seconds>.<host>.<pid>.<n>` in `folder`, with the first `n` that no file
+/// has yet.
 ///
-/// The seconds have ten digits, so the order of names is the order of beginnings, which is the
-/// order in which TensorBoard reads the files of a run.
+/// The seconds have ten digits, so the order of names is the order of beginnings, which is the order in which
+/// TensorBoard reads the files of a run.
 pub(crate) fn create(
     folder: &Path,
     seconds: u64,
@@ -154,11 +153,11 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(here.unwrap_or(folder))?.sync_all()
 }
 
-/// Takes the exclusive lock on an event file, which is held until `file` is closed, and so no
-/// longer than its process lives, however that ends. False when another process has it.
+/// Takes the exclusive lock on an event file, which is held until `file` is closed, and so no longer than its process
+/// lives, however that ends. False when another process has it.
 ///
-/// The lock is advisory, among writers: readers are not held up by it. On Windows they would be, so
-/// there none is taken. Where the file system keeps no locks, a file counts as free.
+/// The lock is advisory, among writers: readers are not held up by it. On Windows they would be, so there none is
+/// taken. Where the file system keeps no locks, a file counts as free.
 ///
 /// A child that this process starts keeps its locks alive until it runs its own program, which is waited for.
 pub(crate) fn lock(file: &File) -> bool {
@@ -186,9 +185,9 @@ pub(crate) fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// Seconds for the name of a file that comes behind the `last` one: `now`, or one later
-/// than `last` where that is of the same second or, after the clock was set back, of a later one.
-/// `None` when no name of ten digits comes behind it.
+/// Seconds for the name of a file that comes behind the `last` one: `now`, or one later than `last` where that is of
+/// the same second or, after the clock was set back, of a later one. `None` when no name of ten digits comes behind
+/// it.
 pub(crate) fn seconds_behind(last: Option<&Path>, now: u64, visibility: Visibility) -> Option<u64> {
     let Some(last) = last.and_then(Path::file_name) else {
         return Some(now);

@@ -11,8 +11,8 @@ use crate::decode::{self, What};
 use crate::read::{self, ReadError};
 use crate::record::{Damage, RecordError, RecordReader};
 
-/// At the end of a file, where a power failure leaves records that never reached the disk, all of
-/// them is read: at least the records in so many bytes.
+/// At the end of a file, where a power failure leaves records that never reached the disk, all of them is read: at
+/// least the records in so many bytes.
 const END: u64 = 16 << 20;
 
 /// What stays of an event file.
@@ -24,11 +24,11 @@ pub(crate) struct Kept {
     pub(crate) graph: bool,
 }
 
-/// What of the event file `source`, `length` bytes long, comes before the first record that is
-/// truncated, damaged, or at `first_step` or later; `path` names it in errors.
+/// What of the event file `source`, `length` bytes long, comes before the first record that is truncated, damaged, or
+/// at `first_step` or later; `path` names it in errors.
 ///
-/// The version and the beginnings of sessions stay whatever their step: they are no values. The
-/// data of records is not read but at the end of what stays, so damage before that is not seen.
+/// The version and the beginnings of sessions stay whatever their step: they are no values. The data of records is
+/// not read but at the end of what stays, so damage before that is not seen.
 pub(crate) fn kept(
     source: impl Read + Seek,
     path: &Path,

@@ -1,11 +1,12 @@
 //! What an event file remembers of its tags, and which steps may follow.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 
 use crate::record::MESSAGE_LIMIT;
 use crate::summary::{Summary, Value};
 
-/// Why a step may not follow what an event file holds.
+/// Why a step is not written: unless a write failed, the file is as it was and can go on with others.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
@@ -44,6 +45,24 @@ pub enum StepError {
         /// The length of the summary.
         bytes: u64,
     },
+    /// The system did not write it.
+    #[error("the file ends with the step before, and takes no more")]
+    Write(#[source] io::Error),
+    /// The system did not write it, and a part of it may be in the file.
+    #[error(
+        "the file cannot be truncated to its {whole} valid bytes ({truncate}), and takes no more"
+    )]
+    WriteAndTruncate {
+        /// Where the last whole step ends. Units: bytes.
+        whole: u64,
+        /// Why the file could not be truncated.
+        truncate: io::Error,
+        /// Why the step could not be written.
+        source: io::Error,
+    },
+    /// An earlier step could not be written, so that no later one may follow it.
+    #[error("an earlier write to the file failed")]
+    Refused,
 }
 
 /// The tags of one event file.

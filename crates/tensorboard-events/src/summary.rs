@@ -5,14 +5,13 @@ use protobuf::Message;
 use crate::histogram::Histogram;
 use crate::hparams::Hparams;
 
-/// One value of a tag, to be written at some step by
-/// [`EventFile::write_step`](crate::EventFile::write_step).
+/// One value of a tag, to be written at some step by [`EventFile::write_step`](crate::EventFile::write_step).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// The name of the series; TensorBoard groups tags by what stands before their last `/`.
     pub tag: String,
-    /// What TensorBoard shows next to the series, as Markdown; empty for nothing. Only the one that
-    /// comes with a tag's first value is written.
+    /// What TensorBoard shows next to the series, as Markdown; empty for nothing. Only the one that comes with a
+    /// tag's first value is written.
     pub description: String,
     /// The value itself.
     pub value: Value,
@@ -93,8 +92,8 @@ impl Summary {
         Self::new(tag, Value::Histogram(histogram))
     }
 
-    /// Settings, results or the end of a training for TensorBoard's `HParams` tab, whose tags are
-    /// fixed. Each once a run, at any step.
+    /// Settings, results or the end of a training for TensorBoard's `HParams` tab, whose tags are fixed. Each once a
+    /// run, at any step.
     #[must_use]
     pub fn hparams(hparams: Hparams) -> Self {
         Self::new(hparams.tag(), Value::Hparams(hparams))
@@ -123,8 +122,7 @@ impl Summary {
 impl Value {
     /// The TensorBoard plugin that shows such a value.
     ///
-    /// Source: `PLUGIN_NAME` in
-    /// `tensorboard/plugins/{image,text,scalar,histogram,hparams}/metadata.py`.
+    /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar,histogram,hparams}/metadata.py`.
     #[must_use]
     pub fn plugin(&self) -> &'static str {
         match self {

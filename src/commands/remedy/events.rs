@@ -32,10 +32,6 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
         }
         EventFileError::Truncate { .. } => "check that it is writable, or start a new run (--run)",
         EventFileError::Begin(..) => "free space on that disk, or choose another with --logdir",
-        EventFileError::Write { .. } | EventFileError::WriteAndTruncate { .. } => {
-            "free space on that disk, then start a new run (--run)"
-        }
-        EventFileError::Refused { .. } => "start a new run (--run)",
         EventFileError::Sync(..) => {
             "check whether that disk is full or was disconnected, then start a new run (--run)"
         }
@@ -46,6 +42,10 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
 fn of_step(error: &StepError) -> Option<&'static str> {
     match error {
         StepError::TooLarge { .. } => Some("write fewer or smaller pictures (--maps, --crop)"),
+        StepError::Write(_) | StepError::WriteAndTruncate { .. } => {
+            Some("free space on that disk, then start a new run (--run)")
+        }
+        StepError::Refused => Some("start a new run (--run)"),
         _ => None,
     }
 }
@@ -99,13 +99,13 @@ mod tests {
                  exists and is readable and writable",
             ),
             (
-                EventFileError::Write {
+                EventFileError::Step {
                     path: path(),
                     step: 2,
-                    source: full(),
+                    source: StepError::Write(full()),
                 },
-                "cannot write step 2 to `runs/a/events`, which ends with the step before: no \
-                 storage space; free space on that disk, then start a new run (--run)",
+                "cannot write step 2 to `runs/a/events`: the file ends with the step before, and takes \
+                 no more: no storage space; free space on that disk, then start a new run (--run)",
             ),
             (
                 EventFileError::Sync(path(), full()),

@@ -183,11 +183,13 @@ fn a_full_disk_leaves_the_whole_steps_and_ends_the_file() {
         let error = file
             .write_step(2, vec![picture("a"), picture("b")])
             .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot write step 2 to `runs/a/events`, which ends with the step before"
-        );
+        assert_eq!(error.to_string(), "cannot write step 2 to `runs/a/events`");
         let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(
+            source.to_string(),
+            "the file ends with the step before, and takes no more"
+        );
+        let source = source.source().unwrap();
         let source = source.downcast_ref::<io::Error>().unwrap();
         assert_eq!(source.kind(), io::ErrorKind::StorageFull);
 
@@ -198,7 +200,14 @@ fn a_full_disk_leaves_the_whole_steps_and_ends_the_file() {
 
         disk.0.borrow_mut().room = usize::MAX;
         let error = file.write_step(3, vec![picture("a")]).unwrap_err();
-        assert!(matches!(error, EventFileError::Refused { step: 3, .. }));
+        assert!(matches!(
+            error,
+            EventFileError::Step {
+                step: 3,
+                source: StepError::Refused,
+                ..
+            }
+        ));
         assert_eq!(disk.bytes(), bytes);
         assert_eq!(file.close().unwrap(), whole as u64);
     }
@@ -212,7 +221,14 @@ fn a_failed_flush_is_a_failed_write() {
     let whole = disk.bytes();
     disk.0.borrow_mut().flush_fails = true;
     let error = file.write_step(2, vec![picture("a")]).unwrap_err();
-    assert!(matches!(error, EventFileError::Write { step: 2, .. }));
+    assert!(matches!(
+        error,
+        EventFileError::Step {
+            step: 2,
+            source: StepError::Write(_),
+            ..
+        }
+    ));
     assert_eq!(disk.bytes(), whole);
 }
 
@@ -226,12 +242,10 @@ fn a_part_that_cannot_be_cut_off_is_said() {
     let error = file
         .write_step(2, vec![picture("a"), picture("b")])
         .unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("valid bytes (permission denied)"), "{text}");
-    assert!(
-        text.contains(&format!("nor truncate it to its {whole} valid bytes")),
-        "{text}"
-    );
+    assert!(matches!(error, EventFileError::Step { step: 2, .. }));
+    let text = std::error::Error::source(&error).unwrap().to_string();
+    let expected = format!("cannot be truncated to its {whole} valid bytes (permission denied)");
+    assert!(text.contains(&expected), "{text}");
     assert_eq!(summaries(&disk.bytes()[..whole]).len(), 1);
     assert_eq!(disk.bytes().len(), 400);
 }
