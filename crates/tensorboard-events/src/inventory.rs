@@ -110,7 +110,7 @@ impl Inventory {
                 Err(damage) => {
                     let is_data = is_data_crc(&damage);
                     file.damage.get_or_insert(damage);
-                    if !is_data || events.go_on_unchecked().is_err() {
+                    if !is_data || events.records.go_on_unchecked().is_err() {
                         return;
                     }
                 }

@@ -128,8 +128,8 @@ pub struct ReadSummary {
 /// Reads events one after the other; the first error is the last item.
 #[derive(Debug)]
 pub struct EventReader<R> {
-    records: RecordReader<R>,
-    path: PathBuf,
+    pub(crate) records: RecordReader<R>,
+    pub(crate) path: PathBuf,
     plugins: HashMap<String, String>,
 }
 
@@ -154,11 +154,6 @@ impl<R: Read + Seek> EventReader<R> {
     pub fn go_to(&mut self, offset: u64) -> io::Result<()> {
         self.records.go_to(offset)
     }
-
-    /// Goes on behind data that did not match its checksum, as the fast loader does.
-    pub(crate) fn go_on_unchecked(&mut self) -> io::Result<()> {
-        self.records.go_on_unchecked()
-    }
 }
 
 impl<R: Read> EventReader<R> {
@@ -181,16 +176,17 @@ impl<R: Read> EventReader<R> {
         self.records.offset()
     }
 
+    pub(crate) fn damaged(&self, source: RecordError) -> ReadError {
+        let path = self.path.clone();
+        ReadError::Record { path, source }
+    }
+
     fn event(&mut self, offset: u64, data: &[u8]) -> Result<Event, ReadError> {
-        let proto::Event {
-            wall_time,
-            step,
-            what,
-            ..
-        } = event(&self.path, offset, data)?;
+        let event = event(&self.path, offset, data)?;
+        let (wall_time, path) = (event.wall_time, &self.path);
         if !wall_time.is_finite() {
             return Err(ReadError::WallTime {
-                path: self.path.clone(),
+                path: path.clone(),
                 offset,
                 wall_time,
             });
@@ -198,8 +194,8 @@ impl<R: Read> EventReader<R> {
         Ok(Event {
             offset,
             wall_time,
-            step,
-            content: self.content(what),
+            step: event.step,
+            content: self.content(event.what),
         })
     }
 
@@ -251,10 +247,7 @@ impl<R: Read> Iterator for EventReader<R> {
         let offset = self.records.offset();
         let event = match self.records.next()? {
             Ok(data) => self.event(offset, &data),
-            Err(source) => Err(ReadError::Record {
-                path: self.path.clone(),
-                source,
-            }),
+            Err(error) => Err(self.damaged(error)),
         };
         if event.is_err() {
             self.records.stop();

@@ -184,8 +184,8 @@ impl<R: Read + Seek> RecordReader<R> {
         Ok(())
     }
 
-    /// Goes on behind data that did not match its checksum, as if no data had one. For a source whose beginning is
-    /// that of the file.
+    /// Goes on behind data that did not match its checksum, as if no data had one, as the fast loader does. For a
+    /// source whose beginning is that of the file.
     pub(crate) fn go_on_unchecked(&mut self) -> io::Result<()> {
         self.is_strict = false;
         self.go_to(self.offset)

@@ -8,8 +8,8 @@ use std::path::Path;
 use tensorboard_proto::event::{Event_oneof_what, SessionLog_SessionStatus as SessionStatus};
 
 use crate::decode::{self, What};
-use crate::read::{self, ReadError};
-use crate::record::{Damage, RecordError, RecordReader};
+use crate::read::{self, EventReader, ReadError};
+use crate::record::{Damage, RecordError};
 
 /// At the end of a file, where a power failure leaves records that never reached the disk, all of them is read: at
 /// least the records in so many bytes.
@@ -35,18 +35,18 @@ pub(crate) fn kept(
     length: u64,
     first_step: i64,
 ) -> Result<Kept, ReadError> {
-    let mut scan = Scan::new(source, path, length);
-    let before = scan.before(first_step)?;
-    let length = scan.whole(before.end, before.length)?;
+    let mut events = EventReader::new(BufReader::new(source), path);
+    let before = events.before(first_step, length)?;
+    let length = events.whole(before.end, before.length)?;
     let graph = before.graph.is_some_and(|offset| offset < length);
     Ok(Kept { length, graph })
 }
 
 /// The steps of an event file's values, where it can be read.
 pub(crate) fn steps(source: impl Read + Seek, path: &Path, length: u64) -> BTreeSet<i64> {
-    let mut scan = Scan::new(source, path, length);
+    let mut events = EventReader::new(BufReader::new(source), path);
     let mut steps = BTreeSet::new();
-    while let Ok(Some(passed)) = scan.pass() {
+    while let Ok(Some(passed)) = events.pass(length) {
         if passed.offset > 0 && passed.what == What::Other {
             steps.insert(passed.step);
         }
@@ -73,28 +73,12 @@ struct Passed {
     what: What,
 }
 
-/// A pass over the records of a file.
-#[derive(Debug)]
-pub(crate) struct Scan<'a, R> {
-    path: &'a Path,
-    length: u64,
-    records: RecordReader<BufReader<R>>,
-}
-
-impl<'a, R: Read + Seek> Scan<'a, R> {
-    pub(crate) fn new(source: R, path: &'a Path, length: u64) -> Self {
-        Self {
-            path,
-            length,
-            records: RecordReader::new(BufReader::new(source)),
-        }
-    }
-
-    /// What comes before `first_step`.
-    pub(crate) fn before(&mut self, first_step: i64) -> Result<Before, ReadError> {
+impl<R: Read + Seek> EventReader<R> {
+    /// What of a file, `length` bytes long, comes before `first_step`.
+    pub(crate) fn before(&mut self, first_step: i64, length: u64) -> Result<Before, ReadError> {
         let mut before = Before::default();
         let mut next_end = 0;
-        while let Some(Passed { offset, step, what }) = self.pass()? {
+        while let Some(Passed { offset, step, what }) = self.pass(length)? {
             if what != What::SessionLog && step >= first_step && offset > 0 {
                 break;
             }
@@ -110,34 +94,34 @@ impl<'a, R: Read + Seek> Scan<'a, R> {
     }
 
     /// Passes over the next record; `None` when there is no whole one.
-    fn pass(&mut self) -> Result<Option<Passed>, ReadError> {
+    fn pass(&mut self, length: u64) -> Result<Option<Passed>, ReadError> {
         let offset = self.records.offset();
-        let beginning = match self.records.pass_over(decode::BEGINNING, self.length) {
+        let beginning = match self.records.pass_over(decode::BEGINNING, length) {
             Ok(Some(beginning)) => beginning,
-            Err(error) if error.is_io() => return Err(self.record(error)),
+            Err(error) if error.is_io() => return Err(self.damaged(error)),
             // Where no record was before, nothing says that this is an event file at all.
             Err(_) if offset == 0 => return Err(self.foreign("something else")),
             Ok(None) | Err(_) => return Ok(None),
         };
         let (step, what) = match decode::beginning(&beginning) {
             Some(found) if offset > 0 => found,
-            _ => self.read(offset)?,
+            _ => self.read_passed(offset)?,
         };
         Ok(Some(Passed { offset, step, what }))
     }
 
     /// Reads all of the record at `offset`, which was passed over: its step, and what it is.
-    fn read(&mut self, offset: u64) -> Result<(i64, What), ReadError> {
+    fn read_passed(&mut self, offset: u64) -> Result<(i64, What), ReadError> {
         let after = self.records.offset();
-        self.go_to(offset)?;
+        self.seek(offset)?;
         let data = match self.records.next() {
             Some(Ok(data)) => data,
-            Some(Err(error)) if error.is_io() => return Err(self.record(error)),
+            Some(Err(error)) if error.is_io() => return Err(self.damaged(error)),
             _ if offset == 0 => return Err(self.foreign("a damaged record")),
             // As in a record whose data is not read. At the end of the file it will be found.
-            _ => return self.go_to(after).map(|()| (i64::MIN, What::Other)),
+            _ => return self.seek(after).map(|()| (i64::MIN, What::Other)),
         };
-        let event = read::event(self.path, offset, &data)?;
+        let event = read::event(&self.path, offset, &data)?;
         let what = match event.what {
             Some(Event_oneof_what::session_log(log)) if log.status == SessionStatus::START => {
                 What::SessionLog
@@ -150,29 +134,24 @@ impl<'a, R: Read + Seek> Scan<'a, R> {
 
     /// Where the first record with damaged data begins, of those from `start` to `stop`; or `stop`.
     fn whole(&mut self, start: u64, stop: u64) -> Result<u64, ReadError> {
-        self.go_to(start)?;
+        self.seek(start)?;
         while self.records.offset() < stop {
             match self.records.next() {
                 Some(Ok(_)) => {}
-                Some(Err(error)) if error.is_io() => return Err(self.record(error)),
+                Some(Err(error)) if error.is_io() => return Err(self.damaged(error)),
                 _ => break,
             }
         }
         Ok(self.records.offset())
     }
 
-    fn go_to(&mut self, offset: u64) -> Result<(), ReadError> {
-        let gone = self.records.go_to(offset).map_err(Damage::Io);
-        gone.map_err(|damage| self.record(RecordError { offset, damage }))
-    }
-
-    fn record(&self, source: RecordError) -> ReadError {
-        let path = self.path.to_owned();
-        ReadError::Record { path, source }
+    fn seek(&mut self, offset: u64) -> Result<(), ReadError> {
+        let done = self.records.go_to(offset).map_err(Damage::Io);
+        done.map_err(|damage| self.damaged(RecordError { offset, damage }))
     }
 
     fn foreign(&self, found: &str) -> ReadError {
-        let (path, found) = (self.path.to_owned(), found.to_owned());
+        let (path, found) = (self.path.clone(), found.to_owned());
         ReadError::Version { path, found }
     }
 }

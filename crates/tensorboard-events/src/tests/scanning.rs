@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::file::{EventFile, Start};
 use crate::graph::{Graph, GraphNode};
 use crate::read::{Content, EventReader, ReadError};
 use crate::record;
-use crate::scan::{Kept, Scan, kept};
+use crate::scan::{Kept, kept};
 use crate::summary::Summary;
 
 fn kept_of(bytes: &[u8], first_step: i64) -> Result<Kept, ReadError> {
@@ -138,8 +138,8 @@ fn pictures_are_not_read() {
     let length = bytes.len() as u64;
     let expected = expected(&bytes, 60);
 
-    let mut scan = Scan::new(source(), Path::new("events"), length);
-    let found = scan.before(60).unwrap();
+    let mut events = EventReader::new(BufReader::new(source()), "events");
+    let found = events.before(60, length).unwrap();
     assert_eq!(found.length, expected.length);
     // A few KiB a record.
     assert!(read.get() < 128 * (20 << 10), "{} bytes", read.get());
