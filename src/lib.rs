@@ -58,8 +58,6 @@
 
 mod analysis;
 #[doc(hidden)]
-pub use analysis::similarity;
-#[doc(hidden)]
 pub mod commands;
 mod data;
 mod device;

@@ -1,8 +1,186 @@
 //! What is measured at the steps of a run.
+//!
+//! [`Observers`] runs the comparison images through the network of a step and hands what comes of them, and of the
+//! probe images, to each [`Observer`]. How feature maps differ from those of earlier steps (`similarity/LAYER/cosine_…`,
+//! `change/…`) is measured by the logger, which has both at hand where they are rendered.
+//!
+//! # A new measurement
+//!
+//! 1. A file here, with a type that implements [`Observer`].
+//! 2. A field of [`Observers`], whose flag is in `settings/comparison.rs`.
+//! 3. Its tags in the README's table, and their group in `tags.rs`.
 
+mod calibration;
 pub(crate) mod change;
+mod channel_statistics;
+mod channel_sums;
+mod columns;
 pub(crate) mod compare;
+mod comparison_images;
+mod error;
+mod evolution;
 pub(crate) mod figure;
+pub(crate) mod grams;
+mod health;
+mod kernels;
+mod observers;
 pub(crate) mod probe;
-pub mod similarity;
-pub(crate) mod sweep;
+mod representations;
+pub(crate) mod similarity;
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use crate::logger::{LoggerError, Step};
+use crate::network::{ForwardPass, Layer, Network};
+use columns::Columns;
+use probe::ProbeActivations;
+use tensorboard_events::Summary;
+
+pub(crate) use calibration::Calibration;
+pub(crate) use comparison_images::{ComparisonImages, LoadOptions};
+pub(crate) use error::AnalysisError;
+pub(crate) use observers::{ObserverOptions, Observers};
+pub(crate) use representations::GramCollector;
+
+/// What measures something at every step. Its methods are called in this order.
+pub(crate) trait Observer {
+    /// A layer's maps of some images.
+    fn activations(
+        &mut self,
+        _at: &Moment<'_, '_>,
+        _maps: &LayerMaps<'_>,
+    ) -> Result<(), AnalysisError> {
+        Ok(())
+    }
+
+    /// All activations of a step have come; here are its parameters, and the step to log to.
+    fn weights(
+        &mut self,
+        at: &mut Moment<'_, '_>,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError>;
+
+    /// Logs images over time, as far as they go.
+    fn draw(&self, _step: &mut Step<'_>, _shared: &Shared) -> Result<(), LoggerError> {
+        Ok(())
+    }
+
+    /// What there is to say after the last step, a line each.
+    fn finish(&self, _shared: &Shared) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The network of a step.
+#[derive(Clone, Copy)]
+pub(crate) struct ObservedNetwork<'a> {
+    pub(crate) pass: &'a ForwardPass,
+    pub(crate) network: &'a dyn Network,
+    /// What it makes of the probe images.
+    pub(crate) probes: &'a ProbeActivations,
+    /// Names it in errors.
+    pub(crate) name: &'a str,
+}
+
+/// What a layer makes of some images.
+pub(crate) struct LayerMaps<'a> {
+    pub(crate) pass: &'a ForwardPass,
+    pub(crate) images: Images,
+    pub(crate) layer: &'a Layer,
+    /// In the order of the images, each `[images, channels, height, width]`.
+    pub(crate) parts: &'a [Tensor<4>],
+}
+
+/// Which images activations are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Images {
+    /// The probe image of this number.
+    Probe(usize),
+    /// A minibatch of comparison images.
+    Comparison,
+}
+
+/// Why observers get a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Its step is logged.
+    Logged,
+    /// It is that of the first step, which an earlier process logged.
+    First,
+    /// It has a column in images over time; an earlier process logged it.
+    Column,
+    /// It is that of the step before the next one, which an earlier process logged.
+    Previous,
+    /// It is that of the last step, whose turn has not come.
+    Last,
+}
+
+/// A step as observers get it.
+pub(crate) struct Moment<'a, 'l> {
+    pub(crate) number: i64,
+    pub(crate) role: Role,
+    /// Whether it has a column in images over time.
+    pub(crate) has_column: bool,
+    /// Where numbers and images go, if it is logged.
+    pub(crate) step: Option<&'a mut Step<'l>>,
+    pub(crate) shared: &'a mut Shared,
+}
+
+/// What observers share.
+pub(crate) struct Shared {
+    pub(crate) columns: Columns,
+    /// The channels that are dead, by the layer's tag; grids frame them.
+    pub(crate) dead: BTreeMap<String, Vec<usize>>,
+    /// The last step, where what it makes of the comparison images is known before its turn comes.
+    ahead: Option<i64>,
+    /// What activations are measured over: `over 24 comparison images`.
+    pub(crate) over: String,
+    /// The name of the first probe image.
+    pub(crate) probe: String,
+    /// Whether the network takes blue first.
+    pub(crate) is_bgr: bool,
+}
+
+impl Moment<'_, '_> {
+    /// Logs a value, if the step is logged.
+    pub(crate) fn summary(&mut self, summary: Summary) {
+        if let Some(step) = &mut self.step {
+            step.summary(summary);
+        }
+    }
+
+    /// What was collected of this step: `now`, or what was `ahead` if it is the last step and was measured before.
+    /// `None` where it is put there, until the step's turn comes.
+    pub(crate) fn collected<T>(&self, now: T, ahead: &mut Option<T>) -> Option<T> {
+        match self.role {
+            Role::Last => {
+                *ahead = Some(now);
+                None
+            }
+            Role::Logged if self.shared.ahead == Some(self.number) => ahead.take().or(Some(now)),
+            _ => Some(now),
+        }
+    }
+}
+
+/// `conv2_1` of `05_conv2_1`, as people call it; another architecture has it at another place.
+pub(crate) fn name_of(tag: &str) -> &str {
+    match tag.split_once('_') {
+        Some((index, name)) if index.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => tag,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_has_the_same_name_in_every_architecture() {
+        assert_eq!(name_of("05_conv2_1"), "conv2_1");
+        assert_eq!(name_of("layer3_0"), "layer3_0");
+        assert_eq!(name_of("encoder"), "encoder");
+    }
+}

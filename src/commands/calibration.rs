@@ -10,13 +10,14 @@ use serde::de::DeserializeOwned;
 
 use super::error::RunError;
 use super::run_folder::RunFolder;
-use crate::analysis::probe::{ProbeActivations, ProbeImages, kernels_tag};
-use crate::analysis::sweep::{Calibration, ComparisonSet, Evolution, Measured, Sweep};
+use crate::analysis::probe::{ProbeImages, kernels_tag};
+use crate::analysis::{
+    Calibration, ComparisonImages, LoadOptions, ObservedNetwork, ObserverOptions, Observers,
+};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
-use crate::network::Layer;
-use crate::network::{ForwardPass, Network};
+use crate::network::{ForwardPass, Layer};
 use crate::settings::{
     AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
 };
@@ -27,8 +28,12 @@ pub(super) const RANGES: &str = "ranges.toml";
 /// The chosen channels in a run's folder.
 pub(super) const CHANNELS: &str = "channels.toml";
 
-/// Maps that steps are compared with, each with its tag.
-pub(super) type References = Vec<(String, Tensor<4>, Against)>;
+/// Maps, or kernels, that those of a tag are compared with.
+pub(super) struct ReferenceMaps {
+    tag: String,
+    maps: Tensor<4>,
+    as_what: Against,
+}
 
 /// What was settled.
 pub(super) struct Settled {
@@ -37,7 +42,7 @@ pub(super) struct Settled {
     /// What changes are shown against.
     changes: Option<Against>,
     compare: bool,
-    references: References,
+    references: Vec<ReferenceMaps>,
 }
 
 impl Settled {
@@ -54,14 +59,14 @@ impl Settled {
     }
 
     /// The same with maps of networks that are none of this process's steps.
-    pub(super) fn with_references(self, references: References) -> Self {
+    pub(super) fn with_references(self, references: Vec<ReferenceMaps>) -> Self {
         Self { references, ..self }
     }
 
     /// Hands over those maps.
     pub(super) fn give_references(&mut self, logger: &mut FeatureLogger) {
-        for (tag, maps, as_what) in self.references.drain(..) {
-            logger.reference(tag, maps, as_what);
+        for reference in self.references.drain(..) {
+            logger.reference(reference.tag, reference.maps, reference.as_what);
         }
     }
 
@@ -157,71 +162,58 @@ pub(super) fn settle_without(
     )
 }
 
-/// What a network that has `seen` the probe images makes of them, as maps that steps are compared with.
+/// What a network makes of the probe images, as maps that steps are compared with.
 pub(super) fn references(
-    pass: &ForwardPass,
-    network: &dyn Network,
-    (probes, seen): (&ProbeImages, &ProbeActivations),
+    network: &ObservedNetwork<'_>,
+    probes: &ProbeImages,
     as_what: Against,
-) -> References {
-    let maps = seen
-        .each()
-        .map(|(image, layer, maps)| (probes.tag(image, layer), maps, as_what));
-    let kernels = network
-        .parameters()
-        .kernels()
-        .cloned()
-        .map(|kernels| (kernels_tag(pass), kernels, as_what));
-    maps.chain(kernels).collect()
+) -> Vec<ReferenceMaps> {
+    let of_probes = network.probes.each();
+    let of_probes = of_probes.map(|(image, layer, maps)| (probes.tag(image, layer), maps));
+    let kernels = network.network.parameters().kernels().cloned();
+    let kernels = kernels.map(|kernels| (kernels_tag(network.pass), kernels));
+    let reference = |(tag, maps)| ReferenceMaps { tag, maps, as_what };
+    of_probes.chain(kernels).map(reference).collect()
 }
 
 /// The comparison images, if there are any.
-pub(super) fn comparison_set(
+pub(super) fn comparison_images(
     comparison: &ComparisonSettings,
     run: &RunSettings,
-    (pass, probes): (&ForwardPass, &ProbeImages),
+    pass: &ForwardPass,
+    probes: &ProbeImages,
     notes: &InputNotes,
     skipped: &mut Vec<String>,
-) -> Result<Option<ComparisonSet>, RunError> {
+) -> Result<Option<ComparisonImages>, RunError> {
     if comparison.compare_images.is_empty() {
         return Ok(None);
     }
     let files = list_images(&comparison.compare_images, notes)?;
-    let set = ComparisonSet::load(
-        (files, "--compare-images"),
-        comparison.compare_features,
-        &run.input.preprocess().for_network(pass.is_gray()),
-        run.output.on_error,
-        (pass, probes),
+    let options = LoadOptions {
+        preprocess: run.input.preprocess().for_network(pass.is_gray()),
+        on_error: run.output.on_error,
         notes,
-        skipped,
-    )?;
-    Ok(Some(set))
+    };
+    let features = comparison.compare_features;
+    let images = ComparisonImages::load(files, features, &options, pass, probes, skipped)?;
+    Ok(Some(images))
 }
 
-/// What compares the steps of a run.
-pub(super) fn sweep(
-    calibration: &Calibration,
-    (set, last): (Option<ComparisonSet>, Option<Measured>),
+/// What measures the steps of a run, `total` of them where that is known.
+pub(super) fn observers(
+    comparison_images: Option<ComparisonImages>,
     run: &RunSettings,
     pass: &ForwardPass,
-    (total, probes): (Option<usize>, &ProbeImages),
-) -> Sweep {
-    let layers = pass
-        .wanted
-        .iter()
-        .map(|layer| (layer.tag(), calibration.by_change(layer)));
-    let tag = kernels_tag(pass);
-    let kernels = (tag.clone(), calibration.kernels_by_change(&tag));
-    let kernels = pass.kernels.then_some(kernels);
-    let evolution = Evolution::new(
-        layers.chain(kernels),
-        &calibration.ranges,
-        run.pictures.style(),
-    );
-    let is_bgr = run.input.preprocess().for_network(pass.is_gray()).is_bgr();
-    let shown = probes.names().next().unwrap_or_default().to_owned();
-    Sweep::new(set, last, evolution, total, (is_bgr, shown))
+    probes: &ProbeImages,
+    total: Option<usize>,
+) -> Observers {
+    let preprocess = run.input.preprocess().for_network(pass.is_gray());
+    let options = ObserverOptions {
+        comparison_images,
+        total,
+        is_bgr: preprocess.is_bgr(),
+    };
+    Observers::new(options, probes)
 }
 
 /// The channels that are shown of each layer, where they are not the first ones.
@@ -289,15 +281,15 @@ fn toml_text(about: &str, values: &impl Serialize) -> Result<String, RunError> {
 /// Draws and sums up what is known only after the last step, if there was one. What ended the run early stands
 /// before what goes wrong here.
 pub(super) fn finish(
-    sweep: Option<Sweep>,
+    observers: Option<Observers>,
     logger: &mut FeatureLogger,
     last: Option<i64>,
     ended: Result<(), RunError>,
 ) -> (Vec<String>, Result<(), RunError>) {
-    let (Some(sweep), Some(last)) = (sweep, last) else {
+    let (Some(observers), Some(last)) = (observers, last) else {
         return (Vec::new(), ended);
     };
-    match sweep.finish(logger, last) {
+    match observers.finish(logger, last) {
         Ok(lines) => (lines, ended),
         Err(error) => (Vec::new(), ended.and(Err(error.into()))),
     }

@@ -19,7 +19,7 @@ use super::error::RunError;
 use super::report::Report;
 use super::run::{self, Steps};
 use super::run_folder::RunFolder;
-use crate::analysis::similarity::file::GRAMS;
+use crate::analysis::grams::GRAMS;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -121,10 +121,9 @@ fn show(
     };
     let shown = &sequence[setup.first..];
     let mut calibrated = calibrate(settings, shown, &loading, &setup.probes, set, &of_run)?;
-    if let Some(sweep) = &mut calibrated.sweep {
-        let steps = (plan.steps(), plan.resumed());
-        let about = (&setup.pass, setup.preprocess.to_string());
-        sweep.keep_grams(&folder.claim(GRAMS), steps, about)?;
+    if let Some(observers) = &mut calibrated.observers {
+        let preprocess = setup.preprocess.to_string();
+        observers.keep_grams(folder.claim(GRAMS), plan.resumed(), &setup.pass, preprocess)?;
     }
     let mut steps = Steps {
         earlier: plan.earlier.len() as u64,

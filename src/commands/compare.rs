@@ -27,7 +27,10 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
     settings.run.clone_from(&output.run);
     let config = settings.resolved()?;
 
-    let steps: BTreeSet<i64> = pairs.iter().flat_map(Pair::steps).collect();
+    let steps: BTreeSet<i64> = pairs
+        .iter()
+        .flat_map(|pair| pair.steps.iter().copied())
+        .collect();
     let due = Steps::all(steps.len() as u64, "steps");
     let mut logger = logger(&runs, &folder, &due, context)?;
     folder.write_config(&config)?;
@@ -64,10 +67,10 @@ fn logger(
     context: &Context,
 ) -> Result<FeatureLogger, RunError> {
     let about = runs.first().map_or_else(String::new, |run| {
-        let about = &run.layout().about;
+        let about = run.about();
         format!(
             "* over {} images, {}\n* input: {}\n",
-            run.images(),
+            about.count(),
             about.features,
             about.preprocess
         )

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::error::RunError;
 use super::parameters::open_file;
-use crate::analysis::probe::ProbeError;
+use crate::analysis::AnalysisError;
 use crate::commands::terminal::Terminal;
 use crate::data::find::FindError;
 use crate::device::DeviceError;
@@ -48,7 +48,7 @@ pub(crate) enum DiffError {
     #[error("{0}")]
     Network(#[from] NetworkError),
     #[error("{0}")]
-    Images(#[from] ProbeError),
+    Images(#[from] AnalysisError),
     #[error("the comparison cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
+use crate::analysis::grams::GramsError;
 use crate::analysis::probe::ProbeError;
-use crate::analysis::similarity::file::GramsFileError;
 use crate::data::checkpoints::CheckpointError;
 use crate::data::find::FindError;
 use crate::data::labeled::DatasetError;
@@ -180,6 +181,8 @@ pub(crate) enum RunError {
     #[error("{0}")]
     Probe(#[from] ProbeError),
     #[error("{0}")]
+    Analysis(#[from] AnalysisError),
+    #[error("{0}")]
     Compare(#[from] CompareError),
     #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
     UsedFolder {
@@ -207,7 +210,7 @@ pub(crate) enum RunError {
         source: std::io::Error,
     },
     #[error("{0}")]
-    Grams(#[from] GramsFileError),
+    Grams(#[from] GramsError),
     #[error("{0}")]
     Logger(#[from] LoggerError),
     #[error("cannot write {path}: free some space or choose another folder with --logdir")]

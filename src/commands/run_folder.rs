@@ -152,7 +152,7 @@ impl RunFolder {
         fs::write(&path, text).map_err(|source| RunError::WriteConfig { path, source })
     }
 
-    /// The path of a file in it that is this run's.
+    /// The path of a file or folder in it that is this run's.
     pub(crate) fn claim(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         if !path.exists() {
@@ -201,7 +201,8 @@ impl Traces {
         let is_ours = |file: &PathBuf| file.to_string_lossy().contains(&ours);
         let written = std::mem::take(&mut *self.written());
         for file in files.into_iter().filter(is_ours).chain(written) {
-            let _ = fs::remove_file(file);
+            // What cannot be removed stays, as nothing is lost by it.
+            let _ = fs::remove_file(&file).or_else(|_| fs::remove_dir_all(file));
         }
         for folder in self.made.iter().rev() {
             // Somebody else's files keep theirs.

@@ -86,7 +86,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             per_epoch: reading.steps_per_epoch(&dataset),
         },
     };
-    let (mut settled, sweep) = training.settle((&reading.work.notes, &mut skipped, context))?;
+    let (mut settled, observers) = training.settle((&reading.work.notes, &mut skipped, context))?;
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -132,7 +132,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         interrupt: &context.interrupt,
         logger,
         probes,
-        sweep,
+        observers,
         dataset,
         reading,
         trainer,
@@ -197,12 +197,12 @@ fn train(
     let last = i64::try_from(session.trainer.steps()).ok();
     let Session {
         mut logger,
-        sweep,
+        observers,
         skipped,
         total,
         ..
     } = session;
-    let (summary, ended) = calibration::finish(sweep, &mut logger, last, ended);
+    let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
     let steps = Steps {
         earlier: written,
         ..Steps::all(total + 1 - written, "steps")

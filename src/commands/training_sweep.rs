@@ -1,20 +1,20 @@
 //! What a training compares its logged steps with.
 
-use super::calibration::{self, References, Settled};
+use super::calibration::{self, ReferenceMaps, Settled};
 use super::context::Context;
 use super::error::RunError;
 use super::parameters;
 use super::run;
 use super::run_folder::RunFolder;
 use super::start;
+use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::similarity::file::GRAMS;
-use crate::analysis::sweep::{Calibration, Sweep};
+use crate::analysis::{Calibration, ObservedNetwork, Observers, Role};
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
-use crate::network::ForwardPass;
 use crate::network::vgg::{self, Vgg};
+use crate::network::{ForwardPass, Network};
 use crate::one_line::one_line;
 use crate::settings::{Every, TrainSettings};
 
@@ -44,20 +44,22 @@ impl Training<'_> {
     pub(super) fn settle(
         &self,
         (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
-    ) -> Result<(Settled, Option<Sweep>), RunError> {
+    ) -> Result<(Settled, Option<Observers>), RunError> {
         let (settings, pass, probes) = (self.settings, self.pass, self.probes);
         let comparison = &settings.comparison;
-        let set =
-            calibration::comparison_set(comparison, &settings.run, (pass, probes), input, skipped)?;
+        let run = &settings.run;
+        let images = calibration::comparison_images(comparison, run, pass, probes, input, skipped)?;
         let mut calibration = Calibration::default();
         let mut references = Vec::new();
         if let Some(path) = comparison.against.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
             let (extent, place) = run::shown_part(pass);
             let network = vgg::build_from(&weights, path, &held, extent, place)?;
-            let seen = probes.run(pass, &network, &path.display().to_string())?;
-            calibration.set_base(pass, &network, &seen);
-            references = calibration::references(pass, &network, (probes, &seen), Against::Given);
+            let name = path.display().to_string();
+            let seen = probes.run(pass, &network, &name)?;
+            let network = self.observed(&network, &seen, &name);
+            calibration.set_base(&network);
+            references = calibration::references(&network, probes, Against::Given);
         }
         let mut pictures = settings.run.pictures.clone();
         if settings.resume {
@@ -68,7 +70,7 @@ impl Training<'_> {
         if calibration::is_needed(pictures.range, &pictures, comparison) {
             let what = "the network before training";
             let looked = probes.run(pass, self.network, what)?;
-            calibration.add(pass, self.network, &looked, (what, true))?;
+            calibration.add(&self.observed(self.network, &looked, what), true)?;
             seen = Some(looked);
         }
         if settings.resume {
@@ -77,46 +79,60 @@ impl Training<'_> {
         }
         let range = (pictures.range, &pictures);
         let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
-        let mut sweep = (!comparison.no_comparison).then(|| {
-            let of = (Some(self.logged_steps().len()), probes);
-            calibration::sweep(&calibration, (set, None), &settings.run, pass, of)
+        let mut observers = (!comparison.no_comparison).then(|| {
+            let total = Some(self.logged_steps().len());
+            let mut observers = calibration::observers(images, run, pass, probes, total);
+            observers.set_calibration(&calibration, pass, run.pictures.style());
+            observers
         });
         if let (Some(step), Some(seen)) = (self.stand.resumed, &seen)
-            && (sweep.is_some() || comparison.change)
+            && (observers.is_some() || comparison.change)
         {
-            references.extend(self.resume(sweep.as_mut(), (step, seen), context)?);
+            references.extend(self.resume(observers.as_mut(), step, seen, context)?);
         }
-        if let Some(sweep) = &mut sweep {
-            self.keep_grams(sweep, context)?;
+        if let Some(observers) = &mut observers {
+            self.keep_grams(observers, context)?;
         }
-        Ok((settled.with_references(references), sweep))
+        Ok((settled.with_references(references), observers))
     }
 
-    /// Takes up the comparison where an earlier process left it: with the network that the training started
+    fn observed<'a>(
+        &'a self,
+        network: &'a dyn Network,
+        probes: &'a ProbeActivations,
+        name: &'a str,
+    ) -> ObservedNetwork<'a> {
+        ObservedNetwork {
+            pass: self.pass,
+            network,
+            probes,
+            name,
+        }
+    }
+
+    /// Goes on with the comparison where an earlier process left it: with the network that the training started
     /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
     fn resume(
         &self,
-        mut sweep: Option<&mut Sweep>,
-        (step, seen): (u64, &ProbeActivations),
+        mut observers: Option<&mut Observers>,
+        step: u64,
+        seen: &ProbeActivations,
         context: &Context,
-    ) -> Result<References, RunError> {
+    ) -> Result<Vec<ReferenceMaps>, RunError> {
         let (pass, probes) = (self.pass, self.probes);
-        let mut references = Vec::new();
+        let name = "the network that the training resumes from";
+        let now = self.observed(self.network, seen, name);
+        let mut references;
         if let Some(first) = self.initial(step, context) {
-            let what = "the network that the training started from";
-            let seen = probes.run(pass, &first, what)?;
-            if let Some(sweep) = sweep.as_deref_mut() {
-                sweep.start_from(pass, &first, &seen, (0, what))?;
+            let name = "the network that the training started from";
+            let seen = probes.run(pass, &first, name)?;
+            let network = self.observed(&first, &seen, name);
+            if let Some(observers) = observers.as_deref_mut() {
+                observers.replay(0, Role::First, &network)?;
             }
-            references = calibration::references(pass, &first, (probes, &seen), Against::First);
+            references = calibration::references(&network, probes, Against::First);
         } else {
-            let now = (probes, seen);
-            references.extend(calibration::references(
-                pass,
-                self.network,
-                now,
-                Against::First,
-            ));
+            references = calibration::references(&now, probes, Against::First);
         }
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         if self.logged_steps().binary_search(&step).is_err() {
@@ -124,17 +140,10 @@ impl Training<'_> {
                 "the next logged step is compared with step {step}, from which the run resumes, instead of the last logged one"
             ));
         }
-        let what = (step, "the network that the training resumes from");
-        if let Some(sweep) = sweep {
-            sweep.resume_from(pass, self.network, seen, what)?;
+        if let Some(observers) = observers {
+            observers.replay(step, Role::Previous, &now)?;
         }
-        let now = (probes, seen);
-        references.extend(calibration::references(
-            pass,
-            self.network,
-            now,
-            Against::Previous,
-        ));
+        references.extend(calibration::references(&now, probes, Against::Previous));
         Ok(references)
     }
 
@@ -151,17 +160,17 @@ impl Training<'_> {
         None
     }
 
-    fn keep_grams(&self, sweep: &mut Sweep, context: &Context) -> Result<(), RunError> {
+    fn keep_grams(&self, observers: &mut Observers, context: &Context) -> Result<(), RunError> {
         let pass = self.pass;
         let next = self.stand.resumed.and_then(|step| i64::try_from(step).ok());
         let preprocess = self.settings.run.input.preprocess();
         let preprocess = preprocess.for_network(pass.is_gray()).to_string();
-        let path = match next {
+        let folder = match next {
             Some(_) => self.folder.path().join(GRAMS),
             None => self.folder.claim(GRAMS),
         };
-        let steps = (self.logged_steps(), next.map(|step| step + 1));
-        if !sweep.keep_grams(&path, steps, (pass, preprocess))? {
+        let resumed = next.map(|step| step + 1);
+        if !observers.keep_grams(folder, resumed, pass, preprocess)? {
             context.terminal.note(&format!(
                 "{GRAMS} begins at the step that the run resumes from: the earlier steps were compared over other images or layers, or not at all"
             ));

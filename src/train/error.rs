@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::divergence::Divergence;
+use crate::analysis::AnalysisError;
 use crate::analysis::probe::ProbeError;
 use crate::data::labeled::LoaderError;
 use crate::logger::LoggerError;
@@ -35,6 +36,8 @@ pub(crate) enum TrainError {
     Forward(#[from] ForwardError),
     #[error("{0}")]
     Probe(#[from] ProbeError),
+    #[error("{0}")]
+    Analysis(#[from] AnalysisError),
     #[error("{0}")]
     Logger(#[from] LoggerError),
     #[error("{what}: backend error: {why}")]

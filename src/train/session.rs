@@ -14,8 +14,8 @@ use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
 use super::{hparams, record};
-use crate::analysis::probe::ProbeImages;
-use crate::analysis::sweep::Sweep;
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::{ObservedNetwork, Observers};
 use crate::data::labeled::{Dataset, Position};
 use crate::device::{guarded, is_asynchronous};
 use crate::interrupt::Interrupt;
@@ -33,8 +33,8 @@ pub(crate) struct Session<'a> {
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) logger: FeatureLogger,
     pub(crate) probes: ProbeImages,
-    /// What compares the logged steps, unless they are not compared.
-    pub(crate) sweep: Option<Sweep>,
+    /// What measures the logged steps, unless they are not compared.
+    pub(crate) observers: Option<Observers>,
     pub(crate) dataset: Dataset,
     pub(crate) reading: Reading,
     pub(crate) trainer: Trainer,
@@ -75,8 +75,8 @@ impl Session<'_> {
         }
         let network = self.trainer.network();
         let mut seen = self.probes.run(self.pass, &network, "step 0")?;
-        if let Some(sweep) = &mut self.sweep {
-            sweep.measure(self.pass, &network, &seen, &mut step, "step 0")?;
+        if let Some(observers) = &mut self.observers {
+            observers.observe(&mut step, &observed(self.pass, &network, &seen, "step 0"))?;
         }
         self.probes.log(&mut seen, self.pass, &network, &mut step)?;
         step.finish();
@@ -152,8 +152,9 @@ impl Session<'_> {
         let ends_epoch = group.position.batch == 0;
         let due = |every: Every| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
-        if let Some(sweep) = self.sweep.as_mut().filter(|_| due(self.record.every)) {
-            sweep.before_update(self.pass, &self.trainer.network())?;
+        if let Some(observers) = self.observers.as_mut().filter(|_| due(self.record.every)) {
+            let (network, seen) = (self.trainer.network(), ProbeActivations::default());
+            observers.before_update(&observed(self.pass, &network, &seen, "the last step"))?;
         }
         let learned = self.learn(number, group, coming, with_histograms)?;
 
@@ -183,8 +184,8 @@ impl Session<'_> {
         if due(self.record.every) {
             let what = format!("step {number}");
             let mut seen = self.probes.run(self.pass, &network, &what)?;
-            if let Some(sweep) = &mut self.sweep {
-                sweep.measure(self.pass, &network, &seen, &mut step, &what)?;
+            if let Some(observers) = &mut self.observers {
+                observers.observe(&mut step, &observed(self.pass, &network, &seen, &what))?;
             }
             self.probes.log(&mut seen, self.pass, &network, &mut step)?;
         }
@@ -336,6 +337,20 @@ impl Session<'_> {
             .chain(resume)
             .chain(undeleted)
             .collect()
+    }
+}
+
+fn observed<'a>(
+    pass: &'a ForwardPass,
+    network: &'a Vgg,
+    probes: &'a ProbeActivations,
+    name: &'a str,
+) -> ObservedNetwork<'a> {
+    ObservedNetwork {
+        pass,
+        network,
+        probes,
+        name,
     }
 }
 

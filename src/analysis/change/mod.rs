@@ -1,14 +1,111 @@
-//! What changed between the weights of two checkpoints, and what of it is worth saying at the end.
+//! What changes in the weights of the convolutions from step to step, and what of it is worth saying at the end.
 
 mod events;
 mod layer;
 mod on_device;
+mod snapshot;
 mod summary;
 
+use tensorboard_events::Summary as Scalar;
+
+use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, name_of};
+
 pub(crate) use events::{Kind, of_filters};
-pub(crate) use layer::{LayerChange, LayerWeights, are_same, nearly_equal};
-pub(crate) use on_device::DeviceWeights;
+pub(crate) use layer::{LayerChange, LayerWeights, are_same};
+use snapshot::Snapshot;
 pub(crate) use summary::Summary;
+
+/// The weights of the first step and of the last one, and what happened in between.
+#[derive(Default)]
+pub(super) struct WeightChange {
+    first: Snapshot,
+    previous: Snapshot,
+    /// The weights before the optimization step that comes, or came.
+    pub(super) before: Snapshot,
+    pub(super) summary: Summary,
+}
+
+impl WeightChange {
+    /// Takes the weights before an optimization step that ends in a logged one.
+    pub(super) fn before_update(
+        &mut self,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        self.before = Snapshot::of(network)?;
+        Ok(())
+    }
+
+    fn measure(
+        &mut self,
+        at: &mut Moment<'_, '_>,
+        network: &ObservedNetwork<'_>,
+        now: &Snapshot,
+    ) -> Result<(), AnalysisError> {
+        let before = std::mem::take(&mut self.before);
+        let compared = now.compare([&self.previous, &self.first, &before])?;
+        let parameters = network.network.parameters();
+        let convolutions = || parameters.convolutions().map(|of| of.layer.tag());
+        for (tag, pairs) in convolutions().zip(&compared.nearly_equal) {
+            let tag = format!("health/{tag}/nearly_equal_kernels");
+            at.summary(Scalar::scalar(tag, *pairs));
+        }
+        let names = ["to_previous", "to_first", "update_ratio"];
+        for (name, changes) in names.iter().zip(&compared.changes) {
+            for (tag, change) in convolutions().zip(changes) {
+                let tag = format!("weight_change/{tag}/{name}");
+                at.summary(Scalar::scalar(tag, change.whole.relative()));
+            }
+        }
+        let mut non_finite = compared.non_finite;
+        non_finite.retain(|layer| layer.count > 0);
+        let [changes, ..] = &compared.changes;
+        self.add(at, changes, &non_finite);
+        Ok(())
+    }
+
+    fn add(&mut self, at: &Moment<'_, '_>, changes: &[LayerChange], non_finite: &[NonFinite]) {
+        let dead = at.shared.dead.iter();
+        let dead = dead.map(|(tag, dead)| (name_of(tag), dead.as_slice()));
+        self.summary.add(at.number, changes, non_finite, dead);
+    }
+}
+
+impl Observer for WeightChange {
+    fn weights(
+        &mut self,
+        at: &mut Moment<'_, '_>,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        if let Role::Column | Role::Last = at.role {
+            return Ok(());
+        }
+        let now = Snapshot::of(network)?;
+        match at.role {
+            Role::Logged => self.measure(at, network, &now)?,
+            Role::Previous => self.add(at, &[], &[]),
+            Role::First | Role::Column | Role::Last => {}
+        }
+        if at.role == Role::First || self.first.is_empty() {
+            self.first = now.clone();
+        }
+        if at.role != Role::First {
+            self.previous = now;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, _: &Shared) -> Vec<String> {
+        self.summary.lines()
+    }
+}
+
+/// Weights of a layer that are NaN or infinite.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NonFinite {
+    /// As people call it: `conv3_1`.
+    pub(crate) layer: String,
+    pub(crate) count: usize,
+}
 
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ impl DeviceWeights {
     }
 
     /// All weights, row by row.
-    pub(crate) fn values(&self) -> Tensor<1> {
+    fn values(&self) -> Tensor<1> {
         self.rows.clone().flatten(0, 1)
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::NonFinite;
 use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
 use super::layer::LayerChange;
 
@@ -62,18 +63,17 @@ impl From<Dead> for Vec<(usize, i64)> {
 impl Summary {
     /// Adds a step: the changes of its layers from the step before (none at the first one), weights that are not
     /// finite, and the channels that are dead, each by layer.
-    pub(crate) fn add(
+    pub(crate) fn add<'a>(
         &mut self,
         step: i64,
         changes: &[LayerChange],
-        non_finite: &[(String, usize)],
-        dead: &BTreeMap<String, Vec<usize>>,
+        non_finite: &[NonFinite],
+        dead: impl IntoIterator<Item = (&'a str, &'a [usize])>,
     ) {
         self.steps.push(step);
-        for (layer, count) in non_finite {
-            self.non_finite
-                .entry(layer.clone())
-                .or_insert((step, *count));
+        for NonFinite { layer, count } in non_finite {
+            let known = self.non_finite.entry(layer.clone());
+            known.or_insert((step, *count));
         }
         for change in changes {
             self.changed |= !change.is_equal;
@@ -99,7 +99,7 @@ impl Summary {
         }
         for (layer, channels) in dead {
             let now: BTreeSet<usize> = channels.iter().copied().collect();
-            let Dead(since) = self.dead.entry(layer.clone()).or_default();
+            let Dead(since) = self.dead.entry(layer.to_owned()).or_default();
             since.retain(|channel, _| now.contains(channel));
             for channel in now {
                 since.entry(channel).or_insert(step);

@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
+use super::layer::nearly_equal;
 use super::*;
 
 /// Four layers, the first of which has kernels of 3 x 3 over 3 channels.
@@ -54,11 +53,12 @@ fn lines(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> V
             .flat_map(|before| before.iter().zip(&now))
             .map(|(old, new)| LayerChange::between(old, new))
             .collect();
-        let non_finite = now
-            .iter()
-            .map(|layer| (layer.name.clone(), layer.non_finite()));
-        let non_finite: Vec<_> = non_finite.filter(|(_, count)| *count > 0).collect();
-        summary.add(step, &changes, &non_finite, &BTreeMap::new());
+        let non_finite = now.iter().map(|layer| NonFinite {
+            layer: layer.name.clone(),
+            count: layer.non_finite(),
+        });
+        let non_finite: Vec<_> = non_finite.filter(|layer| layer.count > 0).collect();
+        summary.add(step, &changes, &non_finite, []);
         before = Some(now.clone());
     }
     summary.lines()
@@ -184,7 +184,7 @@ fn a_training_is_no_event() {
             .map(|(old, new)| LayerChange::between(old, new))
             .collect();
         let changes = if step == 0 { Vec::new() } else { changes };
-        summary.add(i64::from(step), &changes, &[], &BTreeMap::new());
+        summary.add(i64::from(step), &changes, &[], []);
         before.clone_from(&now);
     }
     let lines = summary.lines();
@@ -212,12 +212,7 @@ fn channels_that_died_and_stayed_so_are_named() {
             2 => vec![1, 2],
             _ => vec![1, 3],
         };
-        summary.add(
-            step,
-            &changes,
-            &[],
-            &BTreeMap::from([("relu1_1".to_owned(), dead)]),
-        );
+        summary.add(step, &changes, &[], [("relu1_1", dead.as_slice())]);
     }
     let text = summary.lines().join("\n");
     assert!(
@@ -245,13 +240,13 @@ fn what_two_saw_is_what_one_saw() {
     let dead = |step: usize| {
         let is_dead = [(1, step >= 2), (2, step >= 8), (3, step < 6), (4, true)];
         let dead = is_dead.into_iter().filter(|(_, is_dead)| *is_dead);
-        let dead: Vec<usize> = dead.map(|(channel, _)| channel).collect();
-        BTreeMap::from([("relu1_1".to_owned(), dead)])
+        dead.map(|(channel, _)| channel).collect::<Vec<usize>>()
     };
     let seen = |steps: std::ops::Range<usize>, seam: Option<usize>| {
         let mut summary = Summary::default();
         if let Some(seam) = seam {
-            summary.add(i64::try_from(seam).unwrap(), &[], &[], &dead(seam));
+            let dead = [("relu1_1", &dead(seam)[..])];
+            summary.add(i64::try_from(seam).unwrap(), &[], &[], dead);
         }
         for step in steps {
             let before = step.checked_sub(1).map(|before| &networks[before]);
@@ -262,14 +257,17 @@ fn what_two_saw_is_what_one_saw() {
                 .collect();
             let count = networks[step][3].non_finite();
             let non_finite: Vec<_> = (count > 0)
-                .then(|| ("conv4_1".to_owned(), count))
+                .then(|| NonFinite {
+                    layer: "conv4_1".to_owned(),
+                    count,
+                })
                 .into_iter()
                 .collect();
             summary.add(
                 i64::try_from(step).unwrap(),
                 &changes,
                 &non_finite,
-                &dead(step),
+                [("relu1_1", &dead(step)[..])],
             );
         }
         summary

@@ -4,23 +4,21 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::analysis::similarity::file::{GRAMS, GramsFileError};
+use crate::analysis::grams::{GRAMS, GramsError};
 
 /// Runs that cannot be compared.
 #[derive(Debug, Error)]
 pub(crate) enum CompareError {
-    #[error(
-        "{0} has no {GRAMS}: name the folder of a run of `vggscope checkpoints` with --compare-images"
-    )]
+    #[error("{0} has no {GRAMS}")]
     NoGrams(PathBuf),
+    #[error("{0} is of an earlier vggscope, which kept the Gram matrices of all steps in one file")]
+    OldGrams(PathBuf),
     #[error("{0}")]
-    File(#[from] GramsFileError),
-    #[error("{0} has no checkpoint yet: wait for the first step of its run")]
-    NoCheckpoint(PathBuf),
+    Grams(#[from] GramsError),
     #[error("{0} is named twice: a run is compared with other runs")]
     Twice(PathBuf),
     #[error(
-        "{first} and {other} cannot be compared, since their {what} differ: {of_first} and {of_other}; repeat one of the two runs with the other's --compare-images, preprocessing and --compare-features"
+        "{first} and {other} cannot be compared, since their {what} differ: {of_first} and {of_other}"
     )]
     Differ {
         first: PathBuf,
@@ -29,9 +27,7 @@ pub(crate) enum CompareError {
         of_first: String,
         of_other: String,
     },
-    #[error(
-        "{first} and {other} have no layer in common ({of_first}; {of_other}): repeat one of the two runs with the other's --layers"
-    )]
+    #[error("{first} and {other} have no layer in common ({of_first}; {of_other})")]
     NoLayer {
         first: PathBuf,
         other: PathBuf,

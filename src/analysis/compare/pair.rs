@@ -1,13 +1,12 @@
 //! Two runs compared with each other.
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 use super::error::CompareError;
 use super::run::ComparedRun;
 use crate::analysis::figure::{HeatMap, evenly};
-use crate::analysis::similarity::file::GramsFileError;
+use crate::analysis::grams::GramsError;
+use crate::analysis::name_of;
 use crate::analysis::similarity::{Estimate, Gram, Similarity, cka};
 use tensorboard_events::Summary;
 
@@ -27,8 +26,8 @@ pub(crate) struct Pair<'a> {
     in_tags: String,
     /// The layers that both have, by their tags in each.
     layers: Vec<[String; 2]>,
-    /// The steps that both have, with the checkpoint of each.
-    steps: BTreeMap<i64, [usize; 2]>,
+    /// The steps that both have.
+    pub(crate) steps: Vec<i64>,
 }
 
 impl<'a> Pair<'a> {
@@ -38,11 +37,11 @@ impl<'a> Pair<'a> {
         other: &'a ComparedRun,
         is_named: bool,
     ) -> Result<Self, CompareError> {
-        let tags = |run: &ComparedRun| run.layout().layers.clone();
+        let tags = |run: &'a ComparedRun| &run.grams.layers;
         let in_other = |tag: &String| {
             let same = |other: &String| name_of(other) == name_of(tag);
-            let found = tags(other).into_iter().find(same);
-            found.map(|found| [tag.clone(), found])
+            let found = tags(other).iter().find(|other| same(other))?;
+            Some([tag.clone(), found.clone()])
         };
         let layers: Vec<[String; 2]> = tags(first).iter().filter_map(in_other).collect();
         if layers.is_empty() {
@@ -53,12 +52,7 @@ impl<'a> Pair<'a> {
                 of_other: tags(other).join(", "),
             });
         }
-        let by_step = |run: &ComparedRun| -> BTreeMap<i64, usize> {
-            let turned = |(checkpoint, step): &(usize, i64)| (*step, *checkpoint);
-            run.checkpoints.iter().map(turned).collect()
-        };
-        let of_other = by_step(other);
-        let common = |(step, checkpoint)| Some((step, [checkpoint, *of_other.get(&step)?]));
+        let is_common = |step: &i64| other.grams.steps().any(|other| other == *step);
         Ok(Self {
             runs: [first, other],
             in_tags: if is_named {
@@ -67,38 +61,31 @@ impl<'a> Pair<'a> {
                 String::new()
             },
             layers,
-            steps: by_step(first).into_iter().filter_map(common).collect(),
+            steps: first.grams.steps().filter(is_common).collect(),
         })
     }
 
-    /// The steps that both have.
-    pub(crate) fn steps(&self) -> impl Iterator<Item = i64> {
-        self.steps.keys().copied()
-    }
-
-    /// The last checkpoints that are compared, and their steps: those of the last step in common, or where there is
-    /// none, of each run.
-    fn ends(&self) -> [(usize, i64); 2] {
-        match self.steps.last_key_value() {
-            Some((step, checkpoints)) => checkpoints.map(|checkpoint| (checkpoint, *step)),
-            None => self
-                .runs
-                .map(|run| run.checkpoints.last().copied().unwrap_or_default()),
+    /// The last steps that are compared: the last one in common, or where there is none, that of each run.
+    fn ends(&self) -> [i64; 2] {
+        let last = |run: &ComparedRun| run.grams.steps().next_back().unwrap_or_default();
+        match self.steps.last() {
+            Some(step) => [*step; 2],
+            None => self.runs.map(last),
         }
     }
 
     /// The last step that pictures show.
     pub(crate) fn last_step(&self) -> i64 {
-        let [(_, first), (_, other)] = self.ends();
+        let [first, other] = self.ends();
         first.max(other)
     }
 
     /// How alike each layer is at a step; nothing where one of the runs does not have it.
-    pub(crate) fn scalars(&self, step: i64) -> Result<Vec<Summary>, GramsFileError> {
-        let Some(checkpoints) = self.steps.get(&step) else {
+    pub(crate) fn scalars(&self, step: i64) -> Result<Vec<Summary>, GramsError> {
+        if !self.steps.contains(&step) {
             return Ok(Vec::new());
-        };
-        let layers = self.similarities(*checkpoints)?;
+        }
+        let layers = self.similarities([step; 2])?;
         let scalars = |(layer, similarity): (String, Similarity)| {
             let tag = format!("compare/{layer}{}", self.in_tags);
             let scalar = |(name, end, value)| Summary::scalar(format!("{tag}/{name}{end}"), value);
@@ -110,13 +97,13 @@ impl<'a> Pair<'a> {
     /// The layers, by their tags in the first run.
     fn similarities(
         &self,
-        [of_first, of_other]: [usize; 2],
-    ) -> Result<Vec<(String, Similarity)>, GramsFileError> {
+        [of_first, of_other]: [i64; 2],
+    ) -> Result<Vec<(String, Similarity)>, GramsError> {
         let [first, other] = self.runs;
         let mut read = Vec::new();
         for [in_first, in_other] in &self.layers {
-            let one = first.gram(in_first, of_first)?;
-            let two = other.gram(in_other, of_other)?;
+            let one = first.grams.gram(in_first, of_first)?;
+            let two = other.grams.gram(in_other, of_other)?;
             read.extend(one.zip(two).map(|both| (in_first.clone(), both)));
         }
         let similar = read
@@ -127,45 +114,34 @@ impl<'a> Pair<'a> {
 
     /// The heat maps: each layer at all steps of the one run with all steps of the other, and at the last ones all
     /// layers with all layers.
-    pub(crate) fn heat_maps(&self) -> Result<Vec<TaggedMap>, GramsFileError> {
+    pub(crate) fn heat_maps(&self) -> Result<Vec<TaggedMap>, GramsError> {
         let [first, other] = self.runs;
-        let [rows, columns] = self.runs.map(|run| shown(&run.checkpoints));
+        let [rows, columns] = self.runs.map(shown);
         let mut maps = Vec::new();
         for [in_first, in_other] in &self.layers {
-            let one: Result<Vec<_>, _> = rows
-                .iter()
-                .map(|(checkpoint, _)| first.gram(in_first, *checkpoint))
-                .collect();
-            let two: Result<Vec<_>, _> = columns
-                .iter()
-                .map(|(checkpoint, _)| other.gram(in_other, *checkpoint))
-                .collect();
-            let labels = [&rows, &columns]
-                .map(|side| side.iter().map(|(_, step)| step.to_string()).collect());
+            let of_first = rows.iter().map(|step| first.grams.gram(in_first, *step));
+            let of_other = columns.iter().map(|step| other.grams.gram(in_other, *step));
+            let labels = [&rows, &columns].map(|steps| steps.iter().map(i64::to_string).collect());
             let sides = self.sides("steps");
             maps.push(TaggedMap {
                 tag: format!("similarity/steps/{in_first}{}", self.in_tags),
                 heading: format!("**{in_first}**: debiased linear CKA of {sides}"),
-                map: self.heat_map(name_of(in_first), labels, &one?, &two?),
+                map: self.heat_map(name_of(in_first), labels, of_first, of_other)?,
             });
         }
-        let layers = self.runs.map(|run| &run.layout().layers);
-        let [rows, columns] = layers;
-        let [(of_first, _), (of_other, _)] = self.ends();
-        let one: Result<Vec<_>, _> = rows
-            .iter()
-            .map(|layer| first.gram(layer, of_first))
-            .collect();
-        let two: Result<Vec<_>, _> = columns
-            .iter()
-            .map(|layer| other.gram(layer, of_other))
-            .collect();
+        let [of_first, of_other] = self.ends();
+        let layers = self.runs.map(|run| &run.grams.layers);
         let labels = layers.map(|tags| tags.iter().map(|tag| name_of(tag).to_owned()).collect());
+        let [rows, columns] = layers;
+        let of_first = rows.iter().map(|layer| first.grams.gram(layer, of_first));
+        let of_other = columns
+            .iter()
+            .map(|layer| other.grams.gram(layer, of_other));
         let (when, sides) = (self.when(), self.sides("layers"));
         maps.push(TaggedMap {
             tag: format!("similarity/layers{}", self.in_tags),
             heading: format!("Debiased linear CKA {when} of {sides}"),
-            map: self.heat_map("layers", labels, &one?, &two?),
+            map: self.heat_map("layers", labels, of_first, of_other)?,
         });
         Ok(maps)
     }
@@ -174,9 +150,11 @@ impl<'a> Pair<'a> {
         &self,
         what: &str,
         [rows, columns]: [Vec<String>; 2],
-        of_first: &[Option<Gram>],
-        of_other: &[Option<Gram>],
-    ) -> HeatMap {
+        of_first: impl Iterator<Item = Result<Option<Gram>, GramsError>>,
+        of_other: impl Iterator<Item = Result<Option<Gram>, GramsError>>,
+    ) -> Result<HeatMap, GramsError> {
+        let of_first = of_first.collect::<Result<Vec<_>, _>>()?;
+        let of_other = of_other.collect::<Result<Vec<_>, _>>()?;
         let cells = of_first
             .iter()
             .flat_map(|one| of_other.iter().map(move |two| (one, two)));
@@ -192,7 +170,7 @@ impl<'a> Pair<'a> {
         let [first, other] = self.runs.map(|run| end_of(&run.name));
         let title = format!("{what}: rows {first}, columns {other}");
         let values = cells.par_iter().map(value).collect();
-        HeatMap::of_similarity(title, rows, columns, values)
+        Ok(HeatMap::of_similarity(title, rows, columns, values))
     }
 
     fn sides(&self, of: &str) -> String {
@@ -203,17 +181,16 @@ impl<'a> Pair<'a> {
     /// The last steps that are compared, as text.
     fn when(&self) -> String {
         match self.ends() {
-            [(_, first), (_, other)] if first == other => format!("at step {first}"),
-            [(_, first), (_, other)] => {
+            [first, other] if first == other => format!("at step {first}"),
+            [first, other] => {
                 format!("(steps {first} and {other}, none in common)")
             }
         }
     }
 
     /// Which layers are most alike at the last steps, and which least, in a line.
-    pub(crate) fn line(&self) -> Result<String, GramsFileError> {
-        let ends = self.ends().map(|(checkpoint, _)| checkpoint);
-        let layers = self.similarities(ends)?;
+    pub(crate) fn line(&self) -> Result<String, GramsError> {
+        let layers = self.similarities(self.ends())?;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for (tag, similarity) in &layers {
             match similarity.cka {
@@ -255,12 +232,11 @@ pub(crate) struct TaggedMap {
     pub(crate) map: HeatMap,
 }
 
-/// The checkpoints that have a row or column.
-fn shown(checkpoints: &[(usize, i64)]) -> Vec<(usize, i64)> {
-    let places = evenly(checkpoints.len(), SHOWN).into_iter();
-    places
-        .filter_map(|place| checkpoints.get(place).copied())
-        .collect()
+/// The steps that have a row or column.
+fn shown(run: &ComparedRun) -> Vec<i64> {
+    let steps: Vec<i64> = run.grams.steps().collect();
+    let places = evenly(steps.len(), SHOWN).into_iter();
+    places.map(|place| steps[place]).collect()
 }
 
 /// The end of a long name, where names that hold the time differ.
@@ -279,24 +255,9 @@ fn listed(layers: &[(&str, Estimate)]) -> String {
     layers.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// `conv2_1` of `05_conv2_1`: another architecture has it at another place.
-fn name_of(tag: &str) -> &str {
-    match tag.split_once('_') {
-        Some((index, name)) if index.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => tag,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_layer_has_the_same_name_in_every_architecture() {
-        assert_eq!(name_of("05_conv2_1"), "conv2_1");
-        assert_eq!(name_of("layer3_0"), "layer3_0");
-        assert_eq!(name_of("encoder"), "encoder");
-    }
 
     #[test]
     fn long_names_keep_their_ends() {

@@ -5,17 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::CompareError;
-use crate::analysis::similarity::Gram;
-use crate::analysis::similarity::file::{GRAMS, GramsFileError, GramsLayout, GramsReader};
+use crate::analysis::grams::{GRAMS, GramsAbout, GramsReader};
+
+/// The file in which earlier versions kept all steps.
+const OLD_GRAMS: &str = "grams.safetensors";
 
 /// A run that is compared.
 pub(crate) struct ComparedRun {
     /// What it is called: its folder's name, or its path where another has the same.
     pub(crate) name: String,
     pub(super) folder: PathBuf,
-    reader: GramsReader,
-    /// The checkpoints that have come, at least one: which one, counted from 0, and its step.
-    pub(super) checkpoints: Vec<(usize, i64)>,
+    pub(super) grams: GramsReader,
 }
 
 impl ComparedRun {
@@ -43,65 +43,58 @@ impl ComparedRun {
     }
 
     fn open(folder: &Path, name: String) -> Result<Self, CompareError> {
-        let path = folder.join(GRAMS);
-        if !path.exists() {
-            return Err(CompareError::NoGrams(folder.to_owned()));
-        }
-        let reader = GramsReader::open(&path)?;
-        let checkpoints: Vec<_> = reader.checkpoints().collect();
-        if checkpoints.is_empty() {
-            return Err(CompareError::NoCheckpoint(path));
-        }
+        let old = folder.join(OLD_GRAMS);
+        let Some(grams) = GramsReader::open(&folder.join(GRAMS))? else {
+            return Err(if old.exists() {
+                CompareError::OldGrams(old)
+            } else {
+                CompareError::NoGrams(folder.to_owned())
+            });
+        };
         Ok(Self {
             name,
             folder: folder.to_owned(),
-            reader,
-            checkpoints,
+            grams,
         })
     }
 
     /// What its Gram matrices are of.
-    pub(crate) fn layout(&self) -> &GramsLayout {
-        self.reader.layout()
-    }
-
-    /// How many images they are of.
-    pub(crate) fn images(&self) -> usize {
-        self.layout().sizes.iter().sum()
-    }
-
-    /// A layer at a checkpoint.
-    pub(super) fn gram(
-        &self,
-        layer: &str,
-        checkpoint: usize,
-    ) -> Result<Option<Gram>, GramsFileError> {
-        self.reader.gram(layer, checkpoint)
+    pub(crate) fn about(&self) -> &GramsAbout {
+        &self.grams.about
     }
 
     /// Refuses a run over other images, or the same in another form.
     fn check_alike(&self, other: &Self) -> Result<(), CompareError> {
-        let facts = |run: &Self| {
-            let GramsLayout { sizes, about, .. } = run.layout();
+        let (one, two) = (self.about(), other.about());
+        let images = |about: &GramsAbout| {
             let hash: String = about.images.chars().take(12).collect();
-            [
-                (
-                    "comparison images",
-                    about.images.clone(),
-                    format!("{} of SHA-256 {hash}…", run.images()),
-                ),
-                (
-                    "preprocessing",
-                    about.preprocess.clone(),
-                    about.preprocess.clone(),
-                ),
-                ("features", about.features.clone(), about.features.clone()),
-                ("minibatches", format!("{sizes:?}"), format!("{sizes:?}")),
-            ]
+            format!("{} of SHA-256 {hash}…", about.count())
         };
-        for ((what, one, of_first), (_, two, of_other)) in facts(self).into_iter().zip(facts(other))
-        {
-            if one != two {
+        let sizes = |about: &GramsAbout| format!("{:?}", about.minibatches);
+        let both = |text: fn(&GramsAbout) -> &String| [one, two].map(|about| text(about).clone());
+        for (what, is_same, [of_first, of_other]) in [
+            (
+                "comparison images",
+                one.images == two.images,
+                [one, two].map(images),
+            ),
+            (
+                "preprocessing",
+                one.preprocess == two.preprocess,
+                both(|about| &about.preprocess),
+            ),
+            (
+                "features",
+                one.features == two.features,
+                both(|about| &about.features),
+            ),
+            (
+                "minibatches",
+                one.minibatches == two.minibatches,
+                [one, two].map(sizes),
+            ),
+        ] {
+            if !is_same {
                 return Err(CompareError::Differ {
                     first: self.folder.clone(),
                     other: other.folder.clone(),

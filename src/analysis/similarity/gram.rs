@@ -2,7 +2,7 @@
 
 /// The Gram matrices of a layer's features at one checkpoint: one for each minibatch of images.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gram {
+pub(crate) struct Gram {
     blocks: Vec<Block>,
 }
 
@@ -21,11 +21,12 @@ impl Block {
 }
 
 impl Gram {
-    /// Of minibatches: how many images, and their products row by row, `[images, images]`. Values beyond that
-    /// are left out, missing ones are NaN.
-    #[must_use]
-    pub fn new(minibatches: Vec<(usize, Vec<f32>)>) -> Self {
-        let block = |(images, mut values): (usize, Vec<f32>)| {
+    /// Of minibatches, each the products of all its images with all of them, row by row. Of a number of values that is
+    /// no square, the missing ones are NaN.
+    pub(crate) fn new(minibatches: impl IntoIterator<Item = Vec<f32>>) -> Self {
+        let block = |mut values: Vec<f32>| {
+            let root = values.len().isqrt();
+            let images = root + usize::from(root * root < values.len());
             values.resize(images * images, f32::NAN);
             Block { images, values }
         };
@@ -35,12 +36,12 @@ impl Gram {
     }
 
     /// How many images each minibatch has.
-    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.blocks.iter().map(|block| block.images)
     }
 
     /// All products, minibatch by minibatch, row by row.
-    pub fn values(&self) -> impl Iterator<Item = f32> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = f32> {
         self.blocks
             .iter()
             .flat_map(|block| block.values.iter().copied())
@@ -73,8 +74,7 @@ impl Gram {
 
 /// The sizes of minibatches of at most `most` images, as equal as they can be, so that none is too small to
 /// say anything.
-#[must_use]
-pub fn minibatches(images: usize, most: usize) -> Vec<usize> {
+pub(crate) fn minibatches(images: usize, most: usize) -> Vec<usize> {
     let count = images.div_ceil(most.max(1));
     (0..count)
         .map(|n| images * (n + 1) / count - images * n / count)

@@ -13,13 +13,13 @@ const REPLICATES: u64 = 100;
 
 /// A value and its 95% interval over the images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Over all images.
-    pub value: f64,
+    pub(crate) value: f64,
     /// The lower end.
-    pub low: f64,
+    pub(crate) low: f64,
     /// The upper end.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 impl Estimate {

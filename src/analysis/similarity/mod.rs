@@ -9,33 +9,30 @@
 //! the Procrustes similarity from Gram matrices; Huh and others (2024) for mutual nearest neighbors.
 
 mod cka;
-#[doc(hidden)]
-pub mod file;
 mod gram;
 mod interval;
 mod neighbors;
 mod procrustes;
 
-pub use gram::{Gram, minibatches};
-pub use interval::Estimate;
+pub(crate) use gram::{Gram, minibatches};
+pub(crate) use interval::Estimate;
 
 /// How alike two representations are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Similarity {
+pub(crate) struct Similarity {
     /// Debiased linear CKA: 1 for representations that differ by a rotation and a scale, near 0 for unrelated
     /// ones. `None` where a representation does not tell the images apart, or is not finite.
-    pub cka: Option<Estimate>,
+    pub(crate) cka: Option<Estimate>,
     /// The Procrustes similarity, 0 to 1. `None` as above.
-    pub procrustes: Option<Estimate>,
+    pub(crate) procrustes: Option<Estimate>,
     /// The mean fraction of an image's nearest images, by cosine, that both representations agree on. `None` as
     /// above.
-    pub neighbors: Option<Estimate>,
+    pub(crate) neighbors: Option<Estimate>,
 }
 
 impl Similarity {
     /// Compares two representations of the same images in the same minibatches.
-    #[must_use]
-    pub fn between(one: &Gram, two: &Gram) -> Self {
+    pub(crate) fn between(one: &Gram, two: &Gram) -> Self {
         Self {
             cka: Estimate::of(one, two, cka::cka),
             procrustes: Estimate::of(one, two, procrustes::procrustes),
@@ -61,8 +58,7 @@ impl Similarity {
 }
 
 /// Debiased linear CKA without its interval.
-#[must_use]
-pub fn cka(one: &Gram, two: &Gram) -> Option<f64> {
+pub(crate) fn cka(one: &Gram, two: &Gram) -> Option<f64> {
     cka::cka(one, two)
 }
 

@@ -33,9 +33,9 @@ fn gram_of(images: &[Vec<f32>], sizes: &[usize]) -> Gram {
         let values = block
             .iter()
             .flat_map(|a| block.iter().map(move |b| product(a, b)));
-        (*size, values.collect())
+        values.collect()
     };
-    Gram::new(sizes.iter().map(block).collect())
+    Gram::new(sizes.iter().map(block))
 }
 
 fn gram(images: &[Vec<f32>]) -> Gram {
@@ -141,10 +141,10 @@ fn intervals_have_the_width_that_they_should() {
 
 #[test]
 fn what_says_nothing_has_no_similarity() {
-    let dead = Gram::new(vec![(20, vec![0.0; 400])]);
-    let nan = Gram::new(vec![(20, vec![f32::NAN; 400])]);
-    let short = Gram::new(vec![(20, vec![1.0; 3])]);
-    let few = Gram::new(vec![(2, vec![1.0; 4])]);
+    let dead = Gram::new([vec![0.0; 400]]);
+    let nan = Gram::new([vec![f32::NAN; 400]]);
+    let short = Gram::new([vec![1.0; 399]]);
+    let few = Gram::new([vec![1.0; 4]]);
     let fine = gram(&x()[..20]);
     for other in [&dead, &nan, &short, &few] {
         for (one, two) in [(other, &fine), (&fine, other), (other, other)] {

@@ -3,19 +3,20 @@
 use super::loading::{Loading, nearest_readable};
 use super::resume::{OfRun, take_up};
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::sweep::{Calibration, ComparisonSet, Measured, Sweep};
-use crate::commands::calibration::{self, References, Settled};
+use crate::analysis::{Calibration, ComparisonImages, ObservedNetwork, Observers, Role};
+use crate::commands::calibration::{self, ReferenceMaps, Settled};
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
 use crate::network::vgg::Vgg;
+use crate::network::{ForwardPass, Network};
 use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {
     pub(super) settled: Settled,
-    /// What compares them, unless they are not compared.
-    pub(super) sweep: Option<Sweep>,
+    /// What measures them, unless they are not compared.
+    pub(super) observers: Option<Observers>,
     /// What the first checkpoint made of the probe images, with its step, to which it spares a forward pass.
     pub(super) seen: Option<(i64, ProbeActivations)>,
 }
@@ -26,7 +27,7 @@ pub(super) fn calibrate(
     sequence: &[Checkpoint],
     loading: &Loading<'_>,
     probes: &ProbeImages,
-    set: Option<ComparisonSet>,
+    set: Option<ComparisonImages>,
     of_run: &OfRun<'_>,
 ) -> Result<Calibrated, RunError> {
     let OfRun {
@@ -38,15 +39,23 @@ pub(super) fn calibrate(
     let comparison = &settings.comparison;
     let mut pictures = settings.run.pictures.clone();
     let pass = loading.pass;
+    let mut observers = (!comparison.no_comparison).then(|| {
+        // Of a part nothing is drawn before all are done.
+        let columns = match split {
+            Some(_) => 0,
+            None => plan.steps().len(),
+        };
+        let total = (!settings.follow).then_some(columns);
+        calibration::observers(set, &settings.run, pass, probes, total)
+    });
     let mut looker = Looker {
         settings,
         sequence,
         loading,
         probes,
-        set: set.as_ref(),
+        observers: observers.as_mut(),
         given: Vec::new(),
         first_seen: None,
-        last: None,
     };
     let mut calibration = match split {
         None => looker.look()?,
@@ -59,7 +68,6 @@ pub(super) fn calibrate(
     let Looker {
         mut given,
         first_seen,
-        last,
         ..
     } = looker;
     if plan.goes_on() && split.is_none() {
@@ -72,21 +80,17 @@ pub(super) fn calibrate(
     }
     let range = (Some(settings.range()), &pictures);
     let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
-    let mut sweep = (!comparison.no_comparison).then(|| {
-        // Of a part nothing is drawn before all are done.
-        let columns = match split {
-            Some(_) => 0,
-            None => plan.steps().len(),
-        };
-        let of = ((!settings.follow).then_some(columns), probes);
-        calibration::sweep(&calibration, (set, last), &settings.run, pass, of)
-    });
-    if plan.goes_on() && (sweep.is_some() || comparison.change) {
-        given.extend(take_up(sweep.as_mut(), settings, loading, probes, of_run)?);
+    if let Some(observers) = &mut observers {
+        let style = settings.run.pictures.style();
+        observers.set_calibration(&calibration, pass, style);
+    }
+    if plan.goes_on() && (observers.is_some() || comparison.change) {
+        let observers = observers.as_mut();
+        given.extend(take_up(observers, settings, loading, probes, of_run)?);
     }
     Ok(Calibrated {
         settled: settled.with_references(given),
-        sweep,
+        observers,
         seen: first_seen,
     })
 }
@@ -97,13 +101,11 @@ struct Looker<'a> {
     sequence: &'a [Checkpoint],
     loading: &'a Loading<'a>,
     probes: &'a ProbeImages,
-    set: Option<&'a ComparisonSet>,
+    observers: Option<&'a mut Observers>,
     /// What the maps of the file that was given are.
-    given: References,
+    given: Vec<ReferenceMaps>,
     /// What the first one makes of the probe images.
     first_seen: Option<(i64, ProbeActivations)>,
-    /// What the last one makes of the comparison images.
-    last: Option<Measured>,
 }
 
 impl Looker<'_> {
@@ -112,7 +114,8 @@ impl Looker<'_> {
         let (pass, against) = (loading.pass, &self.settings.comparison.against);
         let mut calibration = Calibration::default();
         if let Some((network, seen)) = self.look_at_given()? {
-            calibration.set_base(pass, &network, &seen);
+            let name = "the network that changes are shown against";
+            calibration.set_base(&observed(pass, &network, &seen, name));
         }
         for reference in references(self.settings, count) {
             let found = nearest_readable(self.sequence, reference, loading, self.settings)?;
@@ -123,10 +126,12 @@ impl Looker<'_> {
             let seen = probes.run(pass, &network, name)?;
             // What changes from step to step is smaller than what changes over the run.
             let with_change = *against != AgainstChoice::Previous || reference == 1;
-            calibration.add(pass, &network, &seen, (name, with_change))?;
-            if reference + 1 == count && self.set.is_some() {
-                let what = (step, name);
-                self.last = Some(Measured::of(self.set, pass, &network, &seen, what)?);
+            let network = observed(pass, &network, &seen, name);
+            calibration.add(&network, with_change)?;
+            if let Some(observers) = &mut self.observers
+                && reference + 1 == count
+            {
+                observers.replay(step, Role::Last, &network)?;
             }
             if reference == 0 {
                 self.first_seen = Some((step, seen));
@@ -145,8 +150,8 @@ impl Looker<'_> {
         let seen = self
             .probes
             .run(pass, &network, &path.display().to_string())?;
-        let of_probes = (self.probes, &seen);
-        self.given = calibration::references(pass, &network, of_probes, Against::Given);
+        let given = observed(pass, &network, &seen, "");
+        self.given = calibration::references(&given, self.probes, Against::Given);
         Ok(Some((network, seen)))
     }
 
@@ -155,18 +160,37 @@ impl Looker<'_> {
         if self.given.is_empty() {
             self.look_at_given()?;
         }
-        let place = self.sequence.len().saturating_sub(1);
-        if self.set.is_none() || self.last.is_some() {
+        let Some(observers) = self
+            .observers
+            .as_mut()
+            .filter(|observers| observers.needs_last())
+        else {
             return Ok(());
-        }
+        };
+        let place = self.sequence.len().saturating_sub(1);
         let found = nearest_readable(self.sequence, place, self.loading, self.settings)?;
         if let Some((checkpoint, network)) = found {
             let (pass, name) = (self.loading.pass, checkpoint.name.as_str());
             let seen = self.probes.run(pass, &network, name)?;
-            let what = (checkpoint.step, name);
-            self.last = Some(Measured::of(self.set, pass, &network, &seen, what)?);
+            let network = observed(pass, &network, &seen, name);
+            observers.replay(checkpoint.step, Role::Last, &network)?;
         }
         Ok(())
+    }
+}
+
+/// A network that has seen the probe images.
+pub(super) fn observed<'a>(
+    pass: &'a ForwardPass,
+    network: &'a dyn Network,
+    probes: &'a ProbeActivations,
+    name: &'a str,
+) -> ObservedNetwork<'a> {
+    ObservedNetwork {
+        pass,
+        network,
+        probes,
+        name,
     }
 }
 

@@ -2,15 +2,14 @@
 //! step is drawn by whoever is done last.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
+use super::calibrate::observed;
 use super::manifest::{Entry, Manifest};
 use super::setup::Setup;
 use super::split::Split;
+use crate::analysis::Role;
 use crate::analysis::change::Summary;
-use crate::analysis::similarity::file::{
-    GRAMS, GramsFileError, GramsLayout, GramsReader, GramsWriter,
-};
+use crate::analysis::grams::{GRAMS, merge_grams};
 use crate::commands::calibration::{self, CHANNELS, RANGES};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -71,7 +70,9 @@ pub(super) fn merge(
             summary,
             context,
         )?);
-        merge_grams(split, sequence)?;
+        for part in 0..split.shard.count.get() {
+            merge_grams(&split.folder(part).join(GRAMS), &split.run.join(GRAMS))?;
+        }
     }
     for name in [RANGES, CHANNELS] {
         let from = split.folder(0).join(name);
@@ -131,9 +132,10 @@ fn draw(
     let range = (Some(settings.range()), &settings.run.pictures);
     let (pass, set) = (&setup.pass, setup.set.take());
     let settled = calibration::settle(&calibration, range, Some(&settings.comparison), pass)?;
-    let of = (Some(sequence.len()), &setup.probes);
-    let mut sweep = calibration::sweep(&calibration, (set, None), &settings.run, pass, of);
-    sweep.take_summary(summary);
+    let (run, total) = (&settings.run, Some(sequence.len()));
+    let mut observers = calibration::observers(set, run, pass, &setup.probes, total);
+    observers.set_calibration(&calibration, pass, run.pictures.style());
+    observers.set_summary(summary);
 
     let folder = split.run.join(PARTS).join(AFTER);
     let folder = RunFolder::reserve_part(folder, &context.interrupt)?;
@@ -142,7 +144,7 @@ fn draw(
     let mut logger = settled.apply(builder).supplement(last).create()?;
     let loading = setup.loading();
     for (place, entry) in entries.iter().enumerate() {
-        if !sweep.has_column(place) && entry.step != last {
+        if !observers.has_column(place) && entry.step != last {
             continue;
         }
         let file = sequence.iter().find(|file| file.step == entry.step);
@@ -157,32 +159,13 @@ fn draw(
             None => continue,
         };
         let seen = setup.probes.run(pass, &network, &entry.name)?;
-        let what = (entry.step, entry.name.as_str());
-        sweep.see_again(place, (pass, &network, &seen), what, &mut logger)?;
+        let network = observed(pass, &network, &seen, &entry.name);
+        observers.set_place(place);
+        observers.replay(entry.step, Role::Column, &network)?;
+        observers.draw_if_due(&mut logger, entry.step)?;
     }
-    let lines = sweep.finish(&mut logger, last)?;
+    let lines = observers.finish(&mut logger, last)?;
     logger.finish()?;
     publish(folder.path(), &split.run)?;
     Ok(lines)
-}
-
-/// The Gram matrices of all parts in one file.
-fn merge_grams(split: &Split, sequence: &[Checkpoint]) -> Result<(), GramsFileError> {
-    let files: Vec<PathBuf> = (0..split.shard.count.get())
-        .map(|part| split.folder(part).join(GRAMS))
-        .filter(|file| file.exists())
-        .collect();
-    let Some(first) = files.first() else {
-        return Ok(());
-    };
-    let layout = GramsLayout {
-        steps: sequence.iter().map(|file| file.step).collect(),
-        ..GramsReader::open(first)?.layout().clone()
-    };
-    let mut writer = GramsWriter::create(&split.run.join(GRAMS), layout)?;
-    let open = |file: &PathBuf| GramsReader::open(Path::new(file));
-    for reader in files.iter().map(open) {
-        writer.take_over(&reader?, i64::MAX)?;
-    }
-    Ok(())
 }

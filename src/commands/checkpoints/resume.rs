@@ -1,11 +1,12 @@
 //! A run that goes on: its steps are compared with those of the process before.
 
+use super::calibrate::observed;
 use super::loading::{Loading, nearest_readable};
 use super::plan::Plan;
 use super::split::Split;
 use crate::analysis::probe::ProbeImages;
-use crate::analysis::sweep::Sweep;
-use crate::commands::calibration::{self, References};
+use crate::analysis::{Observers, Role};
+use crate::commands::calibration::{self, ReferenceMaps};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::run_folder::RunFolder;
@@ -24,12 +25,12 @@ pub(super) struct OfRun<'a> {
 /// Takes up the comparison with the first step that was shown and the last one, as far as their files are still
 /// there. Returns what the maps of the next steps are compared with.
 pub(super) fn take_up(
-    mut sweep: Option<&mut Sweep>,
+    mut observers: Option<&mut Observers>,
     settings: &CheckpointsSettings,
     loading: &Loading<'_>,
     probes: &ProbeImages,
     of_run: &OfRun<'_>,
-) -> Result<References, RunError> {
+) -> Result<Vec<ReferenceMaps>, RunError> {
     let OfRun {
         plan,
         split,
@@ -60,21 +61,24 @@ pub(super) fn take_up(
         (last, last_vgg, Against::Previous),
     ] {
         let seen = probes.run(pass, &network, &checkpoint.name)?;
-        let what = (checkpoint.step, checkpoint.name.as_str());
-        match (sweep.as_deref_mut(), as_what) {
-            (Some(sweep), Against::First) => {
-                sweep.start_from(pass, &network, &seen, what)?;
-                see_columns(sweep, first, loading, probes, of_run)?;
+        let network = observed(pass, &network, &seen, &checkpoint.name);
+        if let Some(observers) = observers.as_deref_mut() {
+            let is_first = as_what == Against::First;
+            let role = if is_first {
+                Role::First
+            } else {
+                Role::Previous
+            };
+            observers.replay(checkpoint.step, role, &network)?;
+            if is_first {
+                see_columns(observers, first, loading, probes, of_run)?;
             }
-            (Some(sweep), _) => sweep.resume_from(pass, &network, &seen, what)?,
-            (None, _) => {}
         }
-        let of_probes = (probes, &seen);
-        references.extend(calibration::references(pass, &network, of_probes, as_what));
+        references.extend(calibration::references(&network, probes, as_what));
     }
     let earlier = split.map(Split::summary).transpose()?;
-    if let (Some(summary), Some(sweep)) = (earlier.flatten(), sweep) {
-        sweep.take_summary(summary);
+    if let (Some(summary), Some(observers)) = (earlier.flatten(), observers) {
+        observers.set_summary(summary);
     }
     Ok(references)
 }
@@ -82,7 +86,7 @@ pub(super) fn take_up(
 /// Looks once more at the checkpoints behind the `first` that have a column in the pictures over time, as far as
 /// their files are still there.
 fn see_columns(
-    sweep: &mut Sweep,
+    observers: &mut Observers,
     first: &Checkpoint,
     loading: &Loading<'_>,
     probes: &ProbeImages,
@@ -90,7 +94,7 @@ fn see_columns(
 ) -> Result<(), RunError> {
     let mut gone = 0;
     for (place, step) in plan.earlier.iter().enumerate() {
-        if !sweep.has_column(place) || *step == first.step {
+        if !observers.has_column(place) || *step == first.step {
             continue;
         }
         let Some(file) = plan.shown.iter().find(|file| file.step == *step) else {
@@ -99,14 +103,15 @@ fn see_columns(
         };
         let (network, _) = loading.load(&file.path)?;
         let seen = probes.run(loading.pass, &network, &file.name)?;
-        let of_network = (loading.pass, &network, &seen);
-        sweep.see_at(place, of_network, (file.step, &file.name))?;
+        let network = observed(loading.pass, &network, &seen, &file.name);
+        observers.set_place(place);
+        observers.replay(file.step, Role::Column, &network)?;
     }
     if gone > 0 {
         context.terminal.note(&format!(
             "{gone} earlier steps are not in the pictures over time: their files are gone"
         ));
     }
-    sweep.go_on_at(plan.earlier.len());
+    observers.set_place(plan.earlier.len());
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::loading::Loading;
 use super::open::{RunNetwork, ShownNetwork, shown_network};
+use crate::analysis::ComparisonImages;
 use crate::analysis::probe::ProbeImages;
-use crate::analysis::sweep::ComparisonSet;
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -28,7 +28,7 @@ pub(super) struct Setup {
     pub(super) preprocess: Preprocess,
     pub(super) probes: ProbeImages,
     /// The comparison images, until the sweep has them.
-    pub(super) set: Option<ComparisonSet>,
+    pub(super) set: Option<ComparisonImages>,
     /// The place of the first checkpoint of the network that is shown.
     pub(super) first: usize,
     /// The network that is shown.
@@ -68,14 +68,15 @@ impl Setup {
             &input,
             &mut skipped,
         )?;
-        let set = calibration::comparison_set(
+        let set = calibration::comparison_images(
             &settings.comparison,
             &settings.run,
-            (&pass, &probes),
+            &pass,
+            &probes,
             &input,
             &mut skipped,
         )?;
-        let images = files.len() + set.as_ref().map_or(0, ComparisonSet::count);
+        let images = files.len() + set.as_ref().map_or(0, ComparisonImages::count);
         Ok(Self {
             shown: network,
             kernels: run::kernel_layout(pass.device(), images),

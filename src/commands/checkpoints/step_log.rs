@@ -3,12 +3,12 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::calibrate::Calibrated;
+use super::calibrate::{Calibrated, observed};
 use super::loading::Loaded;
 use super::manifest::{Entry, Writer};
 use super::split::Split;
+use crate::analysis::Observers;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::sweep::Sweep;
 use crate::commands::calibration;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
@@ -41,7 +41,7 @@ pub(super) struct StepLog<'a> {
     probes: ProbeImages,
     /// What the checkpoint of a step that is to come has seen in them.
     seen: Option<(i64, ProbeActivations)>,
-    sweep: Option<Sweep>,
+    observers: Option<Observers>,
     logger: FeatureLogger,
     /// Written with the first step.
     config: Option<String>,
@@ -64,7 +64,7 @@ impl<'a> StepLog<'a> {
     ) -> Result<Self, RunError> {
         let Calibrated {
             mut settled,
-            sweep,
+            observers,
             seen,
         } = calibrated;
         let mut logger = settled.apply(builder).create()?;
@@ -80,7 +80,7 @@ impl<'a> StepLog<'a> {
             pass,
             probes,
             seen,
-            sweep,
+            observers,
             logger,
             config: (!goes_on).then_some(config),
             manifest,
@@ -92,8 +92,8 @@ impl<'a> StepLog<'a> {
 
     /// Draws what the steps so far have in common, while the next one is waited for.
     fn draw_now(&mut self) -> Result<(), RunError> {
-        if let (Some(sweep), Some(last)) = (&mut self.sweep, self.last) {
-            sweep.draw_now(&mut self.logger, last)?;
+        if let (Some(observers), Some(last)) = (&mut self.observers, self.last) {
+            observers.draw_now(&mut self.logger, last)?;
         }
         Ok(())
     }
@@ -136,8 +136,8 @@ impl<'a> StepLog<'a> {
         }
         let ended = ended.and_then(|()| self.keep_summary(true));
         // What all parts have in common is drawn once they are done.
-        let sweep = self.sweep.filter(|_| self.split.is_none());
-        let (summary, ended) = calibration::finish(sweep, &mut self.logger, self.last, ended);
+        let observers = self.observers.filter(|_| self.split.is_none());
+        let (summary, ended) = calibration::finish(observers, &mut self.logger, self.last, ended);
         Shown {
             logger: self.logger,
             ended,
@@ -148,10 +148,10 @@ impl<'a> StepLog<'a> {
     /// Keeps what a part found out so far, now and then: it grows with the steps.
     fn keep_summary(&mut self, is_end: bool) -> Result<(), RunError> {
         let is_due = is_end || self.kept.is_none_or(|kept| kept.elapsed() >= KEEP_EVERY);
-        if let (Some(split), Some(sweep), Some(last)) = (self.split, &self.sweep, self.last)
+        if let (Some(split), Some(observers), Some(last)) = (self.split, &self.observers, self.last)
             && is_due
         {
-            split.keep_summary(last, sweep.summary())?;
+            split.keep_summary(last, observers.summary())?;
             self.kept = Some(Instant::now());
         }
         Ok(())
@@ -179,8 +179,8 @@ impl<'a> StepLog<'a> {
             Some((step, seen)) if step == file.step => seen,
             _ => self.probes.run(pass, network, name)?,
         };
-        if let Some(sweep) = &mut self.sweep {
-            sweep.measure(pass, network, &seen, &mut step, name)?;
+        if let Some(observers) = &mut self.observers {
+            observers.observe(&mut step, &observed(pass, network, &seen, name))?;
         }
         self.probes.log(&mut seen, pass, network, &mut step)?;
         step.finish();

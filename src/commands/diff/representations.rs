@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::DiffError;
+use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
-use crate::analysis::sweep::{Activity, ComparisonSet, Grams};
+use crate::analysis::{ComparisonImages, GramCollector, LoadOptions, ObservedNetwork};
 use crate::commands::run;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
@@ -35,13 +36,17 @@ pub(super) fn similarities(
         kernels: false,
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
-    let set = ComparisonSet::load(
-        (list_images(&settings.images, &input)?, "--images"),
+    let options = LoadOptions {
+        preprocess: settings.input.preprocess().for_network(pass.is_gray()),
+        on_error: OnError::Stop,
+        notes: &input,
+    };
+    let set = ComparisonImages::load(
+        list_images(&settings.images, &input)?,
         Features::Flattened,
-        &settings.input.preprocess().for_network(pass.is_gray()),
-        OnError::Stop,
-        (&pass, &ProbeImages::default()),
-        &input,
+        &options,
+        &pass,
+        &ProbeImages::default(),
         &mut skipped,
     )?;
     for line in input.lines() {
@@ -87,7 +92,7 @@ fn look(
     pass: &ForwardPass,
     arch: Arch,
     file: &WeightsFile,
-    set: &ComparisonSet,
+    set: &ComparisonImages,
 ) -> Result<Grams, DiffError> {
     let place = Placement {
         device: &pass.device().device,
@@ -97,12 +102,13 @@ fn look(
     let extent = Extent::Features { deepest };
     let variant = Variant::of(file, Some(arch))?;
     let vgg = vgg::build_from(file, file.path(), &variant, extent, place)?;
-    let what = file.path().display().to_string();
-    Ok(set.run(
+    let network = ObservedNetwork {
         pass,
-        &vgg,
-        &ProbeActivations::default(),
-        &what,
-        &mut Activity::default(),
-    )?)
+        network: &vgg,
+        probes: &ProbeActivations::default(),
+        name: &file.path().display().to_string(),
+    };
+    let mut grams = GramCollector::new(set.features);
+    set.run(&network, |layer, maps| grams.add(&layer.tag(), maps))?;
+    Ok(grams.finish()?)
 }

@@ -1,10 +1,11 @@
 //! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
 
-use crate::analysis::change::{DeviceWeights, LayerChange, LayerWeights, nearly_equal};
-use crate::analysis::probe::ProbeError;
+use super::NonFinite;
+use super::layer::{LayerChange, LayerWeights, nearly_equal};
+use super::on_device::DeviceWeights;
+use crate::analysis::{AnalysisError, ObservedNetwork};
 use crate::device::{all_values, guarded, is_asynchronous, values};
 use crate::network::Convolution;
-use crate::network::{ForwardPass, Network};
 
 /// The weights of all convolutions.
 #[derive(Debug, Clone)]
@@ -13,17 +14,15 @@ pub(super) enum Snapshot {
     Device(Vec<DeviceWeights>),
 }
 
-/// A snapshot beside `N` earlier ones.
+/// A snapshot compared with `N` earlier ones.
 #[derive(Debug, PartialEq)]
 pub(super) struct Compared<const N: usize> {
     /// From each of them, by layer; none where it is empty.
     pub(super) changes: [Vec<LayerChange>; N],
     /// Pairs of filters that are nearly equal, by layer.
     pub(super) nearly_equal: Vec<f64>,
-    /// How many weights are NaN or infinite, by layer.
-    pub(super) non_finite: Vec<(String, usize)>,
-    /// The kernels of the first layer, row by row.
-    pub(super) kernels: Vec<f32>,
+    /// By layer.
+    pub(super) non_finite: Vec<NonFinite>,
 }
 
 impl Default for Snapshot {
@@ -34,16 +33,15 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// Copies them to the host, or shares them where they are on a GPU.
-    pub(super) fn of(pass: &ForwardPass, network: &dyn Network) -> Result<Self, ProbeError> {
-        let parameters = network.parameters();
+    pub(super) fn of(network: &ObservedNetwork<'_>) -> Result<Self, AnalysisError> {
+        let parameters = network.network.parameters();
         let convolutions = parameters.convolutions();
         let snapshot = guarded(|| {
-            if is_asynchronous(&pass.device().device) {
+            if is_asynchronous(&network.pass.device().device) {
                 return Ok(Self::Device(convolutions.map(on_device).collect()));
             }
-            Ok(Self::Host(
-                convolutions.map(on_host).collect::<Result<_, _>>()?,
-            ))
+            let on_host = convolutions.map(on_host);
+            Ok(Self::Host(on_host.collect::<Result<_, _>>()?))
         });
         snapshot.and_then(|result| result).map_err(copy_error)
     }
@@ -56,7 +54,7 @@ impl Snapshot {
     pub(super) fn compare<const N: usize>(
         &self,
         earlier: [&Self; N],
-    ) -> Result<Compared<N>, ProbeError> {
+    ) -> Result<Compared<N>, AnalysisError> {
         match self {
             Self::Host(layers) => Ok(compare_on_host(layers, earlier.map(Self::on_host))),
             Self::Device(layers) => {
@@ -82,31 +80,24 @@ impl Snapshot {
     }
 }
 
-fn copy_error(why: String) -> ProbeError {
-    ProbeError::Copy {
-        layer: "the convolutions".to_owned(),
-        why,
-    }
+fn copy_error(why: String) -> AnalysisError {
+    AnalysisError::copy("the convolutions", why)
 }
 
 /// Copies the weights of a layer.
-fn on_host(of: Convolution<'_>) -> Result<LayerWeights, String> {
+fn on_host(convolution: Convolution<'_>) -> Result<LayerWeights, String> {
+    let bias = convolution.bias.cloned().map(values);
     Ok(LayerWeights {
-        name: of.layer.name().to_owned(),
-        filters: of.kernels.dims()[0],
-        values: values(of.kernels.clone())?,
-        bias: of
-            .bias
-            .cloned()
-            .map(values)
-            .transpose()?
-            .unwrap_or_default(),
+        name: convolution.layer.name().to_owned(),
+        filters: convolution.kernels.dims()[0],
+        values: values(convolution.kernels.clone())?,
+        bias: bias.transpose()?.unwrap_or_default(),
     })
 }
 
-fn on_device(of: Convolution<'_>) -> DeviceWeights {
-    let name = of.layer.name().to_owned();
-    DeviceWeights::new(name, of.kernels.clone(), of.bias.cloned())
+fn on_device(convolution: Convolution<'_>) -> DeviceWeights {
+    let name = convolution.layer.name().to_owned();
+    DeviceWeights::new(name, convolution.kernels.clone(), convolution.bias.cloned())
 }
 
 fn compare_on_host<const N: usize>(
@@ -114,19 +105,20 @@ fn compare_on_host<const N: usize>(
     earlier: [&[LayerWeights]; N],
 ) -> Compared<N> {
     let between = |old: &[LayerWeights]| {
-        let both = old.iter().zip(layers);
-        both.map(|(old, new)| LayerChange::between(old, new))
-            .collect()
+        let pairs = old.iter().zip(layers);
+        let changes = pairs.map(|(old, new)| LayerChange::between(old, new));
+        changes.collect()
     };
-    let non_finite = |layer: &LayerWeights| (layer.name.clone(), layer.non_finite());
+    let non_finite = |layer: &LayerWeights| NonFinite {
+        layer: layer.name.clone(),
+        count: layer.non_finite(),
+    };
     #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
     let pairs = |layer: &LayerWeights| nearly_equal(layer).len() as f64;
-    let kernels = layers.first().map(|layer| layer.values.clone());
     Compared {
         changes: earlier.map(between),
         nearly_equal: layers.iter().map(pairs).collect(),
         non_finite: layers.iter().map(non_finite).collect(),
-        kernels: kernels.unwrap_or_default(),
     }
 }
 
@@ -138,8 +130,7 @@ fn compare_on_device<const N: usize>(
     let conditions = layers.iter().map(DeviceWeights::condition);
     let sums = earlier.iter().flat_map(|old| old.iter().zip(layers));
     let sums = sums.map(|(old, new)| new.sums(old));
-    let kernels = layers.first().map(DeviceWeights::values);
-    let all = conditions.chain(sums).chain(kernels).collect();
+    let all = conditions.chain(sums).collect();
     let mut read = all_values(all)?.into_iter();
     let mut next = || read.next().unwrap_or_default();
     let conditions: Vec<_> = layers.iter().map(|_| next()).collect();
@@ -150,14 +141,14 @@ fn compare_on_device<const N: usize>(
         clippy::cast_sign_loss,
         reason = "a count"
     )]
-    let non_finite = |(layer, condition): (&DeviceWeights, &Vec<f32>)| {
-        (layer.name().to_owned(), condition[0] as usize)
+    let non_finite = |(layer, condition): (&DeviceWeights, &Vec<f32>)| NonFinite {
+        layer: layer.name().to_owned(),
+        count: condition[0] as usize,
     };
     Ok(Compared {
         changes,
         nearly_equal: conditions.iter().map(|of| f64::from(of[1])).collect(),
         non_finite: layers.iter().zip(&conditions).map(non_finite).collect(),
-        kernels: next(),
     })
 }
 
@@ -216,9 +207,6 @@ mod tests {
             let found = compare_on_device(&[new_there], there).unwrap();
             assert_eq!(found.nearly_equal, expected.nearly_equal);
             assert_eq!(found.non_finite, expected.non_finite);
-            let bits =
-                |values: &[f32]| values.iter().copied().map(f32::to_bits).collect::<Vec<_>>();
-            assert_eq!(bits(&found.kernels), bits(&expected.kernels));
             for (found, expected) in found.changes.iter().zip(&expected.changes) {
                 let ([found], [expected]) = (&found[..], &expected[..]) else {
                     panic!("one layer");
@@ -315,6 +303,6 @@ mod tests {
             _ => noise(n),
         };
         let compared = assert_compared(value, [&noise, &value]);
-        assert!(compared.non_finite[0].1 >= 3);
+        assert!(compared.non_finite[0].count >= 3);
     }
 }

@@ -1,4 +1,4 @@
-//! One look at a layer's values: their percentiles, and the moments of each channel.
+//! The percentiles of a layer's values, and the moments of each channel.
 
 use burn::tensor::Tensor;
 
@@ -6,8 +6,8 @@ use crate::device::{TensorFloats, is_channels_last};
 use crate::logger::Ranges;
 
 /// Feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`.
-pub(super) struct Item<'a> {
-    pub(super) tag: &'a str,
+pub(super) struct Values {
+    pub(super) of_kernels: bool,
     pub(super) maps: Tensor<4>,
     /// What changes are counted from.
     pub(super) base: Option<Tensor<4>>,
@@ -16,7 +16,7 @@ pub(super) struct Item<'a> {
 }
 
 /// What is known of a layer, by channel, or by kernel.
-pub(super) struct Looked {
+pub(super) struct ChannelStatistics {
     /// The percentiles; `None` where no value is finite.
     pub(super) range: Option<[f32; 2]>,
     pub(super) change_range: Option<[f32; 2]>,
@@ -25,27 +25,28 @@ pub(super) struct Looked {
     pub(super) change: Vec<f64>,
 }
 
-/// Places for values, used again for the next item: new ones cost more than what is done with them.
+/// Places for values, used again for the next layer: new ones cost more than what is done with them.
 #[derive(Default)]
 pub(super) struct Buffers {
     values: Vec<f32>,
     changes: Vec<f32>,
 }
 
-impl Item<'_> {
+impl Values {
     /// Whether the base is of the same shape.
     pub(super) fn fits(&self) -> bool {
         let mut base = self.base.iter();
         base.all(|base| base.dims() == self.maps.dims())
     }
 
-    pub(super) fn look(&self, Buffers { values, changes }: &mut Buffers) -> Result<Looked, String> {
+    pub(super) fn statistics(
+        &self,
+        Buffers { values, changes }: &mut Buffers,
+    ) -> Result<ChannelStatistics, String> {
         let [first, channels, ..] = self.maps.dims();
-        // Kernels are looked at one by one, as channels are.
-        let of_kernels = self.tag.starts_with("kernels/");
-        let count = if of_kernels { first } else { channels };
+        let count = if self.of_kernels { first } else { channels };
         let all = [Some(&self.maps), self.base.as_ref()];
-        let interleaved = !of_kernels && all.into_iter().flatten().all(is_channels_last);
+        let interleaved = !self.of_kernels && all.into_iter().flatten().all(is_channels_last);
         let order = if interleaved {
             Order::Pixels
         } else {
@@ -67,7 +68,7 @@ impl Item<'_> {
             }
         }
         let variance = moments(values, count, order).map(|(mean, squares)| squares - mean * mean);
-        Ok(Looked {
+        Ok(ChannelStatistics {
             variance: variance.collect(),
             change,
             change_range,
@@ -157,22 +158,22 @@ mod tests {
             let interleaved = planar.clone().permute([0, 2, 3, 1]).into_data();
             let interleaved = Tensor::<4>::from_data(interleaved, &device).permute([0, 3, 1, 2]);
             for maps in [planar, interleaved] {
-                let item = Item {
-                    tag: "05_conv2_1",
+                let values = Values {
+                    of_kernels: false,
                     base: Some(maps.clone() * 0.5),
                     maps,
                     with_change: true,
                 };
-                let looked = item.look(&mut Buffers::default()).unwrap();
+                let measured = values.statistics(&mut Buffers::default()).unwrap();
                 is_near(
-                    &looked.variance,
+                    &measured.variance,
                     &[0.486_386_9, 0.491_648_2, 0.520_739_0, 0.478_233_1],
                 );
                 is_near(
-                    &looked.change,
+                    &measured.change,
                     &[0.122_013_4, 0.123_267_9, 0.130_204_2, 0.120_069_2],
                 );
-                let range = looked.change_range.unwrap().map(f64::from);
+                let range = measured.change_range.unwrap().map(f64::from);
                 is_near(&range, &[-0.499_983_95, 0.499_937_32]);
             }
         }

@@ -7,12 +7,12 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::look::{Buffers, Item, Looked};
-use crate::analysis::probe::{ProbeActivations, ProbeError, kernels_tag};
+use super::channel_statistics::{Buffers, ChannelStatistics, Values};
+use super::probe::kernels_tag;
+use super::{AnalysisError, ObservedNetwork};
 use crate::device::guarded;
 use crate::logger::Ranges;
 use crate::network::Layer;
-use crate::network::{ForwardPass, Network};
 
 /// Numbers of a layer's channels, by the layer's tag.
 type ByChannel = BTreeMap<String, Vec<f64>>;
@@ -21,7 +21,7 @@ type ByChannel = BTreeMap<String, Vec<f64>>;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Calibration {
     pub(crate) ranges: Ranges,
-    /// How many networks were looked at.
+    /// How many networks were added.
     networks: usize,
     /// The maps, and the kernels, that changes are counted from.
     #[serde(skip)]
@@ -31,56 +31,44 @@ pub(crate) struct Calibration {
 }
 
 impl Calibration {
-    /// Takes the network that changes are shown against, where that is none of the steps, by what it sees in the
-    /// probe images.
-    pub(crate) fn set_base(
-        &mut self,
-        pass: &ForwardPass,
-        network: &dyn Network,
-        seen: &ProbeActivations,
-    ) {
-        self.base = all_of(pass, network, seen);
+    /// Takes the network that changes are shown against, where that is none of the steps.
+    pub(crate) fn set_base(&mut self, network: &ObservedNetwork<'_>) {
+        self.base = all_of(network);
     }
 
-    /// Looks at a reference network by what it sees in the probe images; `with_change` says whether the range of
-    /// changes comes from it. Without a base, the first one becomes it.
+    /// Adds a reference network; `with_change` says whether the range of changes comes from it. Without a base, the
+    /// first one becomes it.
     pub(crate) fn add(
         &mut self,
-        pass: &ForwardPass,
-        network: &dyn Network,
-        seen: &ProbeActivations,
-        (what, with_change): (&str, bool),
-    ) -> Result<(), ProbeError> {
-        let all = all_of(pass, network, seen);
+        network: &ObservedNetwork<'_>,
+        with_change: bool,
+    ) -> Result<(), AnalysisError> {
+        let all = all_of(network);
         let is_first = self.networks == 0;
         self.networks += 1;
-        let items: Vec<Item> = all
-            .iter()
-            .enumerate()
-            .map(|(number, (tag, maps))| Item {
-                tag,
-                maps: maps.clone(),
-                base: self.base.get(number).map(|(_, base)| base.clone()),
-                with_change,
-            })
-            .collect();
-        if let Some(other) = items.iter().find(|item| !item.fits()) {
-            return Err(ProbeError::OtherNetwork {
-                what: what.to_owned(),
-                layer: other.tag.to_owned(),
+        let values = |(number, (tag, maps)): (usize, &(String, Tensor<4>))| Values {
+            // Kernels are measured one by one, as channels are.
+            of_kernels: tag.starts_with("kernels/"),
+            maps: maps.clone(),
+            base: self.base.get(number).map(|(_, base)| base.clone()),
+            with_change,
+        };
+        let values: Vec<Values> = all.iter().enumerate().map(values).collect();
+        let tagged = || all.iter().map(|(tag, _)| tag).zip(&values);
+        if let Some((layer, _)) = tagged().find(|(_, values)| !values.fits()) {
+            return Err(AnalysisError::OtherNetwork {
+                network: network.name.to_owned(),
+                layer: layer.clone(),
             });
         }
-        let look = |buffers: &mut Buffers, item: &Item| {
-            let looked = guarded(|| item.look(buffers)).and_then(|result| result);
-            looked.map_err(|why| ProbeError::Copy {
-                layer: item.tag.to_owned(),
-                why,
-            })
+        let measure = |buffers: &mut Buffers, values: &Values| {
+            guarded(|| values.statistics(buffers)).and_then(|result| result)
         };
-        let looked: Result<Vec<Looked>, _> =
-            items.par_iter().map_init(Buffers::default, look).collect();
-        for (item, looked) in items.iter().zip(looked?) {
-            self.take(item.tag, &looked, is_first);
+        let values = values.par_iter();
+        let measured: Vec<_> = values.map_init(Buffers::default, measure).collect();
+        for ((tag, _), measured) in all.iter().zip(measured) {
+            let statistics = measured.map_err(|why| AnalysisError::copy(tag, why))?;
+            self.include(tag, &statistics, is_first);
         }
         if self.base.is_empty() {
             self.base = all;
@@ -88,17 +76,17 @@ impl Calibration {
         Ok(())
     }
 
-    fn take(&mut self, tag: &str, looked: &Looked, is_first: bool) {
-        if let Some(range) = looked.range {
+    fn include(&mut self, tag: &str, statistics: &ChannelStatistics, is_first: bool) {
+        if let Some(range) = statistics.range {
             self.ranges.widen(tag, range);
         }
-        if let Some(range) = looked.change_range {
+        if let Some(range) = statistics.change_range {
             self.ranges.widen_change(tag, range);
         }
         if is_first {
-            add_to(&mut self.variance, tag, &looked.variance);
+            add_to(&mut self.variance, tag, &statistics.variance);
         }
-        add_to(&mut self.change, tag, &looked.change);
+        add_to(&mut self.change, tag, &statistics.change);
     }
 
     /// The channels of a layer by variance over the pixels of the probe images, largest first.
@@ -124,17 +112,11 @@ impl Calibration {
 }
 
 /// What a network makes of the probe images, and its kernels, each under the name that it is filed under.
-fn all_of(
-    pass: &ForwardPass,
-    network: &dyn Network,
-    seen: &ProbeActivations,
-) -> Vec<(String, Tensor<4>)> {
-    let maps = seen.each().map(|(_, layer, maps)| (layer.tag(), maps));
-    let kernels = network
-        .parameters()
-        .kernels()
-        .cloned()
-        .map(|kernels| (kernels_tag(pass), kernels));
+fn all_of(network: &ObservedNetwork<'_>) -> Vec<(String, Tensor<4>)> {
+    let maps = network.probes.each();
+    let maps = maps.map(|(_, layer, maps)| (layer.tag(), maps));
+    let kernels = network.network.parameters().kernels().cloned();
+    let kernels = kernels.map(|kernels| (kernels_tag(network.pass), kernels));
     maps.chain(kernels).collect()
 }
 

@@ -1,0 +1,188 @@
+//! The images over which representations are compared.
+
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+
+use super::probe::ProbeImages;
+use super::similarity::minibatches;
+use super::{AnalysisError, ObservedNetwork};
+use crate::data::list::ImageFile;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::prepared::{PreparedImage, prepare_ahead};
+use crate::data::transform::Preprocess;
+use crate::network::{ForwardPass, Layer};
+use crate::one_line::one_line;
+use crate::settings::Features;
+use crate::weights::sha256;
+
+/// Fewer images say nothing about how alike representations are.
+const FEWEST: usize = 16;
+
+/// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
+/// minibatches.
+pub(crate) struct ComparisonImages {
+    images: Vec<ComparisonImage>,
+    size: [usize; 2],
+    /// How many images each minibatch has.
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) features: Features,
+    /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, in their order.
+    pub(crate) hash: String,
+}
+
+/// One of the images.
+struct ComparisonImage {
+    /// Normalized, `[height, width, channels]`.
+    pixels: Vec<f32>,
+    /// The number of the probe image that is the same picture: what a network makes of it is known already.
+    probe: Option<usize>,
+}
+
+/// How images are read.
+pub(crate) struct LoadOptions<'a> {
+    pub(crate) preprocess: Preprocess,
+    pub(crate) on_error: OnError,
+    pub(crate) notes: &'a InputNotes,
+}
+
+impl ComparisonImages {
+    /// Reads the images. One that cannot be read ends the run or goes to `skipped`.
+    pub(crate) fn load(
+        mut files: Vec<ImageFile>,
+        features: Features,
+        options: &LoadOptions<'_>,
+        pass: &ForwardPass,
+        probes: &ProbeImages,
+        skipped: &mut Vec<String>,
+    ) -> Result<Self, AnalysisError> {
+        files.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+        let mut images = Vec::new();
+        let mut size = None;
+        let mut hashes = String::new();
+        for image in prepare_ahead(files, options.preprocess, FEWEST) {
+            let checked = image.map_err(|error| AnalysisError::Probe(error.into()));
+            let checked = checked.and_then(|image| {
+                pass.check_image(&image)?;
+                check_size(image, &mut size)
+            });
+            let image = match checked {
+                Err(error) if options.on_error == OnError::Skip => {
+                    skipped.push(one_line(&error));
+                    continue;
+                }
+                checked => checked?,
+            };
+            options.notes.add(&image.path, image.oddities);
+            hashes += &sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
+            images.push(ComparisonImage {
+                probe: probes.position(&image),
+                pixels: image.pixels,
+            });
+        }
+        let count = images.len();
+        if count < FEWEST {
+            let fewest = FEWEST;
+            return Err(AnalysisError::TooFew { count, fewest });
+        }
+        let size = size.unwrap_or_default();
+        Ok(Self {
+            sizes: match features {
+                Features::Flattened => minibatches(count, largest(size)),
+                Features::MeanPooled => vec![count],
+            },
+            images,
+            size,
+            features,
+            hash: sha256(&mut hashes.as_bytes()).unwrap_or_default(),
+        })
+    }
+
+    /// How many images there are.
+    pub(crate) fn count(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Runs a network over the images that are no probe images. For each minibatch `take` gets each layer's maps in the
+    /// order of its images, those of probe images among them: parts of `[images, channels, height, width]`.
+    pub(crate) fn run(
+        &self,
+        network: &ObservedNetwork<'_>,
+        mut take: impl FnMut(&Layer, &[Tensor<4>]) -> Result<(), AnalysisError>,
+    ) -> Result<(), AnalysisError> {
+        let mut rest = &self.images[..];
+        for size in minibatches(self.count(), largest(self.size)) {
+            let (batch, after) = rest.split_at(size.min(rest.len()));
+            rest = after;
+            let new = batch.iter().filter(|image| image.probe.is_none());
+            let pixels: Vec<&[f32]> = new.map(|image| image.pixels.as_slice()).collect();
+            if pixels.is_empty() {
+                for layer in &network.pass.wanted {
+                    take(layer, &in_order(batch, layer, None, network))?;
+                }
+                continue;
+            }
+            let mut taken = Ok(());
+            let take = &mut |layer: &Layer, maps: &Tensor<4>| {
+                if taken.is_ok() {
+                    taken = take(layer, &in_order(batch, layer, Some(maps), network));
+                }
+            };
+            let (pass, name) = (network.pass, network.name);
+            pass.visit(network.network, &pixels, self.size, name, take)?;
+            taken?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses an image of another size than the first one, which becomes `size`.
+fn check_size(
+    image: PreparedImage,
+    size: &mut Option<[usize; 2]>,
+) -> Result<PreparedImage, AnalysisError> {
+    let first = *size.get_or_insert(image.size());
+    if image.size() == first {
+        return Ok(image);
+    }
+    Err(AnalysisError::OtherSize {
+        size: image.size(),
+        path: image.path,
+        first,
+    })
+}
+
+/// The maps of a minibatch in its order: from `new`, those of the images that are no probe images, and from what is
+/// known of these.
+fn in_order(
+    batch: &[ComparisonImage],
+    layer: &Layer,
+    new: Option<&Tensor<4>>,
+    network: &ObservedNetwork<'_>,
+) -> Vec<Tensor<4>> {
+    if let Some(new) = new
+        && batch.iter().all(|image| image.probe.is_none())
+    {
+        return vec![new.clone()];
+    }
+    let mut next_new = 0..;
+    let of_image = |image: &ComparisonImage| match image.probe {
+        // Its batch may have been another device's.
+        Some(number) => {
+            let maps = network.probes.of_image(number, layer)?;
+            Some(maps.to_device(&network.pass.device().device))
+        }
+        None => {
+            let at = next_new.next()?;
+            Some(new?.clone().narrow(0, at, 1))
+        }
+    };
+    batch.iter().filter_map(of_image).collect()
+}
+
+/// The largest minibatch: 64 images of 224 x 224, fewer larger ones, so that their maps fit into memory.
+fn largest([height, width]: [usize; 2]) -> usize {
+    (64 * 256 * 256 / (height * width).max(1)).clamp(FEWEST, 64)
+}

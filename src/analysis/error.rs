@@ -1,0 +1,49 @@
+//! What keeps steps from being measured.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::grams::GramsError;
+use super::probe::ProbeError;
+use crate::logger::LoggerError;
+use crate::network::ForwardError;
+
+/// Steps that cannot be measured.
+#[derive(Debug, Error)]
+pub(crate) enum AnalysisError {
+    #[error("{0}")]
+    Probe(#[from] ProbeError),
+    #[error("{0}")]
+    Forward(#[from] ForwardError),
+    #[error("{layer}: cannot copy the values from the device: {why}")]
+    Copy { layer: String, why: String },
+    #[error(
+        "{path} is {} x {} pixels after preprocessing, the first comparison image {} x {}: representations are compared over images of one size",
+        size[1], size[0], first[1], first[0]
+    )]
+    OtherSize {
+        path: PathBuf,
+        size: [usize; 2],
+        first: [usize; 2],
+    },
+    #[error(
+        "similarity is measured over {count} images, expected at least {fewest} (256 are recommended)"
+    )]
+    TooFew { count: usize, fewest: usize },
+    #[error("{network}: {layer} has another shape than in the network that it is compared with")]
+    OtherNetwork { network: String, layer: String },
+    #[error("{0}")]
+    Logger(#[from] LoggerError),
+    #[error("{0}")]
+    Grams(#[from] GramsError),
+}
+
+impl AnalysisError {
+    pub(super) fn copy(layer: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Copy {
+            layer: layer.into(),
+            why: why.into(),
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The Gram matrices of a run, a file a step next to its event file: `RUN/grams/000012.safetensors`. Runs are compared
+//! from them without a forward pass.
+//!
+//! Each layer is a tensor F32 `[values]` under its tag, `05_conv2_1`: its Gram matrices, minibatch after minibatch, row
+//! by row. The metadata say what the images were.
+//!
+//! Source: <https://github.com/huggingface/safetensors>.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Metadata, TensorView};
+use safetensors::{Dtype, SafeTensorError, serialize_to_file};
+use thiserror::Error;
+
+use super::similarity::Gram;
+use crate::durable;
+
+/// The name of the folder in a run's.
+pub(crate) const GRAMS: &str = "grams";
+
+const EXTENSION: &str = "safetensors";
+
+/// The version of what the tensors mean, and its key, which other files do not have.
+const VERSION: &str = "2";
+const VERSION_KEY: &str = "vggscope-grams";
+
+/// The largest header that the format allows. Units: bytes.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// A Gram matrix for each layer, by tag.
+pub(crate) type Grams = BTreeMap<String, Gram>;
+
+/// What a run's Gram matrices are of. Those of two runs can be compared where all but the network is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GramsAbout {
+    /// SHA-256 over the SHA-256 of all images in their order.
+    pub(crate) images: String,
+    /// How many images each minibatch has.
+    pub(crate) minibatches: Vec<usize>,
+    /// How images become the network's input.
+    pub(crate) preprocess: String,
+    /// What an image is compared by: `flattened` or `mean-pooled`.
+    pub(crate) features: String,
+    /// The network.
+    pub(crate) arch: String,
+}
+
+/// Gram matrices that cannot be written or read.
+#[derive(Debug, Error)]
+pub(crate) enum GramsError {
+    #[error("cannot write {path}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write {path}")]
+    Serialize {
+        path: PathBuf,
+        source: SafeTensorError,
+    },
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} is truncated: expected {expected} bytes, found {found}")]
+    Truncated {
+        path: PathBuf,
+        expected: u64,
+        found: u64,
+    },
+    #[error("{path} is damaged: {why}")]
+    Damaged { path: PathBuf, why: String },
+    #[error("{path} has the format {found}, and this vggscope reads {VERSION}")]
+    Version { path: PathBuf, found: String },
+    #[error("{path} is of other images, or of the same in another form, than the files next to it")]
+    OtherImages { path: PathBuf },
+}
+
+/// Writes the Gram matrices of a run, a file a step.
+pub(crate) struct GramsWriter {
+    folder: PathBuf,
+    about: GramsAbout,
+}
+
+impl GramsWriter {
+    /// A writer into this folder, out of which the steps from `first` on go, and all steps of other images or layers.
+    pub(crate) fn open(
+        folder: PathBuf,
+        about: GramsAbout,
+        layers: &[String],
+        first: i64,
+    ) -> Result<Self, GramsError> {
+        let files = steps(&folder)?;
+        let oldest = files.values().next().map(|path| GramsFile::open(path));
+        let is_same =
+            |file: &GramsFile| file.about == about && file.layers().eq(layers.iter().cloned());
+        let continues = matches!(&oldest, Some(Ok(file)) if is_same(file));
+        for (step, path) in files {
+            if step >= first || !continues {
+                fs::remove_file(&path).map_err(|source| GramsError::Write { path, source })?;
+            }
+        }
+        Ok(Self { folder, about })
+    }
+
+    /// Whether there are steps from before.
+    pub(crate) fn has_steps(&self) -> Result<bool, GramsError> {
+        Ok(!steps(&self.folder)?.is_empty())
+    }
+
+    /// Writes those of a step; a file of that step is replaced.
+    pub(crate) fn write(&self, step: i64, grams: &Grams) -> Result<(), GramsError> {
+        let path = self.folder.join(format!("{step:06}.{EXTENSION}"));
+        let part = path.with_extension("part");
+        let failed = |source| GramsError::Serialize {
+            path: path.clone(),
+            source,
+        };
+        let bytes = |gram: &Gram| gram.values().flat_map(f32::to_le_bytes).collect();
+        let bytes: Vec<Vec<u8>> = grams.values().map(bytes).collect();
+        let mut views = Vec::new();
+        for (tag, bytes) in grams.keys().zip(&bytes) {
+            let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes);
+            views.push((tag, view.map_err(failed)?));
+        }
+        let written = fs::create_dir_all(&self.folder);
+        written.map_err(|source| GramsError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        serialize_to_file(views, Some(self.about.metadata()), &part).map_err(failed)?;
+        durable::rename(&part, &path).map_err(|source| GramsError::Write { path, source })
+    }
+}
+
+/// The Gram matrices of a run's steps, at least one.
+pub(crate) struct GramsReader {
+    pub(crate) about: GramsAbout,
+    /// The layers' tags, in order.
+    pub(crate) layers: Vec<String>,
+    files: BTreeMap<i64, PathBuf>,
+}
+
+impl GramsReader {
+    /// Those in this folder; `None` where it is missing or empty. The run may still go on.
+    pub(crate) fn open(folder: &Path) -> Result<Option<Self>, GramsError> {
+        let files = steps(folder)?;
+        let Some(path) = files.values().next() else {
+            return Ok(None);
+        };
+        let first = GramsFile::open(path)?;
+        Ok(Some(Self {
+            layers: first.layers().collect(),
+            about: first.about,
+            files,
+        }))
+    }
+
+    pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = i64> {
+        self.files.keys().copied()
+    }
+
+    /// A layer's Gram matrices at a step; `None` where one of both is missing.
+    pub(crate) fn gram(&self, layer: &str, step: i64) -> Result<Option<Gram>, GramsError> {
+        let Some(path) = self.files.get(&step) else {
+            return Ok(None);
+        };
+        let mut file = GramsFile::open(path)?;
+        if file.about.form() != self.about.form() {
+            return Err(GramsError::OtherImages { path: path.clone() });
+        }
+        file.gram(layer)
+    }
+}
+
+/// Moves the steps of one folder, as far as there is one, to another.
+pub(crate) fn merge_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
+    for path in steps(from)?.into_values() {
+        let moved = || {
+            fs::create_dir_all(to)?;
+            fs::rename(&path, to.join(path.file_name().unwrap_or_default()))
+        };
+        moved().map_err(|source| GramsError::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// The steps in a folder, and their files.
+fn steps(folder: &Path) -> Result<BTreeMap<i64, PathBuf>, GramsError> {
+    let failed = |source| GramsError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let is_file = path
+            .extension()
+            .is_some_and(|extension| extension == EXTENSION);
+        let step = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse().ok());
+        if let Some(step) = step.filter(|_| is_file) {
+            files.insert(step, path);
+        }
+    }
+    Ok(files)
+}
+
+/// The file of a step, of which all but the matrices is read.
+struct GramsFile {
+    file: File,
+    path: PathBuf,
+    header: Metadata,
+    /// Where the tensors begin. Units: bytes.
+    data: u64,
+    about: GramsAbout,
+}
+
+impl GramsFile {
+    fn open(path: &Path) -> Result<Self, GramsError> {
+        let failed = |source| failed(path, source);
+        let damaged = |why| damaged(path, why);
+        let mut file = File::open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?.len();
+        let enough = |expected: u64| {
+            let path = path.to_owned();
+            (found >= expected)
+                .then_some(())
+                .ok_or(GramsError::Truncated {
+                    path,
+                    expected,
+                    found,
+                })
+        };
+        enough(8)?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(failed)?;
+        let length = u64::from_le_bytes(length);
+        if length > MAX_HEADER {
+            return Err(damaged("it is no safetensors file".to_owned()));
+        }
+        let data = 8 + length;
+        enough(data)?;
+        let header: Metadata = serde_json::from_reader(BufReader::new((&file).take(length)))
+            .map_err(|error| damaged(format!("safetensors header: {error}")))?;
+        let texts = header.metadata().as_ref();
+        match texts.and_then(|texts| texts.get(VERSION_KEY)) {
+            Some(version) if version == VERSION => {}
+            Some(version) => {
+                return Err(GramsError::Version {
+                    path: path.to_owned(),
+                    found: version.clone(),
+                });
+            }
+            None => return Err(damaged("it holds no Gram matrices".to_owned())),
+        }
+        let expected = data.saturating_add(header.data_len() as u64);
+        enough(expected)?;
+        if found > expected {
+            return Err(damaged(format!("expected {expected} bytes, found {found}")));
+        }
+        let about = GramsAbout::parse(&header).map_err(damaged)?;
+        let path = path.to_owned();
+        Ok(Self {
+            file,
+            path,
+            header,
+            data,
+            about,
+        })
+    }
+
+    fn layers(&self) -> impl Iterator<Item = String> {
+        self.header.offset_keys().into_iter()
+    }
+
+    fn gram(&mut self, layer: &str) -> Result<Option<Gram>, GramsError> {
+        let Some(info) = self.header.info(layer) else {
+            return Ok(None);
+        };
+        let squares = self.about.minibatches.iter();
+        let squares = squares.map(|images| images.saturating_mul(*images));
+        let values = squares.clone().fold(0, usize::saturating_add);
+        if (info.dtype, &info.shape[..]) != (Dtype::F32, &[values]) {
+            let why = format!(
+                "`{layer}` is {:?} {:?}, expected F32 [{values}]",
+                info.dtype, info.shape
+            );
+            return Err(damaged(&self.path, why));
+        }
+        // The header was checked: the file has them, unless it became shorter.
+        let mut bytes = vec![0; values * 4];
+        let start = SeekFrom::Start(self.data + info.data_offsets.0 as u64);
+        let read = self.file.seek(start);
+        let read = read.and_then(|_| self.file.read_exact(&mut bytes));
+        read.map_err(|source| failed(&self.path, source))?;
+        let mut values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+        let blocks = squares.map(|count| values.by_ref().take(count).collect());
+        Ok(Some(Gram::new(blocks)))
+    }
+}
+
+impl GramsAbout {
+    /// How many images there are.
+    pub(crate) fn count(&self) -> usize {
+        let sizes = self.minibatches.iter().copied();
+        sizes.fold(0, usize::saturating_add)
+    }
+
+    /// All but the network.
+    fn form(&self) -> impl PartialEq {
+        let Self {
+            images,
+            minibatches,
+            preprocess,
+            features,
+            ..
+        } = self.clone();
+        (images, minibatches, preprocess, features)
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let sizes: Vec<String> = self.minibatches.iter().map(ToString::to_string).collect();
+        let texts = [
+            (VERSION_KEY, VERSION.to_owned()),
+            ("minibatches", sizes.join(",")),
+            ("images", self.images.clone()),
+            ("image-count", self.count().to_string()),
+            ("preprocess", self.preprocess.clone()),
+            ("features", self.features.clone()),
+            ("arch", self.arch.clone()),
+        ];
+        texts.map(|(key, text)| (key.to_owned(), text)).into()
+    }
+
+    fn parse(header: &Metadata) -> Result<Self, String> {
+        let text = |key: &str| {
+            let texts = header.metadata().as_ref();
+            let found = texts.and_then(|texts| texts.get(key)).cloned();
+            found.ok_or_else(|| format!("its metadata have no `{key}`"))
+        };
+        let sizes = text("minibatches")?;
+        let sizes: Result<Vec<usize>, _> = sizes.split(',').map(str::parse).collect();
+        let about = Self {
+            images: text("images")?,
+            minibatches: sizes.map_err(|_| "`minibatches` must be numbers".to_owned())?,
+            preprocess: text("preprocess")?,
+            features: text("features")?,
+            arch: text("arch")?,
+        };
+        let (images, count) = (about.count(), text("image-count")?);
+        if count != images.to_string() {
+            return Err(format!("its minibatches have {images} images, not {count}"));
+        }
+        Ok(about)
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> GramsError {
+    let path = path.to_owned();
+    GramsError::Read { path, source }
+}
+
+fn damaged(path: &Path, why: String) -> GramsError {
+    let path = path.to_owned();
+    GramsError::Damaged { path, why }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Health of channels: which ones are dead or dormant, and how often each is on.
+
+use std::collections::BTreeMap;
+use std::mem::take;
+
+use burn::tensor::Tensor;
+
+use super::channel_sums::ChannelSums;
+use super::figure::HeatMap;
+use super::{
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, name_of,
+};
+use crate::device::{all_values, guarded, is_channels_last};
+use crate::logger::{LoggerError, Step};
+use crate::network::{ForwardPass, Layer, LayerKind};
+use feature_grid::Colormap;
+use tensorboard_events::Summary;
+
+/// A channel whose mean activation is at most this fraction of its layer's is dormant.
+///
+/// Source: Sokar and others, "The Dormant Neuron Phenomenon in Deep Reinforcement Learning" (2023), tau.
+const DORMANT: f64 = 0.025;
+
+/// A layer of which more than this fraction is dead is worth a line in the terminal.
+const MANY_DEAD: f64 = 0.1;
+
+/// Measures how active channels are after ReLU, at every step.
+pub(super) struct Health {
+    /// Which images that is measured over.
+    over_comparison_images: bool,
+    /// Of the step that comes, by the layer's tag.
+    layers: BTreeMap<String, Activity>,
+    ahead: Option<BTreeMap<String, Activity>>,
+    /// How often every channel of each layer is on, by step.
+    columns: BTreeMap<i64, BTreeMap<String, Vec<f32>>>,
+    /// Layers of which many channels are dead at the last step.
+    many_dead: Vec<String>,
+}
+
+impl Health {
+    pub(super) fn new(over_comparison_images: bool) -> Self {
+        Self {
+            over_comparison_images,
+            layers: BTreeMap::new(),
+            ahead: None,
+            columns: BTreeMap::new(),
+            many_dead: Vec::new(),
+        }
+    }
+}
+
+impl Observer for Health {
+    fn activations(
+        &mut self,
+        _: &Moment<'_, '_>,
+        maps: &LayerMaps<'_>,
+    ) -> Result<(), AnalysisError> {
+        let is_measured = self.over_comparison_images == (maps.images == Images::Comparison);
+        if !is_measured || !shows_activity(maps.pass, maps.layer) {
+            return Ok(());
+        }
+        let tag = maps.layer.tag();
+        let so_far = self.layers.entry(tag.clone()).or_default();
+        for part in maps.parts {
+            let added = guarded(|| so_far.add(part.clone())).and_then(|result| result);
+            added.map_err(|why| AnalysisError::copy(&tag, why))?;
+        }
+        Ok(())
+    }
+
+    fn weights(
+        &mut self,
+        at: &mut Moment<'_, '_>,
+        _: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        let mut layers = take(&mut self.layers);
+        read(&mut layers)?;
+        let Some(layers) = at.collected(layers, &mut self.ahead) else {
+            return Ok(());
+        };
+        let dead = |(tag, of_layer): (&String, &Activity)| (tag.clone(), of_layer.dead().collect());
+        at.shared.dead = layers.iter().map(dead).collect();
+        for (tag, of_layer) in &layers {
+            for (name, value) in of_layer.numbers() {
+                at.summary(Summary::scalar(format!("health/{tag}/{name}"), value));
+            }
+        }
+        if at.role == Role::Previous {
+            return Ok(());
+        }
+        self.many_dead = layers.iter().filter_map(many_dead).collect();
+        if at.has_column {
+            #[expect(clippy::cast_possible_truncation, reason = "for a color")]
+            let rates = |of_layer: &Activity| of_layer.on_rates().map(|rate| rate as f32).collect();
+            let column = layers
+                .iter()
+                .map(|(tag, of_layer)| (tag.clone(), rates(of_layer)));
+            let columns = &at.shared.columns;
+            columns.keep(&mut self.columns, at.number, column.collect());
+        }
+        Ok(())
+    }
+
+    /// A heat map of each layer, channel x step.
+    fn draw(&self, step: &mut Step<'_>, shared: &Shared) -> Result<(), LoggerError> {
+        let columns: Vec<_> = self.columns.values().collect();
+        for (layer, rates) in columns.first().into_iter().flat_map(|first| first.iter()) {
+            let value = |column: &&BTreeMap<String, Vec<f32>>, channel: usize| {
+                let rate = column.get(layer).and_then(|rates| rates.get(channel));
+                rate.copied().unwrap_or(f32::NAN)
+            };
+            let row = |channel| columns.iter().map(move |column| value(column, channel));
+            let map = HeatMap {
+                title: layer.clone(),
+                rows: (0..rates.len())
+                    .map(|channel| channel.to_string())
+                    .collect(),
+                columns: shared.columns.labels(),
+                values: (0..rates.len()).flat_map(row).collect(),
+                range: (0.0, 1.0),
+                colormap: Colormap::Magma,
+                numbers: false,
+            };
+            let tag = format!("health/{layer}");
+            let heading = format!(
+                "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; a dead channel is black",
+                shared.over
+            );
+            step.describe(&tag, heading);
+            step.image(tag, &map.picture())?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, shared: &Shared) -> Vec<String> {
+        if self.many_dead.is_empty() {
+            return Vec::new();
+        }
+        vec![format!(
+            "more than 10% of the channels are dead (never above 0 after ReLU, {}) at the last step: {}",
+            shared.over,
+            self.many_dead.join(", ")
+        )]
+    }
+}
+
+/// What is said of a layer of which many channels are dead.
+fn many_dead((tag, of_layer): (&String, &Activity)) -> Option<String> {
+    let (dead, all) = (of_layer.dead().count(), of_layer.on.len());
+    #[expect(clippy::cast_precision_loss, reason = "channels")]
+    let fraction = dead as f64 / all as f64;
+    (fraction > MANY_DEAD).then(|| format!("{} ({dead} of {all})", name_of(tag)))
+}
+
+/// The activity of a layer's channels after ReLU, over the images of one step.
+#[derive(Debug, Clone, Default)]
+struct Activity {
+    /// The sum of each channel's means over images.
+    sums: Vec<f64>,
+    /// The sum of the fractions of its values that are above 0.
+    on: Vec<f64>,
+    images: f64,
+    /// Sums that are still on the device, and over how many values of a map each is.
+    unread: Vec<(Tensor<1>, f64)>,
+}
+
+impl Activity {
+    /// Adds feature maps, `[batch, channels, height, width]`.
+    fn add(&mut self, maps: Tensor<4>) -> Result<(), String> {
+        let [images, channels, height, width] = maps.dims();
+        #[expect(clippy::cast_precision_loss, reason = "pixels of a map, and images")]
+        let (area, images) = ((height * width) as f64, images as f64);
+        self.sums.resize(channels, 0.0);
+        self.on.resize(channels, 0.0);
+        if is_channels_last(&maps) {
+            self.take(&ChannelSums::in_memory(&maps)?, area);
+        } else {
+            self.unread.push((ChannelSums::on_device(maps), area));
+        }
+        self.images += images;
+        Ok(())
+    }
+
+    fn take(&mut self, sums: &ChannelSums, area: f64) {
+        for (all, new) in [(&mut self.sums, &sums.positive), (&mut self.on, &sums.on)] {
+            for (all, new) in all.iter_mut().zip(new) {
+                *all += new / area;
+            }
+        }
+    }
+
+    /// The fraction of its values that are above 0, by channel.
+    fn on_rates(&self) -> impl Iterator<Item = f64> {
+        self.on.iter().map(|on| on / self.images.max(1.0))
+    }
+
+    /// The channels that are never above 0. NaN is no sign of death.
+    fn dead(&self) -> impl Iterator<Item = usize> {
+        let both = self.on.iter().zip(&self.sums).enumerate();
+        both.filter_map(|(channel, (on, sum))| (*on == 0.0 && *sum == 0.0).then_some(channel))
+    }
+
+    fn numbers(&self) -> [(&'static str, f64); 3] {
+        #[expect(clippy::cast_precision_loss, reason = "channels")]
+        let [count, dead] = [self.on.len() as f64, self.dead().count() as f64];
+        let mean = self.sums.iter().sum::<f64>() / count;
+        let dormant = self.sums.iter().filter(|sum| **sum <= DORMANT * mean);
+        #[expect(clippy::cast_precision_loss, reason = "channels")]
+        let dormant = dormant.count() as f64;
+        [
+            ("dead", dead / count),
+            ("dormant", dormant / count),
+            ("on_rate", self.on_rates().sum::<f64>() / count),
+        ]
+    }
+}
+
+/// Reads what is still on a device, all of it at once.
+fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
+    let mut unread = Vec::new();
+    for (tag, layer) in &mut *layers {
+        let of_layer = layer.unread.drain(..);
+        unread.extend(of_layer.map(|(sums, area)| (tag.clone(), sums, area)));
+    }
+    let Some((first, sums, _)) = unread.first() else {
+        return Ok(());
+    };
+    let device = sums.device();
+    let here = unread
+        .iter()
+        .map(|(_, sums, _)| sums.clone().to_device(&device));
+    let read = guarded(|| all_values(here.collect())).and_then(|result| result);
+    let read = read.map_err(|why| AnalysisError::copy(first, why))?;
+    for ((tag, _, area), sums) in unread.iter().zip(read) {
+        if let Some(layer) = layers.get_mut(tag) {
+            layer.take(&ChannelSums::read(&sums), *area);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a layer's values say how active its channels are: a ReLU's, or those right before one that is
+/// not shown itself, where what is below 0 counts as 0.
+fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
+    let layers = pass.architecture.all_layers();
+    let next = layers.get(layer.index + 1);
+    layer.kind == LayerKind::Relu
+        || next.is_some_and(|next| next.kind == LayerKind::Relu && !pass.wanted.contains(next))
+}

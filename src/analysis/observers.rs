@@ -1,0 +1,316 @@
+//! The observers of a run, step after step: of one process, of one that resumes, and of a part of a run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::change::{Summary, WeightChange};
+use super::columns::Columns;
+use super::evolution::Evolution;
+use super::grams::{GramsAbout, GramsError, GramsWriter};
+use super::health::Health;
+use super::kernels::KernelChange;
+use super::probe::{ProbeImages, kernels_tag};
+use super::representations::Representations;
+use super::{
+    AnalysisError, Calibration, ComparisonImages, Images, LayerMaps, Moment, ObservedNetwork,
+    Observer, Role, Shared,
+};
+use crate::logger::{FeatureLogger, LoggerError, Step};
+use crate::network::{ForwardPass, Layer};
+use crate::settings::Features;
+use feature_grid::Style;
+
+/// What a run measures.
+pub(crate) struct ObserverOptions {
+    pub(crate) comparison_images: Option<ComparisonImages>,
+    /// How many steps the run has; `None` where that is not known.
+    pub(crate) total: Option<usize>,
+    /// Whether the network takes blue first.
+    pub(crate) is_bgr: bool,
+}
+
+/// Measures every step.
+pub(crate) struct Observers {
+    images: Option<ComparisonImages>,
+    representations: Representations,
+    health: Health,
+    change: WeightChange,
+    kernels: KernelChange,
+    evolution: Evolution,
+    shared: Shared,
+    /// The place of the next step among all.
+    place: usize,
+    /// The step that has the images over time as they are now.
+    drawn: Option<i64>,
+}
+
+impl Observers {
+    pub(crate) fn new(options: ObserverOptions, probes: &ProbeImages) -> Self {
+        let images = options.comparison_images;
+        let features = images.as_ref().map(|images| images.features);
+        Self {
+            representations: Representations::new(features.unwrap_or(Features::Flattened)),
+            health: Health::new(images.is_some()),
+            change: WeightChange::default(),
+            kernels: KernelChange::default(),
+            evolution: Evolution::default(),
+            shared: Shared {
+                columns: Columns::of(options.total),
+                dead: BTreeMap::new(),
+                ahead: None,
+                over: match &images {
+                    Some(images) => format!("over {} comparison images", images.count()),
+                    None => "over the probe images".to_owned(),
+                },
+                probe: probes.names().next().unwrap_or_default().to_owned(),
+                is_bgr: options.is_bgr,
+            },
+            images,
+            place: 0,
+            drawn: None,
+        }
+    }
+
+    /// Shows in strips the channels that change most between the calibrated networks, with their ranges and the colors
+    /// of `style`.
+    pub(crate) fn set_calibration(
+        &mut self,
+        calibration: &Calibration,
+        pass: &ForwardPass,
+        style: Style,
+    ) {
+        let layers = pass.wanted.iter();
+        let layers = layers.map(|layer| (layer.tag(), calibration.by_change(layer)));
+        let tag = kernels_tag(pass);
+        let kernels = (tag.clone(), calibration.kernels_by_change(&tag));
+        let kernels = pass.kernels.then_some(kernels);
+        self.evolution = Evolution::new(layers.chain(kernels), &calibration.ranges, style);
+    }
+
+    /// Writes the Gram matrices of each step into the folder. Of a run that is resumed at the step `resumed` those
+    /// before it are kept; returns whether there are any.
+    pub(crate) fn keep_grams(
+        &mut self,
+        folder: PathBuf,
+        resumed: Option<i64>,
+        pass: &ForwardPass,
+        preprocess: String,
+    ) -> Result<bool, GramsError> {
+        let Some(images) = &self.images else {
+            return Ok(true);
+        };
+        let about = GramsAbout {
+            images: images.hash.clone(),
+            minibatches: images.sizes.clone(),
+            preprocess,
+            features: images.features.to_string(),
+            arch: pass.architecture.name(),
+        };
+        let layers: Vec<String> = pass.wanted.iter().map(Layer::tag).collect();
+        let first = resumed.unwrap_or(i64::MIN);
+        let writer = GramsWriter::open(folder, about, &layers, first)?;
+        let has_earlier = resumed.is_none() || writer.has_steps()?;
+        self.representations.writer = Some(writer);
+        Ok(has_earlier)
+    }
+
+    /// Measures the network of a step.
+    pub(crate) fn observe(
+        &mut self,
+        step: &mut Step<'_>,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        let (number, place) = (step.number(), self.place);
+        self.place += 1;
+        let has_column = self.shared.columns.begin(place, number);
+        self.visit(number, Role::Logged, has_column, Some(step), network)?;
+        for (tag, dead) in &self.shared.dead {
+            step.mark_dead(tag.clone(), dead.clone());
+        }
+        if self.shared.columns.is_due(place) {
+            self.draw(step)?;
+            self.drawn = Some(number);
+        }
+        Ok(())
+    }
+
+    /// Takes the network of a step that this process does not log, as the `role` says.
+    pub(crate) fn replay(
+        &mut self,
+        step: i64,
+        role: Role,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        let mut has_column = false;
+        if let Role::First | Role::Column = role {
+            has_column = self.shared.columns.begin(self.place, step);
+            self.place += 1;
+        }
+        if role != Role::Last {
+            return self.visit(step, role, has_column, None, network);
+        }
+        if self.images.is_some() {
+            self.visit(step, role, has_column, None, network)?;
+            self.shared.ahead = Some(step);
+        }
+        Ok(())
+    }
+
+    /// Whether the network of the last step is to be [replayed](Self::replay) before the first step.
+    pub(crate) fn needs_last(&self) -> bool {
+        self.images.is_some() && self.shared.ahead.is_none()
+    }
+
+    /// Takes the network before an optimization step that ends in a logged one.
+    pub(crate) fn before_update(
+        &mut self,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        self.change.before_update(network)
+    }
+
+    fn visit(
+        &mut self,
+        number: i64,
+        role: Role,
+        has_column: bool,
+        step: Option<&mut Step<'_>>,
+        network: &ObservedNetwork<'_>,
+    ) -> Result<(), AnalysisError> {
+        let Self {
+            images,
+            representations,
+            health,
+            change,
+            kernels,
+            evolution,
+            shared,
+            ..
+        } = self;
+        let mut observers: [&mut dyn Observer; 5] =
+            [representations, health, change, kernels, evolution];
+        let is_known = role == Role::Logged && shared.ahead == Some(number);
+        let mut at = Moment {
+            number,
+            role,
+            has_column,
+            step,
+            shared,
+        };
+        let pass = network.pass;
+        for (image, layer, maps) in network.probes.each() {
+            let maps = LayerMaps {
+                pass,
+                images: Images::Probe(image),
+                layer,
+                parts: &[maps],
+            };
+            for observer in &mut observers {
+                observer.activations(&at, &maps)?;
+            }
+        }
+        if let Some(images) = images.as_ref().filter(|_| !is_known) {
+            images.run(network, |layer, parts| {
+                let maps = LayerMaps {
+                    pass,
+                    images: Images::Comparison,
+                    layer,
+                    parts,
+                };
+                let mut observers = observers.iter_mut();
+                observers.try_for_each(|observer| observer.activations(&at, &maps))
+            })?;
+        }
+        let mut observers = observers.into_iter();
+        observers.try_for_each(|observer| observer.weights(&mut at, network))
+    }
+
+    /// What changes in weights stands first, then what activations show.
+    fn all(&self) -> [&dyn Observer; 5] {
+        [
+            &self.evolution,
+            &self.kernels,
+            &self.change,
+            &self.health,
+            &self.representations,
+        ]
+    }
+
+    /// Logs images over time, as far as they go.
+    fn draw(&self, step: &mut Step<'_>) -> Result<(), LoggerError> {
+        let mut observers = self.all().into_iter();
+        observers.try_for_each(|observer| observer.draw(step, &self.shared))
+    }
+
+    /// The same at the last step that was logged, unless it has them.
+    pub(crate) fn draw_now(
+        &mut self,
+        logger: &mut FeatureLogger,
+        last: i64,
+    ) -> Result<(), LoggerError> {
+        // A tag has one value at a step.
+        if self.drawn == Some(last) {
+            return Ok(());
+        }
+        let mut step = logger.after_step(last)?;
+        self.draw(&mut step)?;
+        step.finish();
+        self.drawn = Some(last);
+        Ok(())
+    }
+
+    /// Draws what is known only after the last step, and sums it up, a line each.
+    pub(crate) fn finish(
+        &self,
+        logger: &mut FeatureLogger,
+        last: i64,
+    ) -> Result<Vec<String>, LoggerError> {
+        if self.place == 0 {
+            return Ok(Vec::new());
+        }
+        let lines = self.all().into_iter();
+        let lines = lines.flat_map(|observer| observer.finish(&self.shared));
+        let lines: Vec<String> = lines.collect();
+        let mut step = logger.after_step(last)?;
+        if self.drawn != Some(last) {
+            self.draw(&mut step)?;
+        }
+        step.text("summary", format!("* {}\n", lines.join("\n* ")));
+        step.finish();
+        Ok(lines)
+    }
+
+    /// What was found out of the weights of the steps so far, for the process that makes those after them.
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.change.summary
+    }
+
+    /// Goes on from what another process found out.
+    pub(crate) fn set_summary(&mut self, summary: Summary) {
+        self.change.summary = summary;
+    }
+
+    /// Whether the step at a place among all is known to have a column in images over time.
+    pub(crate) fn has_column(&self, place: usize) -> bool {
+        self.shared.columns.includes(place)
+    }
+
+    /// Says at which place among all the next step is, where it is known how many there are.
+    pub(crate) fn set_place(&mut self, place: usize) {
+        if self.shared.columns.are_known() {
+            self.place = place;
+        }
+    }
+
+    /// Draws images over time where a process that makes the whole run does: after the step before the next one.
+    pub(crate) fn draw_if_due(
+        &mut self,
+        logger: &mut FeatureLogger,
+        step: i64,
+    ) -> Result<(), LoggerError> {
+        match self.place.checked_sub(1) {
+            Some(place) if self.shared.columns.is_due(place) => self.draw_now(logger, step),
+            _ => Ok(()),
+        }
+    }
+}
