@@ -143,10 +143,16 @@ impl GramsReader {
     /// Those in this folder; `None` where it is missing or empty. The run may still go on.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>, GramsError> {
         let files = steps(folder)?;
-        let Some(path) = files.values().next() else {
+        let mut paths = files.values();
+        let Some(path) = paths.next() else {
             return Ok(None);
         };
         let first = GramsFile::open(path)?;
+        for path in paths {
+            if !GramsFile::open(path)?.about.is_alike(&first.about) {
+                return Err(GramsError::OtherImages { path: path.clone() });
+            }
+        }
         Ok(Some(Self {
             layers: first.layers().collect(),
             about: first.about,
@@ -163,11 +169,7 @@ impl GramsReader {
         let Some(path) = self.files.get(&step) else {
             return Ok(None);
         };
-        let mut file = GramsFile::open(path)?;
-        if file.about.form() != self.about.form() {
-            return Err(GramsError::OtherImages { path: path.clone() });
-        }
-        file.gram(layer)
+        GramsFile::open(path)?.gram(layer)
     }
 }
 
@@ -313,16 +315,14 @@ impl GramsAbout {
         sizes.fold(0, usize::saturating_add)
     }
 
-    /// All but the network.
-    fn form(&self) -> impl PartialEq {
-        let Self {
-            images,
-            minibatches,
-            preprocess,
-            features,
-            ..
-        } = self.clone();
-        (images, minibatches, preprocess, features)
+    /// Whether all but the network is the same.
+    fn is_alike(&self, other: &Self) -> bool {
+        let arch = self.arch.clone();
+        *self
+            == Self {
+                arch,
+                ..other.clone()
+            }
     }
 
     fn metadata(&self) -> HashMap<String, String> {

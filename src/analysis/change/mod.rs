@@ -21,7 +21,7 @@ pub(super) struct WeightChange {
     first: Snapshot,
     previous: Snapshot,
     /// The weights before the optimization step that comes, or came.
-    pub(super) before: Snapshot,
+    before: Snapshot,
     pub(super) summary: Summary,
 }
 

@@ -141,7 +141,9 @@ fn others_read_the_files() {
 fn error_of(bytes: &[u8]) -> String {
     let (folder, path) = written();
     std::fs::write(&path, bytes).unwrap();
-    let text = one_line(&read(&folder).gram("00_conv1_1", 0).unwrap_err());
+    let reader = GramsReader::open(&folder.path().join(GRAMS));
+    let read = reader.and_then(|reader| reader.unwrap().gram("00_conv1_1", 0));
+    let text = one_line(&read.unwrap_err());
     assert!(text.contains("grams/000000.safetensors"), "{text}");
     text
 }
@@ -198,8 +200,10 @@ proptest! {
             bytes[at % length] = byte;
         }
         std::fs::write(&path, bytes).unwrap();
-        for layer in layers() {
-            let _ = read(&folder).gram(&layer, 0);
+        if let Ok(Some(reader)) = GramsReader::open(&folder.path().join(GRAMS)) {
+            for layer in layers() {
+                let _ = reader.gram(&layer, 0);
+            }
         }
     }
 }

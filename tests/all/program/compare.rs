@@ -1,12 +1,11 @@
-//! `vggscope compare`: runs with each other, from the files of Gram matrices that Python wrote
+//! `vggscope compare`: runs with each other, from the Gram matrices that Python wrote
 //! (`tests/fixtures/similarity/make_runs.py`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
 
+use safetensors::SafeTensors;
 use tensorboard_events::Value;
-use vggscope::similarity::Gram;
-use vggscope::similarity::file::{GRAMS, GramsLayout, GramsReader, GramsWriter};
 
 use crate::program::support::{Place, Seen, events, picture, root, steps, tags};
 
@@ -20,31 +19,53 @@ fn fixture(name: &str) -> std::path::PathBuf {
 fn place() -> Place {
     let place = Place::new();
     for run in ["a", "b"] {
-        let grams = fixture(run).join(GRAMS);
-        place.put(&grams, &format!("runs/{run}/{GRAMS}"));
+        copy(&place, run, &format!("runs/{run}"));
     }
     place
 }
 
+/// Copies the Gram matrices of a run.
+fn copy(place: &Place, run: &str, to: &str) {
+    for file in fs::read_dir(fixture(run).join("grams")).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        place.put(&file.path(), &format!("{to}/grams/{name}"));
+    }
+}
+
+/// A step of run a, with something changed.
+struct Changed {
+    step: i64,
+    texts: HashMap<String, String>,
+    /// What layers are called.
+    tag: fn(&str) -> String,
+}
+
+impl Changed {
+    fn set(&mut self, key: &str, text: &str) {
+        self.texts.insert(key.to_owned(), text.to_owned());
+    }
+}
+
 /// Writes run a once more, with something changed.
-fn rewrite(place: &Place, run: &str, change: impl FnOnce(&mut GramsLayout)) {
-    let read = GramsReader::open(&place.path("runs/a").join(GRAMS)).unwrap();
-    let mut layout = read.layout().clone();
-    change(&mut layout);
-    let path = place.write(&format!("runs/{run}/{GRAMS}"), "");
-    let layers = layout.layers.clone();
-    let old = read.layout().layers.clone();
-    let sizes = layout.sizes.clone();
-    let mut writer = GramsWriter::create(&path, layout).unwrap();
-    for (checkpoint, _) in read.checkpoints() {
-        let gram = |(new, old): (&String, &String)| {
-            let gram = read.gram(old, checkpoint).unwrap().unwrap();
-            let mut values = gram.values();
-            let block = |size: &usize| (*size, values.by_ref().take(size * size).collect());
-            (new.clone(), Gram::new(sizes.iter().map(block).collect()))
+fn rewrite(place: &Place, run: &str, change: impl Fn(&mut Changed)) {
+    let _ = fs::remove_dir_all(place.path(&format!("runs/{run}")));
+    for step in [0, 10, 20, 30] {
+        let file = fixture("a").join(format!("grams/{step:06}.safetensors"));
+        let bytes = fs::read(file).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let mut changed = Changed {
+            step,
+            texts: metadata.metadata().clone().unwrap(),
+            tag: str::to_owned,
         };
-        let grams: BTreeMap<String, Gram> = layers.iter().zip(&old).map(gram).collect();
-        writer.write(checkpoint, &grams).unwrap();
+        change(&mut changed);
+        let read = SafeTensors::deserialize(&bytes).unwrap();
+        let layers = read.tensors().into_iter();
+        let layers = layers.map(|(tag, values)| ((changed.tag)(&tag), values));
+        let bytes = safetensors::serialize(layers, Some(changed.texts)).unwrap();
+        let step = changed.step;
+        place.write(&format!("runs/{run}/grams/{step:06}.safetensors"), bytes);
     }
 }
 
@@ -162,7 +183,7 @@ fn the_summary_names_the_layers() {
 #[test]
 fn several_runs_are_compared_with_the_first() {
     let place = place();
-    rewrite(&place, "c", |layout| layout.about.arch = "vgg19".to_owned());
+    rewrite(&place, "c", |run| run.set("arch", "vgg19"));
     let out = place
         .run("compare runs/a runs/b runs/c --run abc", &NOTHING)
         .ok()
@@ -188,9 +209,7 @@ fn several_runs_are_compared_with_the_first() {
 #[test]
 fn runs_without_a_common_step_have_pictures_only() {
     let place = place();
-    rewrite(&place, "late", |layout| {
-        layout.steps.iter_mut().for_each(|step| *step += 101);
-    });
+    rewrite(&place, "late", |run| run.step += 101);
     let line = "compare runs/a runs/late --run far";
     let out = place.run(line, &NOTHING).ok().out();
     let part = "a and late (steps 30 and 131, none in common), CKA: most alike ";
@@ -233,38 +252,34 @@ fn refused(place: &Place, line: &str, code: i32, parts: &[&str]) {
 fn runs_over_other_images_are_refused() {
     let place = place();
     let line = "compare runs/a runs/b runs/c";
-    let refused_with = |change: fn(&mut GramsLayout), parts: &[&str]| {
+    let refused_with = |change: fn(&mut Changed), parts: &[&str]| {
         rewrite(&place, "c", change);
         let parts = [&["runs/a and runs/c cannot be compared"], parts].concat();
         refused(&place, line, 2, &parts);
     };
     refused_with(
-        |layout| layout.about.images = "cd".repeat(32),
+        |run| run.set("images", &"cd".repeat(32)),
         &[
             "comparison images differ: 23 of SHA-256 abababababab… and 23 of SHA-256 cdcdcdcdcdcd…",
             "--compare-images",
         ],
     );
     refused_with(
-        |layout| layout.about.preprocess = "resize 128, crop 112".to_owned(),
+        |run| run.set("preprocess", "resize 128, crop 112"),
         &["preprocessing differ: resize 256, crop 224 and resize 128, crop 112"],
     );
     refused_with(
-        |layout| layout.about.features = "mean-pooled".to_owned(),
+        |run| run.set("features", "mean-pooled"),
         &[
             "features differ: flattened and mean-pooled",
             "--compare-features",
         ],
     );
     refused_with(
-        |layout| layout.sizes = vec![11, 12],
+        |run| run.set("minibatches", "11,12"),
         &["minibatches differ: [12, 11] and [11, 12]"],
     );
-    rewrite(&place, "c", |layout| {
-        for layer in &mut layout.layers {
-            layer.push_str("_other");
-        }
-    });
+    rewrite(&place, "c", |run| run.tag = |tag| format!("{tag}_other"));
     let parts = ["no layer in common", "05_conv2_1_other", "--layers"];
     refused(&place, line, 2, &parts);
 }
@@ -275,18 +290,23 @@ fn what_is_no_other_run_is_refused() {
     refused(&place, "compare runs/a", 2, &["two or more folders"]);
     refused(&place, "compare", 2, &["two or more folders"]);
     refused(&place, "compare runs/a runs/./a", 2, &["is named twice"]);
-    let parts = ["runs/none has no grams.safetensors", "--compare-images"];
+    let parts = ["runs/none has no grams", "--compare-images"];
     refused(&place, "compare runs/a runs/none", 1, &parts);
+    fs::create_dir_all(place.path("runs/begun/grams")).unwrap();
+    let parts = ["runs/begun has no grams", "--compare-images"];
+    refused(&place, "compare runs/a runs/begun", 1, &parts);
+    place.write("runs/old/grams.safetensors", "all steps");
+    let parts = [
+        "runs/old/grams.safetensors is of an earlier",
+        "repeat its run",
+    ];
+    refused(&place, "compare runs/a runs/old", 1, &parts);
 
-    let layout = GramsReader::open(&place.path("runs/a").join(GRAMS)).unwrap();
-    let path = place.write(&format!("runs/c/{GRAMS}"), "");
-    drop(GramsWriter::create(&path, layout.layout().clone()).unwrap());
-    let parts = ["runs/c/grams.safetensors has no checkpoint yet"];
-    refused(&place, "compare runs/a runs/c", 1, &parts);
-
-    let bytes = std::fs::read(place.path("runs/a").join(GRAMS)).unwrap();
-    place.write(&format!("runs/c/{GRAMS}"), &bytes[..9000]);
-    let parts = ["runs/c/grams.safetensors is truncated", "found 9000"];
+    let step = |run: &str| place.path(&format!("runs/{run}/grams/000030.safetensors"));
+    let bytes = fs::read(step("a")).unwrap();
+    rewrite(&place, "c", |_| ());
+    fs::write(step("c"), &bytes[..3000]).unwrap();
+    let parts = ["runs/c/grams/000030.safetensors is truncated", "found 3000"];
     refused(&place, "compare runs/a runs/c", 1, &parts);
 
     let outside = place.run("compare runs/a runs/b --run ../x", &NOTHING);
@@ -300,9 +320,8 @@ fn what_is_no_other_run_is_refused() {
 #[test]
 fn runs_of_one_name_are_told_apart() {
     let place = place();
-    let copy = |to: &str| place.put(Path::new(&place.path("runs/b").join(GRAMS)), to);
-    copy(&format!("one/x/{GRAMS}"));
-    copy(&format!("two/x/{GRAMS}"));
+    copy(&place, "b", "one/x");
+    copy(&place, "b", "two/x");
     let line = "compare runs/a one/x two/x --run out";
     let out = place.run(line, &NOTHING).ok().out();
     assert!(out.contains("runs/a and two/x at step 30"), "{out}");

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use safetensors::SafeTensors;
 use tensorboard_events::{Value, event_files as listed};
 
 use super::continued::{args, put};
@@ -54,6 +55,25 @@ fn descriptions(seen: &[Seen]) -> BTreeMap<&str, &str> {
     all
 }
 
+/// The tensors and the metadata of each step's Gram matrices, by file name.
+fn grams(place: &Place, run: &str) -> BTreeMap<String, String> {
+    let files = fs::read_dir(place.path(&format!("runs/{run}/grams"))).unwrap();
+    let file = |file: std::io::Result<fs::DirEntry>| {
+        let file = file.unwrap();
+        let bytes = fs::read(file.path()).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata: BTreeMap<_, _> = header.metadata().clone().unwrap().into_iter().collect();
+        let tensors: BTreeMap<_, _> = SafeTensors::deserialize(&bytes)
+            .unwrap()
+            .tensors()
+            .into_iter()
+            .collect();
+        let name = file.file_name().into_string().unwrap();
+        (name, format!("{metadata:?} {tensors:?}"))
+    };
+    files.map(file).collect()
+}
+
 #[track_caller]
 fn assert_equal(place: &Place, whole: &str, parts: &str) {
     let (one, other) = (seen(place, whole), seen(place, parts));
@@ -66,7 +86,9 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
     }
     assert_eq!(descriptions(&one), descriptions(&other));
     assert_eq!(steps(&other, "config"), [1]);
-    for name in ["grams.safetensors", "ranges.toml", "manifest.jsonl"] {
+    let steps = grams(place, whole);
+    assert!(steps.len() > 20 && steps == grams(place, parts));
+    for name in ["ranges.toml", "manifest.jsonl"] {
         let of = |run: &str| {
             let bytes = fs::read(place.path(&format!("runs/{run}/{name}"))).unwrap();
             let mut lines: Vec<_> = bytes
@@ -85,12 +107,7 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
         .filter(|name| !name.contains("tfevents"))
         .collect();
     names.sort();
-    let expected = [
-        "config.toml",
-        "grams.safetensors",
-        "manifest.jsonl",
-        "ranges.toml",
-    ];
+    let expected = ["config.toml", "grams", "manifest.jsonl", "ranges.toml"];
     assert_eq!(names, expected);
 }
 
