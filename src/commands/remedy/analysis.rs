@@ -32,6 +32,7 @@ fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
         }
         AnalysisError::Copy { .. }
         | AnalysisError::Probe(_)
+        | AnalysisError::Forward(_)
         | AnalysisError::Logger(_)
         | AnalysisError::Grams(_) => None,
     }
