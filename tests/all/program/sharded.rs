@@ -87,7 +87,7 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
     assert_eq!(descriptions(&one), descriptions(&other));
     assert_eq!(steps(&other, "config"), [1]);
     let steps = grams(place, whole);
-    assert!(steps.len() > 20 && steps == grams(place, parts));
+    assert!(!steps.is_empty() && steps == grams(place, parts));
     for name in ["ranges.toml", "manifest.jsonl"] {
         let of = |run: &str| {
             let bytes = fs::read(place.path(&format!("runs/{run}/{name}"))).unwrap();
