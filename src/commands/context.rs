@@ -263,7 +263,7 @@ pub(crate) fn conclude(
         earlier_steps: steps.earlier,
         timings: output.timings.then(|| {
             let table = logged.timings.table(logged.steps);
-            format!("{table}\n{}", traffic().table(logged.steps))
+            format!("{table}\n{}", traffic(logged.steps))
         }),
         logged,
         skipped,

@@ -1,6 +1,6 @@
 //! Histograms of tensors, counted where the tensors are.
 
-use burn::tensor::{FloatDType, Tensor, TensorData};
+use burn::tensor::{Bool, FloatDType, Tensor, TensorData};
 use tensorboard_events::Histogram;
 
 use super::accelerator::is_asynchronous;
@@ -88,40 +88,30 @@ fn histogram(numbers: &[f64; NUMBERS], values: usize) -> Histogram {
 /// of them lie up to the end of each bucket: `[NUMBERS]`, in the arithmetic of [`Histogram::of`], so that the counts
 /// are equal.
 fn count_on_device(values: Tensor<1>, portion: usize) -> Tensor<1> {
-    let portions = values.split(portion, 0);
-    let add_up = |numbers: Vec<Tensor<2>>| Tensor::cat(numbers, 0).sum_dim(0).flatten(0, 1);
-    let (mut lowest, mut highest, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-    for portion in &portions {
-        let values = portion.clone().cast(FloatDType::F64);
-        let finite = values.clone().is_finite();
-        let hidden = finite.clone().bool_not();
-        let hide = |value: f64| values.clone().mask_fill(hidden.clone(), value);
-        lowest.push(hide(f64::INFINITY).min());
-        highest.push(hide(f64::NEG_INFINITY).max());
-        let values = hide(0.0);
-        let squares = values.clone() * values.clone();
-        let count = finite.float().sum().cast(FloatDType::F64);
-        sums.push(Tensor::cat(vec![values.sum(), squares.sum(), count], 0).unsqueeze());
-    }
-    let min = Tensor::cat(lowest, 0).min();
-    let max = Tensor::cat(highest, 0).max();
+    let hidden = values.clone().is_finite().bool_not();
+    let min = values.clone().mask_fill(hidden.clone(), f32::INFINITY);
+    let max = values.clone().mask_fill(hidden, f32::NEG_INFINITY);
+    let [min, max] = [min.min(), max.max()].map(|end| end.cast(FloatDType::F64));
     // By a tensor: CUDA divides by a number as it multiplies by its reciprocal, which may round otherwise.
     #[expect(clippy::cast_precision_loss, reason = "it is small")]
     let width = (max.clone() - min.clone()) / max.full_like(Histogram::BUCKETS as f64);
-    let ends = portions.into_iter().map(|portion| {
-        let values = portion.cast(FloatDType::F64);
+    let numbers = values.split(portion, 0).into_iter().map(|values| {
+        let count = |hits: Tensor<1, Bool>| hits.float().sum().cast(FloatDType::F64);
+        let hidden = values.clone().is_finite().bool_not();
+        let finite = count(hidden.clone().bool_not());
+        let values = values.cast(FloatDType::F64);
         let bucket = (values.clone() - min.clone()) / width.clone();
-        // Infinities lie behind the last inner end; nothing is below a NaN.
-        let bucket = bucket.mask_fill(values.is_inf(), f64::INFINITY);
-        let up_to = |end: usize| bucket.clone().lower_scalar(end as u64).float().sum();
-        Tensor::cat((1..Histogram::BUCKETS).map(up_to).collect(), 0)
-            .cast(FloatDType::F64)
-            .unsqueeze()
+        // What is not finite lies behind all inner ends.
+        let bucket = bucket.mask_fill(hidden.clone(), f64::INFINITY);
+        let values = values.mask_fill(hidden, 0.0);
+        let sums = [values.clone().sum(), (values.clone() * values).sum()];
+        let up_to = (1..Histogram::BUCKETS).map(|end| bucket.clone().lower_scalar(end as u64));
+        let sums = sums.into_iter().chain([finite.clone()]);
+        let all = sums.chain(up_to.map(count)).chain([finite]);
+        Tensor::cat(all.collect(), 0).unsqueeze::<2>()
     });
-    let ends = add_up(ends.collect());
-    let sums = add_up(sums);
-    let all = sums.clone().narrow(0, 2, 1);
-    Tensor::cat(vec![min, max, sums, ends, all], 0)
+    let numbers = Tensor::cat(numbers.collect(), 0).sum_dim(0);
+    Tensor::cat(vec![min, max, numbers.flatten(0, 1)], 0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::accelerator::library;
+use super::accelerator::{accelerator, library};
 use super::choice::{DeviceChoice, DeviceError, Unavailable};
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
@@ -53,7 +53,7 @@ impl OpenDevice {
 
     /// Whether feature maps can become grids on it.
     pub(crate) fn draws(&self) -> bool {
-        self.is_cuda() || self.kind == DeviceChoice::LibtorchCpu
+        accelerator(&self.device).is_some()
     }
 
     pub(crate) fn is_cuda(&self) -> bool {

@@ -125,39 +125,17 @@ impl Arrived {
     }
 }
 
-/// Copies from a device to the host. On libtorch's CPU and flex nothing is copied unless the device draws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Traffic {
-    pub(crate) copies: u64,
-    /// How often the host waited for one.
-    pub(crate) waits: u64,
-    pub(crate) bytes: u64,
-}
-
-impl Traffic {
-    /// The mean over `steps` steps, in a line.
-    pub(crate) fn table(self, steps: u64) -> String {
-        #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
-        let [copies, waits, bytes] =
-            [self.copies, self.waits, self.bytes].map(|all| all as f64 / steps.max(1) as f64);
-        let megabytes = bytes / 1e6;
-        format!(
-            "read from the device a step: {copies:.1} copies, {waits:.1} waits, {megabytes:.1} MB"
-        )
-    }
-}
-
-/// Copies, waits and bytes.
+/// Copies, waits and bytes since the program began. On libtorch's CPU and flex nothing is copied unless the device
+/// draws.
 static TRAFFIC: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 
-/// All since the program began.
-pub(crate) fn traffic() -> Traffic {
-    let [copies, waits, bytes] = TRAFFIC.each_ref().map(|all| all.load(Ordering::Relaxed));
-    Traffic {
-        copies,
-        waits,
-        bytes,
-    }
+/// What was read from devices in the mean of so many steps, in a line.
+pub(crate) fn traffic(steps: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
+    let mean = |all: &AtomicU64| all.load(Ordering::Relaxed) as f64 / steps.max(1) as f64;
+    let [copies, waits, bytes] = TRAFFIC.each_ref().map(mean);
+    let megabytes = bytes / 1e6;
+    format!("read from the device a step: {copies:.1} copies, {waits:.1} waits, {megabytes:.1} MB")
 }
 
 /// A copy was started.

@@ -20,20 +20,20 @@ impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let (x, x_node) = x.into_parts();
-        let (kernels, kernels_node) = kernels.into_parts();
-        let (bias, bias_node) = bias.into_parts();
-        let prepared = ByAutograd
-            .prepare::<C>([x_node, kernels_node, bias_node])
-            .compute_bound()
-            .stateful();
+        let parts = [x, kernels, bias].map(FloatTensor::<Self>::into_parts);
+        let nodes = parts.each_ref().map(|(_, node)| node.clone());
+        let inputs = parts.map(|(input, _)| input);
+        let prepared = ByAutograd.prepare::<C>(nodes).compute_bound().stateful();
         match prepared {
             OpsKind::Tracked(prepared) => {
-                let recorded = Recorded::new(&x, &kernels, &bias);
+                let recorded = Recorded::new(inputs);
                 let maps = TchTensor::new(recorded.maps.tensor.detach());
                 prepared.finish(recorded, maps)
             }
-            OpsKind::UnTracked(prepared) => prepared.finish(LibTorch::convolve(x, kernels, bias)),
+            OpsKind::UnTracked(prepared) => {
+                let [x, kernels, bias] = inputs;
+                prepared.finish(LibTorch::convolve(x, kernels, bias))
+            }
         }
     }
 }
@@ -48,48 +48,20 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn new(x: &TchTensor, kernels: &TchTensor, bias: &TchTensor) -> Self {
+    fn new(inputs: [TchTensor; 3]) -> Self {
         // With the original's storage, or Burn would take it for unshared and write into it.
-        let inputs = [x, kernels, bias].map(|input| {
+        let inputs = inputs.map(|input| {
             let leaf = input.tensor.detach().set_requires_grad(true);
-            TchTensor::from_existing(leaf, input.storage.clone())
+            TchTensor::from_existing(leaf, input.storage)
         });
-        let [x, kernels, bias] = &inputs;
-        let maps = x.tensor.conv2d(
-            &kernels.tensor,
-            Some(&bias.tensor),
-            [1, 1],
-            [1, 1],
-            [1, 1],
-            1,
-        );
+        let [x, kernels, bias] = inputs.each_ref().map(|input| &input.tensor);
+        let one = [1, 1];
+        let maps = x.conv2d(kernels, Some(bias), one, one, one, 1);
         Self {
             inputs,
             maps: TchTensor::new(maps),
         }
     }
-
-    /// The gradients of the inputs flagged in `wanted`, from that of the result.
-    fn gradients(&self, maps_gradient: &tch::Tensor, wanted: [bool; 3]) -> Vec<TchTensor> {
-        // Backward starts at a scalar: the one whose gradient with respect to the maps is `maps_gradient`.
-        let maps = by_pixel(&self.maps.tensor);
-        let entry = maps.dot(&by_pixel(maps_gradient));
-        let inputs: Vec<&tch::Tensor> = self
-            .inputs
-            .iter()
-            .zip(wanted)
-            .filter_map(|(input, wanted)| wanted.then_some(&input.tensor))
-            .collect();
-        tch::Tensor::run_backward(&[entry], &inputs, false, false)
-            .into_iter()
-            .map(TchTensor::new)
-            .collect()
-    }
-}
-
-/// Flattened in channels-last order.
-fn by_pixel(maps: &tch::Tensor) -> tch::Tensor {
-    maps.permute([0, 2, 3, 1]).reshape(-1)
 }
 
 #[derive(Debug)]
@@ -104,11 +76,20 @@ impl Backward<LibTorch, 3> for ByAutograd {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let maps_gradient = gradients.consume::<LibTorch>(&ops.node);
-        let wanted = ops.parents.each_ref().map(Option::is_some);
-        let computed = ops.state.gradients(&maps_gradient.tensor, wanted);
-        for (node, gradient) in ops.parents.into_iter().flatten().zip(computed) {
-            gradients.register::<LibTorch>(node.id, gradient);
+        // Backward starts at a scalar: the one whose gradient with respect to the maps is theirs, in the order of
+        // memory.
+        let by_pixel = |maps: &tch::Tensor| maps.permute([0, 2, 3, 1]).reshape(-1);
+        let of_maps = gradients.consume::<LibTorch>(&ops.node);
+        let entry = by_pixel(&ops.state.maps.tensor).dot(&by_pixel(&of_maps.tensor));
+        let (nodes, inputs): (Vec<_>, Vec<_>) = ops
+            .parents
+            .into_iter()
+            .zip(&ops.state.inputs)
+            .filter_map(|(node, input)| Some((node?.id, &input.tensor)))
+            .unzip();
+        let computed = tch::Tensor::run_backward(&[entry], &inputs, false, false);
+        for (node, gradient) in nodes.into_iter().zip(computed) {
+            gradients.register::<LibTorch>(node, TchTensor::new(gradient));
         }
     }
 }
