@@ -27,7 +27,7 @@ impl TensorFloats {
             copied(data.num_elements() * size_of::<f32>());
             waited();
         }
-        let values = data.into_vec::<f32>();
+        let values = data.try_into_vec::<f32>();
         let values = values.map_err(|error| format!("{error:?}"))?;
         Ok(Self(Box::new(values)))
     }

@@ -20,9 +20,9 @@ impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let parts = [x, kernels, bias].map(FloatTensor::<Self>::into_parts);
-        let nodes = parts.each_ref().map(|(_, node)| node.clone());
-        let inputs = parts.map(|(input, _)| input);
+        let [x, kernels, bias] = [x, kernels, bias].map(FloatTensor::<Self>::into_parts);
+        let nodes = [x.1, kernels.1, bias.1];
+        let inputs = [x.0, kernels.0, bias.0];
         let prepared = ByAutograd.prepare::<C>(nodes).compute_bound().stateful();
         match prepared {
             OpsKind::Tracked(prepared) => {
