@@ -15,8 +15,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 LIBTORCH_STEP := $(if $(findstring --no-default-features,$(CARGOFLAGS)),,libtorch)
 # Tests share the release build of the dependencies, which takes most of the time, but our own code
 # is built with debug assertions and overflow checks.
-CHECKED := --config profile.release.package.vggscope.debug-assertions=true \
-           --config profile.release.package.vggscope.overflow-checks=true
+OURS := vggscope feature-grid tensorboard-events
+CHECKED := $(foreach crate,$(OURS),--config profile.release.package.$(crate).debug-assertions=true \
+             --config profile.release.package.$(crate).overflow-checks=true)
 TEST_PYTHON := .venv-test/bin/python
 EXAMPLES := $(basename $(notdir $(wildcard examples/*.rs)))
 CARGO_DENY_VERSION := 0.20.2
@@ -47,7 +48,7 @@ libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORC
 
 .PHONY: test
 test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included; builds the examples
-	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) $(if $(TESTS),--test all -- $(TESTS))
+	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) $(if $(TESTS),--test all -- $(TESTS),--workspace)
 
 .PHONY: examples
 examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*
@@ -58,11 +59,11 @@ lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings
 
 .PHONY: fmt clippy doc deny advisories
 fmt:
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 clippy: $(LIBTORCH_STEP)
-	$(CARGO) clippy --release --all-targets $(CARGOFLAGS) -- -D warnings
+	$(CARGO) clippy --workspace --release --all-targets $(CARGOFLAGS) -- -D warnings
 doc: $(LIBTORCH_STEP)
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps $(CARGOFLAGS)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --release --no-deps $(CARGOFLAGS)
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) check bans licenses sources
 # Apart from `deny`, because its database cannot be downloaded everywhere.

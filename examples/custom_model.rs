@@ -9,7 +9,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Tensor};
-use feature_grid::Range;
+use vggscope::feature_grid::Range;
 use vggscope::logger::FeatureLogger;
 
 /// Two residual blocks behind a convolution.

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use feature_grid::Picture;
+use vggscope::feature_grid::Picture;
 use vggscope::logger::FeatureLogger;
 
 const STEPS: u8 = 20;

@@ -10,7 +10,7 @@
 //! # let folder = runs.path().join("mine");
 //! # let maps = Tensor::<4>::random([1, 8, 16, 16], Distribution::Default, &Device::flex());
 //! # let kernels = Tensor::<4>::random([8, 3, 3, 3], Distribution::Default, &Device::flex());
-//! use vggscope::{logger::FeatureLogger, render::Range};
+//! use vggscope::{feature_grid::Range, logger::FeatureLogger};
 //!
 //! let mut logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
 //! for n in 0..10 {
@@ -40,19 +40,22 @@
 //!
 //! # How data flows
 //!
+//! Three verbs for everything: a command makes an iterator of items, images, checkpoints or training steps
+//! (*next*); a network turns a batch into feature maps (*forward*); observers measure them, and the logger
+//! renders and writes them (*log*).
+//!
 //! ```text
-//! input ───┐
-//!          ├─> vgg (forward) ─> logger ─> render ─> PNG ─> events
-//! weights ─┘
+//! commands ── next ──> network ── forward ──> analysis ── log ──> logger ──> feature-grid ──> tensorboard-events
+//!     │                   │                                         │
+//! settings          weights, data ──────── device ──────────────────┘
 //! ```
 //!
-//! Data moves one way. [`weights`] reads files into named tensors, [`vgg`] is the network, [`logger`]
-//! renders and writes in the background, [`render`] turns slices of floats into pictures, [`events`] frames
-//! them into event files, [`similarity`] says how alike two representations are. The program's parts are
-//! private: `commands` use all the others, `probe` shows images to a network, `train` trains one on a
-//! `dataset`, `compare` reads what runs left, `settings` are what the user typed.
+//! Public are [`logger`] and the two crates that it stands on: [`feature_grid`] turns slices of floats into
+//! pictures, [`tensorboard_events`] writes and reads event files. The program's rooms are private:
+//! `commands` use all the others, `settings` are what the user typed, `train` makes a better network,
+//! `analysis` measures what a step shows, `state` is the folder of a run, `network` has layers and a forward
+//! pass, `weights` reads files into named tensors, `data` reads images, `device` knows the backends.
 
-// Until `config` and `cli` are private too.
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
@@ -64,9 +67,11 @@ mod device;
 mod durable;
 mod interrupt;
 pub mod logger;
-pub mod network;
+mod network;
 mod one_line;
 mod settings;
 mod tags;
 mod train;
 pub mod weights;
+
+pub use {feature_grid, tensorboard_events};

@@ -49,6 +49,11 @@ impl Precision {
         }
     }
 
+    /// Whether feature maps come in fewer bits than float32.
+    pub(crate) fn is_reduced(self) -> bool {
+        matches!(self, Self::Bf16 | Self::F16)
+    }
+
     /// The same values in these numbers.
     pub(crate) fn cast<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
         match self {

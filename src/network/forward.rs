@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Activations, Architecture, InputTooSmall, Layer, Network};
 use crate::data::prepared::PreparedImage;
-use crate::device::{Mark, OpenDevice, Precision, Span, guarded, in_float32, planar, upload};
+use crate::device::{Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
 
 /// Images that cannot go through a network.
 #[derive(Debug, Error)]
@@ -104,10 +104,16 @@ impl ForwardPass {
         let size = images.first().map_or([0; 2], |image| image.size());
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
         let start = Mark::on(&device.device);
-        let mut seen = Activations::default();
-        self.visit_on(device, network, &pixels, size, what, &mut |layer, maps| {
-            seen.layers.push((layer.clone(), maps.clone()));
-        })?;
+        let passed = guarded(|| {
+            let mut seen = network.forward(self.batch(device, &pixels, size), &self.wanted);
+            if device.precision.is_reduced() {
+                for (_, maps) in &mut seen.layers {
+                    *maps = in_float32(maps.clone());
+                }
+            }
+            seen
+        });
+        let seen = passed.map_err(|why| backend(what, why))?;
         let end = Mark::on(&device.device);
         Ok((seen, Span { start, end }))
     }
@@ -122,43 +128,36 @@ impl ForwardPass {
         what: &str,
         take: &mut dyn FnMut(&Layer, &Tensor<4>),
     ) -> Result<(), ForwardError> {
-        self.visit_on(self.device(), network, images, size, what, take)
-    }
-
-    fn visit_on(
-        &self,
-        device: &OpenDevice,
-        network: &dyn Network,
-        images: &[&[f32]],
-        [height, width]: [usize; 2],
-        what: &str,
-        take: &mut dyn FnMut(&Layer, &Tensor<4>),
-    ) -> Result<(), ForwardError> {
-        let shape = [
-            images.len(),
-            height,
-            width,
-            self.architecture.input_channels(),
-        ];
-        let pixels = images.concat();
+        let device = self.device();
         let visited = guarded(|| {
-            // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
-            // through every layer.
-            let mut batch: Tensor<4> = upload(pixels, shape, &device.device).permute([0, 3, 1, 2]);
-            if !device.prefers_interleaved() {
-                batch = planar(batch);
-            }
-            let batch = device.precision.cast(batch);
-            network.visit(
-                batch,
-                &self.wanted,
-                &mut |layer, maps| match device.precision {
-                    Precision::F32 | Precision::Tf32 => take(layer, maps),
-                    _ => take(layer, &in_float32(maps.clone())),
-                },
-            );
+            let batch = self.batch(device, images, size);
+            network.visit(batch, &self.wanted, &mut |layer, maps| {
+                if device.precision.is_reduced() {
+                    take(layer, &in_float32(maps.clone()));
+                } else {
+                    take(layer, maps);
+                }
+            });
         });
         visited.map_err(|why| backend(what, why))
+    }
+
+    /// Images on a device, `[batch, channels, height, width]`, in the numbers of its forward pass.
+    fn batch(
+        &self,
+        device: &OpenDevice,
+        images: &[&[f32]],
+        [height, width]: [usize; 2],
+    ) -> Tensor<4> {
+        let channels = self.architecture.input_channels();
+        let shape = [images.len(), height, width, channels];
+        // Channels-last memory seen as [batch, channels, height, width]: libtorch keeps that layout
+        // through every layer.
+        let batch = upload(images.concat(), shape, &device.device).permute([0, 3, 1, 2]);
+        let interleaved = device.prefers_interleaved();
+        device
+            .precision
+            .cast(if interleaved { batch } else { planar(batch) })
     }
 }
 

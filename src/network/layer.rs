@@ -8,7 +8,7 @@ use thiserror::Error;
 /// What a layer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LayerKind {
+pub(crate) enum LayerKind {
     /// 3 x 3, stride 1, one pixel of zero padding.
     Convolution,
     /// Per-channel normalization with running statistics.
@@ -32,11 +32,11 @@ impl fmt::Display for LayerKind {
 
 /// One layer: its place and its two names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
+pub(crate) struct Layer {
     /// Its place in the network, from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// What it does.
-    pub kind: LayerKind,
+    pub(crate) kind: LayerKind,
     name: Arc<str>,
     torch_name: Arc<str>,
 }
@@ -53,20 +53,20 @@ impl Layer {
 
     /// What people call it; for VGG the paper's name: `conv3_3`, `relu3_3`, `pool3`.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The name of its module in PyTorch: `features.14`.
     #[must_use]
-    pub fn torch_name(&self) -> &str {
+    pub(crate) fn torch_name(&self) -> &str {
         &self.torch_name
     }
 
     /// The name within a tag: `14_conv3_3`. The index comes first so that TensorBoard's sorting is
     /// the network's order.
     #[must_use]
-    pub fn tag(&self) -> String {
+    pub(crate) fn tag(&self) -> String {
         format!("{:02}_{}", self.index, self.name)
     }
 }
@@ -76,11 +76,11 @@ impl Layer {
 #[error(
     "an input of {width} x {height} pixels is too small for {layer}: pooling leaves nothing of it there"
 )]
-pub struct InputTooSmall {
+pub(crate) struct InputTooSmall {
     /// Pixels down.
-    pub height: usize,
+    pub(crate) height: usize,
     /// Pixels across.
-    pub width: usize,
+    pub(crate) width: usize,
     /// The first layer with an empty output.
-    pub layer: String,
+    pub(crate) layer: String,
 }

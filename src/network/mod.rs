@@ -5,20 +5,20 @@ mod forward;
 mod layer;
 mod parameters;
 mod select;
-pub mod vgg;
+pub(crate) mod vgg;
 
 use std::fmt::Debug;
 
 use burn::tensor::{Device, Tensor};
 
 pub(crate) use forward::{ForwardError, ForwardPass};
-pub use layer::{InputTooSmall, Layer, LayerKind};
-pub use parameters::{Convolution, Parameter, ParameterValue, Parameters};
-pub use select::SelectError;
+pub(crate) use layer::{InputTooSmall, Layer, LayerKind};
+pub(crate) use parameters::{Convolution, Parameter, ParameterValue, Parameters};
+pub(crate) use select::SelectError;
 pub(crate) use select::select;
 
 /// What is known of a network without its parameters.
-pub trait Architecture: Debug + Send + Sync {
+pub(crate) trait Architecture: Debug + Send + Sync {
     /// What people call it: `vgg16_bn`.
     fn name(&self) -> String;
 
@@ -43,7 +43,7 @@ pub trait Architecture: Debug + Send + Sync {
 }
 
 /// A network with its parameters, on a device.
-pub trait Network: Architecture {
+pub(crate) trait Network: Architecture {
     /// Runs a batch to the deepest layer that is wanted; `wanted` is in the network's order. `take` gets the
     /// maps of each wanted layer as they come, `[batch, channels, height, width]`: what it does not keep
     /// makes room for those of the next layer.
@@ -69,20 +69,20 @@ pub trait Network: Architecture {
 
 /// The feature maps of the layers that were wanted, in the network's order.
 #[derive(Debug, Clone, Default)]
-pub struct Activations {
+pub(crate) struct Activations {
     /// Each layer's `[batch, channels, height, width]`.
-    pub layers: Vec<(Layer, Tensor<4>)>,
+    pub(crate) layers: Vec<(Layer, Tensor<4>)>,
 }
 
 impl Activations {
     /// Images in the batch.
     #[must_use]
-    pub fn images(&self) -> usize {
+    pub(crate) fn images(&self) -> usize {
         self.layers.first().map_or(0, |(_, maps)| maps.dims()[0])
     }
 
     /// The maps of the image at a place in the batch, layer by layer: `[1, channels, height, width]`.
-    pub fn of_image(&self, at: usize) -> impl Iterator<Item = (&Layer, Tensor<4>)> {
+    pub(crate) fn of_image(&self, at: usize) -> impl Iterator<Item = (&Layer, Tensor<4>)> {
         self.layers.iter().map(move |(layer, maps)| {
             let maps = maps.clone();
             // A batch of one is not sliced: the view would count as a second owner of the maps.

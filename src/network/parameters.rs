@@ -7,25 +7,25 @@ use super::layer::{Layer, LayerKind};
 
 /// All parameters and running statistics of a network, in the order of PyTorch's state dict.
 #[derive(Debug, Clone, Default)]
-pub struct Parameters(pub(crate) Vec<Parameter>);
+pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
 
 /// One parameter or running statistic.
 #[derive(Debug, Clone)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     /// PyTorch's name: `features.0.weight`.
-    pub name: String,
+    pub(crate) name: String,
     /// The layer that it belongs to, if that is one with feature maps.
-    pub layer: Option<Layer>,
+    pub(crate) layer: Option<Layer>,
     /// Burn's id, by which gradients are found; `None` for running statistics.
-    pub id: Option<ParamId>,
+    pub(crate) id: Option<ParamId>,
     /// Its values.
-    pub value: ParameterValue,
+    pub(crate) value: ParameterValue,
 }
 
 /// The values of a parameter, in the shape that PyTorch has.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum ParameterValue {
+pub(crate) enum ParameterValue {
     /// A bias, or what batch normalization has of each channel: `[channels]`.
     Vector(Tensor<1>),
     /// A linear layer: `[outputs, inputs]`.
@@ -37,7 +37,7 @@ pub enum ParameterValue {
 impl ParameterValue {
     /// The values on the host, in the shape that PyTorch has.
     #[must_use]
-    pub fn into_data(self) -> TensorData {
+    pub(crate) fn into_data(self) -> TensorData {
         match self {
             Self::Vector(vector) => vector.into_data(),
             Self::Matrix(matrix) => matrix.into_data(),
@@ -47,7 +47,7 @@ impl ParameterValue {
 
     /// The values in some order, where they are: `[values]`.
     #[must_use]
-    pub fn flatten(self) -> Tensor<1> {
+    pub(crate) fn flatten(self) -> Tensor<1> {
         match self {
             Self::Vector(vector) => vector,
             Self::Matrix(matrix) => matrix.flatten(0, 1),
@@ -58,23 +58,23 @@ impl ParameterValue {
 
 /// A convolution's parameters.
 #[derive(Debug, Clone)]
-pub struct Convolution<'a> {
+pub(crate) struct Convolution<'a> {
     /// Its layer.
-    pub layer: &'a Layer,
+    pub(crate) layer: &'a Layer,
     /// `[filters, channels, height, width]`.
-    pub kernels: &'a Tensor<4>,
+    pub(crate) kernels: &'a Tensor<4>,
     /// `[filters]`.
-    pub bias: Option<&'a Tensor<1>>,
+    pub(crate) bias: Option<&'a Tensor<1>>,
 }
 
 impl Parameters {
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Parameter> {
         self.0.iter()
     }
 
     /// The convolutions, in the network's order.
-    pub fn convolutions(&self) -> impl Iterator<Item = Convolution<'_>> {
+    pub(crate) fn convolutions(&self) -> impl Iterator<Item = Convolution<'_>> {
         self.0.iter().enumerate().filter_map(|(at, parameter)| {
             let (Some(layer), ParameterValue::Kernels(kernels)) =
                 (&parameter.layer, &parameter.value)
@@ -95,7 +95,7 @@ impl Parameters {
 
     /// Those of the first convolution, `[filters, channels, height, width]`.
     #[must_use]
-    pub fn kernels(&self) -> Option<&Tensor<4>> {
+    pub(crate) fn kernels(&self) -> Option<&Tensor<4>> {
         self.convolutions().next().map(|first| first.kernels)
     }
 }

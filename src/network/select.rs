@@ -8,7 +8,7 @@ use super::{Architecture, Layer};
 /// A selection that names no layer of the network.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum SelectError {
+pub(crate) enum SelectError {
     /// A name or pattern that matches nothing.
     #[error("no layer {item:?} in {arch}: did you mean {nearest}?")]
     Unknown {

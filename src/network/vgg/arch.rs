@@ -22,7 +22,7 @@ pub(crate) const PUBLISHED_HIDDEN: usize = 4096;
 /// Source: Simonyan and Zisserman, <https://arxiv.org/abs/1409.1556>, table 1 (A, B, D, E), and
 /// `torchvision.models.vgg`, whose indices and state-dict names are kept exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arch {
+pub(crate) struct Arch {
     depth: u8,
     batch_norm: bool,
 }
@@ -40,30 +40,30 @@ const BLOCKS: [(u8, [usize; 5]); 4] = [
 #[error(
     "unknown network {0:?}: expected vgg11, vgg13, vgg16 or vgg19, each also with _bn (as in vgg16_bn)"
 )]
-pub struct UnknownArch(String);
+pub(crate) struct UnknownArch(String);
 
 impl Arch {
     /// VGG16, the default.
-    pub const VGG16: Self = Self {
+    pub(crate) const VGG16: Self = Self {
         depth: 16,
         batch_norm: false,
     };
 
     /// Every network of the family, plain ones first.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         let of = |batch_norm| BLOCKS.map(|(depth, _)| Self { depth, batch_norm });
         [false, true].into_iter().flat_map(of)
     }
 
     /// Whether each convolution is followed by batch normalization.
     #[must_use]
-    pub const fn batch_norm(self) -> bool {
+    pub(crate) const fn batch_norm(self) -> bool {
         self.batch_norm
     }
 
     /// Convolutions of each of the five blocks.
     #[must_use]
-    pub fn convolutions(self) -> [usize; 5] {
+    pub(crate) fn convolutions(self) -> [usize; 5] {
         let found = BLOCKS.iter().find(|(depth, _)| *depth == self.depth);
         found.map_or([0; 5], |&(_, blocks)| blocks)
     }
@@ -71,7 +71,7 @@ impl Arch {
     /// The layers of `features`, in the order of their torchvision index, under the paper's names: `conv3_3`,
     /// `relu3_3`, `pool3` (and `bn3_3`, which the paper does not have).
     #[must_use]
-    pub fn layers(self) -> Vec<Layer> {
+    pub(crate) fn layers(self) -> Vec<Layer> {
         let mut layers = Vec::new();
         let mut push = |kind, name: &str| {
             let index = layers.len();

@@ -14,10 +14,10 @@ use super::variant::Variant;
 use crate::network::{Layer, LayerKind};
 
 /// Why a [`ParameterSource`] lacks a parameter or cannot read it.
-pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parameters of a network by torchvision's names (`features.0.weight`).
-pub trait ParameterSource {
+pub(crate) trait ParameterSource {
     /// The shape of a parameter in torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear
     /// weights `[outputs, inputs]`.
     ///
@@ -36,7 +36,7 @@ pub trait ParameterSource {
 
 /// Parameters that do not make the network.
 #[derive(Debug, Error)]
-pub enum BuildError {
+pub(crate) enum BuildError {
     /// A parameter is missing or cannot be read.
     #[error("{0}")]
     Source(#[from] SourceError),
@@ -58,7 +58,7 @@ pub enum BuildError {
 
 /// How much of a network to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// `features.0` up to and with this index, no classifier.
     Features {
         /// The deepest layer that is needed.
@@ -70,16 +70,16 @@ pub enum Extent {
 
 /// Where a network is put.
 #[derive(Debug, Clone, Copy)]
-pub struct Placement<'a> {
+pub(crate) struct Placement<'a> {
     /// The device.
-    pub device: &'a Device,
+    pub(crate) device: &'a Device,
     /// How kernels lie in memory.
-    pub kernels: Kernels,
+    pub(crate) kernels: Kernels,
 }
 
 /// How the kernels of convolutions lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kernels {
+pub(crate) enum Kernels {
     /// As `[out, in, 3, 3]`.
     Planar,
     /// Channels-last: `[out, 3, 3, in]` in memory, `[out, in, 3, 3]` in shape. libtorch's CPU convolutions
@@ -95,7 +95,7 @@ pub enum Kernels {
 /// # Errors
 ///
 /// A parameter is missing, unreadable or of a shape that does not fit its neighbors.
-pub fn build(
+pub(crate) fn build(
     source: &dyn ParameterSource,
     variant: &Variant,
     extent: Extent,

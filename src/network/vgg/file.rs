@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use thiserror::Error;
 
 use super::arch::Arch;
-use super::build::{BuildError, Extent, Kernels, ParameterSource, Placement, SourceError, build};
+use super::build::{BuildError, Extent, ParameterSource, Placement, SourceError, build};
 use super::identify::FoundLayers;
 use super::model::Vgg;
 use super::variant::Variant;
@@ -16,7 +15,7 @@ use crate::weights::{Classifier, WeightsError, WeightsFile};
 /// Weights that do not make the network.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum NetworkError {
+pub(crate) enum NetworkError {
     /// The file cannot be used.
     #[error("{0}")]
     Weights(#[from] WeightsError),
@@ -53,32 +52,6 @@ pub enum NetworkError {
     },
 }
 
-/// Loads the VGG of a weights file onto a device, as deep as the file goes, with its classifier if the
-/// file has one of torchvision's form.
-///
-/// Shapes: input `[batch, 3, height, width]`, or 1 in place of 3 for a network of gray images, normalized
-/// as the network was trained.
-///
-/// # Errors
-///
-/// The file is unreadable or not a VGG's, or a parameter is missing or has a wrong shape.
-pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Vgg, NetworkError> {
-    let file = WeightsFile::open(path)?;
-    let variant = Variant::of(&file, None)?;
-    let extent = if fitting_classifier(&file, variant.arch).is_some() {
-        Extent::Whole
-    } else {
-        Extent::Features {
-            deepest: variant.depth.saturating_sub(1),
-        }
-    };
-    let place = Placement {
-        device,
-        kernels: Kernels::Planar,
-    };
-    build_from(&file, file.path(), &variant, extent, place)
-}
-
 /// Like [`build`], with the path of the weights in its errors.
 pub(crate) fn build_from(
     source: &dyn ParameterSource,
@@ -103,7 +76,7 @@ impl Variant {
     /// # Errors
     ///
     /// [`NetworkError::OtherArch`], [`NetworkError::Channels`].
-    pub fn of(file: &WeightsFile, asked: Option<Arch>) -> Result<Self, NetworkError> {
+    pub(crate) fn of(file: &WeightsFile, asked: Option<Arch>) -> Result<Self, NetworkError> {
         let found = layers_of(file);
         let arch = arch_of(file, &found, asked)?;
         let input_channels = found.channels();

@@ -15,18 +15,18 @@ const INPUT_CHANNELS: usize = 3;
 
 /// How large a network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Output channels of the convolutions of each block.
-    pub widths: [usize; 5],
+    pub(crate) widths: [usize; 5],
     /// Units of the classifier's two hidden layers.
-    pub hidden: usize,
+    pub(crate) hidden: usize,
     /// Outputs.
-    pub classes: usize,
+    pub(crate) classes: usize,
 }
 
 impl Sizes {
     /// Those of the published networks.
-    pub const PUBLISHED: Self = Self {
+    pub(crate) const PUBLISHED: Self = Self {
         widths: PUBLISHED_WIDTHS,
         hidden: PUBLISHED_HIDDEN,
         classes: PUBLISHED_CLASSES,
@@ -42,7 +42,7 @@ impl Sizes {
 /// N(0, 0.01²), biases are 0, batch normalization starts as the identity.
 /// Source: `init_weights` in `torchvision.models.vgg` (`kaiming_normal_` with `fan_out`).
 #[derive(Debug, Clone)]
-pub struct RandomParameters {
+pub(crate) struct RandomParameters {
     seed: u64,
     parameters: HashMap<String, Parameter>,
 }
@@ -64,7 +64,7 @@ enum Values {
 impl RandomParameters {
     /// Lays out the parameters of `arch`; nothing is drawn yet.
     #[must_use]
-    pub fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
+    pub(crate) fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
         let mut parameters = HashMap::new();
         // In the order of torchvision's state dict, which numbers the streams.
         let mut add = |name: String, shape: Vec<usize>, values| {

@@ -1,8 +1,7 @@
 //! The VGG networks of torchvision: layers, parameters and the forward pass.
 //!
 //! [`Arch`] lists the layers of a network under their names, [`build`] makes a [`Vgg`] of the
-//! parameters of a [`ParameterSource`], and [`Vgg::forward`] shows every layer's output. To build
-//! one from a file, see [`load`].
+//! parameters of a [`ParameterSource`], and [`Vgg::forward`] shows every layer's output.
 //!
 //! Source: Simonyan and Zisserman, <https://arxiv.org/abs/1409.1556>; `torchvision.models.vgg`.
 
@@ -17,16 +16,18 @@ mod model;
 mod parameters;
 mod variant;
 
+pub(crate) use arch::Arch;
 pub(crate) use arch::PUBLISHED_HIDDEN;
 pub(crate) use arch::PUBLISHED_WIDTHS;
-pub use arch::{Arch, UnknownArch};
-pub use build::{BuildError, Extent, Kernels, ParameterSource, Placement, SourceError, build};
-pub use file::{NetworkError, load};
+#[cfg(test)]
+pub(crate) use build::SourceError;
+pub(crate) use build::{Extent, Kernels, ParameterSource, Placement, build};
+pub(crate) use file::NetworkError;
 pub(crate) use file::{build_from, chosen, fitting_classifier, last_width, notes};
 pub(crate) use graft::{Grafted, NewPart};
-pub use init::{RandomParameters, Sizes};
-pub use model::{Classifier, Feature, Vgg};
-pub use variant::Variant;
+pub(crate) use init::{RandomParameters, Sizes};
+pub(crate) use model::{Classifier, Vgg};
+pub(crate) use variant::Variant;
 
 #[cfg(test)]
 mod tests;

@@ -17,18 +17,18 @@ const POOLED: usize = 7;
 
 /// A VGG network, from its first layer to the deepest one it was built for.
 #[derive(Module, Debug)]
-pub struct Vgg {
+pub(crate) struct Vgg {
     /// torchvision's `features`: the position in the list is the index.
-    pub features: Vec<Feature>,
+    pub(crate) features: Vec<Feature>,
     /// torchvision's `classifier`, when it was built.
-    pub classifier: Option<Classifier>,
+    pub(crate) classifier: Option<Classifier>,
     #[module(skip)]
     pub(crate) variant: Variant,
 }
 
 /// One layer of `features`.
 #[derive(Module, Debug)]
-pub enum Feature {
+pub(crate) enum Feature {
     /// 3 x 3 convolution.
     Convolution(Conv2d),
     /// Batch normalization.
@@ -56,13 +56,13 @@ impl Feature {
 
 /// torchvision's `classifier`: three fully connected layers, ReLU and dropout between them.
 #[derive(Module, Debug)]
-pub struct Classifier {
+pub(crate) struct Classifier {
     /// `classifier.0`, from 7 x 7 pooled feature maps.
     pub hidden1: Linear,
     /// `classifier.3`.
     pub hidden2: Linear,
     /// `classifier.6`, one output per class.
-    pub output: Linear,
+    pub(crate) output: Linear,
     pool: AdaptiveAvgPool2d,
     relu: Relu,
     dropout: Dropout,
@@ -122,14 +122,14 @@ impl Vgg {
     ///
     /// Shapes: input `[batch, 3, height, width]`, output `[batch, classes]`.
     #[must_use]
-    pub fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
+    pub(crate) fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
         Some(classifier.forward(self.run(x, usize::MAX - 1, |_, _| ())))
     }
 
     /// The same network with another dropout probability in its classifier, from 0 to below 1.
     #[must_use]
-    pub fn with_dropout(mut self, probability: f64) -> Self {
+    pub(crate) fn with_dropout(mut self, probability: f64) -> Self {
         if let Some(classifier) = &mut self.classifier {
             classifier.dropout = DropoutConfig::new(probability).init();
         }

@@ -6,15 +6,15 @@ use crate::network::{Architecture, InputTooSmall, Layer, LayerKind};
 
 /// A VGG of some depth and widths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// The member of the family.
-    pub arch: Arch,
+    pub(crate) arch: Arch,
     /// How many of its layers there are, from the first.
-    pub depth: usize,
+    pub(crate) depth: usize,
     /// 3, or 1 for gray images.
-    pub input_channels: usize,
+    pub(crate) input_channels: usize,
     /// Output channels of each convolution that is there.
-    pub widths: Vec<usize>,
+    pub(crate) widths: Vec<usize>,
 }
 
 impl Variant {

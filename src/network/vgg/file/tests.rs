@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::commands::remedy::explain;
-use crate::network::vgg::Feature;
+use crate::network::vgg::model::Feature;
+use crate::network::vgg::{Kernels, Vgg};
+use burn::tensor::Device;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -145,4 +147,22 @@ fn a_file_is_loaded_as_far_as_it_goes() {
     assert!(vgg.classifier.is_some());
     let vgg = load(fixture("weights/batch_norm.pth"), &device).unwrap();
     assert!(vgg.classifier.is_none());
+}
+
+/// The VGG of a weights file, as deep as the file goes, with its classifier if it has one of torchvision's form.
+fn load(path: impl AsRef<Path>, device: &Device) -> Result<Vgg, NetworkError> {
+    let file = WeightsFile::open(path)?;
+    let variant = Variant::of(&file, None)?;
+    let extent = if fitting_classifier(&file, variant.arch).is_some() {
+        Extent::Whole
+    } else {
+        Extent::Features {
+            deepest: variant.depth.saturating_sub(1),
+        }
+    };
+    let place = Placement {
+        device,
+        kernels: Kernels::Planar,
+    };
+    build_from(&file, file.path(), &variant, extent, place)
 }
