@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = folder.unwrap_or_else(|| "runs/example-custom-model".to_owned());
     let device = Device::flex();
     let model = SmallResNet::new(16, &device);
-    let mut logger = FeatureLogger::builder(&folder)
+    let logger = FeatureLogger::builder(&folder)
         .range(Range::Layer)
         .create()?;
     for n in 0..5 {

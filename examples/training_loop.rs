@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut model = EdgeFinder::new(&device);
     let mut optimizer = AdamConfig::new().init();
     let probe = Tensor::<4>::random([1, 3, 32, 32], Distribution::Default, &Device::flex());
-    let mut logger = FeatureLogger::builder(&folder).max_maps(16).create()?;
+    let logger = FeatureLogger::builder(&folder).max_maps(16).create()?;
     for n in 0..100 {
         let x = Tensor::random([8, 3, 32, 32], Distribution::Default, &device);
         let found = model.mix.forward(model.maps(x.clone()));

@@ -12,7 +12,7 @@ const STEPS: u8 = 20;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1);
     let folder = folder.unwrap_or_else(|| "runs/example-events".to_owned());
-    let mut logger = FeatureLogger::builder(&folder).create()?;
+    let logger = FeatureLogger::builder(&folder).create()?;
     for n in 0..STEPS {
         let mut step = logger.step(i64::from(n))?;
         let progress = f32::from(n) / f32::from(STEPS);

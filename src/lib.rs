@@ -12,7 +12,7 @@
 //! # let kernels = Tensor::<4>::random([8, 3, 3, 3], Distribution::Default, &Device::flex());
 //! use vggscope::{feature_grid::Range, logger::FeatureLogger};
 //!
-//! let mut logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
+//! let logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
 //! for n in 0..10 {
 //!     let mut step = logger.step(n)?; // waits while the queue is full
 //!     step.feature_maps("feature_maps/conv1", maps.clone())?; // [1, channels, height, width]

@@ -23,8 +23,9 @@ use crate::analysis::grams::GRAMS;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
-use crate::logger::Builder;
+use crate::logger::LoggerError;
 use crate::settings::{CheckpointsSettings, array_task};
+use tensorboard_events::EventFile;
 
 use calibrate::calibrate;
 use follow::{Follow, Found};
@@ -150,11 +151,14 @@ fn show(
         context,
         on_written,
     );
-    let builder = match split {
-        Some(_) => builder.part(),
-        None => builder,
+    let builder = match (split, resumed) {
+        (Some(_), step) => {
+            let file = EventFile::resume_part(folder.path(), step.unwrap_or(i64::MIN));
+            builder.events(file.map_err(LoggerError::from)?)
+        }
+        (None, Some(step)) => builder.resume_from(step),
+        (None, None) => builder,
     };
-    let builder = resumed.into_iter().fold(builder, Builder::resume_from);
     let log = StepLog::open(
         builder,
         calibrated,

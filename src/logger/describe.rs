@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::renderer::{Job, Tiles};
 use feature_grid::{Range, Style};
 
 /// Text that is worked out when it is first needed.
@@ -29,39 +30,32 @@ impl Describer {
         self.lock().insert(tag, heading);
     }
 
-    /// A grid of up to `count` tiles, each a `one`; `layer` is what its statistics are filed under.
-    pub(super) fn grid(
-        &self,
-        tag: &str,
-        count: usize,
-        one: &str,
-        style: &Style,
-        layer: &str,
-    ) -> String {
-        let shown = style.max_maps.map_or(count, |most| most.min(count));
+    /// A grid of tiles, and where its numbers are filed.
+    pub(super) fn grid(&self, job: &Job) -> String {
+        let one = job.tiles.one();
         format!(
-            "{}{shown} of {count} {one}s\n\n* range: {}; NaN and infinite values are painted in color\n{}",
-            self.heading(tag),
-            range_text(style.range, one, layer),
+            "{}{}\n\n* range: {}; NaN and infinite values are painted in color\n{}",
+            self.heading(&job.tag),
+            shown(job),
+            range_text(job.look.style.range, one, &job.layer),
             *self.about,
         )
     }
 
     /// A grid of changes.
-    pub(super) fn change(&self, tag: &str, count: usize, one: &str, style: &Style) -> String {
-        let shown = style.max_maps.map_or(count, |most| most.min(count));
-        let (zero, colors) = if one == "kernel" {
-            ("gray", "red, green and blue as in the kernels")
-        } else {
-            ("near white", "red above, blue below")
+    pub(super) fn change(&self, tag: &str, job: &Job, style: &Style) -> String {
+        let (zero, colors) = match job.tiles {
+            Tiles::Kernels => ("gray", "red, green and blue as in the kernels"),
+            Tiles::Maps => ("near white", "red above, blue below"),
         };
         let range = match style.range {
             Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
             Range::Map | Range::Layer => "by step".to_owned(),
         };
         format!(
-            "{}{shown} of {count} {one}s: this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}\n{}",
+            "{}{}: this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}\n{}",
             self.heading(tag),
+            shown(job),
             *self.about,
         )
     }
@@ -81,6 +75,22 @@ impl Describer {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.headings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Tiles {
+    fn one(self) -> &'static str {
+        match self {
+            Self::Maps => "feature map",
+            Self::Kernels => "kernel",
+        }
+    }
+}
+
+/// How many tiles there are, shown and in all.
+fn shown(job: &Job) -> String {
+    let Job { count, look, .. } = job;
+    let shown = look.style.max_maps.map_or(*count, |most| most.min(*count));
+    format!("{shown} of {count} {}s", job.tiles.one())
 }
 
 /// What black and white stand for. No number that changes from step to step: TensorBoard shows the text of

@@ -4,14 +4,24 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::device::{BackendError, advised, unforeseen};
+use crate::device::BackendError;
 use feature_grid::RenderError;
 use feature_grid::png::PngError;
 use tensorboard_events::EventFileError;
 
 /// A run that cannot be begun, a value that cannot be logged, or a step that could not be written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LoggerError {
+    /// The system has no threads left.
+    #[error("cannot start the threads that render: {0}")]
+    Threads(
+        /// What the system says.
+        String,
+    ),
+    /// A step is not finished, nor dropped, and a logger has one at a time.
+    #[error("another step is open: finish or drop it first")]
+    StepOpen,
     /// The event file cannot be created or written. Steps before this one are whole.
     #[error("{0}")]
     Events(#[from] EventFileError),
@@ -27,7 +37,7 @@ pub enum LoggerError {
     },
     /// Feature maps that cannot be compared with those of an earlier step.
     #[error(
-        "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}: give every step images of one size, or do not compare steps (--no-comparison)"
+        "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}"
     )]
     OtherShape {
         /// The tag.
@@ -38,9 +48,7 @@ pub enum LoggerError {
         reference: [usize; 4],
     },
     /// A chosen channel that is not there.
-    #[error(
-        "{tag} has {channels} channels, counted from 0, and none with the number {channel}: choose others with --maps"
-    )]
+    #[error("{tag} has {channels} channels, counted from 0, and none with the number {channel}")]
     Channel {
         /// The tag.
         tag: String,
@@ -56,27 +64,24 @@ pub enum LoggerError {
         tag: String,
     },
     /// The device did not hand over the feature maps.
-    #[error("{tag}: cannot copy the values from the device: {}", advised(why))]
+    #[error("{tag}: cannot copy the values from the device")]
     Copy {
         /// The tag.
         tag: String,
-        /// The backend's message.
-        why: String,
+        /// What the backend says.
+        source: BackendError,
     },
     /// The device cannot draw the grids, or did not hand them over.
-    #[error(
-        "{tag}: the device cannot render it: {}; --render host renders it here",
-        advised(why)
-    )]
+    #[error("{tag}: the device cannot render it")]
     Draw {
         /// The tag.
         tag: String,
-        /// The backend's message.
-        why: String,
+        /// What the backend says.
+        source: BackendError,
     },
     /// Maps that cannot be rendered where they are.
     #[error(
-        "{tag}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device: use --render auto or host"
+        "{tag}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device"
     )]
     NoDeviceRenderer {
         /// The tag.
@@ -99,15 +104,15 @@ pub enum LoggerError {
         source: PngError,
     },
     /// A rendering thread panicked.
-    #[error("{tag}: cannot be rendered: {}", unforeseen(why))]
+    #[error("{tag}: cannot be rendered")]
     Panicked {
         /// The tag.
         tag: String,
         /// The panic's message.
-        why: String,
+        source: BackendError,
     },
     /// A PNG file cannot be written.
-    #[error("cannot write {path}: free some space or choose another folder for PNG files")]
+    #[error("cannot write {path}")]
     WritePng {
         /// The file.
         path: PathBuf,
@@ -121,10 +126,14 @@ pub enum LoggerError {
 
 impl LoggerError {
     /// A tag that a device could not draw.
-    pub(super) fn draw(tag: &str, error: &BackendError) -> Self {
-        Self::Draw {
-            tag: tag.to_owned(),
-            why: error.to_string(),
-        }
+    pub(super) fn draw(tag: &str, source: BackendError) -> Self {
+        let tag = tag.to_owned();
+        Self::Draw { tag, source }
+    }
+
+    /// A tag whose values are not a picture's.
+    pub(crate) fn render(tag: &str, source: RenderError) -> Self {
+        let tag = tag.to_owned();
+        Self::Render { tag, source }
     }
 }

@@ -1,8 +1,9 @@
 //! The logger: its settings, its steps, its end.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::channels::Channels;
@@ -12,8 +13,9 @@ use super::queue::Queue;
 use super::ranges::Ranges;
 use super::references::{Against, References};
 use super::renderer::{RenderOn, Renderer};
-use super::step::{Past, Step};
-use super::writer::{self, Job, Logged, OnWritten, PendingStep};
+use super::step::Step;
+use super::threads::threads;
+use super::writer::{self, Logged, OnWritten, Order, PartSender, PendingStep};
 use burn::tensor::Tensor;
 
 use feature_grid::{Colormap, Range, Style};
@@ -28,7 +30,7 @@ use tensorboard_events::{EventFile, Graph};
 /// use vggscope::logger::FeatureLogger;
 /// use feature_grid::Range;
 ///
-/// let mut logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
+/// let logger = FeatureLogger::builder(&folder).range(Range::Layer).max_maps(64).create()?;
 /// for n in 0..3 {
 ///     let maps = Tensor::<4>::random([1, 8, 16, 16], Distribution::Default, &Device::flex());
 ///     let mut step = logger.step(n)?; // waits while the queue is full
@@ -40,24 +42,69 @@ use tensorboard_events::{EventFile, Graph};
 /// assert_eq!(logged.steps, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Threads
+///
+/// [`step`](Self::step), [`flush`](Self::flush), [`finish`](Self::finish) and dropping the logger wait for its own
+/// threads only: the one that writes, and those that render, which all loggers of the process share. They may be
+/// called from any thread, rayon's too, by as many loggers at once as there are threads. A logger has one step at a
+/// time, whichever thread opens it; while it is open, `step` and `flush` return [`LoggerError::StepOpen`].
 pub struct FeatureLogger {
+    pub(super) renderer: Arc<Renderer>,
+    pub(super) png: Option<PathBuf>,
+    /// `None` while a step is open, which has it.
+    past: Mutex<Option<Past>>,
+}
+
+/// What passes from one step to the next.
+#[derive(Default)]
+pub(super) struct Past {
     /// `None` once the writer has stopped.
-    queue: Option<Queue<Job>>,
-    thread: Option<JoinHandle<Result<Logged, LoggerError>>>,
-    renderer: Arc<Renderer>,
-    png: Option<PathBuf>,
-    past: Past,
+    pub(super) writing: Option<Writing>,
+    /// Tags that were described.
+    pub(super) described: HashSet<String>,
+    pub(super) references: References,
+}
+
+/// The writer, and the way to it.
+pub(super) struct Writing {
+    pub(super) queue: Queue<Order>,
+    thread: JoinHandle<Result<Logged, LoggerError>>,
+}
+
+impl Past {
+    /// Waits until everything is written.
+    fn end(&mut self) -> Result<Logged, LoggerError> {
+        let Writing { queue, thread } = self.writing.take().ok_or(LoggerError::Stopped)?;
+        drop(queue);
+        thread.join().unwrap_or(Err(LoggerError::Stopped))
+    }
+
+    /// Why the writer has stopped.
+    fn stop_error(&mut self) -> LoggerError {
+        self.end().err().unwrap_or(LoggerError::Stopped)
+    }
+}
+
+impl Drop for Past {
+    /// Waits until everything is written.
+    fn drop(&mut self) {
+        // As documented, dropping loses errors.
+        let _ = self.end();
+    }
 }
 
 impl FeatureLogger {
     /// A logger for the run in `folder`, usually a folder in the one that TensorBoard is given.
+    ///
+    /// A logger that is dropped without [`finish`](Self::finish) waits until everything is written, and loses errors.
     pub fn builder(folder: impl Into<PathBuf>) -> Builder {
         Builder::new(folder.into())
     }
 
     /// Sets what the description of `tag` begins with in TensorBoard. Only a tag's first value carries
     /// its description.
-    pub fn describe(&mut self, tag: impl Into<String>, heading: impl Into<String>) {
+    pub fn describe(&self, tag: impl Into<String>, heading: impl Into<String>) {
         self.renderer
             .describer
             .set_heading(tag.into(), heading.into());
@@ -68,17 +115,13 @@ impl FeatureLogger {
     ///
     /// # Errors
     ///
-    /// The writer has stopped, with the reason.
-    pub fn step(&mut self, number: i64) -> Result<Step<'_>, LoggerError> {
+    /// The writer has stopped, with the reason; another step is open.
+    pub fn step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
         self.open(number, true)
     }
 
     /// Opens the last step once more, for what is known only after it.
-    ///
-    /// # Errors
-    ///
-    /// The writer has stopped, with the reason.
-    pub(crate) fn after_step(&mut self, number: i64) -> Result<Step<'_>, LoggerError> {
+    pub(crate) fn after_step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
         self.open(number, false)
     }
 
@@ -87,49 +130,48 @@ impl FeatureLogger {
     /// [`Against::Given`] stands for these at every step. The first step and the step before need be handed over
     /// only where they were logged by an earlier process, which this one resumes.
     pub fn reference(&mut self, tag: impl Into<String>, maps: Tensor<4>, as_what: Against) {
-        self.past.references.set(tag.into(), maps, as_what);
+        if let Some(past) = &mut *self.past() {
+            past.references.set(tag.into(), maps, as_what);
+        }
     }
 
-    fn open(&mut self, number: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
+    fn open(&self, step: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
+        let mut past = self.past().take().ok_or(LoggerError::StepOpen)?;
         let (parts, received) = channel();
-        let pending = PendingStep {
-            step: number,
+        let pending = Order::Step(PendingStep {
+            step,
             parts: received,
-        };
-        let step = Job::Step(pending);
-        let (size, free) = (self.past.size, self.past.free_memory());
-        let sent = (self.queue.as_mut()).is_some_and(|queue| {
-            queue.measure(size, free);
-            queue.send_step(step)
         });
-        if !sent {
-            return Err(self.stop_error());
+        let writing = past.writing.as_mut();
+        if !writing.is_some_and(|writing| writing.queue.send_step(pending)) {
+            let error = past.stop_error();
+            self.give_back(past);
+            return Err(error);
         }
-        Ok(Step::new(
-            number,
+        let sender = PartSender {
+            renderer: Arc::clone(&self.renderer),
             parts,
-            Arc::clone(&self.renderer),
-            self.png.clone(),
-            &mut self.past,
-            counted,
-        ))
+        };
+        Ok(Step::new(step, self, past, sender, counted))
     }
 
     /// Waits until every finished step is in the event file, and that on the disk.
     ///
     /// # Errors
     ///
-    /// The writer has stopped, with the reason.
-    pub fn flush(&mut self) -> Result<(), LoggerError> {
+    /// The writer has stopped, with the reason; a step is open.
+    pub fn flush(&self) -> Result<(), LoggerError> {
+        let mut past = self.past().take().ok_or(LoggerError::StepOpen)?;
         let (sender, done) = channel();
-        let flushed = self
-            .queue
-            .as_ref()
-            .is_some_and(|queue| queue.send(Job::Flush(sender)) && done.recv().is_ok());
-        if flushed {
-            return Ok(());
-        }
-        Err(self.stop_error())
+        let writing = past.writing.as_ref();
+        let is_asked = writing.is_some_and(|writing| writing.queue.send(Order::Flush(sender)));
+        let flushed = if is_asked && done.recv().is_ok() {
+            Ok(())
+        } else {
+            Err(past.stop_error())
+        };
+        self.give_back(past);
+        flushed
     }
 
     /// Waits until everything is written and closes the event file.
@@ -137,40 +179,19 @@ impl FeatureLogger {
     /// # Errors
     ///
     /// A step could not be rendered or written; those before it are whole.
-    pub fn finish(mut self) -> Result<Logged, LoggerError> {
-        self.queue = None;
-        self.join().unwrap_or(Err(LoggerError::Stopped))
+    pub fn finish(self) -> Result<Logged, LoggerError> {
+        let past = self.past().take();
+        past.ok_or(LoggerError::StepOpen)?.end()
     }
 
-    /// Why the writer has stopped.
-    fn stop_error(&mut self) -> LoggerError {
-        self.queue = None;
-        match self.join() {
-            Some(Err(error)) => error,
-            _ => LoggerError::Stopped,
-        }
+    /// A step is over.
+    pub(super) fn give_back(&self, past: Past) {
+        *self.past() = Some(past);
     }
 
-    fn join(&mut self) -> Option<Result<Logged, LoggerError>> {
-        let ended = self.thread.take()?.join();
-        Some(ended.unwrap_or(Err(LoggerError::Stopped)))
+    fn past(&self) -> MutexGuard<'_, Option<Past>> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Drop for FeatureLogger {
-    /// Waits until everything is written. Errors are lost here: call [`finish`](Self::finish).
-    fn drop(&mut self) {
-        self.queue = None;
-        self.join();
-    }
-}
-
-/// What the event files are of.
-#[derive(Debug, Clone, Copy)]
-enum Target {
-    Run,
-    Part,
-    Supplement { last: i64 },
 }
 
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
@@ -191,13 +212,13 @@ pub struct Builder {
     about: LazyText,
     timings: bool,
     resume_from: Option<i64>,
-    target: Target,
+    events: Option<EventFile>,
     graph: Option<Graph>,
     on_written: OnWritten,
 }
 
 impl Builder {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             style: Style::default(),
@@ -211,7 +232,7 @@ impl Builder {
             about: LazyLock::new(Box::new(String::new)),
             timings: false,
             resume_from: None,
-            target: Target::Run,
+            events: None,
             graph: None,
             on_written: Box::new(|_, _| ()),
         }
@@ -281,8 +302,8 @@ impl Builder {
         self
     }
 
-    /// Where maps become grids; by default where that is fastest. The grids are the same.
-    pub fn render_on(mut self, place: RenderOn) -> Self {
+    /// Where maps become grids, which are the same everywhere.
+    pub(crate) fn render_on(mut self, place: RenderOn) -> Self {
         self.render_on = place;
         self
     }
@@ -313,22 +334,15 @@ impl Builder {
         self
     }
 
+    /// Writes this event file instead of a new one in the folder.
+    pub(crate) fn events(mut self, file: EventFile) -> Self {
+        self.events = Some(file);
+        self
+    }
+
     /// The network for TensorBoard's Graphs tab. A run has one graph: the first that was written stays.
     pub fn graph(mut self, graph: Graph) -> Self {
         self.graph = Some(graph);
-        self
-    }
-
-    /// Writes event files that TensorBoard does not see before they are [published](tensorboard_events::publish): the
-    /// folder is that of a part of a run.
-    pub fn part(mut self) -> Self {
-        self.target = Target::Part;
-        self
-    }
-
-    /// The same for tags that no other part has, behind all parts, of which `last` is the last step.
-    pub(crate) fn supplement(mut self, last: i64) -> Self {
-        self.target = Target::Supplement { last };
         self
     }
 
@@ -343,23 +357,26 @@ impl Builder {
     /// # Errors
     ///
     /// The folder or the file cannot be made; with [`resume_from`](Self::resume_from), the earlier event
-    /// files cannot be truncated; the graph cannot be drawn.
+    /// files cannot be truncated; the graph cannot be drawn; the system has no threads left.
     pub fn create(self) -> Result<FeatureLogger, LoggerError> {
-        let folder = &self.folder;
-        let mut events = match (self.target, self.resume_from) {
-            (Target::Run, None) => EventFile::create(folder)?,
-            (Target::Run, Some(step)) => EventFile::resume(folder, step)?,
-            (Target::Part, step) => EventFile::resume_part(folder, step.unwrap_or(i64::MIN))?,
-            (Target::Supplement { last }, _) => EventFile::supplement(folder, last)?,
+        let threads = threads()?;
+        let mut events = match (self.events, self.resume_from) {
+            (Some(events), _) => events,
+            (None, Some(step)) => EventFile::resume(&self.folder, step)?,
+            (None, None) => EventFile::create(&self.folder)?,
         };
         if let Some(graph) = &self.graph {
             events.write_graph(graph)?;
         }
         let (queue, thread) = writer::start(events, self.on_written, self.timings);
+        let past = Past {
+            writing: Some(Writing { queue, thread }),
+            described: HashSet::new(),
+            references: References::new(self.compare, self.changes),
+        };
         Ok(FeatureLogger {
-            queue: Some(queue),
-            thread: Some(thread),
             renderer: Arc::new(Renderer {
+                threads,
                 maps: self.style,
                 kernels: Style {
                     max_maps: None,
@@ -373,7 +390,7 @@ impl Builder {
                 on: self.render_on,
             }),
             png: self.png,
-            past: Past::new(References::new(self.compare, self.changes)),
+            past: Mutex::new(Some(past)),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::device::{TensorFloats, is_channels_last};
+use crate::device::{BackendError, TensorFloats, is_channels_last};
 use feature_grid::{Floats, Layout, ReadError};
 
 /// The values of one image's maps, in the order in which they lie in memory.
@@ -13,7 +13,7 @@ pub(super) struct MapFloats {
 
 impl MapFloats {
     /// Shapes: `maps` `[1, channels, height, width]`.
-    pub(super) fn new(maps: Tensor<4>) -> Result<Self, String> {
+    pub(super) fn new(maps: Tensor<4>) -> Result<Self, BackendError> {
         let layout = if is_channels_last(&maps) {
             Layout::Interleaved
         } else {
@@ -23,13 +23,13 @@ impl MapFloats {
     }
 
     /// The same in the order of `layout`, whatever theirs is.
-    pub(super) fn in_layout(maps: Tensor<4>, layout: Layout) -> Result<Self, String> {
+    pub(super) fn in_layout(maps: Tensor<4>, layout: Layout) -> Result<Self, BackendError> {
         let ordered = match layout {
             // Renames the dimensions; no value moves where they lie so.
             Layout::Interleaved => maps.permute([0, 2, 3, 1]),
             Layout::Planar => maps,
         };
-        let values = TensorFloats::new(ordered)?;
+        let values = TensorFloats::new(ordered).map_err(|why| BackendError::of(&why))?;
         Ok(Self { values, layout })
     }
 }

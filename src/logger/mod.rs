@@ -1,15 +1,15 @@
 //! [`FeatureLogger`]: feature maps, kernels, images and numbers of any Burn network into a TensorBoard
-//! run, at almost no cost beside the forward pass.
+//! run, at almost no cost next to the forward pass.
 //!
 //! ```text
-//! your thread                 rendering threads (rayon)        writing thread
-//! forward pass, step ──────> copy, range, grid, PNG ──(1)──> event file, steps in order
+//! your thread                 rendering threads            writing thread
+//! forward pass, step ──────> copy, range, grid, PNG ────> event file, steps in order
 //! ```
 //!
 //! While steps are rendered and encoded, the next forward pass runs. As many steps may be on their way to the file as
 //! there are cores to render them and memory for their maps, so memory does not grow with the number of steps.
 //!
-//! Maps on an NVIDIA GPU are rendered there ([`RenderOn`]): a step's grids are copied at once and encoded here.
+//! Maps on an NVIDIA GPU are rendered there: a step's grids are copied at once and encoded here.
 //!
 //! A step is written whole or not at all: one that is dropped before [`Step::finish`], or of which an
 //! image cannot be rendered, leaves nothing in the file.
@@ -28,16 +28,18 @@ mod ranges;
 mod references;
 mod renderer;
 mod step;
+mod threads;
 mod timings;
 mod writer;
 
+pub use crate::device::BackendError;
 pub(crate) use batch::BatchMaps;
 pub use channels::Channels;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
-pub use ranges::Ranges;
+pub use ranges::{Ranges, RangesError};
 pub use references::Against;
-pub use renderer::RenderOn;
+pub(crate) use renderer::RenderOn;
 pub use step::Step;
 pub use timings::{Stage, StageTimings};
 pub use writer::Logged;

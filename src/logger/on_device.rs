@@ -1,14 +1,11 @@
 //! What devices draw of a step, until it is copied to the host.
 
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
-
 use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
-use super::renderer::{Piece, Renderer};
+use super::renderer::Renderer;
 use super::timings::Stage;
-use super::writer::{Part, make};
+use super::writer::{Part, PartSender, Piece};
 use crate::device::{Arrived, Copying, ReadBack, Span};
 
 /// What is left to be done for a tag once the bytes have arrived.
@@ -51,12 +48,8 @@ impl OnDevices {
 
     /// Copies all that is on a device at once, and has a rendering thread wait for it; returns how long the devices
     /// draw.
-    pub(super) fn start(
-        self,
-        renderer: &Arc<Renderer>,
-        parts: &Sender<Part>,
-    ) -> Vec<(Stage, Span)> {
-        let start = |device: OnDevice| device.start(renderer, parts);
+    pub(super) fn start(self, sender: &PartSender) -> Vec<(Stage, Span)> {
+        let start = |device: OnDevice| device.start(sender);
         self.0.into_iter().filter_map(start).collect()
     }
 }
@@ -71,18 +64,16 @@ impl OnDevice {
         self.rest.push((tag, Box::new(rest)));
     }
 
-    fn start(self, renderer: &Arc<Renderer>, parts: &Sender<Part>) -> Option<(Stage, Span)> {
+    fn start(self, sender: &PartSender) -> Option<(Stage, Span)> {
         let (first, _) = self.rest.first()?;
         match self.read_back.start() {
             Ok((copying, drawing)) => {
-                let (renderer, parts) = (Arc::clone(renderer), parts.clone());
-                rayon::spawn_fifo(move || deliver(copying, self.rest, &renderer, &parts));
+                let (threads, sender) = (sender.renderer.threads, sender.clone());
+                threads.spawn_fifo(move || deliver(copying, self.rest, &sender));
                 Some((Stage::Render, drawing))
             }
             Err(error) => {
-                let error = LoggerError::draw(first, &error);
-                // The receiver is gone only where the writer has stopped with an error of its own.
-                let _ = parts.send(Part::Piece(Err(error)));
+                sender.send(Part::Piece(Err(LoggerError::draw(first, error))));
                 None
             }
         }
@@ -90,27 +81,17 @@ impl OnDevice {
 }
 
 /// Waits for the bytes, and has every tag made of them.
-fn deliver(
-    copying: Copying,
-    rest: Vec<(String, Rest)>,
-    renderer: &Arc<Renderer>,
-    parts: &Sender<Part>,
-) {
+fn deliver(copying: Copying, rest: Vec<(String, Rest)>, sender: &PartSender) {
     let arrived = copying.wait();
     if let Ok((_, took)) = &arrived {
-        // The receiver is gone only where the writer has stopped with an error of its own.
-        let _ = parts.send(Part::Took(Stage::Copy, *took));
+        sender.send(Part::Took(Stage::Copy, *took));
     }
     let arrived = arrived.map(|(arrived, _)| arrived);
     for (tag, rest) in rest {
         let arrived = arrived.clone();
-        let (renderer, parts) = (Arc::clone(renderer), parts.clone());
-        rayon::spawn_fifo(move || {
-            let of_tag = tag.clone();
-            make(&renderer, &parts, tag, |renderer| {
-                let arrived = arrived.map_err(|error| LoggerError::draw(&of_tag, &error))?;
-                rest(renderer, &arrived)
-            });
+        sender.spawn(tag.clone(), move |renderer| {
+            let arrived = arrived.map_err(|error| LoggerError::draw(&tag, error))?;
+            rest(renderer, &arrived)
         });
     }
 }

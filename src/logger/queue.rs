@@ -18,6 +18,8 @@ pub(super) struct Queue<J> {
     /// The maps of each step that has not. Units: bytes.
     sizes: VecDeque<u64>,
     limits: Limits,
+    /// Whether the memory of the first maps' device was asked for.
+    is_bounded: bool,
 }
 
 /// How many steps may be on their way.
@@ -27,18 +29,9 @@ struct Limits {
     bytes: u64,
 }
 
-/// Tells the queue that steps were written.
-pub(super) struct Done(Sender<()>);
-
-impl Done {
-    pub(super) fn with_step(&self) {
-        // Nobody waits for room any more.
-        let _ = self.0.send(());
-    }
-}
-
 impl<J> Queue<J> {
-    pub(super) fn new() -> (Self, Receiver<J>, Done) {
+    /// Also gives the ends of the writer: the jobs, and where it says that a step was written.
+    pub(super) fn new() -> (Self, Receiver<J>, Sender<()>) {
         let (jobs, received) = channel();
         let (done, written) = channel();
         let queue = Self {
@@ -46,8 +39,9 @@ impl<J> Queue<J> {
             written,
             sizes: VecDeque::new(),
             limits: Limits::of_machine(),
+            is_bounded: false,
         };
-        (queue, received, Done(done))
+        (queue, received, done)
     }
 
     /// Sends a step once there is room for it; false where the writer has stopped.
@@ -71,13 +65,19 @@ impl<J> Queue<J> {
         self.jobs.send(job).is_ok()
     }
 
-    /// Says how large the maps of the newest step are, and how much memory of their device was free, where that
-    /// is not the host's.
-    pub(super) fn measure(&mut self, bytes: u64, free: Option<u64>) {
+    /// Says how large the maps of the newest step are. Units: bytes.
+    pub(super) fn measure(&mut self, bytes: u64) {
         if let Some(newest) = self.sizes.back_mut() {
             *newest = bytes;
         }
-        if let Some(free) = free {
+    }
+
+    /// Says, with the first maps, how much memory of their device is free, where that is not the host's.
+    pub(super) fn bound(&mut self, free: impl FnOnce() -> Option<u64>) {
+        if std::mem::replace(&mut self.is_bounded, true) {
+            return;
+        }
+        if let Some(free) = free() {
             self.limits.bytes = self.limits.bytes.min(free / SHARE_OF_MEMORY);
         }
     }
@@ -123,7 +123,7 @@ fn available_memory() -> u64 {
 mod tests {
     use super::*;
 
-    fn queue(steps: usize, bytes: u64) -> (Queue<()>, Receiver<()>, Done) {
+    fn queue(steps: usize, bytes: u64) -> (Queue<()>, Receiver<()>, Sender<()>) {
         let (mut queue, jobs, done) = Queue::new();
         queue.limits = Limits { steps, bytes };
         (queue, jobs, done)
@@ -135,7 +135,7 @@ mod tests {
         let mut count = 0;
         while count < 100 && queue.limits.let_in(&queue.sizes) {
             assert!(queue.send_step(()));
-            queue.measure(size, None);
+            queue.measure(size);
             count += 1;
         }
         count
@@ -155,17 +155,20 @@ mod tests {
     fn the_memory_of_a_gpu_bounds_them_too() {
         let (mut queue, _jobs, _done) = queue(16, 1000);
         assert!(queue.send_step(()));
-        queue.measure(10, Some(100));
+        queue.bound(|| Some(100));
         assert_eq!(queue.limits.bytes, 25);
-        queue.measure(10, Some(10_000));
+        queue.bound(|| unreachable!("only the first maps are asked"));
         assert_eq!(queue.limits.bytes, 25);
+        let (mut queue, _jobs, _done) = self::queue(16, 1000);
+        queue.bound(|| Some(10_000));
+        assert_eq!(queue.limits.bytes, 1000);
     }
 
     #[test]
     fn a_written_step_makes_room_and_a_stopped_writer_ends_the_wait() {
         let (mut queue, _jobs, done) = queue(2, u64::MAX);
         assert!(queue.send_step(()) && queue.send_step(()));
-        done.with_step();
+        done.send(()).unwrap();
         assert!(queue.send_step(()));
         assert_eq!(queue.sizes.len(), 2);
         drop(done);

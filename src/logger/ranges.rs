@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::device;
+use crate::device::{self, BackendError};
 
 /// The percentiles that a calibrated range goes from and to: a few outliers do not darken everything else.
 const PERCENTILES: [f64; 2] = [0.1, 99.9];
@@ -19,24 +20,33 @@ const PERCENTILES: [f64; 2] = [0.1, 99.9];
 /// let mut ranges = Ranges::default();
 /// ranges.include("conv1", Tensor::<1>::from_floats([0.0, 1.0, 4.0], &Device::flex()))?;
 /// assert_eq!(ranges.get("conv1").map(|(low, _)| low < 0.1), Some(true));
-/// # Ok::<(), String>(())
+/// # Ok::<(), vggscope::logger::BackendError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Vec<f32>>")]
 pub struct Ranges(BTreeMap<String, [f32; 2]>);
 
+/// What a file has for a layer is no range.
+#[derive(Debug, Error)]
+#[error("{layer} = {ends:?}: a range is two numbers, the lower one first")]
+#[non_exhaustive]
+pub struct RangesError {
+    /// The layer.
+    pub layer: String,
+    /// What the file has.
+    pub ends: Vec<f32>,
+}
+
 impl TryFrom<BTreeMap<String, Vec<f32>>> for Ranges {
-    type Error = String;
+    type Error = RangesError;
 
     /// Takes what a file holds, where it is a range for each layer.
-    fn try_from(layers: BTreeMap<String, Vec<f32>>) -> Result<Self, String> {
+    fn try_from(layers: BTreeMap<String, Vec<f32>>) -> Result<Self, RangesError> {
         let range = |(layer, ends): (String, Vec<f32>)| match ends[..] {
             [low, high] if low.is_finite() && high.is_finite() && low <= high => {
                 Ok((layer, [low, high]))
             }
-            _ => Err(format!(
-                "{layer} = {ends:?}: a range is two numbers, the lower one first"
-            )),
+            _ => Err(RangesError { layer, ends }),
         };
         layers
             .into_iter()
@@ -52,13 +62,13 @@ impl Ranges {
     ///
     /// # Errors
     ///
-    /// The device does not hand the values over; says why.
+    /// The device does not hand the values over.
     pub fn include<const D: usize>(
         &mut self,
         layer: impl Into<String>,
         values: Tensor<D>,
-    ) -> Result<(), String> {
-        let mut values = device::values(values)?;
+    ) -> Result<(), BackendError> {
+        let mut values = device::values(values).map_err(|why| BackendError::of(&why))?;
         if let Some(range) = Self::of_values(&mut values) {
             self.widen(layer, range);
         }

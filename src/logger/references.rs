@@ -36,6 +36,7 @@ impl Reference {
 }
 
 /// The references of all tags. Tensors are shared with the step they come from, not copied.
+#[derive(Default)]
 pub(super) struct References {
     /// Whether values are compared at all.
     pub(super) measured: bool,

@@ -1,104 +1,72 @@
 //! One step: its values are rendered in the background and written together.
 
-use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use burn::tensor::Tensor;
 
 use super::batch::BatchMaps;
 use super::error::LoggerError;
+use super::feature_logger::{FeatureLogger, Past};
 use super::on_device::OnDevices;
-use super::references::References;
-use super::renderer::{Earlier, Job, Pictured, Piece, Renderer};
+use super::renderer::{Earlier, Job, KernelValues, Look, Pictured, Tiles};
 use super::timings::{Stage, StageTimings};
-use super::writer::{Part, make};
-use crate::device::{Span, free_memory, in_float32, values};
-use feature_grid::Picture;
+use super::writer::{Finished, Part, PartSender, Piece};
+use crate::device::{BackendError, Span, free_memory, in_float32, values};
+use feature_grid::{Picture, RenderError};
 use tensorboard_events::{Histogram, Summary};
 
 /// A step that is being put together. [`finish`](Self::finish) hands it over to be written; dropped
 /// without it, nothing of it is written.
 pub struct Step<'a> {
     number: i64,
-    parts: Sender<Part>,
-    renderer: Arc<Renderer>,
-    /// Where PNG files go, if anywhere.
-    png: Option<PathBuf>,
+    logger: &'a FeatureLogger,
+    /// What is known of earlier steps; the logger's again when this one is over.
+    past: Past,
+    sender: PartSender,
+    /// What is said of the step once it is complete.
+    whole: Finished,
+    /// The folder of PNG files.
     folder: String,
-    /// What is known of earlier steps.
-    past: &'a mut Past,
     new_tags: Vec<String>,
     /// Maps that later steps are compared with.
     references: Vec<(String, Tensor<4>)>,
-    /// Whether it is a step of its own.
-    counted: bool,
     /// The channels to mark as dead, by layer.
     dead: HashMap<String, Vec<usize>>,
-    pieces: usize,
-    title: String,
-    timings: StageTimings,
-    /// Work of the device for this step.
-    spans: Vec<(Stage, Span)>,
     /// What devices draw of this step.
     on_devices: OnDevices,
     /// Bytes of the maps, while they are kept.
     size: u64,
 }
 
-/// What a step needs to know of those before it.
-pub(super) struct Past {
-    /// Tags that were described.
-    described: HashSet<String>,
-    pub(super) references: References,
-    /// Bytes of the last step's maps.
-    pub(super) size: u64,
-    /// What was free of the memory of the GPU that the first maps came from, if it was one. Units: bytes.
-    free_memory: OnceCell<Option<u64>>,
-}
-
-impl Past {
-    pub(super) fn new(references: References) -> Self {
-        Self {
-            described: HashSet::new(),
-            references,
-            size: 0,
-            free_memory: OnceCell::new(),
-        }
-    }
-
-    pub(super) fn free_memory(&self) -> Option<u64> {
-        *self.free_memory.get()?
+impl Drop for Step<'_> {
+    /// The next step may be opened.
+    fn drop(&mut self) {
+        self.logger.give_back(std::mem::take(&mut self.past));
     }
 }
 
 impl<'a> Step<'a> {
     pub(super) fn new(
         number: i64,
-        parts: Sender<Part>,
-        renderer: Arc<Renderer>,
-        png: Option<PathBuf>,
-        past: &'a mut Past,
+        logger: &'a FeatureLogger,
+        past: Past,
+        sender: PartSender,
         counted: bool,
     ) -> Self {
         Self {
             number,
-            parts,
-            renderer,
-            png,
-            folder: format!("{number:06}"),
+            logger,
             past,
+            sender,
+            whole: Finished {
+                counted,
+                ..Finished::default()
+            },
+            folder: format!("{number:06}"),
             new_tags: Vec::new(),
             references: Vec::new(),
-            counted,
             dead: HashMap::new(),
-            pieces: 0,
-            title: String::new(),
-            timings: StageTimings::default(),
-            spans: Vec::new(),
             on_devices: OnDevices::default(),
             size: 0,
         }
@@ -112,13 +80,12 @@ impl<'a> Step<'a> {
 
     /// What the step is called in progress reports.
     pub fn set_title(&mut self, title: impl Into<String>) {
-        self.title = title.into();
+        self.whole.title = title.into();
     }
 
     /// As [`FeatureLogger::describe`](super::FeatureLogger::describe), for a tag that comes up in a step.
     pub fn describe(&self, tag: impl Into<String>, heading: impl Into<String>) {
-        let describer = &self.renderer.describer;
-        describer.set_heading(tag.into(), heading.into());
+        self.logger.describe(tag, heading);
     }
 
     /// Frames these channels of a layer as dead in the grids that follow.
@@ -134,21 +101,21 @@ impl<'a> Step<'a> {
 
     /// Adds time that was spent on this step elsewhere.
     pub fn record(&mut self, stage: Stage, time: Duration) {
-        self.timings.record(stage, time);
+        self.whole.timings.record(stage, time);
     }
 
     /// Adds times that were spent on this step elsewhere.
     pub fn record_all(&mut self, timings: &StageTimings) {
-        self.timings.add(timings);
+        self.whole.timings.add(timings);
     }
 
     /// Adds work that a device does for this step and may not be done with.
     pub(crate) fn record_span(&mut self, stage: Stage, span: Span) {
-        self.spans.push((stage, span));
+        self.whole.spans.push((stage, span));
     }
 
-    /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: they are rendered there
-    /// or copied and rendered in the background, as [`RenderOn`](super::RenderOn) says. How their values are distributed is logged too, as
+    /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: on an NVIDIA GPU they
+    /// are rendered there, elsewhere in the background. How their values are distributed is logged too, as
     /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
     /// a leading `feature_maps/` of the tag is left out there. Where steps are compared
     /// ([`Builder::compare`](super::Builder::compare)), so is how much they changed, and where changes are shown,
@@ -169,7 +136,7 @@ impl<'a> Step<'a> {
             return Err(LoggerError::Batch { tag, shape });
         }
         let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
-        self.maps_of_layer(tag, layer, (&BatchMaps::new(maps), 0))
+        self.maps_of_layer(tag, layer, &BatchMaps::new(maps), 0)
     }
 
     /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
@@ -178,36 +145,35 @@ impl<'a> Step<'a> {
         &mut self,
         tag: String,
         layer: String,
-        (batch, at): (&BatchMaps, usize),
+        batch: &BatchMaps,
+        at: usize,
     ) -> Result<(), LoggerError> {
         let maps = batch.of_image(at);
         let shape = maps.dims();
         // Here and not by whichever thread comes first: the error names the first layer.
-        self.renderer.look(&tag, &layer, shape)?;
+        let mut look = self.logger.renderer.look(&tag, &layer, shape)?;
+        look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let change = format!(
             "change/{}",
             tag.strip_prefix("feature_maps/").unwrap_or(&tag)
         );
         let earlier = self.earlier(&tag, change, &maps)?;
-        self.past.free_memory.get_or_init(|| free_memory(&maps));
-        self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
-        let dead = self.dead.get(&layer).cloned().unwrap_or_default();
-        let job = self.job(tag, earlier, dead);
-        let device = self.on_devices.of(&self.renderer, &job.tag, batch.all())?;
-        if let Some(device) = device {
-            let drawn = self
-                .renderer
-                .draw(&job, &layer, batch, at, &mut device.read_back)?;
-            if let Some(drawn) = drawn {
-                device.then(job.tag.clone(), move |renderer, arrived| {
-                    renderer.drawn_maps(job, layer, maps, &drawn, arrived)
-                });
-                return Ok(());
-            }
+        if let Some(writing) = &mut self.past.writing {
+            writing.queue.bound(|| free_memory(&maps));
         }
-        self.spawn(job.tag.clone(), move |renderer| {
-            renderer.feature_maps(job, layer, maps)
-        });
+        self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
+        let job = self.job(tag.clone(), layer, Tiles::Maps, shape[1], look, earlier);
+        let renderer = &self.logger.renderer;
+        if let Some(device) = self.on_devices.of(renderer, &tag, batch.all())?
+            && let Some(drawn) = renderer.draw(&job, batch, at, &mut device.read_back)?
+        {
+            device.then(tag, move |renderer, arrived| {
+                renderer.feature_maps(job, maps, Some((&drawn, arrived)))
+            });
+            return Ok(());
+        }
+        self.sender
+            .spawn(tag, move |renderer| renderer.feature_maps(job, maps, None));
         Ok(())
     }
 
@@ -260,36 +226,46 @@ impl<'a> Step<'a> {
         let (tag, kernels) = (tag.into(), in_float32(kernels));
         let [_, channels, ..] = kernels.dims();
         if ![1, 3].contains(&channels) {
-            let source = feature_grid::RenderError::KernelChannels { channels };
-            return Err(LoggerError::Render { tag, source });
+            let source = RenderError::KernelChannels { channels };
+            return Err(LoggerError::render(&tag, source));
         }
         let change = match tag.split_once('/') {
             Some(("kernels", _)) => "change/kernels".to_owned(),
             _ => format!("change/{tag}"),
         };
         let earlier = self.earlier(&tag, change, &kernels)?;
-        let (layer, shape) = (tag.clone(), kernels.dims());
-        let job = self.job(tag, earlier, Vec::new());
-        let old = job.earlier.pictured.as_ref();
+        let shape = kernels.dims();
+        let old = earlier.pictured.as_ref();
         let old = old.map(|pictured| pictured.from.clone());
-        let tag = layer.clone();
-        let device = self.on_devices.of(&self.renderer, &tag, &kernels)?;
+        let look = self.logger.renderer.look_of_kernels(&tag);
+        let (layer, count) = (tag.clone(), shape[0]);
+        let job = self.job(tag.clone(), layer, Tiles::Kernels, count, look, earlier);
         let is_near = |old: &Tensor<4>| old.device() == kernels.device();
-        if let Some(device) = device
-            && old.as_ref().is_none_or(is_near)
-        {
+        let device = self
+            .on_devices
+            .of(&self.logger.renderer, &tag, &kernels)?
+            .filter(|_| old.as_ref().is_none_or(is_near));
+        if let Some(device) = device {
             let new = device.read_back.add_numbers(kernels);
             let old = old.map(|old| device.read_back.add_numbers(old));
             device.then(tag, move |renderer, arrived| {
-                let read = |place| arrived.floats(&place).map_err(|error| error.to_string());
-                let both = || Ok((read(new)?, old.map(read).transpose()?));
-                renderer.kernels(job, layer, shape, both)
+                let read = || {
+                    let old = old.map(|old| arrived.floats(&old)).transpose()?;
+                    let new = arrived.floats(&new)?;
+                    Ok(KernelValues { new, old })
+                };
+                renderer.kernels(job, shape, read)
             });
             return Ok(());
         }
-        self.spawn(tag, move |renderer| {
-            let read = || Ok((values(kernels)?, old.map(values).transpose()?));
-            renderer.kernels(job, layer, shape, read)
+        self.sender.spawn(tag, move |renderer| {
+            let values = |kernels| values(kernels).map_err(|why| BackendError::of(&why));
+            let read = || {
+                let old = old.map(values).transpose()?;
+                let new = values(kernels)?;
+                Ok(KernelValues { new, old })
+            };
+            renderer.kernels(job, shape, read)
         });
         Ok(())
     }
@@ -319,8 +295,10 @@ impl<'a> Step<'a> {
         if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
             return Err(LoggerError::Images { tag });
         }
-        let job = self.job(tag.clone(), Earlier::default(), Vec::new());
-        self.spawn(tag, move |renderer| renderer.images(job, &pictures));
+        let (slot, describe) = (self.next_slot(), self.is_new(&tag));
+        self.sender.spawn(tag.clone(), move |renderer| {
+            renderer.images(slot, tag, describe, &pictures)
+        });
         Ok(())
     }
 
@@ -343,62 +321,60 @@ impl<'a> Step<'a> {
     /// Logs anything that an event file can hold.
     pub fn summary(&mut self, summary: Summary) {
         let piece = Piece::plain(self.next_slot(), summary, StageTimings::default());
-        self.send(Part::Piece(Ok(piece)));
+        self.sender.send(Part::Piece(Ok(piece)));
     }
 
     /// Hands the step over: it is written, whole, once its last image is rendered.
     pub fn finish(mut self) {
-        self.past.described.extend(self.new_tags.drain(..));
+        let past = &mut self.past;
+        past.described.extend(self.new_tags.drain(..));
         for (tag, maps) in self.references.drain(..) {
-            self.past.references.advance(tag, maps);
+            past.references.advance(tag, maps);
+        }
+        if let Some(writing) = &mut past.writing {
+            writing.queue.measure(self.size);
         }
         let on_devices = std::mem::take(&mut self.on_devices);
-        self.spans
-            .extend(on_devices.start(&self.renderer, &self.parts));
-        self.past.size = self.size;
-        let finished = Part::Finished {
-            pieces: self.pieces,
-            counted: self.counted,
-            title: std::mem::take(&mut self.title),
-            timings: self.timings,
-            spans: std::mem::take(&mut self.spans),
-        };
-        self.send(finished);
+        let mut whole = std::mem::take(&mut self.whole);
+        whole.spans.extend(on_devices.start(&self.sender));
+        self.sender.send(Part::Finished(whole));
     }
 
-    /// An image to be made.
-    fn job(&mut self, tag: String, earlier: Earlier, dead: Vec<usize>) -> Job {
-        let describe = !self.past.described.contains(&tag);
-        if describe {
-            self.new_tags.push(tag.clone());
-        }
+    /// A grid to be made.
+    fn job(
+        &mut self,
+        tag: String,
+        layer: String,
+        tiles: Tiles,
+        count: usize,
+        look: Look,
+        earlier: Earlier,
+    ) -> Job {
+        let png = self.logger.png.as_ref();
         Job {
             slot: self.next_slot(),
+            describe: self.is_new(&tag),
+            folder: png.map(|root| root.join(&self.folder)),
             tag,
-            folder: self.png.as_ref().map(|root| root.join(&self.folder)),
-            describe,
+            layer,
+            tiles,
+            count,
+            look,
             earlier,
-            dead,
         }
     }
 
-    /// Has an image made by a rendering thread.
-    fn spawn(
-        &self,
-        tag: String,
-        work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError> + Send + 'static,
-    ) {
-        let (renderer, parts) = (Arc::clone(&self.renderer), self.parts.clone());
-        rayon::spawn_fifo(move || make(&renderer, &parts, tag, work));
+    /// Whether this is the tag's first value, which carries the description.
+    fn is_new(&mut self, tag: &str) -> bool {
+        let is_new = !self.past.described.contains(tag);
+        if is_new {
+            self.new_tags.push(tag.to_owned());
+        }
+        is_new
     }
 
     fn next_slot(&mut self) -> usize {
-        self.pieces += 1;
-        self.pieces - 1
-    }
-
-    fn send(&self, part: Part) {
-        // The receiver is gone only where the writer has stopped with an error of its own.
-        let _ = self.parts.send(part);
+        self.whole.pieces += 1;
+        self.whole.pieces - 1
     }
 }

@@ -1,20 +1,49 @@
 //! The one thread that writes: steps in order, each once all its values are there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
-use super::queue::{Done, Queue};
-use super::renderer::{Piece, Renderer};
+use super::queue::Queue;
+use super::renderer::Renderer;
 use super::timings::{Stage, StageTimings};
-use crate::device::{Span, guarded};
+use crate::device::{Span, caught};
 use tensorboard_events::{EventFile, Summary};
 
 /// What is called after a step was written, with its number and title.
 pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
+
+/// Values of a step that are ready to be written.
+pub(super) struct Piece {
+    /// Its place among the step's values.
+    pub(super) slot: usize,
+    pub(super) summaries: Vec<Summary>,
+    /// Values that were NaN or infinite.
+    pub(super) non_finite: usize,
+    /// What is put together with the step's other pieces.
+    pub(super) measures: Vec<(MeasureKey, Measure)>,
+    /// Whether the range of the layer stands in for that of each map, which is one pixel.
+    pub(super) one_pixel: bool,
+    pub(super) timings: StageTimings,
+}
+
+impl Piece {
+    /// A value that has no grid's numbers.
+    pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
+        Self {
+            slot,
+            summaries: vec![summary],
+            non_finite: 0,
+            measures: Vec::new(),
+            one_pixel: false,
+            timings,
+        }
+    }
+}
 
 /// What becomes of an open step.
 pub(super) enum Part {
@@ -23,15 +52,47 @@ pub(super) enum Part {
     /// Time that was spent on the step.
     Took(Stage, Duration),
     /// The step is complete: it is written once all its pieces have come.
-    Finished {
-        pieces: usize,
-        /// Whether it is a step of its own, or more of the one before.
-        counted: bool,
-        title: String,
-        timings: StageTimings,
-        /// Work of a device, which is done when all pieces have come.
-        spans: Vec<(Stage, Span)>,
-    },
+    Finished(Finished),
+}
+
+/// What is said of a step as a whole.
+#[derive(Default)]
+pub(super) struct Finished {
+    pub(super) pieces: usize,
+    /// Whether it is a step of its own, or more of the one before.
+    pub(super) counted: bool,
+    pub(super) title: String,
+    pub(super) timings: StageTimings,
+    /// Work of a device, which is done when all pieces have come.
+    pub(super) spans: Vec<(Stage, Span)>,
+}
+
+/// The way to a step's place in the file; whoever makes a value has one.
+#[derive(Clone)]
+pub(super) struct PartSender {
+    pub(super) renderer: Arc<Renderer>,
+    pub(super) parts: Sender<Part>,
+}
+
+impl PartSender {
+    pub(super) fn send(&self, part: Part) {
+        // The receiver is gone only where the writer has stopped with an error of its own.
+        let _ = self.parts.send(part);
+    }
+
+    /// Has a value made by a rendering thread.
+    pub(super) fn spawn(
+        &self,
+        tag: String,
+        work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError> + Send + 'static,
+    ) {
+        let sender = self.clone();
+        self.renderer.threads.spawn_fifo(move || {
+            let made = caught(|| work(&sender.renderer));
+            let made = made.unwrap_or_else(|source| Err(LoggerError::Panicked { tag, source }));
+            sender.send(Part::Piece(made));
+        });
+    }
 }
 
 /// A step on its way to the file. Where its parts end before [`Part::Finished`] it was abandoned, and
@@ -41,7 +102,7 @@ pub(super) struct PendingStep {
     pub(super) parts: Receiver<Part>,
 }
 
-pub(super) enum Job {
+pub(super) enum Order {
     Step(PendingStep),
     /// Answers when everything before it is on the disk.
     Flush(Sender<()>),
@@ -70,25 +131,12 @@ impl Logged {
     pub const MOST_NON_FINITE: usize = 6;
 }
 
-/// Makes an image and sends it.
-pub(super) fn make(
-    renderer: &Renderer,
-    parts: &Sender<Part>,
-    tag: String,
-    work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError>,
-) {
-    let made =
-        guarded(|| work(renderer)).unwrap_or_else(|why| Err(LoggerError::Panicked { tag, why }));
-    // The receiver is gone only where the writer has stopped with an error of its own.
-    let _ = parts.send(Part::Piece(made));
-}
-
 /// Starts the writing thread.
 pub(super) fn start(
     events: EventFile,
     on_written: OnWritten,
     write_timings: bool,
-) -> (Queue<Job>, JoinHandle<Result<Logged, LoggerError>>) {
+) -> (Queue<Order>, JoinHandle<Result<Logged, LoggerError>>) {
     let (queue, jobs, done) = Queue::new();
     let writer = Writer {
         events,
@@ -96,9 +144,8 @@ pub(super) fn start(
         logged: Logged::default(),
         write_timings,
         late: None,
-        done,
     };
-    (queue, spawn(move || writer.run(&jobs)))
+    (queue, spawn(move || writer.run(&jobs, &done)))
 }
 
 struct Writer {
@@ -108,21 +155,21 @@ struct Writer {
     write_timings: bool,
     /// The last step's timings, which are complete only after it was written.
     late: Option<(i64, StageTimings)>,
-    done: Done,
 }
 
 impl Writer {
-    fn run(mut self, jobs: &Receiver<Job>) -> Result<Logged, LoggerError> {
+    fn run(mut self, jobs: &Receiver<Order>, done: &Sender<()>) -> Result<Logged, LoggerError> {
         loop {
             let idle = Instant::now();
             match jobs.recv() {
-                Ok(Job::Step(pending)) => {
+                Ok(Order::Step(pending)) => {
                     self.write(&pending, idle)?;
-                    self.done.with_step();
+                    // Nobody waits for room any more.
+                    let _ = done.send(());
                 }
-                Ok(Job::Flush(sender)) => {
+                Ok(Order::Flush(sender)) => {
                     self.events.sync()?;
-                    // The other end may be gone, which harms nobody.
+                    // Nobody waits any more.
                     let _ = sender.send(());
                 }
                 Err(_) => break,
@@ -133,21 +180,52 @@ impl Writer {
         Ok(self.logged)
     }
 
-    /// Writes a step whole, or nothing of it.
+    /// Waits for all values of a step and writes it whole; nothing of one that was abandoned.
     fn write(&mut self, pending: &PendingStep, idle: Instant) -> Result<(), LoggerError> {
-        let Some(Collected {
-            counted,
-            title,
-            mut timings,
-            pieces,
-        }) = collect(&pending.parts)?
-        else {
+        let (mut pieces, mut finished) = (Vec::new(), None);
+        let mut timings = StageTimings::default();
+        for part in &pending.parts {
+            match part {
+                Part::Piece(piece) => pieces.push(piece),
+                Part::Took(stage, time) => timings.record(stage, time),
+                Part::Finished(whole) => finished = Some(whole),
+            }
+        }
+        let Some(whole) = finished else {
             return Ok(());
         };
+        let mut pieces = pieces.into_iter().collect::<Result<Vec<_>, _>>()?;
+        debug_assert_eq!(pieces.len(), whole.pieces, "every rendering job answers");
+        pieces.sort_by_key(|piece| piece.slot);
+        timings.add(&whole.timings);
+        for (stage, span) in &whole.spans {
+            timings.record(*stage, span.took());
+        }
         timings.record(Stage::Waiting, idle.elapsed());
-        let step = pending.step;
+        let summaries = self.put_together(pending.step, pieces, &mut timings);
+        self.write_late_timings()?;
+        let writing = Instant::now();
+        self.events.write_step(pending.step, summaries)?;
+        timings.record(Stage::Write, writing.elapsed());
+        self.logged.timings.add(&timings);
+        if whole.counted {
+            self.logged.steps += 1;
+            self.late = self.write_timings.then_some((pending.step, timings));
+            (self.on_written)(pending.step, &whole.title);
+        }
+        Ok(())
+    }
+
+    /// The summaries of a step, and its measures behind them.
+    fn put_together(
+        &mut self,
+        step: i64,
+        pieces: Vec<Piece>,
+        timings: &mut StageTimings,
+    ) -> Vec<Summary> {
         let mut summaries: Vec<Summary> = Vec::with_capacity(pieces.len());
         let mut measures: BTreeMap<MeasureKey, Measure> = BTreeMap::new();
+        let logged = &mut self.logged;
         for piece in pieces {
             timings.add(&piece.timings);
             for (key, measure) in piece.measures {
@@ -157,11 +235,11 @@ impl Writer {
             }
             if let Some(first) = piece.summaries.first() {
                 if piece.one_pixel {
-                    self.logged.one_pixel.insert(first.tag.clone());
+                    logged.one_pixel.insert(first.tag.clone());
                 }
-                if piece.non_finite > 0 && self.logged.non_finite.len() < Logged::MOST_NON_FINITE {
+                if piece.non_finite > 0 && logged.non_finite.len() < Logged::MOST_NON_FINITE {
                     let entry = (first.tag.clone(), step, piece.non_finite);
-                    self.logged.non_finite.push(entry);
+                    logged.non_finite.push(entry);
                 }
             }
             summaries.extend(piece.summaries);
@@ -169,22 +247,11 @@ impl Writer {
         let scalars = measures.iter();
         summaries.extend(scalars.flat_map(|(key, measure)| measure.scalars(key)));
         for Summary { tag, .. } in &summaries {
-            if !self.logged.tags.contains(tag) {
-                self.logged.tags.insert(tag.clone());
+            if !logged.tags.contains(tag) {
+                logged.tags.insert(tag.clone());
             }
         }
-        self.write_late_timings()?;
-        let writing = Instant::now();
-        self.events.write_step(step, summaries)?;
-        timings.record(Stage::Write, writing.elapsed());
-        self.logged.timings.add(&timings);
-        if !counted {
-            return Ok(());
-        }
-        self.logged.steps += 1;
-        self.late = self.write_timings.then_some((step, timings));
-        (self.on_written)(step, &title);
-        Ok(())
+        summaries
     }
 
     fn write_late_timings(&mut self) -> Result<(), LoggerError> {
@@ -193,49 +260,4 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-/// A whole step.
-struct Collected {
-    counted: bool,
-    title: String,
-    timings: StageTimings,
-    /// All values in their order.
-    pieces: Vec<Piece>,
-}
-
-/// Waits for all values of a step; `None` where it was abandoned.
-fn collect(parts: &Receiver<Part>) -> Result<Option<Collected>, LoggerError> {
-    let mut received = Vec::new();
-    let mut finished = None;
-    let mut took = StageTimings::default();
-    for part in parts {
-        match part {
-            Part::Piece(piece) => received.push(piece),
-            Part::Took(stage, time) => took.record(stage, time),
-            Part::Finished {
-                pieces,
-                counted,
-                title,
-                timings,
-                spans,
-            } => finished = Some((pieces, counted, title, timings, spans)),
-        }
-    }
-    let Some((count, counted, title, mut timings, spans)) = finished else {
-        return Ok(None);
-    };
-    let mut pieces = received.into_iter().collect::<Result<Vec<_>, _>>()?;
-    timings.add(&took);
-    for (stage, span) in spans {
-        timings.record(stage, span.took());
-    }
-    debug_assert_eq!(pieces.len(), count, "every rendering job answers");
-    pieces.sort_by_key(|piece| piece.slot);
-    Ok(Some(Collected {
-        counted,
-        title,
-        timings,
-        pieces,
-    }))
 }

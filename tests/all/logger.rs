@@ -1,12 +1,14 @@
 //! `FeatureLogger` as a library user has it.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use feature_grid::{Picture, Range};
+use rayon::prelude::*;
 use tempfile::tempdir;
 use tensorboard_events::Value;
-use vggscope::logger::{FeatureLogger, LoggerError};
+use vggscope::logger::{FeatureLogger, Logged, LoggerError};
 
 use crate::program::support::{events, picture, steps, tags};
 
@@ -26,7 +28,7 @@ fn everything_that_was_logged_is_in_the_file() {
     let run = folder.path().join("run");
     let written = Arc::new(Mutex::new(Vec::new()));
     let seen_by_callback = Arc::clone(&written);
-    let mut logger = FeatureLogger::builder(&run)
+    let logger = FeatureLogger::builder(&run)
         .range(Range::Layer)
         .max_maps(3)
         .about(|| "* weights: mine\n".to_owned())
@@ -96,7 +98,7 @@ fn everything_that_was_logged_is_in_the_file() {
 #[test]
 fn a_step_that_is_not_finished_leaves_nothing() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
     let device = Device::flex();
     for n in 0..4 {
         let mut step = logger.step(n).unwrap();
@@ -118,7 +120,7 @@ fn a_step_that_is_not_finished_leaves_nothing() {
 #[test]
 fn a_step_that_cannot_be_rendered_leaves_nothing_and_is_reported() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path())
+    let logger = FeatureLogger::builder(folder.path())
         .range(Range::Fixed(1.0, -1.0))
         .create()
         .unwrap();
@@ -144,15 +146,15 @@ fn a_step_that_cannot_be_rendered_leaves_nothing_and_is_reported() {
 #[test]
 fn the_reason_comes_out_at_the_next_step() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path()).create().unwrap();
-    let twice = |logger: &mut FeatureLogger| {
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let twice = |logger: &FeatureLogger| {
         logger.step(7).map(|mut step| {
             step.scalar("loss", 1.0);
             step.finish();
         })
     };
     // A tag's steps must rise.
-    let error = (0..10).find_map(|_| twice(&mut logger).err()).unwrap();
+    let error = (0..10).find_map(|_| twice(&logger).err()).unwrap();
     assert!(matches!(error, LoggerError::Events(_)), "{error}");
     assert!(matches!(logger.finish(), Err(LoggerError::Stopped)));
 }
@@ -160,7 +162,7 @@ fn the_reason_comes_out_at_the_next_step() {
 #[test]
 fn what_cannot_be_logged_is_refused_at_once() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
     let device = Device::flex();
     let mut step = logger.step(0).unwrap();
     for (error, expected) in [
@@ -197,7 +199,7 @@ fn what_cannot_be_logged_is_refused_at_once() {
 #[test]
 fn the_memory_layout_makes_no_difference() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
     let planar = maps([1, 7, 9, 5], &libtorch());
     let interleaved = planar.clone().permute([0, 2, 3, 1]);
     let interleaved = Tensor::<4>::from_data(interleaved.into_data(), &libtorch());
@@ -225,7 +227,7 @@ fn libtorch() -> Device {
 #[test]
 fn tensors_of_a_training_can_be_logged() {
     let folder = tempdir().unwrap();
-    let mut logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
     let with_gradients = maps([4, 3, 3, 3], &Device::flex().autodiff()).require_grad();
     let mut step = logger.step(0).unwrap();
     step.kernels("with", with_gradients).unwrap();
@@ -243,7 +245,7 @@ fn tensors_of_a_training_can_be_logged() {
 fn maps_whose_squares_are_not_finite_in_single_precision_are_compared() {
     let folder = tempdir().unwrap();
     let builder = FeatureLogger::builder(folder.path()).compare(true);
-    let mut logger = builder.create().unwrap();
+    let logger = builder.create().unwrap();
     let first = maps([1, 4, 6, 5], &Device::flex()) * 4.8e21;
     for (n, maps) in [(0, first.clone()), (1, first + 2.4e21)] {
         let mut step = logger.step(n).unwrap();
@@ -260,4 +262,59 @@ fn maps_whose_squares_are_not_finite_in_single_precision_are_compared() {
         };
         assert!((f64::from(found) - expected).abs() < 1e-6, "{tag} {found}");
     }
+}
+
+/// Logs four steps of maps, waiting for each.
+fn log_four(folder: &Path) -> Result<Logged, LoggerError> {
+    let logger = FeatureLogger::builder(folder).create()?;
+    for n in 0..4 {
+        let mut step = logger.step(n)?;
+        step.feature_maps("maps", maps([1, 8, 9, 9], &Device::flex()))?;
+        step.finish();
+        logger.flush()?;
+    }
+    logger.finish()
+}
+
+/// Loggers that rendered on the pool they were waited for from waited for ever.
+#[test]
+fn more_loggers_than_a_pool_has_threads_finish() {
+    let folder = tempdir().unwrap();
+    let log_all = |name: &str, count: usize| {
+        let log = |n: usize| log_four(&folder.path().join(format!("{name}-{n}")));
+        let logged = (0..count).into_par_iter().map(log);
+        let logged: Vec<Logged> = logged.collect::<Result<_, _>>().unwrap();
+        assert!(logged.iter().all(|logged| logged.steps == 4), "{logged:?}");
+    };
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = pool.build().unwrap();
+        pool.install(|| log_all(&format!("of-{threads}"), 2 * threads));
+    }
+    log_all("global", rayon::current_num_threads() + 1);
+}
+
+#[test]
+fn a_logger_has_one_step_at_a_time_whichever_thread_opens_it() {
+    let folder = tempdir().unwrap();
+    let logger = FeatureLogger::builder(folder.path()).create().unwrap();
+    let first = logger.step(0).unwrap();
+    assert!(matches!(logger.step(1), Err(LoggerError::StepOpen)));
+    assert!(matches!(logger.flush(), Err(LoggerError::StepOpen)));
+    first.finish();
+    for n in 1..4 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut step = logger.step(n).unwrap();
+                step.scalar("loss", 1.0);
+                step.finish();
+                logger.flush().unwrap();
+            });
+        });
+    }
+    // One that is dropped gives way too.
+    drop(logger.step(4).unwrap());
+    logger.step(5).unwrap().finish();
+    assert_eq!(logger.finish().unwrap().steps, 5);
+    assert_eq!(steps(&events(folder.path()), "loss"), [1, 2, 3]);
 }

@@ -18,9 +18,10 @@ use crate::commands::run_folder::{PARTS, RunFolder};
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
+use crate::logger::LoggerError;
 use crate::one_line::one_line;
 use crate::settings::CheckpointsSettings;
-use tensorboard_events::publish;
+use tensorboard_events::{EventFile, publish};
 
 /// The folder for what is drawn after the last step.
 const AFTER: &str = "after";
@@ -141,7 +142,8 @@ fn draw(
     let folder = RunFolder::reserve_part(folder, &context.interrupt)?;
     let label = setup.label(settings, sequence);
     let builder = run::quiet_logger(&settings.run, pass, &folder, label);
-    let mut logger = settled.apply(builder).supplement(last).create()?;
+    let events = EventFile::supplement(folder.path(), last).map_err(LoggerError::from)?;
+    let mut logger = settled.apply(builder).events(events).create()?;
     let loading = setup.loading();
     for (place, entry) in entries.iter().enumerate() {
         if !observers.has_column(place) && entry.step != last {

@@ -1,15 +1,14 @@
-//! Grids that the device of the maps has drawn.
+//! Grids that the device of the maps draws.
 
 use std::ops::Range as Place;
 
 use burn::tensor::Tensor;
 
-use super::{Job, Look, Made, Piece, Renderer, render_error};
+use super::{Job, Made, Renderer};
 use crate::device::{Arrived, BackendError, Drawn, DrawnImage, PairSums, ReadBack, caught};
 use crate::logger::batch::BatchMaps;
 use crate::logger::error::LoggerError;
 use crate::logger::measure::Measure;
-use crate::logger::timings::{Stage, StageTimings};
 use feature_grid::png::Threads;
 use feature_grid::{Drawing, Style};
 
@@ -22,29 +21,21 @@ pub(in crate::logger) struct DrawnMaps {
     threads: Threads,
 }
 
-impl Renderer {
-    /// Has the device draw maps of a shape, `[batch, channels, height, width]`.
-    fn draw_in(
-        &self,
-        tag: &str,
-        layer: &str,
-        maps: Tensor<4>,
-        style: &Style,
-    ) -> Result<Drawn, LoggerError> {
-        let shape = maps.dims();
-        let look = self.look(tag, layer, shape)?;
-        let [_, channels, height, width] = shape;
-        let drawing = Drawing::new([channels, height, width], style)
-            .map_err(|source| render_error(tag, source))?;
-        Drawn::new(maps, drawing, look.chosen).map_err(|error| LoggerError::draw(tag, &error))
-    }
+/// Has the device draw `maps`, `[batch, channels, height, width]`, under a tag.
+fn draw_in(job: &Job, tag: &str, maps: Tensor<4>, style: &Style) -> Result<Drawn, LoggerError> {
+    let [_, channels, height, width] = maps.dims();
+    let drawing = Drawing::new([channels, height, width], style)
+        .map_err(|source| LoggerError::render(tag, source))?;
+    Drawn::new(maps, drawing, job.look.chosen.as_deref())
+        .map_err(|error| LoggerError::draw(tag, error))
+}
 
+impl Renderer {
     /// Has the device draw the maps of the image `at` in a batch, and its changes; `None` where what it is compared
     /// with is elsewhere.
     pub(in crate::logger) fn draw(
         &self,
         job: &Job,
-        layer: &str,
         batch: &BatchMaps,
         at: usize,
         read_back: &mut ReadBack,
@@ -57,10 +48,9 @@ impl Renderer {
         if olds.any(|old| old.device() != maps.device()) {
             return Ok(None);
         }
-        let draw_error = |error: BackendError| LoggerError::draw(&job.tag, &error);
-        let look = self.look(&job.tag, layer, maps.dims())?;
-        let drawn =
-            batch.drawn(|| self.draw_in(&job.tag, layer, batch.all().clone(), &look.style))?;
+        let draw_error = |error: BackendError| LoggerError::draw(&job.tag, error);
+        let all = || draw_in(job, &job.tag, batch.all().clone(), &job.look.style);
+        let drawn = batch.drawn(all)?;
         let image = drawn.read(at, read_back).map_err(draw_error)?;
         let rows = |maps: Tensor<4>| maps.flatten::<3>(2, 3).flatten::<2>(0, 1);
         let sums = |(_, old): &(_, Tensor<4>)| {
@@ -71,14 +61,10 @@ impl Renderer {
         let measured = measured.map_err(draw_error)?;
         let mut change = None;
         if let Some(pictured) = pictured {
-            let style = self.style_of_change(layer, look.style);
+            let style = self.style_of_change(&job.layer, job.look.style);
             let difference = caught(|| maps.clone() - pictured.from.clone());
-            let drawn = self.draw_in(
-                &pictured.tag,
-                layer,
-                difference.map_err(draw_error)?,
-                &style,
-            )?;
+            let difference = difference.map_err(draw_error)?;
+            let drawn = draw_in(job, &pictured.tag, difference, &style)?;
             change = Some((drawn.read(0, read_back).map_err(draw_error)?, style));
         }
         let threads = if read_back.is_apart() {
@@ -93,40 +79,13 @@ impl Renderer {
             threads,
         }))
     }
-
-    /// Encodes what the device drew. Values that are not finite are painted by the host.
-    pub(in crate::logger) fn drawn_maps(
-        &self,
-        job: Job,
-        layer: String,
-        maps: Tensor<4>,
-        drawn: &DrawnMaps,
-        arrived: &Arrived,
-    ) -> Result<Piece, LoggerError> {
-        let mut timings = StageTimings::default();
-        let shape = maps.dims();
-        let look = self.look(&job.tag, &layer, shape)?;
-        let made = timings
-            .time(Stage::Copy, || drawn.made(&job, &layer, &look, arrived))
-            .map_err(|error| LoggerError::draw(&job.tag, &error))?;
-        let made = match made {
-            Some(made) => made,
-            None => self.on_host(&job, &layer, &look, maps, &mut timings)?,
-        };
-        self.grids(job, layer, shape[1], &look, made, timings)
-    }
 }
 
 impl DrawnMaps {
     /// `None` where a value is not finite.
-    fn made(
-        &self,
-        job: &Job,
-        layer: &str,
-        look: &Look<'_>,
-        arrived: &Arrived,
-    ) -> Result<Option<Made>, BackendError> {
-        let Some(rendered) = self.image.rendered(arrived, look.chosen)? else {
+    pub(super) fn made(&self, job: &Job, arrived: &Arrived) -> Result<Option<Made>, BackendError> {
+        let chosen = job.look.chosen.as_deref();
+        let Some(rendered) = self.image.rendered(arrived, chosen)? else {
             return Ok(None);
         };
         let mut measures = Vec::with_capacity(self.measured.len());
@@ -136,11 +95,11 @@ impl DrawnMaps {
                 return Ok(None);
             }
             let sums = PairSums::read(&sums).fold(PairSums::default(), PairSums::merged);
-            measures.push(((layer.to_owned(), Some(*name)), Measure::Change(sums)));
+            measures.push(((job.layer.clone(), Some(*name)), Measure::Change(sums)));
         }
         let mut change = None;
         if let Some((image, style)) = &self.change {
-            let Some(rendered) = image.rendered(arrived, look.chosen)? else {
+            let Some(rendered) = image.rendered(arrived, chosen)? else {
                 return Ok(None);
             };
             change = Some((rendered, *style));
