@@ -22,11 +22,6 @@ impl BatchMaps {
         }
     }
 
-    /// Images in the batch.
-    pub(crate) fn images(&self) -> usize {
-        self.maps.dims()[0]
-    }
-
     /// The maps of the image at a place in the batch, `[1, channels, height, width]`.
     pub(crate) fn of_image(&self, at: usize) -> Tensor<4> {
         let [batch, channels, height, width] = self.maps.dims();
