@@ -1,6 +1,5 @@
 //! The stack machine that a pickle drives.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
 use super::super::error::WeightsErrorKind;
@@ -28,7 +27,7 @@ pub(in crate::weights) fn load(
         heap,
         stack: Vec::new(),
         marks: Vec::new(),
-        memo: HashMap::new(),
+        memo: Vec::new(),
     };
     machine.run().map_err(|error| match error {
         WeightsErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -44,7 +43,7 @@ struct Machine<'a> {
     stack: Vec<Id>,
     /// Heights of the stack at which a mark lies, innermost last.
     marks: Vec<usize>,
-    memo: HashMap<u32, Id>,
+    memo: Vec<Option<Id>>,
 }
 
 impl Machine<'_> {
@@ -134,16 +133,14 @@ impl Machine<'_> {
                 let top = self.top()?;
                 self.stack.push(top);
             }
-            b'q' | b'r' | 0x94 => {
-                // MEMOIZE takes the next free slot.
-                let next = self.memo.len() as u64;
-                let top = self.top()?;
-                self.memo
-                    .insert(slot(if opcode == 0x94 { next } else { number }), top);
-            }
-            b'h' | b'j' => match self.memo.get(&slot(number)) {
-                Some(&id) => self.stack.push(id),
-                None => return malformed(format!("memo slot {number} was never filled")),
+            b'q' | b'r' | 0x94 => self.memoize(if opcode == 0x94 {
+                self.memo.len()
+            } else {
+                slot(number)
+            })?,
+            b'h' | b'j' => match self.memo.get(slot(number)) {
+                Some(&Some(id)) => self.stack.push(id),
+                _ => return malformed(format!("memo slot {number} was never filled")),
             },
 
             b'c' | 0x93 => self.global(opcode)?,
@@ -166,6 +163,17 @@ impl Machine<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Python numbers the slots as it fills them.
+    fn memoize(&mut self, slot: usize) -> Result<(), WeightsErrorKind> {
+        if slot > MAX_STEPS as usize {
+            return malformed(format!("memo slot {slot} is too high"));
+        }
+        let top = self.top()?;
+        self.memo.resize(self.memo.len().max(slot + 1), None);
+        self.memo[slot] = Some(top);
+        Ok(())
     }
 
     /// `GLOBAL` and `STACK_GLOBAL`: the only opcodes that name a class or function.
@@ -324,9 +332,8 @@ fn width(opcode: u8) -> usize {
     }
 }
 
-/// Numbers of slots have at most 32 bits.
-fn slot(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+fn slot(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// A Python integer, if it fits.
