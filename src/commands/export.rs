@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::event_runs::{EventRun, EventRunError, event_runs};
+use crate::one_line::listed;
 use crate::one_line::one_line;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
@@ -144,13 +145,9 @@ fn no_tag(
     images: &BTreeMap<String, TagInventory>,
 ) -> ExportError {
     let given = settings.tag.iter().map(|glob| format!("'{glob}'"));
-    let named: Vec<&str> = images.keys().take(NAMED).map(String::as_str).collect();
     let there = match images.len() {
         0 => "it has no pictures".to_owned(),
-        count if count > NAMED => {
-            format!("it has {}, and {} more", named.join(", "), count - NAMED)
-        }
-        _ => format!("it has {}", named.join(", ")),
+        _ => format!("it has {}", listed(images.keys(), ", ", NAMED)),
     };
     ExportError::NoTag {
         run: run.path.clone(),

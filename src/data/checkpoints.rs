@@ -1,8 +1,6 @@
 //! Checkpoint arguments -> checkpoint files in order, each with its step.
 
 mod candidate;
-mod error;
-mod notes;
 mod steps;
 
 use std::collections::HashMap;
@@ -13,13 +11,70 @@ use std::str::FromStr;
 
 use glob::Pattern;
 use regex::Regex;
+use thiserror::Error;
 
 use super::find::{self, FindError, LeftOut, Wanted};
 use super::natural::NaturalKey;
+use crate::one_line::listed;
 use candidate::{Candidate, EXTENSIONS, any_numbered};
-use notes::left_out;
 
-pub(crate) use error::{CheckpointError, StepSourceError};
+/// Names in a note or an error; the others are counted.
+const NAMED: usize = 5;
+
+/// What is said of files that are left out.
+fn left_out(names: impl Iterator<Item = impl fmt::Display>, why: &str) -> String {
+    format!("left out: {} ({why})", listed(names, ", ", NAMED))
+}
+
+fn note_left_out(files: &[Candidate], why: &str, notes: &mut Vec<String>) {
+    if !files.is_empty() {
+        notes.push(left_out(files.iter().map(|one| &one.name), why));
+    }
+}
+
+/// What keeps arguments from being a sequence of checkpoints.
+#[derive(Debug, Error)]
+pub(crate) enum CheckpointError {
+    #[error("{0}")]
+    Find(#[from] FindError),
+    #[error("no checkpoint is left: all {count} are excluded; the first: {first}")]
+    AllExcluded { count: usize, first: PathBuf },
+    #[error("no whole number in these names to take the step from: {names}")]
+    NoNumber { names: String },
+    #[error(
+        "{path}: '{regex}' captures no whole number in this name, nor in another; it is searched in the file's name and then in its path below the folder given"
+    )]
+    NoMatch { path: PathBuf, regex: String },
+    #[error("{first} and {second}: two numbers in these names differ and give different orders")]
+    Ambiguous {
+        /// The file with the smaller last number.
+        first: PathBuf,
+        /// The file with the smaller earlier number.
+        second: PathBuf,
+    },
+    #[error("{first} and {second}: both have step {step}")]
+    SameStep {
+        step: i64,
+        first: PathBuf,
+        second: PathBuf,
+    },
+    #[error(
+        "{path}: the number in this name is no step: expected 0 to {}",
+        i64::MAX
+    )]
+    OutOfRange { path: PathBuf },
+}
+
+/// A text that says nothing of where steps come from.
+#[derive(Debug, Error)]
+pub(crate) enum StepSourceError {
+    #[error(
+        "expected \"name\", \"index\", or a regular expression with one group that matches the step, as in 'epoch_(\\d+)'"
+    )]
+    Groups,
+    #[error("{}", .0.to_string().replace('\n', " "))]
+    Expression(regex::Error),
+}
 
 /// Where a checkpoint's step comes from.
 #[derive(Debug, Clone, Default)]
@@ -188,8 +243,7 @@ fn each_once(paths: Vec<PathBuf>, notes: &mut Vec<String>) -> Vec<PathBuf> {
         }
     }
     if !links.is_empty() {
-        let links = links.iter().map(String::as_str);
-        notes.push(left_out(links, "links to files that are shown"));
+        notes.push(left_out(links.iter(), "links to files that are shown"));
     }
     once
 }
@@ -199,16 +253,14 @@ fn without_excluded(
     exclude: &[Pattern],
     notes: &mut Vec<String>,
 ) -> Result<Vec<Candidate>, CheckpointError> {
-    let (out, kept): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|one| exclude.iter().any(|pattern| is_excluded(one, pattern)));
-    for pattern in exclude {
-        if !out.iter().any(|one| is_excluded(one, pattern)) {
-            notes.push(format!("excluded: '{pattern}' matches no checkpoint"));
-        }
+    let is_out = |one: &Candidate| exclude.iter().any(|pattern| is_excluded(one, pattern));
+    let (out, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(is_out);
+    let matches_any = |pattern: &&Pattern| out.iter().any(|one| is_excluded(one, pattern));
+    for pattern in exclude.iter().filter(|pattern| !matches_any(pattern)) {
+        notes.push(format!("excluded: '{pattern}' matches no checkpoint"));
     }
-    match (kept.is_empty(), out.first()) {
-        (true, Some(first)) => Err(CheckpointError::AllExcluded {
+    match out.first() {
+        Some(first) if kept.is_empty() => Err(CheckpointError::AllExcluded {
             count: out.len(),
             first: first.path.clone(),
         }),
@@ -224,10 +276,9 @@ fn is_excluded(one: &Candidate, pattern: &Pattern) -> bool {
         ..glob::MatchOptions::new()
     };
     let parts: Vec<_> = one.path.components().collect();
-    let ends = (0..parts.len()).map(|from| parts[from..].iter().collect::<PathBuf>());
+    let mut ends = (0..parts.len()).map(|from| parts[from..].iter().collect::<PathBuf>());
     let mut folders = Path::new(&one.name).ancestors().skip(1);
-    ends.into_iter()
-        .any(|end| pattern.matches_path_with(&end, options))
+    ends.any(|end| pattern.matches_path_with(&end, options))
         || folders.any(|folder| pattern.matches_path_with(folder, options))
 }
 
@@ -237,13 +288,8 @@ fn without_states(all: Vec<Candidate>, notes: &mut Vec<String>) -> Vec<Candidate
         return all;
     }
     let (states, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(Candidate::is_state);
-    if !states.is_empty() {
-        let names = states.iter().map(|one| one.name.as_str());
-        notes.push(left_out(
-            names,
-            "named as a training's state, without a network",
-        ));
-    }
+    let why = "named as a training's state, without a network";
+    note_left_out(&states, why, notes);
     kept
 }
 
@@ -253,22 +299,16 @@ fn with_steps(
     steps: Vec<Option<i64>>,
     notes: &mut Vec<String>,
 ) -> Vec<(i64, Candidate)> {
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for (one, step) in all.into_iter().zip(steps) {
-        match step {
-            Some(step) => with.push((step, one)),
-            None => without.push(one),
-        }
-    }
-    if !without.is_empty() {
-        let names = without.iter().map(|one| one.name.as_str());
-        notes.push(left_out(
-            names,
-            "no step in the name, or the best, last or averaged one by its name; name such a file alone, or take the \
-             steps from the order of the files, to show it",
-        ));
-    }
-    with
+    let (with, without): (Vec<_>, Vec<_>) = steps
+        .into_iter()
+        .zip(all)
+        .partition(|(step, _)| step.is_some());
+    let without: Vec<Candidate> = without.into_iter().map(|(_, one)| one).collect();
+    let why = "no step in the name, or the best, last or averaged one by its name; name such a file alone, or take \
+               the steps from the order of the files, to show it";
+    note_left_out(&without, why, notes);
+    let with = with.into_iter();
+    with.filter_map(|(step, one)| Some((step?, one))).collect()
 }
 
 /// By strictly increasing step. Of files with one step that are one checkpoint, one is kept.
@@ -296,11 +336,8 @@ fn one_each_step(
         } else {
             next
         };
-        let name = [out.name.as_str()].into_iter();
-        notes.push(left_out(
-            name,
-            &format!("step {step} is {}, {why}", last.name),
-        ));
+        let why = format!("step {step} is {}, {why}", last.name);
+        note_left_out(&[out], &why, notes);
     }
     Ok(kept)
 }

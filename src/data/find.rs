@@ -13,7 +13,7 @@ use super::natural::NaturalKey;
 use crate::one_line::listed;
 
 /// What to look for in folders and among a pattern's matches.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// What a file is called in messages: `image`, `checkpoint`.
     pub(crate) noun: &'static str,
@@ -25,9 +25,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     fn accepts(&self, path: &Path) -> bool {
-        let Some(name) = path.file_name() else {
-            return false;
-        };
+        let name = path.file_name().unwrap_or_default();
         let name = name.to_string_lossy().to_ascii_lowercase();
         self.extensions.iter().any(|extension| {
             name.strip_suffix(extension)
@@ -85,48 +83,35 @@ impl LeftOut {
     /// What is to be said of files with other endings.
     pub(crate) fn of_endings(&self) -> Option<String> {
         let endings = self.endings.iter();
-        let endings: Vec<String> = endings
-            .map(|(ending, count)| format!("{count} {ending}"))
-            .collect();
-        (!endings.is_empty())
-            .then(|| format!("files left out by their ending: {}", endings.join(", ")))
+        let endings = endings.map(|(ending, count)| format!("{count} {ending}"));
+        let endings = listed(endings, ", ", usize::MAX);
+        (!endings.is_empty()).then(|| format!("files left out by their ending: {endings}"))
     }
 }
 
 /// What keeps arguments from being a list of files.
 #[derive(Debug, Error)]
 pub(crate) enum FindError {
-    #[error(
-        "no {noun}s given; name files, folders or quoted patterns such as 'folder/*.{example}'"
-    )]
-    Nothing {
-        noun: &'static str,
-        example: &'static str,
-    },
-    #[error("{}: there is no such file or folder; check the path", path.display())]
+    #[error("no {}s given; name files, folders or quoted patterns such as 'folder/*.{}'", .0.noun, .0.extensions[0])]
+    Nothing(Wanted),
+    #[error("{path}: there is no such file or folder; check the path")]
     Missing { path: PathBuf },
     #[error(
-        "{}: no {noun} in this folder; looked for files ending in {extensions}{}, hidden ones skipped",
-        path.display(),
-        if *recursive { ", in folders below it too" } else { ", not in folders below it" }
+        "{path}: no {} in this folder; looked for files ending in {}{}, hidden ones skipped",
+        wanted.noun, wanted.endings(),
+        if wanted.recursive { ", in folders below it too" } else { ", not in folders below it" }
     )]
-    EmptyFolder {
-        path: PathBuf,
-        noun: &'static str,
-        extensions: String,
-        recursive: bool,
-    },
+    EmptyFolder { path: PathBuf, wanted: Wanted },
     #[error(
-        "'{pattern}': this pattern matches no {noun}: {others} other files match it; looked for \
-         files ending in {extensions}, hidden ones skipped; a file named directly is read whatever \
-         its ending"
+        "'{pattern}': this pattern matches no {}: {others} other files match it; looked for files ending in {}, \
+         hidden ones skipped; a file named directly is read whatever its ending",
+        wanted.noun, wanted.endings()
     )]
     NoMatch {
         pattern: String,
-        noun: &'static str,
+        wanted: Wanted,
         /// How many files matched that have another ending.
         others: usize,
-        extensions: String,
     },
     #[error("'{pattern}': no such file, and not a valid pattern; write '[[]' for a plain '['")]
     Pattern {
@@ -134,14 +119,14 @@ pub(crate) enum FindError {
         #[source]
         source: glob::PatternError,
     },
-    #[error("{}: a link to {}, which leads nowhere", path.display(), target.display())]
+    #[error("{path}: a link to {target}, which leads nowhere")]
     Link {
         path: PathBuf,
         target: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("{}: cannot be read", path.display())]
+    #[error("{path}: cannot be read")]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -160,10 +145,7 @@ pub(crate) fn find<P: AsRef<Path>>(
     left_out: &mut LeftOut,
 ) -> Result<Vec<PathBuf>, FindError> {
     if args.is_empty() {
-        return Err(FindError::Nothing {
-            noun: wanted.noun,
-            example: wanted.extensions.first().copied().unwrap_or_default(),
-        });
+        return Err(FindError::Nothing(*wanted));
     }
     let mut seen = HashSet::new();
     let mut files = Vec::new();
@@ -199,21 +181,26 @@ fn find_arg(
     wanted: &Wanted,
     left_out: &mut LeftOut,
 ) -> Result<Vec<PathBuf>, FindError> {
+    let path = arg.to_path_buf();
     match (arg.metadata(), arg.read_link()) {
         (Err(source), Ok(target)) => Err(FindError::Link {
-            path: arg.to_path_buf(),
+            path,
             target,
             source,
         }),
-        (Ok(metadata), _) if metadata.is_dir() => find_folder(arg, wanted, left_out),
-        (Ok(_), _) => Ok(vec![arg.to_path_buf()]),
+        (Ok(metadata), _) if metadata.is_dir() => match walk(arg, wanted, left_out)? {
+            none if none.is_empty() => Err(FindError::EmptyFolder {
+                path,
+                wanted: *wanted,
+            }),
+            files => Ok(files),
+        },
+        (Ok(_), _) => Ok(vec![path]),
         (Err(error), _) if is_absent(&error) => match arg.to_str() {
             Some(pattern) if pattern.contains(['*', '?', '[']) => {
                 find_pattern(pattern, wanted, left_out)
             }
-            _ => Err(FindError::Missing {
-                path: arg.to_path_buf(),
-            }),
+            _ => Err(FindError::Missing { path }),
         },
         (Err(source), _) => Err(unreadable(arg, source)),
     }
@@ -228,23 +215,6 @@ pub(crate) fn unreadable(path: &Path, source: io::Error) -> FindError {
         path: path.to_path_buf(),
         source,
     }
-}
-
-fn find_folder(
-    folder: &Path,
-    wanted: &Wanted,
-    left_out: &mut LeftOut,
-) -> Result<Vec<PathBuf>, FindError> {
-    let files = walk(folder, wanted, left_out)?;
-    if files.is_empty() {
-        return Err(FindError::EmptyFolder {
-            path: folder.to_path_buf(),
-            noun: wanted.noun,
-            extensions: wanted.endings(),
-            recursive: wanted.recursive,
-        });
-    }
-    Ok(files)
 }
 
 /// The wanted files in a folder, in natural order; none is no error. The others are added to `left_out`.
@@ -308,22 +278,13 @@ fn ending(path: &Path) -> String {
     )
 }
 
-/// Folders that systems and programs make next to people's own.
-const OF_SYSTEMS: [&str; 6] = [
-    "__MACOSX",
-    "__pycache__",
-    "@eaDir",
-    "$RECYCLE.BIN",
-    "System Volume Information",
-    "lost+found",
-];
-
-/// Whether the name begins with a dot, or is one that systems give to folders.
+/// Whether the name begins with a dot, or is one that systems and programs give to folders next to people's own.
 pub(crate) fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with('.') || OF_SYSTEMS.contains(&&*name)
-    })
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match &*name {
+        "__MACOSX" | "__pycache__" | "@eaDir" | "$RECYCLE.BIN" | "lost+found" => true,
+        name => name.starts_with('.') || name == "System Volume Information",
+    }
 }
 
 fn find_pattern(
@@ -360,9 +321,8 @@ fn find_pattern(
     if files.is_empty() {
         return Err(FindError::NoMatch {
             pattern: pattern.to_owned(),
-            noun: wanted.noun,
+            wanted: *wanted,
             others,
-            extensions: wanted.endings(),
         });
     }
     files.sort_by_cached_key(|path| NaturalKey::new(path));

@@ -17,7 +17,7 @@ pub(crate) const MAX_PIXELS: u64 = 178_956_970;
 
 /// What keeps the image of a file from being loaded.
 #[derive(Debug, Error)]
-#[error("{}: {error}", path.display())]
+#[error("{path}: {error}")]
 pub(crate) struct LoadError {
     pub(crate) path: PathBuf,
     #[source]
@@ -29,7 +29,7 @@ pub(crate) struct LoadError {
 pub(crate) enum ImageError {
     #[error("cannot be read; check the path and its permissions")]
     Read(#[source] io::Error),
-    #[error("a link to {}, which leads nowhere", target.display())]
+    #[error("a link to {target}, which leads nowhere")]
     Link {
         target: PathBuf,
         #[source]
@@ -42,11 +42,7 @@ pub(crate) enum ImageError {
     },
     #[error("{0} is not read; convert the image to an RGB PNG or JPEG first")]
     Unsupported(String),
-    #[error(
-        "its header claims {width} x {height} pixels, {} in all, and the limit is {MAX_PIXELS}; a small file that \
-         claims this is a decompression bomb, a real picture must be scaled down first",
-        u64::from(*width) * u64::from(*height)
-    )]
+    #[error("its header claims {width} x {height} pixels, {} in all, and the limit is {MAX_PIXELS}; a small file that claims this is a decompression bomb, a real picture must be scaled down first", u64::from(*width) * u64::from(*height))]
     TooLarge { width: u32, height: u32 },
     #[error("its header says {width} x {height} pixels; a picture needs at least one")]
     NoPixels { width: u32, height: u32 },

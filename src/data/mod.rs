@@ -16,7 +16,6 @@ pub(crate) mod find;
 pub(crate) mod labeled;
 pub(crate) mod list;
 pub(crate) mod load;
-mod names;
 pub(crate) mod natural;
 pub(crate) mod notes;
 pub(crate) mod on_error;

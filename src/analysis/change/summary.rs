@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::one_line::listed;
+
 use super::NonFinite;
 use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
 use super::layer::LayerChange;
@@ -218,7 +220,7 @@ impl Summary {
         if events.is_empty() {
             return self.of_even_layers();
         }
-        let named = events.iter().take(NAMED).map(|(layer, step)| {
+        let named = events.iter().map(|(layer, step)| {
             let LayerStep {
                 step,
                 relative,
@@ -234,7 +236,7 @@ impl Summary {
         let usual = median(by_step.into_values().collect());
         format!(
             "changed most: {}; layers change by {usual:.2e} from step to step",
-            listed(named, events.len())
+            listed(named, "; ", NAMED)
         )
     }
 
@@ -292,10 +294,7 @@ impl Summary {
         if events.is_empty() {
             return None;
         }
-        Some(format!(
-            "{what}: {}",
-            listed(events.iter().cloned(), events.len())
-        ))
+        Some(format!("{what}: {}", listed(&events, "; ", NAMED)))
     }
 
     /// The channels that died after the first step and did not come back.
@@ -309,12 +308,7 @@ impl Summary {
             })
         });
         let died: Vec<String> = died.collect();
-        (!died.is_empty()).then(|| {
-            format!(
-                "died, and stayed so: {}",
-                listed(died.iter().cloned(), died.len())
-            )
-        })
+        (!died.is_empty()).then(|| format!("died, and stayed so: {}", listed(&died, "; ", NAMED)))
     }
 
     fn of_non_finite(&self) -> Option<String> {
@@ -323,17 +317,6 @@ impl Summary {
         };
         let all = self.non_finite.iter().map(text);
         (!self.non_finite.is_empty())
-            .then(|| format!("NaN or infinite: {}", listed(all, self.non_finite.len())))
-    }
-}
-
-/// The first ones, and how many more there are.
-fn listed(named: impl Iterator<Item = String>, count: usize) -> String {
-    let named: Vec<String> = named.take(NAMED).collect();
-    let more = count.saturating_sub(named.len());
-    let text = named.join("; ");
-    match more {
-        0 => text,
-        _ => format!("{text}; and {more} more"),
+            .then(|| format!("NaN or infinite: {}", listed(all, "; ", NAMED)))
     }
 }

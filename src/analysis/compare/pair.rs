@@ -8,6 +8,7 @@ use crate::analysis::figure::{HeatMap, evenly};
 use crate::analysis::grams::GramsError;
 use crate::analysis::name_of;
 use crate::analysis::similarity::{Estimate, Gram, Similarity, cka};
+use crate::one_line;
 use tensorboard_events::Summary;
 
 /// Steps of a run that have a row or column in a heat map.
@@ -209,12 +210,8 @@ impl<'a> Pair<'a> {
             }
         }
         if !unknown.is_empty() {
-            let named = unknown.iter().take(NAMED).copied().collect::<Vec<_>>();
-            let more = match unknown.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            parts.push(format!("dead or not finite {}{more}", named.join(", ")));
+            let named = one_line::listed(unknown, ", ", NAMED);
+            parts.push(format!("dead or not finite {named}"));
         }
         let [first, other] = self.runs.map(|run| &run.name);
         let when = self.when();

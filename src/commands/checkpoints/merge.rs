@@ -19,6 +19,7 @@ use crate::data::checkpoints::Checkpoint;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::LoggerError;
+use crate::one_line::listed;
 use crate::one_line::one_line;
 use crate::settings::CheckpointsSettings;
 use tensorboard_events::{EventFile, publish};
@@ -99,15 +100,8 @@ fn whole(split: &Split) -> String {
 const NAMED: usize = 8;
 
 fn waiting(missing: &[usize]) -> String {
-    let named = missing.iter().take(NAMED).map(ToString::to_string);
-    let more = match missing.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let named = named.collect::<Vec<_>>().join(", ");
-    format!(
-        "not done yet: part {named}{more}; TensorBoard shows the parts before the first of them"
-    )
+    let named = listed(missing, ", ", NAMED);
+    format!("not done yet: part {named}; TensorBoard shows the parts before the first of them")
 }
 
 /// Looks once more at the checkpoints that have a column in the pictures over time, and draws these.

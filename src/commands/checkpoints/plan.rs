@@ -7,6 +7,7 @@ use super::manifest::{Entry, Manifest};
 use crate::commands::error::RunError;
 use crate::commands::run_folder::CONFIG;
 use crate::data::checkpoints::Checkpoint;
+use crate::one_line::listed;
 use crate::settings::Late;
 use crate::train::changes;
 
@@ -179,12 +180,7 @@ impl Doing {
 
 /// The first ones, and how many more there are.
 fn named(files: &[&Checkpoint]) -> String {
-    let names = files.iter().map(|file| file.name.as_str());
-    let first = names.take(NAMED).collect::<Vec<_>>().join(", ");
-    match files.len().saturating_sub(NAMED) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
+    listed(files.iter().map(|file| &file.name), ", ", NAMED)
 }
 
 /// Refuses another configuration than that of the run in `folder`.

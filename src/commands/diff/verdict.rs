@@ -4,6 +4,7 @@ use super::Diff;
 use super::layer::{Event, LayerDiff};
 use super::table::number;
 use crate::analysis::change::Kind;
+use crate::one_line::listed;
 
 /// What of a kind is named; the rest is counted.
 const NAMED: usize = 4;
@@ -19,7 +20,7 @@ pub(super) fn lines(diff: &Diff) -> Vec<String> {
     let mut lines = vec![of_layers(&diff.layers)];
     let mut say = |what: &str, all: Vec<String>| {
         if !all.is_empty() {
-            lines.push(format!("{what}: {}", listed(&all)));
+            lines.push(format!("{what}: {}", listed(&all, "; ", NAMED)));
         }
     };
     say("standing out", of_events(&diff.events));
@@ -107,14 +108,4 @@ fn of_non_finite(layers: &[LayerDiff]) -> Vec<String> {
 
 fn quoted(names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("`{name}`")).collect()
-}
-
-/// The first ones, and how many more there are.
-fn listed(all: &[String]) -> String {
-    let (named, more) = all.split_at(all.len().min(NAMED));
-    let named = named.join("; ");
-    match more.len() {
-        0 => named,
-        more => format!("{named}; and {more} more"),
-    }
 }

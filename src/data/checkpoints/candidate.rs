@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::list::common_folders;
+
 /// The endings by which checkpoints are recognized in folders and among a pattern's matches.
 pub(super) const EXTENSIONS: &[&str] = &[
     "pth",
@@ -16,48 +18,16 @@ pub(super) const EXTENSIONS: &[&str] = &[
 ];
 
 /// What a checkpoint is called that is picked from a sequence, or made of it, instead of being one of it.
-const PICKED: [&str; 11] = [
-    "last",
-    "final",
-    "newest",
-    "current",
-    "ema",
-    "swa",
-    "avg",
-    "average",
-    "averaged",
-    "interrupt",
-    "interrupted",
-];
+const PICKED: &str = "last final newest current ema swa avg average averaged interrupt interrupted";
 
 /// The first or the last word of a file that holds a training's state, without the network.
 ///
 /// Source: what the trainers of Hugging Face (transformers, accelerate, peft) write next to the weights.
-const STATE: [&str; 12] = [
-    "optimizer",
-    "optimizers",
-    "optimiser",
-    "optim",
-    "opt",
-    "scheduler",
-    "schedulers",
-    "scaler",
-    "sampler",
-    "rng",
-    "args",
-    "adapter",
-];
+const STATE: &str =
+    "optimizer optimizers optimiser optim opt scheduler schedulers scaler sampler rng args adapter";
 
 /// What the number in a checkpoint's folder counts.
-const COUNTED: [&str; 7] = [
-    "checkpoint",
-    "ckpt",
-    "epoch",
-    "iter",
-    "iteration",
-    "step",
-    "steps",
-];
+const COUNTED: &str = "checkpoint ckpt epoch iter iteration step steps";
 
 /// A whole number in a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +57,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// What each of `paths` says; none of them is the same file as another.
     pub(super) fn all(paths: Vec<PathBuf>) -> Vec<Self> {
-        let common = common_folders(&paths);
+        let common = not_of_the_name(&paths);
         let candidate = |path| Self::new(path, common);
         paths.into_iter().map(candidate).collect()
     }
@@ -111,13 +81,9 @@ impl Candidate {
         let words = words(&self.stem);
         let edges = [words.first(), words.last()];
         let lower = self.stem.to_lowercase();
-        edges
-            .into_iter()
-            .flatten()
-            .any(|word| STATE.contains(&word.as_str()))
-            || ["optim_states", "random_states", "trainer_state"]
-                .iter()
-                .any(|name| lower.contains(name))
+        let mut names = ["optim_states", "random_states", "trainer_state"].iter();
+        edges.into_iter().flatten().any(|word| is_in(STATE, word))
+            || names.any(|name| lower.contains(name))
     }
 
     /// Whether it is named as one that is picked from a sequence: `best`, `last`, `ema` ….
@@ -128,7 +94,7 @@ impl Candidate {
             let glued = ["best", "latest"]
                 .iter()
                 .any(|picked| word.starts_with(picked) || word.ends_with(picked));
-            glued || PICKED.contains(&word.as_str())
+            glued || is_in(PICKED, word)
         };
         words(&text).iter().any(picked)
     }
@@ -136,24 +102,20 @@ impl Candidate {
 
 /// How many leading parts all paths have in common. A single file without a number keeps its folder where
 /// that is a checkpoint's: `checkpoint-500/model.safetensors`, and not `data2024/model.pth`.
-fn common_folders(paths: &[PathBuf]) -> usize {
-    let folders = |path: &Path| path.components().count().saturating_sub(1);
-    let Some((first, others)) = paths.split_first() else {
-        return 0;
+fn not_of_the_name(paths: &[PathBuf]) -> usize {
+    let common = common_folders(paths.iter().map(PathBuf::as_path));
+    let [only] = paths else {
+        return common;
     };
-    if others.is_empty() {
-        let numbered = !numbers(&split_version(stem(first)).0).is_empty();
-        let folder = first.parent().and_then(Path::file_name);
-        let words = words(&folder.unwrap_or_default().to_string_lossy());
-        let counts = !numbered && words.iter().any(|word| COUNTED.contains(&word.as_str()));
-        return folders(first).saturating_sub(usize::from(counts));
-    }
-    let common = |path: &PathBuf| {
-        let pairs = first.components().zip(path.components());
-        let equal = pairs.take_while(|(a, b)| a == b).count();
-        equal.min(folders(path))
-    };
-    others.iter().map(common).fold(folders(first), usize::min)
+    let numbered = !numbers(&split_version(stem(only)).0).is_empty();
+    let folder = only.parent().and_then(Path::file_name);
+    let words = words(&folder.unwrap_or_default().to_string_lossy());
+    let counts = !numbered && words.iter().any(|word| is_in(COUNTED, word));
+    common.saturating_sub(usize::from(counts))
+}
+
+fn is_in(words: &str, word: &str) -> bool {
+    words.split(' ').any(|one| one == word)
 }
 
 /// The runs of letters, in lower case.

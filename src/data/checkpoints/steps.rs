@@ -3,8 +3,7 @@
 use regex::Regex;
 
 use super::candidate::{Candidate, Number};
-use super::error::CheckpointError;
-use super::notes::NAMED;
+use super::{CheckpointError, NAMED};
 use crate::one_line::listed;
 
 /// What `regex` captures in the file's name, else in its path below the folder given; `None` where it

@@ -35,6 +35,7 @@ fn tiff(bytes: &[u8]) -> Option<String> {
     let tags = tiff_tags(bytes)?;
     let tag = |name| tags.get(&name).copied();
     let has = |name, value| tag(name) == Some(value);
+    let has_any = |name| tags.contains_key(&name);
     let photometric = tag(PHOTOMETRIC).unwrap_or(1);
     let bits = tag(BITS_PER_SAMPLE).unwrap_or(1);
     let is_gray = photometric <= 1;
@@ -43,35 +44,27 @@ fn tiff(bytes: &[u8]) -> Option<String> {
         && has(COMPRESSION, 1)
         && (is_gray && bits > 1 || has(SAMPLES_PER_PIXEL, 4));
     let of_bits = format!("{bits}-bit gray");
-    let kinds = [
-        (matches!(tag(COMPRESSION), Some(6 | 7)), "JPEG compression"),
-        (has(FILL_ORDER, 2), "reversed bit order"),
+    let kind = match tag(COMPRESSION) {
+        Some(6 | 7) => "JPEG compression",
+        _ if has(FILL_ORDER, 2) => "reversed bit order",
         // The crate `tiff` panics at it.
-        (
-            has(PLANAR_CONFIGURATION, 2) && tags.contains_key(&TILE_WIDTH),
-            "tiles of separate color planes",
-        ),
-        (photometric == 3, "a palette"),
-        (photometric == 5, "CMYK"),
-        (photometric > 2, "a color space other than gray and RGB"),
-        (has(EXTRA_SAMPLES, 1), "colors multiplied by alpha"),
-        (is_gray && !matches!(bits, 1 | 8 | 16), &*of_bits),
-        (
-            is_gray && tags.contains_key(&EXTRA_SAMPLES),
-            "gray and alpha",
-        ),
+        _ if has(PLANAR_CONFIGURATION, 2) && has_any(TILE_WIDTH) => {
+            "tiles of separate color planes"
+        }
+        _ if photometric == 3 => "a palette",
+        _ if photometric == 5 => "CMYK",
+        _ if photometric > 2 => "a color space other than gray and RGB",
+        _ if has(EXTRA_SAMPLES, 1) => "colors multiplied by alpha",
+        _ if is_gray && !matches!(bits, 1 | 8 | 16) => &of_bits,
+        _ if is_gray && has_any(EXTRA_SAMPLES) => "gray and alpha",
         // Pillow does not invert it.
-        (
-            photometric == 0 && bits == 16,
-            "16-bit gray where 0 is white",
-        ),
-        (
-            is_gray && matches!(tag(SAMPLE_FORMAT), Some(2 | 3)),
-            "signed or floating-point gray",
-        ),
-        (turned_or_not, "uncompressed pixels that are to be turned"),
-    ];
-    let (_, kind) = kinds.into_iter().find(|(is_kind, _)| *is_kind)?;
+        _ if photometric == 0 && bits == 16 => "16-bit gray where 0 is white",
+        _ if is_gray && matches!(tag(SAMPLE_FORMAT), Some(2 | 3)) => {
+            "signed or floating-point gray"
+        }
+        _ if turned_or_not => "uncompressed pixels that are to be turned",
+        _ => return None,
+    };
     Some(format!("TIFF with {kind}"))
 }
 

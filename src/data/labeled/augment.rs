@@ -10,9 +10,6 @@ mod crop;
 pub(crate) use color::{Adjustment, ColorJitter};
 pub(crate) use crop::RandomResizedCrop;
 
-#[cfg(test)]
-use std::num::NonZeroU32;
-
 use rand::rngs::ChaCha8Rng;
 
 use super::random::{Purpose, numbers, uniform};
@@ -43,19 +40,6 @@ pub(crate) struct Drawn {
 }
 
 impl Augment {
-    #[cfg(test)]
-    /// What torchvision trains VGG with: a part of any size and nearly any shape, scaled to `size` x
-    /// `size`; half of them flipped; colors as they are.
-    ///
-    /// Source: `ClassificationPresetTrain` in torchvision's `references/classification/presets.py`.
-    pub(crate) fn torchvision(size: NonZeroU32) -> Self {
-        Self {
-            crop: RandomResizedCrop::torchvision(size),
-            flip: 0.5,
-            jitter: ColorJitter::default(),
-        }
-    }
-
     /// Draws what is done to an image of this size.
     pub(crate) fn draw(&self, width: u32, height: u32, rng: &mut ChaCha8Rng) -> Drawn {
         Drawn {
@@ -124,6 +108,26 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU32;
+
+    impl Augment {
+        /// What torchvision trains VGG with: a part of any size and nearly any shape, scaled to `size` x
+        /// `size`; half of them flipped; colors as they are.
+        ///
+        /// Source: `ClassificationPresetTrain` in torchvision's `references/classification/presets.py`.
+        pub(crate) fn torchvision(size: NonZeroU32) -> Self {
+            Self {
+                // 8 to 100 % of the area, 3:4 to 4:3.
+                crop: RandomResizedCrop {
+                    size,
+                    scale: (0.08, 1.0),
+                    ratio: (3.0 / 4.0, 4.0 / 3.0),
+                },
+                flip: 0.5,
+                jitter: ColorJitter::default(),
+            }
+        }
+    }
 
     fn augment() -> Augment {
         Augment {

@@ -25,16 +25,16 @@ enum Part {
     Test,
 }
 
-const PARTS: [(&str, Part); 8] = [
-    ("train", Part::Train),
-    ("training", Part::Train),
-    ("val", Part::Val),
-    ("valid", Part::Val),
-    ("validation", Part::Val),
-    ("dev", Part::Val),
-    ("test", Part::Test),
-    ("testing", Part::Test),
-];
+impl Part {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "train" | "training" => Some(Self::Train),
+            "val" | "valid" | "validation" | "dev" => Some(Self::Val),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
+}
 
 /// A folder that is named as a part.
 struct Named {
@@ -78,16 +78,13 @@ impl Layout {
                 val: inner(&val.folder, left_out)?,
             };
             let is_other = |folder: &&PathBuf| **folder != train.folder && **folder != val.folder;
-            let others: Vec<_> = all
-                .iter()
-                .filter(is_other)
-                .map(|folder| folder.display())
-                .collect();
+            let others = all.iter().filter(is_other).map(|folder| folder.display());
+            let others = listed(others, ", ", usize::MAX);
             if !others.is_empty() || val.part == Part::Test {
                 let (train, val) = (train.folder.display(), val.folder.display());
                 let mut note = format!("trained on {train}, validated with {val}");
                 if !others.is_empty() {
-                    note += &format!("; left out: {}", listed(others, ", ", usize::MAX));
+                    note = note + "; left out: " + &others;
                 }
                 notes.push(note);
             }
@@ -118,11 +115,10 @@ fn named(folder: &Path) -> Option<Named> {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let part = |word: &str| PARTS.iter().find(|(known, _)| *known == word);
-    let at = words.iter().position(|word| part(word).is_some())?;
-    let (_, part) = part(words[at])?;
+    let mut parts = words.iter().map(|word| Part::of(word)).enumerate();
+    let (at, part) = parts.find_map(|(at, part)| Some((at, part?)))?;
     Some(Named {
-        part: *part,
+        part,
         rest: [&words[..at], &words[at + 1..]].concat().join(" "),
         folder: folder.to_path_buf(),
     })

@@ -32,10 +32,7 @@ use crate::data::transform::{Normalize, Preprocess};
 pub(crate) enum LoaderError {
     #[error("{0}")]
     Image(#[from] LoadError),
-    #[error(
-        "{}: {} x {} pixels after preprocessing, and {} x {} for {}, which is in the same batch",
-        path.display(), size[0], size[1], other_size[0], other_size[1], other.display()
-    )]
+    #[error("{path}: {} x {} pixels after preprocessing, and {} x {} for {other}, which is in the same batch", size[0], size[1], other_size[0], other_size[1])]
     Sizes {
         path: PathBuf,
         /// Its width and height.
@@ -55,10 +52,7 @@ pub(crate) enum LoaderError {
     Stopped,
     #[error("there are no samples to make batches of; name a data set with images")]
     NoSamples,
-    #[error(
-        "training cannot resume from batch {} of epoch {}: an epoch has {batches} batches now",
-        from.batch, from.epoch
-    )]
+    #[error("training cannot resume from batch {} of epoch {}: an epoch has {batches} batches now", from.batch, from.epoch)]
     NoSuchPosition { from: Position, batches: u64 },
     #[error("{threads} threads for loading images cannot be started; choose fewer")]
     Threads {

@@ -57,6 +57,27 @@ fn the_index_can_be_the_step() {
     assert_eq!(steps(&seen, "feature_maps/30_pool5"), [0, 1, 2]);
 }
 
+/// They were drawn into the groups of that name.
+#[test]
+fn probe_images_named_as_groups_of_tags_have_groups_of_their_own() {
+    let place = sequence();
+    let names = ["range", "weight_change", "train", "val", "compare"];
+    for name in names {
+        place.put(&photo("chelsea.png"), &format!("probes/{name}.png"));
+    }
+    place
+        .run(
+            "checkpoints ckpts --run a --layers pool1 --images",
+            &["probes"],
+        )
+        .ok();
+    let tags = tags(&events(&place.path("runs/a")));
+    for name in names {
+        let (own, ours) = (format!("{name}_2/04_pool1"), format!("{name}/04_pool1"));
+        assert!(tags.contains(&own) && !tags.contains(&ours), "{tags:?}");
+    }
+}
+
 #[test]
 fn several_probe_images_have_tags_of_their_own() {
     let place = sequence();

@@ -1,6 +1,6 @@
 //! What is said at the end of a run.
 
-use crate::program::support::{Place, root, weights};
+use crate::program::support::{Place, photo, root, weights};
 
 fn narrow() -> String {
     format!("--weights={}", weights().display())
@@ -51,4 +51,24 @@ fn what_is_peculiar_about_images_is_said_once() {
             assert_eq!(ran.out().matches(part).count(), 1, "{part}: {}", ran.out());
         }
     }
+}
+
+/// It ended the run with advice on permissions.
+#[cfg(unix)]
+#[test]
+fn links_to_a_folder_above_are_left_out_and_named() {
+    let place = Place::new();
+    place.put(&photo("chelsea.png"), "in/a.png");
+    std::os::unix::fs::symlink("..", place.path("in/above")).unwrap();
+    let flags = "--layers conv1_1 --resize 32 --crop 32";
+    let ran = place.run(&format!("images in {flags}"), &[narrow()]).ok();
+    let out = ran.out();
+    assert!(out.contains("left out: in/above (a link to "), "{out}");
+    assert!(out.contains("1 step"), "{out}");
+
+    std::os::unix::fs::symlink("self.png", place.path("self.png")).unwrap();
+    let parts = ["self.png: a link to self.png, which leads nowhere"];
+    let ran = place.run(&format!("images self.png {flags}"), &[narrow()]);
+    assert!(!ran.err().contains("permission"), "{}", ran.err());
+    ran.fails(1, &parts);
 }

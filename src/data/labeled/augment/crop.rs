@@ -24,16 +24,6 @@ pub(crate) struct RandomResizedCrop {
 }
 
 impl RandomResizedCrop {
-    #[cfg(test)]
-    /// With torchvision's defaults: 8 to 100 % of the area, 3:4 to 4:3.
-    pub(crate) fn torchvision(size: NonZeroU32) -> Self {
-        Self {
-            size,
-            scale: (0.08, 1.0),
-            ratio: (3.0 / 4.0, 4.0 / 3.0),
-        }
-    }
-
     /// Draws the part of an image of this size, both sides at least 1.
     ///
     /// Source: `RandomResizedCrop.get_params` in torchvision 0.24's `transforms/transforms.py`.
