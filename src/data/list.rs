@@ -109,7 +109,9 @@ pub(super) fn common_folders<'a>(mut paths: impl Iterator<Item = &'a Path>) -> u
 /// The last parts of a path without its ending, cleaned and joined.
 fn joined(path: &Path, count: usize) -> String {
     let folders = path.parent().into_iter().flat_map(Path::iter);
-    let parts: Vec<_> = folders.chain(path.file_stem()).collect();
+    let parts: Vec<_> = folders
+        .chain([path.file_stem().unwrap_or_default()])
+        .collect();
     let last = &parts[parts.len().saturating_sub(count)..];
     let cleaned: Vec<String> = last
         .iter()

@@ -18,39 +18,41 @@ pub(crate) struct NaturalKey {
 
 /// A character; or `'0'`, where ASCII has its digits, and the length and digits of a number without
 /// leading zeros: so the longer number is the larger one, whatever its length.
-type Piece = (char, usize, String);
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    character: char,
+    length: usize,
+    digits: String,
+}
 
 impl NaturalKey {
     pub(crate) fn new(path: &Path) -> Self {
-        let components = path
+        let names = path
             .components()
-            .map(|component| pieces(&component.as_os_str().to_string_lossy()))
-            .collect();
+            .map(|part| part.as_os_str().to_string_lossy());
         Self {
-            components,
+            components: names.map(|name| pieces(&name)).collect(),
             path: path.to_path_buf(),
         }
     }
 }
 
 fn pieces(text: &str) -> Vec<Piece> {
+    let piece = |character, digits: &str| Piece {
+        character,
+        length: digits.len(),
+        digits: digits.to_owned(),
+    };
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 {
-            let (number, after) = rest.split_at(digits);
-            let number = number.trim_start_matches('0').to_owned();
-            pieces.push(('0', number.len(), number));
-            rest = after;
+            pieces.push(piece('0', rest[..digits].trim_start_matches('0')));
         } else {
-            pieces.extend(
-                first
-                    .to_lowercase()
-                    .map(|letter| (letter, 0, String::new())),
-            );
-            rest = &rest[first.len_utf8()..];
+            pieces.extend(first.to_lowercase().map(|letter| piece(letter, "")));
         }
+        rest = &rest[digits.max(first.len_utf8())..];
     }
     pieces
 }

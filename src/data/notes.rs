@@ -1,6 +1,6 @@
 //! What a user should know of images that were read, said once at the end.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,29 +21,16 @@ pub(crate) struct InputNotes(Arc<Mutex<Kinds>>);
 
 #[derive(Debug, Default)]
 struct Kinds {
-    clipped: Files,
-    turned: Files,
+    clipped: BTreeSet<PathBuf>,
+    turned: BTreeSet<PathBuf>,
     left_out: LeftOut,
 }
 
-#[derive(Debug, Default)]
-struct Files {
-    first: Option<PathBuf>,
-    all: HashSet<PathBuf>,
-}
-
-impl Files {
-    fn add(&mut self, path: &Path) {
-        self.first.get_or_insert_with(|| path.to_owned());
-        self.all.insert(path.to_owned());
-    }
-
-    fn line(&self, what: &str) -> Option<String> {
-        let first = self.first.as_ref()?.display();
-        let count = self.all.len();
-        let images = if count == 1 { "image" } else { "images" };
-        Some(format!("{count} {images} {what} (the first: {first})"))
-    }
+fn line(files: &BTreeSet<PathBuf>, what: &str) -> Option<String> {
+    let first = files.first()?.display();
+    let count = files.len();
+    let images = if count == 1 { "image" } else { "images" };
+    Some(format!("{count} {images} {what} (the first: {first})"))
 }
 
 impl InputNotes {
@@ -55,10 +42,10 @@ impl InputNotes {
     /// Adds what is peculiar about an image.
     pub(crate) fn add(&self, path: &Path, oddities: Oddities) {
         if oddities.is_clipped {
-            self.lock().clipped.add(path);
+            self.lock().clipped.insert(path.to_owned());
         }
         if oddities.is_turned {
-            self.lock().turned.add(path);
+            self.lock().turned.insert(path.to_owned());
         }
     }
 
@@ -69,13 +56,15 @@ impl InputNotes {
     /// A line for each kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let kinds = self.lock();
-        let clipped = kinds.clipped.line(
+        let clipped = line(
+            &kinds.clipped,
             "of 16-bit gray came out white, black or only both, since values are clipped at 255 as in Pillow: \
              convert to 8 bits first",
         );
-        let turned = kinds
-            .turned
-            .line("with an EXIF orientation, shown as stored, as in torchvision: turn them first if that matters");
+        let turned = line(
+            &kinds.turned,
+            "with an EXIF orientation, shown as stored, as in torchvision: turn them first if that matters",
+        );
         let left_out = [kinds.left_out.of_endings(), kinds.left_out.of_loops()];
         [clipped, turned]
             .into_iter()

@@ -70,15 +70,9 @@ impl Batching {
         from: Position,
     ) -> impl Iterator<Item = BatchPlan> {
         (from.epoch..self.epochs).flat_map(move |epoch| {
-            let first = if epoch == from.epoch { from.batch } else { 0 };
+            let batch = if epoch == from.epoch { from.batch } else { 0 };
             let order = self.permutation(samples, epoch);
-            self.of_epoch(
-                order,
-                Position {
-                    epoch,
-                    batch: first,
-                },
-            )
+            self.of_epoch(order, Position { epoch, batch })
         })
     }
 
