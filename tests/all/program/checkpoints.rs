@@ -226,8 +226,8 @@ fn folders_of_checkpoints_are_steps_and_the_rest_is_named() {
     for part in [
         "left out: checkpoint-500/optimizer.pt, checkpoint-1000/optimizer.pt",
         "left out: model.safetensors",
-        "--every 2: 2 of 3 checkpoints are shown",
-        "--exclude 'checkpoint-9*' matches no checkpoint",
+        "one in 2: 2 of 3 checkpoints are shown",
+        "excluded: 'checkpoint-9*' matches no checkpoint",
     ] {
         assert!(err.contains(part), "no {part:?} in {err}");
     }
