@@ -1,13 +1,13 @@
 //! The network that a training starts from.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use super::classes;
 use super::context::Context;
 use super::error::RunError;
-use super::parameters::{self, Parameters};
+use super::parameters::{self, OpenNetwork, Parameters};
 use super::run;
-use crate::commands::terminal::Terminal;
+use super::train::Resumed;
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
 use crate::network::ForwardPass;
@@ -17,7 +17,7 @@ use crate::network::vgg::{
     fitting_classifier, last_width,
 };
 use crate::settings::{Freeze, NetworkSettings, TrainSettings};
-use crate::train::{SavedCheckpoint, TrainingProgress, graph};
+use crate::train::graph;
 use crate::weights::Classifier;
 use tensorboard_events::Graph;
 
@@ -25,47 +25,40 @@ use tensorboard_events::Graph;
 pub(super) fn open_network(
     settings: &TrainSettings,
     dataset: &Dataset,
-    resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
+    resumed: Option<&Resumed>,
     context: &Context,
-) -> Result<(Variant, Parameters, String), RunError> {
+) -> Result<OpenNetwork, RunError> {
     let asked = settings.run.network.arch;
     let seed = settings.run.compute.seed;
     let classes = dataset.classes.len();
     let path = match resumed {
-        Some((saved, _)) => Some(saved.network.clone()),
+        Some(resumed) => Some(resumed.saved.network.clone()),
         None => parameters::weights_file(&settings.weights(), asked, context)?,
     };
     if let Some(path) = path {
-        let network = match resumed {
+        let mut network = settings.run.network.clone();
+        if resumed.is_some() {
             // Its own checkpoints hold one network.
-            Some(_) => NetworkSettings {
-                weights_key: None,
-                ..settings.run.network.clone()
-            },
-            None => settings.run.network.clone(),
-        };
-        let (held, parameters) = from_file(settings, &network, classes, &path, context)?;
-        return Ok((
-            held,
-            parameters,
-            format!("trained from {}", file_name(&path)),
-        ));
+            network.weights_key = None;
+        }
+        let opened = from_file(settings, &network, classes, &path, context)?;
+        if resumed.is_none() {
+            classes::note_kept(&opened.parameters, dataset, context);
+        }
+        return Ok(opened);
     }
     let arch = asked.unwrap_or(Arch::VGG16);
+    let hidden = settings.optimization.hidden;
     let sizes = Sizes {
         widths: PUBLISHED_WIDTHS.map(|width| scaled(width, settings.optimization.width)),
-        hidden: settings
-            .optimization
-            .hidden
-            .map_or(PUBLISHED_HIDDEN, Into::into),
+        hidden: hidden.map_or(PUBLISHED_HIDDEN, Into::into),
         classes,
     };
-    let parameters = parameters::random(arch, sizes, seed, &context.terminal);
-    Ok((
-        Variant::whole(arch, sizes.widths),
-        parameters,
-        format!("trained from random, seed {seed}"),
-    ))
+    Ok(OpenNetwork {
+        variant: Variant::whole(arch, sizes.widths),
+        parameters: parameters::random(arch, sizes, seed, &context.terminal),
+        label: Box::new(move || format!("trained from random, seed {seed}")),
+    })
 }
 
 /// The part of that network that is shown, made again for a training that has begun; without notes.
@@ -75,13 +68,9 @@ pub(super) fn initial_network(
     pass: &ForwardPass,
     context: &Context,
 ) -> Result<Vgg, RunError> {
-    let quiet = Context {
-        terminal: Arc::new(Terminal::new(true)),
-        interrupt: context.interrupt.clone(),
-    };
-    let (held, parameters, _) = open_network(settings, dataset, None, &quiet)?;
+    let start = open_network(settings, dataset, None, &context.quiet())?;
     let (extent, place) = run::shown_part(pass);
-    Ok(parameters.build(&held, extent, place)?)
+    Ok(start.parameters.build(&start.variant, extent, place)?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {
@@ -102,8 +91,14 @@ fn from_file(
     classes: usize,
     path: &Path,
     context: &Context,
-) -> Result<(Variant, Parameters), RunError> {
+) -> Result<OpenNetwork, RunError> {
     let (held, file) = parameters::open_with_notes(path, network, &context.terminal)?;
+    let label = format!("trained from {}", file_name(path));
+    let opened = |variant, parameters| OpenNetwork {
+        variant,
+        parameters,
+        label: Box::new(move || label),
+    };
     let asked = settings.optimization.hidden.map(usize::from);
     let mut sizes = Sizes {
         hidden: asked.unwrap_or(PUBLISHED_HIDDEN),
@@ -123,7 +118,7 @@ fn from_file(
             });
         }
         Some([.., [outputs, _]]) if outputs == classes => {
-            return Ok((held, Parameters::File(file)));
+            return Ok(opened(held, Parameters::File(file)));
         }
         Some([_, [hidden, _], [outputs, _]]) => {
             sizes.hidden = hidden;
@@ -140,7 +135,7 @@ fn from_file(
     };
     context.terminal.note(&note);
     let fresh = RandomParameters::new(held.arch, sizes, settings.run.compute.seed);
-    Ok((held, Parameters::Grafted { file, fresh, part }))
+    Ok(opened(held, Parameters::Grafted { file, fresh, part }))
 }
 
 /// Why a file's classifier cannot be used behind pooled maps of `inputs` values.

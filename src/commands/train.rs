@@ -1,27 +1,22 @@
 //! `vggscope train`: a network trained on a folder of images, with what it sees at every step.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Device;
-
-use super::context::Context;
+use super::context::{Context, RunContext, Steps, as_markdown};
+use super::devices::open_devices;
 use super::error::RunError;
-use super::parameters::Parameters;
+use super::parameters::OpenNetwork;
 use super::report::Report;
-use super::run::{self, Steps};
 use super::run_folder::{CONFIG, RunFolder};
 use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, restart, start};
-use crate::analysis::probe::ProbeImages;
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::network::Architecture;
-use crate::network::ForwardPass;
 use crate::network::vgg::{Extent, Placement, Variant};
-use crate::settings::{Length, TrainSettings};
+use crate::settings::{self, TrainSettings};
 use crate::train::{
     CHECKPOINTS, Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress,
     TrainingSettings, changes, newest_checkpoint,
@@ -29,106 +24,66 @@ use crate::train::{
 
 /// Runs the command.
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
-    let input = InputNotes::default();
-    let files = list_images(&settings.images, &input)?;
-    let devices = restart::without_tf32(run::open_devices(&settings.run.compute, context)?)?;
-    let dataset = open_dataset(settings, &input, context)?;
+    let notes = InputNotes::default();
+    let files = list_images(&settings.images, &notes)?;
+    let devices = restart::without_tf32(open_devices(&settings.run.compute, context)?)?;
+    let dataset = open_dataset(settings, &notes, context)?;
     let folder = reserve(settings, context)?;
     let settings = &*settings;
-    let resumed = if settings.resume {
-        Some(last_checkpoint(settings, &dataset, context)?)
-    } else {
-        None
-    };
-    let (held, parameters, label) =
-        start::open_network(settings, &dataset, resumed.as_ref(), context)?;
-    if resumed.is_none() {
-        classes::note_kept(&parameters, &dataset, context);
-    }
-    let frozen = start::frozen(&settings.optimization.freeze, &held)?;
-    let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
-    check_crop(settings, &held)?;
-    let reading = reading(settings, held.is_gray(), input);
-    let (taken, total) = taken_and_total(settings, &reading, &dataset, resumed.as_ref())?;
-    let config = settings.resolved(&pass)?;
-
-    let mut skipped = Vec::new();
-    let probes = ProbeImages::load(
-        &files,
-        &settings.run.input.preprocess().for_network(held.is_gray()),
-        settings.run.compute.batch(),
-        settings.run.output.on_error,
-        &pass,
-        &reading.work.notes,
-        &mut skipped,
-    )?;
-    let trainer = trainer(
-        settings,
-        &pass,
-        &held,
-        &parameters,
-        frozen,
-        total,
-        resumed.as_ref(),
-    )?;
+    let resumed = Resumed::of(settings, &dataset, context)?;
+    let start = start::open_network(settings, &dataset, resumed.as_ref(), context)?;
+    let variant = start.variant.clone();
+    check_crop(settings, &variant)?;
+    let architecture = Arc::new(variant.clone());
+    let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
+    let reading = reading(settings, &run);
+    let length = Length::of(settings, &reading, &dataset, resumed.as_ref())?;
+    let config = settings.resolved(&run.pass)?;
+    let probes = run.probes(&files)?;
+    let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
     let network = trainer.network();
     let training = Training {
         settings,
         dataset: &dataset,
-        pass: &pass,
+        pass: &run.pass,
         probes: &probes,
         network: &network,
-        folder: &folder,
+        folder: &run.folder,
         stand: Stand {
-            resumed: resumed.as_ref().map(|_| taken),
-            total,
+            resumed: resumed.as_ref().map(|_| length.taken),
+            total: length.total,
             per_epoch: reading.steps_per_epoch(&dataset),
         },
     };
-    let (mut settled, observers) = training.settle((&reading.work.notes, &mut skipped, context))?;
+    let (mut settled, observers) = training.settle((&run.notes, &mut run.skipped, context))?;
     // A parameter that is held twice is copied.
     drop(network);
 
-    // Step 0 is a step of its own.
-    let written = if resumed.is_some() { taken + 1 } else { 0 };
-    let steps = Steps {
-        earlier: written,
-        ..Steps::all(total + 1 - written, "steps")
-    };
-    let builder = run::logger(
-        &settings.run,
-        &pass,
-        &folder,
-        move || label,
-        &steps,
-        context,
-        |_| {},
-    );
-    let builder = if let Some((saved, progress)) = &resumed {
-        note_changes(folder.path(), saved, progress, &config, context);
-        builder.resume_from(i64::try_from(taken + 1).unwrap_or(i64::MAX))
-    } else {
-        builder.graph(start::network_graph(
-            &parameters,
-            &held,
-            crop_side(settings),
-        ))
+    let steps = length.steps(resumed.is_some());
+    let graph = start::network_graph(&start.parameters, &variant, crop_side(settings));
+    let builder = run.logger(start.label, &steps, |_| {});
+    let builder = match &resumed {
+        Some(resumed) => {
+            resumed.note_changes(&run.folder, &config, context);
+            builder.resume_from(i64::try_from(length.taken + 1).unwrap_or(i64::MAX))
+        }
+        None => builder.graph(graph),
     };
     let mut logger = settled.apply(builder).create()?;
     settled.give_references(&mut logger);
-    folder.write_config(&config)?;
-    settled.keep(&folder)?;
-    probes.describe(&pass, &mut logger);
+    run.folder.write_config(&config)?;
+    settled.keep(&run.folder)?;
+    probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();
     let (last_saved, progress) = match resumed {
-        Some((saved, progress)) => (Some(saved), progress),
+        Some(Resumed { saved, progress }) => (Some(saved), progress),
         None => (None, first_progress(settings, &dataset)),
     };
-    let session = Session {
+    let mut session = Session {
         record: &settings.record,
-        pass: &pass,
+        pass: &run.pass,
         interrupt: &context.interrupt,
         logger,
         probes,
@@ -137,13 +92,127 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         reading,
         trainer,
         progress,
-        checkpoints: folder.path().join(CHECKPOINTS),
-        total,
+        checkpoints: run.folder.path().join(CHECKPOINTS),
+        total: length.total,
         last_saved,
-        skipped,
+        skipped: std::mem::take(&mut run.skipped),
         undeleted: Vec::new(),
     };
-    train(session, begins, &config, settings, (written, context))
+    let begun = match begins {
+        true => session.begin(&config, as_markdown(&config), &settings.hyperparameters()),
+        false => Ok(()),
+    };
+    let ended = begun.and_then(|()| session.train()).map_err(RunError::from);
+    let notes = session.notes(&run.folder.path().join(CONFIG));
+    let last = i64::try_from(session.trainer.steps()).ok();
+    let Session {
+        mut logger,
+        observers,
+        skipped,
+        ..
+    } = session;
+    run.skipped = skipped;
+    let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
+    let report = run.conclude(logger, ended, &steps)?;
+    Ok(report.with(notes).with(summary))
+}
+
+/// Where a run resumes.
+pub(super) struct Resumed {
+    pub(super) saved: SavedCheckpoint,
+    pub(super) progress: TrainingProgress,
+}
+
+impl Resumed {
+    /// The checkpoint that a run resumes from, if it does, and where the training was then.
+    fn of(
+        settings: &TrainSettings,
+        dataset: &Dataset,
+        context: &Context,
+    ) -> Result<Option<Self>, RunError> {
+        if !settings.resume {
+            return Ok(None);
+        }
+        let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
+        let mut progress = saved.read_progress()?;
+        classes::adopt(&saved, &mut progress, dataset, context)?;
+        let samples = dataset.train.len();
+        if progress.samples != samples {
+            context.terminal.note(&format!(
+                "the data set has {samples} training images, {} when the checkpoint was saved: from here on \
+                 they come in another order",
+                progress.samples
+            ));
+        }
+        let progress = progress.with_batch_size(settings.samples.batch_size.get(), samples);
+        Ok(Some(Self { saved, progress }))
+    }
+
+    /// Says where the run resumes, and which settings changed since.
+    fn note_changes(&self, folder: &RunFolder, config: &str, context: &Context) {
+        let Self { saved, progress } = self;
+        context.terminal.note(&format!(
+            "resuming from {} (step {}, epoch {})",
+            saved.network.display(),
+            progress.step,
+            progress.epoch
+        ));
+        // Without the file nothing is known to have changed.
+        let before = std::fs::read_to_string(folder.path().join(CONFIG)).unwrap_or_default();
+        for change in changes(&before, config) {
+            context.terminal.note(&change);
+        }
+    }
+}
+
+/// Optimization steps of a training.
+struct Length {
+    /// Taken by earlier processes.
+    taken: u64,
+    /// Of the whole training.
+    total: u64,
+}
+
+impl Length {
+    fn of(
+        settings: &TrainSettings,
+        reading: &Reading,
+        dataset: &Dataset,
+        resumed: Option<&Resumed>,
+    ) -> Result<Self, RunError> {
+        let at = resumed.map(|resumed| &resumed.progress);
+        let taken = at.map_or(0, |at| at.step);
+        let total = match settings.samples.length() {
+            settings::Length::Steps(steps) => steps,
+            settings::Length::Epochs(epochs) => {
+                let per_epoch = reading.steps_per_epoch(dataset);
+                // Those taken may have had batches of another size.
+                let passed = at.map_or(0, |at| {
+                    let of_epoch = at.batch / reading.accumulate;
+                    at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
+                });
+                let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
+                taken.saturating_add(left)
+            }
+        };
+        if taken < total {
+            return Ok(Self { taken, total });
+        }
+        Err(RunError::AllDone {
+            folder: settings.run.output.run_folder(),
+            step: taken,
+            steps: total,
+        })
+    }
+
+    /// The steps that are logged: step 0 is one of its own.
+    fn steps(&self, is_resumed: bool) -> Steps {
+        let earlier = if is_resumed { self.taken + 1 } else { 0 };
+        Steps {
+            earlier,
+            ..Steps::all(self.total + 1 - earlier, "steps")
+        }
+    }
 }
 
 fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder, RunError> {
@@ -174,47 +243,9 @@ fn open_dataset(
     Ok(dataset)
 }
 
-/// Trains from the first step to the last, and says what it came to.
-fn train(
-    mut session: Session<'_>,
-    begins: bool,
-    config: &str,
-    settings: &TrainSettings,
-    (written, context): (u64, &Context),
-) -> Result<Report, RunError> {
-    let mut ended = Ok(());
-    if begins {
-        ended = session.begin(
-            config,
-            run::as_markdown(config),
-            &settings.hyperparameters(),
-        );
-    }
-    let ended = ended.and_then(|()| session.train()).map_err(RunError::from);
-    let input = session.reading.work.notes.clone();
-    let output = &settings.run.output;
-    let notes = session.notes(&output.run_folder().join(CONFIG));
-    let last = i64::try_from(session.trainer.steps()).ok();
-    let Session {
-        mut logger,
-        observers,
-        skipped,
-        total,
-        ..
-    } = session;
-    let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
-    let steps = Steps {
-        earlier: written,
-        ..Steps::all(total + 1 - written, "steps")
-    };
-    let report = run::conclude(logger, ended, output, &steps, skipped, context)?;
-    Ok(report.with(notes).with(input.lines()).with(summary))
-}
-
 /// How the samples are read.
-fn reading(settings: &TrainSettings, is_gray: bool, notes: InputNotes) -> Reading {
-    let samples = &settings.samples;
-    let preprocess = settings.run.input.preprocess().for_network(is_gray);
+fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
+    let (samples, preprocess) = (&settings.samples, run.preprocess);
     let augment = preprocess.crop.filter(|_| !samples.no_augment);
     Reading {
         recipe: Recipe {
@@ -237,7 +268,7 @@ fn reading(settings: &TrainSettings, is_gray: bool, notes: InputNotes) -> Readin
         work: Work {
             threads: samples.threads(),
             on_error: settings.run.output.on_error,
-            notes,
+            notes: run.notes.clone(),
         },
         accumulate: samples.accumulate.get() as u64,
     }
@@ -253,47 +284,6 @@ fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgre
     }
 }
 
-/// The checkpoint that the run resumes from, and where the training was then.
-fn last_checkpoint(
-    settings: &TrainSettings,
-    dataset: &Dataset,
-    context: &Context,
-) -> Result<(SavedCheckpoint, TrainingProgress), RunError> {
-    let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
-    let mut progress = saved.read_progress()?;
-    classes::adopt(&saved, &mut progress, dataset, context)?;
-    let samples = dataset.train.len();
-    if progress.samples != samples {
-        context.terminal.note(&format!(
-            "the data set has {samples} training images, {} when the checkpoint was saved: from here on \
-             they come in another order",
-            progress.samples
-        ));
-    }
-    let progress = progress.with_batch_size(settings.samples.batch_size.get(), samples);
-    Ok((saved, progress))
-}
-
-/// Says where the run resumes, and which settings changed since.
-fn note_changes(
-    folder: &Path,
-    saved: &SavedCheckpoint,
-    progress: &TrainingProgress,
-    config: &str,
-    context: &Context,
-) {
-    context.terminal.note(&format!(
-        "resuming from {} (step {}, epoch {})",
-        saved.network.display(),
-        progress.step,
-        progress.epoch
-    ));
-    let before = std::fs::read_to_string(folder.join(CONFIG)).unwrap_or_default();
-    for change in changes(&before, config) {
-        context.terminal.note(&change);
-    }
-}
-
 /// The classifier stands behind all layers, so the crop has to reach the last one.
 fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
     let side = crop_side(settings);
@@ -306,55 +296,22 @@ fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunErro
         })
 }
 
-/// Optimization steps that were taken already, and those of the whole training.
-fn taken_and_total(
-    settings: &TrainSettings,
-    reading: &Reading,
-    dataset: &Dataset,
-    resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
-) -> Result<(u64, u64), RunError> {
-    let at = resumed.map(|(_, progress)| progress);
-    let taken = at.map_or(0, |at| at.step);
-    let total = match settings.samples.length() {
-        Length::Steps(steps) => steps,
-        Length::Epochs(epochs) => {
-            let per_epoch = reading.steps_per_epoch(dataset);
-            // Those taken may have had batches of another size.
-            let passed = at.map_or(0, |at| {
-                let of_epoch = at.batch / reading.accumulate;
-                at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
-            });
-            let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
-            taken.saturating_add(left)
-        }
-    };
-    if taken < total {
-        return Ok((taken, total));
-    }
-    Err(RunError::AllDone {
-        folder: settings.run.output.run_folder(),
-        step: taken,
-        steps: total,
-    })
-}
-
 /// The network on the device with gradients, at the state that the run resumes from.
 fn trainer(
     settings: &TrainSettings,
-    pass: &ForwardPass,
-    variant: &Variant,
-    parameters: &Parameters,
-    frozen: Option<usize>,
+    run: &RunContext<'_>,
+    start: &OpenNetwork,
     total: u64,
-    resumed: Option<&(SavedCheckpoint, TrainingProgress)>,
+    resumed: Option<&Resumed>,
 ) -> Result<Trainer, RunError> {
-    let device: Device = pass.device().device.clone().autodiff();
+    let device = run.pass.device().device.clone().autodiff();
     let place = Placement {
         device: &device,
-        kernels: run::kernel_layout(pass.device(), usize::MAX),
+        ..run.placement(usize::MAX)
     };
-    let vgg = parameters
-        .build(variant, Extent::Whole, place)?
+    let frozen = start::frozen(&settings.optimization.freeze, &start.variant)?;
+    let vgg = (start.parameters)
+        .build(&start.variant, Extent::Whole, place)?
         .with_dropout(settings.optimization.dropout);
     let optimization = &settings.optimization;
     #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]
@@ -374,8 +331,8 @@ fn trainer(
         seed: settings.run.compute.seed,
     };
     let mut trainer = Trainer::new(vgg, trainer_settings, &device)?;
-    if let Some((saved, _)) = resumed {
-        trainer.restore(saved)?;
+    if let Some(resumed) = resumed {
+        trainer.restore(&resumed.saved)?;
     }
     Ok(trainer)
 }
