@@ -84,7 +84,7 @@ pub(crate) fn first_line(text: &str) -> String {
 }
 
 /// A backend's message, and how to go on where memory is short.
-pub(crate) fn advised(why: &str) -> String {
+fn advised(why: &str) -> String {
     if why.contains("out of memory") {
         format!(
             "{why}; use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device"

@@ -35,11 +35,6 @@ impl ReadBack {
         }
     }
 
-    /// Whether the device has a memory of its own.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.accelerator.is_apart()
-    }
-
     /// Adds the numbers of a tensor; returns their place among all.
     pub(crate) fn add_numbers<const D: usize>(&mut self, numbers: Tensor<D>) -> Range<usize> {
         let numbers = numbers.cast(FloatDType::F64);

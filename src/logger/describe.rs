@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::renderer::{Job, Tiles};
-use feature_grid::{Range, Style};
+use super::look::{Look, Tiles};
+use super::renderer::Job;
+use feature_grid::Range;
 
 /// Text that is worked out when it is first needed.
 pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
@@ -32,32 +33,17 @@ impl Describer {
 
     /// A grid of tiles, and where its numbers are filed.
     pub(super) fn grid(&self, job: &Job) -> String {
-        let one = job.tiles.one();
-        format!(
-            "{}{}\n\n* range: {}; NaN and infinite values are painted in color\n{}",
-            self.heading(&job.tag),
-            shown(job),
-            range_text(job.look.style.range, one, &job.layer),
-            *self.about,
-        )
-    }
-
-    /// A grid of changes.
-    pub(super) fn change(&self, tag: &str, job: &Job, style: &Style) -> String {
-        let (zero, colors) = match job.tiles {
-            Tiles::Kernels => ("gray", "red, green and blue as in the kernels"),
-            Tiles::Maps => ("near white", "red above, blue below"),
+        let Job { count, look, .. } = job;
+        let (one, range) = (look.one(), look.style.range);
+        let shown = look.style.max_maps.map_or(*count, |most| most.min(*count));
+        let how = if look.is_change {
+            change_text(range, look.tiles)
+        } else {
+            let range = range_text(range, one, &job.layer);
+            format!("\n\n* range: {range}; NaN and infinite values are painted in color")
         };
-        let range = match style.range {
-            Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
-            Range::Map | Range::Layer => "by step".to_owned(),
-        };
-        format!(
-            "{}{}: this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}\n{}",
-            self.heading(tag),
-            shown(job),
-            *self.about,
-        )
+        let (heading, about) = (self.heading(&job.tag), &*self.about);
+        format!("{heading}{shown} of {count} {one}s{how}\n{about}")
     }
 
     /// An image that is shown as it is.
@@ -77,20 +63,26 @@ impl Describer {
     }
 }
 
-impl Tiles {
-    fn one(self) -> &'static str {
-        match self {
-            Self::Maps => "feature map",
-            Self::Kernels => "kernel",
+impl Look {
+    fn one(&self) -> &'static str {
+        match self.tiles {
+            Tiles::Maps => "feature map",
+            Tiles::Kernels => "kernel",
         }
     }
 }
 
-/// How many tiles there are, shown and in all.
-fn shown(job: &Job) -> String {
-    let Job { count, look, .. } = job;
-    let shown = look.style.max_maps.map_or(*count, |most| most.min(*count));
-    format!("{shown} of {count} {}s", job.tiles.one())
+/// What the colors of a change stand for.
+fn change_text(range: Range, tiles: Tiles) -> String {
+    let (zero, colors) = match tiles {
+        Tiles::Kernels => ("gray", "red, green and blue as in the kernels"),
+        Tiles::Maps => ("near white", "red above, blue below"),
+    };
+    let range = match range {
+        Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
+        Range::Map | Range::Layer => "by step".to_owned(),
+    };
+    format!(": this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}")
 }
 
 /// What black and white stand for. No number that changes from step to step: TensorBoard shows the text of

@@ -131,6 +131,12 @@ impl LoggerError {
         Self::Draw { tag, source }
     }
 
+    /// A tag whose values were not handed over.
+    pub(super) fn copy(tag: &str, source: BackendError) -> Self {
+        let tag = tag.to_owned();
+        Self::Copy { tag, source }
+    }
+
     /// A tag whose values are not a picture's.
     pub(crate) fn render(tag: &str, source: RenderError) -> Self {
         let tag = tag.to_owned();

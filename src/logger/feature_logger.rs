@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::channels::Channels;
-use super::describe::{Describer, LazyText};
+use super::comparison::{Against, References};
+use super::describe::Describer;
 use super::error::LoggerError;
 use super::queue::Queue;
 use super::ranges::Ranges;
-use super::references::{Against, References};
-use super::renderer::{RenderOn, Renderer};
+use super::renderer::{Options, RenderOn, Renderer};
 use super::step::Step;
 use super::threads::threads;
 use super::writer::{self, Logged, OnWritten, Order, PartSender, PendingStep};
@@ -99,7 +99,10 @@ impl FeatureLogger {
     ///
     /// A logger that is dropped without [`finish`](Self::finish) waits until everything is written, and loses errors.
     pub fn builder(folder: impl Into<PathBuf>) -> Builder {
-        Builder::new(folder.into())
+        Builder {
+            folder: folder.into(),
+            ..Builder::default()
+        }
     }
 
     /// Sets what the description of `tag` begins with in TensorBoard. Only a tag's first value carries
@@ -194,90 +197,64 @@ impl FeatureLogger {
     }
 }
 
-/// Kernels are 3 pixels wide; enlarged to this they can be seen.
-const KERNEL_TILE: u32 = 24;
-
 /// Sets up a [`FeatureLogger`].
 #[must_use]
+#[derive(Default)]
 pub struct Builder {
     folder: PathBuf,
-    style: Style,
-    ranges: Ranges,
-    channels: Channels,
+    options: Options,
     compare: bool,
     changes: Option<Against>,
-    bgr: bool,
-    render_on: RenderOn,
     png: Option<PathBuf>,
-    about: LazyText,
+    about: Option<Box<dyn FnOnce() -> String + Send>>,
     timings: bool,
     resume_from: Option<i64>,
     events: Option<EventFile>,
     graph: Option<Graph>,
-    on_written: OnWritten,
+    on_written: Option<OnWritten>,
 }
 
 impl Builder {
-    fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            style: Style::default(),
-            ranges: Ranges::default(),
-            channels: Channels::default(),
-            compare: false,
-            changes: None,
-            bgr: false,
-            render_on: RenderOn::Auto,
-            png: None,
-            about: LazyLock::new(Box::new(String::new)),
-            timings: false,
-            resume_from: None,
-            events: None,
-            graph: None,
-            on_written: Box::new(|_, _| ()),
-        }
-    }
-
     /// What black and white stand for; [`Range::Map`] without this call.
     pub fn range(mut self, range: Range) -> Self {
-        self.style.range = range;
+        self.options.style.range = range;
         self
     }
 
     /// The most maps of a layer to show; all without this call.
     pub fn max_maps(mut self, most: usize) -> Self {
-        self.style.max_maps = Some(most);
+        self.options.style.max_maps = Some(most);
         self
     }
 
     /// Enlarges maps smaller than this by a whole factor. Units: pixels.
     pub fn min_tile(mut self, side: u32) -> Self {
-        self.style.min_tile = Some(side);
+        self.options.style.min_tile = Some(side);
         self
     }
 
     /// The colors; gray without this call.
     pub fn colormap(mut self, colormap: Colormap) -> Self {
-        self.style.colormap = colormap;
+        self.options.style.colormap = colormap;
         self
     }
 
     /// All of the above.
     pub fn style(mut self, style: Style) -> Self {
-        self.style = style;
+        self.options.style = style;
         self
     }
 
     /// The range of each layer at every step, in place of [`range`](Self::range); that of its changes is filed
     /// under `change/LAYER`. The layer is the tag without a leading `feature_maps/`.
     pub fn ranges(mut self, ranges: Ranges) -> Self {
-        self.ranges = ranges;
+        self.options.ranges = ranges;
         self
     }
 
     /// The channels of each layer to show, in place of the first ones.
     pub fn channels(mut self, channels: Channels) -> Self {
-        self.channels = channels;
+        self.options.channels = channels;
         self
     }
 
@@ -298,13 +275,13 @@ impl Builder {
 
     /// The network takes its input channels as blue, green, red: kernels are shown with them reversed.
     pub fn bgr(mut self, bgr: bool) -> Self {
-        self.bgr = bgr;
+        self.options.bgr = bgr;
         self
     }
 
     /// Where maps become grids, which are the same everywhere.
     pub(crate) fn render_on(mut self, place: RenderOn) -> Self {
-        self.render_on = place;
+        self.options.on = place;
         self
     }
 
@@ -317,7 +294,7 @@ impl Builder {
     /// Markdown that ends the description of every image, for example which weights it comes from.
     /// Worked out when it is first needed, on a rendering thread.
     pub fn about(mut self, text: impl FnOnce() -> String + Send + 'static) -> Self {
-        self.about = LazyLock::new(Box::new(text));
+        self.about = Some(Box::new(text));
         self
     }
 
@@ -348,7 +325,7 @@ impl Builder {
 
     /// Calls this with the number and title of each step once it is in the file, on the writing thread.
     pub fn on_written(mut self, call: impl FnMut(i64, &str) + Send + 'static) -> Self {
-        self.on_written = Box::new(call);
+        self.on_written = Some(Box::new(call));
         self
     }
 
@@ -368,26 +345,19 @@ impl Builder {
         if let Some(graph) = &self.graph {
             events.write_graph(graph)?;
         }
-        let (queue, thread) = writer::start(events, self.on_written, self.timings);
+        let on_written = self.on_written.unwrap_or_else(|| Box::new(|_, _| ()));
+        let (queue, thread) = writer::start(events, on_written, self.timings);
         let past = Past {
             writing: Some(Writing { queue, thread }),
             described: HashSet::new(),
             references: References::new(self.compare, self.changes),
         };
+        let about = self.about.unwrap_or_else(|| Box::new(String::new));
         Ok(FeatureLogger {
             renderer: Arc::new(Renderer {
                 threads,
-                maps: self.style,
-                kernels: Style {
-                    max_maps: None,
-                    min_tile: Some(KERNEL_TILE),
-                    ..self.style
-                },
-                ranges: self.ranges,
-                channels: self.channels,
-                bgr: self.bgr,
-                describer: Describer::new(self.about),
-                on: self.render_on,
+                options: self.options,
+                describer: Describer::new(LazyLock::new(about)),
             }),
             png: self.png,
             past: Mutex::new(Some(past)),

@@ -1,9 +1,49 @@
-//! Feature maps on their way from the device to the renderer.
+//! Feature maps on their way to the renderer.
+
+use std::cell::OnceCell;
 
 use burn::tensor::Tensor;
 
-use crate::device::{BackendError, TensorFloats, is_channels_last};
+use super::error::LoggerError;
+use crate::device::{BackendError, Drawn, TensorFloats, in_float32, is_channels_last};
 use feature_grid::{Floats, Layout, ReadError};
+
+/// The maps of a layer for several images, `[batch, channels, height, width]`, drawn together where their device draws.
+pub(crate) struct BatchMaps {
+    pub(super) all: Tensor<4>,
+    /// Made when the first image is logged: all are shown alike.
+    drawn: OnceCell<Drawn>,
+}
+
+impl BatchMaps {
+    pub(crate) fn new(maps: Tensor<4>) -> Self {
+        Self {
+            all: in_float32(maps),
+            drawn: OnceCell::new(),
+        }
+    }
+
+    /// The maps of the image at a place in the batch, `[1, channels, height, width]`.
+    pub(super) fn of_image(&self, at: usize) -> Tensor<4> {
+        // A batch of one is not sliced: the view would count as a second owner of the maps.
+        if self.all.dims()[0] == 1 {
+            return self.all.clone();
+        }
+        self.all.clone().narrow(0, at, 1)
+    }
+
+    /// What the device makes of all images.
+    pub(super) fn drawn(
+        &self,
+        draw: impl FnOnce(Tensor<4>) -> Result<Drawn, LoggerError>,
+    ) -> Result<&Drawn, LoggerError> {
+        if let Some(drawn) = self.drawn.get() {
+            return Ok(drawn);
+        }
+        let drawn = draw(self.all.clone())?;
+        Ok(self.drawn.get_or_init(|| drawn))
+    }
+}
 
 /// The values of one image's maps, in the order in which they lie in memory.
 pub(super) struct MapFloats {

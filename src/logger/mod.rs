@@ -14,18 +14,18 @@
 //! A step is written whole or not at all: one that is dropped before [`Step::finish`], or of which an
 //! image cannot be rendered, leaves nothing in the file.
 
-mod batch;
-mod change;
 mod channels;
+mod comparison;
 mod describe;
 mod error;
 mod feature_logger;
+mod grids;
+mod look;
 mod maps;
 mod measure;
 mod on_device;
 mod queue;
 mod ranges;
-mod references;
 mod renderer;
 mod step;
 mod threads;
@@ -33,12 +33,12 @@ mod timings;
 mod writer;
 
 pub use crate::device::BackendError;
-pub(crate) use batch::BatchMaps;
 pub use channels::Channels;
+pub use comparison::Against;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
+pub(crate) use maps::BatchMaps;
 pub use ranges::{Ranges, RangesError};
-pub use references::Against;
 pub(crate) use renderer::RenderOn;
 pub use step::Step;
 pub use timings::{Stage, StageTimings};

@@ -3,10 +3,11 @@
 use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
-use super::renderer::Renderer;
+use super::renderer::{Job, Renderer};
 use super::timings::Stage;
 use super::writer::{Part, PartSender, Piece};
-use crate::device::{Arrived, Copying, ReadBack, Span};
+use crate::device::{Arrived, Copying, Drawn, ReadBack, Span};
+use feature_grid::Drawing;
 
 /// What is left to be done for a tag once the bytes have arrived.
 type Rest = Box<dyn FnOnce(&Renderer, &Arrived) -> Result<Piece, LoggerError> + Send>;
@@ -23,17 +24,21 @@ pub(super) struct OnDevice {
 }
 
 impl OnDevices {
-    /// The device that maps are on; `None` where it does not draw them.
+    /// The device that all of these maps are on; `None` where it does not draw them.
     pub(super) fn of(
         &mut self,
         renderer: &Renderer,
         tag: &str,
-        maps: &Tensor<4>,
+        maps: &[&Tensor<4>],
     ) -> Result<Option<&mut OnDevice>, LoggerError> {
-        let Some(accelerator) = renderer.on_device(tag, maps)? else {
+        let Some(device) = maps.first().map(|maps| maps.device()) else {
             return Ok(None);
         };
-        let device = maps.device();
+        let accelerator = renderer.on_device(tag, &device)?;
+        let is_here = |maps: &&Tensor<4>| maps.device() == device;
+        let Some(accelerator) = accelerator.filter(|_| maps.iter().all(is_here)) else {
+            return Ok(None);
+        };
         let known = self.0.iter().position(|known| known.device == device);
         let at = known.unwrap_or(self.0.len());
         if known.is_none() {
@@ -52,6 +57,15 @@ impl OnDevices {
         let start = |device: OnDevice| device.start(sender);
         self.0.into_iter().filter_map(start).collect()
     }
+}
+
+/// Has the device of `maps`, `[batch, channels, height, width]`, draw the grids of all images.
+pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn, LoggerError> {
+    let [_, channels, height, width] = maps.dims();
+    let drawing = Drawing::new([channels, height, width], &job.look.style)
+        .map_err(|source| LoggerError::render(&job.tag, source))?;
+    Drawn::new(maps, drawing, job.look.chosen.as_deref())
+        .map_err(|error| LoggerError::draw(&job.tag, error))
 }
 
 impl OnDevice {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use burn::tensor::Tensor;
 
-use super::batch::BatchMaps;
 use super::error::LoggerError;
 use super::feature_logger::{FeatureLogger, Past};
+use super::look::Look;
+use super::maps::BatchMaps;
 use super::on_device::OnDevices;
-use super::renderer::{Earlier, Job, KernelValues, Look, Pictured, Tiles};
+use super::renderer::Job;
 use super::timings::{Stage, StageTimings};
 use super::writer::{Finished, Part, PartSender, Piece};
-use crate::device::{BackendError, Span, free_memory, in_float32, values};
+use crate::device::{Span, in_float32};
 use feature_grid::{Picture, RenderError};
 use tensorboard_events::{Histogram, Summary};
 
@@ -20,23 +21,23 @@ use tensorboard_events::{Histogram, Summary};
 /// without it, nothing of it is written.
 pub struct Step<'a> {
     number: i64,
-    logger: &'a FeatureLogger,
+    pub(super) logger: &'a FeatureLogger,
     /// What is known of earlier steps; the logger's again when this one is over.
-    past: Past,
-    sender: PartSender,
+    pub(super) past: Past,
+    pub(super) sender: PartSender,
     /// What is said of the step once it is complete.
     whole: Finished,
     /// The folder of PNG files.
     folder: String,
     new_tags: Vec<String>,
     /// Maps that later steps are compared with.
-    references: Vec<(String, Tensor<4>)>,
+    pub(super) references: Vec<(String, Tensor<4>)>,
     /// The channels to mark as dead, by layer.
-    dead: HashMap<String, Vec<usize>>,
+    pub(super) dead: HashMap<String, Vec<usize>>,
     /// What devices draw of this step.
-    on_devices: OnDevices,
+    pub(super) on_devices: OnDevices,
     /// Bytes of the maps, while they are kept.
-    size: u64,
+    pub(super) size: u64,
 }
 
 impl Drop for Step<'_> {
@@ -139,77 +140,6 @@ impl<'a> Step<'a> {
         self.maps_of_layer(tag, layer, &BatchMaps::new(maps), 0)
     }
 
-    /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
-    /// scalars.
-    pub(crate) fn maps_of_layer(
-        &mut self,
-        tag: String,
-        layer: String,
-        batch: &BatchMaps,
-        at: usize,
-    ) -> Result<(), LoggerError> {
-        let maps = batch.of_image(at);
-        let shape = maps.dims();
-        // Here and not by whichever thread comes first: the error names the first layer.
-        let mut look = self.logger.renderer.look(&tag, &layer, shape)?;
-        look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
-        let change = format!(
-            "change/{}",
-            tag.strip_prefix("feature_maps/").unwrap_or(&tag)
-        );
-        let earlier = self.earlier(&tag, change, &maps)?;
-        if let Some(writing) = &mut self.past.writing {
-            writing.queue.bound(|| free_memory(&maps));
-        }
-        self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
-        let job = self.job(tag.clone(), layer, Tiles::Maps, shape[1], look, earlier);
-        let renderer = &self.logger.renderer;
-        if let Some(device) = self.on_devices.of(renderer, &tag, batch.all())?
-            && let Some(drawn) = renderer.draw(&job, batch, at, &mut device.read_back)?
-        {
-            device.then(tag, move |renderer, arrived| {
-                renderer.feature_maps(job, maps, Some((&drawn, arrived)))
-            });
-            return Ok(());
-        }
-        self.sender
-            .spawn(tag, move |renderer| renderer.feature_maps(job, maps, None));
-        Ok(())
-    }
-
-    /// What `maps` are compared with; remembers them for later steps.
-    fn earlier(
-        &mut self,
-        tag: &str,
-        change: String,
-        maps: &Tensor<4>,
-    ) -> Result<Earlier, LoggerError> {
-        let references = &self.past.references;
-        if !references.measured && references.pictured.is_none() {
-            return Ok(Earlier::default());
-        }
-        let reference = references.of(tag, maps)?;
-        let from = references
-            .pictured
-            .and_then(|against| reference.of(against).cloned());
-        let described = &self.past.described;
-        let pictured = from.map(|from| Pictured {
-            describe: !described.contains(&change),
-            tag: change,
-            from,
-        });
-        let mut measured = Vec::new();
-        if references.measured {
-            measured.extend(reference.first.map(|maps| ("first", maps)));
-            measured.extend(reference.previous.map(|maps| ("previous", maps)));
-            measured.extend(reference.given.map(|maps| ("reference", maps)));
-        }
-        self.new_tags
-            .extend(pictured.as_ref().map(|pictured| pictured.tag.clone()));
-        self.references.push((tag.to_owned(), maps.clone()));
-        Ok(Earlier { measured, pictured })
-    }
-
     /// Logs convolution kernels over one or three input channels as a grid, in color where there are
     /// three, and scalars as for [`feature_maps`](Self::feature_maps).
     ///
@@ -229,45 +159,21 @@ impl<'a> Step<'a> {
             let source = RenderError::KernelChannels { channels };
             return Err(LoggerError::render(&tag, source));
         }
+        let earlier = self.earlier(&tag, &kernels)?;
+        let look = self.logger.renderer.look_of_kernels(&tag);
+        let change_look = self.logger.renderer.look_of_change(&tag, &look);
+        let count = kernels.dims()[0];
+        let job = self.job(tag.clone(), tag.clone(), count, look);
+        self.kernel_grid(job, kernels.clone(), None)?;
+        let Some(old) = earlier.pictured else {
+            return Ok(());
+        };
         let change = match tag.split_once('/') {
             Some(("kernels", _)) => "change/kernels".to_owned(),
             _ => format!("change/{tag}"),
         };
-        let earlier = self.earlier(&tag, change, &kernels)?;
-        let shape = kernels.dims();
-        let old = earlier.pictured.as_ref();
-        let old = old.map(|pictured| pictured.from.clone());
-        let look = self.logger.renderer.look_of_kernels(&tag);
-        let (layer, count) = (tag.clone(), shape[0]);
-        let job = self.job(tag.clone(), layer, Tiles::Kernels, count, look, earlier);
-        let is_near = |old: &Tensor<4>| old.device() == kernels.device();
-        let device = self
-            .on_devices
-            .of(&self.logger.renderer, &tag, &kernels)?
-            .filter(|_| old.as_ref().is_none_or(is_near));
-        if let Some(device) = device {
-            let new = device.read_back.add_numbers(kernels);
-            let old = old.map(|old| device.read_back.add_numbers(old));
-            device.then(tag, move |renderer, arrived| {
-                let read = || {
-                    let old = old.map(|old| arrived.floats(&old)).transpose()?;
-                    let new = arrived.floats(&new)?;
-                    Ok(KernelValues { new, old })
-                };
-                renderer.kernels(job, shape, read)
-            });
-            return Ok(());
-        }
-        self.sender.spawn(tag, move |renderer| {
-            let values = |kernels| values(kernels).map_err(|why| BackendError::of(&why));
-            let read = || {
-                let old = old.map(values).transpose()?;
-                let new = values(kernels)?;
-                Ok(KernelValues { new, old })
-            };
-            renderer.kernels(job, shape, read)
-        });
-        Ok(())
+        let job = self.job(change, tag, count, change_look);
+        self.kernel_grid(job, kernels, Some(old))
     }
 
     /// Logs a picture as it is.
@@ -340,16 +246,8 @@ impl<'a> Step<'a> {
         self.sender.send(Part::Finished(whole));
     }
 
-    /// A grid to be made.
-    fn job(
-        &mut self,
-        tag: String,
-        layer: String,
-        tiles: Tiles,
-        count: usize,
-        look: Look,
-        earlier: Earlier,
-    ) -> Job {
+    /// A grid to be made, of `count` tiles.
+    pub(super) fn job(&mut self, tag: String, layer: String, count: usize, look: Look) -> Job {
         let png = self.logger.png.as_ref();
         Job {
             slot: self.next_slot(),
@@ -357,10 +255,8 @@ impl<'a> Step<'a> {
             folder: png.map(|root| root.join(&self.folder)),
             tag,
             layer,
-            tiles,
             count,
             look,
-            earlier,
         }
     }
 
@@ -373,7 +269,7 @@ impl<'a> Step<'a> {
         is_new
     }
 
-    fn next_slot(&mut self) -> usize {
+    pub(super) fn next_slot(&mut self) -> usize {
         self.whole.pieces += 1;
         self.whole.pieces - 1
     }

@@ -32,6 +32,23 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// A measure without a picture.
+    pub(super) fn measured(
+        slot: usize,
+        key: MeasureKey,
+        measure: Measure,
+        timings: StageTimings,
+    ) -> Self {
+        Self {
+            slot,
+            summaries: Vec::new(),
+            non_finite: 0,
+            measures: vec![(key, measure)],
+            one_pixel: false,
+            timings,
+        }
+    }
+
     /// A value that has no grid's numbers.
     pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
         Self {

@@ -1,0 +1,157 @@
+//! Feature maps of earlier steps, and how those of a step differ from them.
+
+use std::collections::HashMap;
+
+use burn::tensor::Tensor;
+
+use super::error::LoggerError;
+use crate::device::PairSums;
+use feature_grid::{Floats, ReadError};
+
+/// Values that are read and compared at a time: both pieces stay in the first-level cache.
+const PIECE: usize = 2048;
+
+/// Which maps the pictures of changes show the difference from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Those of the run's first step.
+    First,
+    /// Those of the step before.
+    Previous,
+    /// Those handed over with [`FeatureLogger::reference`](super::FeatureLogger::reference).
+    Given,
+}
+
+/// Their names in tags, in the order of [`Against`].
+const NAMES: [&str; 3] = ["first", "previous", "reference"];
+
+/// The maps of earlier steps by tag. Tensors are shared with the step they come from, not copied.
+#[derive(Default)]
+pub(super) struct References {
+    /// Whether values are compared at all.
+    measured: bool,
+    /// What the pictures of changes show, where they are made.
+    pictured: Option<Against>,
+    /// In the order of [`Against`].
+    by_tag: HashMap<String, [Option<Tensor<4>>; 3]>,
+}
+
+/// What the maps of a tag are compared with.
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// Those that similarity is measured to, by name.
+    pub(super) measured: Vec<(&'static str, Tensor<4>)>,
+    /// Those that a picture shows the change from.
+    pub(super) pictured: Option<Tensor<4>>,
+}
+
+impl References {
+    pub(super) fn new(measured: bool, pictured: Option<Against>) -> Self {
+        Self {
+            measured,
+            pictured,
+            by_tag: HashMap::new(),
+        }
+    }
+
+    /// Whether maps are kept for later steps.
+    pub(super) fn are_kept(&self) -> bool {
+        self.measured || self.pictured.is_some()
+    }
+
+    /// What the maps of `tag` are compared with.
+    pub(super) fn of(&self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
+        let none = [const { None }; 3];
+        let known = self.by_tag.get(tag).unwrap_or(&none);
+        let mut earlier = Earlier::default();
+        for (old, name) in known.iter().zip(NAMES) {
+            let Some(old) = old else { continue };
+            if old.dims() != maps.dims() {
+                return Err(LoggerError::OtherShape {
+                    tag: tag.to_owned(),
+                    shape: maps.dims(),
+                    reference: old.dims(),
+                });
+            }
+            if self.measured {
+                earlier.measured.push((name, old.clone()));
+            }
+        }
+        let pictured = self.pictured.map(|against| &known[against as usize]);
+        earlier.pictured = pictured.cloned().flatten();
+        Ok(earlier)
+    }
+
+    pub(super) fn set(&mut self, tag: String, maps: Tensor<4>, as_what: Against) {
+        self.by_tag.entry(tag).or_default()[as_what as usize] = Some(maps);
+    }
+
+    /// A step with these maps was handed over.
+    pub(super) fn advance(&mut self, tag: String, maps: Tensor<4>) {
+        let [first, previous, _] = self.by_tag.entry(tag).or_default();
+        first.get_or_insert_with(|| maps.clone());
+        *previous = Some(maps);
+    }
+}
+
+/// Sums over the pairs of values of which both are finite; the values are in the same order.
+pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, ReadError> {
+    let mut sums = PairSums::default();
+    let (mut now, mut then) = (vec![0.0; PIECE], vec![0.0; PIECE]);
+    for at in (0..new.count()).step_by(PIECE) {
+        let length = PIECE.min(new.count() - at);
+        new.read(at, &mut now[..length])?;
+        old.read(at, &mut then[..length])?;
+        sums = sums.merged(PairSums::over_finite(&then[..length], &now[..length]));
+    }
+    Ok(sums)
+}
+
+/// What `new` has more than `old`.
+pub(super) struct Difference<'a> {
+    pub(super) new: &'a dyn Floats,
+    pub(super) old: &'a dyn Floats,
+}
+
+impl Floats for Difference<'_> {
+    fn count(&self) -> usize {
+        self.new.count()
+    }
+
+    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        self.new.read(at, out)?;
+        let mut old = [0.0; PIECE];
+        for (i, out) in out.chunks_mut(PIECE).enumerate() {
+            let old = &mut old[..out.len()];
+            self.old.read(at + i * PIECE, old)?;
+            for (new, old) in out.iter_mut().zip(old) {
+                *new -= *old;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than are read at a time, and so large that their squares are not finite in single precision.
+    #[test]
+    fn all_pieces_are_compared() {
+        let sin = |i: u16| f32::from(i).sin() * 4.8e21;
+        let old: Vec<f32> = (0..5003).map(sin).collect();
+        let new = (0..5003).map(|i| (f32::from(i) * 1.5).cos() * 4.8e21 + sin(i));
+        let new: Vec<f32> = new.collect();
+        let sums = compare(&new, &old).unwrap();
+        assert!((sums.cosine() - 0.707_085_6).abs() < 1e-6, "{sums:?}");
+        assert!((sums.relative() - 1.000_143_4).abs() < 1e-6, "{sums:?}");
+        let mut difference = vec![0.0; 5003];
+        let both = Difference {
+            new: &new,
+            old: &old,
+        };
+        both.read(0, &mut difference).unwrap();
+        assert_eq!(difference[4000], new[4000] - old[4000]);
+    }
+}

@@ -1,0 +1,165 @@
+//! How the grids of a step, and their changes, are begun: by a device, or by a rendering thread.
+
+use burn::tensor::Tensor;
+
+use super::comparison::Earlier;
+use super::error::LoggerError;
+use super::maps::BatchMaps;
+use super::measure::{Measure, MeasureKey};
+use super::on_device::draw;
+use super::renderer::{Job, change};
+use super::step::Step;
+use super::timings::StageTimings;
+use super::writer::Piece;
+use crate::device::{BackendError, DrawnImage, PairSums, caught, free_memory, values};
+
+impl Step<'_> {
+    /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
+    /// scalars.
+    pub(crate) fn maps_of_layer(
+        &mut self,
+        tag: String,
+        layer: String,
+        batch: &BatchMaps,
+        at: usize,
+    ) -> Result<(), LoggerError> {
+        let maps = batch.of_image(at);
+        let shape = maps.dims();
+        // Here and not by whichever thread comes first: the error names the first layer.
+        let mut look = self.logger.renderer.look(&tag, &layer, shape)?;
+        look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
+        let earlier = self.earlier(&tag, &maps)?;
+        if let Some(writing) = &mut self.past.writing {
+            writing.queue.bound(|| free_memory(&maps));
+        }
+        self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
+        let change_look = self.logger.renderer.look_of_change(&layer, &look);
+        let job = self.job(tag.clone(), layer.clone(), shape[1], look);
+        let renderer = &self.logger.renderer;
+        let mut drawn = None;
+        if let Some(device) = self.on_devices.of(renderer, &tag, &[&batch.all])? {
+            let all = batch.drawn(|all| draw(&job, all))?;
+            let image = all.read(at, &mut device.read_back);
+            drawn = Some(image.map_err(|error| LoggerError::draw(&tag, error))?);
+        }
+        self.maps(job, drawn, maps.clone(), None)?;
+        for (name, old) in earlier.measured {
+            self.change_of_maps((layer.clone(), Some(name)), &tag, maps.clone(), old)?;
+        }
+        let Some(old) = earlier.pictured else {
+            return Ok(());
+        };
+        let of = tag.strip_prefix("feature_maps/").unwrap_or(&tag);
+        let job = self.job(format!("change/{of}"), layer, shape[1], change_look);
+        let renderer = &self.logger.renderer;
+        let mut drawn = None;
+        if let Some(device) = self.on_devices.of(renderer, &job.tag, &[&maps, &old])? {
+            let error = |error| LoggerError::draw(&job.tag, error);
+            let difference = caught(|| maps.clone() - old.clone()).map_err(error)?;
+            let image = draw(&job, difference)?.read(0, &mut device.read_back);
+            drawn = Some(image.map_err(error)?);
+        }
+        self.maps(job, drawn, maps, Some(old))
+    }
+
+    /// Has the grid of maps made, or of what they have more than the `old` ones; of what their device drew if it did.
+    fn maps(
+        &mut self,
+        job: Job,
+        drawn: Option<DrawnImage>,
+        maps: Tensor<4>,
+        old: Option<Tensor<4>>,
+    ) -> Result<(), LoggerError> {
+        let tag = job.tag.clone();
+        let renderer = &self.logger.renderer;
+        if let Some(drawn) = drawn
+            && let Some(device) = self.on_devices.of(renderer, &tag, &[&maps])?
+        {
+            device.then(tag, move |renderer, arrived| {
+                renderer.drawn_maps(job, &drawn, arrived, maps, old)
+            });
+        } else {
+            self.sender
+                .spawn(tag, move |renderer| renderer.maps(job, maps, old));
+        }
+        Ok(())
+    }
+
+    /// Has the change from the `old` maps measured, where both are.
+    fn change_of_maps(
+        &mut self,
+        key: MeasureKey,
+        tag: &str,
+        maps: Tensor<4>,
+        old: Tensor<4>,
+    ) -> Result<(), LoggerError> {
+        let (slot, tag) = (self.next_slot(), tag.to_owned());
+        let renderer = &self.logger.renderer;
+        let Some(device) = self.on_devices.of(renderer, &tag, &[&maps, &old])? else {
+            self.sender
+                .spawn(tag.clone(), move |_| change(slot, &tag, key, maps, old));
+            return Ok(());
+        };
+        let rows = |maps: &Tensor<4>| maps.clone().flatten::<3>(2, 3).flatten::<2>(0, 1);
+        let sums = PairSums::over_rows(rows(&old), rows(&maps));
+        let sums = sums.map_err(|error| LoggerError::draw(&tag, error))?;
+        let place = device.read_back.add_numbers(sums);
+        device.then(tag.clone(), move |_, arrived| {
+            let sums = arrived.numbers(&place);
+            let sums = sums.map_err(|error| LoggerError::draw(&tag, error))?;
+            // Pairs that are not finite are left out by the host.
+            if !sums.iter().all(|sum| sum.is_finite()) {
+                return change(slot, &tag, key, maps, old);
+            }
+            let sums = PairSums::read(&sums).fold(PairSums::default(), PairSums::merged);
+            let timings = StageTimings::default();
+            Ok(Piece::measured(slot, key, Measure::Change(sums), timings))
+        });
+        Ok(())
+    }
+
+    /// What `maps` are compared with; remembers them for later steps.
+    pub(super) fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
+        let references = &self.past.references;
+        if references.are_kept() {
+            self.references.push((tag.to_owned(), maps.clone()));
+        }
+        references.of(tag, maps)
+    }
+
+    /// Has the grid of kernels made, or of what they have more than the `old` ones.
+    pub(super) fn kernel_grid(
+        &mut self,
+        job: Job,
+        kernels: Tensor<4>,
+        old: Option<Tensor<4>>,
+    ) -> Result<(), LoggerError> {
+        let (tag, shape) = (job.tag.clone(), kernels.dims());
+        let renderer = &self.logger.renderer;
+        let both: Vec<&Tensor<4>> = [&kernels].into_iter().chain(&old).collect();
+        if let Some(device) = self.on_devices.of(renderer, &tag, &both)? {
+            let new = device.read_back.add_numbers(kernels);
+            let old = old.map(|old| device.read_back.add_numbers(old));
+            device.then(tag, move |renderer, arrived| {
+                let read = |place| arrived.floats(&place);
+                let both = || Ok(difference(read(new)?, old.map(read).transpose()?));
+                renderer.kernels(job, shape, both)
+            });
+        } else {
+            self.sender.spawn(tag, move |renderer| {
+                let read = |kernels| values(kernels).map_err(|why| BackendError::of(&why));
+                let both = || Ok(difference(read(kernels)?, old.map(read).transpose()?));
+                renderer.kernels(job, shape, both)
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The values, minus the `old` ones.
+fn difference(mut values: Vec<f32>, old: Option<Vec<f32>>) -> Vec<f32> {
+    for (new, old) in values.iter_mut().zip(old.unwrap_or_default()) {
+        *new -= old;
+    }
+    values
+}

@@ -1,0 +1,119 @@
+//! How the grids of a layer are shown.
+
+use super::error::LoggerError;
+use super::renderer::Renderer;
+use feature_grid::{Colormap, Range, Style};
+
+/// Kernels are 3 pixels wide; enlarged to this they can be seen.
+const KERNEL_TILE: u32 = 24;
+
+/// What a tile of a grid is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tiles {
+    Maps,
+    Kernels,
+}
+
+/// How a layer is shown.
+#[derive(Clone)]
+pub(super) struct Look {
+    pub(super) tiles: Tiles,
+    /// Whether it shows what changed.
+    pub(super) is_change: bool,
+    pub(super) style: Style,
+    /// The channels that were chosen.
+    pub(super) chosen: Option<Vec<usize>>,
+    /// Channels that are marked as dead.
+    pub(super) dead: Vec<usize>,
+    /// Whether the range of the layer stands in for that of each map, which is one pixel.
+    pub(super) one_pixel: bool,
+}
+
+impl Look {
+    /// What the names of its PNG files begin with.
+    pub(super) fn file_prefix(&self) -> &'static str {
+        match self.tiles {
+            _ if self.is_change => "change_",
+            Tiles::Maps => "",
+            Tiles::Kernels => "kernels_",
+        }
+    }
+}
+
+impl Renderer {
+    /// How the maps of a layer, `[1, channels, height, width]`, are shown.
+    pub(super) fn look(
+        &self,
+        tag: &str,
+        layer: &str,
+        [_, channels, height, width]: [usize; 4],
+    ) -> Result<Look, LoggerError> {
+        let chosen = self.options.channels.get(layer);
+        let mut beyond = chosen.unwrap_or_default().iter();
+        if let Some(&channel) = beyond.find(|channel| **channel >= channels) {
+            return Err(LoggerError::Channel {
+                tag: tag.to_owned(),
+                channel,
+                channels,
+            });
+        }
+        let mut style = self.style(layer);
+        style.max_maps = chosen.map(<[usize]>::len).or(style.max_maps);
+        // A map of one pixel has no range of its own: all would be black.
+        let one_pixel = height * width == 1 && style.range == Range::Map;
+        if one_pixel {
+            style.range = Range::Layer;
+        }
+        Ok(Look {
+            tiles: Tiles::Maps,
+            is_change: false,
+            style,
+            chosen: chosen.map(<[usize]>::to_vec),
+            dead: Vec::new(),
+            one_pixel,
+        })
+    }
+
+    /// How kernels are shown.
+    pub(super) fn look_of_kernels(&self, layer: &str) -> Look {
+        Look {
+            tiles: Tiles::Kernels,
+            is_change: false,
+            style: Style {
+                max_maps: None,
+                min_tile: Some(KERNEL_TILE),
+                ..self.style(layer)
+            },
+            chosen: None,
+            dead: Vec::new(),
+            one_pixel: false,
+        }
+    }
+
+    /// How changes of a layer are shown; without a range of the run, by step.
+    pub(super) fn look_of_change(&self, layer: &str, look: &Look) -> Look {
+        let run = self.options.ranges.get(&format!("change/{layer}"));
+        Look {
+            is_change: true,
+            style: Style {
+                range: run.map_or(Range::Layer, |(low, high)| Range::around_zero(low, high)),
+                colormap: Colormap::Diverging,
+                ..look.style
+            },
+            ..look.clone()
+        }
+    }
+
+    /// The style of a layer, with its range of the run if it has one.
+    fn style(&self, layer: &str) -> Style {
+        let style = self.options.style;
+        let Some((low, high)) = self.options.ranges.get(layer) else {
+            return style;
+        };
+        let range = match style.colormap {
+            Colormap::Diverging => Range::around_zero(low, high),
+            _ => Range::Fixed(low, high),
+        };
+        Style { range, ..style }
+    }
+}
