@@ -18,7 +18,7 @@ use super::threads::threads;
 use super::writer::{self, Logged, OnWritten, Order, PartSender, PendingStep};
 use burn::tensor::Tensor;
 
-use feature_grid::{Colormap, Range, Style};
+use feature_grid::{Range, Style};
 use tensorboard_events::{EventFile, Graph};
 
 /// Writes a TensorBoard run, a step at a time.
@@ -227,19 +227,7 @@ impl Builder {
         self
     }
 
-    /// Enlarges maps smaller than this by a whole factor. Units: pixels.
-    pub fn min_tile(mut self, side: u32) -> Self {
-        self.options.style.min_tile = Some(side);
-        self
-    }
-
-    /// The colors; gray without this call.
-    pub fn colormap(mut self, colormap: Colormap) -> Self {
-        self.options.style.colormap = colormap;
-        self
-    }
-
-    /// All of the above.
+    /// These and how maps are colored and enlarged.
     pub fn style(mut self, style: Style) -> Self {
         self.options.style = style;
         self

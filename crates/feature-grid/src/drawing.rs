@@ -167,25 +167,34 @@ impl Rendered {
     #[must_use]
     pub fn tiles(&self) -> Vec<[usize; 4]> {
         let grid = &self.grid;
-        let place = |start| [start % grid.width(), start / grid.width()];
-        let tile = |index| {
-            let [left, top] = place(grid.start(index, 0));
-            [left, top, grid.tile_width, grid.tile_height]
+        let starts = (0..grid.count).map(|index| grid.start(index, 0));
+        let place = |at| {
+            [
+                at % grid.width(),
+                at / grid.width(),
+                grid.tile_width,
+                grid.tile_height,
+            ]
         };
-        (0..grid.count).map(tile).collect()
+        starts.map(place).collect()
     }
 
     /// Every tile as a picture of its own, in order, just as it is in the grid.
     #[must_use]
     pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {
-        let color = self.picture.color;
-        (0..self.grid.count).map(move |index| Picture {
-            width: pixels(self.grid.tile_width),
-            height: pixels(self.grid.tile_height),
-            color,
-            pixels: self
-                .grid
-                .tile(&self.picture.pixels, color.channels(), index),
+        let Picture {
+            color, pixels: all, ..
+        } = &self.picture;
+        let [width, channels] = [self.grid.tile_width, color.channels()];
+        (0..self.grid.count).map(move |index| {
+            let starts = (0..self.grid.tile_height).map(|y| self.grid.start(index, y) * channels);
+            let rows = starts.map(|at| &all[at..at + width * channels]);
+            Picture {
+                width: pixels(width),
+                height: pixels(self.grid.tile_height),
+                color: *color,
+                pixels: rows.collect::<Vec<_>>().concat(),
+            }
         })
     }
 }

@@ -1,19 +1,6 @@
-//! Values that are read chunk by chunk, and how rendering goes over them.
-
-use std::cell::Cell;
+//! Values that are read chunk by chunk.
 
 use thiserror::Error;
-
-use super::RenderError;
-
-/// Floats in a piece, 256 KiB: few enough that a piece is still in the second-level cache of one
-/// core when it is computed on, and so many that asking for them costs little.
-const PIECE: usize = 1 << 16;
-
-thread_local! {
-    /// The piece that a thread had last; new memory for every layer would have to be cleared.
-    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
 
 /// The values of a layer. Slices, vectors and arrays of `f32` are some; implement it for values that
 /// lie where they cannot be borrowed, such as in another library's tensor.
@@ -62,28 +49,4 @@ impl<T: AsRef<[f32]>> Floats for T {
     fn slice(&self) -> Option<&[f32]> {
         Some(self.as_ref())
     }
-}
-
-/// Hands over the first `rows` rows of `width` values in order: the number of the first row of
-/// a piece, and the piece.
-pub(super) fn in_pieces(
-    floats: &dyn Floats,
-    rows: usize,
-    width: usize,
-    mut take: impl FnMut(usize, &[f32]),
-) -> Result<(), RenderError> {
-    if let Some(data) = floats.slice() {
-        take(0, &data[..rows * width]);
-        return Ok(());
-    }
-    let most = (PIECE / width).clamp(1, rows);
-    let mut buffer = BUFFER.take();
-    buffer.resize(most * width, 0.0);
-    for first in (0..rows).step_by(most) {
-        let piece = &mut buffer[..most.min(rows - first) * width];
-        floats.read(first * width, piece)?;
-        take(first, piece);
-    }
-    BUFFER.set(buffer);
-    Ok(())
 }

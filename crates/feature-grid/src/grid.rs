@@ -55,12 +55,10 @@ impl Grid {
         self.count.div_ceil(self.columns)
     }
 
-    /// Pixels in a row of the picture.
     pub(super) const fn width(&self) -> usize {
         self.columns * (self.tile_width + self.padding) + self.padding
     }
 
-    /// Rows of the picture.
     pub(super) const fn height(&self) -> usize {
         self.rows() * (self.tile_height + self.padding) + self.padding
     }
@@ -85,17 +83,6 @@ impl Grid {
             self.tile_width.saturating_mul(factor),
             self.tile_height.saturating_mul(factor),
         )
-    }
-
-    /// The pixels of tile `index` by themselves.
-    pub(super) fn tile(&self, pixels: &[u8], channels: usize, index: usize) -> Vec<u8> {
-        let length = self.tile_width * channels;
-        let mut tile = Vec::with_capacity(length * self.tile_height);
-        for y in 0..self.tile_height {
-            let start = self.start(index, y) * channels;
-            tile.extend_from_slice(&pixels[start..start + length]);
-        }
-        tile
     }
 }
 

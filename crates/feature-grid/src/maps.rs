@@ -1,7 +1,18 @@
 //! Feature maps as they come from the network.
 
+use std::cell::Cell;
+
 use super::RenderError;
-use super::floats::{Floats, in_pieces};
+use super::floats::Floats;
+
+/// Floats in a piece, 256 KiB: few enough that a piece is still in the second-level cache of one
+/// core when it is computed on, and so many that asking for them costs little.
+const PIECE: usize = 1 << 16;
+
+thread_local! {
+    /// The piece that a thread had last; new memory for every layer would have to be cleared.
+    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// The order of a layer's values in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +74,27 @@ impl<'a> Maps<'a> {
     pub(super) fn in_pieces(
         &self,
         count: usize,
-        take: impl FnMut(usize, &[f32]),
+        mut take: impl FnMut(usize, &[f32]),
     ) -> Result<(), RenderError> {
+        let width = self.row();
         let rows = match self.layout {
             Layout::Planar => count * self.height,
             Layout::Interleaved => self.height,
         };
-        in_pieces(self.values, rows, self.row(), take)
+        if let Some(data) = self.values.slice() {
+            take(0, &data[..rows * width]);
+            return Ok(());
+        }
+        let most = (PIECE / width).clamp(1, rows);
+        let mut buffer = BUFFER.take();
+        buffer.resize(most * width, 0.0);
+        for first in (0..rows).step_by(most) {
+            let piece = &mut buffer[..most.min(rows - first) * width];
+            self.values.read(first * width, piece)?;
+            take(first, piece);
+        }
+        BUFFER.set(buffer);
+        Ok(())
     }
 }
 

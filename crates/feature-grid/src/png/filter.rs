@@ -35,7 +35,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// How many blocks there are.
     pub(super) fn blocks(&self) -> usize {
         self.pixels.len().div_ceil(self.block_len())
     }
@@ -69,7 +68,6 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Filters one row.
 struct Paeth<'a> {
     row: &'a [u8],
     above: &'a [u8],

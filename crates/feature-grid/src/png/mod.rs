@@ -24,7 +24,6 @@ use crate::{Color, Picture};
 use deflate::Blocks;
 use filter::Rows;
 
-/// What every PNG file begins with.
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// The largest side and the largest chunk that PNG allows.
