@@ -22,15 +22,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = "libtorch:cuda:0"
-SIX = ["--layers", "0,5,10,17,24,30", "--max-maps", "64"]
+SIX = ["--layers", "0,5,10,17,24,30", "--maps", "64"]
 CROPS = ROOT / "tests/fixtures/crops"
 
 # Title, command, what its steps go over, steps, flags.
 WORKS = {
     "A": ("all 31 layers, every map, 224", "images", 48, ["--layers", "all"]),
     "A8": ("the same, --batch 8", "images", 64, ["--layers", "all", "--batch", "8"]),
-    "A host": ("A, --render host", "images", 32, ["--layers", "all", "--render", "host"]),
-    "A bf16": ("A, --batch 8 --dtype bf16", "images", 64, ["--layers", "all", "--batch", "8", "--dtype", "bf16"]),
+    "A host": ("A, VGGSCOPE_RENDER=host", "images", 32, ["--layers", "all"]),
+    "A bf16": ("A, --batch 8 --precision bf16", "images", 64, ["--layers", "all", "--batch", "8", "--precision", "bf16"]),
     "B": ("six layers, 64 maps each, 224", "images", 64, SIX),
     "C": ("layer 5, 128 maps, 672", "images", 24, ["--layers", "5", "--resize", "1024", "--crop", "672"]),
     "D": ("checkpoints of 59 MB, one photo, six layers, compared", "checkpoints", 8, SIX),
@@ -96,14 +96,14 @@ class Bench:
             shutil.copy(photos[number % len(photos)], folder / "photos" / f"{number:03}.png")
         self.checkpoints()
 
-    def run(self, command: str, *flags) -> tuple:
-        """Seconds from start to end, and what it says of its timings."""
+    def run(self, place: str, command: str, *flags) -> tuple:
+        """Seconds from start to end, rendered on `place`, and what it says of its timings."""
         logdir = tempfile.mkdtemp(dir=self.folder)
         os.sync()
         began = time.perf_counter()
         ran = subprocess.run(
             [self.vggscope, command, *map(str, flags), "--device", DEVICE, "--logdir", logdir, "--timings"],
-            capture_output=True, text=True,
+            capture_output=True, text=True, env={**os.environ, "VGGSCOPE_RENDER": place},
         )
         took = time.perf_counter() - began
         shutil.rmtree(logdir)
@@ -136,9 +136,10 @@ class Bench:
             steps = min(steps, len(self.saved))
         fewest = 1 if command != "images" or "--batch" not in flags else 8
         walls, said = [], ""
+        place = "host" if "host" in key else "auto"
         for _ in range(rounds):
-            short, _ = self.run(command, *self.flags(command, fewest), *flags)
-            long, said = self.run(command, *self.flags(command, steps), *flags)
+            short, _ = self.run(place, command, *self.flags(command, fewest), *flags)
+            long, said = self.run(place, command, *self.flags(command, steps), *flags)
             walls.append((long - short) / (steps - fewest) * 1e3)
         wall = statistics.median(walls)
         stages = {name: float(ms) for name, ms in re.findall(r"  (\w+) ([\d.]+)", said)}

@@ -44,7 +44,7 @@ def train(vggscope: str, folder: Path, width: float) -> list:
 
 def compare_times(vggscope: str, checkpoints: Path, folder: Path, rounds: int) -> None:
     common = ["checkpoints", checkpoints, "--layers", LAYERS, "--logdir", folder]
-    alone = [*common, "--images", *CROPS, "--no-comparison", "--range", "map"]
+    alone = [*common, "--images", *CROPS, "--compare", "off", "--range", "map"]
     compared = [*common, "--images", PHOTO, "--compare-images", *CROPS, "--change"]
     both = [*common, "--images", *CROPS, "--compare-images", *CROPS, "--change"]
     works = {"nothing compared": alone, "compared": compared, "64 probe images, compared": both}

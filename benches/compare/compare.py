@@ -27,7 +27,7 @@ import training
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SIX = ["--layers", "0,5,10,17,24,30", "--max-maps", "64"]
+SIX = ["--layers", "0,5,10,17,24,30", "--maps", "64"]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The optimized PyTorch script that vggscope is compared with: the same images in TensorBoard.
 
-    python peer.py --weights W.pth --images DIR --logdir L [--layers 0,5] [--max-maps 64] ...
+    python peer.py --weights W.pth --images DIR --logdir L [--layers 0,5] [--maps 64] ...
     python peer.py --checkpoints DIR --images ONE.png --logdir L ...
 
 `--naive` does what most people write (hooks, `make_grid`, `SummaryWriter.add_image`). Otherwise:
@@ -128,7 +128,7 @@ def main():
     p.add_argument("--images", type=Path, required=True)
     p.add_argument("--logdir", required=True)
     p.add_argument("--layers", default="all")
-    p.add_argument("--max-maps", type=int)
+    p.add_argument("--maps", type=int)
     p.add_argument("--resize", type=int, default=256)
     p.add_argument("--crop", type=int, default=224)
     p.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -154,7 +154,7 @@ def main():
         for index in range(max(wanted) + 1):
             x = net[index](x)
             if index in wanted:
-                maps[index] = x[0, : a.max_maps].contiguous()
+                maps[index] = x[0, : a.maps].contiguous()
         for index, tiles in maps.items():
             sink.grid(f"feature_maps/{index:02d}", tiles.unsqueeze(1), step)
         sink.grid("kernels/00", net[0].weight, step)

@@ -53,7 +53,7 @@ def command(vggscope: str, data: Path, batch: int, steps: int, every: str, logdi
     flags = "--learning-rate 0.001 --validate-every 1000 --save-every off --histograms-every off --keep 1"
     return [
         vggscope, "train", str(data), "--images", str(ROOT / "photos/chelsea.png"), "--layers", "0,5,10,17,24,30",
-        "--max-maps", "64", "--batch-size", str(batch), "--steps", str(steps), "--every", every, *flags.split(),
+        "--maps", "64", "--batch-size", str(batch), "--steps", str(steps), "--every", every, *flags.split(),
         "--quiet", "--timings", "--logdir", str(logdir), "--run", "r",
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
+use std::fmt::{self, Display};
 
 use super::probe::ProbeImages;
 use super::similarity::minibatches;
@@ -15,11 +16,28 @@ use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::data::transform::Preprocess;
 use crate::network::{ForwardPass, Layer};
 use crate::one_line::one_line;
-use crate::settings::Features;
 use crate::weights::sha256;
 
 /// Fewer images say nothing about how alike representations are.
 const FEWEST: usize = 16;
+
+/// What an image is compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Features {
+    /// All values of a layer's maps.
+    Flattened,
+    /// The mean of each map.
+    MeanPooled,
+}
+
+impl Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flattened => "flattened",
+            Self::MeanPooled => "mean-pooled",
+        })
+    }
+}
 
 /// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
 /// minibatches.

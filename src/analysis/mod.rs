@@ -39,7 +39,7 @@ use probe::ProbeActivations;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
-pub(crate) use comparison_images::{ComparisonImages, LoadOptions};
+pub(crate) use comparison_images::{ComparisonImages, Features, LoadOptions};
 pub(crate) use error::AnalysisError;
 pub(crate) use observers::{ObserverOptions, Observers};
 pub(crate) use representations::GramCollector;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::change::{Summary, WeightChange};
 use super::columns::Columns;
+use super::comparison_images::Features;
 use super::evolution::Evolution;
 use super::grams::{GramsAbout, GramsError, GramsWriter};
 use super::health::Health;
@@ -17,7 +18,6 @@ use super::{
 };
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::network::{ForwardPass, Layer};
-use crate::settings::Features;
 use feature_grid::Style;
 
 /// What a run measures.

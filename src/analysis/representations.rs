@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
+use super::comparison_images::Features;
 use super::figure::HeatMap;
 use super::grams::{Grams, GramsWriter};
 use super::similarity::{Gram, Similarity, cka};
 use super::{AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared};
 use crate::device::{all_values, guarded};
 use crate::logger::{LoggerError, Step};
-use crate::settings::Features;
 use tensorboard_events::Summary;
 
 /// Compares the representations of each step with those of the first, the previous and the last one.

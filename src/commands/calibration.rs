@@ -12,14 +12,16 @@ use super::error::RunError;
 use super::run_folder::RunFolder;
 use crate::analysis::probe::{ProbeImages, kernels_tag};
 use crate::analysis::{
-    Calibration, ComparisonImages, LoadOptions, ObservedNetwork, ObserverOptions, Observers,
+    Calibration, ComparisonImages, Features, LoadOptions, ObservedNetwork, ObserverOptions,
+    Observers,
 };
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
 use crate::network::{ForwardPass, Layer};
 use crate::settings::{
-    AgainstChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, RunSettings,
+    ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
+    RunSettings,
 };
 
 /// The calibrated ranges in a run's folder.
@@ -73,11 +75,11 @@ impl Settled {
     /// Keeps ranges and channels in the run's folder, for other runs to take.
     pub(super) fn keep(&self, folder: &RunFolder) -> Result<(), RunError> {
         if !self.ranges.is_empty() {
-            let about = "The range of each layer at every step: --ranges THIS_FILE shows another run with the same ones.";
+            let about = "The range of each layer at every step: --range THIS_FILE shows another run with the same ones.";
             folder.write(RANGES, &toml_text(about, &self.ranges)?)?;
         }
         if !self.channels.is_empty() {
-            let about = "The channels of each layer that are shown: --maps-from THIS_FOLDER shows the same ones of another run.";
+            let about = "The channels of each layer that are shown: --maps THIS_FOLDER shows the same ones of another run.";
             folder.write(CHANNELS, &toml_text(about, &self.channels)?)?;
         }
         Ok(())
@@ -87,12 +89,11 @@ impl Settled {
 /// Takes the ranges and channels that are in the folder of a run that is resumed, unless others are asked for.
 pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
     let ranges = folder.path().join(RANGES);
-    let is_calibrated = pictures.range == Some(RangeChoice::Run);
-    if is_calibrated && pictures.ranges.is_none() && ranges.exists() {
-        pictures.ranges = Some(ranges);
+    if pictures.range == Some(RangeChoice::Run) && ranges.exists() {
+        pictures.range = Some(RangeChoice::File(ranges));
     }
-    if pictures.maps_from.is_none() && folder.path().join(CHANNELS).exists() {
-        pictures.maps_from = Some(folder.path().to_owned());
+    if !matches!(pictures.maps, MapsChoice::Of(_)) && folder.path().join(CHANNELS).exists() {
+        pictures.maps = MapsChoice::Of(folder.path().to_owned());
     }
 }
 
@@ -106,45 +107,41 @@ pub(super) fn earlier_ranges(folder: &RunFolder) -> Result<Ranges, RunError> {
     }
 }
 
-/// Whether anything is to be known of the probe images before the first step; `range` is what black and white
-/// stand for.
-pub(super) fn is_needed(
-    range: Option<RangeChoice>,
-    pictures: &PictureSettings,
-    comparison: &ComparisonSettings,
-) -> bool {
-    !comparison.no_comparison
-        || comparison.change
-        || (range == Some(RangeChoice::Run) && pictures.ranges.is_none())
-        || matches!(pictures.maps(), MapsChoice::Top(_) | MapsChoice::Changed(_))
+/// Whether anything is to be known of the probe images before the first step.
+pub(super) fn is_needed(pictures: &PictureSettings, comparison: &ComparisonSettings) -> bool {
+    comparison.is_on()
+        || comparison.change.is_shown()
+        || pictures.range == Some(RangeChoice::Run)
+        || matches!(pictures.maps, MapsChoice::Top(_) | MapsChoice::Changed(_))
 }
 
 /// Settles what a run shows, from what the reference networks make of the probe images.
 pub(super) fn settle(
     calibration: &Calibration,
-    (range, pictures): (Option<RangeChoice>, &PictureSettings),
+    pictures: &PictureSettings,
     comparison: Option<&ComparisonSettings>,
     pass: &ForwardPass,
 ) -> Result<Settled, RunError> {
-    let mut ranges = match &pictures.ranges {
-        Some(file) => read_ranges(file, pass)?,
-        None if range == Some(RangeChoice::Run) => calibration.ranges.clone(),
-        None => Ranges::default(),
+    let mut ranges = match &pictures.range {
+        Some(RangeChoice::File(file)) => read_ranges(file, pass)?,
+        Some(RangeChoice::Run) => calibration.ranges.clone(),
+        Some(RangeChoice::By(_)) | None => Ranges::default(),
     };
-    let shown = comparison.filter(|comparison| comparison.change);
-    if shown.is_some() {
+    let changes = comparison.and_then(|comparison| match comparison.change {
+        ChangeChoice::Off => None,
+        ChangeChoice::First => Some(Against::First),
+        ChangeChoice::Previous => Some(Against::Previous),
+        ChangeChoice::File(_) => Some(Against::Given),
+    });
+    if changes.is_some() {
         // Pictures of changes have one range for the run, whatever the maps have.
         ranges.take_changes(&calibration.ranges);
     }
     Ok(Settled {
         ranges,
         channels: channels(calibration, pictures, pass)?,
-        changes: shown.map(|comparison| match comparison.against {
-            AgainstChoice::First => Against::First,
-            AgainstChoice::Previous => Against::Previous,
-            AgainstChoice::File(_) => Against::Given,
-        }),
-        compare: comparison.is_some_and(|comparison| !comparison.no_comparison),
+        changes,
+        compare: comparison.is_some_and(ComparisonSettings::is_on),
         references: Vec::new(),
     })
 }
@@ -154,12 +151,7 @@ pub(super) fn settle_without(
     pictures: &PictureSettings,
     pass: &ForwardPass,
 ) -> Result<Settled, RunError> {
-    settle(
-        &Calibration::default(),
-        (pictures.range, pictures),
-        None,
-        pass,
-    )
+    settle(&Calibration::default(), pictures, None, pass)
 }
 
 /// What a network makes of the probe images, as maps that steps are compared with.
@@ -194,7 +186,10 @@ pub(super) fn comparison_images(
         on_error: run.output.on_error,
         notes,
     };
-    let features = comparison.compare_features;
+    let features = match comparison.compare {
+        CompareBy::MeanPooled => Features::MeanPooled,
+        CompareBy::Flattened | CompareBy::Off => Features::Flattened,
+    };
     let images = ComparisonImages::load(files, features, &options, pass, probes, skipped)?;
     Ok(Some(images))
 }
@@ -222,19 +217,17 @@ fn channels(
     pictures: &PictureSettings,
     pass: &ForwardPass,
 ) -> Result<Channels, RunError> {
-    if let Some(run) = &pictures.maps_from {
-        return read_channels(&run.join(CHANNELS), pass);
-    }
     let mut channels = Channels::default();
     let mut choose = |count: usize, order: &dyn Fn(&Layer) -> Vec<usize>| {
         for layer in &pass.wanted {
             channels.set(layer.tag(), order(layer).into_iter().take(count));
         }
     };
-    match pictures.maps() {
-        MapsChoice::First(_) => {}
-        MapsChoice::Top(count) => choose(count, &|layer| calibration.by_variance(layer)),
-        MapsChoice::Changed(count) => choose(count, &|layer| calibration.by_change(layer)),
+    match &pictures.maps {
+        MapsChoice::All | MapsChoice::First(_) => {}
+        MapsChoice::Of(run) => return read_channels(&run.join(CHANNELS), pass),
+        MapsChoice::Top(count) => choose(*count, &|layer| calibration.by_variance(layer)),
+        MapsChoice::Changed(count) => choose(*count, &|layer| calibration.by_change(layer)),
         MapsChoice::Channels(chosen) => choose(usize::MAX, &|_| chosen.clone()),
     }
     Ok(channels)

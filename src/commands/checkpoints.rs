@@ -53,7 +53,7 @@ pub(crate) fn run(
     let input = InputNotes::default();
     let files = list_images(&settings.images, &input)?;
     let devices = run::open_devices(&settings.run.compute, context)?;
-    let listed = (!settings.follow).then(|| list(settings, context));
+    let listed = (!settings.follows()).then(|| list(settings, context));
     let listed = listed.transpose()?.unwrap_or_default();
     let split = Split::of(settings, shard, &listed)?;
     let folder = match &split {
@@ -63,7 +63,7 @@ pub(crate) fn run(
         None => reserve(settings, context)?,
     };
     let mut skipped = Vec::new();
-    let mut follow = settings.follow.then(|| Follow::new(settings, context));
+    let mut follow = settings.follows().then(|| Follow::new(settings, context));
     let sequence = match &mut follow {
         Some(follow) => follow.wait_for_first(&mut skipped)?,
         None => listed,
@@ -130,7 +130,7 @@ fn show(
         earlier: plan.earlier.len() as u64,
         due: plan.due.len() as u64,
         of: "checkpoints",
-        is_open: settings.follow,
+        is_open: settings.follows(),
     };
     if let (Some(follow), Some((last, _))) = (&mut follow, manifest.entries.last_key_value()) {
         follow.begin_after(*last);
@@ -166,7 +166,7 @@ fn show(
         (folder, config, goes_on),
         (manifest.clone(), split),
     )?;
-    let policy = (settings.on_error(), settings.follow);
+    let policy = (settings.on_error(), settings.follows());
     let shown = log.show_all(&networks, policy, &mut steps, &mut skipped, context);
     let output = &settings.run.output;
     let report = run::conclude(shown.logger, shown.ended, output, &steps, skipped, context)?;
@@ -247,11 +247,11 @@ fn plan(
     if !manifest.shows(&images) {
         return Err(RunError::OtherProbes(path.to_owned()));
     }
-    let plan = Plan::continued(sequence, &manifest, settings.late);
+    let plan = Plan::continued(sequence, &manifest);
     for note in &plan.notes {
         context.terminal.note(note);
     }
-    if plan.due.is_empty() && !settings.follow {
+    if plan.due.is_empty() && !settings.follows() {
         return Err(RunError::NothingNew {
             folder: path.to_owned(),
             steps: manifest.entries.len(),

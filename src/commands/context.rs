@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::devices::render_place;
 use super::error::RunError;
 use super::report::Report;
 use super::run_folder::RunFolder;
@@ -118,7 +119,7 @@ impl<'a> RunContext<'a> {
         let about = move || format!("* input: {preprocess}\n* weights: {}\n{numbers}", label());
         let builder = FeatureLogger::builder(self.folder.path())
             .style(settings.pictures.style())
-            .render_on(settings.compute.render)
+            .render_on(render_place().unwrap_or_default())
             .bgr(preprocess.is_bgr())
             .about(about)
             .timings(settings.output.timings);

@@ -2,28 +2,58 @@
 
 use super::context::Context;
 use super::error::RunError;
-use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision};
+use crate::device::{DeviceChoice, DeviceError, Devices, OpenDevice, Precision};
 use crate::logger::RenderOn;
-use crate::settings::ComputeSettings;
+use crate::network::ForwardPass;
+use crate::settings::{ComputeSettings, ResolvedNetwork};
+
+/// The variable that says where feature maps become grids: auto, device or host.
+const RENDER: &str = "VGGSCOPE_RENDER";
 
 /// Opens the devices that were asked for.
 pub(crate) fn open_devices(
     settings: &ComputeSettings,
     context: &Context,
 ) -> Result<Vec<OpenDevice>, RunError> {
+    let place = render_place()?;
     let open = |choice: &DeviceChoice| {
         let device = OpenDevice::open(*choice)?;
-        let device = device.computing_in(Precision::of(settings.dtype, settings.tf32));
-        if settings.render == RenderOn::Device && !device.draws() {
+        let device = device.computing_in(settings.precision);
+        if place == RenderOn::Device && !device.draws() {
             return Err(DeviceError::DrawsNot(device.kind));
         }
         Ok(device)
     };
     let chosen = std::iter::once(&settings.device.first).chain(&settings.device.others);
     let devices = chosen.map(open).collect::<Result<Vec<_>, _>>()?;
-    if settings.tf32 && !devices.iter().any(OpenDevice::is_cuda) {
+    if settings.precision == Precision::Tf32 && !devices.iter().any(OpenDevice::is_cuda) {
         let terminal = &context.terminal;
-        terminal.note("--tf32 changes nothing: no device of this run is an NVIDIA GPU");
+        terminal.note("--precision tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
     Ok(devices)
+}
+
+/// Where feature maps become grids. It is set to compare the two places, which give the same grids.
+pub(super) fn render_place() -> Result<RenderOn, RunError> {
+    match std::env::var(RENDER).as_deref() {
+        Err(_) | Ok("auto") => Ok(RenderOn::Auto),
+        Ok("device") => Ok(RenderOn::Device),
+        Ok("host") => Ok(RenderOn::Host),
+        Ok(other) => Err(RunError::RenderOn(other.to_owned())),
+    }
+}
+
+/// What of a network is in its run's configuration.
+pub(crate) fn resolved_network(pass: &ForwardPass) -> ResolvedNetwork {
+    let others = pass.devices.iter().skip(1);
+    ResolvedNetwork {
+        arch: pass.architecture.name().parse().ok(),
+        layers: (pass.wanted.iter())
+            .map(|layer| layer.name().to_owned())
+            .collect(),
+        devices: Devices {
+            first: pass.device().kind,
+            others: others.map(|device| device.kind).collect(),
+        },
+    }
 }

@@ -83,7 +83,7 @@ fn judge(trial: Trial) -> String {
         "COMPUTES OTHERWISE THAN THE CPU"
     };
     format!(
-        "{verdict}: a convolution is {:.0e} of its norm apart, with --tf32 {:.0e}",
+        "{verdict}: a convolution is {:.0e} of its norm apart, with --precision tf32 {:.0e}",
         trial.float32, trial.tf32
     )
 }
@@ -165,7 +165,7 @@ mod tests {
         };
         assert_eq!(
             judge(trial(4.27e-7)),
-            "computes as the CPU does: a convolution is 4e-7 of its norm apart, with --tf32 3e-4"
+            "computes as the CPU does: a convolution is 4e-7 of its norm apart, with --precision tf32 3e-4"
         );
         assert!(judge(trial(2.9e-4)).starts_with("COMPUTES OTHERWISE"));
     }

@@ -18,7 +18,7 @@ use crate::network::ForwardError;
 use crate::network::vgg::Arch;
 use crate::network::vgg::NetworkError;
 use crate::network::{InputTooSmall, SelectError};
-use crate::settings::ShardError;
+use crate::settings::{ShardError, UsageError};
 use crate::train::{self, TrainError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
 use tensorboard_events::EventFileError;
@@ -91,11 +91,11 @@ pub(crate) enum RunError {
     #[error("{folder} shows every checkpoint already: {steps} steps")]
     NothingNew { folder: PathBuf, steps: usize },
     #[error(
-        "no complete checkpoint came; name the folder that they are written to, or give it more time with --idle-exit"
+        "no complete checkpoint came; name the folder that they are written to, or give it more time with --follow=TIME"
     )]
     NoneCame,
     #[error(
-        "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step-regex"
+        "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step REGEX"
     )]
     OtherStep { path: PathBuf, was: i64, now: i64 },
     #[error("{path} is incomplete or damaged, and does not change any more: {why}")]
@@ -125,9 +125,13 @@ pub(crate) enum RunError {
         source: std::io::Error,
     },
     #[error(
-        "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --tf32"
+        "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --precision tf32"
     )]
     Restart(#[source] std::io::Error),
+    #[error("{0}")]
+    Settings(#[from] UsageError),
+    #[error("VGGSCOPE_RENDER is {0:?}, expected auto, device or host")]
+    RenderOn(String),
     #[error("{0}")]
     Device(#[from] DeviceError),
     #[error("{0}")]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::calibration;
 use super::context::{Context, RunContext, Steps, as_markdown};
-use super::devices::open_devices;
+use super::devices::{open_devices, resolved_network};
 use super::error::RunError;
-use super::parameters::{OpenNetwork, list_unused};
+use super::parameters::OpenNetwork;
 use super::report::Report;
 use super::run_folder::RunFolder;
 use crate::analysis::probe::{BatchPictures, describe, log_kernels};
@@ -30,13 +30,10 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         variant,
         parameters,
         label,
-    } = OpenNetwork::of(&settings.weights(), &settings.run, context)?;
+    } = OpenNetwork::of(&settings.weights(), settings.seed, &settings.run, context)?;
     let architecture = Arc::new(variant.clone());
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
-    if settings.run.output.verbose {
-        list_unused(&parameters, run.pass.deepest(), &context.terminal);
-    }
-    let config = settings.resolved(&run.pass)?;
+    let config = settings.resolved(&resolved_network(&run.pass))?;
 
     let most = settings.run.compute.batch();
     let mut images = (0..)

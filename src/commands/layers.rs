@@ -1,7 +1,6 @@
 //! `vggscope layers`: the table of layers with their shapes.
 
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
 
 use thiserror::Error;
 
@@ -33,8 +32,7 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, LayersError> {
             Variant::published(settings.network.arch.unwrap_or(Arch::VGG16))
         }
     };
-    let preprocess = settings.input.preprocess();
-    let side = preprocess.crop.map_or(EXAMPLE_SIDE, NonZeroU32::get);
+    let side = settings.side().unwrap_or(EXAMPLE_SIDE);
     let chosen = select(&held, &settings.network.layers)?;
     let deepest = chosen.last().map_or(0, |layer| layer.index);
     let shown = Variant {
@@ -45,7 +43,7 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, LayersError> {
 
     let (name, channels) = (shown.name(), shown.input_channels());
     let mut text = format!("{name}, input {channels} x {side} x {side}");
-    text += match preprocess.crop {
+    text += match settings.side() {
         Some(_) => "\n",
         None => " (an example: nothing is cropped, so each image has its own size)\n",
     };

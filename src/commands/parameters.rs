@@ -82,10 +82,11 @@ impl OpenNetwork {
     /// That of a weights file, or a random one; with notes on how it was read.
     pub(crate) fn of(
         weights: &WeightsChoice,
+        seed: u64,
         settings: &RunSettings,
         context: &Context,
     ) -> Result<Self, RunError> {
-        let (asked, seed) = (settings.network.arch, settings.compute.seed);
+        let asked = settings.network.arch;
         let Some(path) = weights_file(weights, asked, context)? else {
             let arch = asked.unwrap_or(Arch::VGG16);
             return Ok(Self {
@@ -185,28 +186,4 @@ pub(crate) fn hashed_label(
         Ok(Err(why)) => format!("{label}, SHA-256 unknown: {why}"),
         Err(_) => label,
     }
-}
-
-/// Lists the weights of the shown part of the network that are not used.
-pub(crate) fn list_unused(parameters: &Parameters, deepest: usize, terminal: &Terminal) {
-    let Parameters::File(file) = parameters else {
-        return;
-    };
-    let needed: Vec<String> = file
-        .entries()
-        .map(|entry| entry.name().to_owned())
-        .filter(|name| feature_index(name).is_some_and(|index| index <= deepest))
-        .collect();
-    for entry in file.unused(&needed) {
-        terminal.note(&format!("unused: {} {:?}", entry.raw_name(), entry.shape()));
-    }
-}
-
-/// The `14` of `features.14.weight`.
-fn feature_index(name: &str) -> Option<usize> {
-    name.strip_prefix("features.")?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
 }

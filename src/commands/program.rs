@@ -17,7 +17,7 @@ use crate::device::{first_line, guarded, unforeseen};
 use crate::interrupt::Interrupt;
 use crate::one_line::panic_text;
 use crate::settings::{
-    Command, DiffSettings, ExportSettings, UsageError, completions, manual_page, parse,
+    Command, DiffSettings, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
 };
 
 /// Success.
@@ -35,7 +35,12 @@ pub fn main() -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let outcome =
         std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
-            Ok(command) => run(command),
+            Ok(Parsed { command, note }) => {
+                if let Some(note) = note.filter(|_| !command.is_quiet()) {
+                    Terminal::new(false).note(&note);
+                }
+                run(command)
+            }
             Err(UsageError::Clap(error)) => {
                 // Help and version come this way too, with exit code 0.
                 let _ = error.print();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::context::{Context, report_steps};
 pub(crate) use super::context::{Steps, as_markdown, conclude, kernel_layout};
 pub(crate) use super::devices::open_devices;
+use super::devices::render_place;
+pub(crate) use super::devices::resolved_network;
 use super::error::RunError;
 use super::run_folder::RunFolder;
 use crate::device::OpenDevice;
@@ -60,7 +62,7 @@ pub(crate) fn quiet_logger(
     let about = move || format!("* input: {preprocess}\n* weights: {}\n{numbers}", label());
     let builder = FeatureLogger::builder(folder.path())
         .style(settings.pictures.style())
-        .render_on(settings.compute.render)
+        .render_on(render_place().unwrap_or_default())
         .bgr(preprocess.is_bgr())
         .about(about)
         .timings(settings.output.timings);

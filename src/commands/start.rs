@@ -29,7 +29,7 @@ pub(super) fn open_network(
     context: &Context,
 ) -> Result<OpenNetwork, RunError> {
     let asked = settings.run.network.arch;
-    let seed = settings.run.compute.seed;
+    let seed = settings.seed;
     let classes = dataset.classes.len();
     let path = match resumed {
         Some(resumed) => Some(resumed.saved.network.clone()),
@@ -134,7 +134,7 @@ fn from_file(
         }
     };
     context.terminal.note(&note);
-    let fresh = RandomParameters::new(held.arch, sizes, settings.run.compute.seed);
+    let fresh = RandomParameters::new(held.arch, sizes, settings.seed);
     Ok(opened(held, Parameters::Grafted { file, fresh, part }))
 }
 

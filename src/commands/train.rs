@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::{Context, RunContext, Steps, as_markdown};
-use super::devices::open_devices;
+use super::devices::{open_devices, resolved_network};
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
@@ -16,10 +16,10 @@ use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
-use crate::settings::{self, TrainSettings};
+use crate::settings::{self, LearningRateDecay, OptimizerName, TrainSettings};
 use crate::train::{
-    CHECKPOINTS, Reading, SavedCheckpoint, Schedule, Session, Trainer, TrainingProgress,
-    TrainingSettings, changes, newest_checkpoint,
+    CHECKPOINTS, Decay, Optimizer, Reading, SavedCheckpoint, Schedule, Session, Trainer,
+    TrainingProgress, TrainingSettings, changes, newest_checkpoint,
 };
 
 /// Runs the command.
@@ -38,7 +38,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let reading = reading(settings, &run);
     let length = Length::of(settings, &reading, &dataset, resumed.as_ref())?;
-    let config = settings.resolved(&run.pass)?;
+    let config = settings.resolved(&resolved_network(&run.pass))?;
     let probes = run.probes(&files)?;
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
@@ -158,7 +158,8 @@ impl Resumed {
             progress.epoch
         ));
         // Without the file nothing is known to have changed.
-        let before = std::fs::read_to_string(folder.path().join(CONFIG)).unwrap_or_default();
+        let file = folder.path().join(CONFIG);
+        let before = settings::rewritten("train", &file).unwrap_or_default();
         for change in changes(&before, config) {
             context.terminal.note(&change);
         }
@@ -232,7 +233,7 @@ fn open_dataset(
 ) -> Result<Dataset, RunError> {
     let split = Split {
         fraction: settings.samples.val_fraction,
-        seed: settings.run.compute.seed,
+        seed: settings.seed,
     };
     let order = classes::resumed_order(settings)?;
     let dataset = Dataset::open(settings.data(), split, &order)?;
@@ -246,23 +247,23 @@ fn open_dataset(
 /// How the samples are read.
 fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
     let (samples, preprocess) = (&settings.samples, run.preprocess);
-    let augment = preprocess.crop.filter(|_| !samples.no_augment);
+    let augment = preprocess.crop.filter(|_| samples.augment.is_on);
     Reading {
         recipe: Recipe {
             augment: augment.map(|size| Augment {
                 crop: RandomResizedCrop {
                     size,
-                    scale: (samples.scale.from, samples.scale.to),
-                    ratio: (samples.aspect.from, samples.aspect.to),
+                    scale: (samples.augment.scale.from, samples.augment.scale.to),
+                    ratio: (samples.augment.aspect.from, samples.augment.aspect.to),
                 },
-                flip: samples.flip,
-                jitter: samples.jitter,
+                flip: samples.augment.flip,
+                jitter: samples.augment.jitter,
             }),
             eval: preprocess,
         },
         batching: Batching {
             batch: samples.batch_size,
-            seed: settings.run.compute.seed,
+            seed: settings.seed,
             epochs: u64::MAX,
         },
         work: Work {
@@ -316,19 +317,30 @@ fn trainer(
     let optimization = &settings.optimization;
     #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]
     let trainer_settings = TrainingSettings {
-        optimizer: optimization.optimizer(),
+        optimizer: match optimization.optimizer {
+            OptimizerName::Adam => Optimizer::Adam,
+            OptimizerName::Adamw => Optimizer::AdamW,
+            name => Optimizer::Sgd {
+                momentum: optimization.momentum,
+                nesterov: name == OptimizerName::Nesterov,
+            },
+        },
         weight_decay: optimization.weight_decay as f32,
         schedule: Schedule {
             learning_rate: optimization.learning_rate,
-            decay: optimization.schedule,
-            warm_up: optimization.warm_up,
+            decay: match optimization.schedule.decay {
+                LearningRateDecay::Constant => Decay::Constant,
+                LearningRateDecay::Cosine => Decay::Cosine,
+                LearningRateDecay::Step { every, factor } => Decay::Step { every, factor },
+            },
+            warm_up: optimization.schedule.warm_up,
             steps: usize::try_from(total).unwrap_or(usize::MAX),
         },
         max_gradient_norm: optimization.clip_norm.number(),
         label_smoothing: optimization.label_smoothing as f32,
         frozen,
         max_loss: optimization.stop_above,
-        seed: settings.run.compute.seed,
+        seed: settings.seed,
     };
     let mut trainer = Trainer::new(vgg, trainer_settings, &device)?;
     if let Some(resumed) = resumed {

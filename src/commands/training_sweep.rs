@@ -51,7 +51,7 @@ impl Training<'_> {
         let images = calibration::comparison_images(comparison, run, pass, probes, input, skipped)?;
         let mut calibration = Calibration::default();
         let mut references = Vec::new();
-        if let Some(path) = comparison.against.file() {
+        if let Some(path) = comparison.change.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
             let (extent, place) = run::shown_part(pass);
             let network = vgg::build_from(&weights, path, &held, extent, place)?;
@@ -67,7 +67,7 @@ impl Training<'_> {
             calibration::take_from(self.folder, &mut pictures);
         }
         let mut seen = None;
-        if calibration::is_needed(pictures.range, &pictures, comparison) {
+        if calibration::is_needed(&pictures, comparison) {
             let what = "the network before training";
             let looked = probes.run(pass, self.network, what)?;
             calibration.add(&self.observed(self.network, &looked, what), true)?;
@@ -77,16 +77,15 @@ impl Training<'_> {
             let earlier = calibration::earlier_ranges(self.folder)?;
             calibration.ranges.keep_changes(earlier);
         }
-        let range = (pictures.range, &pictures);
-        let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
-        let mut observers = (!comparison.no_comparison).then(|| {
+        let settled = calibration::settle(&calibration, &pictures, Some(comparison), pass)?;
+        let mut observers = comparison.is_on().then(|| {
             let total = Some(self.logged_steps().len());
             let mut observers = calibration::observers(images, run, pass, probes, total);
             observers.set_calibration(&calibration, pass, run.pictures.style());
             observers
         });
         if let (Some(step), Some(seen)) = (self.stand.resumed, &seen)
-            && (observers.is_some() || comparison.change)
+            && (observers.is_some() || comparison.change.is_shown())
         {
             references.extend(self.resume(observers.as_mut(), step, seen, context)?);
         }

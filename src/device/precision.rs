@@ -29,16 +29,6 @@ pub(crate) struct UnknownPrecision(String);
 impl Precision {
     const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::Bf16, Self::F16];
 
-    /// The old flags `dtype` and `tf32` as one.
-    pub(crate) fn of(dtype: Dtype, tf32: bool) -> Self {
-        match dtype {
-            Dtype::F32 if tf32 => Self::Tf32,
-            Dtype::F32 => Self::F32,
-            Dtype::Bf16 => Self::Bf16,
-            Dtype::F16 => Self::F16,
-        }
-    }
-
     /// What it is called in descriptions of pictures.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -84,19 +74,6 @@ impl FromStr for Precision {
             .find(|precision| precision.to_string() == name);
         found.ok_or_else(|| UnknownPrecision(name.to_owned()))
     }
-}
-
-/// The flag `--dtype`, until [`Precision`] takes its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Dtype {
-    /// float32, 24 bits of precision
-    #[default]
-    F32,
-    /// bfloat16, 8 bits of precision
-    Bf16,
-    /// float16, 11 bits of precision, up to 65504
-    F16,
 }
 
 /// The same values as float32, which nothing is done for where they are.

@@ -29,8 +29,7 @@ use feature_grid::{Maps, Picture, Range, Rendered, Style};
 use tensorboard_events::Summary;
 
 /// Where maps become grids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RenderOn {
     /// The device where the maps are on an NVIDIA GPU, else the host.
     #[default]

@@ -3,23 +3,20 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::Args;
 use glob::Pattern;
-use jiff::SignedDuration;
-use regex::Regex;
 use serde::Serialize;
 
-use super::choices::RangeChoice;
-use super::comparison::ComparisonSettings;
+use super::choices::{FollowChoice, RangeChoice};
 use super::error::{SettingsError, swallowed};
 use super::paths::{make_absolute, path_parser};
+use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
-use super::shared::RunSettings;
-use super::text::{as_optional_text, as_texts, toml_text};
-use super::values::{parse_count, parse_duration};
+use super::shared::{ResolvedNetwork, RunSettings};
+use super::text::{as_texts, toml_text};
+use super::values::parse_count;
 use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
-use crate::network::ForwardPass;
 
 /// Settings of `vggscope checkpoints`.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -32,62 +29,31 @@ pub(crate) struct CheckpointsSettings {
     /// The probe images: files, folders or glob patterns
     #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,
-    /// Where a checkpoint's step comes from: the number in its file name that varies from file to file, or
-    /// its index in the natural order of the names
-    #[arg(
-        long,
-        value_enum,
-        value_name = "name|index",
-        default_value = "name",
-        hide_possible_values = true
-    )]
-    pub(crate) step_from: StepFrom,
-    /// Regular expression whose first group is the step in a checkpoint's file name, or in its path below
-    /// the folder given
-    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub(crate) step_regex: Option<Regex>,
+    /// A checkpoint's step: name (the number in its file name that varies), index (its place in the natural order of
+    /// the names), or a regular expression whose first group captures it in the file's name, or in its path below the
+    /// folder given
+    #[arg(long, value_name = "STEP", default_value = "name")]
+    pub(crate) step: StepSource,
     /// Leave out checkpoints whose name, or path below the folder given, this glob pattern matches; may be
     /// repeated
     #[arg(long, value_name = "GLOB")]
     #[serde(serialize_with = "as_texts")]
     pub(crate) exclude: Vec<Pattern>,
-    /// Show every Nth checkpoint, the first included
+    /// Show every Nth checkpoint (the first included)
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
     pub(crate) every: NonZeroUsize,
-    /// The checkpoints that the ranges of --range run, and the channels of --maps, are taken from: the first and
-    /// the last, or all (which reads every checkpoint twice)
+    /// Wait for further checkpoints: until Ctrl-C, or until none came for so long (10m, 90s, 1h30m); a file is shown
+    /// once it is complete
     #[arg(
         long,
-        value_enum,
-        value_name = "first,last|all",
-        default_value = "first,last",
-        hide_possible_values = true
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on",
+        hide_default_value = true
     )]
-    pub(crate) calibrate: Calibrate,
-    /// Where a run goes on (the same command with its --run): leave a file out that came after a later step was
-    /// shown, or that is another one now (skip), or write the run again from there (rewrite)
-    #[arg(
-        long,
-        value_enum,
-        value_name = "skip|rewrite",
-        default_value = "skip",
-        hide_possible_values = true
-    )]
-    pub(crate) late: Late,
-    /// Wait for further checkpoints, until Ctrl-C or --idle-exit: a file is shown once it is complete
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub(crate) follow: bool,
-    /// With --follow: end when no checkpoint came for so long (10m, 90s, 1h30m)
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub(crate) idle_exit: Option<SignedDuration>,
+    pub(crate) follow: FollowChoice,
     /// Show a part of the checkpoints, as one of several processes that make a run together: part I of N, counted
     /// from 0, or auto (auto/N) in a task of a Slurm array or of an indexed Kubernetes job
     // No part of what the run shows, so not of its configuration either.
@@ -102,48 +68,22 @@ pub(crate) struct CheckpointsSettings {
     pub(crate) run: RunSettings,
 }
 
-/// Where a checkpoint's step comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StepFrom {
-    /// The number in the file's name.
-    Name,
-    /// The place in natural order, from 0.
-    Index,
-}
-
-/// The checkpoints that are looked at before the first step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-pub(crate) enum Calibrate {
-    /// The first and the last.
-    #[value(name = "first,last")]
-    #[serde(rename = "first,last")]
-    FirstLast,
-    /// Every one.
-    #[value(name = "all")]
-    #[serde(rename = "all")]
-    All,
-}
-
-/// What becomes of a file that has no place after the steps that were shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Late {
-    /// It is left out, with a note.
-    Skip,
-    /// The run is written again from its step on.
-    Rewrite,
-}
-
 impl CheckpointsSettings {
-    /// What black and white stand for: unless something else was asked for, the same at all steps.
-    pub(crate) fn range(&self) -> RangeChoice {
-        self.run.pictures.range.unwrap_or(RangeChoice::Run)
+    /// How maps become grids: unless something else was asked for, with one range at all steps.
+    pub(crate) fn pictures(&self) -> PictureSettings {
+        let mut pictures = self.run.pictures.clone();
+        pictures.range.get_or_insert(RangeChoice::Run);
+        pictures
+    }
+
+    /// Whether to wait for further checkpoints.
+    pub(crate) fn follows(&self) -> bool {
+        self.follow != FollowChoice::Off
     }
 
     /// What becomes of a checkpoint that cannot be read. Whatever follows one is still to be shown.
     pub(crate) fn on_error(&self) -> OnError {
-        if self.follow {
+        if self.follows() {
             OnError::Skip
         } else {
             self.run.output.on_error
@@ -161,11 +101,7 @@ impl CheckpointsSettings {
     /// Which of the files found are shown, and at which steps.
     pub(crate) fn selection(&self) -> Selection<'_> {
         Selection {
-            step: match (self.step_from, &self.step_regex) {
-                (StepFrom::Index, _) => StepSource::Index,
-                (StepFrom::Name, Some(regex)) => StepSource::Captured(regex.clone()),
-                (StepFrom::Name, None) => StepSource::Name,
-            },
+            step: self.step.clone(),
             exclude: &self.exclude,
             every: self.every,
         }
@@ -186,25 +122,14 @@ impl CheckpointsSettings {
                 how: "add --images with files, folders or patterns",
             });
         }
-        if self.step_regex.is_some() && self.step_from == StepFrom::Index {
+        if self.follows() && matches!(self.step, StepSource::Index) {
             return Err(SettingsError::Excluded {
-                flag: "--step-regex",
-                why: "--step-from index takes the step from the order of the files: leave one of the two out",
+                flag: "--step index",
+                why: "with --follow a file that comes between others would change their steps: capture them with \
+                      --step REGEX",
             });
         }
-        if self.idle_exit.is_some() && !self.follow {
-            return Err(SettingsError::Excluded {
-                flag: "--idle-exit",
-                why: "it says when --follow ends: add --follow",
-            });
-        }
-        if self.follow && self.step_from == StepFrom::Index {
-            return Err(SettingsError::Excluded {
-                flag: "--step-from",
-                why: "with --follow a file that comes between others would change their steps: name them with --step-regex",
-            });
-        }
-        if self.shard.is_some() && self.follow {
+        if self.shard.is_some() && self.follows() {
             return Err(SettingsError::Excluded {
                 flag: "--shard",
                 why: "with --follow nobody knows how many checkpoints there are to be split: leave one of the two out",
@@ -222,22 +147,13 @@ impl CheckpointsSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, network: &ResolvedNetwork) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.checkpoints);
         make_absolute(&mut resolved.images);
         resolved.comparison.resolve();
-        resolved.run.pictures.range = Some(self.range());
-        resolved.run.resolve(pass);
+        resolved.run.pictures = self.pictures();
+        resolved.run.resolve(network);
         toml_text("checkpoints", &resolved)
-    }
-}
-
-/// A regular expression with one group.
-fn parse_regex(text: &str) -> Result<Regex, String> {
-    match Regex::new(text) {
-        Ok(regex) if regex.captures_len() == 2 => Ok(regex),
-        Ok(_) => Err("expected one group that matches the step, as in 'epoch_(\\d+)'".to_owned()),
-        Err(error) => Err(error.to_string().replace('\n', " ")),
     }
 }

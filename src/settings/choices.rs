@@ -1,42 +1,49 @@
-//! What is shown of a layer, and what it is compared with, as they are typed.
+//! Settings that are one of several words, a number or a path.
 
-use std::convert::Infallible;
 use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::str::FromStr;
 
-use super::values::{Count, ParseValueError};
+use clap::ValueEnum;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::paths;
+use super::text::written_as_text;
+use super::values::{ParseValueError, expected, numbers};
 use feature_grid::Range;
 
+written_as_text!(RangeChoice, MapsChoice, ChangeChoice, FollowChoice);
+
 /// What black and white stand for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RangeChoice {
     /// One range for a layer at all steps.
     Run,
     /// A range that rendering finds at every step.
     By(Range),
+    /// The `ranges.toml` of another run.
+    File(PathBuf),
 }
 
 impl FromStr for RangeChoice {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "run" => return Ok(Self::Run),
-            "map" => return Ok(Self::By(Range::Map)),
-            "layer" => return Ok(Self::By(Range::Layer)),
-            _ => {}
-        }
-        let ends = text.strip_prefix("fixed=").unwrap_or(text);
-        let ends = ends.split_once(',').and_then(|(lo, hi)| {
-            let number = |text: &str| text.trim().parse::<f32>().ok().filter(|n| n.is_finite());
-            Some((number(lo)?, number(hi)?))
-        });
-        match ends {
-            Some((lo, hi)) if lo < hi => Ok(Self::By(Range::Fixed(lo, hi))),
-            _ => Err(ParseValueError(
-                "map, layer, run or fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5)",
-            )),
+        const EXPECTED: &str = "map, layer, run, fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5), \
+                                or the ranges.toml of another run";
+        let ends: Vec<f32> = numbers(text.strip_prefix("fixed=").unwrap_or(text));
+        match (text, &ends[..]) {
+            ("run", _) => Ok(Self::Run),
+            ("map", _) => Ok(Self::By(Range::Map)),
+            ("layer", _) => Ok(Self::By(Range::Layer)),
+            (_, &[lo, hi]) if lo < hi && lo.is_finite() && hi.is_finite() => {
+                Ok(Self::By(Range::Fixed(lo, hi)))
+            }
+            _ if is_path(text) || text.ends_with(".toml") => {
+                Ok(Self::File(paths::parse(text.into())?))
+            }
+            _ => expected(EXPECTED),
         }
     }
 }
@@ -48,6 +55,7 @@ impl Display for RangeChoice {
             Self::By(Range::Map) => f.write_str("map"),
             Self::By(Range::Layer) => f.write_str("layer"),
             Self::By(Range::Fixed(lo, hi)) => write!(f, "fixed={lo},{hi}"),
+            Self::File(path) => path.display().fmt(f),
         }
     }
 }
@@ -55,42 +63,43 @@ impl Display for RangeChoice {
 /// Which maps of a layer are shown.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum MapsChoice {
-    /// The first ones, or all.
-    First(Count),
+    All,
+    /// So many, from channel 0.
+    First(usize),
     /// Those of the largest variance.
     Top(usize),
     /// Those that change most.
     Changed(usize),
     /// These.
     Channels(Vec<usize>),
+    /// Those that the run in this folder shows.
+    Of(PathBuf),
 }
 
 impl FromStr for MapsChoice {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || {
-            ParseValueError(
-                "all, first:N, top:N or changed:N with N from 1, or channels counted from 0, such as 3,17,42",
-            )
-        };
-        let count = |text: &str| {
-            text.parse()
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or_else(unknown)
-        };
-        match text.split_once(':') {
-            Some(("first", n)) => Ok(Self::First(Some(count(n)?).into())),
-            Some(("top", n)) => Ok(Self::Top(count(n)?)),
-            Some(("changed", n)) => Ok(Self::Changed(count(n)?)),
-            None if text.eq_ignore_ascii_case("all") => Ok(Self::First(None.into())),
-            None => {
-                let channels = text.split(',').map(|channel| channel.trim().parse());
+        const EXPECTED: &str = "all, a number from 1, top:N, changed:N, channels counted from 0 such as 3,17,42 (a single \
+                                one: 42,), or the folder of another run";
+        let (kind, number) = text.split_once(':').unwrap_or(("first", text));
+        let count = number.parse().ok().filter(|count| *count > 0);
+        match (kind, count) {
+            _ if text.eq_ignore_ascii_case("all") => Ok(Self::All),
+            ("first", Some(count)) => Ok(Self::First(count)),
+            ("top", Some(count)) => Ok(Self::Top(count)),
+            ("changed", Some(count)) => Ok(Self::Changed(count)),
+            _ if is_path(text) => Ok(Self::Of(paths::parse(text.into())?)),
+            _ if text.contains(',') => {
+                let channels = text.strip_suffix(',').unwrap_or(text).split(',');
+                let channels = channels.map(|channel| channel.trim().parse());
                 let channels = channels.collect::<Result<_, _>>();
-                channels.map(Self::Channels).map_err(|_| unknown())
+                channels.map_or_else(
+                    |_| expected(EXPECTED),
+                    |channels| Ok(Self::Channels(channels)),
+                )
             }
-            Some(_) => Err(unknown()),
+            _ => expected(EXPECTED),
         }
     }
 }
@@ -98,23 +107,31 @@ impl FromStr for MapsChoice {
 impl Display for MapsChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::First(count) => match count.number() {
-                Some(count) => write!(f, "first:{count}"),
-                None => f.write_str("all"),
-            },
+            Self::All => f.write_str("all"),
+            Self::First(count) => count.fmt(f),
             Self::Top(count) => write!(f, "top:{count}"),
             Self::Changed(count) => write!(f, "changed:{count}"),
+            Self::Channels(channels) if channels.len() == 1 => write!(f, "{},", channels[0]),
             Self::Channels(channels) => {
                 let channels: Vec<String> = channels.iter().map(ToString::to_string).collect();
                 f.write_str(&channels.join(","))
             }
+            Self::Of(run) => run.display().fmt(f),
         }
     }
 }
 
-/// What the pictures of changes show the difference from.
+/// Whether a value is a path and not a word: it has a separator, or is there.
+fn is_path(text: &str) -> bool {
+    let is_separator = |c| c == '/' || c == MAIN_SEPARATOR;
+    text.starts_with('~') || text.contains(is_separator) || Path::new(text).exists()
+}
+
+/// What pictures of changes show the difference from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AgainstChoice {
+pub(crate) enum ChangeChoice {
+    /// There are none.
+    Off,
     /// The first step.
     First,
     /// The step before.
@@ -123,36 +140,85 @@ pub(crate) enum AgainstChoice {
     File(PathBuf),
 }
 
-impl AgainstChoice {
+impl ChangeChoice {
+    /// Whether there are pictures of changes.
+    pub(crate) fn is_shown(&self) -> bool {
+        *self != Self::Off
+    }
+
     /// The weights file.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::First | Self::Previous => None,
+            _ => None,
         }
     }
 }
 
-impl FromStr for AgainstChoice {
-    type Err = Infallible;
+impl FromStr for ChangeChoice {
+    type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
-            "first" => Self::First,
+            "off" | "false" => Self::Off,
+            "first" | "true" => Self::First,
             "previous" => Self::Previous,
-            file => Self::File(file.into()),
+            file => Self::File(paths::parse(file.into())?),
         })
     }
 }
 
-impl Display for AgainstChoice {
+impl Display for ChangeChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Off => f.write_str("off"),
             Self::First => f.write_str("first"),
             Self::Previous => f.write_str("previous"),
             Self::File(path) => path.display().fmt(f),
         }
     }
+}
+
+/// Whether to wait for further checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FollowChoice {
+    Off,
+    /// Until it is interrupted.
+    On,
+    /// Until none came for so long.
+    Idle(SignedDuration),
+}
+
+impl FromStr for FollowChoice {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.parse::<SignedDuration>()) {
+            ("off" | "false", _) => Ok(Self::Off),
+            ("on" | "true", _) => Ok(Self::On),
+            (_, Ok(duration)) if duration.is_positive() => Ok(Self::Idle(duration)),
+            _ => expected("a time above 0, such as 10m, 90s or 1h30m"),
+        }
+    }
+}
+
+impl Display for FollowChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::On => f.write_str("on"),
+            Self::Idle(duration) => write!(f, "{duration:#}"),
+        }
+    }
+}
+
+/// How steps are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CompareBy {
+    Flattened,
+    MeanPooled,
+    Off,
 }
 
 #[cfg(test)]
@@ -161,14 +227,26 @@ mod tests {
 
     #[test]
     fn values_are_read_back_as_they_are_printed() {
-        for text in ["run", "map", "layer", "fixed=-0.25,1000000"] {
+        for text in [
+            "run",
+            "map",
+            "layer",
+            "fixed=-0.25,1000000",
+            "runs/a/ranges.toml",
+        ] {
             assert_eq!(text.parse::<RangeChoice>().unwrap().to_string(), text);
         }
-        for text in ["all", "first:64", "top:8", "changed:1", "3,17,42", "5"] {
+        for text in ["all", "64", "top:8", "changed:1", "3,17,42", "5,", "runs/a"] {
             assert_eq!(text.parse::<MapsChoice>().unwrap().to_string(), text);
         }
-        for text in ["first", "previous", "a/b.pth"] {
-            assert_eq!(text.parse::<AgainstChoice>().unwrap().to_string(), text);
+        assert_eq!("first:64".parse::<MapsChoice>().unwrap().to_string(), "64");
+        for text in ["off", "first", "previous", "a/b.pth"] {
+            assert_eq!(text.parse::<ChangeChoice>().unwrap().to_string(), text);
+        }
+        for (text, printed) in [("true", "on"), ("off", "off"), ("90s", "1m 30s")] {
+            let choice = text.parse::<FollowChoice>().unwrap();
+            assert_eq!(choice.to_string(), printed);
+            assert_eq!(printed.parse::<FollowChoice>().unwrap(), choice);
         }
     }
 
@@ -178,17 +256,25 @@ mod tests {
         let fixed = |lo, hi| Some(RangeChoice::By(Range::Fixed(lo, hi)));
         assert_eq!(range("fixed=-1, 2.5"), fixed(-1.0, 2.5));
         assert_eq!(range("0,6"), fixed(0.0, 6.0));
-        for text in ["fixed", "1,1", "2,1", "0,inf", "nan,1", "0", "0,1,2", ""] {
+        for text in [
+            "fixed", "1,1", "2,1", "0,inf", "nan,1", "0", "0,1,2", "", "3,1", "ranges",
+        ] {
             assert_eq!(range(text), None, "{text}");
         }
     }
 
     #[test]
-    fn other_maps_are_refused() {
+    fn other_values_are_refused() {
         for text in [
-            "first:0", "first", "top:", "top:x", "best:3", "3,,4", "-1", "",
+            "0", "first:0", "first", "top:", "top:x", "best:3", "3,,4", "-1", "", ",",
         ] {
             assert!(text.parse::<MapsChoice>().is_err(), "{text}");
+        }
+        for text in ["s3://b/run", "~nobody/run"] {
+            assert!(text.parse::<MapsChoice>().is_err(), "{text}");
+        }
+        for text in ["soon", "0s", "-1m", ""] {
+            assert!(text.parse::<FollowChoice>().is_err(), "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use serde::Serialize;
 
 use super::error::SettingsError;
@@ -25,14 +25,13 @@ pub(crate) struct CompareSettings {
     pub(crate) logdir: PathBuf,
     /// The folder in it of the run that is written [default: the command's name and the time]
     #[arg(long, value_name = "NAME", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<PathBuf>,
     /// Read settings from a TOML file; flags win
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
     /// Print nothing but errors
-    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long, short)]
     pub(crate) quiet: bool,
 }
 
@@ -57,7 +56,6 @@ impl CompareSettings {
             on_error: OnError::Stop,
             config: None,
             quiet: self.quiet,
-            verbose: false,
             timings: false,
         }
     }

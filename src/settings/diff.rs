@@ -26,21 +26,20 @@ pub(crate) struct DiffSettings {
     /// The weights to compare with them
     #[arg(value_name = "NEW", value_parser = path_parser())]
     pub(crate) new: PathBuf,
-    /// vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: detected from the weights]
+    /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights]
     #[arg(long, value_name = "NAME")]
     arch: Option<Arch>,
     /// The network in weights files that hold several (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
     weights_key: Option<String>,
-    /// Images, at least 16, over which the CKA of each layer of the features is measured: files, folders or glob
-    /// patterns; 256 are recommended
+    /// Images for the CKA of each layer of the features: files, folders or glob patterns, at least 16; 256 are
+    /// recommended
     #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,
     /// Order of the rows: network (as the layers stand in it) or change (the largest first)
     #[arg(
         long,
-        value_enum,
         value_name = "network|change",
         default_value = "network",
         hide_possible_values = true
@@ -49,7 +48,7 @@ pub(crate) struct DiffSettings {
     /// Print JSON; numbers that are NaN or infinite are null
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where the networks see the images: auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex
+    /// Device for the images: auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex
     #[arg(
         long,
         value_name = "DEVICE",
@@ -64,15 +63,13 @@ pub(crate) struct DiffSettings {
 /// The order of the layers in a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DiffOrder {
-    /// As they stand in the network.
     Network,
-    /// The one that changed most comes first.
     Change,
 }
 
 impl DiffSettings {
     /// Refuses flags that would do nothing.
-    pub(super) fn command(command: Command) -> Command {
+    pub(super) fn with_images(command: Command) -> Command {
         command.mut_args(|arg| match arg.get_help_heading() {
             Some(WITH_IMAGES) => arg.requires("images"),
             _ => arg,

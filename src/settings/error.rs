@@ -20,6 +20,7 @@ pub(crate) enum UsageError {
     Settings(#[from] SettingsError),
 }
 
+/// Settings that cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum SettingsError {
     #[error(
@@ -49,12 +50,10 @@ pub(crate) enum SettingsError {
         /// What rules it out, and how to go on.
         why: &'static str,
     },
-    #[error("{flag} is {found}, expected {expected}")]
-    Number {
-        flag: &'static str,
-        found: f64,
-        expected: &'static str,
-    },
+    #[error("{flag} is gone: {now}")]
+    Gone { flag: String, now: String },
+    #[error("the configuration cannot be written as TOML")]
+    Text(#[source] toml::ser::Error),
 }
 
 /// Refuses a command line without `what`, where `--images` took it with the images.

@@ -10,6 +10,8 @@ use clap::Arg;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use super::old_keys;
+
 /// The key that says which command a file is for.
 const COMMAND_KEY: &str = "command";
 
@@ -64,32 +66,44 @@ impl FileError {
     }
 }
 
+/// What a file says.
+pub(super) struct FileSettings {
+    /// As it would be typed.
+    pub(super) flags: Vec<OsString>,
+    /// What it says in keys of an earlier version.
+    pub(super) note: Option<String>,
+}
+
 /// The flags that the file at `path` stands for, as `command` reads them.
 ///
 /// Keys in `typed` are left out: they are lists (files, patterns) that were typed as well, and a
 /// typed list replaces the file's instead of adding to it.
-pub(crate) fn flags(
+pub(super) fn read(
     path: &Path,
     command: &clap::Command,
     typed: &[&str],
-) -> Result<Vec<OsString>, FileError> {
-    let table = read(path)?;
+) -> Result<FileSettings, FileError> {
+    let mut table: Table = read_table(path)?
+        .into_iter()
+        .map(|(key, value)| (key.replace('_', "-"), value))
+        .collect();
+    let is_key = |key: &str| command.get_arguments().any(|arg| key_of(arg) == key);
+    let note = old_keys::replace(path, &mut table, is_key);
     let mut flags = Vec::new();
     for (key, value) in &table {
-        let key = key.replace('_', "-");
         if key == COMMAND_KEY {
             check_command(path, command, value)?;
             continue;
         }
-        let arg = find(path, command, &key)?;
+        let arg = find(path, command, key)?;
         if !typed.contains(&arg.get_id().as_str()) {
-            flags.extend(flag(path, arg, &key, value)?);
+            flags.extend(flag(path, arg, key, value)?);
         }
     }
-    Ok(flags)
+    Ok(FileSettings { flags, note })
 }
 
-fn read(path: &Path) -> Result<Table, FileError> {
+fn read_table(path: &Path) -> Result<Table, FileError> {
     let text = std::fs::read_to_string(path).map_err(|source| FileError::Read {
         path: path.to_owned(),
         source,
@@ -179,7 +193,7 @@ fn texts(value: &Value, takes_many: bool) -> Result<Vec<String>, &'static str> {
     }
 }
 
-fn text(value: &Value) -> Result<String, &'static str> {
+pub(super) fn text(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::String(string) => Ok(string.clone()),
         Value::Integer(number) => Ok(number.to_string()),
@@ -191,16 +205,12 @@ fn text(value: &Value) -> Result<String, &'static str> {
             .map(text)
             .collect::<Result<Vec<_>, _>>()?
             .join(",")),
-        // range = { fixed = [0, 6] }
-        Value::Table(table) if table.len() == 1 => {
-            let entry = table.iter().next().map(|(key, value)| (key, text(value)));
-            match entry {
-                Some((key, Ok(value))) => Ok(format!("{key}={value}")),
-                _ => Err("text, a number, true, false or a list of these"),
-            }
-        }
-        Value::Table(_) | Value::Datetime(_) => {
-            Err("text, a number, true, false or a list of these")
-        }
+        // range = { fixed = [0, 6] }, augment = { scale = [0.5, 1], flip = 0 }
+        Value::Table(table) => Ok(table
+            .iter()
+            .map(|(key, value)| Ok(format!("{key}={}", text(value)?)))
+            .collect::<Result<Vec<_>, &str>>()?
+            .join(",")),
+        Value::Datetime(_) => Err("text, a number, true, false or a list of these"),
     }
 }

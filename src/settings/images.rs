@@ -7,9 +7,8 @@ use serde::Serialize;
 
 use super::error::SettingsError;
 use super::paths::{make_absolute, path_parser};
-use super::shared::{RunSettings, WeightsChoice, absolute_weights};
+use super::shared::{ResolvedNetwork, RunSettings, WeightsChoice, absolute_weights};
 use super::text::toml_text;
-use crate::network::ForwardPass;
 
 /// Settings of `vggscope images`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
@@ -22,8 +21,10 @@ pub(crate) struct ImagesSettings {
     /// Weights: a .pth, .pt, .safetensors or .bpk file, or "imagenet" for the published ones;
     /// without it the network is random
     #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<PathBuf>,
+    /// Seed of random weights
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,
@@ -49,11 +50,11 @@ impl ImagesSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, network: &ResolvedNetwork) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.images);
         resolved.weights = absolute_weights(resolved.weights.as_deref());
-        resolved.run.resolve(pass);
+        resolved.run.resolve(network);
         toml_text("images", &resolved)
     }
 }

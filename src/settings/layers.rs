@@ -1,11 +1,14 @@
 //! `vggscope layers`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::paths::path_parser;
-use super::shared::{InputSettings, NetworkSettings, WeightsChoice};
+use super::shared::{NetworkSettings, WeightsChoice};
+use super::values::Size;
+use crate::data::transform::Preset;
 
 /// Settings of `vggscope layers`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -16,8 +19,18 @@ pub(crate) struct LayersSettings {
     weights: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: NetworkSettings,
-    #[command(flatten)]
-    pub(crate) input: InputSettings,
+    /// The input size by name: imagenet and caffe (224) or article (672)
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "imagenet",
+        help_heading = "Input",
+        hide_possible_values = true
+    )]
+    preset: Preset,
+    /// Center crop to this many pixels square, or "off" [default: the preset's]
+    #[arg(long, value_name = "PX|off", help_heading = "Input")]
+    crop: Option<Size>,
     /// Read settings from a TOML file; flags win
     #[arg(long, value_name = "FILE", help_heading = "Run", value_parser = path_parser())]
     config: Option<PathBuf>,
@@ -27,5 +40,11 @@ impl LayersSettings {
     /// Where the widths come from.
     pub(crate) fn weights(&self) -> WeightsChoice {
         WeightsChoice::from_flag(self.weights.as_deref())
+    }
+
+    /// The input's side in pixels; `None` where nothing is cropped.
+    pub(crate) fn side(&self) -> Option<u32> {
+        let preset = self.preset.preprocess().crop.map(NonZeroU32::get);
+        self.crop.map_or(preset, Size::number)
     }
 }

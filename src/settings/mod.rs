@@ -4,12 +4,13 @@
 mod checkpoints;
 mod choices;
 mod compare;
-mod comparison;
 mod diff;
 mod error;
 mod file;
+mod help;
 mod images;
 mod layers;
+mod old_keys;
 mod paths;
 mod pictures;
 mod read_back;
@@ -17,33 +18,35 @@ mod shard;
 mod shared;
 mod text;
 mod train;
+mod tuning;
 mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use checkpoints::{Calibrate, CheckpointsSettings, Late};
-pub(crate) use choices::{AgainstChoice, MapsChoice, RangeChoice};
+pub(crate) use checkpoints::CheckpointsSettings;
+pub(crate) use choices::{ChangeChoice, CompareBy, FollowChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
-pub(crate) use comparison::{ComparisonSettings, Features};
 pub(crate) use diff::{DiffOrder, DiffSettings};
 pub(crate) use error::UsageError;
+pub(crate) use help::{completions, manual_page};
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
-pub(crate) use pictures::PictureSettings;
+pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{
-    ComputeSettings, NetworkSettings, OutputSettings, RunSettings, WeightsChoice,
+    ComputeSettings, NetworkSettings, OutputSettings, ResolvedNetwork, RunSettings, WeightsChoice,
 };
-pub(crate) use train::{Length, RecordSettings, TrainSettings};
+pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
+pub(crate) use tuning::LearningRateDecay;
 pub(crate) use values::{Every, Freeze};
 
-use crate::train::CHECKPOINTS;
 use error::SettingsError;
 use file::FileError;
 use paths::absolute;
@@ -65,23 +68,23 @@ struct Cli {
 pub(crate) enum Command {
     /// Run one network over images: one step an image
     Images(ImagesSettings),
-    /// Run a sequence of checkpoints over the same probe images: one step a checkpoint
+    /// Run checkpoints over probe images: one step a checkpoint
     Checkpoints(CheckpointsSettings),
-    /// Train a network on a folder of images, logging what it sees in probe images as it learns
+    /// Train a network, logging what it sees as it learns
     Train(Box<TrainSettings>),
-    /// Compare what the networks of two or more runs see, from the Gram matrices in their folders
+    /// Compare what the networks of two or more runs see
     Compare(CompareSettings),
     /// List the network's layers: index, name, kind, output shape
     Layers(LayersSettings),
-    /// Compare two weights files, layer by layer; exit code 0 if they are equal, 1 if not, 2 on errors
+    /// Compare two weights files, layer by layer
     Diff(DiffSettings),
-    /// Show what is in event files, by any program: tags, steps, damage, what TensorBoard shows of it
+    /// Show what is in event files, by any program
     Inspect(InspectSettings),
-    /// Write the pictures of event files as PNG files, or as an animation over the steps
+    /// Write the pictures of event files as PNG files or animations
     Export(ExportSettings),
     /// Start TensorBoard with room for every step
     View(ViewSettings),
-    /// Show which devices this build can use, its libtorch, and why CUDA is unavailable
+    /// Show which devices this build can use, and why not CUDA
     Doctor,
     /// Print the completions for a shell
     Completions {
@@ -96,36 +99,78 @@ pub(crate) enum Command {
     },
 }
 
+/// A command line.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) command: Command,
+    /// What the configuration file says in the words of an earlier version.
+    pub(crate) note: Option<String>,
+}
+
 /// Reads the command line, and the configuration file if it names one.
 ///
 /// The file's keys become flags before the typed ones, so both are read by the same rules and typed flags
 /// win.
-pub(crate) fn parse(typed: &[OsString]) -> Result<Command, UsageError> {
-    let mut matches = cli().try_get_matches_from(typed)?;
+pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
+    let mut note = None;
+    let mut matches = match cli().try_get_matches_from(typed) {
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            return Err(help::asked_for(typed).unwrap_or(error).into());
+        }
+        matches => matches.map_err(old_keys::renamed)?,
+    };
     if let Some((name, of_command)) = matches.subcommand()
         && let Ok(Some(path)) = of_command.try_get_one::<PathBuf>("config")
     {
         let mut all = cli();
         all.build();
         let Some(command) = all.find_subcommand(name) else {
-            return Ok(Cli::from_arg_matches(&matches)?.command);
+            return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
         };
-        let mut from_file = file::flags(path, command, &typed_lists(command, of_command))?;
-        from_file.extend(moved_run(path, of_command));
+        let mut from_file = file::read(path, command, &typed_lists(command, of_command))?;
+        from_file.flags.extend(moved_run(path, of_command));
+        note = from_file.note;
         // The command is always the first word: no flag can stand before it.
         let (head, rest) = typed.split_at(2.min(typed.len()));
-        let with_file: Vec<OsString> = [head, &from_file].concat();
+        let with_file: Vec<OsString> = [head, &from_file.flags].concat();
         // Read alone first, so that a mistake in the file is reported as the file's.
-        Cli::try_parse_from(&with_file).map_err(|error| FileError::flag(path, &error))?;
+        cli()
+            .try_get_matches_from(&with_file)
+            .map_err(|error| FileError::flag(path, &error))?;
         matches = cli().try_get_matches_from([with_file.as_slice(), rest].concat())?;
     }
     let command = Cli::from_arg_matches(&matches)?.command;
     command.check()?;
-    Ok(command)
+    Ok(Parsed { command, note })
 }
 
+/// The settings in a run's `config.toml` as this version writes them.
+pub(crate) fn rewritten(command: &str, config: &Path) -> Result<String, UsageError> {
+    let words = ["vggscope", command, "--config"].map(OsString::from);
+    let words = [&words[..], &[config.into()]].concat();
+    let text = match &parse(&words)?.command {
+        Command::Images(settings) => text::toml_text(command, settings),
+        Command::Checkpoints(settings) => text::toml_text(command, settings),
+        Command::Train(settings) => text::toml_text(command, settings),
+        Command::Compare(settings) => text::toml_text(command, settings),
+        _ => Ok(String::new()),
+    };
+    text.map_err(|error| SettingsError::Text(error).into())
+}
+
+/// The command line as it is read: a switch takes `=false` too, so that what is typed wins over a file.
 fn cli() -> clap::Command {
-    Cli::command().mut_subcommand("diff", DiffSettings::command)
+    let switch = |arg: clap::Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value("false")
+            .default_missing_value("true"),
+        _ => arg,
+    };
+    let cli = Cli::command().mut_subcommands(|command| command.mut_args(switch));
+    cli.mut_subcommand("diff", DiffSettings::with_images)
 }
 
 /// The flags that resume a run where its configuration lies, though it was moved since that was written.
@@ -150,6 +195,9 @@ fn moved_run(config: &Path, matches: &ArgMatches) -> Vec<OsString> {
     }
 }
 
+/// The folder in that of a training which holds what can be resumed.
+const CHECKPOINTS: &str = "checkpoints";
+
 /// The lists that were typed; each replaces the file's instead of adding to it.
 fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a str> {
     command
@@ -160,26 +208,18 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
         .collect()
 }
 
-/// The completions for a shell, as it reads them.
-pub(crate) fn completions(shell: Shell) -> String {
-    let mut text = Vec::new();
-    let mut cli = cli();
-    clap_complete::generate(shell, &mut cli, "vggscope", &mut text);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The manual page of the program, or of one of its commands, in troff.
-pub(crate) fn manual_page(name: Option<&str>) -> std::io::Result<String> {
-    let mut cli = cli();
-    cli.build();
-    let command = name.and_then(|name| cli.find_subcommand(name));
-    let page = clap_mangen::Man::new(command.unwrap_or(&cli).clone());
-    let mut text = Vec::new();
-    page.render(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
 impl Command {
+    /// Whether it prints nothing but errors.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Images(settings) => settings.run.output.quiet,
+            Self::Checkpoints(settings) => settings.run.output.quiet,
+            Self::Train(settings) => settings.run.output.quiet,
+            Self::Compare(settings) => settings.quiet,
+            _ => false,
+        }
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),
@@ -187,13 +227,7 @@ impl Command {
             Self::Train(settings) => settings.check(),
             Self::Compare(settings) => settings.check(),
             Self::Diff(settings) => settings.check(),
-            Self::Layers(_)
-            | Self::Inspect(_)
-            | Self::Export(_)
-            | Self::View(_)
-            | Self::Doctor
-            | Self::Completions { .. }
-            | Self::Man { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// A path that is none on this machine.
 #[derive(Debug, Error)]
-pub(super) enum PathError {
+pub(crate) enum PathError {
     #[error(
         "expected a path on this machine, found an address ({0}://): mount or download what is read, and copy \
          what is written afterwards"
@@ -34,7 +34,12 @@ pub(super) fn make_absolute(paths: &mut [PathBuf]) {
 
 /// Reads a path: `~` is the home folder, which a shell does not replace behind `=` or in a file.
 pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| parse_path(path, env::home_dir()))
+    PathBufValueParser::new().try_map(parse)
+}
+
+/// A path as it is meant.
+pub(super) fn parse(path: PathBuf) -> Result<PathBuf, PathError> {
+    parse_path(path, env::home_dir())
 }
 
 fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, PathError> {

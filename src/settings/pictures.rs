@@ -1,15 +1,15 @@
-//! How feature maps become grids.
+//! How feature maps become grids, and how steps are compared.
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use serde::Serialize;
 
-use super::choices::{MapsChoice, RangeChoice};
+use super::choices::{ChangeChoice, CompareBy, MapsChoice, RangeChoice};
 use super::error::SettingsError;
-use super::paths::{absolute, path_parser};
-use super::text::{as_optional_text, as_text};
-use super::values::{Count, Size};
+use super::paths::{absolute, make_absolute, path_parser};
+use super::text::as_text;
+use super::values::Size;
 use feature_grid::{Colormap, Range, Style};
 
 /// How feature maps become grids.
@@ -18,46 +18,24 @@ use feature_grid::{Colormap, Range, Style};
 #[command(next_help_heading = "Pictures")]
 pub(crate) struct PictureSettings {
     /// What black and white stand for: map (each map's own minimum and maximum), layer (one range for all
-    /// maps of a layer and step), run (one range for a layer at all steps, calibrated before the first) or
-    /// fixed=LO,HI [default: map; of checkpoints: run]
+    /// maps of a layer and step), run (one range for a layer at all steps, calibrated before the first),
+    /// fixed=LO,HI, or the ranges.toml of another run [default: map; of checkpoints: run]
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
     pub(crate) range: Option<RangeChoice>,
-    /// The ranges of another run: its ranges.toml
-    #[arg(long, value_name = "FILE", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ranges: Option<PathBuf>,
-    /// Which maps of a layer to show: all, first:N, top:N (those of the largest variance), changed:N (those that
-    /// change most over the run) or channels such as 3,17,42; the same ones at every step
-    #[arg(
-        long,
-        value_name = "MAPS",
-        default_value = "all",
-        overrides_with = "max_maps"
-    )]
-    #[serde(serialize_with = "as_text")]
-    maps: MapsChoice,
-    /// Short for --maps first:N
-    #[arg(long, value_name = "N|all", overrides_with = "maps")]
-    #[serde(skip)]
-    max_maps: Option<Count>,
-    /// Show the channels that another run shows: its folder
-    #[arg(long, value_name = "RUN", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) maps_from: Option<PathBuf>,
+    /// Which maps of a layer to show: all, N (the first ones), top:N (those of the largest variance), changed:N
+    /// (those that change most over the run), channels such as 3,17,42, or the folder of a run that shows the same
+    /// ones; the same at every step
+    #[arg(long, value_name = "MAPS", default_value = "all")]
+    pub(crate) maps: MapsChoice,
     /// Enlarge maps smaller than this by a whole factor
     #[arg(long, value_name = "PX|off", default_value = "off")]
-    #[serde(serialize_with = "as_text")]
     pub(crate) min_tile: Size,
-    /// gray, viridis, magma or diverging
+    /// Colors: gray, viridis, magma or diverging
     #[arg(long, value_name = "NAME", default_value = "gray")]
     #[serde(serialize_with = "as_text")]
     pub(crate) colormap: Colormap,
     /// Leave out the grid of first-layer kernels
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long)]
     pub(crate) no_kernels: bool,
 }
 
@@ -67,10 +45,10 @@ impl PictureSettings {
         Style {
             range: match self.range {
                 Some(RangeChoice::By(range)) => range,
-                Some(RangeChoice::Run) | None => Range::default(),
+                _ => Range::default(),
             },
-            max_maps: match self.maps() {
-                MapsChoice::First(count) => count.number(),
+            max_maps: match self.maps {
+                MapsChoice::First(count) => Some(count),
                 _ => None,
             },
             min_tile: self.min_tile.number(),
@@ -84,32 +62,83 @@ impl PictureSettings {
         if self.range == Some(RangeChoice::Run) {
             return excluded(
                 "--range run",
-                "every step shows another image: use --range layer, or --ranges with the ranges.toml of another run",
+                "every step shows another image: use --range layer, or the ranges.toml of another run",
             );
         }
-        if matches!(self.maps(), MapsChoice::Top(_) | MapsChoice::Changed(_)) {
+        if matches!(self.maps, MapsChoice::Top(_) | MapsChoice::Changed(_)) {
             return excluded(
                 "--maps",
-                "channels are chosen in runs of checkpoints and train: use --maps-from with the folder of one, first:N or \
-                 a list such as 3,17,42",
+                "channels are chosen in runs of checkpoints and train: use --maps with the folder of one, a number or a \
+                 list such as 3,17,42",
             );
         }
         Ok(())
     }
 
-    /// Which maps are shown.
-    pub(crate) fn maps(&self) -> MapsChoice {
-        match self.max_maps {
-            Some(count) => MapsChoice::First(count),
-            None => self.maps.clone(),
+    /// Makes what was typed independent of the place.
+    pub(super) fn resolve(&mut self) {
+        if let Some(RangeChoice::File(path)) = &mut self.range {
+            *path = absolute(path);
         }
+        if let MapsChoice::Of(path) = &mut self.maps {
+            *path = absolute(path);
+        }
+    }
+}
+
+/// What is compared from step to step.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Comparison of the steps")]
+pub(crate) struct ComparisonSettings {
+    /// Also show the change of maps and kernels: this step minus the first, the previous, or a weights file
+    /// [default: off; without a value: first]
+    #[arg(
+        long,
+        value_name = "first|FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "first",
+        hide_default_value = true
+    )]
+    pub(crate) change: ChangeChoice,
+    /// Images to compare the steps over (CKA and others), unlabeled: files, folders or glob patterns, at least 16; 256
+    /// are recommended
+    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    pub(crate) compare_images: Vec<PathBuf>,
+    /// How the steps are compared: by each layer's maps flattened, by the mean of each map (mean-pooled), or off
+    #[arg(
+        long,
+        value_name = "flattened|mean-pooled|off",
+        default_value = "flattened",
+        hide_possible_values = true
+    )]
+    pub(crate) compare: CompareBy,
+}
+
+impl ComparisonSettings {
+    /// Whether steps are compared.
+    pub(crate) fn is_on(&self) -> bool {
+        self.compare != CompareBy::Off
+    }
+
+    /// What must hold between settings.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        if !self.is_on() && !self.compare_images.is_empty() {
+            return Err(SettingsError::Excluded {
+                flag: "--compare-images",
+                why: "--compare off compares nothing: leave one of the two out",
+            });
+        }
+        Ok(())
     }
 
     /// Makes what was typed independent of the place.
     pub(super) fn resolve(&mut self) {
-        self.maps = self.maps();
-        self.max_maps = None;
-        self.ranges = self.ranges.as_deref().map(absolute);
-        self.maps_from = self.maps_from.as_deref().map(absolute);
+        make_absolute(&mut self.compare_images);
+        if let ChangeChoice::File(path) = &mut self.change {
+            *path = absolute(path);
+        }
     }
 }

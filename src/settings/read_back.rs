@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use glob::Pattern;
 
 use super::paths::path_parser;
-use super::values::ParseValueError;
+use super::values::{ParseValueError, expected};
 
 /// Settings of `vggscope inspect`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -46,17 +46,16 @@ pub(crate) struct ExportSettings {
     /// The folder to write to
     #[arg(long, value_name = "DIR", value_parser = path_parser())]
     pub(crate) out: PathBuf,
-    /// A PNG file a step, or all steps of a tag as an animation with the step in each frame: apng, or gif
+    /// Format: png (a file a step), or all steps of a tag as an animation with the step in each frame, apng or gif
     /// (256 colors)
     #[arg(
         long = "as",
-        value_enum,
         value_name = "png|apng|gif",
         default_value = "png",
         hide_possible_values = true
     )]
     pub(crate) format: ExportFormat,
-    /// How long each frame of an animation stays. Units: milliseconds
+    /// Milliseconds that a frame of an animation stays
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_delay)]
     pub(crate) delay: NonZeroU16,
 }
@@ -64,11 +63,8 @@ pub(crate) struct ExportSettings {
 /// What pictures become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// A file a step.
     Png,
-    /// An animation.
     Apng,
-    /// An animation of at most 256 colors a frame.
     Gif,
 }
 
@@ -126,7 +122,7 @@ impl FromStr for StepChoice {
             (_, Some((from, to))) => range(from, to),
             (number, None) => range(number, number),
         };
-        choice.ok_or(ParseValueError(
+        choice.ok_or(ParseValueError::Expected(
             "a step, first, last, or a range such as 100..200 or ..50, or several with commas",
         ))
     }
@@ -134,7 +130,7 @@ impl FromStr for StepChoice {
 
 fn parse_delay(text: &str) -> Result<NonZeroU16, ParseValueError> {
     text.parse()
-        .map_err(|_| ParseValueError("milliseconds from 1 to 65535"))
+        .or_else(|_| expected("milliseconds from 1 to 65535"))
 }
 
 #[cfg(test)]

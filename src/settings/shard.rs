@@ -45,7 +45,7 @@ impl FromStr for ShardChoice {
                 .map(Self::Given),
             _ => None,
         };
-        parsed.ok_or(ParseValueError(EXPECTED))
+        parsed.ok_or(ParseValueError::Expected(EXPECTED))
     }
 }
 

@@ -1,20 +1,20 @@
 //! The settings that all commands that run a network have.
 
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use serde::Serialize;
 
 use super::error::SettingsError;
 use super::paths::{absolute, path_parser};
 use super::pictures::PictureSettings;
-use super::text::{as_list, as_optional_text, as_text};
-use super::values::{Channels, ScaleTo, Size, parse_std};
+use super::text::as_list;
+use super::tuning::Normalize;
+use super::values::Size;
 use crate::data::on_error::OnError;
 use crate::data::transform::{ChannelOrder, Preprocess, Preset};
-use crate::device::{Devices, Dtype};
-use crate::logger::RenderOn;
-use crate::network::ForwardPass;
+use crate::device::{Devices, Precision};
 use crate::network::vgg::Arch;
 
 /// Settings of every command that runs the network.
@@ -44,17 +44,12 @@ pub(crate) struct RunSettings {
 #[command(next_help_heading = "Network")]
 #[expect(clippy::doc_markdown, reason = "shown as it is in a terminal")]
 pub(crate) struct NetworkSettings {
-    /// vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: detected from the weights, else vgg16]
+    /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights, else vgg16]
     #[arg(long, value_name = "NAME")]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
     pub(crate) arch: Option<Arch>,
     /// The network in a weights file that holds several (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) weights_key: Option<String>,
     /// Layers, comma-separated: conv3_3, features.14, 14, pool*, all, !relu*
     #[arg(long, value_name = "LIST", default_value = "all")]
@@ -62,40 +57,19 @@ pub(crate) struct NetworkSettings {
     pub(crate) layers: String,
 }
 
-/// Where the network runs.
+/// Where and in which numbers the network runs.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Compute")]
 pub(crate) struct ComputeSettings {
-    /// auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex; several, comma-separated, share the pictures of
-    /// `images` and the probe images of `checkpoints`
+    /// Device: auto, libtorch:cpu, libtorch:cuda:0, libtorch:mps or flex; several, comma-separated, share the images
+    /// of `images` and the probe images of `checkpoints`
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    #[serde(serialize_with = "as_text")]
     pub(crate) device: Devices,
-    /// Numbers of the forward pass of `images` and `checkpoints`: f32, bf16 or f16; weights stay f32
-    #[arg(
-        long,
-        value_enum,
-        value_name = "NAME",
-        default_value = "f32",
-        hide_possible_values = true
-    )]
-    pub(crate) dtype: Dtype,
-    /// Let an NVIDIA GPU compute convolutions with TF32: faster, products of 11 bits instead of 24
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub(crate) tf32: bool,
-    /// Where feature maps become grids: auto, device or host; the grids are the same
-    #[arg(
-        long,
-        value_enum,
-        value_name = "PLACE",
-        default_value = "auto",
-        hide_possible_values = true
-    )]
-    pub(crate) render: RenderOn,
-    /// Seed of random weights, dropout and augmentation
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Numbers of the forward pass: f32, tf32 (on an NVIDIA GPU: convolutions with products of 11 bits instead of
+    /// 24), bf16 or f16 (not of train); weights stay f32
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub(crate) precision: Precision,
     /// Images in one forward pass; each is still a step of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: u16,
@@ -106,49 +80,25 @@ pub(crate) struct ComputeSettings {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputSettings {
-    /// Resize, crop and normalization by name: imagenet (256/224, torchvision's mean and std),
-    /// article (1024/672) or caffe (256/224, BGR, 0..255, Caffe's means)
+    /// Resize, crop and normalization: imagenet (256/224, torchvision's mean and std), article (1024/672) or caffe
+    /// (256/224, BGR, 0..255, Caffe's means)
     #[arg(
         long,
-        value_enum,
         value_name = "NAME",
         default_value = "imagenet",
         hide_possible_values = true
     )]
     pub(crate) preset: Preset,
-    /// Resize the shorter side to this many pixels, or "off" [default: the preset's]
+    /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
     pub(crate) resize: Option<Size>,
-    /// Center crop to this many pixels square, or "off" [default: the preset's]
+    /// Center crop in pixels: the side of a square, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
     pub(crate) crop: Option<Size>,
-    /// Mean that is subtracted from red, green and blue, or one number for all [default: the preset's]
-    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub(crate) mean: Option<Channels>,
-    /// Standard deviation that the rest is divided by, as --mean [default: the preset's]
-    #[arg(long, value_name = "R,G,B", value_parser = parse_std, allow_hyphen_values = true)]
-    #[serde(
-        serialize_with = "as_optional_text",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub(crate) std: Option<Channels>,
-    /// Scale values to 0..1 or 0..255 before --mean and --std, which are in these units
-    /// [default: the preset's]
-    #[arg(long, value_enum, value_name = "1|255", hide_possible_values = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scale_to: Option<ScaleTo>,
+    /// Replace the preset's normalization: mean=R,G,B,std=R,G,B,scale=1|255 or some of these, one number for all
+    /// channels; mean and std are in units of the scale
+    #[arg(long, value_name = "mean=..,std=..", default_value = "preset")]
+    pub(crate) normalize: Normalize,
 }
 
 /// Where the results go.
@@ -161,16 +111,13 @@ pub(crate) struct OutputSettings {
     pub(crate) logdir: PathBuf,
     /// The run's folder in it [default: the command's name and the time]
     #[arg(long, value_name = "NAME", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<PathBuf>,
-    /// Also write every grid and every single map as a PNG file into this folder
+    /// Also write PNG files: every grid and every map, into this folder
     #[arg(long, value_name = "DIR", value_parser = path_parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) png: Option<PathBuf>,
     /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
     #[arg(
         long,
-        value_enum,
         value_name = "stop|skip",
         default_value = "stop",
         hide_possible_values = true
@@ -181,13 +128,10 @@ pub(crate) struct OutputSettings {
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
     /// Print nothing but errors
-    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Also list the weights that the run does not use
-    #[arg(long, short, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub(crate) verbose: bool,
     /// Show where each step's time went, and write it as scalars too
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long)]
     pub(crate) timings: bool,
 }
 
@@ -202,6 +146,16 @@ pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
     }
 }
 
+/// What a command finds out about the network that it runs.
+#[derive(Debug, Clone)]
+pub(crate) struct ResolvedNetwork {
+    /// `None` where it is no VGG.
+    pub(crate) arch: Option<Arch>,
+    /// The names of the layers that are shown, in the network's order.
+    pub(crate) layers: Vec<String>,
+    pub(crate) devices: Devices,
+}
+
 impl RunSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
@@ -209,22 +163,11 @@ impl RunSettings {
         check_run(self.output.run.as_deref())
     }
 
-    /// Fills in what was left open: the network, its layers, the device and the sizes. Paths become
-    /// absolute, so that the configuration works from anywhere.
-    pub(super) fn resolve(&mut self, pass: &ForwardPass) {
-        self.network.arch = pass.architecture.name().parse().ok();
-        let names: Vec<String> = pass
-            .wanted
-            .iter()
-            .map(|layer| layer.name().to_owned())
-            .collect();
-        self.network.layers = names.join(",");
-        self.compute.device = Devices {
-            first: pass.device().kind,
-            others: (pass.devices.iter().skip(1))
-                .map(|device| device.kind)
-                .collect(),
-        };
+    /// Fills in what was left open. Paths become absolute, so that the configuration works from anywhere.
+    pub(super) fn resolve(&mut self, network: &ResolvedNetwork) {
+        self.network.arch = network.arch;
+        self.network.layers = network.layers.join(",");
+        self.compute.device = network.devices.clone();
         let preprocess = self.input.preprocess();
         self.input.resize = Some(preprocess.resize.map(Into::into).into());
         self.input.crop = Some(preprocess.crop.map(Into::into).into());
@@ -244,15 +187,14 @@ impl ComputeSettings {
 impl InputSettings {
     /// The units of mean and standard deviation do not change without them.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        let Normalize { mean, std, scale } = self.normalize;
         let divisor = self.preset.preprocess().normalize.divisor;
-        let other = self
-            .scale_to
-            .is_some_and(|scale| scale.divisor().to_bits() != divisor.to_bits());
-        if other && (self.mean.is_none() || self.std.is_none()) {
+        let is_other = scale.is_some_and(|scale| (255.0 / scale).to_bits() != divisor.to_bits());
+        if is_other && (mean.is_none() || std.is_none()) {
             return Err(SettingsError::Excluded {
-                flag: "--scale-to",
-                why: "it changes the units of the preset's mean and standard deviation: add --mean and --std in \
-                      the new ones (0 and 1 for none)",
+                flag: "--normalize scale",
+                why: "it changes the units of the preset's mean and standard deviation: add mean= and std= in the new \
+                      ones (0 and 1 for none)",
             });
         }
         Ok(())
@@ -262,21 +204,24 @@ impl InputSettings {
     pub(crate) fn preprocess(&self) -> Preprocess {
         let mut preprocess = self.preset.preprocess();
         if let Some(size) = self.resize {
-            preprocess.resize = size.number().and_then(std::num::NonZeroU32::new);
+            preprocess.resize = size.number().and_then(NonZeroU32::new);
         }
         if let Some(size) = self.crop {
-            preprocess.crop = size.number().and_then(std::num::NonZeroU32::new);
+            preprocess.crop = size.number().and_then(NonZeroU32::new);
         }
         let normalize = &mut preprocess.normalize;
-        let in_order = |Channels([r, g, b])| match normalize.order {
+        let in_order = |[r, g, b]: [f32; 3]| match normalize.order {
             ChannelOrder::Rgb | ChannelOrder::Gray => [r, g, b],
             ChannelOrder::Bgr => [b, g, r],
         };
-        let (mean, std) = (self.mean.map(in_order), self.std.map(in_order));
+        let (mean, std) = (
+            self.normalize.mean.map(in_order),
+            self.normalize.std.map(in_order),
+        );
         normalize.mean = mean.unwrap_or(normalize.mean);
         normalize.std = std.unwrap_or(normalize.std);
-        if let Some(scale) = self.scale_to {
-            normalize.divisor = scale.divisor();
+        if let Some(scale) = self.normalize.scale {
+            normalize.divisor = 255.0 / scale;
         }
         preprocess
     }

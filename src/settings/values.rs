@@ -5,13 +5,24 @@ use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use jiff::SignedDuration;
 use thiserror::Error;
+
+use super::paths::PathError;
+use super::text::written_as_text;
 
 /// A value that its setting does not take.
 #[derive(Debug, Error)]
-#[error("expected {0}")]
-pub(crate) struct ParseValueError(pub(super) &'static str);
+pub(crate) enum ParseValueError {
+    #[error("expected {0}")]
+    Expected(&'static str),
+    #[error("{0}")]
+    Path(#[from] PathError),
+}
+
+/// A value that is not what its setting takes.
+pub(super) fn expected<T>(what: &'static str) -> Result<T, ParseValueError> {
+    Err(ParseValueError::Expected(what))
+}
 
 /// A setting that is one keyword or a number.
 macro_rules! keyword_or_number {
@@ -41,7 +52,7 @@ macro_rules! keyword_or_number {
                 match text.parse() {
                     Ok(number) if valid(number) => Ok(Self(Some(number))),
                     Err(_) if text.eq_ignore_ascii_case($keyword) => Ok(Self(None)),
-                    _ => Err(ParseValueError($expected)),
+                    _ => expected($expected),
                 }
             }
         }
@@ -104,9 +115,7 @@ impl FromStr for Every {
             Ok(n) if n > 0 => Ok(Self::Steps(n)),
             Err(_) if text.eq_ignore_ascii_case("epoch") => Ok(Self::Epoch),
             Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
-            _ => Err(ParseValueError(
-                "a number of steps from 1, \"epoch\" or \"off\"",
-            )),
+            _ => expected("a number of steps from 1, \"epoch\" or \"off\""),
         }
     }
 }
@@ -167,11 +176,9 @@ impl FromStr for Span {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match numbers(text)[..] {
+        match numbers::<f64>(text)[..] {
             [from, to] if from > 0.0 && from <= to && to.is_finite() => Ok(Self { from, to }),
-            _ => Err(ParseValueError(
-                "two numbers above 0, the second not below the first, as in 0.08,1",
-            )),
+            _ => expected("two numbers above 0, the second not below the first, as in 0.08,1"),
         }
     }
 }
@@ -182,115 +189,66 @@ impl Display for Span {
     }
 }
 
-/// A number for each of red, green and blue.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Channels(pub(crate) [f32; 3]);
+/// A whole number from 1.
+pub(super) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
+    text.parse().or_else(|_| expected("a whole number from 1"))
+}
 
-impl FromStr for Channels {
-    type Err = ParseValueError;
+/// A whole number from 0.
+pub(super) fn parse_count_or_zero(text: &str) -> Result<usize, ParseValueError> {
+    text.parse().or_else(|_| expected("a whole number from 0"))
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let numbers: Vec<f32> = text
-            .split(',')
-            .map(|number| number.trim().parse().unwrap_or(f32::NAN))
-            .collect();
-        match numbers[..] {
-            _ if numbers.iter().any(|number| !number.is_finite()) => Err(EXPECTED_CHANNELS),
-            [red, green, blue] => Ok(Self([red, green, blue])),
-            [all] => Ok(Self([all; 3])),
-            _ => Err(EXPECTED_CHANNELS),
-        }
+/// A number from 0 to 1.
+pub(super) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
+    number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
+}
+
+/// A number above 0 and at most 1.
+pub(super) fn parse_share(text: &str) -> Result<f64, ParseValueError> {
+    match parse_fraction(text)? {
+        0.0 => expected("a number above 0"),
+        share => Ok(share),
     }
 }
 
-const EXPECTED_CHANNELS: ParseValueError = ParseValueError(
-    "three numbers for red, green and blue, as in 0.485,0.456,0.406, or one for all",
-);
-
-impl Display for Channels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [red, green, blue] = self.0;
-        write!(f, "{red},{green},{blue}")
+/// A number from 0 to 1, without 1.
+pub(super) fn parse_below_1(text: &str) -> Result<f64, ParseValueError> {
+    match parse_fraction(text)? {
+        1.0 => expected("a number below 1"),
+        fraction => Ok(fraction),
     }
 }
 
-/// What the largest gray level becomes before mean and standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-pub(crate) enum ScaleTo {
-    /// 0..1
-    #[value(name = "1")]
-    #[serde(rename = "1")]
-    One,
-    /// 0..255
-    #[value(name = "255")]
-    #[serde(rename = "255")]
-    Levels,
+/// A finite number above 0.
+pub(super) fn parse_positive(text: &str) -> Result<f64, ParseValueError> {
+    number(text, |x| x > 0.0, "a number above 0")
 }
 
-impl ScaleTo {
-    /// What gray levels are divided by.
-    pub(crate) fn divisor(self) -> f32 {
-        match self {
-            Self::One => 255.0,
-            Self::Levels => 1.0,
-        }
-    }
+/// A finite number from 0.
+pub(super) fn parse_from_0(text: &str) -> Result<f64, ParseValueError> {
+    number(text, |x| x >= 0.0, "a number from 0")
 }
 
-/// Numbers above 0 that can be divided by.
-pub(crate) fn parse_std(text: &str) -> Result<Channels, ParseValueError> {
-    match text.parse()? {
-        channels @ Channels(numbers) if numbers.iter().all(|number| *number > 0.0) => Ok(channels),
-        _ => Err(ParseValueError(
-            "numbers above 0: three for red, green and blue, as in 0.229,0.224,0.225, or one for all",
-        )),
-    }
-}
-
-/// A time such as `10m` or `1h30m`, above 0.
-pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, ParseValueError> {
-    match text.parse::<SignedDuration>() {
-        Ok(duration) if duration.is_positive() => Ok(duration),
-        _ => Err(ParseValueError("a time above 0, such as 10m, 90s or 1h30m")),
-    }
-}
-
-/// A count that is at least 1.
-pub(crate) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
-    text.parse()
-        .map_err(|_| ParseValueError("a whole number from 1"))
-}
-
-/// A count that may be 0.
-pub(crate) fn parse_count_or_zero(text: &str) -> Result<usize, ParseValueError> {
-    text.parse()
-        .map_err(|_| ParseValueError("a whole number from 0"))
-}
-
-/// A fraction, from 0 to 1.
-pub(crate) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
+fn number(
+    text: &str,
+    is_valid: fn(f64) -> bool,
+    what: &'static str,
+) -> Result<f64, ParseValueError> {
     match text.parse() {
-        Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(fraction),
-        _ => Err(ParseValueError("a number from 0 to 1")),
-    }
-}
-
-/// Two fractions above 0.
-pub(crate) fn parse_fractions(text: &str) -> Result<Span, ParseValueError> {
-    match text.parse() {
-        Ok(span @ Span { to, .. }) if to <= 1.0 => Ok(span),
-        _ => Err(ParseValueError(
-            "two numbers above 0 and at most 1, the second not below the first, as in 0.08,1",
-        )),
+        Ok(number) if f64::is_finite(number) && is_valid(number) => Ok(number),
+        _ => expected(what),
     }
 }
 
 /// The numbers of a comma-separated list; NaN, which fits no range, for what is none.
-pub(super) fn numbers(text: &str) -> Vec<f64> {
+pub(super) fn numbers<T: FromStr + From<f32>>(text: &str) -> Vec<T> {
     text.split(',')
-        .map(|number| number.trim().parse().unwrap_or(f64::NAN))
+        .map(|number| number.trim().parse().unwrap_or_else(|_| f32::NAN.into()))
         .collect()
 }
+
+written_as_text!(Size, Count, NormLimit, Every, Freeze);
 
 #[cfg(test)]
 mod tests {
@@ -327,7 +285,6 @@ mod tests {
         for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
-        assert!(parse_fractions("0.5,2").is_err() && parse_fractions("0.5").is_err());
         assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
         assert!(parse_count_or_zero("-1").is_err());
         assert!(parse_fraction("1.1").is_err() && parse_fraction("nan").is_err());

@@ -10,7 +10,7 @@ use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
 use crate::network::vgg::Vgg;
 use crate::network::{ForwardPass, Network};
-use crate::settings::{AgainstChoice, Calibrate, CheckpointsSettings};
+use crate::settings::{ChangeChoice, CheckpointsSettings};
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {
@@ -37,15 +37,15 @@ pub(super) fn calibrate(
         context,
     } = *of_run;
     let comparison = &settings.comparison;
-    let mut pictures = settings.run.pictures.clone();
+    let mut pictures = settings.pictures();
     let pass = loading.pass;
-    let mut observers = (!comparison.no_comparison).then(|| {
+    let mut observers = comparison.is_on().then(|| {
         // Of a part nothing is drawn before all are done.
         let columns = match split {
             Some(_) => 0,
             None => plan.steps().len(),
         };
-        let total = (!settings.follow).then_some(columns);
+        let total = (!settings.follows()).then_some(columns);
         calibration::observers(set, &settings.run, pass, probes, total)
     });
     let mut looker = Looker {
@@ -72,19 +72,17 @@ pub(super) fn calibrate(
     } = looker;
     if plan.goes_on() && split.is_none() {
         // The steps that follow are shown as those before them.
-        pictures.range = Some(settings.range());
         calibration::take_from(folder, &mut pictures);
         calibration
             .ranges
             .keep_changes(calibration::earlier_ranges(folder)?);
     }
-    let range = (Some(settings.range()), &pictures);
-    let settled = calibration::settle(&calibration, range, Some(comparison), pass)?;
+    let settled = calibration::settle(&calibration, &pictures, Some(comparison), pass)?;
     if let Some(observers) = &mut observers {
         let style = settings.run.pictures.style();
         observers.set_calibration(&calibration, pass, style);
     }
-    if plan.goes_on() && (observers.is_some() || comparison.change) {
+    if plan.goes_on() && (observers.is_some() || comparison.change.is_shown()) {
         let observers = observers.as_mut();
         given.extend(take_up(observers, settings, loading, probes, of_run)?);
     }
@@ -111,7 +109,7 @@ struct Looker<'a> {
 impl Looker<'_> {
     fn look(&mut self) -> Result<Calibration, RunError> {
         let (loading, probes, count) = (self.loading, self.probes, self.sequence.len());
-        let (pass, against) = (loading.pass, &self.settings.comparison.against);
+        let (pass, change) = (loading.pass, &self.settings.comparison.change);
         let mut calibration = Calibration::default();
         if let Some((network, seen)) = self.look_at_given()? {
             let name = "the network that changes are shown against";
@@ -125,7 +123,7 @@ impl Looker<'_> {
             let (name, step) = (checkpoint.name.as_str(), checkpoint.step);
             let seen = probes.run(pass, &network, name)?;
             // What changes from step to step is smaller than what changes over the run.
-            let with_change = *against != AgainstChoice::Previous || reference == 1;
+            let with_change = *change != ChangeChoice::Previous || reference == 1;
             let network = observed(pass, &network, &seen, name);
             calibration.add(&network, with_change)?;
             if let Some(observers) = &mut self.observers
@@ -142,7 +140,7 @@ impl Looker<'_> {
 
     /// Looks at the network that was given to compare with, if one was.
     fn look_at_given(&mut self) -> Result<Option<(Vgg, ProbeActivations)>, RunError> {
-        let Some(path) = self.settings.comparison.against.file() else {
+        let Some(path) = self.settings.comparison.change.file() else {
             return Ok(None);
         };
         let pass = self.loading.pass;
@@ -196,15 +194,12 @@ pub(super) fn observed<'a>(
 
 /// The places of the checkpoints that are looked at before the first step.
 fn references(settings: &CheckpointsSettings, count: usize) -> Vec<usize> {
-    let (pictures, comparison) = (&settings.run.pictures, &settings.comparison);
-    if !calibration::is_needed(Some(settings.range()), pictures, comparison) {
+    let comparison = &settings.comparison;
+    if !calibration::is_needed(&settings.pictures(), comparison) {
         return Vec::new();
     }
-    if settings.calibrate == Calibrate::All {
-        return (0..count).collect();
-    }
     let mut places = vec![0, count - 1];
-    if settings.comparison.against == AgainstChoice::Previous {
+    if comparison.change == ChangeChoice::Previous {
         places.push(1.min(count - 1));
     }
     places.sort_unstable();

@@ -16,7 +16,7 @@ use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
-use crate::settings::CheckpointsSettings;
+use crate::settings::{CheckpointsSettings, FollowChoice};
 use crate::weights::WeightsFile;
 
 /// The folders are looked at so often, whatever the system says: network file systems say nothing.
@@ -173,7 +173,7 @@ impl Follow {
                 Err(RunError::OtherStep { path, was, now })
             } else if file.step <= self.last {
                 self.say(&format!(
-                    "left out: {} came after a later step was shown; repeat the command with --late rewrite to write the run again from there",
+                    "left out: {} came after a later step was shown; to show it too, name another --run",
                     file.name
                 ));
                 continue;
@@ -217,8 +217,10 @@ impl Follow {
 
     /// Whether to end: on request, or because nothing came for long enough.
     fn is_over(&self) -> bool {
-        let idle = self.settings.idle_exit;
-        let idle = idle.and_then(|idle| Duration::try_from(idle).ok());
+        let idle = match self.settings.follow {
+            FollowChoice::Idle(idle) => Duration::try_from(idle).ok(),
+            FollowChoice::On | FollowChoice::Off => None,
+        };
         self.interrupt.is_requested() || idle.is_some_and(|idle| self.since.elapsed() >= idle)
     }
 

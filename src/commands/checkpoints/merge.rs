@@ -60,7 +60,7 @@ pub(super) fn merge(
         .flat_map(|manifest| manifest.entries.values().cloned())
         .collect();
     let mut lines = vec![whole(split)];
-    if !settings.comparison.no_comparison {
+    if settings.comparison.is_on() {
         let mut summary = Summary::default();
         for later in done.into_iter().filter_map(|done| done.summary) {
             summary.append(later);
@@ -124,9 +124,13 @@ fn draw(
     let known = (sequence, known);
     let mut setup = Setup::new(settings, (&files, input), devices, known, &quiet)?;
     let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
-    let range = (Some(settings.range()), &settings.run.pictures);
     let (pass, set) = (&setup.pass, setup.set.take());
-    let settled = calibration::settle(&calibration, range, Some(&settings.comparison), pass)?;
+    let settled = calibration::settle(
+        &calibration,
+        &settings.pictures(),
+        Some(&settings.comparison),
+        pass,
+    )?;
     let (run, total) = (&settings.run, Some(sequence.len()));
     let mut observers = calibration::observers(set, run, pass, &setup.probes, total);
     observers.set_calibration(&calibration, pass, run.pictures.style());

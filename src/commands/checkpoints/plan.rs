@@ -1,6 +1,5 @@
 //! Which checkpoints are still to be shown.
 
-use std::fs;
 use std::path::Path;
 
 use super::manifest::{Entry, Manifest};
@@ -8,21 +7,17 @@ use crate::commands::error::RunError;
 use crate::commands::run_folder::CONFIG;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
-use crate::settings::Late;
+use crate::settings::rewritten;
 use crate::train::changes;
 
 /// Settings that another process may have otherwise: they change where and how fast a run is made, not what it shows.
-const FREE: [&str; 14] = [
+const FREE: [&str; 10] = [
     "checkpoints",
-    "late",
     "follow",
-    "idle-exit",
     "device",
     "batch",
-    "render",
     "on-error",
     "quiet",
-    "verbose",
     "timings",
     "png",
     "logdir",
@@ -75,7 +70,7 @@ impl Plan {
         self.earlier.iter().copied().chain(due).collect()
     }
 
-    /// Whether there are steps of other processes before. A run that is written again from its first step on begins anew.
+    /// Whether there are steps of other processes before.
     pub(super) fn goes_on(&self) -> bool {
         !self.earlier.is_empty() || !self.shown.is_empty()
     }
@@ -85,9 +80,9 @@ impl Plan {
         (self.next > i64::MIN).then_some(self.next)
     }
 
-    /// What the run's manifest lacks of a sequence. A file that came late, or that is another one now, is left out or
-    /// shown in its place, as `late` says.
-    pub(super) fn continued(sequence: Vec<Checkpoint>, manifest: &Manifest, late: Late) -> Self {
+    /// What the run's manifest lacks of a sequence. A file that came late, or that is another one now, is left out with
+    /// a note.
+    pub(super) fn continued(sequence: Vec<Checkpoint>, manifest: &Manifest) -> Self {
         let entries = &manifest.entries;
         let last = entries.last_key_value().map_or(i64::MIN, |(step, _)| *step);
         let is_replaced = |file: &&Checkpoint| {
@@ -100,27 +95,16 @@ impl Plan {
         };
         let replaced: Vec<&Checkpoint> = sequence.iter().filter(is_replaced).collect();
         let came: Vec<&Checkpoint> = sequence.iter().filter(is_late).collect();
-        let first_late = came.iter().chain(&replaced).map(|file| file.step).min();
-        // What is not there any more cannot be shown again.
-        let is_gone = |step: &i64| sequence.iter().all(|file| file.step != *step);
-        let gone = first_late.and_then(|first| {
-            let mut later = entries.range(first..);
-            later
-                .find(|(step, _)| is_gone(step))
-                .map(|(_, entry)| entry.name.clone())
-        });
-        let what = match (late, gone) {
-            (Late::Skip, _) => Doing::Skip,
-            (Late::Rewrite, Some(gone)) => Doing::SkipSince(gone),
-            (Late::Rewrite, None) => Doing::Rewrite,
-        };
         let mut notes = Vec::new();
         for (why, files) in [
             ("came after a later step was shown", &came),
             ("changed since it was shown", &replaced),
         ] {
             if !files.is_empty() {
-                notes.push(what.note(&named(files), why, last));
+                notes.push(format!(
+                    "left out: {} {why} (the run is at step {last}); to show them too, name another --run",
+                    named(files)
+                ));
             }
         }
         let is_left_out = |file: &&Checkpoint| file.step < last && manifest.leaves_out(file);
@@ -131,8 +115,7 @@ impl Plan {
                 "left out as before, since it could not be read and did not change: {files}"
             ));
         }
-        let first_late = first_late.filter(|_| what == Doing::Rewrite);
-        let next = first_late.unwrap_or(last.saturating_add(1));
+        let next = last.saturating_add(1);
         let (shown, due): (Vec<_>, Vec<_>) =
             sequence.into_iter().partition(|file| file.step < next);
         let shown: Vec<Checkpoint> = shown
@@ -155,29 +138,6 @@ impl Plan {
     }
 }
 
-/// What becomes of files that came late.
-#[derive(PartialEq)]
-enum Doing {
-    Skip,
-    /// Because of a file that is gone.
-    SkipSince(String),
-    Rewrite,
-}
-
-impl Doing {
-    fn note(&self, files: &str, why: &str, last: i64) -> String {
-        match self {
-            Self::Skip => format!(
-                "left out: {files} {why} (the run is at step {last}); --late rewrite writes the run again from there"
-            ),
-            Self::SkipSince(gone) => format!(
-                "left out: {files} {why}, and the run cannot be written again from there: {gone} is gone"
-            ),
-            Self::Rewrite => format!("{files} {why}: the run is written again from there"),
-        }
-    }
-}
-
 /// The first ones, and how many more there are.
 fn named(files: &[&Checkpoint]) -> String {
     listed(files.iter().map(|file| &file.name), ", ", NAMED)
@@ -186,10 +146,7 @@ fn named(files: &[&Checkpoint]) -> String {
 /// Refuses another configuration than that of the run in `folder`.
 pub(super) fn check_configuration(folder: &Path, config: &str) -> Result<(), RunError> {
     let path = folder.join(CONFIG);
-    let before = fs::read_to_string(&path).map_err(|source| RunError::ReadManifest {
-        path: path.clone(),
-        source,
-    })?;
+    let before = rewritten("checkpoints", &path)?;
     let is_free = |change: &String| {
         FREE.iter()
             .any(|key| change.starts_with(&format!("{key} ")))
@@ -212,6 +169,7 @@ pub(super) fn check_configuration(folder: &Path, config: &str) -> Result<(), Run
 mod tests {
     use super::*;
     use crate::commands::checkpoints::open::RunNetwork;
+    use std::fs;
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {
         let file = |step: &i64| {
@@ -244,42 +202,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_is_due_and_what_came_late_is_left_out_or_written_in_its_place() {
+    fn what_is_new_is_due_and_what_came_late_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let manifest = logged(folder, &[1, 2, 4]);
-        let plan = Plan::continued(files(folder, &[1, 2, 4, 5, 9]), &manifest, Late::Skip);
+        let plan = Plan::continued(files(folder, &[1, 2, 4, 5, 9]), &manifest);
         assert_eq!((plan.next, steps(&plan.due)), (5, vec![5, 9]));
         assert_eq!(steps(&plan.shown), [1, 2, 4]);
         assert!(plan.notes.is_empty());
 
         let all = || files(folder, &[1, 2, 3, 4, 5]);
-        let plan = Plan::continued(all(), &manifest, Late::Skip);
+        let plan = Plan::continued(all(), &manifest);
         assert_eq!(steps(&plan.due), [5]);
         assert!(
             plan.notes[0].contains("epoch_3.pth came after"),
             "{:?}",
             plan.notes
         );
-        let plan = Plan::continued(all(), &manifest, Late::Rewrite);
-        assert_eq!((plan.next, steps(&plan.due)), (3, vec![3, 4, 5]));
-        assert_eq!(steps(&plan.shown), [1, 2]);
-
         fs::write(folder.join("epoch_2.pth"), [7; 6]).unwrap();
-        let plan = Plan::continued(files(folder, &[1, 2, 4]), &manifest, Late::Skip);
+        let plan = Plan::continued(files(folder, &[1, 2, 4]), &manifest);
         assert!(plan.due.is_empty() && plan.notes[0].contains("epoch_2.pth changed"));
-        let plan = Plan::continued(files(folder, &[1, 2, 4]), &manifest, Late::Rewrite);
-        assert_eq!((plan.next, steps(&plan.due)), (2, vec![2, 4]));
 
         // A file that was deleted leaves its step.
-        let plan = Plan::continued(files(folder, &[4, 6]), &manifest, Late::Skip);
+        let plan = Plan::continued(files(folder, &[4, 6]), &manifest);
         assert_eq!((steps(&plan.shown), steps(&plan.due)), (vec![4], vec![6]));
-        let plan = Plan::continued(files(folder, &[3, 6]), &manifest, Late::Rewrite);
-        assert_eq!(steps(&plan.due), [6]);
-        assert!(
-            plan.notes[0].contains("epoch_4.pth is gone"),
-            "{:?}",
-            plan.notes
-        );
     }
 }

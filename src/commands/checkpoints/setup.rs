@@ -56,7 +56,7 @@ impl Setup {
             first,
         } = shown_network(sequence, known, &settings.run.network, on_error, context)?;
         let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
-        let config = settings.resolved(&pass)?;
+        let config = settings.resolved(&run::resolved_network(&pass))?;
         let preprocess = settings.run.input.preprocess().for_network(held.is_gray());
         let mut skipped = Vec::new();
         let probes = ProbeImages::load(

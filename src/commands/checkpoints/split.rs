@@ -204,7 +204,7 @@ impl Split {
         let folder = self.own();
         let block = sequence.get(self.block.clone()).unwrap_or_default();
         let mut manifest = Manifest::read(&folder)?;
-        if !settings.comparison.no_comparison {
+        if settings.comparison.is_on() {
             self.cut_back(manifest.as_mut());
         }
         let manifest = manifest.filter(|manifest| !manifest.entries.is_empty());
@@ -213,7 +213,7 @@ impl Split {
         let mut plan = if is_new {
             Plan::all(block.to_vec())
         } else {
-            Plan::continued(block.to_vec(), &manifest, settings.late)
+            Plan::continued(block.to_vec(), &manifest)
         };
         for note in &plan.notes {
             context.terminal.note(note);

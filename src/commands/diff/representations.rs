@@ -7,7 +7,7 @@ use super::DiffError;
 use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
-use crate::analysis::{ComparisonImages, GramCollector, LoadOptions, ObservedNetwork};
+use crate::analysis::{ComparisonImages, Features, GramCollector, LoadOptions, ObservedNetwork};
 use crate::commands::run;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
@@ -17,7 +17,7 @@ use crate::device::OpenDevice;
 use crate::network::ForwardPass;
 use crate::network::vgg::{self, Arch, Extent, Placement, Variant};
 use crate::network::{Layer, LayerKind};
-use crate::settings::{DiffSettings, Features};
+use crate::settings::DiffSettings;
 use crate::weights::WeightsFile;
 
 /// Debiased linear CKA of what each layer with weights makes of the images, by the layer's name, and how many

@@ -63,7 +63,7 @@ fn of_comparison(error: &CompareError) -> Option<&'static str> {
             Some("repeat its run, or compare with the version that wrote it")
         }
         CompareError::Differ { .. } => Some(
-            "repeat one of the two runs with the other's --compare-images, preprocessing and --compare-features",
+            "repeat one of the two runs with the other's --compare-images, preprocessing and --compare",
         ),
         CompareError::NoLayer { .. } => {
             Some("repeat one of the two runs with the other's --layers")

@@ -22,20 +22,20 @@ fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
     Some(match error {
         CheckpointError::AllExcluded { .. } => "leave an --exclude out",
         CheckpointError::NoNumber { .. } => {
-            "name one file alone, or number the checkpoints in natural order with --step-from index"
+            "name one file alone, or number the checkpoints in natural order with --step index"
         }
-        CheckpointError::NoMatch { .. } => "change --step-regex",
+        CheckpointError::NoMatch { .. } => "change --step",
         CheckpointError::Ambiguous { .. } => {
-            "capture the step with --step-regex, such as 'epoch(\\d+)', or number the checkpoints in natural order with \
-             --step-from index"
+            "capture the step with --step, such as 'epoch(\\d+)', or number the checkpoints in natural order with \
+             --step index"
         }
         CheckpointError::SameStep { .. } => {
-            "leave one out with --exclude, capture another number with --step-regex, or number the checkpoints in \
-             natural order with --step-from index"
+            "leave one out with --exclude, capture another number with --step, or number the checkpoints in \
+             natural order with --step index"
         }
         CheckpointError::OutOfRange { .. } => {
             "leave the file out with --exclude, rename it, or number the checkpoints in natural order with \
-             --step-from index"
+             --step index"
         }
         CheckpointError::Find(_) => return None,
     })
@@ -111,8 +111,8 @@ mod tests {
             CheckpointError::OutOfRange { path },
         ] {
             let advice = next_step(&error).unwrap();
-            assert!(advice.contains("--step-from index"), "{advice}");
-            let captures = advice.contains("--step-regex, such as 'epoch(\\d+)'");
+            assert!(advice.contains("--step index"), "{advice}");
+            let captures = advice.contains("--step, such as 'epoch(\\d+)'");
             let is_ambiguous = matches!(error, CheckpointError::Ambiguous { .. });
             assert_eq!(captures, is_ambiguous, "{advice}");
         }

@@ -8,7 +8,7 @@ use feature_grid::png::PngError;
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     let advice = match error.downcast_ref::<RenderError>() {
-        Some(RenderError::TooLarge { .. }) => "choose a smaller --min-tile, --max-maps or --crop",
+        Some(RenderError::TooLarge { .. }) => "choose a smaller --min-tile, --maps or --crop",
         Some(RenderError::KernelChannels { .. }) => "leave the kernels out with --no-kernels",
         Some(_) => return None,
         None => match error.downcast_ref::<PngError>()? {

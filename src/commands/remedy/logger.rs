@@ -9,7 +9,7 @@ use crate::logger::LoggerError;
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     let advice = match error.downcast_ref()? {
         LoggerError::OtherShape { .. } => {
-            "give every step images of one size, or do not compare steps (--no-comparison)"
+            "give every step images of one size, or do not compare steps (--compare off)"
         }
         LoggerError::Channel { .. } => "choose others with --maps",
         LoggerError::NoDeviceRenderer { .. } => "set VGGSCOPE_RENDER to auto or host",

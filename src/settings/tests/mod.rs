@@ -12,7 +12,7 @@ fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
         .chain(line.iter().copied())
         .map(OsString::from)
         .collect();
-    parse(&words)
+    parse(&words).map(|parsed| parsed.command)
 }
 
 fn toml_of(command: &Command) -> String {
@@ -51,7 +51,7 @@ const LINES: [&[&str]; 3] = [
         "96",
         "--range",
         "fixed=-1,2.5",
-        "--max-maps",
+        "--maps",
         "9",
         "--min-tile",
         "32",
@@ -66,8 +66,11 @@ const LINES: [&[&str]; 3] = [
         "out",
         "--on-error",
         "skip",
+        "--precision",
+        "tf32",
+        "--normalize",
+        "mean=-0.5,0,0.5,std=0.25",
         "-q",
-        "-v",
         "--timings",
     ],
     &[
@@ -77,7 +80,7 @@ const LINES: [&[&str]; 3] = [
         "a.png",
         "--images",
         "b.png",
-        "--step-regex",
+        "--step",
         r"e(\d+)",
         "--exclude",
         "last*",
@@ -87,12 +90,12 @@ const LINES: [&[&str]; 3] = [
         "3",
         "--preset",
         "caffe",
-        "--mean",
-        "-0.5,0,0.5",
-        "--std",
-        "0.25",
-        "--scale-to",
-        "1",
+        "--normalize",
+        "mean=-0.5,0,0.5,std=0.25,scale=1",
+        "--follow=10m",
+        "--change=previous",
+        "--compare",
+        "off",
         "--run",
         "mine",
         "--range",
@@ -113,30 +116,20 @@ const LINES: [&[&str]; 3] = [
         "3",
         "--val-fraction",
         "0.25",
-        "--no-augment",
-        "--scale",
-        "0.5,0.75",
-        "--aspect",
-        "1,2",
-        "--flip",
-        "0",
-        "--jitter",
-        "0.1,0.2,0.3,0.4",
+        "--augment",
+        "scale=0.5,0.75,aspect=1,2,flip=0,jitter=0.1,0.2,0.3,0.4",
         "--threads",
         "2",
         "--optimizer",
-        "sgd",
+        "nesterov",
         "--learning-rate",
         "0.5",
         "--momentum",
         "0.5",
-        "--nesterov",
         "--weight-decay",
         "0",
         "--schedule",
-        "step=10,0.5",
-        "--warm-up",
-        "4",
+        "step=10,0.5,warm-up=4",
         "--clip-norm",
         "2.5",
         "--label-smoothing",
@@ -189,8 +182,10 @@ fn every_flag_is_a_key() {
         for arg in command.get_arguments() {
             let name = arg.get_id().as_str().replace('_', "-");
             // Not settings, or alternatives of others.
-            let left_out = ["config", "resume", "help", "epochs", "max-maps"].contains(&&*name);
-            let unset = !line.iter().any(|word| *word == format!("--{name}"))
+            let left_out = ["config", "resume", "help", "epochs", "shard"].contains(&&*name);
+            let unset = !line
+                .iter()
+                .any(|word| word.split('=').next() == Some(&format!("--{name}")))
                 && arg.get_default_values().is_empty()
                 && !arg.is_positional();
             if !left_out && !unset {
@@ -219,12 +214,12 @@ fn images(text: &str, line: &[&str]) -> ImagesSettings {
 #[test]
 fn typed_flags_win_over_the_file() {
     let settings = images(
-        "images = [\"file.png\"]\nseed = 3\nmax_maps = 4\nlayers = [\"conv1_1\", \"pool*\"]",
+        "images = [\"file.png\"]\nseed = 3\nmin_tile = 4\nmaps = 4\nlayers = [\"conv1_1\", \"pool*\"]",
         &["images", "typed.png", "--seed", "5"],
     );
     assert_eq!(settings.images, [PathBuf::from("typed.png")]);
-    assert_eq!(settings.run.compute.seed, 5);
-    assert_eq!(settings.run.pictures.maps().to_string(), "first:4");
+    assert_eq!(settings.seed, 5);
+    assert_eq!(settings.run.pictures.maps.to_string(), "4");
     assert_eq!(settings.run.network.layers, "conv1_1,pool*");
 }
 
@@ -282,12 +277,30 @@ fn what_does_not_go_together_is_refused() {
                 "a",
                 "--images",
                 "b",
-                "--step-from",
+                "--step",
                 "index",
-                "--step-regex",
-                "(x)",
+                "--follow",
             ],
-            "--step-regex",
+            "--step index",
+        ),
+        (
+            &[
+                "checkpoints",
+                "a",
+                "--images",
+                "b",
+                "--compare",
+                "off",
+                "--compare-images",
+                "c",
+            ],
+            "--compare-images",
+        ),
+        (&["images", "a", "--range", "run"], "--range run"),
+        (&["images", "a", "--maps", "changed:4"], "--maps"),
+        (
+            &["train", "a", "--images", "b", "--precision", "bf16"],
+            "--precision",
         ),
         (
             &["train", "a", "--images", "b", "--resume"],
@@ -303,15 +316,16 @@ fn what_does_not_go_together_is_refused() {
                 "a",
                 "--images",
                 "b",
-                "--nesterov",
+                "--momentum",
+                "0",
                 "--optimizer",
-                "adam",
+                "nesterov",
             ],
-            "--nesterov",
+            "--momentum above 0",
         ),
         (
             &["train", "a", "--images", "b", "--learning-rate", "0"],
-            "--learning-rate is 0, expected a number above 0",
+            "invalid value '0' for '--learning-rate <X>': expected a number above 0",
         ),
         (
             &[
@@ -331,7 +345,227 @@ fn what_does_not_go_together_is_refused() {
         assert!(error.contains(expected), "{error}");
     }
     for regex in ["e", "(a)(b)", "("] {
-        let line = ["checkpoints", "a", "--images", "b", "--step-regex", regex];
+        let line = ["checkpoints", "a", "--images", "b", "--step", regex];
         assert!(parse_line(&line).is_err(), "{regex}");
     }
+}
+
+/// The flags that `--help` lists, `-h` among them.
+fn flags_listed(help: &str) -> usize {
+    let is_flag = |line: &&str| line.trim_start().starts_with('-');
+    help.lines().filter(is_flag).count()
+}
+
+fn help_of(line: &[&str]) -> String {
+    match parse_line(line).unwrap_err() {
+        UsageError::Clap(error) => error.to_string(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn flags_are_few_and_h_fits_a_screen() {
+    for (command, most) in [
+        ("images", 24),
+        ("checkpoints", 32),
+        ("train", 54),
+        ("diff", 12),
+    ] {
+        let help = help_of(&[command, "--help"]);
+        let count = flags_listed(&help) - 1;
+        assert!(count <= most, "{command} has {count} flags\n{help}");
+        assert!(!help.contains("true, false"), "{help}");
+    }
+    let all = [
+        "",
+        "images",
+        "checkpoints",
+        "train",
+        "compare",
+        "layers",
+        "diff",
+        "inspect",
+        "export",
+        "view",
+        "doctor",
+        "man",
+        "completions",
+    ];
+    for command in all {
+        let line: Vec<&str> = [command, "-h"]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let help = help_of(&line);
+        assert!(
+            help.lines().count() <= 25,
+            "{}\n{help}",
+            help.lines().count()
+        );
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+        assert_eq!(help.lines().last(), Some("more: --help"), "{help}");
+    }
+    // What -h lists is there.
+    for (command, _) in help::USUAL {
+        let help = help_of(&[command, "-h"]);
+        assert_eq!(flags_listed(&help), 15, "{help}");
+    }
+}
+
+/// The note on a file's old keys, and the settings of the run as this version writes them.
+fn of_old_file(command: &str, text: &str) -> (String, toml::Table) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    let words = ["vggscope", command, "--config", path.to_str().unwrap()].map(OsString::from);
+    let note = parse(&words).unwrap().note.unwrap_or_default();
+    (note, rewritten(command, &path).unwrap().parse().unwrap())
+}
+
+/// What the version before wrote, whose runs go on.
+#[test]
+fn keys_of_an_earlier_version_are_a_note_and_keep_their_meaning() {
+    let (note, now) = of_old_file(
+        "checkpoints",
+        r#"
+        checkpoints = ["/c"]
+        images = ["/i"]
+        step-from = "name"
+        step-regex = 'e(\d+)'
+        calibrate = "first,last"
+        late = "skip"
+        follow = true
+        idle-exit = "PT10M"
+        change = true
+        against = "previous"
+        compare-features = "mean-pooled"
+        no-comparison = false
+        dtype = "f32"
+        tf32 = true
+        render = "auto"
+        seed = 0
+        mean = "-0.5,0,0.5"
+        std = "0.25,0.25,0.25"
+        range = "run"
+        ranges = "/r/ranges.toml"
+        maps = "all"
+        maps-from = "/r"
+        quiet = false
+        verbose = false
+        "#,
+    );
+    for (key, value) in [
+        ("step", r"e(\d+)"),
+        ("follow", "10m"),
+        ("change", "previous"),
+        ("compare", "mean-pooled"),
+        ("precision", "tf32"),
+        ("normalize", "mean=-0.5,0,0.5,std=0.25,0.25,0.25"),
+        ("range", "/r/ranges.toml"),
+        ("maps", "/r"),
+    ] {
+        assert_eq!(now[key].as_str(), Some(value), "{key}");
+    }
+    for part in [
+        "config.toml",
+        "maps-from (now maps)",
+        "late (gone)",
+        "seed (gone)",
+    ] {
+        assert!(note.contains(part), "{note}");
+    }
+
+    let (note, now) = of_old_file(
+        "train",
+        r#"
+        data = "/d"
+        images = ["/i"]
+        no-augment = false
+        scale = "0.3,1"
+        aspect = "0.9,1.1"
+        flip = 0.2
+        jitter = "0.1,0.2,0.3,0.05"
+        optimizer = "sgd"
+        nesterov = true
+        schedule = "step=3,0.5"
+        warm-up = 2
+        change = false
+        against = "first"
+        no-comparison = true
+        dtype = "f32"
+        tf32 = false
+        seed = 7
+        maps = "5"
+        verbose = true
+        "#,
+    );
+    let augment = "scale=0.3,1,aspect=0.9,1.1,flip=0.2,jitter=0.1,0.2,0.3,0.05";
+    for (key, value) in [
+        ("augment", augment),
+        ("optimizer", "nesterov"),
+        ("schedule", "step=3,0.5,warm-up=2"),
+        ("change", "off"),
+        ("compare", "off"),
+        ("precision", "f32"),
+        ("maps", "5,"),
+    ] {
+        assert_eq!(now[key].as_str(), Some(value), "{key}");
+    }
+    assert_eq!(now["seed"].as_integer(), Some(7));
+    assert!(!note.contains("seed"), "{note}");
+
+    let (_, now) = of_old_file(
+        "images",
+        "images = [\"/i\"]\nmax-maps = 64\nscale-to = 255\nmean = 0\nstd = 1",
+    );
+    assert_eq!(now["maps"].as_str(), Some("64"));
+    assert_eq!(
+        now["normalize"].as_str(),
+        Some("mean=0,0,0,std=1,1,1,scale=255")
+    );
+    let (_, now) = of_old_file(
+        "train",
+        "data = \"/d\"\nimages = [\"/i\"]\nno-augment = true\nflip = 0.5",
+    );
+    assert_eq!(now["augment"].as_str(), Some("off"));
+    let (note, _) = of_old_file("images", "images = [\"/i\"]");
+    assert_eq!(note, "");
+}
+
+#[test]
+fn a_flag_of_an_earlier_version_says_what_to_write_now() {
+    for (flag, now) in [
+        ("--max-maps", "write --maps"),
+        ("--verbose", "leave it out"),
+        ("--tf32", "write --precision"),
+    ] {
+        let error = parse_line(&["images", "a", flag, "3"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(flag) && error.contains(now), "{error}");
+    }
+}
+
+#[test]
+fn tables_are_values_of_several_numbers() {
+    let settings = images(
+        "images = [\"a\"]\nnormalize = { mean = [0.5, 0.25, -1], std = 0.5 }",
+        &["images"],
+    );
+    assert_eq!(
+        settings.run.input.normalize.to_string(),
+        "mean=0.5,0.25,-1,std=0.5,0.5,0.5"
+    );
+}
+
+#[test]
+fn a_typed_switch_can_turn_off_what_a_file_turns_on() {
+    let settings = images(
+        "images = [\"a\"]\nno-kernels = true",
+        &["images", "--no-kernels=false"],
+    );
+    assert!(!settings.run.pictures.no_kernels);
 }

@@ -233,15 +233,14 @@ fn checkpoints_that_are_not_there() {
     place.run("checkpoints empty", &probe).fails(1, &["empty"]);
     place.put(&weights(), "c/last.safetensors");
     place.put(&weights(), "c/best.safetensors");
-    place.run("checkpoints c", &probe).fails(
-        1,
-        &["best.safetensors, last.safetensors", "--step-from index"],
-    );
+    place
+        .run("checkpoints c", &probe)
+        .fails(1, &["best.safetensors, last.safetensors", "--step index"]);
     place.put(&weights(), "d/a_1.safetensors");
     place.put(&weights(), "d/b_1.safetensors");
     place
         .run("checkpoints d", &probe)
-        .fails(1, &["a_1", "b_1", "--step-from index"]);
+        .fails(1, &["a_1", "b_1", "--step index"]);
     place
         .run("checkpoints d", &["--images", "gone.png"])
         .fails(1, &["gone.png"]);

@@ -49,7 +49,7 @@ fn the_index_can_be_the_step() {
     let place = sequence();
     place
         .run(
-            "checkpoints ckpts --run a --layers pool5 --step-from index",
+            "checkpoints ckpts --run a --layers pool5 --step index",
             &probes(&["chelsea.png"]),
         )
         .ok();

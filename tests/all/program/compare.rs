@@ -270,10 +270,7 @@ fn runs_over_other_images_are_refused() {
     );
     refused_with(
         |run| run.set("features", "mean-pooled"),
-        &[
-            "features differ: flattened and mean-pooled",
-            "--compare-features",
-        ],
+        &["features differ: flattened and mean-pooled", "--compare"],
     );
     refused_with(
         |run| run.set("minibatches", "11,12"),

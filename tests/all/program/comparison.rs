@@ -147,7 +147,7 @@ fn nothing_changed_is_said_too() {
     assert!(ran.out().contains(expected), "{}", ran.out());
     let ran = place
         .run(
-            &format!("{line} --run b --no-comparison --range map"),
+            &format!("{line} --run b --compare off --range map"),
             &args(&[], false),
         )
         .ok();
@@ -199,7 +199,7 @@ fn changes_are_shown_against_the_first_the_previous_or_a_file() {
         ("b", "previous"),
         ("c", "ckpts/epoch_1.safetensors"),
     ] {
-        let line = format!("checkpoints ckpts --run {run} --change --against {against} {SMALL}");
+        let line = format!("checkpoints ckpts --run {run} --change={against} {SMALL}");
         place.run(&line, &args(&[], false)).ok();
     }
     let [first, previous, file] = ["a", "b", "c"].map(|run| events(&place.path("runs").join(run)));
@@ -225,7 +225,7 @@ fn a_run_has_one_range_which_others_can_take() {
     place.run(&format!("{line} a"), &args(&[], false)).ok();
     place
         .run(
-            &format!("{line} b --ranges runs/a/ranges.toml --every 5"),
+            &format!("{line} b --range runs/a/ranges.toml --every 5"),
             &args(&[], false),
         )
         .ok();
@@ -248,7 +248,7 @@ fn a_run_has_one_range_which_others_can_take() {
     // It also goes for images, one network of the sequence.
     let photo = photo("chelsea.png");
     let line = format!(
-        "images --run c --weights ckpts/epoch_6.safetensors --ranges runs/a/ranges.toml {SMALL}"
+        "images --run c --weights ckpts/epoch_6.safetensors --range runs/a/ranges.toml {SMALL}"
     );
     place.run(&line, &[&photo]).ok();
     let c = events(&place.path("runs/c"));
@@ -256,19 +256,19 @@ fn a_run_has_one_range_which_others_can_take() {
     assert!(picture(&c, tag, 0) == picture(&a, tag, 6));
     place
         .run(
-            "images --run d --layers conv5_3 --ranges runs/a/ranges.toml",
+            "images --run d --layers conv5_3 --range runs/a/ranges.toml",
             &[&photo],
         )
         .fails(2, &["ranges.toml", "conv5_3", "--layers"]);
     place
-        .run("images --run d --ranges nowhere.toml", &[&photo])
+        .run("images --run d --range nowhere.toml", &[&photo])
         .fails(2, &["nowhere.toml", "--range run"]);
 }
 
 #[test]
 fn chosen_channels_stay_in_their_places() {
     let place = eventful();
-    let line = format!("checkpoints ckpts {SMALL} --range map --no-comparison --run");
+    let line = format!("checkpoints ckpts {SMALL} --range map --compare off --run");
     place.run(&format!("{line} all"), &args(&[], false)).ok();
     for (run, maps) in [
         ("list", "2,0"),
@@ -281,13 +281,10 @@ fn chosen_channels_stay_in_their_places() {
             .ok();
     }
     place
-        .run(
-            &format!("{line} from --maps-from runs/list"),
-            &args(&[], false),
-        )
+        .run(&format!("{line} from --maps runs/list"), &args(&[], false))
         .ok();
     place
-        .run(&format!("{line} short --max-maps 2"), &args(&[], false))
+        .run(&format!("{line} short --maps 2"), &args(&[], false))
         .ok();
     let of_run = |run: &str| events(&place.path("runs").join(run));
     let tag = "feature_maps/00_conv1_1";
@@ -312,7 +309,7 @@ fn chosen_channels_stay_in_their_places() {
         .fails(1, &["--maps", "99", "conv1_1", "3"]);
     place
         .run("images --run x --maps top:3", &[photo("chelsea.png")])
-        .fails(2, &["--maps", "--maps-from"]);
+        .fails(2, &["--maps", "folder"]);
 }
 
 #[test]
@@ -320,7 +317,7 @@ fn representations_are_compared_over_images() {
     let place = eventful();
     let line = format!("checkpoints ckpts {SMALL} --run");
     for (run, features) in [("a", "flattened"), ("b", "mean-pooled")] {
-        let flags = format!("{line} {run} --compare-features {features}");
+        let flags = format!("{line} {run} --compare {features}");
         place.run(&flags, &args(&[], true)).ok();
     }
     let seen = events(&place.path("runs/a"));

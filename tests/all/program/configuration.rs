@@ -17,7 +17,7 @@ fn a_file_says_what_flags_say_and_typed_flags_win() {
     let place = Place::new();
     place.write(
         "c.toml",
-        settings("layers = [\"conv1_1\", \"pool*\"]\nmax-maps = 1\nno-kernels = true\n"),
+        settings("layers = [\"conv1_1\", \"pool*\"]\nmaps = 1\nno-kernels = true\n"),
     );
     place
         .run(

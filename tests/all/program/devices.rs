@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use tensorboard_events::Value;
 
 use crate::program::comparison::{tensors, write};
-#[cfg(feature = "libtorch")]
-use crate::program::support::test_device;
 use crate::program::support::{Place, Seen, events, photo, picture, root, weights};
+#[cfg(feature = "libtorch")]
+use crate::program::support::{Ran, test_device};
 
 /// Scalars by tag and step. The time that something took is no fact about the network.
 fn scalars(seen: &[Seen]) -> BTreeMap<(String, i64), f64> {
@@ -48,6 +48,15 @@ fn is_same(one: &[Seen], other: &[Seen], apart: f64) {
     assert_eq!(stored(one), stored(other));
 }
 
+/// A run whose grids are made on `side`.
+#[cfg(feature = "libtorch")]
+fn rendered(place: &Place, side: &str, line: &str, args: &[OsString]) -> Ran {
+    let ran = place.run_with(line, args, |command| {
+        command.env("VGGSCOPE_RENDER", side);
+    });
+    ran.ok()
+}
+
 fn args() -> Vec<OsString> {
     let weights = format!("--weights={}", weights().display());
     vec![weights.into(), root().join("photos").into_os_string()]
@@ -69,14 +78,14 @@ fn a_device_renders_what_the_host_renders() {
             "1.0 copies, 1.0 waits",
         ),
         (
-            "--layers pool5 --resize 32 --crop 32 --max-maps 2 --batch 2",
+            "--layers pool5 --resize 32 --crop 32 --maps 2 --batch 2",
             "1.0 copies, 1.0 waits",
         ),
     ] {
         let place = Place::new();
         for side in ["host", "device"] {
-            let line = format!("images --run {side} --render {side} --timings {flags}");
-            let ran = place.run(&line, &args()).ok();
+            let line = format!("images --run {side} --timings {flags}");
+            let ran = rendered(&place, side, &line, &args());
             if side == "device" {
                 assert!(ran.out().contains(copies), "{flags}: {}", ran.out());
             }
@@ -105,11 +114,11 @@ fn a_device_measures_and_draws_changes_as_the_host_does() {
     let layers = "conv1_1,conv3_2,relu3_3,pool5";
     for side in ["host", "device"] {
         for (run, flags) in [
-            ("a", "--change --against first"),
-            ("b", "--change --against previous --range map --batch 2"),
+            ("a", "--change"),
+            ("b", "--change=previous --range map --batch 2"),
         ] {
-            let flags = format!("--layers {layers} --run {side}-{run} --render {side} {flags}");
-            place.run(&format!("checkpoints c {flags}"), &probes).ok();
+            let flags = format!("--layers {layers} --run {side}-{run} {flags}");
+            rendered(&place, side, &format!("checkpoints c {flags}"), &probes);
         }
     }
     for run in ["a", "b"] {
@@ -145,7 +154,7 @@ fn reduced_numbers_are_said() {
     let line = "images --layers conv1_1,relu3_3 --range fixed=-1,3 --run";
     place.run(&format!("{line} full"), &args()).ok();
     place
-        .run(&format!("{line} bf16 --dtype bf16"), &args())
+        .run(&format!("{line} bf16 --precision bf16"), &args())
         .ok();
     let [full, bf16] = ["runs/full", "runs/bf16"].map(|run| events(&place.path(run)));
     let tag = "feature_maps/15_relu3_3";
@@ -158,7 +167,7 @@ fn reduced_numbers_are_said() {
     };
     assert!(described(&bf16) && !described(&full));
     let config = std::fs::read_to_string(place.path("runs/bf16/config.toml")).unwrap();
-    assert!(config.contains("dtype = \"bf16\""), "{config}");
+    assert!(config.contains("precision = \"bf16\""), "{config}");
     let [full_levels, bf16_levels] = [&full, &bf16].map(|seen| picture(seen, tag, 0).3);
     assert_ne!(full_levels, bf16_levels);
     let [full, bf16] =
@@ -180,7 +189,7 @@ fn networks_without_biases_compute_in_reduced_numbers() {
     let line = "images --layers conv1_1,conv2_1 --run";
     let [full, half] = [("full", "f32"), ("half", "f16")].map(|(run, dtype)| {
         place
-            .run(&format!("{line} {run} --dtype {dtype}"), &args)
+            .run(&format!("{line} {run} --precision {dtype}"), &args)
             .ok();
         scalars(&events(&place.path(&format!("runs/{run}"))))
     });
@@ -236,18 +245,14 @@ fn what_devices_cannot_do_is_refused() {
     let place = Place::new();
     let data = [args(), vec!["--images".into(), photo("coffee.png").into()]].concat();
     for (line, part) in [
-        (
-            "images --render device --device flex",
-            "flex does not render",
-        ),
         ("images --device flex,flex", "flex is there twice"),
         ("images --device auto,flex", "auto is one device"),
         ("images --device flex,gpu", "unknown device \"gpu\""),
         ("images --device libtorch:cuda:99,flex", "libtorch:cuda:99"),
-        ("images --dtype f64", "f32, bf16, f16"),
+        ("images --precision f64", "f32, tf32, bf16, f16"),
         ("train --device flex,cpu", "a training runs on one device"),
         (
-            "train --device flex --dtype bf16",
+            "train --device flex --precision bf16",
             "a training computes in float32",
         ),
     ] {
@@ -263,16 +268,31 @@ fn what_devices_cannot_do_is_refused() {
     }
 }
 
+/// Where feature maps become grids is a variable, for tests and measurements.
+#[test]
+fn a_place_that_cannot_render_is_refused() {
+    let place = Place::new();
+    for (value, part) in [
+        ("device", "flex does not render"),
+        (
+            "gpu",
+            "VGGSCOPE_RENDER is \"gpu\", expected auto, device or host",
+        ),
+    ] {
+        let ran = place.run_with("images --device flex", &args(), |command| {
+            command.env("VGGSCOPE_RENDER", value);
+        });
+        ran.fails(1, &[part]);
+        assert!(!place.path("runs").exists());
+    }
+}
+
 /// TF32 is of NVIDIA's GPUs.
 #[test]
 fn tf32_elsewhere_changes_nothing_and_is_said() {
     let place = Place::on_cpu();
     let ran = place
-        .run("images --run a --layers conv1_1 --tf32", &args())
+        .run("images --run a --layers conv1_1 --precision tf32", &args())
         .ok();
-    assert!(
-        ran.err().contains("--tf32 changes nothing"),
-        "{}",
-        ran.err()
-    );
+    assert!(ran.err().contains("tf32 changes nothing"), "{}", ran.err());
 }

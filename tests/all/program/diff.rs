@@ -405,8 +405,11 @@ fn images_that_say_nothing_and_flags_without_images_are_exit_code_2() {
         .run(&line("--images"), &["gone.png"])
         .fails(2, &["gone.png"]);
     place
-        .run(&line("--scale-to 255 --images"), &[fixture("crops/val")])
-        .fails(2, &["--scale-to", "--mean"]);
+        .run(
+            &line("--normalize scale=255 --images"),
+            &[fixture("crops/val")],
+        )
+        .fails(2, &["--normalize", "mean="]);
 }
 
 /// Burn's own format, written by Burn.

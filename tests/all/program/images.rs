@@ -202,7 +202,7 @@ fn descriptions_say_what_a_picture_shows() {
     let place = Place::new();
     place
         .run(
-            "images --run a --layers conv1_2 --max-maps 2",
+            "images --run a --layers conv1_2 --maps 2",
             &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
         )
         .ok();
@@ -353,7 +353,7 @@ fn mean_and_std_are_undone_in_the_input() {
     let args = [narrow().into(), photo("chelsea.png").into_os_string()];
     let line = "images --layers conv1_1 --resize 64 --crop 64";
     place.run(&format!("{line} --run a"), &args).ok();
-    let flags = "--run b --mean 0.5 --std 0.5,0.5,0.25 --scale-to 1";
+    let flags = "--run b --normalize mean=0.5,std=0.5,0.5,0.25,scale=1";
     place.run(&format!("{line} {flags}"), &args).ok();
     let [a, b] = ["runs/a", "runs/b"].map(|run| events(&place.path(run)));
     assert_eq!(picture(&a, "input", 0), picture(&b, "input", 0));
@@ -366,8 +366,8 @@ fn mean_and_std_are_undone_in_the_input() {
     let numbers = "RGB / 255, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.25]";
     assert!(description.contains(numbers), "{description}");
     let config = std::fs::read_to_string(place.path("runs/b/config.toml")).unwrap();
-    assert!(config.contains("std = \"0.5,0.5,0.25\""), "{config}");
-    assert!(config.contains("scale-to = \"1\""), "{config}");
+    let normalize = "normalize = \"mean=0.5,0.5,0.5,std=0.5,0.5,0.25,scale=1\"";
+    assert!(config.contains(normalize), "{config}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn help_and_version_are_no_errors() {
         "--device",
         "--seed",
         "--range",
-        "--max-maps",
+        "--maps",
         "--min-tile",
         "--colormap",
         "--no-kernels",
@@ -102,7 +102,7 @@ fn help_and_version_are_no_errors() {
         assert!(begins(&flags, flag), "{flag}: {flags}");
     }
     let flags = place.run("checkpoints --help", &NOTHING).ok().out();
-    assert!(begins(&flags, "--step-from"), "{flags}");
+    assert!(begins(&flags, "--step"), "{flags}");
 }
 
 /// Whether a line of a help text begins with `name`, or with `-q, name`. Prose may name it too.

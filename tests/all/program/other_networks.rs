@@ -246,7 +246,7 @@ fn a_run_that_follows_goes_on_without_it() {
     for (what, other, parts) in others() {
         println!("{what}");
         let place = place(3, &other);
-        let ran = sweep(&place, "--follow --idle-exit 1s");
+        let ran = sweep(&place, "--follow=1s");
         assert_skipped(&ran, 3, parts);
         assert_steps(&place, &[1, 2, 4]);
     }
@@ -277,7 +277,7 @@ fn a_file_to_compare_with_has_to_fit() {
         println!("{what}");
         let place = place(0, &VGG16);
         place.write("base.safetensors", other.bytes(0));
-        let flags = "--against base.safetensors --on-error skip";
+        let flags = "--change=base.safetensors --on-error skip";
         sweep(&place, flags).fails(1, &[&["base.safetensors"], parts].concat());
     }
 }

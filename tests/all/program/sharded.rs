@@ -244,7 +244,7 @@ fn a_part_that_is_none_and_checkpoints_that_cannot_be_read() {
     }
     place.write("ckpts/epoch_3.safetensors", b"no weights");
     place.write("ckpts/epoch_4.safetensors", b"no weights");
-    let skip = "--on-error skip --max-maps 4";
+    let skip = "--on-error skip --maps 4";
     let ran = sweep(&place, &format!("--run whole {skip}"));
     assert_eq!((ran.code(), ran.err().matches("skipped").count()), (1, 2));
     for (part, count) in [(0, 0), (1, 2), (2, 0)] {

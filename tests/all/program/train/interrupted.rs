@@ -14,7 +14,8 @@ use crate::program::support::{Place, Ran, Seen, event_files, events_of, photo, s
 const CHANGED: &str = "setting changed: ";
 
 /// Dropout, augmentation and a schedule: all state that a resumed run needs.
-const LONG: &str = "--steps 40 --save-every 5 --keep all --validate-every 7 --every 3 --schedule cosine --warm-up 4";
+const LONG: &str =
+    "--steps 40 --save-every 5 --keep all --validate-every 7 --every 3 --schedule cosine,warm-up=4";
 
 /// The course of a run but for the comparison with the last logged step: where a run resumes between two of them,
 /// that network was not saved.
@@ -307,10 +308,7 @@ fn a_resumed_run_compares_as_one_that_was_not_interrupted() {
         let photo = photo(["chelsea.png", "coffee.png"][n % 2]);
         place.put(&photo, &format!("crops/{n}.png"));
     }
-    for flags in [
-        "--change --against previous",
-        "--range run --maps top:2 --change",
-    ] {
+    for flags in ["--change=previous", "--range run --maps top:2 --change"] {
         let flags = format!("{flags} --validate-every off --save-every 2 --compare-images=");
         let (whole, parts) = (
             ["--run whole --epochs 2"],

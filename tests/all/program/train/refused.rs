@@ -69,7 +69,7 @@ fn numbers_out_of_range() {
         ("--accumulate 1.5", "a whole number from 1"),
         ("--threads 0", "a whole number from 1"),
         ("--hidden 0", "a whole number from 1"),
-        ("--warm-up -1", "a whole number from 0"),
+        ("--schedule cosine,warm-up=-1", "a whole number from 0"),
         ("--misclassified -1", "a whole number from 0"),
         ("--learning-rate 0", "a number above 0"),
         ("--learning-rate -0.1", "a number above 0"),
@@ -83,12 +83,12 @@ fn numbers_out_of_range() {
         ("--width 0", "a number above 0"),
         ("--width 2", "a number from 0 to 1"),
         ("--val-fraction 1.5", "a number from 0 to 1"),
-        ("--flip -1", "a number from 0 to 1"),
-        ("--scale 1", "two numbers above 0"),
-        ("--scale 0.5,2", "at most 1"),
-        ("--aspect 2,1", "two numbers above 0"),
-        ("--jitter 0.1", "four numbers"),
-        ("--jitter 0,0,0,0.6", "at most 0.5"),
+        ("--augment flip=-1", "a number from 0 to 1"),
+        ("--augment scale=1", "two numbers above 0"),
+        ("--augment scale=0.5,2", "at most 1"),
+        ("--augment aspect=2,1", "two numbers above 0"),
+        ("--augment jitter=0.1", "four numbers"),
+        ("--augment jitter=0,0,0,0.6", "at most 0.5"),
         ("--clip-norm 0", "above 0, or \"off\""),
         ("--schedule linear", "constant, cosine or step=N,FACTOR"),
         ("--schedule step=0,0.1", "N steps from 1"),
@@ -108,9 +108,8 @@ fn numbers_out_of_range() {
 #[test]
 fn settings_that_rule_each_other_out() {
     let place = Place::new();
-    train(&place, "--nesterov").fails(2, &["--nesterov", "--optimizer sgd"]);
-    train(&place, "--optimizer sgd --momentum 0 --nesterov")
-        .fails(2, &["--nesterov", "--momentum above 0"]);
+    train(&place, "--optimizer nesterov --momentum 0")
+        .fails(2, &["--optimizer nesterov", "--momentum above 0"]);
     train(&place, "--crop off").fails(2, &["--crop", "one size"]);
     // The whole network learns, whichever layers are shown.
     train(&place, "--crop 16 --layers conv1_1").fails(2, &["16 x 16", "pool5", "--crop"]);

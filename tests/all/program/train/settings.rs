@@ -124,9 +124,9 @@ fn the_configuration_that_is_written_runs_again_to_the_same_course() {
     let place = Place::on_cpu();
     train(
         &place,
-        "--run a --steps 8 --seed 7 --optimizer sgd --nesterov --momentum 0.8 --learning-rate 0.01 \
-         --schedule step=3,0.5 --warm-up 2 --clip-norm 1.5 --label-smoothing 0.1 --dropout 0.3 \
-         --accumulate 2 --scale 0.3,1 --aspect 0.9,1.1 --flip 0.2 --jitter 0.1,0.2,0.3,0.05 \
+        "--run a --steps 8 --seed 7 --optimizer nesterov --momentum 0.8 --learning-rate 0.01 \
+         --schedule step=3,0.5,warm-up=2 --clip-norm 1.5 --label-smoothing 0.1 --dropout 0.3 \
+         --accumulate 2 --augment scale=0.3,1,aspect=0.9,1.1,flip=0.2,jitter=0.1,0.2,0.3,0.05 \
          --freeze pool1 --validate-every 3 --histograms-every off",
     )
     .ok();
@@ -144,7 +144,7 @@ fn the_configuration_that_is_written_runs_again_to_the_same_course() {
     assert_eq!(text("a"), text("b"));
     train(
         &place,
-        "--run c --steps 8 --no-augment --schedule cosine --every off",
+        "--run c --steps 8 --augment off --schedule cosine --every off",
     )
     .ok();
     place

@@ -325,7 +325,9 @@ fn threads_do_not_change_the_course() {
     for threads in [1, 5] {
         train(
             &place,
-            &format!("--run {threads} --epochs 2 --threads {threads} --jitter 0.4,0.4,0.4,0.1"),
+            &format!(
+                "--run {threads} --epochs 2 --threads {threads} --augment jitter=0.4,0.4,0.4,0.1"
+            ),
         )
         .ok();
     }

@@ -1,0 +1,121 @@
+//! Keys and flags of earlier versions, and what is written now.
+
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use toml::{Table, Value};
+
+use super::error::{SettingsError, UsageError};
+use super::file::text;
+
+/// Each old key with the one that took its place; none where it is gone. What comes later wins.
+const OLD: [(&str, Option<&str>); 27] = [
+    ("max-maps", Some("maps")),
+    ("maps-from", Some("maps")),
+    ("ranges", Some("range")),
+    ("step-from", Some("step")),
+    ("step-regex", Some("step")),
+    ("against", Some("change")),
+    ("idle-exit", Some("follow")),
+    ("dtype", Some("precision")),
+    ("tf32", Some("precision")),
+    ("mean", Some("normalize")),
+    ("std", Some("normalize")),
+    ("scale-to", Some("normalize")),
+    ("scale", Some("augment")),
+    ("aspect", Some("augment")),
+    ("flip", Some("augment")),
+    ("jitter", Some("augment")),
+    ("no-augment", Some("augment")),
+    ("nesterov", Some("optimizer")),
+    ("warm-up", Some("schedule")),
+    ("compare-features", Some("compare")),
+    ("no-comparison", Some("compare")),
+    ("late", None),
+    ("calibrate", None),
+    ("verbose", None),
+    ("render", None),
+    ("seed", None),
+    ("resize", None),
+];
+
+/// Takes what a file says in old keys over into those of today. Returns a note that names them.
+pub(super) fn replace(
+    path: &Path,
+    table: &mut Table,
+    is_key: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let mut names = Vec::new();
+    // A channel of its own was written as a bare number, which is a count today.
+    let is_written = table.contains_key("verbose");
+    if let Some(Value::String(maps)) = table.get_mut("maps").filter(|_| is_written)
+        && maps.parse::<usize>().is_ok()
+    {
+        maps.push(',');
+    }
+    for (old, now) in OLD {
+        let Some(value) = (!is_key(old)).then(|| table.remove(old)).flatten() else {
+            continue;
+        };
+        let now = now.filter(|now| is_key(now));
+        names.push(match now {
+            Some(now) => format!("{old} (now {now})"),
+            None => format!("{old} (gone)"),
+        });
+        if let (Some(now), Ok(value)) = (now, text(&value))
+            && let Some(value) = translated(old, &value, table.get(now))
+        {
+            table.insert(now.to_owned(), Value::String(value));
+        }
+    }
+    let names = names.join(", ");
+    let note = || format!("{}: keys of an earlier version: {names}", path.display());
+    (!names.is_empty()).then(note)
+}
+
+/// What an old key's value is in today's key, which has a value already or none; `None` leaves that as it is.
+fn translated(old: &str, value: &str, before: Option<&Value>) -> Option<String> {
+    let before = before.and_then(|before| text(before).ok());
+    let before = before.as_deref();
+    let also = |pair: String| match before {
+        Some(before) if before.contains('=') => format!("{before},{pair}"),
+        _ => pair,
+    };
+    match (old, value) {
+        ("tf32", "true") => before
+            .is_none_or(|dtype| dtype == "f32")
+            .then(|| "tf32".to_owned()),
+        ("no-augment", "true") | ("no-comparison", "true") => Some("off".to_owned()),
+        ("nesterov", "true") => Some("nesterov".to_owned()),
+        (_, "false") | ("warm-up", "0") => None,
+        // What --change and --follow said of themselves stands before them.
+        ("against" | "idle-exit", _) => before.filter(|on| *on == "true").map(|_| value.to_owned()),
+        ("mean" | "std" | "scale" | "aspect" | "flip" | "jitter", _) => {
+            Some(also(format!("{old}={value}")))
+        }
+        ("scale-to", _) => Some(also(format!("scale={value}"))),
+        ("warm-up", _) => Some(format!("{},warm-up={value}", before.unwrap_or("constant"))),
+        _ => Some(value.to_owned()),
+    }
+}
+
+/// What a typed flag of an earlier version is now, in place of clap's guess.
+pub(super) fn renamed(error: clap::Error) -> UsageError {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => {
+            flag.clone()
+        }
+        _ => return error.into(),
+    };
+    let mut old = OLD.iter();
+    match old.find(|(old, _)| flag.strip_prefix("--") == Some(old)) {
+        Some((_, now)) => {
+            let now = now.map_or_else(
+                || "leave it out".to_owned(),
+                |now| format!("write --{now} instead, which --help explains"),
+            );
+            SettingsError::Gone { flag, now }.into()
+        }
+        None => error.into(),
+    }
+}
