@@ -12,11 +12,12 @@ use thiserror::Error;
 
 use super::error::RunError;
 use super::parameters::open_file;
+use super::remarks::chosen;
 use crate::analysis::AnalysisError;
 use crate::commands::terminal::Terminal;
 use crate::data::find::FindError;
 use crate::device::DeviceError;
-use crate::network::vgg::{self, Arch, NetworkError, Variant};
+use crate::network::vgg::{Arch, NetworkError, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, Part};
@@ -86,8 +87,10 @@ pub(crate) fn compare(
     terminal: &Terminal,
 ) -> Result<(String, bool), DiffError> {
     let (arch, old, new) = open(settings)?;
-    for note in [&old, &new].into_iter().filter_map(vgg::chosen) {
-        terminal.note(&note);
+    for file in [&old, &new] {
+        if let Some(note) = chosen(file) {
+            terminal.note(&note);
+        }
     }
     let mut diff = Diff::between(arch, &old, &new)?;
     if !settings.images.is_empty() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::remedy::unforeseen;
 use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
 use crate::analysis::grams::GramsError;
@@ -12,7 +13,7 @@ use crate::data::checkpoints::CheckpointError;
 use crate::data::find::FindError;
 use crate::data::labeled::DatasetError;
 use crate::data::load::LoadError;
-use crate::device::{DeviceError, unforeseen};
+use crate::device::DeviceError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 use crate::network::vgg::Arch;

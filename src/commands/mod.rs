@@ -16,6 +16,7 @@ pub(crate) mod inspect;
 pub(crate) mod layers;
 mod parameters;
 pub mod program;
+pub(crate) mod remarks;
 pub(crate) mod remedy;
 pub(crate) mod report;
 mod restart;

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
+use super::remarks::notes;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::prepared::file_name;
 use crate::network::vgg::{
@@ -153,7 +154,7 @@ pub(crate) fn open_with_notes(
     terminal: &Terminal,
 ) -> Result<(Variant, WeightsFile), RunError> {
     let (held, file) = open_file(path, settings)?;
-    for note in vgg::notes(&file, &held) {
+    for note in notes(&file, &held) {
         terminal.note(&note);
     }
     Ok((held, file))

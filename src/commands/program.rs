@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::remedy::explain;
+use super::remedy::unforeseen;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::export::Exported;
@@ -13,7 +14,7 @@ use crate::commands::view::Viewed;
 use crate::commands::{
     checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
 };
-use crate::device::{first_line, guarded, unforeseen};
+use crate::device::{first_line, guarded};
 use crate::interrupt::Interrupt;
 use crate::one_line::panic_text;
 use crate::settings::{

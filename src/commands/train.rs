@@ -16,6 +16,7 @@ use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
+use crate::one_line::shell_quoted;
 use crate::settings::{self, LearningRateDecay, OptimizerName, TrainSettings};
 use crate::train::{
     CHECKPOINTS, Decay, Optimizer, Reading, SavedCheckpoint, Schedule, Session, Trainer,
@@ -103,7 +104,14 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         false => Ok(()),
     };
     let ended = begun.and_then(|()| session.train()).map_err(RunError::from);
-    let notes = session.notes(&run.folder.path().join(CONFIG));
+    let mut notes = session.notes();
+    if session.is_unfinished() {
+        let config = run.folder.path().join(CONFIG);
+        let config = shell_quoted(&config);
+        notes.push(format!(
+            "to resume:  vggscope train --config {config} --resume"
+        ));
+    }
     let last = i64::try_from(session.trainer.steps()).ok();
     let Session {
         mut logger,

@@ -83,26 +83,6 @@ pub(crate) fn first_line(text: &str) -> String {
     BackendError::of(text).to_string()
 }
 
-/// A backend's message, and how to go on where memory is short.
-fn advised(why: &str) -> String {
-    if why.contains("out of memory") {
-        format!(
-            "{why}; use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device"
-        )
-    } else {
-        why.to_owned()
-    }
-}
-
-/// The same of what should never go wrong.
-pub(crate) fn unforeseen(why: &str) -> String {
-    if why.contains("out of memory") {
-        advised(why)
-    } else {
-        format!("{why}; please report it with the command you ran")
-    }
-}
-
 /// How much was asked for, where a message of libtorch is that memory is short.
 ///
 /// Source: `c10/core/impl/alloc_cpu.cpp`, `c10/cuda/CUDACachingAllocator.cpp`.

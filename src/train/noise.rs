@@ -11,13 +11,20 @@ pub(crate) struct GradientNoise {
     pub(crate) variance: f64,
 }
 
+/// The mean squared norm of gradients over so many samples each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MeanGradient {
+    pub(super) samples: f64,
+    pub(super) squared_norm: f64,
+}
+
 impl GradientNoise {
-    /// From the mean squared gradient norm of `small` samples, and that of `large` samples; `None` where they are
-    /// as many.
-    pub(super) fn of((small, of_small): (f64, f64), (large, of_large): (f64, f64)) -> Option<Self> {
+    /// From gradients over few samples and over many; `None` where they are as many.
+    pub(super) fn of(few: MeanGradient, many: MeanGradient) -> Option<Self> {
+        let (small, large) = (few.samples, many.samples);
         (small > 0.0 && large > small).then(|| Self {
-            signal: (large * of_large - small * of_small) / (large - small),
-            variance: (of_small - of_large) / (1.0 / small - 1.0 / large),
+            signal: (large * many.squared_norm - small * few.squared_norm) / (large - small),
+            variance: (few.squared_norm - many.squared_norm) / (1.0 / small - 1.0 / large),
         })
     }
 
@@ -37,13 +44,20 @@ mod tests {
     #[test]
     fn signal_and_variance_are_found_again() {
         let (signal, variance) = (4.0, 48.0);
-        let mean = |samples: f64| (samples, signal + variance / samples);
+        let mean = |samples: f64| MeanGradient {
+            samples,
+            squared_norm: signal + variance / samples,
+        };
         let noise = GradientNoise::of(mean(8.0), mean(32.0)).unwrap();
         assert!((noise.signal - signal).abs() < 1e-12);
         assert!((noise.variance - variance).abs() < 1e-12);
         assert!((noise.scale().unwrap() - 12.0).abs() < 1e-12);
         assert_eq!(GradientNoise::of(mean(8.0), mean(8.0)), None);
-        let negative = GradientNoise::of((8.0, 1.0), (32.0, 2.0)).unwrap();
+        let gradient = |samples, squared_norm| MeanGradient {
+            samples,
+            squared_norm,
+        };
+        let negative = GradientNoise::of(gradient(8.0, 1.0), gradient(32.0, 2.0)).unwrap();
         assert_eq!(negative.scale(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! One training: step after step, and what is written of each.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use burn::optim::GradientsParams;
@@ -312,8 +312,13 @@ impl Session<'_> {
         saved == Some(self.trainer.steps())
     }
 
-    /// What there is to say at the end, a line each; `config_file` is what a resumed run reads.
-    pub(crate) fn notes(&self, config_file: &Path) -> Vec<String> {
+    /// Whether steps are left for a run that resumes.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.trainer.steps() < self.total
+    }
+
+    /// What there is to say at the end, a line each.
+    pub(crate) fn notes(&self) -> Vec<String> {
         let best = self.progress.best.map(|best| {
             format!(
                 "best validation: accuracy {:.1}%, loss {:.4}, at step {}",
@@ -326,17 +331,8 @@ impl Session<'_> {
             .last_saved
             .as_ref()
             .map(|saved| format!("last checkpoint: {}", saved.network.display()));
-        let resume = (self.trainer.steps() < self.total).then(|| {
-            format!(
-                "to resume:  vggscope train --config {} --resume",
-                config_file.display()
-            )
-        });
         let undeleted = self.undeleted.iter().cloned();
-        (best.into_iter().chain(saved))
-            .chain(resume)
-            .chain(undeleted)
-            .collect()
+        best.into_iter().chain(saved).chain(undeleted).collect()
     }
 }
 

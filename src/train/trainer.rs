@@ -9,7 +9,7 @@ use super::divergence::{Divergence, Origin, Symptom};
 use super::error::TrainError;
 use super::gradients;
 use super::network::ready;
-use super::noise::GradientNoise;
+use super::noise::{GradientNoise, MeanGradient};
 use super::optimizer::Optimizer;
 use super::schedule::{LearningRates, Schedule};
 use super::score::Score;
@@ -45,8 +45,14 @@ pub(crate) struct Samples {
     uploaded: Option<Uploaded>,
 }
 
-/// Pixels `[samples, channels, height, width]` and labels `[samples]` on a device.
-type Uploaded = (Tensor<4>, Tensor<1, Int>);
+/// Samples on a device.
+#[derive(Debug, Clone)]
+pub(super) struct Uploaded {
+    /// `[samples, channels, height, width]`.
+    pub(super) pixels: Tensor<4>,
+    /// `[samples]`.
+    pub(super) labels: Tensor<1, Int>,
+}
 
 impl Samples {
     pub(crate) fn new(pixels: Vec<f32>, labels: Vec<usize>, [height, width]: [usize; 2]) -> Self {
@@ -78,7 +84,10 @@ impl Samples {
         let labels = self.labels.iter().map(|label| *label as f32).collect();
         let labels = upload(labels, [samples], device).int();
         // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
-        (pixels.permute([0, 3, 1, 2]), labels)
+        Uploaded {
+            pixels: pixels.permute([0, 3, 1, 2]),
+            labels,
+        }
     }
 }
 
@@ -236,7 +245,7 @@ impl Trainer {
         mut samples: Samples,
         count: usize,
     ) -> Result<(GradientsParams, Unread), TrainError> {
-        let (x, labels) = samples.take(&self.device);
+        let Uploaded { pixels: x, labels } = samples.take(&self.device);
         let logits = self.vgg.logits(x.clone()).ok_or(TrainError::NoClassifier)?;
         let loss = self.loss.forward(logits.clone(), labels);
         let logits = logits.inner();
@@ -300,16 +309,21 @@ impl Trainer {
 fn noise_of(norms: &[f64], samples: usize, of_mean: f64) -> Option<GradientNoise> {
     let (count, samples) = (norms.len() as f64, samples as f64);
     let squares = norms.iter().map(|norm| norm * norm).sum::<f64>() / count.max(1.0);
-    GradientNoise::of(
-        (samples / count.max(1.0), squares),
-        (samples, of_mean * of_mean),
-    )
+    let of_batches = MeanGradient {
+        samples: samples / count.max(1.0),
+        squared_norm: squares,
+    };
+    let of_all = MeanGradient {
+        samples,
+        squared_norm: of_mean * of_mean,
+    };
+    GradientNoise::of(of_batches, of_all)
 }
 
 /// Logits of `samples` by a network without gradients, `[samples, classes]` row-major; `None` without
 /// a classifier.
 pub(crate) fn logits(network: &Vgg, mut samples: Samples, device: &Device) -> Option<Vec<f32>> {
-    network.logits(samples.take(device).0).map(to_host)
+    network.logits(samples.take(device).pixels).map(to_host)
 }
 
 fn to_host<const D: usize>(values: Tensor<D>) -> Vec<f32> {

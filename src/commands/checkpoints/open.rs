@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters;
+use crate::commands::remarks::notes;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
-use crate::network::vgg::{self, Variant};
+use crate::network::vgg::Variant;
 use crate::network::{Architecture, LayerKind, select};
 use crate::settings::NetworkSettings;
 use crate::weights::WeightsFile;
@@ -151,7 +152,7 @@ pub(super) fn shown_network(
     let Some((_, first, OpenCheckpoint { held, weights, .. }, network)) = shown else {
         return Err(first_error.unwrap_or(RunError::NoCheckpoint));
     };
-    for note in vgg::notes(weights, held) {
+    for note in notes(weights, held) {
         context.terminal.note(&note);
     }
     Ok(ShownNetwork {

@@ -9,7 +9,7 @@ use super::build::{BuildError, Extent, ParameterSource, Placement, SourceError, 
 use super::identify::FoundLayers;
 use super::model::Vgg;
 use super::variant::Variant;
-use crate::network::LayerKind;
+use crate::network::{Architecture, Layer, LayerKind};
 use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
@@ -106,53 +106,45 @@ impl Variant {
     }
 }
 
-/// What a user should know of how a file was read, a line each.
-pub(crate) fn notes(file: &WeightsFile, held: &Variant) -> Vec<String> {
-    let name = file.path().display();
-    let mut notes: Vec<String> = chosen(file).into_iter().collect();
-    let layers = held.arch.layers();
-    if let Some(layer) = layers.get(..held.depth).and_then(<[_]>::last)
-        && held.depth < layers.len()
+/// What a user should know of how a file was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remark {
+    /// It holds several networks: the one under `shown` is taken, not the others.
+    Several { shown: String, others: Vec<String> },
+    /// It holds the first layers only, up to `last`.
+    FirstLayers { last: Layer },
+    /// Further convolutions follow the last layer, at these indices.
+    GoesOn { convolutions: Vec<usize> },
+    /// The network takes gray images.
+    Gray,
+}
+
+/// All remarks on a file.
+pub(crate) fn remarks(file: &WeightsFile, variant: &Variant) -> Vec<Remark> {
+    let mut remarks: Vec<Remark> = several(file).into_iter().collect();
+    let layers = variant.layers();
+    if let Some(last) = layers
+        .last()
+        .filter(|_| layers.len() < variant.all_layers().len())
     {
-        notes.push(format!(
-            "{name} holds the first layers of a {}, up to {}: --layers all means those",
-            held.arch,
-            layer.name()
-        ));
+        remarks.push(Remark::FirstLayers { last: last.clone() });
     }
-    let beyond: Vec<String> = layers_of(file)
-        .beyond(held.arch)
-        .map(|index| index.to_string())
-        .collect();
-    if !beyond.is_empty() {
-        notes.push(format!(
-            "{name} goes on after {} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 are \
-             torchvision's",
-            held.arch,
-            beyond.join(", ")
-        ));
+    let convolutions: Vec<usize> = layers_of(file).beyond(variant.arch).collect();
+    if !convolutions.is_empty() {
+        remarks.push(Remark::GoesOn { convolutions });
     }
-    if held.is_gray() {
-        notes.push(format!(
-            "{name} takes gray images: it is fed luma, normalized by the mean of the three channels' numbers"
-        ));
+    if variant.is_gray() {
+        remarks.push(Remark::Gray);
     }
-    notes
+    remarks
 }
 
 /// Which network of a file is shown, where it holds several.
-pub(crate) fn chosen(file: &WeightsFile) -> Option<String> {
-    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
-    let shown = match file.prefix().trim_end_matches('.') {
-        "" => "the top level".to_owned(),
-        prefix => format!("`{prefix}`"),
-    };
-    (!others.is_empty()).then(|| {
-        format!(
-            "{} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
-            file.path().display(),
-            others.join(", ")
-        )
+pub(crate) fn several(file: &WeightsFile) -> Option<Remark> {
+    let others: Vec<String> = file.others().map(|other| other.to_string()).collect();
+    (!others.is_empty()).then(|| Remark::Several {
+        shown: file.prefix().trim_end_matches('.').to_owned(),
+        others,
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) use arch::PUBLISHED_WIDTHS;
 pub(crate) use build::SourceError;
 pub(crate) use build::{Extent, Kernels, ParameterSource, Placement, build};
 pub(crate) use file::NetworkError;
-pub(crate) use file::{build_from, chosen, fitting_classifier, last_width, notes};
+pub(crate) use file::{Remark, build_from, fitting_classifier, last_width, remarks, several};
 pub(crate) use graft::{Grafted, NewPart};
 pub(crate) use init::{RandomParameters, Sizes};
 pub(crate) use model::{Classifier, Vgg};

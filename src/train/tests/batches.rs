@@ -9,6 +9,7 @@ use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::Preset;
 use crate::train::batches::{Groups, Reading};
+use crate::train::trainer::Uploaded;
 
 use super::reference::fixture;
 
@@ -63,7 +64,7 @@ fn batches_uploaded_ahead_are_those_that_come_next() {
         for (mut found, mut expected) in found.batches.into_iter().zip(expected.batches) {
             assert_eq!(found.labels, expected.labels);
             let [found, expected] = [&mut found, &mut expected].map(|samples| {
-                let (pixels, labels) = samples.take(&Device::flex());
+                let Uploaded { pixels, labels } = samples.take(&Device::flex());
                 (pixels.into_data(), labels.into_data())
             });
             assert_eq!(found, expected);
