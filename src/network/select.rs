@@ -28,7 +28,7 @@ pub(crate) enum SelectError {
         last: String,
     },
     /// Everything is excluded.
-    #[error("layers {0:?} leave no layer")]
+    #[error("the list {0:?} leaves no layer")]
     Empty(String),
 }
 
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn nothing_left_is_an_error() {
-        assert!(error("conv1_1,!all").contains("leave no layer"));
-        assert!(error("").contains("leave no layer"));
+        assert!(error("conv1_1,!all").contains("leaves no layer"));
+        assert!(error("").contains("leaves no layer"));
     }
 }

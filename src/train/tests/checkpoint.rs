@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::device::OpenDevice;
+use crate::commands::remedy::explain;
 use crate::train::score::Score;
 use crate::train::{
     CheckpointError, SavedCheckpoint, TrainError, Trainer, TrainingProgress, newest_checkpoint,
@@ -274,7 +275,7 @@ fn a_damaged_or_missing_optimizer_is_an_error_that_names_it() {
             error,
             TrainError::Checkpoint(CheckpointError::Read { .. })
         ));
-        let error = error.to_string();
+        let error = explain(&error);
         assert!(error.contains("step_000001.optimizer"), "{error}");
         assert!(error.contains("step_000001.safetensors"), "{error}");
         assert!(!error.contains('\n'), "{error}");
