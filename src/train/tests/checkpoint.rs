@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::device::OpenDevice;
 use crate::commands::remedy::explain;
+use crate::device::OpenDevice;
 use crate::train::score::Score;
 use crate::train::{
     CheckpointError, SavedCheckpoint, TrainError, Trainer, TrainingProgress, newest_checkpoint,
