@@ -57,7 +57,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             per_epoch: reading.steps_per_epoch(&dataset),
         },
     };
-    let (mut settled, observers) = training.settle((&run.notes, &mut run.skipped, context))?;
+    let (mut settled, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
     // A parameter that is held twice is copied.
     drop(network);
 

@@ -40,10 +40,12 @@ pub(super) struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Looks at the network before the first step of this process, from which everything is settled.
-    pub(super) fn settle(
+    /// Calibrates, by the network before the first step of this process, what all steps are shown and compared with.
+    pub(super) fn calibrate(
         &self,
-        (input, skipped, context): (&InputNotes, &mut Vec<String>, &Context),
+        input: &InputNotes,
+        skipped: &mut Vec<String>,
+        context: &Context,
     ) -> Result<(Settled, Option<Observers>), RunError> {
         let (settings, pass, probes) = (self.settings, self.pass, self.probes);
         let comparison = &settings.comparison;

@@ -28,7 +28,9 @@ mod queue;
 mod ranges;
 mod renderer;
 mod step;
+pub(crate) mod text;
 mod threads;
+mod tiles;
 mod timings;
 mod writer;
 

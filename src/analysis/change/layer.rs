@@ -105,7 +105,7 @@ pub(crate) fn nearly_equal(layer: &LayerWeights) -> Vec<(usize, usize)> {
     let of_filter = |n: usize| {
         let (a, of_a, scale_a) = filters[n];
         let near = move |(b, of_b, scale_b): &(usize, &[f32], f32)| {
-            are_near((of_a, scale_a), (of_b, *scale_b)).then_some((a, *b))
+            are_near([of_a, of_b], [scale_a, *scale_b]).then_some((a, *b))
         };
         filters[n + 1..].iter().filter_map(near).collect::<Vec<_>>()
     };
@@ -123,24 +123,24 @@ fn scale(values: &[f32]) -> f32 {
 
 /// Whether the directions of filters, each with one over its norm, have a large cosine. Most pairs are known not
 /// to after a few values.
-fn are_near((a, scale_a): (&[f32], f32), (b, scale_b): (&[f32], f32)) -> bool {
-    let mut apart = 0.0;
+fn are_near([a, b]: [&[f32]; 2], [scale_a, scale_b]: [f32; 2]) -> bool {
+    let mut difference = 0.0;
     a.chunks(PIECE).zip(b.chunks(PIECE)).all(|(a, b)| {
         let (whole_a, rest_a) = a.as_chunks::<8>();
         let (whole_b, rest_b) = b.as_chunks::<8>();
         let mut lanes = [0.0_f32; 8];
         for (a, b) in whole_a.iter().zip(whole_b) {
             for i in 0..8 {
-                let difference = a[i] * scale_a - b[i] * scale_b;
-                lanes[i] += difference * difference;
+                let d = a[i] * scale_a - b[i] * scale_b;
+                lanes[i] += d * d;
             }
         }
         let rest = rest_a
             .iter()
             .zip(rest_b)
             .map(|(a, b)| a * scale_a - b * scale_b);
-        apart += lanes.iter().sum::<f32>() + rest.map(|d| d * d).sum::<f32>();
+        difference += lanes.iter().sum::<f32>() + rest.map(|d| d * d).sum::<f32>();
         // Of vectors of length 1.
-        f64::from(apart) < 2.0 - 2.0 * NEARLY_EQUAL
+        f64::from(difference) < 2.0 - 2.0 * NEARLY_EQUAL
     })
 }

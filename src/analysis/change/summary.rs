@@ -174,15 +174,12 @@ impl Summary {
             Kind::CameBack => Some(String::new()),
             _ => None,
         }));
-        lines.extend(self.of_filters("turned", |kind| match kind {
-            Kind::Turned(cosine) => {
-                let degrees = cosine.acos().to_degrees();
-                Some(format!(" by {degrees:.1} degrees (cosine {cosine:.3})"))
-            }
+        lines.extend(self.of_filters("direction changed", |kind| match kind {
+            Kind::Turned(cosine) => Some(format!(" (cosine to the step before: {cosine:.3})")),
             _ => None,
         }));
-        lines.extend(self.of_filters("moved far", |kind| match kind {
-            Kind::Changed(relative) => Some(format!(" (by {relative:.2} of its norm)")),
+        lines.extend(self.of_filters("filters changed", |kind| match kind {
+            Kind::Changed(relative) => Some(format!(" by {:.0}% of its norm", relative * 100.0)),
             _ => None,
         }));
         if let Some(line) = lines.last_mut().filter(|_| self.more > 0) {
@@ -291,10 +288,7 @@ impl Summary {
             format!("{one} {filter} of {layer} at step {step}{more}")
         };
         let events: Vec<String> = events.iter().map(event).collect();
-        if events.is_empty() {
-            return None;
-        }
-        Some(format!("{what}: {}", listed(&events, "; ", NAMED)))
+        (!events.is_empty()).then(|| format!("{what}: {}", listed(&events, "; ", NAMED)))
     }
 
     /// The channels that died after the first step and did not come back.
@@ -303,12 +297,12 @@ impl Summary {
             let died: Vec<_> = since.iter().filter(|(_, step)| **step != first).collect();
             let (channel, step) = died.first()?;
             Some(match died.len() {
-                1 => format!("channel {channel} of {layer} at step {step}"),
-                count => format!("{count} channels of {layer} (channel {channel} at step {step})"),
+                1 => format!("{layer}, channel {channel} (step {step})"),
+                count => format!("{layer}, {count} channels (first: {channel}, step {step})"),
             })
         });
         let died: Vec<String> = died.collect();
-        (!died.is_empty()).then(|| format!("died, and stayed so: {}", listed(&died, "; ", NAMED)))
+        (!died.is_empty()).then(|| format!("dead since: {}", listed(&died, "; ", NAMED)))
     }
 
     fn of_non_finite(&self) -> Option<String> {

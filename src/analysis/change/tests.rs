@@ -90,7 +90,7 @@ fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_each_named() {
         for expected in [
             "conv3_1 at step 6: x 2.00",
             "zeroed: filter 37 of conv4_1 at step 6",
-            "turned: kernel 12 of conv1_1 at step 6",
+            "direction changed: kernel 12 of conv1_1 at step 6",
         ] {
             assert!(text.contains(expected), "noise {noise}: {text}");
         }
@@ -125,7 +125,7 @@ fn other_things_that_happen_are_named_too() {
     let text = replaced.join("\n");
     assert!(text.contains("filter 5 of conv3_1 at step 3"), "{text}");
     assert!(
-        text.contains("moved far: filter 6 of conv3_1 at step 3"),
+        text.contains("filters changed: filter 6 of conv3_1 at step 3"),
         "{text}"
     );
     let back = lines(7, 0.0, |step, network| {
@@ -216,7 +216,7 @@ fn channels_that_died_and_stayed_so_are_named() {
     }
     let text = summary.lines().join("\n");
     assert!(
-        text.contains("died, and stayed so: channel 3 of relu1_1 at step 3"),
+        text.contains("dead since: relu1_1, channel 3 (step 3)"),
         "{text}"
     );
 }
@@ -276,7 +276,7 @@ fn what_two_saw_is_what_one_saw() {
     let text = whole.lines().join("\n");
     for part in [
         "zeroed: filter 5 of conv2_1 at step 3",
-        "channel 1 at step 2",
+        "relu1_1, 2 channels (first: 1, step 2)",
         "conv4_1 from step 7 on",
     ] {
         assert!(text.contains(part), "{part}: {text}");

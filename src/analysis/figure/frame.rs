@@ -21,7 +21,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// For pictures of at most this size, with labels of at most so many characters.
-    pub(crate) fn new((width, height): (u32, u32), characters: usize) -> Self {
+    pub(crate) fn new([width, height]: [u32; 2], characters: usize) -> Self {
         let factor = (SIDE / width.max(height).max(1)).max(1);
         let (width, height) = (width * factor, height * factor);
         let scale = super::text_scale(height);

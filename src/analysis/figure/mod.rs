@@ -8,13 +8,11 @@ mod canvas;
 mod frame;
 mod heat_map;
 mod strip;
-mod tiles;
 
 pub(crate) use bars::KernelBars;
 pub(crate) use frame::Frames;
 pub(crate) use heat_map::HeatMap;
 pub(crate) use strip::Strip;
-pub(crate) use tiles::{frame_tiles, number_tiles};
 
 /// Lines of text that the height of a picture has room for: each can be read at 170 pixels.
 const LINES: u32 = 17;

@@ -145,48 +145,6 @@ fn bars_are_as_long_as_cosines_are_large() {
     assert_eq!(bright(&narrow.picture()), 0);
 }
 
-#[test]
-fn numbers_and_frames_stay_in_their_places() {
-    let blank = |color: Color| Picture {
-        width: 88,
-        height: 46,
-        color,
-        pixels: vec![100; 88 * 46 * color.channels()],
-    };
-    let tiles = [[2, 2, 41, 42], [45, 2, 41, 42]];
-    for color in [Color::Gray, Color::Indexed(Colormap::Magma), Color::Rgb] {
-        let mut picture = blank(color);
-        number_tiles(&mut picture, &tiles, &[7, 511]);
-        let changed = |picture: &Picture| {
-            let pixels = picture.pixels.chunks(color.channels()).enumerate();
-            let changed = pixels.filter(|(_, pixel)| pixel.iter().any(|level| *level != 100));
-            changed
-                .map(|(at, _)| (at % 88, at / 88))
-                .collect::<Vec<_>>()
-        };
-        let numbered = changed(&picture);
-        assert!(
-            numbered
-                .iter()
-                .all(|(x, y)| ((2..10).contains(x) || (45..65).contains(x)) && (2..14).contains(y))
-        );
-        assert!(picture.pixels.contains(&255) && picture.pixels.contains(&0));
-        let mut picture = blank(color);
-        frame_tiles(&mut picture, &tiles, &[1, 9]);
-        let framed = changed(&picture);
-        assert!(
-            framed.len() > 100
-                && framed
-                    .iter()
-                    .all(|(x, y)| [44, 86].contains(x) || [1, 44].contains(y))
-        );
-    }
-    // Too small for a number.
-    let mut picture = blank(Color::Gray);
-    number_tiles(&mut picture, &[[2, 2, 14, 14]], &[3]);
-    assert_eq!(picture, blank(Color::Gray));
-}
-
 proptest! {
     #[test]
     fn nothing_is_too_small_or_too_large(rows in 0_usize..80, columns in 0_usize..80, values in 0_usize..100, label in "\\PC{0,40}") {

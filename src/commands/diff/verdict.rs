@@ -76,8 +76,8 @@ fn of_events(events: &[Event]) -> Vec<String> {
     let text = |Event { what, kind }: &Event| match kind {
         Kind::Zeroed => format!("{what} is all 0 now"),
         Kind::CameBack => format!("{what} is no longer all 0"),
-        Kind::Turned(cosine) => format!("{what} turned (cosine {cosine:.3})"),
-        Kind::Changed(relative) => format!("{what} moved by {} of its norm", number(*relative)),
+        Kind::Turned(cosine) => format!("the direction of {what} changed (cosine {cosine:.3})"),
+        Kind::Changed(relative) => format!("{what} changed by {} of its norm", number(*relative)),
     };
     events.into_iter().map(text).collect()
 }

@@ -30,7 +30,7 @@ pub(super) struct Animation {
 #[derive(Default)]
 struct Film {
     frames: u32,
-    size: (u32, u32),
+    size: [u32; 2],
     /// The characters of the longest label.
     characters: usize,
     writer: Option<(PathBuf, Frames, Writer)>,
@@ -76,8 +76,8 @@ impl Animation {
         }
         if let Some(film) = self.films.get_mut(number) {
             film.frames += 1;
-            let (width, height) = film.size;
-            film.size = (width.max(picture.width), height.max(picture.height));
+            let [width, height] = film.size;
+            film.size = [width.max(picture.width), height.max(picture.height)];
             film.characters = film.characters.max(label(step).len());
         }
     }

@@ -104,8 +104,8 @@ fn what_happened_is_named_with_its_step() {
     for expected in [
         "conv3_1 at step 4: x 2.00",
         "zeroed: filter 1 of conv4_1 at step 4",
-        "turned: kernel 2 of conv1_1 at step 4",
-        "died, and stayed so: channel 1 of relu4_1 at step 4",
+        "direction changed: kernel 2 of conv1_1 at step 4",
+        "dead since: relu4_1, channel 1 (step 4)",
     ] {
         assert!(ran.out().contains(expected), "{expected}: {}", ran.out());
         assert!(text(&seen, "summary").contains(expected));

@@ -135,7 +135,7 @@ fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_named() {
     let out = ends(&diff(&place, "", &weights(), &changed), 1);
     for part in [
         "different: 16 of 16 layers changed; most: conv3_1, now 2.00 x as large",
-        "standing out: filter 2 of conv4_1 is all 0 now; kernel 1 of conv1_1 turned (cosine 0.1",
+        "standing out: filter 2 of conv4_1 is all 0 now; the direction of kernel 1 of conv1_1 changed (cosine 0.1",
         " 2 (1)  0 -> 1\n",
     ] {
         assert!(out.contains(part), "{part}: {out}");
@@ -201,7 +201,7 @@ fn one_filter_alone_is_found() {
     let out = ends(&diff(&place, "", &weights(), &new), 1);
     for part in [
         "different: 1 of 16 layers changed; most: conv2_2",
-        "filter 1 of conv2_2 turned (cosine -1.000)",
+        "the direction of filter 1 of conv2_2 changed (cosine -1.000)",
         "1 (2.0000)",
     ] {
         assert!(out.contains(part), "{part}: {out}");

@@ -1,6 +1,6 @@
 //! What is drawn into a grid of feature maps.
 
-use super::canvas::{GLYPH, mask, width_of};
+use super::text::{GLYPH, mask, width_of};
 use feature_grid::{Color, Colormap, Picture};
 
 /// Smaller tiles get no number: it would hide too much. Units: pixels.
@@ -11,7 +11,7 @@ const FRAME: [u8; 3] = [255, 140, 0];
 
 /// Writes a number into the upper left corner of each tile, where tiles are large enough. `tiles` are left, top,
 /// width and height, in pixels.
-pub(crate) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers: &[usize]) {
+pub(super) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers: &[usize]) {
     for ([left, top, width, height], number) in tiles.iter().zip(numbers) {
         let text = number.to_string();
         let length = width_of(&text, 1) as usize + 1;
@@ -34,7 +34,7 @@ pub(crate) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers:
 }
 
 /// Draws a dashed frame into the padding around tiles: white, or orange in a picture of colors.
-pub(crate) fn frame_tiles(picture: &mut Picture, tiles: &[[usize; 4]], framed: &[usize]) {
+pub(super) fn frame_tiles(picture: &mut Picture, tiles: &[[usize; 4]], framed: &[usize]) {
     let tiles = framed.iter().filter_map(|tile| tiles.get(*tile));
     for [left, top, width, height] in tiles {
         let (Some(left), Some(top)) = (left.checked_sub(1), top.checked_sub(1)) else {
@@ -69,5 +69,53 @@ fn set(picture: &mut Picture, x: usize, y: usize, level: u8, color: [u8; 3]) {
                 pixel.copy_from_slice(&color);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_frames_stay_in_their_places() {
+        let blank = |color: Color| Picture {
+            width: 88,
+            height: 46,
+            color,
+            pixels: vec![100; 88 * 46 * color.channels()],
+        };
+        let tiles = [[2, 2, 41, 42], [45, 2, 41, 42]];
+        for color in [Color::Gray, Color::Indexed(Colormap::Magma), Color::Rgb] {
+            let mut picture = blank(color);
+            number_tiles(&mut picture, &tiles, &[7, 511]);
+            let changed = |picture: &Picture| {
+                let pixels = picture.pixels.chunks(color.channels()).enumerate();
+                let changed = pixels.filter(|(_, pixel)| pixel.iter().any(|level| *level != 100));
+                changed
+                    .map(|(at, _)| (at % 88, at / 88))
+                    .collect::<Vec<_>>()
+            };
+            let numbered = changed(&picture);
+            assert!(
+                numbered
+                    .iter()
+                    .all(|(x, y)| ((2..10).contains(x) || (45..65).contains(x))
+                        && (2..14).contains(y))
+            );
+            assert!(picture.pixels.contains(&255) && picture.pixels.contains(&0));
+            let mut picture = blank(color);
+            frame_tiles(&mut picture, &tiles, &[1, 9]);
+            let framed = changed(&picture);
+            assert!(
+                framed.len() > 100
+                    && framed
+                        .iter()
+                        .all(|(x, y)| [44, 86].contains(x) || [1, 44].contains(y))
+            );
+        }
+        // Too small for a number.
+        let mut picture = blank(Color::Gray);
+        number_tiles(&mut picture, &[[2, 2, 14, 14]], &[3]);
+        assert_eq!(picture, blank(Color::Gray));
     }
 }
