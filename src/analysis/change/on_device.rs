@@ -1,12 +1,9 @@
 //! The same of weights on a device: a few numbers of each filter are read instead of all weights.
 
-use burn::tensor::Tensor;
+use burn::tensor::{FloatDType, Tensor};
 
 use super::layer::{LayerChange, NEARLY_EQUAL};
-use crate::device::PairSums;
-
-/// What weights are divided by before they are squared, at least and at most.
-const SCALES: [f32; 2] = [1e-30, 1e30];
+use crate::device::{BackendError, PairSums};
 
 /// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
@@ -38,7 +35,8 @@ impl DeviceWeights {
         self.rows.clone().flatten(0, 1)
     }
 
-    /// How many weights and biases are NaN or infinite, and how many pairs of filters are nearly equal: `[2]`.
+    /// How many weights and biases are NaN or infinite, and how many pairs of filters are nearly equal, in double
+    /// precision: `[2]`.
     pub(crate) fn condition(&self) -> Tensor<1> {
         let non_finite = |row: Tensor<1>| row.is_finite().bool_not().float().sum();
         let biases = self.bias.clone().map(non_finite);
@@ -47,7 +45,8 @@ impl DeviceWeights {
             Some(biases) => non_finite + biases,
             None => non_finite,
         };
-        Tensor::cat(vec![non_finite, self.nearly_equal()], 0)
+        let condition = vec![non_finite, self.nearly_equal()];
+        Tensor::cat(condition, 0).cast(FloatDType::F64)
     }
 
     /// As [`nearly_equal`](super::nearly_equal) finds them: `[1]`.
@@ -60,50 +59,22 @@ impl DeviceWeights {
         (near(rows.clone().matmul(rows.transpose())) - itself) / 2.0
     }
 
-    /// How they changed from `old`, which must have the same shape, for [`change`](Self::change):
-    /// `[1 + 5 * filters]`.
-    pub(crate) fn sums(&self, old: &Self) -> Tensor<1> {
+    /// How they changed from `old`, which must have the same shape, for [`change`](Self::change), in double precision:
+    /// `[1 + 4 * filters]`.
+    pub(crate) fn sums(&self, old: &Self) -> Result<Tensor<1>, BackendError> {
         let mut count = differing(self.values(), old.values());
         if let (Some(now), Some(then)) = (&self.bias, &old.bias) {
             count = count + differing(now.clone(), then.clone());
         }
-        // Squares in single precision, which not every device exceeds, of filters whose largest weight is 1.
-        let largest = |rows: &Tensor<2>| rows.clone().abs().max_dim(1);
-        let scale = largest(&self.rows).max_pair(largest(&old.rows));
-        let infinite = scale.clone().is_finite().bool_not();
-        let scale = scale.mask_fill(infinite, 1.0).clamp(SCALES[0], SCALES[1]);
-        let (now, then) = (
-            self.rows.clone() / scale.clone(),
-            old.rows.clone() / scale.clone(),
-        );
-        let by_filter = [
-            now.clone() * then.clone(),
-            square(then.clone()),
-            square(now.clone()),
-            square(now - then),
-        ];
-        let by_filter = by_filter.map(|values| values.sum_dim(1));
-        let by_filter = by_filter.into_iter().chain([scale]);
-        let flat = by_filter.map(|values| values.flatten(0, 1));
-        Tensor::cat([count].into_iter().chain(flat).collect(), 0)
+        let sums = PairSums::over_rows(old.rows.clone(), self.rows.clone())?;
+        let count = count.cast(FloatDType::F64);
+        Ok(Tensor::cat(vec![count, sums.flatten(0, 1)], 0))
     }
 
     /// The change that `sums` say.
-    pub(crate) fn change(&self, sums: &[f32]) -> LayerChange {
+    pub(crate) fn change(&self, sums: &[f64]) -> LayerChange {
         let (differing, by_filter) = sums.split_at(1);
-        let filters = by_filter.len() / 5;
-        let of_filter = |filter| {
-            let [product, old, new, difference, scale] =
-                [0, 1, 2, 3, 4].map(|kind| f64::from(by_filter[kind * filters + filter]));
-            let scaled = |sum: f64| sum * scale * scale;
-            PairSums {
-                product: scaled(product),
-                old: scaled(old),
-                new: scaled(new),
-                difference: scaled(difference),
-            }
-        };
-        let filters = (0..filters).map(of_filter).collect();
+        let filters = PairSums::read(by_filter).collect();
         LayerChange::of(self.name.clone(), differing == [0.0], filters)
     }
 }

@@ -1,10 +1,12 @@
 //! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
 
+use burn::tensor::Tensor;
+
 use super::NonFinite;
 use super::layer::{LayerChange, LayerWeights, nearly_equal};
 use super::on_device::DeviceWeights;
 use crate::analysis::{AnalysisError, ObservedNetwork};
-use crate::device::{all_values, guarded, is_asynchronous, values};
+use crate::device::{BackendError, caught, guarded, is_asynchronous, values};
 use crate::network::Convolution;
 
 /// The weights of all convolutions.
@@ -59,8 +61,9 @@ impl Snapshot {
             Self::Host(layers) => Ok(compare_on_host(layers, earlier.map(Self::on_host))),
             Self::Device(layers) => {
                 let earlier = earlier.map(Self::on_device);
-                let compared = guarded(|| compare_on_device(layers, earlier));
-                compared.and_then(|result| result).map_err(copy_error)
+                let compared = caught(|| compare_on_device(layers, earlier));
+                let compared = compared.and_then(|result| result);
+                compared.map_err(|error| copy_error(error.to_string()))
             }
         }
     }
@@ -126,28 +129,35 @@ fn compare_on_host<const N: usize>(
 fn compare_on_device<const N: usize>(
     layers: &[DeviceWeights],
     earlier: [&[DeviceWeights]; N],
-) -> Result<Compared<N>, String> {
-    let conditions = layers.iter().map(DeviceWeights::condition);
+) -> Result<Compared<N>, BackendError> {
+    let conditions = layers.iter().map(|layer| Ok(layer.condition()));
     let sums = earlier.iter().flat_map(|old| old.iter().zip(layers));
     let sums = sums.map(|(old, new)| new.sums(old));
-    let all = conditions.chain(sums).collect();
-    let mut read = all_values(all)?.into_iter();
-    let mut next = || read.next().unwrap_or_default();
-    let conditions: Vec<_> = layers.iter().map(|_| next()).collect();
-    let mut change = |(_, new): (_, &DeviceWeights)| new.change(&next());
+    let all = conditions.chain(sums).collect::<Result<Vec<_>, _>>()?;
+    let lengths: Vec<usize> = all.iter().map(|numbers| numbers.dims()[0]).collect();
+    let read = caught(|| Tensor::cat(all, 0).into_data().convert::<f64>())?;
+    let mut rest = read.as_slice::<f64>().unwrap_or_default();
+    let mut lengths = lengths.into_iter();
+    let mut next = || {
+        let (part, after) = rest.split_at(lengths.next().unwrap_or(0).min(rest.len()));
+        rest = after;
+        part
+    };
+    let conditions: Vec<&[f64]> = layers.iter().map(|_| next()).collect();
+    let mut change = |(_, new): (_, &DeviceWeights)| new.change(next());
     let changes = earlier.map(|old| old.iter().zip(layers).map(&mut change).collect());
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a count"
     )]
-    let non_finite = |(layer, condition): (&DeviceWeights, &Vec<f32>)| NonFinite {
+    let non_finite = |(layer, condition): (&DeviceWeights, &&[f64])| NonFinite {
         layer: layer.name().to_owned(),
         count: condition[0] as usize,
     };
     Ok(Compared {
         changes,
-        nearly_equal: conditions.iter().map(|of| f64::from(of[1])).collect(),
+        nearly_equal: conditions.iter().map(|of| of[1]).collect(),
         non_finite: layers.iter().zip(&conditions).map(non_finite).collect(),
     })
 }
@@ -155,7 +165,7 @@ fn compare_on_device<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn::tensor::{Device, TensorData};
 
     use crate::device::{Descent, OpenDevice, descend};
 
