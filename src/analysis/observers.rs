@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Features;
 use super::change::{Summary, WeightChange};
 use super::columns::Columns;
 use super::comparison_images::Features;
