@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::channel_statistics::{Buffers, ChannelStatistics, Values};
 use super::probe::kernels_tag;
 use super::{AnalysisError, ObservedNetwork};
-use crate::device::guarded;
+use crate::device::caught;
 use crate::logger::Ranges;
 use crate::network::Layer;
 
@@ -62,7 +62,7 @@ impl Calibration {
             });
         }
         let measure = |buffers: &mut Buffers, values: &Values| {
-            guarded(|| values.statistics(buffers)).and_then(|result| result)
+            caught(|| values.statistics(buffers)).and_then(|result| result)
         };
         let values = values.par_iter();
         let measured: Vec<_> = values.map_init(Buffers::default, measure).collect();

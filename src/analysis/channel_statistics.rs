@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::device::{TensorFloats, is_channels_last};
+use crate::device::{BackendError, TensorFloats, is_channels_last};
 use crate::logger::Ranges;
 
 /// Feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`.
@@ -42,7 +42,7 @@ impl Values {
     pub(super) fn statistics(
         &self,
         Buffers { values, changes }: &mut Buffers,
-    ) -> Result<ChannelStatistics, String> {
+    ) -> Result<ChannelStatistics, BackendError> {
         let [first, channels, ..] = self.maps.dims();
         let count = if self.of_kernels { first } else { channels };
         let all = [Some(&self.maps), self.base.as_ref()];
@@ -86,7 +86,7 @@ enum Order {
     Channels,
 }
 
-fn read(maps: &Tensor<4>, order: Order, values: &mut Vec<f32>) -> Result<(), String> {
+fn read(maps: &Tensor<4>, order: Order, values: &mut Vec<f32>) -> Result<(), BackendError> {
     let floats = TensorFloats::new(match order {
         Order::Pixels => maps.clone().permute([0, 2, 3, 1]),
         Order::Channels => maps.clone(),

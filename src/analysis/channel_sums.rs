@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::device::TensorFloats;
+use crate::device::{BackendError, TensorFloats};
 
 /// Values that are read at a time.
 const PIECE: usize = 1 << 14;
@@ -34,7 +34,7 @@ impl ChannelSums {
     }
 
     /// The same of channels-last maps in memory, which libtorch's operations go over six times.
-    pub(super) fn in_memory(maps: &Tensor<4>) -> Result<Self, String> {
+    pub(super) fn in_memory(maps: &Tensor<4>) -> Result<Self, BackendError> {
         let [images, channels, ..] = maps.dims();
         let none = || Self {
             positive: vec![0.0; channels],
@@ -47,13 +47,13 @@ impl ChannelSums {
         let images: Vec<_> = (0..images).map(image).collect();
         let sums = images.into_par_iter().map(|(image, mut sums)| {
             sums.add(image)?;
-            Ok::<_, String>(sums)
+            Ok::<_, BackendError>(sums)
         });
         sums.try_reduce(none, |one, two| Ok(one.merged(&two)))
     }
 
     /// Adds one image, `[1, height, width, channels]`.
-    fn add(&mut self, image: Tensor<4>) -> Result<(), String> {
+    fn add(&mut self, image: Tensor<4>) -> Result<(), BackendError> {
         let channels = self.on.len();
         let floats = TensorFloats::new(image)?;
         let piece = (PIECE / channels).max(1) * channels;

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::grams::GramsError;
 use super::probe::ProbeError;
+use crate::device::BackendError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 
@@ -16,8 +17,8 @@ pub(crate) enum AnalysisError {
     Probe(#[from] ProbeError),
     #[error("{0}")]
     Forward(#[from] ForwardError),
-    #[error("{layer}: cannot copy the values from the device: {why}")]
-    Copy { layer: String, why: String },
+    #[error("{layer}: cannot copy the values from the device")]
+    Copy { layer: String, source: BackendError },
     #[error(
         "{path} is {} x {} pixels after preprocessing, the first comparison image {} x {}: representations are compared over images of one size",
         size[1], size[0], first[1], first[0]
@@ -40,10 +41,8 @@ pub(crate) enum AnalysisError {
 }
 
 impl AnalysisError {
-    pub(super) fn copy(layer: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Copy {
-            layer: layer.into(),
-            why: why.into(),
-        }
+    pub(super) fn copy(layer: impl Into<String>, source: BackendError) -> Self {
+        let layer = layer.into();
+        Self::Copy { layer, source }
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use super::figure::Strip;
 use super::probe::kernels_tag;
 use super::{AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared};
-use crate::device::{all_values, guarded};
+use crate::device::{all_values, caught};
 use crate::logger::{LoggerError, Ranges, Step};
 use feature_grid::{self as render, Layout, Maps, Picture, Range, Style};
 
@@ -66,7 +66,7 @@ impl Evolution {
         select: impl FnOnce(&[usize]) -> Tensor<4>,
     ) -> Result<(), AnalysisError> {
         if let Some(layer) = self.layers.get(&tag) {
-            let selected = guarded(|| select(&layer.channels));
+            let selected = caught(|| select(&layer.channels));
             let selected = selected.map_err(|why| AnalysisError::copy(&tag, why))?;
             self.unread.insert(tag, selected);
         }
@@ -81,7 +81,7 @@ impl Evolution {
         };
         let device = values.device();
         let row = |values: &Tensor<4>| values.clone().flatten(0, 3).to_device(&device);
-        let read = guarded(|| all_values(unread.values().map(row).collect()));
+        let read = caught(|| all_values(unread.values().map(row).collect()));
         let read = read.and_then(|result| result);
         let read = read.map_err(|why| AnalysisError::copy(first, why))?;
         let mut column = BTreeMap::new();

@@ -10,7 +10,7 @@ use super::figure::HeatMap;
 use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, name_of,
 };
-use crate::device::{all_values, guarded, is_channels_last};
+use crate::device::{BackendError, all_values, caught, is_channels_last};
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, LayerKind};
 use feature_grid::Colormap;
@@ -62,7 +62,7 @@ impl Observer for Health {
         let tag = maps.layer.tag();
         let so_far = self.layers.entry(tag.clone()).or_default();
         for part in maps.parts {
-            let added = guarded(|| so_far.add(part.clone())).and_then(|result| result);
+            let added = caught(|| so_far.add(part.clone())).and_then(|result| result);
             added.map_err(|why| AnalysisError::copy(&tag, why))?;
         }
         Ok(())
@@ -166,7 +166,7 @@ struct Activity {
 
 impl Activity {
     /// Adds feature maps, `[batch, channels, height, width]`.
-    fn add(&mut self, maps: Tensor<4>) -> Result<(), String> {
+    fn add(&mut self, maps: Tensor<4>) -> Result<(), BackendError> {
         let [images, channels, height, width] = maps.dims();
         #[expect(clippy::cast_precision_loss, reason = "pixels of a map, and images")]
         let (area, images) = ((height * width) as f64, images as f64);
@@ -229,7 +229,7 @@ fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
     let here = unread
         .iter()
         .map(|(_, sums, _)| sums.clone().to_device(&device));
-    let read = guarded(|| all_values(here.collect())).and_then(|result| result);
+    let read = caught(|| all_values(here.collect())).and_then(|result| result);
     let read = read.map_err(|why| AnalysisError::copy(first, why))?;
     for ((tag, _, area), sums) in unread.iter().zip(read) {
         if let Some(layer) = layers.get_mut(tag) {

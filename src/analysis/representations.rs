@@ -11,7 +11,7 @@ use super::figure::HeatMap;
 use super::grams::{Grams, GramsWriter};
 use super::similarity::{Gram, Similarity, cka};
 use super::{AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared};
-use crate::device::{all_values, guarded};
+use crate::device::{BackendError, all_values, caught};
 use crate::logger::{LoggerError, Step};
 use tensorboard_events::Summary;
 
@@ -169,12 +169,12 @@ impl GramCollector {
         let maps = maps.iter().cloned();
         let added = match self.features {
             // The order of the features does not matter, so they are taken as they lie in memory.
-            Features::Flattened => guarded(|| {
+            Features::Flattened => caught(|| {
                 let rows = maps.map(|maps| maps.permute([0, 2, 3, 1]).flatten(1, 3));
                 of_layer.blocks.push(products(&rows.collect::<Vec<_>>())?);
                 Ok(())
             }),
-            Features::MeanPooled => guarded(|| {
+            Features::MeanPooled => caught(|| {
                 let means = maps.map(|maps| maps.mean_dims(&[2, 3]).flatten(1, 3));
                 of_layer.means.extend(means);
                 Ok(())
@@ -197,7 +197,7 @@ impl GramCollector {
             let blocks = layers.values().flat_map(|of_layer| &of_layer.blocks);
             all_values(blocks.cloned().collect())
         };
-        let read = guarded(&mut read).and_then(|result| result);
+        let read = caught(&mut read).and_then(|result| result);
         let mut read = read
             .map_err(|why| AnalysisError::copy(first, why))?
             .into_iter();
@@ -213,7 +213,7 @@ impl GramCollector {
 const PIECE: usize = 1 << 15;
 
 /// The products of all images with all images, row by row. The parts are `[images, features]`.
-fn products(parts: &[Tensor<2>]) -> Result<Tensor<1>, String> {
+fn products(parts: &[Tensor<2>]) -> Result<Tensor<1>, BackendError> {
     let product = |features: Tensor<2>| features.clone().matmul(features.transpose());
     if let [all] = parts {
         return Ok(product(all.clone()).flatten(0, 1));
@@ -226,5 +226,7 @@ fn products(parts: &[Tensor<2>]) -> Result<Tensor<1>, String> {
     };
     let pieces = (0..count).step_by(PIECE).map(piece);
     let sum = pieces.reduce(|sum, piece| sum + piece);
-    Ok(sum.ok_or("no features")?.flatten(0, 1))
+    Ok(sum
+        .ok_or_else(|| BackendError::of("no features"))?
+        .flatten(0, 1))
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::remedy::unforeseen;
 use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
 use crate::analysis::grams::GramsError;
@@ -13,7 +12,7 @@ use crate::data::checkpoints::CheckpointError;
 use crate::data::find::FindError;
 use crate::data::labeled::DatasetError;
 use crate::data::load::LoadError;
-use crate::device::DeviceError;
+use crate::device::{BackendError, DeviceError};
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 use crate::network::vgg::Arch;
@@ -207,8 +206,8 @@ pub(crate) enum RunError {
         written: u64,
         due: u64,
     },
-    #[error("{}: loading it failed: {}", path.display(), unforeseen(why))]
-    Loading { path: PathBuf, why: String },
+    #[error("{}: loading it failed", path.display())]
+    Loading { path: PathBuf, source: BackendError },
     #[error("cannot use the run folder {folder}: choose another with --logdir or --run")]
     RunFolder {
         folder: PathBuf,

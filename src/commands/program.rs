@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::remedy::explain;
-use super::remedy::unforeseen;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::export::Exported;
@@ -14,7 +13,7 @@ use crate::commands::view::Viewed;
 use crate::commands::{
     checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
 };
-use crate::device::{first_line, guarded};
+use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
 use crate::one_line::panic_text;
 use crate::settings::{
@@ -50,14 +49,18 @@ pub fn main() -> ! {
             Err(error) => fail(&error, WRONG_USE),
         });
     exit(outcome.unwrap_or_else(|payload| {
-        unexpected(first_line(panic_text(payload.as_ref())).as_ref());
+        unexpected(&BackendError::of(panic_text(payload.as_ref())));
         FAILED
     }))
 }
 
 /// Reports a panic that nothing on its way made an error of.
-fn unexpected(line: &str) {
-    print_error(&format!("unexpected failure: {}", unforeseen(line)));
+fn unexpected(error: &BackendError) {
+    let advice = match error {
+        BackendError::OutOfMemory(_) => "",
+        _ => "; please report it with the command you ran",
+    };
+    print_error(&format!("unexpected failure: {}{advice}", explain(error)));
 }
 
 /// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
@@ -113,7 +116,7 @@ fn run(command: Command) -> u8 {
 /// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
 /// not change what was found.
 fn compare_files(settings: &DiffSettings) -> u8 {
-    match guarded(|| diff::compare(settings, &Terminal::new(false))) {
+    match caught(|| diff::compare(settings, &Terminal::new(false))) {
         Ok(Ok((text, is_equal))) if print(&text) == DONE => u8::from(!is_equal),
         Ok(Ok(_)) => WRONG_USE,
         Ok(Err(error)) => fail(&error, WRONG_USE),

@@ -31,7 +31,7 @@ pub(crate) use accelerator::{
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
 pub(crate) use draw::{Drawn, DrawnImage};
 pub use error::BackendError;
-pub(crate) use error::{caught, first_line, guarded};
+pub(crate) use error::caught;
 pub(crate) use histogram::Histograms;
 pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, convolve, descend, norm, planar};

@@ -15,20 +15,20 @@ pub(crate) struct TensorFloats(Box<dyn Floats + Send + Sync>);
 
 impl TensorFloats {
     /// The values of `tensor`, any shape, row-major.
-    pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, String> {
+    pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, BackendError> {
         let tensor = in_float32(tensor);
         if let Some(floats) = in_place(&tensor) {
             return Ok(Self(floats));
         }
         let is_apart = is_asynchronous(&tensor.device());
         let data = tensor.try_into_data();
-        let data = data.map_err(|error| BackendError::from_error(&error).to_string())?;
+        let data = data.map_err(|error| BackendError::from_error(&error))?;
         if is_apart {
             copied(data.num_elements() * size_of::<f32>());
             waited();
         }
         let values = data.try_into_vec::<f32>();
-        let values = values.map_err(|error| format!("{error:?}"))?;
+        let values = values.map_err(|error| BackendError::of(&format!("{error:?}")))?;
         Ok(Self(Box::new(values)))
     }
 
@@ -38,14 +38,14 @@ impl TensorFloats {
     }
 
     /// Copies the values from number `at` on into all of `out`.
-    pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), String> {
+    pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), BackendError> {
         if at
             .checked_add(out.len())
             .is_none_or(|end| end > self.count())
         {
-            return Err("there are not so many values".to_owned());
+            return Err(BackendError::of("there are not so many values"));
         }
-        self.0.read(at, out).map_err(|error| error.to_string())
+        Ok(self.0.read(at, out)?)
     }
 
     /// All of them, where they were fetched as a whole.
@@ -55,7 +55,7 @@ impl TensorFloats {
 }
 
 /// All values of a tensor without gradients, row by row.
-pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, BackendError> {
     let floats = TensorFloats::new(tensor)?;
     let mut values = vec![0.0; floats.count()];
     floats.read(0, &mut values)?;
@@ -63,7 +63,7 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Stri
 }
 
 /// All values of several tensors without gradients, on one device; a GPU is asked once.
-pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, String> {
+pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, BackendError> {
     let is_apart = |tensor: &Tensor<1>| is_asynchronous(&tensor.device());
     if tensors.len() < 2 || !tensors.iter().all(is_apart) {
         return tensors.into_iter().map(values).collect();

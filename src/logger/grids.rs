@@ -11,7 +11,7 @@ use super::renderer::{Job, change};
 use super::step::Step;
 use super::timings::StageTimings;
 use super::writer::Piece;
-use crate::device::{BackendError, DrawnImage, PairSums, caught, free_memory, values};
+use crate::device::{DrawnImage, PairSums, caught, free_memory, values};
 
 impl Step<'_> {
     /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
@@ -147,7 +147,7 @@ impl Step<'_> {
             });
         } else {
             self.sender.spawn(tag, move |renderer| {
-                let read = |kernels| values(kernels).map_err(|why| BackendError::of(&why));
+                let read = values::<4>;
                 let both = || Ok(difference(read(kernels)?, old.map(read).transpose()?));
                 renderer.kernels(job, shape, both)
             });

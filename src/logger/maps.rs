@@ -69,7 +69,7 @@ impl MapFloats {
             Layout::Interleaved => maps.permute([0, 2, 3, 1]),
             Layout::Planar => maps,
         };
-        let values = TensorFloats::new(ordered).map_err(|why| BackendError::of(&why))?;
+        let values = TensorFloats::new(ordered)?;
         Ok(Self { values, layout })
     }
 }

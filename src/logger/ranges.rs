@@ -68,7 +68,7 @@ impl Ranges {
         layer: impl Into<String>,
         values: Tensor<D>,
     ) -> Result<(), BackendError> {
-        let mut values = device::values(values).map_err(|why| BackendError::of(&why))?;
+        let mut values = device::values(values)?;
         if let Some(range) = Self::of_values(&mut values) {
             self.widen(layer, range);
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Activations, Architecture, InputTooSmall, Layer, Network};
 use crate::data::prepared::PreparedImage;
-use crate::device::{Mark, OpenDevice, Span, guarded, in_float32, planar, upload};
+use crate::device::{BackendError, Mark, OpenDevice, Span, caught, in_float32, planar, upload};
 
 /// Images that cannot go through a network.
 #[derive(Debug, Error)]
@@ -19,8 +19,8 @@ pub(crate) enum ForwardError {
         path: PathBuf,
         source: InputTooSmall,
     },
-    #[error("{what}: backend error: {why}")]
-    Backend { what: String, why: String },
+    #[error("{what}: backend error")]
+    Backend { what: String, source: BackendError },
 }
 
 /// Which layers of which network are shown, and where it runs.
@@ -58,7 +58,7 @@ impl ForwardPass {
     ) -> Result<Vec<Box<dyn Network>>, ForwardError> {
         let others = self.devices.iter().skip(1);
         let copies = others.map(|other| {
-            guarded(|| network.to_device(&other.device)).map_err(|why| backend(what, why))
+            caught(|| network.to_device(&other.device)).map_err(|why| backend(what, why))
         });
         copies.collect()
     }
@@ -104,7 +104,7 @@ impl ForwardPass {
         let size = images.first().map_or([0; 2], |image| image.size());
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
         let start = Mark::on(&device.device);
-        let passed = guarded(|| {
+        let passed = caught(|| {
             let mut seen = network.forward(self.batch(device, &pixels, size), &self.wanted);
             if device.precision.is_reduced() {
                 for (_, maps) in &mut seen.layers {
@@ -129,7 +129,7 @@ impl ForwardPass {
         take: &mut dyn FnMut(&Layer, &Tensor<4>),
     ) -> Result<(), ForwardError> {
         let device = self.device();
-        let visited = guarded(|| {
+        let visited = caught(|| {
             let batch = self.batch(device, images, size);
             network.visit(batch, &self.wanted, &mut |layer, maps| {
                 if device.precision.is_reduced() {
@@ -161,9 +161,7 @@ impl ForwardPass {
     }
 }
 
-fn backend(what: &str, why: String) -> ForwardError {
-    ForwardError::Backend {
-        what: what.to_owned(),
-        why,
-    }
+fn backend(what: &str, source: BackendError) -> ForwardError {
+    let what = what.to_owned();
+    ForwardError::Backend { what, source }
 }

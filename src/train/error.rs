@@ -8,6 +8,7 @@ use super::divergence::Divergence;
 use crate::analysis::AnalysisError;
 use crate::analysis::probe::ProbeError;
 use crate::data::labeled::LoaderError;
+use crate::device::BackendError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 
@@ -40,8 +41,8 @@ pub(crate) enum TrainError {
     Analysis(#[from] AnalysisError),
     #[error("{0}")]
     Logger(#[from] LoggerError),
-    #[error("{what}: backend error: {why}")]
-    Backend { what: String, why: String },
+    #[error("{what}: backend error")]
+    Backend { what: String, source: BackendError },
 }
 
 /// A checkpoint that cannot be written or read.

@@ -17,7 +17,7 @@ use super::{hparams, record};
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::{ObservedNetwork, Observers};
 use crate::data::labeled::{Dataset, Position};
-use crate::device::{guarded, is_asynchronous};
+use crate::device::{caught, is_asynchronous};
 use crate::interrupt::Interrupt;
 use crate::logger::{FeatureLogger, Stage};
 use crate::network::ForwardPass;
@@ -88,9 +88,9 @@ impl Session<'_> {
 
     /// Trains to the end, or until it is interrupted. Whatever ends it, what was learned is saved.
     pub(crate) fn train(&mut self) -> Result<(), TrainError> {
-        let ended = guarded(|| self.take_steps()).unwrap_or_else(|why| {
+        let ended = caught(|| self.take_steps()).unwrap_or_else(|source| {
             let what = format!("step {}", self.trainer.steps() + 1);
-            Err(TrainError::Backend { what, why })
+            Err(TrainError::Backend { what, source })
         });
         match ended {
             Ok(()) if self.is_saved() => Ok(()),
@@ -243,7 +243,7 @@ impl Session<'_> {
         let began = Instant::now();
         let seen = group.batches.len() as u64;
         let mut histograms = Vec::new();
-        let metrics = guarded(|| {
+        let metrics = caught(|| {
             if group.batches.is_empty() {
                 self.trainer.skip_step();
                 return Ok(None);
@@ -259,9 +259,9 @@ impl Session<'_> {
             };
             self.trainer.step(group.batches, inspect).map(Some)
         })
-        .map_err(|why| TrainError::Backend {
+        .map_err(|source| TrainError::Backend {
             what: format!("step {number}"),
-            why,
+            source,
         })?
         .map_err(|error| match error {
             TrainError::Diverged(divergence) => TrainError::Diverged(Divergence {

@@ -277,9 +277,9 @@ impl Trainer {
             parts.push(batch.results);
             (batch.x, batch.labels)
         });
-        let numbers = values(Tensor::cat(parts, 0)).map_err(|why| TrainError::Backend {
+        let numbers = values(Tensor::cat(parts, 0)).map_err(|source| TrainError::Backend {
             what: format!("step {}", self.steps + 1),
-            why,
+            source,
         })?;
         let (norms, results) = numbers.split_at(count);
         if let (Some((x, labels)), Some((loss, logits))) = (batch, results.split_first()) {

@@ -13,7 +13,7 @@ use super::trainer::logits;
 use crate::analysis::figure::HeatMap;
 use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
-use crate::device::guarded;
+use crate::device::caught;
 use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
 use crate::network::vgg::Vgg;
@@ -78,10 +78,10 @@ impl Validation {
         }
         let samples = samples(batch);
         let labels = samples.labels.clone();
-        let scores = guarded(|| logits(network, samples, device))
-            .map_err(|why| TrainError::Backend {
+        let scores = caught(|| logits(network, samples, device))
+            .map_err(|source| TrainError::Backend {
                 what: "validation".to_owned(),
-                why,
+                source,
             })?
             .ok_or(TrainError::NoClassifier)?;
         let classes = scores.len() / labels.len().max(1);

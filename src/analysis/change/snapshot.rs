@@ -6,7 +6,7 @@ use super::NonFinite;
 use super::layer::{LayerChange, LayerWeights, nearly_equal};
 use super::on_device::DeviceWeights;
 use crate::analysis::{AnalysisError, ObservedNetwork};
-use crate::device::{BackendError, caught, guarded, is_asynchronous, values};
+use crate::device::{BackendError, caught, is_asynchronous, values};
 use crate::network::Convolution;
 
 /// The weights of all convolutions.
@@ -38,7 +38,7 @@ impl Snapshot {
     pub(super) fn of(network: &ObservedNetwork<'_>) -> Result<Self, AnalysisError> {
         let parameters = network.network.parameters();
         let convolutions = parameters.convolutions();
-        let snapshot = guarded(|| {
+        let snapshot = caught(|| {
             if is_asynchronous(&network.pass.device().device) {
                 return Ok(Self::Device(convolutions.map(on_device).collect()));
             }
@@ -62,8 +62,7 @@ impl Snapshot {
             Self::Device(layers) => {
                 let earlier = earlier.map(Self::on_device);
                 let compared = caught(|| compare_on_device(layers, earlier));
-                let compared = compared.and_then(|result| result);
-                compared.map_err(|error| copy_error(error.to_string()))
+                compared.and_then(|result| result).map_err(copy_error)
             }
         }
     }
@@ -83,12 +82,12 @@ impl Snapshot {
     }
 }
 
-fn copy_error(why: String) -> AnalysisError {
-    AnalysisError::copy("the convolutions", why)
+fn copy_error(source: BackendError) -> AnalysisError {
+    AnalysisError::copy("the convolutions", source)
 }
 
 /// Copies the weights of a layer.
-fn on_host(convolution: Convolution<'_>) -> Result<LayerWeights, String> {
+fn on_host(convolution: Convolution<'_>) -> Result<LayerWeights, BackendError> {
     let bias = convolution.bias.cloned().map(values);
     Ok(LayerWeights {
         name: convolution.layer.name().to_owned(),

@@ -11,7 +11,7 @@ use crate::commands::error::RunError;
 use crate::commands::parameters;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
-use crate::device::{OpenDevice, guarded};
+use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
 use crate::network::ForwardPass;
 use crate::network::vgg::{self, Extent, Kernels, Placement, Vgg};
@@ -77,7 +77,7 @@ pub(super) fn load_ahead(
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || {
         for (file, found) in sequence {
-            let network = guarded(|| {
+            let network = caught(|| {
                 found?;
                 // First, so that a file which is replaced meanwhile is seen to be another one later.
                 let entry = Entry::of(&file);
@@ -92,9 +92,9 @@ pub(super) fn load_ahead(
                 let entry = entry.map_err(|source| RunError::ReadManifest { path, source })?;
                 Ok((network, timings, entry))
             });
-            let network = network.unwrap_or_else(|why| {
+            let network = network.unwrap_or_else(|source| {
                 let path = file.path.clone();
-                Err(RunError::Loading { path, why })
+                Err(RunError::Loading { path, source })
             });
             // The receiver has stopped early.
             if sender.send((file, network)).is_err() {

@@ -20,9 +20,6 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
     match error {
-        AnalysisError::Copy { why, .. } if why.contains("out of memory") => Some(
-            "use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device",
-        ),
         AnalysisError::OtherSize { .. } => Some("set --crop"),
         AnalysisError::TooFew { .. } => {
             Some("name more with --compare-images, or with --images of `vggscope diff`")

@@ -39,13 +39,3 @@ fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     let mut chain = successors(Some(error), |&error| error.source());
     chain.find_map(|error| rooms.iter().find_map(|room| room(error)))
 }
-
-/// What should never go wrong, and how to go on.
-pub(crate) fn unforeseen(why: &str) -> String {
-    if why.contains("out of memory") {
-        let how = "use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device";
-        format!("{why}; {how}")
-    } else {
-        format!("{why}; please report it with the command you ran")
-    }
-}
