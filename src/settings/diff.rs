@@ -29,11 +29,11 @@ pub(crate) struct DiffSettings {
     /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights]
     #[arg(long, value_name = "NAME")]
     arch: Option<Arch>,
-    /// The network in weights files that hold several (`ema`, `model.teacher`): the key, or dotted keys, that
+    /// The network in files that hold several (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
     weights_key: Option<String>,
-    /// Images for the CKA of each layer of the features: files, folders or glob patterns, at least 16; 256 are
+    /// Images for the CKA of each layer (of the features): files, folders or glob patterns, at least 16; 256 are
     /// recommended
     #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
     pub(crate) images: Vec<PathBuf>,

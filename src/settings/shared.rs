@@ -97,7 +97,7 @@ pub(crate) struct InputSettings {
     pub(crate) crop: Option<Size>,
     /// Replace the preset's normalization: mean=R,G,B,std=R,G,B,scale=1|255 or some of these, one number for all
     /// channels; mean and std are in units of the scale
-    #[arg(long, value_name = "mean=..,std=..", default_value = "preset")]
+    #[arg(long, value_name = "mean=..", default_value = "preset")]
     pub(crate) normalize: Normalize,
 }
 
