@@ -53,7 +53,7 @@ pub(crate) fn listed(
 /// A path as it must be typed in a shell.
 pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./~+:@%,=".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "-_./+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text;
     }

@@ -2,7 +2,7 @@
 
 mod animation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ use animation::Animation;
 
 /// Pictures are shown by this plugin.
 const IMAGES: &str = "images";
+
+/// Bytes of a part of a path. File systems take 255, of which an ending and a number have some.
+const LONGEST_PART: usize = 200;
 
 /// Tags that a message names.
 const NAMED: usize = 5;
@@ -64,6 +67,24 @@ pub(crate) struct Exported {
     pub(crate) files: usize,
     /// What could not be taken, each with its reason.
     pub(crate) skipped: Vec<String>,
+    /// Tags that have another path than their name, since that was taken.
+    pub(crate) notes: Vec<String>,
+    /// The paths that were given out, in lower case: some file systems do not tell cases apart.
+    taken: HashSet<String>,
+}
+
+impl Exported {
+    /// The path, or the first with a number behind it that no other tag or animation has.
+    fn claim(&mut self, path: PathBuf) -> PathBuf {
+        let numbered = |number: usize| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!("_{number}"));
+            PathBuf::from(name)
+        };
+        let mut candidates = std::iter::once(path.clone()).chain((2..).map(numbered));
+        let is_free = |path: &PathBuf| self.taken.insert(path.to_string_lossy().to_lowercase());
+        candidates.find(is_free).unwrap_or(path)
+    }
 }
 
 /// Writes the pictures.
@@ -112,6 +133,9 @@ fn export_run(
     if chosen.is_empty() {
         return Err(no_tag(settings, run, &images));
     }
+    // Of the tags that have one path, the one that is called so has it.
+    let mut chosen = chosen;
+    chosen.sort_by_key(|(tag, _)| file_path(tag) != Path::new(tag));
     let mut first_error = None;
     let mut found = false;
     for (tag, inventory) in chosen {
@@ -178,7 +202,16 @@ impl Series<'_> {
         out: &Path,
         exported: &mut Exported,
     ) -> Result<(), ExportError> {
-        let path = out.join(file_path(self.tag));
+        let own = out.join(file_path(self.tag));
+        let path = exported.claim(own.clone());
+        if path != own {
+            let note = format!(
+                "{} is in {}: its own is another tag's",
+                self.tag,
+                path.display()
+            );
+            exported.notes.push(note);
+        }
         match settings.format {
             ExportFormat::Png => self.write_each(&path, exported),
             format => {
@@ -190,7 +223,7 @@ impl Series<'_> {
                         Ok(())
                     })?;
                 }
-                exported.files += animation.begin(&path)?;
+                exported.files += animation.begin(&path, &mut |path| exported.claim(path))?;
                 for place in &self.places {
                     let mut told = Exported::default();
                     self.each(place, &mut told, &mut |number, picture| {
@@ -333,12 +366,11 @@ fn file_path(tag: &str) -> PathBuf {
     };
     let part = |part: &str| -> String {
         let name: String = part.chars().map(plain).collect();
+        let end = name.floor_char_boundary(LONGEST_PART);
         // No part leads out of the folder, and none is hidden.
-        let name = name.trim().trim_start_matches('.').to_owned();
-        if name.is_empty() {
-            "_".to_owned()
-        } else {
-            name
+        match name[..end].trim().trim_matches('.') {
+            "" => "_".to_owned(),
+            name => name.to_owned(),
         }
     };
     tag.split('/').map(part).collect()
@@ -356,8 +388,20 @@ mod tests {
             ("../../etc/x", "_/_/etc/x"),
             ("/root", "_/root"),
             ("", "_"),
+            ("a.", "a"),
         ] {
             assert_eq!(file_path(tag), Path::new(path), "{tag}");
         }
+        let long = file_path(&"é".repeat(300));
+        assert_eq!(long.as_os_str().len(), LONGEST_PART);
+    }
+
+    #[test]
+    fn no_two_tags_have_one_path() {
+        let mut exported = Exported::default();
+        let claimed = ["out/a_b", "out/a_b", "out/A_B", "out/a_b_2", "out/c"]
+            .map(|path| exported.claim(PathBuf::from(path)));
+        let paths = ["out/a_b", "out/a_b_2", "out/A_B_3", "out/a_b_2_2", "out/c"];
+        assert_eq!(claimed, paths.map(PathBuf::from));
     }
 }

@@ -152,7 +152,10 @@ fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
     for skipped in &exported.skipped {
         print_error(&format!("skipped: {skipped}"));
     }
-    let Exported { files, skipped } = exported;
+    let Exported { files, skipped, .. } = exported;
+    for note in &exported.notes {
+        Terminal::new(false).note(note);
+    }
     let ending = if *files == 1 { "" } else { "s" };
     let line = format!("{}: {files} file{ending}\n", settings.out.display());
     print(&line).max(u8::from(!skipped.is_empty()))

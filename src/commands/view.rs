@@ -1,6 +1,6 @@
 //! `vggscope view`: TensorBoard with room for every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,11 @@ pub(crate) enum ViewError {
         "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
     )]
     NotInstalled { command: String },
+    #[error(
+        "{}: TensorBoard takes several runs only where no path has a comma: rename it, or name the folder that holds \
+         them all", .0.display()
+    )]
+    Comma(PathBuf),
     #[error("cannot start {program}")]
     Start { program: String, source: io::Error },
 }
@@ -36,7 +41,7 @@ pub(crate) enum ViewError {
 impl ViewError {
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Find(_))
+        matches!(self, Self::Find(_) | Self::Comma(_))
     }
 }
 
@@ -92,32 +97,52 @@ fn arguments(settings: &ViewSettings) -> Result<Vec<String>, ViewError> {
         .collect();
     let mut arguments = match paths {
         [path] => vec!["--logdir".to_owned(), folder_of(path)],
-        paths => {
-            let named = paths
-                .iter()
-                .map(|path| format!("{}:{}", name_of(path), folder_of(path)));
-            let all: Vec<String> = named.collect();
-            vec!["--logdir_spec".to_owned(), all.join(",")]
-        }
+        paths => vec!["--logdir_spec".to_owned(), specification(paths)?],
     };
     arguments.extend(["--samples_per_plugin".to_owned(), flag(&samples)]);
     arguments.extend(settings.flags.iter().cloned());
     Ok(arguments)
 }
 
-/// TensorBoard takes folders only.
+/// TensorBoard takes folders only. What begins with a dash would be a flag, and with a tilde a home folder.
 fn folder_of(path: &Path) -> String {
     let folder = match path.parent().filter(|_| path.is_file()) {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,
         None => path,
     };
-    folder.display().to_string()
+    // Without doubled slashes, which make an address behind a name.
+    let folder: PathBuf = folder.components().collect();
+    match folder.display().to_string() {
+        text if text.starts_with(['-', '~']) => format!("./{text}"),
+        text => text,
+    }
 }
 
-/// What a run is called in TensorBoard: no two have the same path.
-fn name_of(path: &Path) -> String {
-    path.display().to_string().replace([':', ','], "_")
+/// Several folders, each with its name: `NAME:FOLDER`, separated by commas.
+///
+/// Source: `_parse_event_files_spec` of TensorBoard's `backend/event_processing/data_ingester.py`. A name ends at the
+/// first colon and does not begin with a slash; a folder has no comma.
+fn specification(paths: &[PathBuf]) -> Result<String, ViewError> {
+    let mut names = HashSet::new();
+    let mut all = Vec::new();
+    for path in paths {
+        let folder = folder_of(path);
+        if folder.contains(',') {
+            return Err(ViewError::Comma(path.clone()));
+        }
+        let plain = folder.trim_start_matches(['/', '.']).replace(':', "_");
+        let plain = if plain.is_empty() {
+            "run".to_owned()
+        } else {
+            plain
+        };
+        let numbered = (2..).map(|number| format!("{plain}_{number}"));
+        let mut candidates = std::iter::once(plain.clone()).chain(numbered);
+        let name = candidates.find(|name| names.insert(name.clone()));
+        all.push(format!("{}:{folder}", name.unwrap_or(plain)));
+    }
+    Ok(all.join(","))
 }
 
 /// The program and its first arguments: TensorBoard's own, or the module of a Python.

@@ -82,8 +82,13 @@ impl Animation {
         }
     }
 
-    /// Creates the files, and returns how many they are. `path` is theirs but for the ending.
-    pub(super) fn begin(&mut self, path: &Path) -> Result<usize, ExportError> {
+    /// Creates the files, and returns how many they are. `path` is theirs but for the ending, and for a number where
+    /// they are several, which `claim` makes unlike those of other tags.
+    pub(super) fn begin(
+        &mut self,
+        path: &Path,
+        claim: &mut dyn FnMut(PathBuf) -> PathBuf,
+    ) -> Result<usize, ExportError> {
         let folder = path.parent().unwrap_or(path);
         fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
         let several = self.films.len() > 1;
@@ -95,6 +100,7 @@ impl Animation {
             let mut name = path.as_os_str().to_owned();
             if several {
                 name.push(format!("_{number}"));
+                name = claim(PathBuf::from(name)).into_os_string();
             }
             name.push(format!(".{extension}"));
             let path = PathBuf::from(name);

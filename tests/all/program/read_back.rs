@@ -324,3 +324,97 @@ fn tensorboard_gets_room_for_every_step() {
         assert!(called.out().ends_with("--port 6007\n"), "{}", called.out());
     }
 }
+
+/// Every path arrives at TensorBoard as it is, through a shell and TensorBoard's own parser.
+#[test]
+#[cfg(unix)]
+fn any_path_can_be_viewed() {
+    let place = Place::new();
+    let event_file = fixtures().join("by_pytorch/plain/events.out.tfevents.1700000004.host.1.0");
+    let names = [
+        "plain",
+        "with space",
+        "it's \"quoted\"",
+        "co:lon",
+        "co_lon",
+        "-dash",
+        "~tilde",
+        "a/deep",
+    ];
+    for name in names.iter().chain(&["com,ma"]) {
+        let folder = place.path(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(&event_file, folder.join("tfevents")).unwrap();
+    }
+    let words = |args: &[PathBuf]| -> Vec<String> {
+        let printed = place.run("view --print", args).ok().out();
+        let script = printed.replacen("tensorboard", "printf '%s\\n'", 1);
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.arg("-c").arg(script).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let typed = |name: &str| PathBuf::from(format!("./{name}"));
+    for name in names.iter().chain(&["com,ma"]) {
+        for path in [typed(name), place.path(name)] {
+            let words = words(std::slice::from_ref(&path));
+            assert_eq!(words[0], "--logdir");
+            assert!(!words[1].starts_with(['-', '~']), "{words:?}");
+            let folder = place.path(".").join(&words[1]);
+            assert_eq!(
+                folder.canonicalize().unwrap(),
+                place.path(name).canonicalize().unwrap()
+            );
+        }
+    }
+    // As `_parse_event_files_spec` takes it apart.
+    for all in [names.map(typed), names.map(|name| place.path(name))] {
+        let words = words(&all);
+        assert_eq!(words[0], "--logdir_spec");
+        let mut seen = std::collections::BTreeSet::new();
+        for (spec, name) in words[1].split(',').zip(names) {
+            assert!(!spec.starts_with('/'), "{spec}");
+            let (run, folder) = spec.split_once(':').unwrap();
+            assert!(seen.insert(run.to_owned()), "{run} twice");
+            assert_eq!(
+                place.path(".").join(folder).canonicalize().unwrap(),
+                place.path(name).canonicalize().unwrap()
+            );
+        }
+        assert_eq!(seen.len(), names.len());
+    }
+    place
+        .run("view --print", &[typed("plain"), typed("com,ma")])
+        .fails(2, &["com,ma", "comma"]);
+}
+
+/// Tags that differ only in what no file name can hold have a folder each.
+#[test]
+fn tags_of_one_path_are_exported_apart() {
+    use tensorboard_events::{EventFile, Summary};
+    let place = Place::new();
+    let mut png = Cursor::new(Vec::new());
+    image::RgbImage::new(8, 6)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    let mut file = EventFile::create(&place.path("run")).unwrap();
+    let tags = ["a:b", "a_b", "A_b", "a?b"];
+    let values = tags.map(|tag| Summary::image(tag, "", 8, 6, vec![png.get_ref().clone()]));
+    file.write_step(1, values.into()).unwrap();
+    file.close().unwrap();
+    let ran = place.run("export run --out out", &[] as &[PathBuf]).ok();
+    assert_eq!(ran.out(), "out: 4 files\n");
+    assert!(ran.err().contains("a:b is in out/a_b_"), "{}", ran.err());
+    let folders: Vec<_> = fs::read_dir(place.path("out")).unwrap().collect();
+    assert_eq!(folders.len(), 4);
+    for folder in folders {
+        assert!(folder.unwrap().path().join("step_000001.png").exists());
+    }
+    // Where cases are told apart, that of the first one that is called so.
+    assert!(place.path("out/A_b/step_000001.png").exists());
+    let ran = place
+        .run("export run --out gifs --as gif", &[] as &[PathBuf])
+        .ok();
+    assert_eq!(ran.out(), "gifs: 4 files\n");
+    assert_eq!(fs::read_dir(place.path("gifs")).unwrap().count(), 4);
+}

@@ -14,7 +14,12 @@ fn fixture(name: &str) -> PathBuf {
 
 /// `COMMAND FLAGS --weights FIXTURE`, over one photo in 32 x 32 pixels.
 fn line(flags: &str, file: &Path) -> String {
-    format!("{flags} --resize 32 --crop 32 --weights {}", file.display())
+    // Only what is run is resized.
+    let resize = match flags.starts_with("layers") {
+        true => "",
+        false => "--resize 32",
+    };
+    format!("{flags} {resize} --crop 32 --weights {}", file.display())
 }
 
 fn crops() -> [PathBuf; 2] {
