@@ -1,6 +1,7 @@
 //! Checkpoint arguments -> checkpoint files in order, each with its step.
 
 mod candidate;
+mod error;
 mod steps;
 
 use std::collections::HashMap;
@@ -16,10 +17,8 @@ use thiserror::Error;
 use super::find::{self, FindError, LeftOut, Wanted};
 use super::natural::NaturalKey;
 use crate::one_line::listed;
-use candidate::{Candidate, EXTENSIONS, any_numbered};
-
-/// Names in a note or an error; the others are counted.
-const NAMED: usize = 5;
+use candidate::{Candidate, EXTENSIONS, NAMED, any_numbered};
+pub(crate) use error::CheckpointError;
 
 /// What is said of files that are left out.
 fn left_out(names: impl Iterator<Item = impl fmt::Display>, why: &str) -> String {
@@ -30,39 +29,6 @@ fn note_left_out(files: &[Candidate], why: &str, notes: &mut Vec<String>) {
     if !files.is_empty() {
         notes.push(left_out(files.iter().map(|one| &one.name), why));
     }
-}
-
-/// What keeps arguments from being a sequence of checkpoints.
-#[derive(Debug, Error)]
-pub(crate) enum CheckpointError {
-    #[error("{0}")]
-    Find(#[from] FindError),
-    #[error("no checkpoint is left: all {count} are excluded; the first: {first}")]
-    AllExcluded { count: usize, first: PathBuf },
-    #[error("no whole number in these names to take the step from: {names}")]
-    NoNumber { names: String },
-    #[error(
-        "{path}: '{regex}' captures no whole number in this name, nor in another; it is searched in the file's name and then in its path below the folder given"
-    )]
-    NoMatch { path: PathBuf, regex: String },
-    #[error("{first} and {second}: two numbers in these names differ and give different orders")]
-    Ambiguous {
-        /// The file with the smaller last number.
-        first: PathBuf,
-        /// The file with the smaller earlier number.
-        second: PathBuf,
-    },
-    #[error("{first} and {second}: both have step {step}")]
-    SameStep {
-        step: i64,
-        first: PathBuf,
-        second: PathBuf,
-    },
-    #[error(
-        "{path}: the number in this name is no step: expected 0 to {}",
-        i64::MAX
-    )]
-    OutOfRange { path: PathBuf },
 }
 
 /// A text that says nothing of where steps come from.

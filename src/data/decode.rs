@@ -17,21 +17,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use feature_grid::Picture;
 use image::ImageFormat;
 
-use super::load::{ImageError, LoadError, MAX_PIXELS};
-use super::notes::Oddities;
+use super::decoded::Decoded;
+use super::error::{ImageError, LoadError};
 
 /// Bytes of the file that are enough to identify its format.
 const SNIFFED: u64 = 32;
-
-/// A decoded image.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    pub(crate) picture: Picture,
-    pub(crate) oddities: Oddities,
-}
 
 /// Decodes an image file to RGB.
 ///
@@ -105,15 +97,4 @@ fn first_bytes(first: &[u8]) -> String {
         shown.escape_ascii(),
         hex.join(" ")
     )
-}
-
-/// Refuses a size that is nothing or past the limit.
-fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
-    if width == 0 || height == 0 {
-        return Err(ImageError::NoPixels { width, height });
-    }
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(ImageError::TooLarge { width, height });
-    }
-    Ok(())
 }

@@ -12,6 +12,8 @@
 mod ahead;
 pub(crate) mod checkpoints;
 pub(crate) mod decode;
+pub(crate) mod decoded;
+pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod labeled;
 pub(crate) mod list;

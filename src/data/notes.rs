@@ -4,16 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::decoded::Oddities;
 use super::find::LeftOut;
-
-/// What is peculiar about an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Oddities {
-    /// 16-bit gray of which clipping at 255, as Pillow does, left nothing but white and black.
-    pub(crate) is_clipped: bool,
-    /// EXIF says that it is to be turned, which torchvision does not.
-    pub(crate) is_turned: bool,
-}
 
 /// What was peculiar about the images of a run. Clones share it.
 #[derive(Debug, Clone, Default)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ahead::Ahead;
-use super::decode::Decoded;
+use super::decoded::{Decoded, Oddities};
+use super::error::{ImageError, LoadError};
 use super::list::ImageFile;
-use super::load::{ImageError, LoadError, caught, load};
-use super::notes::Oddities;
+use super::load::{caught, load};
 use super::transform::Preprocess;
 use feature_grid::Picture;
 

@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 
 use feature_grid::Picture;
 
-use super::load::{ImageError, MAX_PIXELS};
+use super::error::ImageError;
 use crop::{center_crop, cut};
 use normalize::luma;
 
@@ -163,18 +163,6 @@ impl Preset {
             normalize,
         }
     }
-}
-
-fn check_size(picture: &Picture, width: u64, height: u64) -> Result<(), ImageError> {
-    if width.saturating_mul(height) <= MAX_PIXELS {
-        return Ok(());
-    }
-    Err(ImageError::ResizedTooLarge {
-        from_width: picture.width,
-        from_height: picture.height,
-        width,
-        height,
-    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WeightsError {
-    /// The file, as it was given to [`WeightsFile::open`](super::WeightsFile::open).
+    /// The file, as it was given to `WeightsFile::open`.
     pub path: PathBuf,
     /// What is wrong with it.
     pub kind: WeightsErrorKind,

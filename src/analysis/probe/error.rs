@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::data::load::LoadError;
+use crate::data::error::LoadError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io::ErrorKind;
 
 use crate::data::checkpoints::CheckpointError;
+use crate::data::error::ImageError;
 use crate::data::find::FindError;
 use crate::data::labeled::LoaderError;
-use crate::data::load::ImageError;
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::data::list::common_folders;
 
+/// Names in a note or an error; the others are counted.
+pub(super) const NAMED: usize = 5;
+
 /// The endings by which checkpoints are recognized in folders and among a pattern's matches.
 pub(super) const EXTENSIONS: &[&str] = &[
     "pth",

@@ -2,8 +2,8 @@
 
 use regex::Regex;
 
-use super::candidate::{Candidate, Number};
-use super::{CheckpointError, NAMED};
+use super::candidate::{Candidate, NAMED, Number};
+use super::error::CheckpointError;
 use crate::one_line::listed;
 
 /// What `regex` captures in the file's name, else in its path below the folder given; `None` where it

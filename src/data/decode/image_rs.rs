@@ -9,9 +9,9 @@ use feature_grid::Picture;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{Decoded, check_size, unsupported};
-use crate::data::load::{ImageError, MAX_PIXELS};
-use crate::data::notes::Oddities;
+use super::unsupported;
+use crate::data::decoded::{Decoded, Oddities};
+use crate::data::error::{ImageError, MAX_PIXELS, check_decoded};
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
@@ -38,7 +38,7 @@ pub(super) fn decode(
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
     // Before the others are refused, so that a decompression bomb is reported as one.
-    check_size(width, height)?;
+    check_decoded(width, height)?;
     refuse()?;
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);

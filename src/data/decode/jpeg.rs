@@ -9,9 +9,8 @@ use mozjpeg::{ColorSpace, Decompress, Marker};
 
 use feature_grid::Picture;
 
-use super::{Decoded, check_size};
-use crate::data::load::ImageError;
-use crate::data::notes::Oddities;
+use crate::data::decoded::{Decoded, Oddities};
+use crate::data::error::{ImageError, check_decoded};
 
 const FORMAT: &str = "JPEG";
 
@@ -51,7 +50,7 @@ fn decode_source(source: Source<'_>) -> Result<Decoded, ImageError> {
         .map_err(damaged)?;
     let is_turned = header.markers().any(|marker| is_turned(marker.data));
     let (width, height) = (side(header.width()), side(header.height()));
-    check_size(width, height)?;
+    check_decoded(width, height)?;
     let space = match header.components().len() {
         1 | 3 => ColorSpace::JCS_RGB,
         4 => ColorSpace::JCS_CMYK,

@@ -13,7 +13,7 @@ pub(crate) use crop::RandomResizedCrop;
 use rand::rngs::ChaCha8Rng;
 
 use super::random::{Purpose, numbers, uniform};
-use crate::data::load::ImageError;
+use crate::data::error::ImageError;
 use crate::data::transform::{CropBox, Preprocess, resized_crop};
 use feature_grid::Picture;
 

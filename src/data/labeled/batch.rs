@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use feature_grid::Picture;
 
-use super::loader::LoaderError;
+use super::error::LoaderError;
 use super::open::Sample;
 use super::order::{BatchPlan, Position};
-use crate::data::load::LoadError;
+use crate::data::error::LoadError;
 use crate::data::on_error::OnError;
 use crate::one_line::one_line;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::open::DatasetError;
+use super::error::DatasetError;
 use crate::data::find::{self, LeftOut, Wanted, is_hidden};
 use crate::data::list::IMAGES;
 use crate::one_line::listed;

@@ -6,61 +6,25 @@
 //!
 //! Both are an [`Ahead`], so memory is flat: a batch that is ready, and the samples of the next one.
 
-use std::io;
 use std::iter::{Repeat, repeat};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use feature_grid::Picture;
-use thiserror::Error;
 
 use super::augment::Recipe;
 use super::batch::{Batch, Batches, Loaded, LoadedImage};
+use super::error::LoaderError;
 use super::open::Sample;
 use super::order::{BatchPlan, Batching, Position};
 use crate::data::ahead::Ahead;
 use crate::data::decode::decode;
-use crate::data::load::{ImageError, LoadError, caught};
+use crate::data::error::{ImageError, LoadError};
+use crate::data::load::caught;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::{Normalize, Preprocess};
-
-/// What keeps a loader from giving its next batch.
-#[derive(Debug, Error)]
-pub(crate) enum LoaderError {
-    #[error("{0}")]
-    Image(#[from] LoadError),
-    #[error("{path}: {} x {} pixels after preprocessing, and {} x {} for {other}, which is in the same batch", size[0], size[1], other_size[0], other_size[1])]
-    Sizes {
-        path: PathBuf,
-        /// Its width and height.
-        size: [usize; 2],
-        other: PathBuf,
-        /// That one's width and height.
-        other_size: [usize; 2],
-    },
-    #[error("none of the images can be read; the first: {first}")]
-    NothingReadable {
-        /// The first file and what is wrong with it, in a line.
-        first: String,
-    },
-    #[error(
-        "a thread that loads images crashed, which is a bug; please report it with the command you ran"
-    )]
-    Stopped,
-    #[error("there are no samples to make batches of; name a data set with images")]
-    NoSamples,
-    #[error("training cannot resume from batch {} of epoch {}: an epoch has {batches} batches now", from.batch, from.epoch)]
-    NoSuchPosition { from: Position, batches: u64 },
-    #[error("{threads} threads for loading images cannot be started; choose fewer")]
-    Threads {
-        threads: usize,
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// How the work is done.
 #[derive(Debug, Clone)]

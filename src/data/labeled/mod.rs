@@ -14,6 +14,7 @@
 
 pub(crate) mod augment;
 mod batch;
+mod error;
 mod layout;
 mod loader;
 mod open;
@@ -22,8 +23,9 @@ mod random;
 
 pub(crate) use augment::{Augment, Recipe};
 pub(crate) use batch::Batch;
-pub(crate) use loader::{Loader, LoaderError, Work};
-pub(crate) use open::{Dataset, DatasetError};
+pub(crate) use error::{DatasetError, LoaderError};
+pub(crate) use loader::{Loader, Work};
+pub(crate) use open::Dataset;
 pub(crate) use order::{Batching, Position, Split};
 
 #[cfg(test)]

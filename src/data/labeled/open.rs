@@ -4,57 +4,11 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
+use super::error::DatasetError;
 use super::layout::{Layout, folders};
 use super::order::Split;
-use crate::data::find::{self, FindError, LeftOut};
+use crate::data::find::{self, LeftOut};
 use crate::data::list::IMAGES;
-
-/// What keeps a folder from being a data set.
-#[derive(Debug, Error)]
-pub(crate) enum DatasetError {
-    #[error("{path}: there is no such folder; check the path of the data set")]
-    Missing { path: PathBuf },
-    #[error("{path}: this is a file; name the folder that holds a folder of images for each class")]
-    NotAFolder { path: PathBuf },
-    #[error("{0}")]
-    Unreadable(#[from] FindError),
-    #[error(
-        "{path}: no class folders in it; expected a folder of images for each class, CLASS/*.jpg, or train/CLASS/*.jpg and val/CLASS/*.jpg"
-    )]
-    NoClasses { path: PathBuf },
-    #[error(
-        "{path}: its {images} images lie directly in it; put them into a folder for each class, which gives the class its name"
-    )]
-    ImagesDirectly { path: PathBuf, images: usize },
-    #[error(
-        "{class}: the only class folder in its folder; a classifier needs at least 2 classes; add another, or name the folder that holds the class folders"
-    )]
-    OneClass { class: PathBuf },
-    #[error(
-        "{path}: no image of this class; looked for files ending in {extensions}, in folders below it too, hidden ones skipped; add images, or move the folder away"
-    )]
-    EmptyClass { path: PathBuf, extensions: String },
-    #[error(
-        "{path}: this class is not among those in the train folder next to it; add it there, or move this folder away"
-    )]
-    NotInTrain { path: PathBuf },
-    #[error(
-        "{path}: no images to validate this class with; expected some in {expected}; add them, or move the class away"
-    )]
-    NotInVal { path: PathBuf, expected: PathBuf },
-    #[error("{found}: expected {missing} next to it{}; make it, or name {found} itself to have it split", if others.is_empty() { String::new() } else { format!(", found {others}") })]
-    LonePart {
-        found: PathBuf,
-        missing: PathBuf,
-        others: String,
-    },
-    #[error("{fraction}: the validation fraction must be between 0 and 1, such as 0.1")]
-    Fraction { fraction: f64 },
-    #[error("{path}: every class has a single image, so none is left for validation; add images")]
-    NothingToSplit { path: PathBuf },
-}
 
 /// An image and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]

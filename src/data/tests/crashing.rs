@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::data::load::{ImageError, caught};
+use crate::data::error::ImageError;
+use crate::data::load::caught;
 use crate::one_line::one_line;
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::data::decode::decode;
-use crate::data::load::{ImageError, MAX_PIXELS};
+use crate::data::error::{ImageError, MAX_PIXELS};
 use feature_grid::Picture;
 use tempfile::TempDir;
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::decoding::fixture;
 use crate::data::ahead::Ahead;
+use crate::data::error::{ImageError, LoadError};
 use crate::data::list::list_images;
-use crate::data::load::{ImageError, LoadError};
 use crate::data::notes::InputNotes;
 use crate::data::prepared::prepare_ahead;
 use crate::data::transform::Preset;

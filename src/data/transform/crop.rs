@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 
 use feature_grid::Picture;
 
-use super::check_size;
-use crate::data::load::ImageError;
+use crate::data::error::{ImageError, check_resized};
 
 /// A part of an image, in pixels; the order of torchvision's `(i, j, h, w)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub(super) fn cut(picture: &Picture, crop: CropBox) -> Result<Picture, ImageErro
 /// The middle `n` x `n` pixels.
 pub(super) fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, ImageError> {
     let n = n.get();
-    check_size(picture, n.into(), n.into())?;
+    check_resized(picture, n.into(), n.into())?;
     let (columns, rows) = (centered(picture.width, n), centered(picture.height, n));
     Ok(window(picture, &columns, &rows))
 }

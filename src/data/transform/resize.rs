@@ -10,8 +10,7 @@ use std::ops::Range;
 
 use feature_grid::Picture;
 
-use super::check_size;
-use crate::data::load::ImageError;
+use crate::data::error::{ImageError, check_resized};
 
 /// Bits of a weight's fraction: those of 32 that neither a pixel nor overflow needs.
 const BITS: u32 = 32 - 8 - 2;
@@ -40,7 +39,7 @@ pub(super) fn to_size(
     if (width, height) == (picture.width.into(), picture.height.into()) {
         return Ok(None);
     }
-    check_size(picture, width, height)?;
+    check_resized(picture, width, height)?;
     let [width, height] = [width, height].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
     let narrowed = i64::from(picture.width) - i64::from(width);
     let lowered = i64::from(picture.height) - i64::from(height);

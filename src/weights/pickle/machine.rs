@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use super::super::error::WeightsErrorKind;
 use super::danger::{is_getattr, runs_code};
+use super::heap::{Heap, Id, MAX_STEPS, Node, malformed};
 use super::rebuild;
-use super::{Heap, Id, MAX_STEPS, Node, malformed};
 
 /// Longest string that is kept: names are short.
 const LONGEST_TEXT: u64 = 1 << 20;

@@ -5,7 +5,7 @@ use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
 use super::super::tensor::{Tensor, elements, extent, is_contiguous};
 use super::danger::{is_getattr, runs_code};
-use super::{Heap, Id, Node, Object, StorageSize, StorageView, malformed};
+use super::heap::{Heap, Id, Node, Object, StorageSize, StorageView, malformed};
 
 /// What `callable(*arguments)` would give, for the calls that are known; else an inert object.
 pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, WeightsErrorKind> {

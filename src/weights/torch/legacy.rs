@@ -11,7 +11,7 @@ use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
 use super::super::pickle::{Heap, load};
 use super::super::source::Source;
-use super::{Checkpoint, Saved};
+use super::walk::{Checkpoint, Saved};
 
 /// The only version of the format.
 const PROTOCOL: usize = 1001;

@@ -6,9 +6,8 @@ use super::super::dtype::DType;
 use super::super::entry::Entry;
 use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
-use super::super::pickle::{Id, Node, Object};
+use super::super::pickle::{Heap, Id, Node, Object};
 use super::super::tensor::Tensor;
-use super::{Checkpoint, Saved};
 
 /// Most values visited while tensors are collected: shared values can make few look like many.
 const MAX_VISITS: u32 = 4 << 20;
@@ -21,6 +20,21 @@ const MAX_DEPTH: usize = 64;
 
 /// Deepest nesting of values: each name is a few of them, and a chain of objects has none.
 const MAX_NESTING: usize = 8 * MAX_DEPTH;
+
+/// The tensors of a checkpoint.
+#[derive(Debug)]
+pub(in crate::weights) struct Checkpoint {
+    pub(in crate::weights) entries: Vec<Entry>,
+    /// A description of the file's root.
+    pub(in crate::weights) root: String,
+}
+
+/// The value that a checkpoint's pickle makes, and where the storages that it names are.
+pub(super) struct Saved {
+    pub(super) heap: Heap,
+    pub(super) root: Id,
+    pub(super) storages: HashMap<String, Location>,
+}
 
 impl Saved {
     /// Collects the tensors; none is read.

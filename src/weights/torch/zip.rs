@@ -14,7 +14,7 @@ use super::super::foreign;
 use super::super::location::Location;
 use super::super::pickle::{Heap, Id, load};
 use super::super::source::Source;
-use super::{Checkpoint, Saved};
+use super::walk::{Checkpoint, Saved};
 
 /// Bytes that are unpacked of `data.pkl`, or as many as the file has: it holds names and shapes.
 const MAX_PICKLE: u64 = 100 << 20;

@@ -1,0 +1,194 @@
+//! The values that a pickle makes.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use super::super::dtype::DType;
+use super::super::error::WeightsErrorKind;
+use super::super::tensor::Tensor;
+
+/// Most opcodes that one file's pickles may have. A checkpoint with an optimizer has some ten
+/// thousand.
+pub(super) const MAX_STEPS: u32 = 16 << 20;
+
+/// Most bytes that the values of one file's pickles may take, by [`Node::size`].
+const MAX_BYTES: usize = 256 << 20;
+
+/// Most dimensions of a tensor.
+const MAX_RANK: usize = 64;
+
+/// A value, by which values that Python shares are shared here too, however often the pickle
+/// fetches them from its memo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::weights) struct Id(u32);
+
+#[derive(Debug)]
+pub(in crate::weights) enum Node {
+    /// Something whose value does not matter here: `None`, a float, bytes.
+    Plain,
+    /// An integer; `True` is 1.
+    Int(i64),
+    Text(Box<str>),
+    /// A list, a tuple or a set.
+    Seq(Vec<Id>),
+    /// A class or function, by module and name.
+    Class(Box<[String; 2]>),
+    Object(Box<Object>),
+    Storage(Box<StorageView>),
+    Tensor(Box<Tensor>),
+}
+
+impl Node {
+    /// Bytes that a value takes, or a few more.
+    fn size(&self) -> usize {
+        const BOXED: usize = 160;
+        let boxed = match self {
+            Self::Plain | Self::Int(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Seq(items) => size_of_val(&**items),
+            Self::Class(class) => BOXED + class[0].len() + class[1].len(),
+            Self::Object(made) => BOXED + made.class.len() + size_of_val(&*made.items),
+            Self::Storage(storage) => BOXED + storage.key.len(),
+            Self::Tensor(tensor) => BOXED + tensor.names_size(),
+        };
+        size_of::<Self>() + boxed
+    }
+}
+
+/// A `dict`, or a Python object that is not interpreted.
+#[derive(Debug, Default)]
+pub(in crate::weights) struct Object {
+    /// Its class, or the callable that made it: `module.name`. Empty for a `dict` or `OrderedDict`.
+    pub(in crate::weights) class: String,
+    /// What it holds as a mapping.
+    pub(in crate::weights) items: Vec<(Id, Id)>,
+    /// Its `__dict__`, or whatever `__setstate__` would get.
+    pub(in crate::weights) state: Option<Id>,
+}
+
+/// A `torch` storage, or a part of one.
+#[derive(Debug, Clone)]
+pub(in crate::weights) struct StorageView {
+    /// Its name in the container.
+    pub(super) key: String,
+    /// The type that its class stands for; `None` if it is untyped bytes.
+    pub(super) dtype: Option<DType>,
+    /// Its first element.
+    pub(super) start: usize,
+    /// One past its last element.
+    pub(super) end: usize,
+}
+
+/// The bytes of a storage and of its elements, as its persistent id gives them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::weights) struct StorageSize {
+    pub(in crate::weights) bytes: usize,
+    pub(in crate::weights) element: usize,
+}
+
+pub(super) fn malformed<T>(what: impl Display) -> Result<T, WeightsErrorKind> {
+    Err(WeightsErrorKind::Damaged(format!(
+        "its pickle is malformed: {what}"
+    )))
+}
+
+/// The values of a file's pickles, and what they say about its storages.
+#[derive(Debug)]
+pub(in crate::weights) struct Heap {
+    nodes: Vec<Node>,
+    pub(super) steps: u32,
+    bytes: usize,
+    pub(in crate::weights) storages: HashMap<String, StorageSize>,
+}
+
+impl Heap {
+    pub(super) const PLAIN: Id = Id(0);
+
+    pub(in crate::weights) fn new() -> Self {
+        Self {
+            nodes: vec![Node::Plain],
+            steps: 0,
+            bytes: 0,
+            storages: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, node: Node) -> Result<Id, WeightsErrorKind> {
+        self.bytes += node.size();
+        match u32::try_from(self.nodes.len()) {
+            Ok(id) if self.bytes <= MAX_BYTES => {
+                self.nodes.push(node);
+                Ok(Id(id))
+            }
+            _ => malformed("it holds too much"),
+        }
+    }
+
+    pub(in crate::weights) fn get(&self, id: Id) -> &Node {
+        self.nodes.get(id.0 as usize).unwrap_or(&Node::Plain)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Node> {
+        self.nodes.get_mut(id.0 as usize)
+    }
+
+    /// A dictionary key or storage name: text, or a number as text.
+    pub(in crate::weights) fn text(&self, id: Id) -> Option<String> {
+        match self.get(id) {
+            Node::Text(text) => Some(text.to_string()),
+            Node::Int(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_text(&self, id: Id, wanted: &str) -> bool {
+        matches!(self.get(id), Node::Text(text) if **text == *wanted)
+    }
+
+    pub(in crate::weights) fn count(&self, id: Id) -> Option<usize> {
+        match self.get(id) {
+            Node::Int(number) => usize::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    /// A tuple of sizes.
+    pub(super) fn counts(&self, id: Id) -> Option<Vec<usize>> {
+        let sizes = self.seq(id).filter(|sizes| sizes.len() <= MAX_RANK)?;
+        sizes.iter().map(|&id| self.count(id)).collect()
+    }
+
+    pub(in crate::weights) fn seq(&self, id: Id) -> Option<&[Id]> {
+        match self.get(id) {
+            Node::Seq(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The tables of a `torch.nn.Module` in its `__dict__`: parameters, buffers, modules.
+    pub(in crate::weights) fn module_tables(&self, module: &Object) -> Option<[Id; 3]> {
+        let Node::Object(fields) = self.get(module.state?) else {
+            return None;
+        };
+        let table = |name: &str| {
+            let mut newest_first = fields.items.iter().rev();
+            newest_first.find_map(|&(key, value)| self.is_text(key, name).then_some(value))
+        };
+        Some([
+            table("_parameters")?,
+            table("_buffers")?,
+            table("_modules")?,
+        ])
+    }
+
+    /// A description of a value in which no named tensors were found.
+    pub(in crate::weights) fn describe(&self, id: Id) -> String {
+        match self.get(id) {
+            Node::Seq(_) => "a list without tensors".into(),
+            Node::Object(object) if object.class.is_empty() => "a dict without tensors".into(),
+            Node::Object(object) => format!("a {} object", object.class),
+            Node::Tensor(_) => "a single tensor".into(),
+            _ => "a single value".into(),
+        }
+    }
+}
