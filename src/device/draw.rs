@@ -117,14 +117,14 @@ impl DrawnImage {
         let wider =
             |(low, high): (f32, f32), [lower, higher]: [f32; 2]| (low.min(lower), high.max(higher));
         let none = (f32::INFINITY, f32::NEG_INFINITY);
-        let range = match chosen {
+        let (low, high) = match chosen {
             Some(chosen) => chosen.iter().copied().map(ends).fold(none, wider),
             None => (0..self.drawing.count()).map(ends).fold(none, wider),
         };
         let statistics = (0..channels).map(of_channel).reduce(Statistics::merged);
         let levels = arrived.levels(&self.levels)?;
         let statistics = statistics.unwrap_or_default();
-        Ok(Some(self.drawing.rendered(levels, range, statistics)))
+        Ok(Some(self.drawing.rendered(levels, low, high, statistics)))
     }
 }
 

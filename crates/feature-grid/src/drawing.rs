@@ -1,10 +1,9 @@
 //! How maps of one shape become a picture, and the picture.
 
 use super::colormap::Colormap;
-use super::extremes::Extremes;
-use super::grid::{Grid, enlarge};
+use super::grid::Grid;
 use super::picture::{Color, Picture};
-use super::range::{Range, Scales, symmetric};
+use super::range::{Range, symmetric};
 use super::statistics::Statistics;
 use super::{RenderError, Style};
 
@@ -31,7 +30,7 @@ pub struct Drawing {
     pub(super) colormap: Colormap,
     /// Before it is enlarged.
     pub(super) small: Grid,
-    large: Grid,
+    pub(super) large: Grid,
 }
 
 impl Drawing {
@@ -94,7 +93,13 @@ impl Drawing {
     /// The grid of these levels, `[height, width]` of [`size`](Self::size), of maps whose lowest and highest value
     /// are given.
     #[must_use]
-    pub fn rendered(&self, levels: Vec<u8>, range: (f32, f32), statistics: Statistics) -> Rendered {
+    pub fn rendered(
+        &self,
+        levels: Vec<u8>,
+        low: f32,
+        high: f32,
+        statistics: Statistics,
+    ) -> Rendered {
         Rendered {
             picture: Picture {
                 width: pixels(self.large.width()),
@@ -102,30 +107,11 @@ impl Drawing {
                 color: self.color(),
                 pixels: levels,
             },
-            range: self.ends(range),
+            range: self.ends(low, high),
             non_finite: 0,
             statistics,
             grid: self.large,
         }
-    }
-
-    /// The same of pixels that are not enlarged yet.
-    pub(super) fn finish(
-        &self,
-        small: Vec<u8>,
-        color: Color,
-        scales: &Scales,
-        extremes: &Extremes,
-    ) -> Rendered {
-        let pixels = if self.factor == 1 {
-            small
-        } else {
-            enlarge(&small, color.channels(), &self.small, &self.large)
-        };
-        let mut rendered = self.rendered(pixels, scales.over_all, extremes.statistics);
-        rendered.picture.color = color;
-        rendered.non_finite = extremes.non_finite;
-        rendered
     }
 
     /// What a level is, where every value has one.
@@ -137,7 +123,7 @@ impl Drawing {
     }
 
     /// The range of values between these.
-    pub(super) fn ends(&self, (low, high): (f32, f32)) -> (f32, f32) {
+    pub(super) fn ends(&self, low: f32, high: f32) -> (f32, f32) {
         match self.range {
             Range::Fixed(low, high) => (low, high),
             _ if self.is_symmetric => symmetric(low, high),

@@ -3,11 +3,10 @@
 use super::colormap::{Colormap, INFINITE, NAN, NEGATIVE_INFINITE};
 use super::drawing::{Drawing, Rendered};
 use super::extremes::Extremes;
-use super::grid::Grid;
+use super::grid::{Grid, enlarge};
 use super::maps::{Layout, Maps, check_length};
 use super::picture::Color;
-use super::quantize::levels;
-use super::range::Scales;
+use super::quantize::{Scales, levels};
 use super::{RenderError, Style};
 
 /// Renders the feature maps of one layer.
@@ -23,13 +22,13 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
     let scales = Scales::new(&drawing, &extremes);
     let levels = levels(maps, &scales, grid, drawing.lowest_level)?;
     if extremes.non_finite == 0 {
-        return Ok(drawing.finish(levels, drawing.color(), &scales, &extremes));
+        return Ok(finish(&drawing, levels, drawing.color(), &scales, &extremes));
     }
     let palette = drawing.colormap.palette();
     let colors = levels.iter().map(|&level| palette[usize::from(level)]);
     let mut pixels = colors.collect::<Vec<_>>().into_flattened();
     mark(&mut pixels, maps, grid)?;
-    Ok(drawing.finish(pixels, Color::Rgb, &scales, &extremes))
+    Ok(finish(&drawing, pixels, Color::Rgb, &scales, &extremes))
 }
 
 /// Renders the kernels of a layer whose input is an image: one tile each, its three channels as red,
@@ -87,7 +86,27 @@ pub fn kernels(
     if extremes.non_finite > 0 {
         mark(&mut pixels, &stacked, grid)?;
     }
-    Ok(drawing.finish(pixels, Color::Rgb, &scales, &extremes))
+    Ok(finish(&drawing, pixels, Color::Rgb, &scales, &extremes))
+}
+
+/// The picture of pixels that are not enlarged yet.
+fn finish(
+    drawing: &Drawing,
+    small: Vec<u8>,
+    color: Color,
+    scales: &Scales,
+    extremes: &Extremes,
+) -> Rendered {
+    let pixels = if drawing.factor == 1 {
+        small
+    } else {
+        enlarge(&small, color.channels(), &drawing.small, &drawing.large)
+    };
+    let (low, high) = scales.over_all;
+    let mut rendered = drawing.rendered(pixels, low, high, extremes.statistics);
+    rendered.picture.color = color;
+    rendered.non_finite = extremes.non_finite;
+    rendered
 }
 
 /// Paints the values that have no level into an RGB grid, whose tiles the maps may be several times as high as.

@@ -5,7 +5,7 @@ use protobuf::Message;
 use crate::histogram::Histogram;
 use crate::hparams::Hparams;
 
-/// One value of a tag, to be written at some step by [`EventFile::write_step`](crate::EventFile::write_step).
+/// One value of a tag, to be written at some step by `EventFile::write_step`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// The name of the series; TensorBoard groups tags by what stands before their last `/`.

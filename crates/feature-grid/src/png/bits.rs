@@ -1,6 +1,5 @@
 //! Bits to bytes.
 
-use super::deflate::Symbol;
 use super::huffman::Code;
 
 /// Writes bits, lowest first, at the end of a buffer.
@@ -47,12 +46,6 @@ impl<'a> Bits<'a> {
     #[inline]
     pub(super) fn code(&mut self, code: Code) {
         self.put(u64::from(code.bits), u32::from(code.len));
-    }
-
-    #[inline]
-    pub(super) fn symbol(&mut self, symbol: &Symbol, codes: &[Code]) {
-        self.code(codes[symbol.number]);
-        self.put(symbol.extra, symbol.extra_bits);
     }
 
     /// Writes the codes of `bytes`, four in one go.

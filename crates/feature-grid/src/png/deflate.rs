@@ -6,7 +6,7 @@ use rayon::join_context;
 use simd_adler32::Adler32;
 
 use super::bits::Bits;
-use super::huffman::{MAX_BITS, codes, lengths};
+use super::huffman::{Code, MAX_BITS, codes, lengths};
 
 /// Literals, the end of the block and the match lengths.
 const SYMBOLS: usize = 286;
@@ -124,7 +124,7 @@ fn block(bytes: &[u8], last: bool, runs: &mut Vec<Range<usize>>, bits: &mut Bits
     for run in &*runs {
         bits.literals(&bytes[at..run.start], &literals);
         for len in split(run.len()) {
-            bits.symbol(&Symbol::of(len), &codes);
+            Symbol::of(len).put(&codes, bits);
         }
         at = run.end;
     }
@@ -177,7 +177,7 @@ fn header(lengths_sent: &[u8; SYMBOLS], bits: &mut Bits<'_>) {
         bits.put(u64::from(lengths[symbol]), 3);
     }
     for repeat in &repeats {
-        bits.symbol(repeat, &codes);
+        repeat.put(&codes, bits);
     }
 }
 
@@ -219,10 +219,10 @@ fn split(run: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A symbol and the extra bits behind its code.
-pub(super) struct Symbol {
-    pub(super) number: usize,
-    pub(super) extra: u64,
-    pub(super) extra_bits: u32,
+struct Symbol {
+    number: usize,
+    extra: u64,
+    extra_bits: u32,
 }
 
 impl Symbol {
@@ -249,6 +249,12 @@ impl Symbol {
             }
         };
         Self::new(number, extra, extra_bits)
+    }
+
+    #[inline]
+    fn put(&self, codes: &[Code], bits: &mut Bits<'_>) {
+        bits.code(codes[self.number]);
+        bits.put(self.extra, self.extra_bits);
     }
 }
 
