@@ -1,57 +1,13 @@
-//! The code next to a GPU: all of it stands behind one trait.
+//! What devices do beyond Burn, for the rooms that log, load and train.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burn::backend::DispatchTensor;
 use burn::tensor::{Device, Tensor};
-use feature_grid::Floats;
 
-use super::choice::DeviceChoice;
 use super::error::BackendError;
+use super::library::{Accelerator, Event, Library};
 #[cfg(feature = "libtorch")]
 use super::libtorch::Linked;
-use super::survey::{Gpu, Libtorch};
-
-/// What a device does that Burn has no word for. A device without one computes when it is asked, in the host's
-/// memory.
-pub(crate) trait Accelerator: Send {
-    /// Whether it has a memory of its own and works while the host goes on: an NVIDIA GPU.
-    fn is_apart(&self) -> bool;
-
-    /// What follows all that it was asked for; `None` where it has computed when its operations return.
-    fn event(&self) -> Option<Box<dyn Event>>;
-
-    /// Copies values to it without waiting for the work that is queued there, which `Tensor::from_data` would:
-    /// `[values]`, without gradients.
-    fn upload(&self, values: &[f32]) -> Tensor<1>;
-
-    /// Starts one copy to the host of all `numbers`, of double precision, and behind them of all `levels`, from 0 to
-    /// 255, which are cut off to whole numbers of a byte each.
-    fn read_back(
-        &self,
-        numbers: Vec<Tensor<1>>,
-        levels: Vec<Tensor<1>>,
-    ) -> Result<Arc<dyn HostBytes>, BackendError>;
-
-    /// The values of a tensor, row by row, where they lie so in the host's memory; nothing is copied.
-    fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>>;
-
-    /// What its driver says of it, if it is an NVIDIA GPU.
-    fn gpu(&self) -> Option<Result<Gpu, BackendError>>;
-}
-
-/// A library of devices that is part of this build.
-pub(super) trait Library: Sync {
-    fn survey(&self) -> Libtorch;
-
-    /// The device of that name, which was found.
-    fn open(&self, choice: DeviceChoice) -> Device;
-
-    /// `None` where the device is not the library's, or has no double precision (Apple's GPU).
-    fn accelerator(&self, device: &Device) -> Option<Box<dyn Accelerator>>;
-}
 
 /// Burn's own backends need none.
 const LIBRARIES: &[&dyn Library] = &[
@@ -96,21 +52,6 @@ pub(crate) fn upload<const D: usize>(
         row
     };
     row.reshape(shape)
-}
-
-/// Bytes on their way to the host, or there.
-pub(crate) trait HostBytes: Send + Sync {
-    /// Copies those from number `at` on into all of `out`; they must have arrived.
-    fn read(&self, at: usize, out: &mut [u8]) -> Result<(), BackendError>;
-}
-
-/// A moment in the work of a GPU.
-pub(crate) trait Event: Any + Send {
-    /// Waits for it.
-    fn wait(&self) -> Result<(), BackendError>;
-
-    /// How long the GPU worked from an earlier moment to this one, once it is over; `None` where it cannot say.
-    fn since(&self, earlier: &dyn Event) -> Option<Duration>;
 }
 
 /// A moment in the work of a device: after all that it was asked for so far.

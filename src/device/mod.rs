@@ -15,6 +15,7 @@ mod choice;
 mod draw;
 mod error;
 mod histogram;
+mod library;
 #[cfg(feature = "libtorch")]
 mod libtorch;
 mod open;
@@ -25,21 +26,20 @@ mod read;
 mod read_back;
 mod survey;
 
-pub(crate) use accelerator::{
-    Accelerator, Mark, Span, accelerator, free_memory, is_asynchronous, upload,
-};
+pub(crate) use accelerator::{Mark, Span, accelerator, free_memory, is_asynchronous, upload};
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
 pub(crate) use draw::{Drawn, DrawnImage};
 pub use error::BackendError;
 pub(crate) use error::caught;
 pub(crate) use histogram::Histograms;
+pub(crate) use library::{Accelerator, Gpu, Libtorch};
 pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, convolve, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{NO_TF32, Precision, in_float32};
 pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
 pub(crate) use read_back::{Arrived, Copying, ReadBack, traffic};
-pub(crate) use survey::{Gpu, Libtorch, Survey, Trial, survey, try_convolution};
+pub(crate) use survey::{Survey, Trial, survey, try_convolution};
 
 /// One device of each backend of this build.
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use burn::tensor::{FloatDType, Tensor};
 
-use super::accelerator::{Accelerator, HostBytes, Mark, Span};
+use super::accelerator::{Mark, Span};
 use super::error::{BackendError, caught};
+use super::library::{Accelerator, HostBytes};
 
 /// Bytes of a number of double precision.
 const NUMBER: usize = size_of::<f64>();

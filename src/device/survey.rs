@@ -3,8 +3,9 @@
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 
 use super::accelerator::library;
-use super::choice::{DeviceChoice, Unavailable};
+use super::choice::DeviceChoice;
 use super::error::{BackendError, caught};
+use super::library::Libtorch;
 use super::operations::convolve;
 use super::precision::allow_tf32;
 
@@ -14,36 +15,6 @@ pub(crate) struct Survey {
     pub(crate) libtorch: Option<Libtorch>,
     /// The devices that can be used, best first.
     pub(crate) devices: Vec<DeviceChoice>,
-}
-
-/// The libtorch this program was linked with, and what it reports at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Libtorch {
-    /// The folder it was loaded from where the system reports it, else the one it was linked from.
-    pub(crate) dir: String,
-    pub(crate) version: &'static str,
-    pub(crate) built_with_cuda: bool,
-    /// Whether its CUDA part is loaded.
-    pub(crate) has_cuda: bool,
-    /// NVIDIA GPUs that it can use.
-    pub(crate) cuda_devices: usize,
-    /// Whether it can use cuDNN.
-    pub(crate) has_cudnn: bool,
-    /// Whether it can use Apple's GPU.
-    pub(crate) has_mps: bool,
-    pub(crate) threads: i32,
-}
-
-/// An NVIDIA GPU, as its driver describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Gpu {
-    pub(crate) name: String,
-    /// The compute capability: major and minor.
-    pub(crate) capability: [i32; 2],
-    /// Units: bytes.
-    pub(crate) memory: usize,
-    /// Units: bytes.
-    pub(crate) free_memory: usize,
 }
 
 /// How far a convolution on a GPU is from the CPU's, relative to its norm.
@@ -64,24 +35,6 @@ pub(crate) fn survey() -> Survey {
     }
     devices.push(DeviceChoice::Flex);
     Survey { libtorch, devices }
-}
-
-impl Libtorch {
-    /// Why it has not the CUDA device of this number; `None` where it has.
-    pub(crate) fn why_no_cuda(&self, number: usize) -> Option<Unavailable> {
-        if number < self.cuda_devices {
-            return None;
-        }
-        Some(if self.cuda_devices > 0 {
-            Unavailable::OtherNumber(self.cuda_devices)
-        } else if !self.built_with_cuda {
-            Unavailable::CpuOnly
-        } else if !self.has_cuda {
-            Unavailable::NotLinked
-        } else {
-            Unavailable::NoGpu
-        })
-    }
 }
 
 /// Computes a convolution of VGG16 on a device, and on the CPU in double precision.
@@ -118,18 +71,5 @@ mod tests {
             assert!(trial.float32 > 0.0 && trial.float32 < 2e-6, "{trial:?}");
             assert!(trial.tf32 < 2e-6, "{trial:?}");
         }
-    }
-
-    #[test]
-    fn a_missing_gpu_says_what_was_found() {
-        let mut found = Libtorch::default();
-        assert_eq!(found.why_no_cuda(0), Some(Unavailable::CpuOnly));
-        found.built_with_cuda = true;
-        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NotLinked));
-        found.has_cuda = true;
-        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NoGpu));
-        found.cuda_devices = 2;
-        assert_eq!(found.why_no_cuda(2), Some(Unavailable::OtherNumber(2)));
-        assert_eq!(found.why_no_cuda(1), None);
     }
 }

@@ -18,7 +18,7 @@ pub enum Against {
     First,
     /// Those of the step before.
     Previous,
-    /// Those handed over with [`FeatureLogger::reference`](super::FeatureLogger::reference).
+    /// Those handed over with `FeatureLogger::reference`.
     Given,
 }
 

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::look::{Look, Tiles};
-use super::renderer::Job;
+use super::look::{Job, Look, Tiles};
 use feature_grid::Range;
 
 /// Text that is worked out when it is first needed.

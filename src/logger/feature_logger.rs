@@ -10,12 +10,12 @@ use super::channels::Channels;
 use super::comparison::{Against, References};
 use super::describe::Describer;
 use super::error::LoggerError;
+use super::look::{Options, RenderOn};
 use super::queue::Queue;
 use super::ranges::Ranges;
-use super::renderer::{Options, RenderOn, Renderer};
-use super::step::Step;
+use super::renderer::Renderer;
 use super::threads::threads;
-use super::writer::{self, Logged, OnWritten, Order, PartSender, PendingStep};
+use super::writer::{self, Logged, OnWritten, Order};
 use burn::tensor::Tensor;
 
 use feature_grid::{Range, Style};
@@ -81,7 +81,7 @@ impl Past {
     }
 
     /// Why the writer has stopped.
-    fn stop_error(&mut self) -> LoggerError {
+    pub(super) fn stop_error(&mut self) -> LoggerError {
         self.end().err().unwrap_or(LoggerError::Stopped)
     }
 }
@@ -113,21 +113,6 @@ impl FeatureLogger {
             .set_heading(tag.into(), heading.into());
     }
 
-    /// Opens step `number`, waiting while the writer is behind. Steps are written in the order in which
-    /// they are opened; the numbers of a tag must rise.
-    ///
-    /// # Errors
-    ///
-    /// The writer has stopped, with the reason; another step is open.
-    pub fn step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
-        self.open(number, true)
-    }
-
-    /// Opens the last step once more, for what is known only after it.
-    pub(crate) fn after_step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
-        self.open(number, false)
-    }
-
     /// The feature maps, or kernels, that those of `tag` are compared with; the tag is that of the maps.
     ///
     /// [`Against::Given`] stands for these at every step. The first step and the step before need be handed over
@@ -136,26 +121,6 @@ impl FeatureLogger {
         if let Some(past) = &mut *self.past() {
             past.references.set(tag.into(), maps, as_what);
         }
-    }
-
-    fn open(&self, step: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
-        let mut past = self.past().take().ok_or(LoggerError::StepOpen)?;
-        let (parts, received) = channel();
-        let pending = Order::Step(PendingStep {
-            step,
-            parts: received,
-        });
-        let writing = past.writing.as_mut();
-        if !writing.is_some_and(|writing| writing.queue.send_step(pending)) {
-            let error = past.stop_error();
-            self.give_back(past);
-            return Err(error);
-        }
-        let sender = PartSender {
-            renderer: Arc::clone(&self.renderer),
-            parts,
-        };
-        Ok(Step::new(step, self, past, sender, counted))
     }
 
     /// Waits until every finished step is in the event file, and that on the disk.
@@ -192,7 +157,7 @@ impl FeatureLogger {
         *self.past() = Some(past);
     }
 
-    fn past(&self) -> MutexGuard<'_, Option<Past>> {
+    pub(super) fn past(&self) -> MutexGuard<'_, Option<Past>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,13 +4,14 @@ use burn::tensor::Tensor;
 
 use super::comparison::Earlier;
 use super::error::LoggerError;
+use super::look::Job;
 use super::maps::BatchMaps;
 use super::measure::{Measure, MeasureKey};
 use super::on_device::draw;
-use super::renderer::{Job, change};
+use super::piece::Piece;
+use super::renderer::change;
 use super::step::Step;
 use super::timings::StageTimings;
-use super::writer::Piece;
 use crate::device::{DrawnImage, PairSums, caught, free_memory, values};
 
 impl Step<'_> {
@@ -26,14 +27,14 @@ impl Step<'_> {
         let maps = batch.of_image(at);
         let shape = maps.dims();
         // Here and not by whichever thread comes first: the error names the first layer.
-        let mut look = self.logger.renderer.look(&tag, &layer, shape)?;
+        let mut look = self.logger.renderer.options.look(&tag, &layer, shape)?;
         look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let earlier = self.earlier(&tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
             writing.queue.bound(|| free_memory(&maps));
         }
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
-        let change_look = self.logger.renderer.look_of_change(&layer, &look);
+        let change_look = self.logger.renderer.options.look_of_change(&layer, &look);
         let job = self.job(tag.clone(), layer.clone(), shape[1], look);
         let renderer = &self.logger.renderer;
         let mut drawn = None;
@@ -44,7 +45,11 @@ impl Step<'_> {
         }
         self.maps(job, drawn, maps.clone(), None)?;
         for (name, old) in earlier.measured {
-            self.change_of_maps((layer.clone(), Some(name)), &tag, maps.clone(), old)?;
+            let key = MeasureKey {
+                layer: layer.clone(),
+                reference: Some(name),
+            };
+            self.change_of_maps(key, &tag, maps.clone(), old)?;
         }
         let Some(old) = earlier.pictured else {
             return Ok(());

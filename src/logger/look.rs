@@ -1,11 +1,37 @@
 //! How the grids of a layer are shown.
 
+use std::path::PathBuf;
+
+use super::channels::Channels;
 use super::error::LoggerError;
-use super::renderer::Renderer;
+use super::ranges::Ranges;
 use feature_grid::{Colormap, Range, Style};
 
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
 const KERNEL_TILE: u32 = 24;
+
+/// Where maps become grids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum RenderOn {
+    /// The device where the maps are on an NVIDIA GPU, else the host.
+    #[default]
+    Auto,
+    /// The device that the maps are on, which must be libtorch's.
+    Device,
+    /// The host, to which the maps are copied.
+    Host,
+}
+
+/// How images are made.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) style: Style,
+    pub(super) ranges: Ranges,
+    pub(super) channels: Channels,
+    /// Whether the network takes blue first, so that the kernels' channels are reversed.
+    pub(super) bgr: bool,
+    pub(super) on: RenderOn,
+}
 
 /// What a tile of a grid is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +55,21 @@ pub(super) struct Look {
     pub(super) one_pixel: bool,
 }
 
+/// A grid to be made.
+pub(super) struct Job {
+    pub(super) slot: usize,
+    pub(super) tag: String,
+    /// What its numbers are filed under.
+    pub(super) layer: String,
+    /// How many tiles there are, shown or not.
+    pub(super) count: usize,
+    pub(super) look: Look,
+    /// The folder for PNG files of this step, if any are written.
+    pub(super) folder: Option<PathBuf>,
+    /// Whether this is the tag's first value, which carries the description.
+    pub(super) describe: bool,
+}
+
 impl Look {
     /// What the names of its PNG files begin with.
     pub(super) fn file_prefix(&self) -> &'static str {
@@ -40,7 +81,7 @@ impl Look {
     }
 }
 
-impl Renderer {
+impl Options {
     /// How the maps of a layer, `[1, channels, height, width]`, are shown.
     pub(super) fn look(
         &self,
@@ -48,7 +89,7 @@ impl Renderer {
         layer: &str,
         [_, channels, height, width]: [usize; 4],
     ) -> Result<Look, LoggerError> {
-        let chosen = self.options.channels.get(layer);
+        let chosen = self.channels.get(layer);
         let mut beyond = chosen.unwrap_or_default().iter();
         if let Some(&channel) = beyond.find(|channel| **channel >= channels) {
             return Err(LoggerError::Channel {
@@ -92,7 +133,7 @@ impl Renderer {
 
     /// How changes of a layer are shown; without a range of the run, by step.
     pub(super) fn look_of_change(&self, layer: &str, look: &Look) -> Look {
-        let run = self.options.ranges.get(&format!("change/{layer}"));
+        let run = self.ranges.get(&format!("change/{layer}"));
         Look {
             is_change: true,
             style: Style {
@@ -106,8 +147,8 @@ impl Renderer {
 
     /// The style of a layer, with its range of the run if it has one.
     fn style(&self, layer: &str) -> Style {
-        let style = self.options.style;
-        let Some((low, high)) = self.options.ranges.get(layer) else {
+        let style = self.style;
+        let Some((low, high)) = self.ranges.get(layer) else {
             return style;
         };
         let range = match style.colormap {

@@ -4,8 +4,13 @@ use crate::device::PairSums;
 use feature_grid::Statistics;
 use tensorboard_events::Summary;
 
-/// What a measure is of: the layer, and what it is compared with, if anything.
-pub(super) type MeasureKey = (String, Option<&'static str>);
+/// What a measure is of.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MeasureKey {
+    pub(super) layer: String,
+    /// What it is compared with, if anything.
+    pub(super) reference: Option<&'static str>,
+}
 
 /// A measure over the values of one or more images.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +32,8 @@ impl Measure {
         }
     }
 
-    pub(super) fn scalars(&self, (layer, reference): &MeasureKey) -> Vec<Summary> {
+    pub(super) fn scalars(&self, key: &MeasureKey) -> Vec<Summary> {
+        let MeasureKey { layer, reference } = key;
         match self {
             Self::Values(statistics) => distribution(layer, statistics),
             Self::Change(sums) => {

@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
-use super::renderer::{Job, Renderer};
+use super::look::Job;
+use super::piece::{Part, Piece};
+use super::renderer::{PartSender, Renderer};
 use super::timings::Stage;
-use super::writer::{Part, PartSender, Piece};
 use crate::device::{Arrived, Copying, Drawn, ReadBack, Span};
 use feature_grid::Drawing;
 

@@ -7,49 +7,27 @@
 //!
 //! A change is a grid like any other: of maps minus earlier ones.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use burn::tensor::{Device, Tensor};
 use rayon::ThreadPool;
 
-use super::channels::{Channels, chosen_first};
+use super::channels::chosen_first;
 use super::comparison::{Difference, compare};
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::look::Look;
+use super::look::{Job, Look, Options, RenderOn};
 use super::maps::MapFloats;
 use super::measure::{Measure, MeasureKey};
-use super::ranges::Ranges;
+use super::piece::{Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
-use super::writer::Piece;
-use crate::device::{Accelerator, Arrived, BackendError, DrawnImage, accelerator};
+use crate::device::{Accelerator, Arrived, BackendError, DrawnImage, accelerator, caught};
 use feature_grid::png::{self, Threads};
-use feature_grid::{Maps, Picture, Range, Rendered, Style};
+use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
-
-/// Where maps become grids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum RenderOn {
-    /// The device where the maps are on an NVIDIA GPU, else the host.
-    #[default]
-    Auto,
-    /// The device that the maps are on, which must be libtorch's.
-    Device,
-    /// The host, to which the maps are copied.
-    Host,
-}
-
-/// How images are made.
-#[derive(Default)]
-pub(super) struct Options {
-    pub(super) style: Style,
-    pub(super) ranges: Ranges,
-    pub(super) channels: Channels,
-    /// Whether the network takes blue first, so that the kernels' channels are reversed.
-    pub(super) bgr: bool,
-    pub(super) on: RenderOn,
-}
 
 /// What all images of a run are made with.
 pub(super) struct Renderer {
@@ -58,19 +36,32 @@ pub(super) struct Renderer {
     pub(super) describer: Describer,
 }
 
-/// A grid to be made.
-pub(super) struct Job {
-    pub(super) slot: usize,
-    pub(super) tag: String,
-    /// What its numbers are filed under.
-    pub(super) layer: String,
-    /// How many tiles there are, shown or not.
-    pub(super) count: usize,
-    pub(super) look: Look,
-    /// The folder for PNG files of this step, if any are written.
-    pub(super) folder: Option<PathBuf>,
-    /// Whether this is the tag's first value, which carries the description.
-    pub(super) describe: bool,
+/// The way to a step's place in the file; whoever makes a value has one.
+#[derive(Clone)]
+pub(super) struct PartSender {
+    pub(super) renderer: Arc<Renderer>,
+    pub(super) parts: Sender<Part>,
+}
+
+impl PartSender {
+    pub(super) fn send(&self, part: Part) {
+        // The receiver is gone only where the writer has stopped with an error of its own.
+        let _ = self.parts.send(part);
+    }
+
+    /// Has a value made by a rendering thread.
+    pub(super) fn spawn(
+        &self,
+        tag: String,
+        work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError> + Send + 'static,
+    ) {
+        let sender = self.clone();
+        self.renderer.threads.spawn_fifo(move || {
+            let made = caught(|| work(&sender.renderer));
+            let made = made.unwrap_or_else(|source| Err(LoggerError::Panicked { tag, source }));
+            sender.send(Part::Piece(made));
+        });
+    }
 }
 
 impl Renderer {
@@ -206,9 +197,13 @@ impl Renderer {
             return Ok(piece);
         }
         let values = Measure::Values(rendered.statistics);
+        let key = MeasureKey {
+            layer: job.layer,
+            reference: None,
+        };
         Ok(Piece {
             non_finite: rendered.non_finite,
-            measures: vec![((job.layer, None), values)],
+            measures: vec![(key, values)],
             one_pixel: job.look.one_pixel,
             ..piece
         })

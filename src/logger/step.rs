@@ -1,18 +1,21 @@
 //! One step: its values are rendered in the background and written together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use super::feature_logger::{FeatureLogger, Past};
-use super::look::Look;
+use super::look::{Job, Look};
 use super::maps::BatchMaps;
 use super::on_device::OnDevices;
-use super::renderer::Job;
+use super::piece::{Finished, Part, Piece};
+use super::renderer::PartSender;
 use super::timings::{Stage, StageTimings};
-use super::writer::{Finished, Part, PartSender, Piece};
+use super::writer::{Order, PendingStep};
 use crate::device::{Span, in_float32};
 use feature_grid::{Picture, RenderError};
 use tensorboard_events::{Histogram, Summary};
@@ -47,17 +50,42 @@ impl Drop for Step<'_> {
     }
 }
 
-impl<'a> Step<'a> {
-    pub(super) fn new(
-        number: i64,
-        logger: &'a FeatureLogger,
-        past: Past,
-        sender: PartSender,
-        counted: bool,
-    ) -> Self {
-        Self {
+impl FeatureLogger {
+    /// Opens step `number`, waiting while the writer is behind. Steps are written in the order in which
+    /// they are opened; the numbers of a tag must rise.
+    ///
+    /// # Errors
+    ///
+    /// The writer has stopped, with the reason; another step is open.
+    pub fn step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
+        self.open(number, true)
+    }
+
+    /// Opens the last step once more, for what is known only after it.
+    pub(crate) fn after_step(&self, number: i64) -> Result<Step<'_>, LoggerError> {
+        self.open(number, false)
+    }
+
+    fn open(&self, number: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
+        let mut past = self.past().take().ok_or(LoggerError::StepOpen)?;
+        let (parts, received) = channel();
+        let pending = Order::Step(PendingStep {
+            step: number,
+            parts: received,
+        });
+        let writing = past.writing.as_mut();
+        if !writing.is_some_and(|writing| writing.queue.send_step(pending)) {
+            let error = past.stop_error();
+            self.give_back(past);
+            return Err(error);
+        }
+        let sender = PartSender {
+            renderer: Arc::clone(&self.renderer),
+            parts,
+        };
+        Ok(Step {
             number,
-            logger,
+            logger: self,
             past,
             sender,
             whole: Finished {
@@ -70,9 +98,11 @@ impl<'a> Step<'a> {
             dead: HashMap::new(),
             on_devices: OnDevices::default(),
             size: 0,
-        }
+        })
     }
+}
 
+impl Step<'_> {
     /// The step's number.
     #[must_use]
     pub fn number(&self) -> i64 {
@@ -160,8 +190,8 @@ impl<'a> Step<'a> {
             return Err(LoggerError::render(&tag, source));
         }
         let earlier = self.earlier(&tag, &kernels)?;
-        let look = self.logger.renderer.look_of_kernels(&tag);
-        let change_look = self.logger.renderer.look_of_change(&tag, &look);
+        let look = self.logger.renderer.options.look_of_kernels(&tag);
+        let change_look = self.logger.renderer.options.look_of_change(&tag, &look);
         let count = kernels.dims()[0];
         let job = self.job(tag.clone(), tag.clone(), count, look);
         self.kernel_grid(job, kernels.clone(), None)?;

@@ -1,116 +1,19 @@
 //! The one thread that writes: steps in order, each once all its values are there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{JoinHandle, spawn};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::LoggerError;
 use super::measure::{Measure, MeasureKey};
+use super::piece::{Part, Piece};
 use super::queue::Queue;
-use super::renderer::Renderer;
 use super::timings::{Stage, StageTimings};
-use crate::device::{Span, caught};
 use tensorboard_events::{EventFile, Summary};
 
 /// What is called after a step was written, with its number and title.
 pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
-
-/// Values of a step that are ready to be written.
-pub(super) struct Piece {
-    /// Its place among the step's values.
-    pub(super) slot: usize,
-    pub(super) summaries: Vec<Summary>,
-    /// Values that were NaN or infinite.
-    pub(super) non_finite: usize,
-    /// What is put together with the step's other pieces.
-    pub(super) measures: Vec<(MeasureKey, Measure)>,
-    /// Whether the range of the layer stands in for that of each map, which is one pixel.
-    pub(super) one_pixel: bool,
-    pub(super) timings: StageTimings,
-}
-
-impl Piece {
-    /// A measure without a picture.
-    pub(super) fn measured(
-        slot: usize,
-        key: MeasureKey,
-        measure: Measure,
-        timings: StageTimings,
-    ) -> Self {
-        Self {
-            slot,
-            summaries: Vec::new(),
-            non_finite: 0,
-            measures: vec![(key, measure)],
-            one_pixel: false,
-            timings,
-        }
-    }
-
-    /// A value that has no grid's numbers.
-    pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
-        Self {
-            slot,
-            summaries: vec![summary],
-            non_finite: 0,
-            measures: Vec::new(),
-            one_pixel: false,
-            timings,
-        }
-    }
-}
-
-/// What becomes of an open step.
-pub(super) enum Part {
-    /// A value of the step.
-    Piece(Result<Piece, LoggerError>),
-    /// Time that was spent on the step.
-    Took(Stage, Duration),
-    /// The step is complete: it is written once all its pieces have come.
-    Finished(Finished),
-}
-
-/// What is said of a step as a whole.
-#[derive(Default)]
-pub(super) struct Finished {
-    pub(super) pieces: usize,
-    /// Whether it is a step of its own, or more of the one before.
-    pub(super) counted: bool,
-    pub(super) title: String,
-    pub(super) timings: StageTimings,
-    /// Work of a device, which is done when all pieces have come.
-    pub(super) spans: Vec<(Stage, Span)>,
-}
-
-/// The way to a step's place in the file; whoever makes a value has one.
-#[derive(Clone)]
-pub(super) struct PartSender {
-    pub(super) renderer: Arc<Renderer>,
-    pub(super) parts: Sender<Part>,
-}
-
-impl PartSender {
-    pub(super) fn send(&self, part: Part) {
-        // The receiver is gone only where the writer has stopped with an error of its own.
-        let _ = self.parts.send(part);
-    }
-
-    /// Has a value made by a rendering thread.
-    pub(super) fn spawn(
-        &self,
-        tag: String,
-        work: impl FnOnce(&Renderer) -> Result<Piece, LoggerError> + Send + 'static,
-    ) {
-        let sender = self.clone();
-        self.renderer.threads.spawn_fifo(move || {
-            let made = caught(|| work(&sender.renderer));
-            let made = made.unwrap_or_else(|source| Err(LoggerError::Panicked { tag, source }));
-            sender.send(Part::Piece(made));
-        });
-    }
-}
 
 /// A step on its way to the file. Where its parts end before [`Part::Finished`] it was abandoned, and
 /// nothing of it is written.

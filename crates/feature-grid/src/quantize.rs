@@ -40,7 +40,10 @@ impl Scales {
         Self {
             low: ends.iter().map(|&(low, _)| low * 0.5).collect(),
             high: ends.iter().map(|&(_, high)| high * 0.5).collect(),
-            span: ends.iter().map(|&(low, high)| half_span(low, high)).collect(),
+            span: ends
+                .iter()
+                .map(|&(low, high)| half_span(low, high))
+                .collect(),
             over_all,
         }
     }

@@ -22,7 +22,13 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
     let scales = Scales::new(&drawing, &extremes);
     let levels = levels(maps, &scales, grid, drawing.lowest_level)?;
     if extremes.non_finite == 0 {
-        return Ok(finish(&drawing, levels, drawing.color(), &scales, &extremes));
+        return Ok(finish(
+            &drawing,
+            levels,
+            drawing.color(),
+            &scales,
+            &extremes,
+        ));
     }
     let palette = drawing.colormap.palette();
     let colors = levels.iter().map(|&level| palette[usize::from(level)]);

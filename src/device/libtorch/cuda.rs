@@ -8,9 +8,8 @@ use std::time::Duration;
 use cudarc::driver::sys::CUevent_flags;
 use cudarc::driver::{CudaContext, CudaEvent, DriverError};
 
-use crate::device::accelerator::Event;
 use crate::device::error::{BackendError, caught};
-use crate::device::survey::Gpu;
+use crate::device::library::{Event, Gpu};
 
 type Contexts = HashMap<usize, Result<Arc<CudaContext>, BackendError>>;
 

@@ -14,10 +14,9 @@ use burn_tch::{LibTorch, TchTensor};
 use feature_grid::{Floats, ReadError};
 use tch::{Kind, TchError};
 
-use super::accelerator::{Accelerator, Event, HostBytes, Library};
 use super::choice::DeviceChoice;
 use super::error::BackendError;
-use super::survey::{Gpu, Libtorch};
+use super::library::{Accelerator, Event, Gpu, HostBytes, Library, Libtorch};
 
 /// The libtorch that this program is linked with.
 pub(super) struct Linked;

@@ -1,0 +1,132 @@
+//! What libtorch offers beyond Burn: all of it stands behind these traits.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use burn::backend::DispatchTensor;
+use burn::tensor::{Device, Tensor};
+use feature_grid::Floats;
+
+use super::choice::{DeviceChoice, Unavailable};
+use super::error::BackendError;
+
+/// What a device does that Burn has no word for. A device without one computes when it is asked, in the host's
+/// memory.
+pub(crate) trait Accelerator: Send {
+    /// Whether it has a memory of its own and works while the host goes on: an NVIDIA GPU.
+    fn is_apart(&self) -> bool;
+
+    /// What follows all that it was asked for; `None` where it has computed when its operations return.
+    fn event(&self) -> Option<Box<dyn Event>>;
+
+    /// Copies values to it without waiting for the work that is queued there, which `Tensor::from_data` would:
+    /// `[values]`, without gradients.
+    fn upload(&self, values: &[f32]) -> Tensor<1>;
+
+    /// Starts one copy to the host of all `numbers`, of double precision, and behind them of all `levels`, from 0 to
+    /// 255, which are cut off to whole numbers of a byte each.
+    fn read_back(
+        &self,
+        numbers: Vec<Tensor<1>>,
+        levels: Vec<Tensor<1>>,
+    ) -> Result<Arc<dyn HostBytes>, BackendError>;
+
+    /// The values of a tensor, row by row, where they lie so in the host's memory; nothing is copied.
+    fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>>;
+
+    /// What its driver says of it, if it is an NVIDIA GPU.
+    fn gpu(&self) -> Option<Result<Gpu, BackendError>>;
+}
+
+/// A library of devices that is part of this build.
+pub(super) trait Library: Sync {
+    fn survey(&self) -> Libtorch;
+
+    /// The device of that name, which was found.
+    fn open(&self, choice: DeviceChoice) -> Device;
+
+    /// `None` where the device is not the library's, or has no double precision (Apple's GPU).
+    fn accelerator(&self, device: &Device) -> Option<Box<dyn Accelerator>>;
+}
+
+/// Bytes on their way to the host, or there.
+pub(crate) trait HostBytes: Send + Sync {
+    /// Copies those from number `at` on into all of `out`; they must have arrived.
+    fn read(&self, at: usize, out: &mut [u8]) -> Result<(), BackendError>;
+}
+
+/// A moment in the work of a GPU.
+pub(crate) trait Event: Any + Send {
+    /// Waits for it.
+    fn wait(&self) -> Result<(), BackendError>;
+
+    /// How long the GPU worked from an earlier moment to this one, once it is over; `None` where it cannot say.
+    fn since(&self, earlier: &dyn Event) -> Option<Duration>;
+}
+
+/// The libtorch this program was linked with, and what it reports at run time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Libtorch {
+    /// The folder it was loaded from where the system reports it, else the one it was linked from.
+    pub(crate) dir: String,
+    pub(crate) version: &'static str,
+    pub(crate) built_with_cuda: bool,
+    /// Whether its CUDA part is loaded.
+    pub(crate) has_cuda: bool,
+    /// NVIDIA GPUs that it can use.
+    pub(crate) cuda_devices: usize,
+    /// Whether it can use cuDNN.
+    pub(crate) has_cudnn: bool,
+    /// Whether it can use Apple's GPU.
+    pub(crate) has_mps: bool,
+    pub(crate) threads: i32,
+}
+
+/// An NVIDIA GPU, as its driver describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gpu {
+    pub(crate) name: String,
+    /// The compute capability: major and minor.
+    pub(crate) capability: [i32; 2],
+    /// Units: bytes.
+    pub(crate) memory: usize,
+    /// Units: bytes.
+    pub(crate) free_memory: usize,
+}
+
+impl Libtorch {
+    /// Why it has not the CUDA device of this number; `None` where it has.
+    pub(crate) fn why_no_cuda(&self, number: usize) -> Option<Unavailable> {
+        if number < self.cuda_devices {
+            return None;
+        }
+        Some(if self.cuda_devices > 0 {
+            Unavailable::OtherNumber(self.cuda_devices)
+        } else if !self.built_with_cuda {
+            Unavailable::CpuOnly
+        } else if !self.has_cuda {
+            Unavailable::NotLinked
+        } else {
+            Unavailable::NoGpu
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_gpu_says_what_was_found() {
+        let mut found = Libtorch::default();
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::CpuOnly));
+        found.built_with_cuda = true;
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NotLinked));
+        found.has_cuda = true;
+        assert_eq!(found.why_no_cuda(0), Some(Unavailable::NoGpu));
+        found.cuda_devices = 2;
+        assert_eq!(found.why_no_cuda(2), Some(Unavailable::OtherNumber(2)));
+        assert_eq!(found.why_no_cuda(1), None);
+    }
+}
