@@ -12,10 +12,72 @@ use super::piece::Piece;
 use super::renderer::change;
 use super::step::Step;
 use super::timings::StageTimings;
-use crate::device::{DrawnImage, PairSums, caught, free_memory, values};
+use crate::device::{DrawnImage, PairSums, caught, free_memory, in_float32, values};
+use feature_grid::RenderError;
 
 impl Step<'_> {
-    /// The same of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
+    /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: on an NVIDIA GPU they
+    /// are rendered there, elsewhere in the background. How their values are distributed is logged too, as
+    /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
+    /// a leading `feature_maps/` of the tag is left out there. Where steps are compared
+    /// ([`Builder::compare`](super::Builder::compare)), so is how much they changed, and where changes are shown,
+    /// a picture `change/TAG`.
+    ///
+    /// Shapes: `[1, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Another shape.
+    pub fn feature_maps(
+        &mut self,
+        tag: impl Into<String>,
+        maps: Tensor<4>,
+    ) -> Result<(), LoggerError> {
+        let (tag, shape) = (tag.into(), maps.dims());
+        if shape[0] != 1 {
+            return Err(LoggerError::Batch { tag, shape });
+        }
+        let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
+        self.maps_of_layer(tag, layer, &BatchMaps::new(maps), 0)
+    }
+
+    /// Logs convolution kernels over one or three input channels as a grid, in color where there are
+    /// three, and scalars as for [`feature_maps`](Self::feature_maps).
+    ///
+    /// Shapes: `[kernels, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Another number of channels.
+    pub fn kernels(
+        &mut self,
+        tag: impl Into<String>,
+        kernels: Tensor<4>,
+    ) -> Result<(), LoggerError> {
+        let (tag, kernels) = (tag.into(), in_float32(kernels));
+        let [_, channels, ..] = kernels.dims();
+        if ![1, 3].contains(&channels) {
+            let source = RenderError::KernelChannels { channels };
+            return Err(LoggerError::render(&tag, source));
+        }
+        let earlier = self.earlier(&tag, &kernels)?;
+        let look = self.logger.renderer.options.look_of_kernels(&tag);
+        let change_look = self.logger.renderer.options.look_of_change(&tag, &look);
+        let count = kernels.dims()[0];
+        let job = self.job(tag.clone(), tag.clone(), count, look);
+        self.kernel_grid(job, kernels.clone(), None)?;
+        let Some(old) = earlier.pictured else {
+            return Ok(());
+        };
+        let change = match tag.split_once('/') {
+            Some(("kernels", _)) => "change/kernels".to_owned(),
+            _ => format!("change/{tag}"),
+        };
+        let job = self.job(change, tag, count, change_look);
+        self.kernel_grid(job, kernels, Some(old))
+    }
+
+    /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
     /// scalars.
     pub(crate) fn maps_of_layer(
         &mut self,
@@ -124,7 +186,7 @@ impl Step<'_> {
     }
 
     /// What `maps` are compared with; remembers them for later steps.
-    pub(super) fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
+    fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
         let references = &self.past.references;
         if references.are_kept() {
             self.references.push((tag.to_owned(), maps.clone()));
@@ -133,7 +195,7 @@ impl Step<'_> {
     }
 
     /// Has the grid of kernels made, or of what they have more than the `old` ones.
-    pub(super) fn kernel_grid(
+    fn kernel_grid(
         &mut self,
         job: Job,
         kernels: Tensor<4>,

@@ -10,14 +10,13 @@ use burn::tensor::Tensor;
 use super::error::LoggerError;
 use super::feature_logger::{FeatureLogger, Past};
 use super::look::{Job, Look};
-use super::maps::BatchMaps;
 use super::on_device::OnDevices;
 use super::piece::{Finished, Part, Piece};
 use super::renderer::PartSender;
 use super::timings::{Stage, StageTimings};
 use super::writer::{Order, PendingStep};
-use crate::device::{Span, in_float32};
-use feature_grid::{Picture, RenderError};
+use crate::device::Span;
+use feature_grid::Picture;
 use tensorboard_events::{Histogram, Summary};
 
 /// A step that is being put together. [`finish`](Self::finish) hands it over to be written; dropped
@@ -143,67 +142,6 @@ impl Step<'_> {
     /// Adds work that a device does for this step and may not be done with.
     pub(crate) fn record_span(&mut self, stage: Stage, span: Span) {
         self.whole.spans.push((stage, span));
-    }
-
-    /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: on an NVIDIA GPU they
-    /// are rendered there, elsewhere in the background. How their values are distributed is logged too, as
-    /// scalars: `range/TAG/min`, `max`, `mean`, `std`, `zeros` (a fraction), `nan` and `infinite` (counts);
-    /// a leading `feature_maps/` of the tag is left out there. Where steps are compared
-    /// ([`Builder::compare`](super::Builder::compare)), so is how much they changed, and where changes are shown,
-    /// a picture `change/TAG`.
-    ///
-    /// Shapes: `[1, channels, height, width]`.
-    ///
-    /// # Errors
-    ///
-    /// Another shape.
-    pub fn feature_maps(
-        &mut self,
-        tag: impl Into<String>,
-        maps: Tensor<4>,
-    ) -> Result<(), LoggerError> {
-        let (tag, shape) = (tag.into(), maps.dims());
-        if shape[0] != 1 {
-            return Err(LoggerError::Batch { tag, shape });
-        }
-        let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
-        self.maps_of_layer(tag, layer, &BatchMaps::new(maps), 0)
-    }
-
-    /// Logs convolution kernels over one or three input channels as a grid, in color where there are
-    /// three, and scalars as for [`feature_maps`](Self::feature_maps).
-    ///
-    /// Shapes: `[kernels, channels, height, width]`.
-    ///
-    /// # Errors
-    ///
-    /// Another number of channels.
-    pub fn kernels(
-        &mut self,
-        tag: impl Into<String>,
-        kernels: Tensor<4>,
-    ) -> Result<(), LoggerError> {
-        let (tag, kernels) = (tag.into(), in_float32(kernels));
-        let [_, channels, ..] = kernels.dims();
-        if ![1, 3].contains(&channels) {
-            let source = RenderError::KernelChannels { channels };
-            return Err(LoggerError::render(&tag, source));
-        }
-        let earlier = self.earlier(&tag, &kernels)?;
-        let look = self.logger.renderer.options.look_of_kernels(&tag);
-        let change_look = self.logger.renderer.options.look_of_change(&tag, &look);
-        let count = kernels.dims()[0];
-        let job = self.job(tag.clone(), tag.clone(), count, look);
-        self.kernel_grid(job, kernels.clone(), None)?;
-        let Some(old) = earlier.pictured else {
-            return Ok(());
-        };
-        let change = match tag.split_once('/') {
-            Some(("kernels", _)) => "change/kernels".to_owned(),
-            _ => format!("change/{tag}"),
-        };
-        let job = self.job(change, tag, count, change_look);
-        self.kernel_grid(job, kernels, Some(old))
     }
 
     /// Logs a picture as it is.

@@ -1,11 +1,25 @@
 //! How maps of one shape become a picture, and the picture.
 
 use super::colormap::Colormap;
+use super::error::RenderError;
 use super::grid::Grid;
 use super::picture::{Color, Picture};
 use super::range::{Range, symmetric};
 use super::statistics::Statistics;
-use super::{RenderError, Style};
+
+/// How a layer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Style {
+    /// What becomes black and white.
+    pub range: Range,
+    /// Only the first ones, and at least one, if given.
+    pub max_maps: Option<usize>,
+    /// Maps whose smaller side has fewer pixels are enlarged by the smallest whole factor that
+    /// reaches it; every pixel becomes a square.
+    pub min_tile: Option<u32>,
+    /// The colors of levels.
+    pub colormap: Colormap,
+}
 
 /// How maps of one shape become a grid: what a renderer must know that draws on another device, where
 /// the maps are. [`rendered`](Self::rendered) takes its pixels.

@@ -2,8 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::RenderError;
 use super::drawing::Drawing;
+use super::error::RenderError;
 use super::maps::{Layout, Maps};
 use super::range::Range;
 use super::statistics::Statistics;

@@ -1,6 +1,6 @@
 //! Where every map stands in the picture.
 
-use super::RenderError;
+use super::error::RenderError;
 
 /// Black pixels around and between the tiles, as in torchvision's `make_grid`.
 const PADDING: usize = 2;

@@ -8,6 +8,7 @@ pub mod png;
 
 mod colormap;
 mod drawing;
+mod error;
 mod extremes;
 mod floats;
 mod grid;
@@ -18,79 +19,15 @@ mod range;
 mod render;
 mod statistics;
 
-use thiserror::Error;
-
 pub use colormap::{Colormap, Palette, ParseColormapError};
-pub use drawing::{Drawing, Rendered};
+pub use drawing::{Drawing, Rendered, Style};
+pub use error::RenderError;
 pub use floats::{Floats, ReadError};
 pub use maps::{Layout, Maps};
 pub use picture::{Color, Picture};
 pub use range::{NARROWEST, NARROWEST_END, Range};
 pub use render::{feature_maps, kernels};
 pub use statistics::Statistics;
-
-/// Why there is no picture.
-#[derive(Debug, Error, PartialEq)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// Nothing to show.
-    #[error("values of shape {shape:?} make no picture: every dimension must be at least 1")]
-    Shape {
-        /// What was handed over.
-        shape: Vec<usize>,
-    },
-    /// The values do not fit the shape.
-    #[error("shape {shape:?} needs {expected} values, found {found}")]
-    Length {
-        /// What the values were said to be.
-        shape: Vec<usize>,
-        /// The product of the shape.
-        expected: usize,
-        /// The number of values.
-        found: usize,
-    },
-    /// The ends of a fixed range.
-    #[error("a fixed range must go from one finite number to a larger one, found {low} to {high}")]
-    Fixed {
-        /// The first end.
-        low: f32,
-        /// The second.
-        high: f32,
-    },
-    /// More pixels than anything shows.
-    #[error("a grid of {count} tiles of {tile_width} x {tile_height} pixels is too large")]
-    TooLarge {
-        /// Maps or kernels.
-        count: usize,
-        /// After enlarging.
-        tile_width: usize,
-        /// After enlarging.
-        tile_height: usize,
-    },
-    /// Kernels that are neither gray nor colored.
-    #[error("kernels over {channels} input channels cannot be shown as colors, only 3 or 1 can")]
-    KernelChannels {
-        /// The second dimension of the kernels.
-        channels: usize,
-    },
-    /// [`Floats`] were not read.
-    #[error("the values could not be read: {0}")]
-    Read(#[from] ReadError),
-}
-
-/// How a layer is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Style {
-    /// What becomes black and white.
-    pub range: Range,
-    /// Only the first ones, and at least one, if given.
-    pub max_maps: Option<usize>,
-    /// Maps whose smaller side has fewer pixels are enlarged by the smallest whole factor that
-    /// reaches it; every pixel becomes a square.
-    pub min_tile: Option<u32>,
-    /// The colors of levels.
-    pub colormap: Colormap,
-}
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::RenderError;
+use super::error::RenderError;
 use super::floats::Floats;
 
 /// Floats in a piece, 256 KiB: few enough that a piece is still in the second-level cache of one

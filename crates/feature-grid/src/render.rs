@@ -1,13 +1,13 @@
 //! Feature maps, and first-layer kernels in their own colors, to grids.
 
 use super::colormap::{Colormap, INFINITE, NAN, NEGATIVE_INFINITE};
-use super::drawing::{Drawing, Rendered};
+use super::drawing::{Drawing, Rendered, Style};
+use super::error::RenderError;
 use super::extremes::Extremes;
 use super::grid::{Grid, enlarge};
 use super::maps::{Layout, Maps, check_length};
 use super::picture::Color;
 use super::quantize::{Scales, levels};
-use super::{RenderError, Style};
 
 /// Renders the feature maps of one layer.
 ///

@@ -2,7 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::Picture;
+use crate::picture::Picture;
 
 /// Bytes in a block, give or take a row. It must stay in the second-level cache between filtering,
 /// counting and writing; larger blocks save Huffman tables, smaller ones fit their code better.

@@ -20,7 +20,7 @@ mod tests;
 use crc32fast::Hasher;
 use thiserror::Error;
 
-use crate::{Color, Picture};
+use crate::picture::{Color, Picture};
 use deflate::Blocks;
 use filter::Rows;
 
