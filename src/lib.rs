@@ -70,6 +70,7 @@ pub mod logger;
 mod network;
 mod one_line;
 mod settings;
+mod state;
 mod tags;
 mod train;
 pub mod weights;

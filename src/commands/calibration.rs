@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::RunError;
-use super::run_folder::RunFolder;
 use crate::analysis::probe::{ProbeImages, kernels_tag};
 use crate::analysis::{
     Calibration, ComparisonImages, Features, LoadOptions, ObservedNetwork, ObserverOptions,
@@ -23,6 +22,7 @@ use crate::settings::{
     ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
     RunSettings,
 };
+use crate::state::RunFolder;
 
 /// The calibrated ranges in a run's folder.
 pub(super) const RANGES: &str = "ranges.toml";

@@ -1,42 +1,33 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
 mod calibrate;
+mod error;
 mod follow;
 mod loading;
-mod manifest;
 mod merge;
 mod open;
-mod plan;
+mod part;
+mod remaining;
 mod resume;
 mod setup;
-mod split;
 mod step_log;
 
 use std::thread;
 
-use super::context::Context;
+use super::context::{self, Context, Steps};
 use super::error::RunError;
 use super::report::Report;
-use super::run::{self, Steps};
-use super::run_folder::RunFolder;
-use crate::analysis::grams::GRAMS;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
-use crate::data::list::list_images;
-use crate::data::notes::InputNotes;
-use crate::logger::LoggerError;
-use crate::settings::{CheckpointsSettings, array_task};
-use tensorboard_events::EventFile;
+use crate::settings::{CheckpointsSettings, Shard, array_task};
+use crate::state::{MANIFEST, Manifest, RunFolder, StateError};
 
-use calibrate::calibrate;
-use follow::{Follow, Found};
-use loading::load_ahead;
-use manifest::{MANIFEST, Manifest};
-use merge::merge;
-use open::RunNetwork;
-use plan::{Plan, check_configuration};
-use resume::OfRun;
-use setup::Setup;
-use split::{AGAIN, Split};
+pub(crate) use error::CheckpointsError;
+use follow::Follow;
+use loading::Loader;
+use open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
+use part::{AGAIN, Part};
+use remaining::{Remaining, check_configuration};
+use setup::{CheckpointRun, Inputs};
 use step_log::StepLog;
 
 /// Runs the command.
@@ -50,220 +41,132 @@ pub(crate) fn run(
     {
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
-    let input = InputNotes::default();
-    let files = list_images(&settings.images, &input)?;
-    let devices = run::open_devices(&settings.run.compute, context)?;
     let listed = (!settings.follows()).then(|| list(settings, context));
     let listed = listed.transpose()?.unwrap_or_default();
-    let split = Split::of(settings, shard, &listed)?;
-    let folder = match &split {
-        Some(split) => split.reserve(context)?,
-        // The tasks of an array that is repeated come at the same time.
-        None if shard.is_some() => when_free(context, || reserve(settings, context))?,
-        None => reserve(settings, context)?,
+    let part = Part::of(settings, shard, &listed)?;
+    let folder = match &part {
+        Some(part) => part.reserve(context)?,
+        None => reserve(settings, shard, context)?,
     };
+    let settings = &*settings;
+    let inputs = Inputs::open(settings, context)?;
+
+    let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
     let mut skipped = Vec::new();
     let mut follow = settings.follows().then(|| Follow::new(settings, context));
     let sequence = match &mut follow {
-        Some(follow) => follow.wait_for_first(&mut skipped)?,
+        Some(follow) => follow.wait_for_first(&mut checkpoints, &mut skipped)?,
         None => listed,
     };
-    let known = Manifest::read(folder.path())?.and_then(Manifest::network);
-    let known = (&*sequence, known);
-    let setup = Setup::new(settings, (&files, input), devices, known, context)?;
-    let ran = show(
-        settings,
-        &sequence,
-        (setup, skipped),
-        (&folder, split.as_ref(), follow),
-        context,
-    );
-    match &split {
-        Some(split) => finish_part(split, ran, settings, &sequence, context),
+    let earlier = Manifest::read(folder.path())?;
+    let known = earlier.as_ref().and_then(Manifest::network);
+    let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
+    let mut run = inputs.run(folder, part.as_ref(), &sequence, &shown)?;
+    run.context.skipped.splice(..0, skipped);
+    let loader = run.loader(checkpoints, shown);
+    let ran = show(run, loader, follow);
+    match &part {
+        Some(part) => part.finish(ran, settings, &sequence, context),
         None => ran,
     }
 }
 
-/// Shows what the run lacks.
+/// Shows what the run lacks of its sequence.
 fn show(
-    settings: &CheckpointsSettings,
-    sequence: &[Checkpoint],
-    (mut setup, mut skipped): (Setup, Vec<String>),
-    (folder, split, mut follow): (&RunFolder, Option<&Split>, Option<Follow>),
-    context: &Context,
+    mut run: CheckpointRun<'_>,
+    mut loader: Loader,
+    mut follow: Option<Follow>,
 ) -> Result<Report, RunError> {
-    skipped.append(&mut setup.skipped);
-    let config = setup.config.clone();
-    let hash = setup.probes.hash();
-    let _alive = split
-        .map(|split| split.agree(sequence, hash.clone(), &config, context))
-        .transpose()?;
-    let (manifest, plan) = match split {
-        Some(split) => split.plan(sequence, settings, (hash, setup.shown.clone()), context)?,
-        None => plan(
-            settings,
-            sequence.to_vec(),
-            (hash, setup.shown.clone()),
-            (folder, &config),
-            context,
-        )?,
+    let part = run.part;
+    let _alive = part.map(|part| part.agree(&run)).transpose()?;
+    let (mut manifest, remaining) = match part {
+        Some(part) => part.remaining(&run, &loader)?,
+        None => remaining(&run, &loader)?,
     };
-    if !manifest.entries.is_empty() {
-        folder.is_used();
+    if manifest.last().is_some() {
+        run.context.folder.is_used();
     }
-    let set = setup.set.take();
-    let label = setup.label(settings, sequence);
-    let loading = setup.loading();
-    let of_run = OfRun {
-        plan: &plan,
-        folder,
-        split,
-        context,
-    };
-    let shown = &sequence[setup.first..];
-    let mut calibrated = calibrate(settings, shown, &loading, &setup.probes, set, &of_run)?;
-    if let Some(observers) = &mut calibrated.observers {
-        let preprocess = setup.preprocess.to_string();
-        observers.keep_grams(folder.claim(GRAMS), plan.resumed(), &setup.pass, preprocess)?;
-    }
-    let mut steps = Steps {
-        earlier: plan.earlier.len() as u64,
-        due: plan.due.len() as u64,
-        of: "checkpoints",
-        is_open: settings.follows(),
-    };
-    if let (Some(follow), Some((last, _))) = (&mut follow, manifest.entries.last_key_value()) {
-        follow.begin_after(*last);
+    let calibrated = run.calibrate(&mut loader, &remaining)?;
+    if let (Some(follow), Some(last)) = (&mut follow, manifest.last()) {
+        follow.begin_after(last);
     }
     // Before the event file loses any step: what the manifest lacks is written again.
-    let manifest = manifest.write_before(plan.next)?;
-    let (resumed, goes_on) = (plan.resumed(), plan.goes_on());
-    let known = plan.due.into_iter().map(|file| -> Found { (file, Ok(())) });
-    let networks = load_ahead(known.chain(follow.into_iter().flatten()), &loading);
+    manifest.cut_after(manifest.last());
+    let manifest = manifest.write(run.context.folder.path())?;
+
+    let steps = Steps {
+        earlier: remaining.earlier.len() as u64,
+        due: remaining.due.len() as u64,
+        of: "checkpoints",
+        is_open: follow.is_some(),
+    };
     let written = manifest.clone();
-    let on_written = move |step| written.written(step);
-    let builder = run::logger(
-        &settings.run,
-        &setup.pass,
-        folder,
-        label,
-        &steps,
-        context,
-        on_written,
-    );
-    let builder = match (split, resumed) {
-        (Some(_), step) => {
-            let file = EventFile::resume_part(folder.path(), step.unwrap_or(i64::MIN));
-            builder.events(file.map_err(LoggerError::from)?)
-        }
+    let builder = run
+        .context
+        .logger(run.label(), &steps, move |step| written.written(step));
+    let builder = match (part, remaining.resumed) {
+        (Some(part), step) => builder.events(part.events(step)?),
         (None, Some(step)) => builder.resume_from(step),
         (None, None) => builder,
     };
-    let log = StepLog::open(
-        builder,
-        calibrated,
-        (&setup.pass, setup.probes),
-        (folder, config, goes_on),
-        (manifest.clone(), split),
-    )?;
-    let policy = (settings.on_error(), settings.follows());
-    let shown = log.show_all(&networks, policy, &mut steps, &mut skipped, context);
-    let output = &settings.run.output;
-    let report = run::conclude(shown.logger, shown.ended, output, &steps, skipped, context)?;
+    let goes_on = remaining.goes_on();
+
+    let due = remaining.due.into_iter().map(NextCheckpoint::from);
+    let networks = loader.load_ahead(due.chain(follow.into_iter().flatten()));
+    let log = StepLog::open(run, builder, calibrated, manifest.clone(), goes_on)?;
+    let report = log.show_all(&networks, steps)?;
     manifest.check()?;
-    Ok(report.with(setup.input.lines()).with(shown.summary))
+    Ok(report)
 }
 
-/// Says that a part is done, if it is, and shows what of the run can be shown.
-fn finish_part(
-    split: &Split,
-    ran: Result<Report, RunError>,
-    settings: &CheckpointsSettings,
-    sequence: &[Checkpoint],
-    context: &Context,
-) -> Result<Report, RunError> {
-    match ran {
-        Ok(report) if report.interrupted.is_some() => {
-            Ok(report.with(vec![split.describe() + ", not all of them yet"]))
-        }
-        Ok(report) => {
-            split.done()?;
-            let lines = merge(split, settings, sequence, context)?;
-            let report = report.with(vec![split.describe()]).with(lines);
-            Ok(report.of(sequence.len()))
-        }
-        Err(error @ (RunError::NothingNew { .. } | RunError::NothingLeft { .. })) => {
-            if matches!(error, RunError::NothingLeft { .. }) {
-                split.done()?;
-            }
-            for line in merge(split, settings, sequence, context)? {
-                context.terminal.note(&line);
-            }
-            Err(error)
-        }
-        // Another process merged the parts meanwhile, this one among them.
-        Err(_) if split.is_merged() => Err(split.nothing_new()?),
-        Err(error) => Err(error),
+/// The manifest of a run that one process makes, and what it lacks of the sequence.
+fn remaining(run: &CheckpointRun<'_>, loader: &Loader) -> Result<(Manifest, Remaining), RunError> {
+    let images = run.probes.hash();
+    let path = run.context.folder.path();
+    let earlier = Manifest::read(path)?.filter(|manifest| manifest.last().is_some());
+    let Some(manifest) = earlier else {
+        run.context.folder.claim(MANIFEST);
+        let manifest = Manifest::new(images, loader.network_shown().clone());
+        return Ok((manifest, Remaining::all(run.sequence)));
+    };
+    check_configuration(path, &run.config)?;
+    if !manifest.shows(&images) {
+        return Err(CheckpointsError::OtherProbes(path.to_owned()).into());
     }
-}
-
-/// Waits until no other process has the folder.
-fn when_free(
-    context: &Context,
-    mut reserve: impl FnMut() -> Result<RunFolder, RunError>,
-) -> Result<RunFolder, RunError> {
-    loop {
-        match reserve() {
-            Err(RunError::BusyFolder(_)) if !context.interrupt.is_requested() => {
-                thread::sleep(AGAIN);
-            }
-            reserved => return reserved,
-        }
+    let remaining = Remaining::of(run.sequence, &manifest, run.terminal());
+    let folder = path.to_owned();
+    if remaining.due.is_empty() && !run.settings.follows() {
+        let steps = manifest.shown().count();
+        return Err(CheckpointsError::NothingNew { folder, steps }.into());
     }
+    if run.settings.shard.is_some() {
+        let new = remaining.due.len();
+        return Err(CheckpointsError::NewSince { folder, new }.into());
+    }
+    Ok((manifest, remaining))
 }
 
 /// The folder of a new run, or of one that goes on.
-fn reserve(settings: &mut CheckpointsSettings, context: &Context) -> Result<RunFolder, RunError> {
-    let output = &mut settings.run.output;
-    let or = "or delete the folder";
-    RunFolder::reserve_or_continue(output, "checkpoints", (MANIFEST, or), &context.interrupt)
-}
-
-/// The run's manifest, and what it lacks of the sequence.
-fn plan(
-    settings: &CheckpointsSettings,
-    sequence: Vec<Checkpoint>,
-    (images, network): (String, RunNetwork),
-    (folder, config): (&RunFolder, &str),
+fn reserve(
+    settings: &mut CheckpointsSettings,
+    shard: Option<Shard>,
     context: &Context,
-) -> Result<(Manifest, Plan), RunError> {
-    let path = folder.path();
-    let earlier = Manifest::read(path)?.filter(|manifest| !manifest.entries.is_empty());
-    let Some(manifest) = earlier else {
-        folder.claim(MANIFEST);
-        return Ok((Manifest::new(path, images, network), Plan::all(sequence)));
-    };
-    check_configuration(path, config)?;
-    if !manifest.shows(&images) {
-        return Err(RunError::OtherProbes(path.to_owned()));
+) -> Result<RunFolder, RunError> {
+    let output = &mut settings.run.output;
+    loop {
+        let reserved = if output.run.is_some() && output.run_folder().join(MANIFEST).exists() {
+            RunFolder::resume(output.run_folder())
+        } else {
+            context::reserve(output, "checkpoints", context)
+        };
+        match reserved {
+            // The tasks of an array that is repeated come at the same time.
+            Err(StateError::Busy(_)) if shard.is_some() && !context.interrupt.is_requested() => {
+                thread::sleep(AGAIN);
+            }
+            reserved => return Ok(reserved?),
+        }
     }
-    let plan = Plan::continued(sequence, &manifest);
-    for note in &plan.notes {
-        context.terminal.note(note);
-    }
-    if plan.due.is_empty() && !settings.follows() {
-        return Err(RunError::NothingNew {
-            folder: path.to_owned(),
-            steps: manifest.entries.len(),
-        });
-    }
-    if settings.shard.is_some() {
-        return Err(RunError::NewSince {
-            folder: path.to_owned(),
-            new: plan.due.len(),
-        });
-    }
-    Ok((manifest, plan))
 }
 
 /// The checkpoints, in the order of their steps.

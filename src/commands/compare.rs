@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, Steps, as_markdown, conclude, report_steps};
+use super::context::{Context, Steps, as_markdown, conclude, report_steps, reserve};
 use super::error::RunError;
 use super::report::Report;
-use super::run_folder::RunFolder;
 use crate::analysis::compare::{CompareError, ComparedRun, Pair};
 use crate::logger::FeatureLogger;
 use crate::settings::CompareSettings;
+use crate::state::RunFolder;
 
 /// Lines of the summary.
 const LINES: usize = 8;
@@ -18,12 +18,7 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
     let runs = ComparedRun::open_all(&settings.runs)?;
     let pairs = pairs(&runs)?;
     let mut output = settings.output();
-    let folder = RunFolder::reserve(
-        &mut output,
-        "compare",
-        "or delete the folder",
-        &context.interrupt,
-    )?;
+    let folder = reserve(&mut output, "compare", context)?;
     settings.run.clone_from(&output.run);
     let config = settings.resolved()?;
 

@@ -1,12 +1,11 @@
 //! What a command has besides its settings, and everything that a run has.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::devices::render_place;
 use super::error::RunError;
 use super::report::Report;
-use super::run_folder::RunFolder;
 use crate::analysis::probe::ProbeImages;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::ImageFile;
@@ -20,6 +19,7 @@ use crate::network::vgg::{Extent, Kernels, Placement};
 use crate::network::{Architecture, ForwardPass, select};
 use crate::one_line::one_line;
 use crate::settings::{OutputSettings, RunSettings};
+use crate::state::{RunFolder, StateError};
 
 /// What a command has besides its settings.
 pub(crate) struct Context {
@@ -35,6 +35,20 @@ impl Context {
             interrupt: self.interrupt.clone(),
         }
     }
+}
+
+/// The folder of a new run: the one that `output` names, or one that is named by `command` and the time.
+pub(crate) fn reserve(
+    output: &mut OutputSettings,
+    command: &str,
+    context: &Context,
+) -> Result<RunFolder, StateError> {
+    if output.run.is_some() {
+        return RunFolder::reserve(output.run_folder(), &context.interrupt);
+    }
+    let folder = RunFolder::reserve_new(&output.logdir, command, &context.interrupt)?;
+    output.run = folder.path().file_name().map(PathBuf::from);
+    Ok(folder)
 }
 
 /// Everything that a run of a network has.
@@ -172,6 +186,18 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
     }
 }
 
+/// As much of a network as is shown, and where it stands.
+pub(crate) fn shown_part(pass: &ForwardPass) -> (Extent, Placement<'_>) {
+    let extent = Extent::Features {
+        deepest: pass.deepest(),
+    };
+    let place = Placement {
+        device: &pass.device().device,
+        kernels: kernel_layout(pass.device(), 1),
+    };
+    (extent, place)
+}
+
 /// Steps that a command was given, as it came to its end.
 pub(crate) struct Steps {
     /// Written by an earlier process.
@@ -213,7 +239,7 @@ pub(crate) fn report_steps(
     context.interrupt.steps_begin();
     move |step, title| {
         written(step);
-        used.store(true, Ordering::Relaxed);
+        used();
         done += 1;
         terminal.reached(done, title);
     }

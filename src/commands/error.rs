@@ -8,6 +8,7 @@ use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
 use crate::analysis::grams::GramsError;
 use crate::analysis::probe::ProbeError;
+use crate::commands::checkpoints::CheckpointsError;
 use crate::data::checkpoints::CheckpointError;
 use crate::data::error::LoadError;
 use crate::data::find::FindError;
@@ -19,6 +20,7 @@ use crate::network::vgg::Arch;
 use crate::network::vgg::NetworkError;
 use crate::network::{InputTooSmall, SelectError};
 use crate::settings::{ShardError, UsageError};
+use crate::state::{StateError, WidthMismatch};
 use crate::train::{self, TrainError};
 use crate::weights::{WeightsError, imagenet::ImagenetError};
 use tensorboard_events::EventFileError;
@@ -30,8 +32,12 @@ pub(crate) enum RunError {
     List(#[from] FindError),
     #[error("{0}")]
     Checkpoints(#[from] CheckpointError),
-    #[error("no checkpoint given: name files, a folder or a pattern")]
-    NoCheckpoint,
+    #[error("{0}")]
+    Sweep(#[from] CheckpointsError),
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Width(#[from] WidthMismatch),
     #[error("{0}")]
     Dataset(#[from] DatasetError),
     #[error("{0}")]
@@ -56,74 +62,8 @@ pub(crate) enum RunError {
     },
     #[error("{0}")]
     Shard(#[from] ShardError),
-    #[error(
-        "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
-    )]
-    EmptyPart { index: usize, checkpoints: usize },
-    #[error(
-        "{folder} is split into {expected} parts, not {found}: repeat --shard as it was (auto/{expected} in a job array), or name another --run"
-    )]
-    OtherParts {
-        folder: PathBuf,
-        expected: usize,
-        found: usize,
-    },
-    #[error(
-        "{folder} is split over other checkpoints: {expected} when its first part began, and now {found}, or others; name another --run, or show later ones once all parts are done"
-    )]
-    OtherSequence {
-        folder: PathBuf,
-        expected: usize,
-        found: usize,
-    },
-    #[error(
-        "{0} is made in parts, and not all of them are done: repeat the command of each that is missing (--shard I/N), or name another --run"
-    )]
-    InParts(PathBuf),
-    #[error(
-        "{folder} is whole, and {new} checkpoints are new: to show them too, repeat the command once without --shard"
-    )]
-    NewSince { folder: PathBuf, new: usize },
-    #[error("{file}: {why}; delete the folder {}, and make the parts again", file.parent().unwrap_or(file).display())]
-    Part { file: PathBuf, why: String },
     #[error("{0}")]
     Events(#[from] EventFileError),
-    #[error("{folder} shows every checkpoint already: {steps} steps")]
-    NothingNew { folder: PathBuf, steps: usize },
-    #[error(
-        "no complete checkpoint came; name the folder that they are written to, or give it more time with --follow=TIME"
-    )]
-    NoneCame,
-    #[error(
-        "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step REGEX"
-    )]
-    OtherStep { path: PathBuf, was: i64, now: i64 },
-    #[error("{path} is incomplete or damaged, and does not change any more: {why}")]
-    Incomplete { path: PathBuf, why: String },
-    #[error("{folder} was made with other settings: {changed}; repeat them, or name another --run")]
-    OtherConfiguration { folder: PathBuf, changed: String },
-    #[error("{0} shows other probe images: repeat --images as it was, or name another --run")]
-    OtherProbes(PathBuf),
-    #[error("cannot read {path}, from which the run would go on")]
-    ReadManifest {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error(
-        "{path} is damaged at line {line}: {why}; delete that line and those after it, or name another --run"
-    )]
-    Manifest {
-        path: PathBuf,
-        line: usize,
-        why: String,
-    },
-    #[error(
-        "cannot write {path}, from which the run would go on: free some space, then repeat the command"
-    )]
-    WriteManifest {
-        path: PathBuf,
-        source: std::io::Error,
-    },
     #[error(
         "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --precision tf32"
     )]
@@ -140,20 +80,6 @@ pub(crate) enum RunError {
     Imagenet(#[from] ImagenetError),
     #[error("{0}")]
     Network(#[from] NetworkError),
-    #[error(
-        "{0}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own"
-    )]
-    OtherColors(PathBuf),
-    #[error(
-        "{path} holds another network than this run shows: {layer} has {parameter} {found}, expected {expected}; show it in a run of its own"
-    )]
-    WidthMismatch {
-        path: PathBuf,
-        layer: String,
-        parameter: String,
-        found: String,
-        expected: String,
-    },
     #[error("{0}")]
     Select(#[from] SelectError),
     #[error(
@@ -188,16 +114,6 @@ pub(crate) enum RunError {
     Analysis(#[from] AnalysisError),
     #[error("{0}")]
     Compare(#[from] CompareError),
-    #[error("{folder} already holds a run ({file}): choose another name with --run, {or}")]
-    UsedFolder {
-        folder: PathBuf,
-        file: PathBuf,
-        or: &'static str,
-    },
-    #[error(
-        "{0} is in use by another vggscope, which logs to it: choose another name with --run, or wait for its end"
-    )]
-    BusyFolder(PathBuf),
     #[error(
         "{folder} has {written} of {due} steps, and no error was reported: please report it with the command you ran"
     )]
@@ -206,22 +122,10 @@ pub(crate) enum RunError {
         written: u64,
         due: u64,
     },
-    #[error("{}: loading it failed", path.display())]
-    Loading { path: PathBuf, source: BackendError },
-    #[error("cannot use the run folder {folder}: choose another with --logdir or --run")]
-    RunFolder {
-        folder: PathBuf,
-        source: std::io::Error,
-    },
     #[error("{0}")]
     Grams(#[from] GramsError),
     #[error("{0}")]
     Logger(#[from] LoggerError),
-    #[error("cannot write {path}: free some space or choose another folder with --logdir")]
-    WriteConfig {
-        path: PathBuf,
-        source: std::io::Error,
-    },
     #[error(
         "{file} has nothing for {layer}: take it from a run that shows this layer, or leave the layer out with --layers"
     )]
@@ -248,16 +152,18 @@ pub(crate) enum RunError {
 impl RunError {
     /// Whether there was nothing to do, because it was done before.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(
-            self,
-            Self::AllDone { .. } | Self::NothingNew { .. } | Self::EmptyPart { .. }
-        )
+        match self {
+            Self::Sweep(error) => error.is_done(),
+            error => matches!(error, Self::AllDone { .. }),
+        }
     }
 
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
-        if let Self::Compare(error) = self {
-            return error.is_wrong_use();
+        match self {
+            Self::Compare(error) => return error.is_wrong_use(),
+            Self::Sweep(error) => return error.is_wrong_use(),
+            _ => {}
         }
         matches!(
             self,
@@ -266,13 +172,8 @@ impl RunError {
                 | Self::ReadSettled { .. }
                 | Self::ParseSettled { .. }
                 | Self::Freeze { .. }
-                | Self::OtherConfiguration { .. }
-                | Self::OtherProbes(_)
                 | Self::Shard(_)
-                | Self::OtherParts { .. }
-                | Self::OtherSequence { .. }
-                | Self::InParts(_)
-                | Self::NewSince { .. }
+                | Self::State(StateError::InParts(_))
                 | Self::Hidden { .. }
                 | Self::TrainingSize { .. }
                 | Self::Size(_)

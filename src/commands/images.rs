@@ -4,12 +4,11 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::calibration;
-use super::context::{Context, RunContext, Steps, as_markdown};
+use super::context::{Context, RunContext, Steps, as_markdown, reserve};
 use super::devices::{open_devices, resolved_network};
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
-use super::run_folder::RunFolder;
 use crate::analysis::probe::{BatchPictures, describe, log_kernels};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -24,8 +23,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let files = list_images(&settings.images, &notes)?;
     let total = files.len();
     let devices = open_devices(&settings.run.compute, context)?;
-    let output = &mut settings.run.output;
-    let folder = RunFolder::reserve(output, "images", "or delete the folder", &context.interrupt)?;
+    let folder = reserve(&mut settings.run.output, "images", context)?;
     let OpenNetwork {
         variant,
         parameters,

@@ -20,8 +20,6 @@ pub(crate) mod remarks;
 pub(crate) mod remedy;
 pub(crate) mod report;
 mod restart;
-mod run;
-mod run_folder;
 mod start;
 mod tensorboard;
 pub(crate) mod terminal;

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use super::classes;
-use super::context::Context;
+use super::context::{Context, shown_part};
 use super::error::RunError;
 use super::parameters::{self, OpenNetwork, Parameters};
-use super::run;
 use super::train::Resumed;
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
@@ -69,7 +68,7 @@ pub(super) fn initial_network(
     context: &Context,
 ) -> Result<Vgg, RunError> {
     let start = open_network(settings, dataset, None, &context.quiet())?;
-    let (extent, place) = run::shown_part(pass);
+    let (extent, place) = shown_part(pass);
     Ok(start.parameters.build(&start.variant, extent, place)?)
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::context::{Context, RunContext, Steps, as_markdown};
+use super::context::{self, Context, RunContext, Steps, as_markdown};
 use super::devices::{open_devices, resolved_network};
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
-use super::run_folder::{CONFIG, RunFolder};
 use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, restart, start};
 use crate::data::labeled::augment::RandomResizedCrop;
@@ -18,6 +17,7 @@ use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
 use crate::one_line::shell_quoted;
 use crate::settings::{self, LearningRateDecay, OptimizerName, TrainSettings};
+use crate::state::{CONFIG, RunFolder};
 use crate::train::{
     CHECKPOINTS, Decay, Optimizer, Reading, SavedCheckpoint, Schedule, Session, Trainer,
     TrainingProgress, TrainingSettings, changes, newest_checkpoint,
@@ -227,10 +227,9 @@ impl Length {
 fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder, RunError> {
     let output = &mut settings.run.output;
     if settings.resume {
-        return RunFolder::resume(output);
+        return Ok(RunFolder::resume(output.run_folder())?);
     }
-    let or = "resume it (--resume), or delete the folder";
-    RunFolder::reserve(output, "train", or, &context.interrupt)
+    Ok(context::reserve(output, "train", context)?)
 }
 
 /// The data set, with notes on its folders.

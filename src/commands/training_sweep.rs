@@ -1,11 +1,9 @@
 //! What a training compares its logged steps with.
 
 use super::calibration::{self, ReferenceMaps, Settled};
-use super::context::Context;
+use super::context::{Context, shown_part};
 use super::error::RunError;
 use super::parameters;
-use super::run;
-use super::run_folder::RunFolder;
 use super::start;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
@@ -17,6 +15,7 @@ use crate::network::vgg::{self, Vgg};
 use crate::network::{ForwardPass, Network};
 use crate::one_line::one_line;
 use crate::settings::{Every, TrainSettings};
+use crate::state::RunFolder;
 
 /// How far a training is when this process begins with it.
 #[derive(Clone, Copy)]
@@ -55,7 +54,7 @@ impl Training<'_> {
         let mut references = Vec::new();
         if let Some(path) = comparison.change.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
-            let (extent, place) = run::shown_part(pass);
+            let (extent, place) = shown_part(pass);
             let network = vgg::build_from(&weights, path, &held, extent, place)?;
             let name = path.display().to_string();
             let seen = probes.run(pass, &network, &name)?;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::manifest::stamp;
+use super::error::CheckpointsError;
+use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::terminal::Terminal;
@@ -17,7 +18,7 @@ use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
-use crate::weights::WeightsFile;
+use crate::state::Stamp;
 
 /// The folders are looked at so often, whatever the system says: network file systems say nothing.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,9 +28,6 @@ const REST: Duration = Duration::from_secs(1);
 
 /// A file at rest for so long is not going to be completed.
 const GIVEN_UP: Duration = Duration::from_secs(30);
-
-/// A checkpoint, or why it cannot be shown.
-pub(super) type Found = (Checkpoint, Result<(), RunError>);
 
 /// Gives the checkpoints that come, in the order of their steps.
 pub(super) struct Follow {
@@ -41,24 +39,23 @@ pub(super) struct Follow {
     /// Watches as long as it lives.
     _watcher: Option<RecommendedWatcher>,
     /// Files that were seen, as they were then and since when.
-    seen: HashMap<PathBuf, ((u64, u64), SystemTime)>,
+    seen: HashMap<PathBuf, Sighting>,
     /// The step of each file that was given.
     given: HashMap<PathBuf, i64>,
     last: i64,
     /// Found in the same look at the folders, and not given yet.
-    ready: VecDeque<Found>,
+    ready: VecDeque<NextCheckpoint>,
     /// Why there is no sequence at the moment.
     stuck: Option<CheckpointError>,
     said: HashSet<String>,
     since: Instant,
 }
 
-/// Whether a file can be read.
-enum State {
-    /// It may still be written to.
-    Growing,
-    Whole,
-    Broken(String),
+/// A file as it was seen, and since when.
+#[derive(Clone, Copy)]
+struct Sighting {
+    stamp: Stamp,
+    since: SystemTime,
 }
 
 impl Follow {
@@ -105,13 +102,19 @@ impl Follow {
     /// that cannot be read go to `skipped`.
     pub(super) fn wait_for_first(
         &mut self,
+        checkpoints: &mut OpenCheckpoints,
         skipped: &mut Vec<String>,
     ) -> Result<Vec<Checkpoint>, RunError> {
         loop {
             let mut first = Vec::new();
-            while let Some((file, readable)) = self.look() {
-                match readable {
-                    Ok(()) => first.push(file),
+            while let Some(NextCheckpoint { file, opened }) = self.look() {
+                match opened.transpose() {
+                    Ok(open) => {
+                        if let Some(open) = open {
+                            checkpoints.keep(open);
+                        }
+                        first.push(file);
+                    }
                     Err(error) => {
                         let why = one_line(&error);
                         self.say(&format!("left out: {why}"));
@@ -123,20 +126,17 @@ impl Follow {
                 return Ok(first);
             }
             if self.is_over() {
-                return Err(RunError::NoneCame);
+                return Err(CheckpointsError::NoneCame.into());
             }
-            let why = self
-                .stuck
-                .as_ref()
-                .map(|error| format!(": {}", one_line(error)));
-            let why = why.unwrap_or_default();
+            let why = self.stuck.as_ref().map(|error| one_line(error));
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
             self.say(&format!("waiting for the first complete checkpoint{why}"));
             self.wait();
         }
     }
 
     /// The next checkpoint that is there. The folders are listed once for all that are.
-    fn look(&mut self) -> Option<Found> {
+    fn look(&mut self) -> Option<NextCheckpoint> {
         if self.ready.is_empty() {
             self.list();
         }
@@ -168,9 +168,9 @@ impl Follow {
             if was == Some(file.step) {
                 continue;
             }
-            let readable = if let Some(was) = was {
+            let opened = if let Some(was) = was {
                 let (path, now) = (file.path.clone(), file.step);
-                Err(RunError::OtherStep { path, was, now })
+                Err(CheckpointsError::OtherStep { path, was, now }.into())
             } else if file.step <= self.last {
                 self.say(&format!(
                     "left out: {} came after a later step was shown; to show it too, name another --run",
@@ -178,40 +178,41 @@ impl Follow {
                 ));
                 continue;
             } else {
-                match self.state(&file.path) {
-                    State::Growing => return,
-                    State::Whole => Ok(()),
-                    State::Broken(why) => Err(RunError::Incomplete {
-                        path: file.path.clone(),
-                        why,
-                    }),
+                match self.open(&file) {
+                    Some(opened) => opened,
+                    None => return,
                 }
             };
             self.last = self.last.max(file.step);
             self.given.insert(file.path.clone(), file.step);
-            self.ready.push_back((file, readable));
+            // The others are opened again: so many files are not kept open.
+            let is_kept = opened.is_err() || self.ready.len() < OPENED;
+            let opened = is_kept.then_some(opened);
+            self.ready.push_back(NextCheckpoint { file, opened });
         }
     }
 
-    fn state(&mut self, path: &Path) -> State {
-        let Ok(now) = stamp(path) else {
-            return State::Growing;
-        };
+    /// Opens a file; `None` while it may still be written to.
+    fn open(&mut self, file: &Checkpoint) -> Option<Result<OpenCheckpoint, RunError>> {
+        let stamp = Stamp::of(&file.path).ok()?;
         // The clock of another machine may be ahead; what was seen here counts as well.
-        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(now.1);
-        let here = self.seen.get(path).filter(|(then, _)| *then == now);
-        let first_seen = here.map_or_else(SystemTime::now, |(_, since)| *since);
-        self.seen.insert(path.to_owned(), (now, first_seen));
-        let since = first_seen.min(modified);
-        let rest = since.elapsed().unwrap_or_default();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.modified);
+        let before = self.seen.get(&file.path).filter(|seen| seen.stamp == stamp);
+        let since = before.map_or_else(SystemTime::now, |seen| seen.since);
+        let seen = Sighting { stamp, since };
+        self.seen.insert(file.path.clone(), seen);
+        let rest = since.min(modified).elapsed().unwrap_or_default();
         if rest < REST {
-            return State::Growing;
+            return None;
         }
-        let key = self.settings.run.network.weights_key.as_deref();
-        match WeightsFile::open_under(path, key) {
-            Ok(_) => State::Whole,
-            Err(error) if rest >= GIVEN_UP => State::Broken(one_line(&error)),
-            Err(_) => State::Growing,
+        match OpenCheckpoint::open(file, &self.settings.run.network) {
+            Ok(open) => Some(Ok(open)),
+            Err(error) if rest >= GIVEN_UP => Some(Err(CheckpointsError::Incomplete {
+                path: file.path.clone(),
+                why: one_line(&error),
+            }
+            .into())),
+            Err(_) => None,
         }
     }
 
@@ -253,9 +254,9 @@ impl Follow {
 }
 
 impl Iterator for Follow {
-    type Item = Found;
+    type Item = NextCheckpoint;
 
-    fn next(&mut self) -> Option<Found> {
+    fn next(&mut self) -> Option<NextCheckpoint> {
         loop {
             if self.interrupt.is_requested() {
                 return None;
@@ -264,10 +265,11 @@ impl Iterator for Follow {
                 return Some(found);
             }
             if self.is_over() {
-                return self
-                    .stuck
-                    .take()
-                    .map(|error| (self.nameless(), Err(error.into())));
+                let error = self.stuck.take()?;
+                return Some(NextCheckpoint {
+                    file: self.nameless(),
+                    opened: Some(Err(error.into())),
+                });
             }
             self.wait();
         }

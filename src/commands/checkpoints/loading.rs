@@ -1,130 +1,158 @@
 //! How checkpoints become networks.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use super::follow::Found;
-use super::manifest::Entry;
-use super::open::RunNetwork;
+use super::error::CheckpointsError;
+use super::open::{NextCheckpoint, OpenCheckpoint, OpenCheckpoints, ShownNetwork};
+use crate::commands::context::kernel_layout;
 use crate::commands::error::RunError;
-use crate::commands::parameters;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
 use crate::network::ForwardPass;
-use crate::network::vgg::{self, Extent, Kernels, Placement, Vgg};
-use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::network::vgg::{self, Extent, Kernels, Placement, Variant, Vgg};
+use crate::state::{Entry, RunNetwork};
 
-/// A checkpoint, and its network on the device, with what the manifest says of its file.
-pub(super) type Loaded = (Checkpoint, Result<(Vgg, StageTimings, Entry), RunError>);
-
-/// How networks are loaded.
-pub(super) struct Loading<'a> {
-    pub(super) settings: &'a NetworkSettings,
-    pub(super) pass: &'a ForwardPass,
-    pub(super) kernels: Kernels,
-    /// What every checkpoint has to hold.
-    pub(super) network: &'a RunNetwork,
+/// A checkpoint whose network is on the device.
+pub(super) struct LoadedCheckpoint {
+    pub(super) file: Checkpoint,
+    pub(super) network: Vgg,
+    pub(super) timings: StageTimings,
+    /// What the manifest says of its file.
+    pub(super) entry: Entry,
 }
 
-impl Loading<'_> {
-    pub(super) fn load(&self, path: &Path) -> Result<(Vgg, StageTimings), RunError> {
-        let (deepest, is_gray) = (self.pass.deepest(), self.pass.is_gray());
-        load(
-            path,
-            self.settings,
-            (self.network, deepest, is_gray),
-            self.pass.device(),
-            self.kernels,
-        )
-    }
+/// A checkpoint that cannot be shown, and why.
+pub(super) struct FailedCheckpoint {
+    pub(super) file: Checkpoint,
+    pub(super) why: RunError,
 }
 
-/// The network at a place, or where checkpoints that cannot be read are skipped, before it.
-pub(super) fn nearest_readable<'a>(
-    sequence: &'a [Checkpoint],
-    place: usize,
-    loading: &Loading<'_>,
-    settings: &CheckpointsSettings,
-) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
-    for checkpoint in sequence.iter().take(place + 1).rev() {
-        match loading.load(&checkpoint.path) {
-            Ok((network, _)) => return Ok(Some((checkpoint, network))),
-            Err(error) if settings.on_error() == OnError::Stop => return Err(error),
-            // It is skipped, and said so, when its step comes.
-            Err(_) => {}
+/// Loads the networks of a run.
+pub(super) struct Loader {
+    checkpoints: OpenCheckpoints,
+    /// What every checkpoint holds.
+    shown: ShownNetwork,
+    deepest: usize,
+    device: OpenDevice,
+    kernels: Kernels,
+}
+
+impl Loader {
+    /// For runs that show each network `images` images.
+    pub(super) fn new(
+        checkpoints: OpenCheckpoints,
+        shown: ShownNetwork,
+        pass: &ForwardPass,
+        images: usize,
+    ) -> Self {
+        Self {
+            checkpoints,
+            shown,
+            deepest: pass.deepest(),
+            device: pass.device().clone(),
+            kernels: kernel_layout(pass.device(), images),
         }
     }
-    Ok(None)
-}
 
-/// Loads the checkpoints in order on a thread of its own, one ahead of the receiver.
-pub(super) fn load_ahead(
-    sequence: impl Iterator<Item = Found> + Send + 'static,
-    loading: &Loading<'_>,
-) -> Receiver<Loaded> {
-    let Loading {
-        settings,
-        pass,
-        kernels,
-        network,
-    } = *loading;
-    let (is_gray, deepest, device) = (pass.is_gray(), pass.deepest(), pass.device().clone());
-    let (settings, expected) = (settings.clone(), network.clone());
-    // No place to wait in: the thread itself holds the next network.
-    let (sender, receiver) = sync_channel(0);
-    thread::spawn(move || {
-        for (file, found) in sequence {
-            let network = caught(|| {
-                found?;
-                // First, so that a file which is replaced meanwhile is seen to be another one later.
-                let entry = Entry::of(&file);
-                let (network, timings) = load(
-                    &file.path,
-                    &settings,
-                    (&expected, deepest, is_gray),
-                    &device,
-                    kernels,
-                )?;
-                let path = file.path.clone();
-                let entry = entry.map_err(|source| RunError::ReadManifest { path, source })?;
-                Ok((network, timings, entry))
-            });
-            let network = network.unwrap_or_else(|source| {
-                let path = file.path.clone();
-                Err(RunError::Loading { path, source })
-            });
-            // The receiver has stopped early.
-            if sender.send((file, network)).is_err() {
-                break;
+    /// What every checkpoint holds.
+    pub(super) fn network_shown(&self) -> &RunNetwork {
+        &self.shown.network
+    }
+
+    fn build(
+        &self,
+        OpenCheckpoint { file, weights, .. }: &OpenCheckpoint,
+    ) -> Result<Vgg, RunError> {
+        let arch = self.shown.held.arch;
+        let held = Variant::of(weights, Some(arch))?;
+        if held.is_gray() != self.shown.held.is_gray() {
+            return Err(CheckpointsError::OtherColors(file.path.clone()).into());
+        }
+        self.shown.network.check(weights)?;
+        let extent = Extent::Features {
+            deepest: self.deepest,
+        };
+        let place = Placement {
+            device: &self.device.device,
+            kernels: self.kernels,
+        };
+        Ok(vgg::build_from(weights, &file.path, &held, extent, place)?)
+    }
+
+    /// The network of a file.
+    pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Vgg, RunError> {
+        let open = self.checkpoints.open(file)?;
+        self.build(&open)
+    }
+
+    /// The checkpoint at a place, or where checkpoints that cannot be read are skipped, before it.
+    pub(super) fn nearest<'a>(
+        &mut self,
+        sequence: &'a [Checkpoint],
+        place: usize,
+        on_error: OnError,
+    ) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
+        for file in sequence.iter().take(place + 1).rev() {
+            match self.network(file) {
+                Ok(network) => return Ok(Some((file, network))),
+                Err(error) if on_error == OnError::Stop => return Err(error),
+                // It is skipped, and said so, when its step comes.
+                Err(_) => {}
             }
         }
-    });
-    receiver
-}
+        Ok(None)
+    }
 
-fn load(
-    path: &Path,
-    settings: &NetworkSettings,
-    (expected, deepest, is_gray): (&RunNetwork, usize, bool),
-    device: &OpenDevice,
-    kernels: Kernels,
-) -> Result<(Vgg, StageTimings), RunError> {
-    let place = Placement {
-        device: &device.device,
-        kernels,
-    };
-    let mut timings = StageTimings::default();
-    let network = timings.time(Stage::Load, || {
-        let (held, weights) = parameters::open_file(path, settings)?;
-        if held.is_gray() != is_gray {
-            return Err(RunError::OtherColors(path.to_owned()));
+    /// The network of a step.
+    fn load(&mut self, next: NextCheckpoint) -> Result<LoadedCheckpoint, FailedCheckpoint> {
+        let NextCheckpoint { file, opened } = next;
+        let mut timings = StageTimings::default();
+        let load = || {
+            let load = || {
+                let open = match opened.transpose()? {
+                    Some(open) if open.is_current() => Arc::new(open),
+                    _ => self.checkpoints.take(&file)?,
+                };
+                let network = self.build(&open)?;
+                Ok::<_, RunError>((open, network))
+            };
+            let (open, network) = timings.time(Stage::Load, load)?;
+            Ok((network, open.entry()?))
+        };
+        let loaded = caught(load).unwrap_or_else(|source| {
+            let path = file.path.clone();
+            Err(CheckpointsError::Loading { path, source }.into())
+        });
+        match loaded {
+            Ok((network, entry)) => Ok(LoadedCheckpoint {
+                file,
+                network,
+                timings,
+                entry,
+            }),
+            Err(why) => Err(FailedCheckpoint { file, why }),
         }
-        expected.check(&weights)?;
-        let extent = Extent::Features { deepest };
-        Ok::<_, RunError>(vgg::build_from(&weights, path, &held, extent, place)?)
-    })?;
-    Ok((network, timings))
+    }
+
+    /// Loads checkpoints in order on a thread of its own, one ahead of the receiver.
+    pub(super) fn load_ahead(
+        mut self,
+        sequence: impl Iterator<Item = NextCheckpoint> + Send + 'static,
+    ) -> Receiver<Result<LoadedCheckpoint, FailedCheckpoint>> {
+        // No place to wait in: the thread itself holds the next network.
+        let (sender, receiver) = sync_channel(0);
+        thread::spawn(move || {
+            for next in sequence {
+                if sender.send(self.load(next)).is_err() {
+                    // The receiver has stopped early.
+                    break;
+                }
+            }
+        });
+        receiver
+    }
 }

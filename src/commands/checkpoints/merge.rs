@@ -1,171 +1,200 @@
 //! The parts of a run become one: each is shown once all before it are there, and what is known only after the last
-//! step is drawn by whoever is done last.
+//! step is drawn by the process that is done last.
 
 use std::fs;
 
-use super::calibrate::observed;
-use super::manifest::{Entry, Manifest};
-use super::setup::Setup;
-use super::split::Split;
+use super::error::CheckpointsError;
+use super::open::{OpenCheckpoints, ShownNetwork};
+use super::part::Part;
+use super::setup::Inputs;
 use crate::analysis::Role;
 use crate::analysis::change::Summary;
 use crate::analysis::grams::{GRAMS, merge_grams};
 use crate::commands::calibration::{self, CHANNELS, RANGES};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::commands::run;
-use crate::commands::run_folder::{PARTS, RunFolder};
+use crate::commands::report::Report;
 use crate::data::checkpoints::Checkpoint;
-use crate::data::list::list_images;
-use crate::data::notes::InputNotes;
 use crate::logger::LoggerError;
-use crate::one_line::listed;
-use crate::one_line::one_line;
+use crate::one_line::{listed, one_line};
 use crate::settings::CheckpointsSettings;
+use crate::state::{Entry, Manifest, RunFolder, StateError};
 use tensorboard_events::{EventFile, publish};
 
 /// The folder for what is drawn after the last step.
 const AFTER: &str = "after";
 
-/// Shows what can be shown, and merges all parts if none is missing. Returns what there is to say.
-pub(super) fn merge(
-    split: &Split,
-    settings: &CheckpointsSettings,
-    sequence: &[Checkpoint],
-    context: &Context,
-) -> Result<Vec<String>, RunError> {
-    let parts = split.run.join(PARTS);
-    if !parts.exists() {
-        // Another process merged them just now.
-        return Ok(vec![whole(split)]);
-    }
-    let _turn = split.turn(&parts.join("merging"), context)?;
-    if split.is_merged() {
-        return Ok(vec![whole(split)]);
-    }
-    let done = split.done_parts()?;
-    for part in 0..done.len() {
-        publish(&split.folder(part), &split.run)?;
-    }
-    let missing = split.missing();
-    if !missing.is_empty() {
-        return Ok(vec![waiting(&missing)]);
-    }
-    let manifests = (0..done.len()).map(|part| Manifest::read(&split.folder(part)));
-    let manifests: Vec<Manifest> = manifests
-        .filter_map(Result::transpose)
-        .collect::<Result<_, _>>()?;
-    let entries: Vec<Entry> = manifests
-        .iter()
-        .flat_map(|manifest| manifest.entries.values().cloned())
-        .collect();
-    let mut lines = vec![whole(split)];
-    if settings.comparison.is_on() {
-        let mut summary = Summary::default();
-        for later in done.into_iter().filter_map(|done| done.summary) {
-            summary.append(later);
-        }
-        lines.extend(draw(
-            split,
-            settings,
-            (sequence, &entries),
-            summary,
-            context,
-        )?);
-        for part in 0..split.shard.count.get() {
-            merge_grams(&split.folder(part).join(GRAMS), &split.run.join(GRAMS))?;
-        }
-    }
-    for name in [RANGES, CHANNELS] {
-        let from = split.folder(0).join(name);
-        if from.exists() {
-            let to = split.run.join(name);
-            fs::rename(&from, &to).map_err(|source| RunError::WriteConfig { path: to, source })?;
-        }
-    }
-    // Its manifest is what makes it a whole run.
-    if let Some(manifest) = manifests.into_iter().reduce(Manifest::and) {
-        manifest.at(&split.run).write_before(i64::MAX)?;
-    }
-    let _ = fs::remove_dir_all(&parts);
-    Ok(lines)
-}
-
-fn whole(split: &Split) -> String {
-    let count = split.shard.count;
-    format!("all {count} parts are done: the run is whole")
-}
-
 /// Parts that a line names.
 const NAMED: usize = 8;
 
-fn waiting(missing: &[usize]) -> String {
-    let named = listed(missing, ", ", NAMED);
-    format!("not done yet: part {named}; TensorBoard shows the parts before the first of them")
-}
-
-/// Looks once more at the checkpoints that have a column in the pictures over time, and draws these.
-fn draw(
-    split: &Split,
-    settings: &CheckpointsSettings,
-    (sequence, entries): (&[Checkpoint], &[Entry]),
-    summary: Summary,
-    context: &Context,
-) -> Result<Vec<String>, RunError> {
-    let Some(last) = entries.last().map(|entry| entry.step) else {
-        return Ok(Vec::new());
-    };
-    context.terminal.note("drawing the pictures over all steps");
-    let quiet = context.quiet();
-    let input = InputNotes::default();
-    let files = list_images(&settings.images, &input)?;
-    let devices = run::open_devices(&settings.run.compute, &quiet)?;
-    let known = Manifest::read(&split.folder(0))?.and_then(Manifest::network);
-    let known = (sequence, known);
-    let mut setup = Setup::new(settings, (&files, input), devices, known, &quiet)?;
-    let calibration = split.calibration(&quiet, || Err(RunError::NoCheckpoint))?;
-    let (pass, set) = (&setup.pass, setup.set.take());
-    let settled = calibration::settle(
-        &calibration,
-        &settings.pictures(),
-        Some(&settings.comparison),
-        pass,
-    )?;
-    let (run, total) = (&settings.run, Some(sequence.len()));
-    let mut observers = calibration::observers(set, run, pass, &setup.probes, total);
-    observers.set_calibration(&calibration, pass, run.pictures.style());
-    observers.set_summary(summary);
-
-    let folder = split.run.join(PARTS).join(AFTER);
-    let folder = RunFolder::reserve_part(folder, &context.interrupt)?;
-    let label = setup.label(settings, sequence);
-    let builder = run::quiet_logger(&settings.run, pass, &folder, label);
-    let events = EventFile::supplement(folder.path(), last).map_err(LoggerError::from)?;
-    let mut logger = settled.apply(builder).events(events).create()?;
-    let loading = setup.loading();
-    for (place, entry) in entries.iter().enumerate() {
-        if !observers.has_column(place) && entry.step != last {
-            continue;
+impl Part {
+    /// Says that this part is done, if it is, and shows what of the run can be shown.
+    pub(super) fn finish(
+        &self,
+        ran: Result<Report, RunError>,
+        settings: &CheckpointsSettings,
+        sequence: &[Checkpoint],
+        context: &Context,
+    ) -> Result<Report, RunError> {
+        match ran {
+            Ok(report) if report.interrupted.is_some() => {
+                Ok(report.with(vec![self.describe() + ", not all of them yet"]))
+            }
+            Ok(report) => {
+                self.done()?;
+                let lines = self.merge(settings, sequence, context)?;
+                let report = report.with(vec![self.describe()]).with(lines);
+                Ok(report.of(sequence.len()))
+            }
+            Err(
+                error @ (RunError::Sweep(CheckpointsError::NothingNew { .. })
+                | RunError::NothingLeft { .. }),
+            ) => {
+                if matches!(error, RunError::NothingLeft { .. }) {
+                    self.done()?;
+                }
+                for line in self.merge(settings, sequence, context)? {
+                    context.terminal.note(&line);
+                }
+                Err(error)
+            }
+            // Another process merged the parts meanwhile, this one among them.
+            Err(_) if self.is_merged() => {
+                let manifest = Manifest::read(&self.run)?;
+                Err(CheckpointsError::NothingNew {
+                    folder: self.run.clone(),
+                    steps: manifest.map_or(0, |manifest| manifest.shown().count()),
+                }
+                .into())
+            }
+            Err(error) => Err(error),
         }
-        let file = sequence.iter().find(|file| file.step == entry.step);
-        let loaded = file.map(|file| loading.load(&file.path));
-        let network = match loaded {
-            Some(Ok((network, _))) => network,
-            Some(Err(error)) => {
-                let note = format!("not in the pictures over time: {}", one_line(&error));
-                context.terminal.note(&note);
+    }
+
+    /// Shows what can be shown, and merges all parts if none is missing. Returns what there is to say.
+    fn merge(
+        &self,
+        settings: &CheckpointsSettings,
+        sequence: &[Checkpoint],
+        context: &Context,
+    ) -> Result<Vec<String>, RunError> {
+        let count = self.shard.count;
+        let mut lines = vec![format!("all {count} parts are done: the run is whole")];
+        let parts = self.parts();
+        if !parts.exists() {
+            // Another process merged them just now.
+            return Ok(lines);
+        }
+        let _turn = self.turn(&parts.join("merging"), context)?;
+        if self.is_merged() {
+            return Ok(lines);
+        }
+        let done = self.done_parts()?;
+        for part in 0..done.len() {
+            publish(&self.folder(part), &self.run)?;
+        }
+        let missing = self.missing();
+        if !missing.is_empty() {
+            return Ok(vec![waiting(&missing)]);
+        }
+        let manifests = (0..done.len()).map(|part| Manifest::read(&self.folder(part)));
+        let manifests: Result<Vec<Manifest>, _> = manifests.filter_map(Result::transpose).collect();
+        let manifest = manifests?.into_iter().reduce(Manifest::and);
+        if settings.comparison.is_on() {
+            let mut summary = Summary::default();
+            for later in done.into_iter().filter_map(|done| done.summary) {
+                summary.append(later);
+            }
+            if let Some(manifest) = &manifest {
+                lines.extend(self.draw(settings, sequence, manifest, summary, context)?);
+            }
+            for part in 0..count.get() {
+                merge_grams(&self.folder(part).join(GRAMS), &self.run.join(GRAMS))?;
+            }
+        }
+        for name in [RANGES, CHANNELS] {
+            let from = self.folder(0).join(name);
+            if from.exists() {
+                let path = self.run.join(name);
+                let moved = fs::rename(&from, &path);
+                moved.map_err(|source| StateError::Write { path, source })?;
+            }
+        }
+        // Its manifest is what makes it a whole run.
+        if let Some(manifest) = manifest {
+            manifest.write(&self.run)?;
+        }
+        // What stays costs only room.
+        let _ = fs::remove_dir_all(&parts);
+        Ok(lines)
+    }
+
+    /// Runs the checkpoints again that have a column in the pictures over time, and draws these.
+    fn draw(
+        &self,
+        settings: &CheckpointsSettings,
+        sequence: &[Checkpoint],
+        manifest: &Manifest,
+        summary: Summary,
+        context: &Context,
+    ) -> Result<Vec<String>, RunError> {
+        let Some(last) = manifest.last() else {
+            return Ok(Vec::new());
+        };
+        context.terminal.note("drawing the pictures over all steps");
+        let quiet = context.quiet();
+        let inputs = Inputs::open(settings, &quiet)?;
+        let folder = RunFolder::reserve_part(self.parts().join(AFTER), &context.interrupt)?;
+        let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
+        let known = manifest.network();
+        let shown = ShownNetwork::find(sequence, &mut checkpoints, known, settings, &quiet)?;
+        let mut run = inputs.run(folder, None, sequence, &shown)?;
+        let mut loader = run.loader(checkpoints, shown);
+        let calibration = self.calibration(&quiet, || Err(CheckpointsError::NoneGiven.into()))?;
+        let (pass, set) = (&run.context.pass, run.comparison.take());
+        let pictures = settings.pictures();
+        let settled =
+            calibration::settle(&calibration, &pictures, Some(&settings.comparison), pass)?;
+        let total = Some(sequence.len());
+        let mut observers = calibration::observers(set, &settings.run, pass, &run.probes, total);
+        observers.set_calibration(&calibration, pass, settings.run.pictures.style());
+        observers.set_summary(summary);
+
+        let builder = run.context.quiet_logger(run.label());
+        let events = EventFile::supplement(run.context.folder.path(), last);
+        let builder = builder.events(events.map_err(LoggerError::from)?);
+        let mut logger = settled.apply(builder).create()?;
+        for (place, Entry { step, name, .. }) in manifest.shown().enumerate() {
+            if !observers.has_column(place) && *step != last {
                 continue;
             }
-            None => continue,
-        };
-        let seen = setup.probes.run(pass, &network, &entry.name)?;
-        let network = observed(pass, &network, &seen, &entry.name);
-        observers.set_place(place);
-        observers.replay(entry.step, Role::Column, &network)?;
-        observers.draw_if_due(&mut logger, entry.step)?;
+            let Some(file) = sequence.iter().find(|file| file.step == *step) else {
+                continue;
+            };
+            match loader.network(file) {
+                Ok(network) => {
+                    let seen = run.activations(&network, name)?;
+                    let network = run.observed(&network, &seen, name);
+                    observers.set_place(place);
+                    observers.replay(*step, Role::Column, &network)?;
+                    observers.draw_if_due(&mut logger, *step)?;
+                }
+                Err(error) => {
+                    let note = format!("not in the pictures over time: {}", one_line(&error));
+                    context.terminal.note(&note);
+                }
+            }
+        }
+        let lines = observers.finish(&mut logger, last)?;
+        logger.finish()?;
+        publish(run.context.folder.path(), &self.run)?;
+        Ok(lines)
     }
-    let lines = observers.finish(&mut logger, last)?;
-    logger.finish()?;
-    publish(folder.path(), &split.run)?;
-    Ok(lines)
+}
+
+fn waiting(missing: &[usize]) -> String {
+    format!(
+        "not done yet: part {}; TensorBoard shows the parts before the first of them",
+        listed(missing, ", ", NAMED)
+    )
 }

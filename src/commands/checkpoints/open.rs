@@ -1,104 +1,118 @@
-//! A checkpoint that is open, and the network that all checkpoints of a run have to be.
+//! Checkpoints as they come, each opened once, and the network that all of a run hold.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::error::CheckpointsError;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::commands::parameters;
 use crate::commands::remarks::notes;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::network::vgg::Variant;
-use crate::network::{Architecture, LayerKind, select};
-use crate::settings::NetworkSettings;
+use crate::network::{Architecture, select};
+use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::state::{Entry, RunNetwork, Stamp, StateError};
 use crate::weights::WeightsFile;
 
-/// Checkpoints that are opened to find the network that most of them hold.
-const OPENED: usize = 64;
+/// Checkpoints that are opened to find the network that most of them hold, and that are open at a time.
+pub(super) const OPENED: usize = 64;
+
+/// A checkpoint that comes, which is open where that showed that it is complete.
+pub(super) struct NextCheckpoint {
+    pub(super) file: Checkpoint,
+    pub(super) opened: Option<Result<OpenCheckpoint, RunError>>,
+}
+
+impl From<Checkpoint> for NextCheckpoint {
+    fn from(file: Checkpoint) -> Self {
+        Self { file, opened: None }
+    }
+}
 
 /// A checkpoint whose header was read.
 pub(super) struct OpenCheckpoint {
     pub(super) file: Checkpoint,
-    pub(super) held: Variant,
     pub(super) weights: WeightsFile,
+    stamp: Stamp,
 }
 
 impl OpenCheckpoint {
     pub(super) fn open(file: &Checkpoint, settings: &NetworkSettings) -> Result<Self, RunError> {
-        let (held, weights) = parameters::open_file(&file.path, settings)?;
+        // First, so that a file which is replaced meanwhile is seen to be another one later.
+        let stamp = Stamp::of(&file.path);
+        let weights = WeightsFile::open_under(&file.path, settings.weights_key.as_deref())?;
         Ok(Self {
+            stamp: stamp.map_err(|source| unreadable(file, source))?,
             file: file.clone(),
-            held,
             weights,
         })
     }
-}
 
-/// The network that a run shows: its parameters up to the deepest layer that is shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RunNetwork {
-    parameters: Vec<ParameterShape>,
-}
-
-/// A parameter that a network has, or lacks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct ParameterShape {
-    layer: String,
-    /// torchvision's, `features.0.bias`.
-    name: String,
-    shape: Option<Vec<usize>>,
-}
-
-impl RunNetwork {
-    /// That of a checkpoint, up to the deepest of the layers that were asked for.
-    pub(super) fn of(checkpoint: &OpenCheckpoint, layers: &str) -> Result<Self, RunError> {
-        let OpenCheckpoint { held, weights, .. } = checkpoint;
-        let mut all = held.layers();
-        let selected = select(held, layers)?;
-        all.truncate(selected.last().map_or(0, |deepest| deepest.index + 1));
-        let parameters = all.iter().flat_map(|layer| {
-            let parts: &[&str] = match layer.kind {
-                LayerKind::Convolution => &["weight", "bias"],
-                LayerKind::BatchNorm => &["weight", "bias", "running_mean", "running_var"],
-                LayerKind::Relu | LayerKind::MaxPool => &[],
-            };
-            parts.iter().map(|part| {
-                let name = format!("{}.{part}", layer.torch_name());
-                ParameterShape {
-                    layer: layer.name().to_owned(),
-                    shape: weights.get(&name).map(|entry| entry.shape().to_vec()),
-                    name,
-                }
-            })
-        });
-        Ok(Self {
-            parameters: parameters.collect(),
-        })
+    /// Whether the file is still as it was when it was opened.
+    pub(super) fn is_current(&self) -> bool {
+        Stamp::of(&self.file.path).is_ok_and(|now| now == self.stamp)
     }
 
-    /// Checks that a file holds this network, as deep as it is shown.
-    pub(super) fn check(&self, weights: &WeightsFile) -> Result<(), RunError> {
-        for ParameterShape { layer, name, shape } in &self.parameters {
-            let found = weights.get(name).map(|entry| entry.shape());
-            if found != shape.as_deref() {
-                return Err(RunError::WidthMismatch {
-                    path: weights.path().to_owned(),
-                    layer: layer.clone(),
-                    parameter: name.clone(),
-                    expected: shape_text(shape.as_deref()),
-                    found: shape_text(found),
-                });
-            }
+    /// What the manifest says of it.
+    pub(super) fn entry(&self) -> Result<Entry, StateError> {
+        let entry = Entry::read(&self.file, self.stamp);
+        entry.map_err(|source| unreadable(&self.file, source))
+    }
+}
+
+fn unreadable(file: &Checkpoint, source: io::Error) -> StateError {
+    StateError::Read {
+        path: file.path.clone(),
+        source,
+    }
+}
+
+/// Checkpoints that stay open until their step, as long as there are not too many of them.
+pub(super) struct OpenCheckpoints {
+    settings: NetworkSettings,
+    open: HashMap<PathBuf, Arc<OpenCheckpoint>>,
+}
+
+impl OpenCheckpoints {
+    /// None of them; `settings` say which network of a file is meant.
+    pub(super) fn new(settings: &NetworkSettings) -> Self {
+        Self {
+            settings: settings.clone(),
+            open: HashMap::new(),
         }
-        Ok(())
+    }
+
+    /// A checkpoint that is read now or later.
+    pub(super) fn open(&mut self, file: &Checkpoint) -> Result<Arc<OpenCheckpoint>, RunError> {
+        if let Some(open) = self.open.get(&file.path).filter(|open| open.is_current()) {
+            return Ok(Arc::clone(open));
+        }
+        let open = OpenCheckpoint::open(file, &self.settings)?;
+        Ok(self.keep(open))
+    }
+
+    /// A checkpoint that is not needed any more.
+    pub(super) fn take(&mut self, file: &Checkpoint) -> Result<Arc<OpenCheckpoint>, RunError> {
+        let open = self.open(file);
+        self.open.remove(&file.path);
+        open
+    }
+
+    /// Keeps a checkpoint that was opened elsewhere.
+    pub(super) fn keep(&mut self, open: OpenCheckpoint) -> Arc<OpenCheckpoint> {
+        let open = Arc::new(open);
+        if self.open.len() < OPENED {
+            let path = open.file.path.clone();
+            self.open.insert(path, Arc::clone(&open));
+        }
+        open
     }
 }
 
-fn shape_text(shape: Option<&[usize]>) -> String {
-    shape.map_or_else(|| "none".to_owned(), |shape| format!("{shape:?}"))
-}
-
-/// The network that a run shows, and the first checkpoint of it.
+/// The network that a run shows.
 pub(super) struct ShownNetwork {
     pub(super) held: Variant,
     pub(super) network: RunNetwork,
@@ -106,58 +120,87 @@ pub(super) struct ShownNetwork {
     pub(super) first: usize,
 }
 
-/// Finds the network that is shown: that of a run which goes on (`known`), or else that of the first checkpoint. Where
-/// those that do not fit are skipped, the one that fits most of them, so that one stray file at the beginning does not
-/// cost all others.
-pub(super) fn shown_network(
-    sequence: &[Checkpoint],
-    known: Option<RunNetwork>,
-    settings: &NetworkSettings,
-    on_error: OnError,
-    context: &Context,
-) -> Result<ShownNetwork, RunError> {
-    let (mut opened, mut first_error) = (Vec::new(), None);
-    for (place, file) in sequence.iter().enumerate() {
-        let checked = OpenCheckpoint::open(file, settings).and_then(|checkpoint| {
-            let check = |known: &RunNetwork| known.check(&checkpoint.weights);
-            known.as_ref().map_or(Ok(()), check)?;
-            Ok(checkpoint)
-        });
-        match checked {
-            Ok(checkpoint) => opened.push((place, checkpoint)),
-            Err(error) => drop(first_error.get_or_insert(error)),
-        }
-        if on_error == OnError::Stop || opened.len() == OPENED {
-            break;
-        }
+/// A checkpoint that may hold the network of a run.
+struct Candidate {
+    checkpoint: Arc<OpenCheckpoint>,
+    place: usize,
+    held: Variant,
+    /// `None` where it lacks layers that are to be shown.
+    network: Option<RunNetwork>,
+}
+
+impl Candidate {
+    /// Whether another one holds what this one would have a run show.
+    fn fits(&self, other: &Self) -> bool {
+        let is_same = |network: &RunNetwork| network.check(&other.checkpoint.weights).is_ok();
+        let is_as_deep = self.held.arch == other.held.arch && self.held.depth == other.held.depth;
+        is_as_deep && self.network.as_ref().is_some_and(is_same)
     }
-    let mut candidates = Vec::new();
-    for (place, checkpoint) in &opened {
-        match RunNetwork::of(checkpoint, &settings.layers) {
-            Ok(network) => {
-                let fits = |other: &OpenCheckpoint| {
-                    other.held == checkpoint.held && network.check(&other.weights).is_ok()
-                };
-                let count = opened.iter().filter(|(_, other)| fits(other)).count();
-                candidates.push((count, *place, checkpoint, network));
+}
+
+impl ShownNetwork {
+    /// That of a run which goes on (`known`), or else that of the first checkpoint. Where those that do not fit are
+    /// skipped, the one that fits most of them, so that a stray file at the beginning does not cost all others.
+    pub(super) fn find(
+        sequence: &[Checkpoint],
+        checkpoints: &mut OpenCheckpoints,
+        known: Option<&RunNetwork>,
+        settings: &CheckpointsSettings,
+        context: &Context,
+    ) -> Result<Self, RunError> {
+        let (on_error, layers) = (settings.on_error(), &settings.run.network.layers);
+        let (mut opened, mut first_error) = (Vec::new(), None);
+        for (place, file) in sequence.iter().enumerate() {
+            let checked = checkpoints.open(file).and_then(|checkpoint| {
+                known.map_or(Ok(()), |known| known.check(&checkpoint.weights))?;
+                let held = Variant::of(&checkpoint.weights, checkpoints.settings.arch)?;
+                Ok((checkpoint, held))
+            });
+            match checked {
+                Ok((checkpoint, held)) => {
+                    let network = network_of(&checkpoint.weights, &held, layers);
+                    opened.push(Candidate {
+                        checkpoint,
+                        place,
+                        held,
+                        network: match network {
+                            Ok(network) => Some(network),
+                            Err(error) => {
+                                first_error.get_or_insert(error);
+                                None
+                            }
+                        },
+                    });
+                }
+                Err(error) => drop(first_error.get_or_insert(error)),
             }
-            Err(error) => drop(first_error.get_or_insert(error)),
+            if on_error == OnError::Stop || opened.len() == OPENED {
+                break;
+            }
         }
+        let count = |one: &&Candidate| opened.iter().filter(|other| one.fits(other)).count();
+        // The last of the highest, so the first in the reversed order.
+        let shown = opened.iter().rev().max_by_key(count);
+        let Some((shown, network)) = shown.and_then(|one| Some((one, one.network.clone()?))) else {
+            return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
+        };
+        for note in notes(&shown.checkpoint.weights, &shown.held) {
+            context.terminal.note(&note);
+        }
+        // The first layers alone may be those of several networks.
+        checkpoints.settings.arch = Some(shown.held.arch);
+        Ok(Self {
+            held: shown.held.clone(),
+            network,
+            first: shown.place,
+        })
     }
-    // The last of the highest, so the first in the reversed order.
-    let shown = candidates
-        .into_iter()
-        .rev()
-        .max_by_key(|(count, ..)| *count);
-    let Some((_, first, OpenCheckpoint { held, weights, .. }, network)) = shown else {
-        return Err(first_error.unwrap_or(RunError::NoCheckpoint));
-    };
-    for note in notes(weights, held) {
-        context.terminal.note(&note);
-    }
-    Ok(ShownNetwork {
-        held: held.clone(),
-        network,
-        first,
-    })
+}
+
+/// The network of a file, up to the deepest of the layers that were asked for.
+fn network_of(weights: &WeightsFile, held: &Variant, layers: &str) -> Result<RunNetwork, RunError> {
+    let mut all = held.layers();
+    let selected = select(held, layers)?;
+    all.truncate(selected.last().map_or(0, |deepest| deepest.index + 1));
+    Ok(RunNetwork::of(weights, &all))
 }

@@ -2,117 +2,151 @@
 
 use std::sync::Arc;
 
-use super::loading::Loading;
-use super::open::{RunNetwork, ShownNetwork, shown_network};
-use crate::analysis::ComparisonImages;
-use crate::analysis::probe::ProbeImages;
+use super::loading::Loader;
+use super::open::{OpenCheckpoints, ShownNetwork};
+use super::part::Part;
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::{ComparisonImages, ObservedNetwork};
 use crate::commands::calibration;
-use crate::commands::context::Context;
+use crate::commands::context::{Context, RunContext};
+use crate::commands::devices::{open_devices, resolved_network};
 use crate::commands::error::RunError;
 use crate::commands::parameters;
-use crate::commands::run;
+use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
-use crate::data::list::ImageFile;
+use crate::data::list::{ImageFile, list_images};
 use crate::data::notes::InputNotes;
-use crate::data::transform::Preprocess;
 use crate::device::OpenDevice;
-use crate::network::ForwardPass;
-use crate::network::vgg::Kernels;
-use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::network::Network;
+use crate::settings::CheckpointsSettings;
+use crate::state::RunFolder;
 
-/// What all steps of a run have in common.
-pub(super) struct Setup {
-    pub(super) pass: ForwardPass,
-    /// The resolved configuration.
-    pub(super) config: String,
-    pub(super) preprocess: Preprocess,
-    pub(super) probes: ProbeImages,
-    /// The comparison images, until the sweep has them.
-    pub(super) set: Option<ComparisonImages>,
-    /// The place of the first checkpoint of the network that is shown.
-    pub(super) first: usize,
-    /// The network that is shown.
-    pub(super) shown: RunNetwork,
-    network: NetworkSettings,
-    kernels: Kernels,
-    pub(super) input: InputNotes,
-    /// Images that were left out.
-    pub(super) skipped: Vec<String>,
+/// What does not depend on the checkpoints.
+pub(super) struct Inputs<'a> {
+    settings: &'a CheckpointsSettings,
+    context: &'a Context,
+    images: Vec<ImageFile>,
+    notes: InputNotes,
+    devices: Vec<OpenDevice>,
 }
 
-impl Setup {
-    /// Reads the images, of which `files` are the probe images, and finds out what network the checkpoints hold.
-    pub(super) fn new(
-        settings: &CheckpointsSettings,
-        (files, input): (&[ImageFile], InputNotes),
-        devices: Vec<OpenDevice>,
-        (sequence, known): (&[Checkpoint], Option<RunNetwork>),
-        context: &Context,
+impl<'a> Inputs<'a> {
+    pub(super) fn open(
+        settings: &'a CheckpointsSettings,
+        context: &'a Context,
     ) -> Result<Self, RunError> {
-        let on_error = settings.on_error();
-        let ShownNetwork {
-            held,
-            network,
-            first,
-        } = shown_network(sequence, known, &settings.run.network, on_error, context)?;
-        let pass = run::open_pass(&settings.run, Arc::new(held.clone()), devices)?;
-        let config = settings.resolved(&run::resolved_network(&pass))?;
-        let preprocess = settings.run.input.preprocess().for_network(held.is_gray());
-        let mut skipped = Vec::new();
-        let probes = ProbeImages::load(
-            files,
-            &preprocess,
-            settings.run.compute.batch(),
-            settings.run.output.on_error,
-            &pass,
-            &input,
-            &mut skipped,
-        )?;
-        let set = calibration::comparison_images(
-            &settings.comparison,
-            &settings.run,
-            &pass,
-            &probes,
-            &input,
-            &mut skipped,
-        )?;
-        let images = files.len() + set.as_ref().map_or(0, ComparisonImages::count);
+        let notes = InputNotes::default();
         Ok(Self {
-            shown: network,
-            kernels: run::kernel_layout(pass.device(), images),
-            network: NetworkSettings {
-                arch: Some(held.arch),
-                ..settings.run.network.clone()
-            },
-            pass,
-            config,
-            preprocess,
-            probes,
-            set,
-            first,
-            input,
-            skipped,
+            settings,
+            context,
+            images: list_images(&settings.images, &notes)?,
+            devices: open_devices(&settings.run.compute, context)?,
+            notes,
         })
     }
 
-    /// How the checkpoints become networks.
-    pub(super) fn loading(&self) -> Loading<'_> {
-        Loading {
-            settings: &self.network,
-            pass: &self.pass,
-            kernels: self.kernels,
-            network: &self.shown,
+    /// Reads the images, for the network that the checkpoints hold.
+    pub(super) fn run(
+        self,
+        folder: RunFolder,
+        part: Option<&'a Part>,
+        sequence: &'a [Checkpoint],
+        shown: &ShownNetwork,
+    ) -> Result<CheckpointRun<'a>, RunError> {
+        let Self {
+            settings,
+            context,
+            images,
+            notes,
+            devices,
+        } = self;
+        let network = Arc::new(shown.held.clone());
+        let mut context = RunContext::new(&settings.run, folder, devices, network, notes, context)?;
+        let config = settings.resolved(&resolved_network(&context.pass))?;
+        let probes = context.probes(&images)?;
+        let comparison = calibration::comparison_images(
+            &settings.comparison,
+            &settings.run,
+            &context.pass,
+            &probes,
+            &context.notes,
+            &mut context.skipped,
+        )?;
+        Ok(CheckpointRun {
+            context,
+            settings,
+            part,
+            sequence,
+            first: shown.first,
+            config,
+            images: images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
+            probes,
+            comparison,
+        })
+    }
+}
+
+/// What all steps of a run have in common.
+pub(super) struct CheckpointRun<'a> {
+    pub(super) context: RunContext<'a>,
+    pub(super) settings: &'a CheckpointsSettings,
+    /// Where the run is made in parts, the part that this process makes.
+    pub(super) part: Option<&'a Part>,
+    pub(super) sequence: &'a [Checkpoint],
+    /// The place of the first checkpoint of the network that is shown.
+    first: usize,
+    /// The resolved configuration.
+    pub(super) config: String,
+    pub(super) probes: ProbeImages,
+    /// The comparison images, until the observers have them.
+    pub(super) comparison: Option<ComparisonImages>,
+    /// Images that each network is shown.
+    images: usize,
+}
+
+impl<'a> CheckpointRun<'a> {
+    pub(super) fn terminal(&self) -> &'a Terminal {
+        &self.context.context.terminal
+    }
+
+    /// The checkpoints, from the first of the network that is shown.
+    pub(super) fn shown(&self) -> &'a [Checkpoint] {
+        self.sequence.get(self.first..).unwrap_or_default()
+    }
+
+    /// What a network makes of the probe images; `name` names it in errors.
+    pub(super) fn activations(
+        &self,
+        network: &dyn Network,
+        name: &str,
+    ) -> Result<ProbeActivations, RunError> {
+        Ok(self.probes.run(&self.context.pass, network, name)?)
+    }
+
+    /// A network and what it made of the probe images; `name` names it in errors.
+    pub(super) fn observed<'b>(
+        &'b self,
+        network: &'b dyn Network,
+        probes: &'b ProbeActivations,
+        name: &'b str,
+    ) -> ObservedNetwork<'b> {
+        ObservedNetwork {
+            pass: &self.context.pass,
+            network,
+            probes,
+            name,
         }
     }
 
+    /// How the checkpoints become networks.
+    pub(super) fn loader(&self, checkpoints: OpenCheckpoints, shown: ShownNetwork) -> Loader {
+        Loader::new(checkpoints, shown, &self.context.pass, self.images)
+    }
+
     /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
-    pub(super) fn label(
-        &self,
-        settings: &CheckpointsSettings,
-        sequence: &[Checkpoint],
-    ) -> impl FnOnce() -> String + Send + use<> {
-        let Checkpoint { name, path, .. } = &sequence[self.first];
-        let label = format!("the first of {} checkpoints is {name}", sequence.len());
-        parameters::hashed_label(label, path.clone(), &settings.run.network)
+    pub(super) fn label(&self) -> impl FnOnce() -> String + Send + use<> {
+        let Checkpoint { name, path, .. } = &self.sequence[self.first];
+        let label = format!("the first of {} checkpoints is {name}", self.sequence.len());
+        parameters::hashed_label(label, path.clone(), &self.settings.run.network)
     }
 }

@@ -1,24 +1,20 @@
-//! The steps of a run as they come: each network is looked at, compared, shown, and noted in the manifest.
+//! The steps of a run as they come: each network is run, compared, shown, and noted in the manifest.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::calibrate::{Calibrated, observed};
-use super::loading::Loaded;
-use super::manifest::{Entry, Writer};
-use super::split::Split;
+use super::calibrate::{Calibrated, FirstPass};
+use super::loading::{FailedCheckpoint, LoadedCheckpoint};
+use super::setup::CheckpointRun;
 use crate::analysis::Observers;
-use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::commands::calibration;
-use crate::commands::context::Context;
+use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::RunError;
-use crate::commands::run::{self, Steps};
-use crate::commands::run_folder::RunFolder;
-use crate::data::checkpoints::Checkpoint;
+use crate::commands::report::Report;
 use crate::data::on_error::OnError;
-use crate::logger::{Builder, FeatureLogger, StageTimings};
-use crate::network::{ForwardPass, Network};
+use crate::logger::{Builder, FeatureLogger};
 use crate::one_line::one_line;
+use crate::state::ManifestWriter;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);
@@ -26,27 +22,16 @@ const IDLE: Duration = Duration::from_secs(3);
 /// A part that is killed makes so much again.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// How far the steps came.
-pub(super) struct Shown {
-    pub(super) logger: FeatureLogger,
-    /// What ended them early, if anything did.
-    pub(super) ended: Result<(), RunError>,
-    /// What is said about them at the end.
-    pub(super) summary: Vec<String>,
-}
-
 /// What the steps are written with.
 pub(super) struct StepLog<'a> {
-    pass: &'a ForwardPass,
-    probes: ProbeImages,
-    /// What the checkpoint of a step that is to come has seen in them.
-    seen: Option<(i64, ProbeActivations)>,
+    run: CheckpointRun<'a>,
+    /// What the checkpoint of a step that is to come has made of the probe images.
+    first: Option<FirstPass>,
     observers: Option<Observers>,
     logger: FeatureLogger,
     /// Written with the first step.
     config: Option<String>,
-    manifest: Writer,
-    split: Option<&'a Split>,
+    manifest: ManifestWriter,
     /// When it was noted what a part found out.
     kept: Option<Instant>,
     /// The number of the last step.
@@ -56,35 +41,33 @@ pub(super) struct StepLog<'a> {
 impl<'a> StepLog<'a> {
     /// Opens the event file of a new run, or one more of a run that goes on.
     pub(super) fn open(
+        mut run: CheckpointRun<'a>,
         builder: Builder,
         calibrated: Calibrated,
-        (pass, mut probes): (&'a ForwardPass, ProbeImages),
-        (folder, config, goes_on): (&RunFolder, String, bool),
-        (manifest, split): (Writer, Option<&'a Split>),
+        manifest: ManifestWriter,
+        goes_on: bool,
     ) -> Result<Self, RunError> {
         let Calibrated {
             mut settled,
             observers,
-            seen,
+            first,
         } = calibrated;
         let mut logger = settled.apply(builder).create()?;
         settled.give_references(&mut logger);
         if goes_on {
-            probes.already_shown();
+            run.probes.already_shown();
         } else {
-            folder.write_config(&config)?;
-            settled.keep(folder)?;
+            run.context.folder.write_config(&run.config)?;
+            settled.keep(&run.context.folder)?;
         }
-        probes.describe(pass, &mut logger);
+        run.probes.describe(&run.context.pass, &mut logger);
         Ok(Self {
-            pass,
-            probes,
-            seen,
+            first,
             observers,
             logger,
-            config: (!goes_on).then_some(config),
+            config: (!goes_on).then(|| run.config.clone()),
+            run,
             manifest,
-            split,
             kept: None,
             last: None,
         })
@@ -101,88 +84,92 @@ impl<'a> StepLog<'a> {
     /// Shows the networks as they come. What is due gets less by those that are skipped.
     pub(super) fn show_all(
         mut self,
-        networks: &Receiver<Loaded>,
-        (on_error, follows): (OnError, bool),
-        steps: &mut Steps,
-        skipped: &mut Vec<String>,
-        context: &Context,
-    ) -> Shown {
+        networks: &Receiver<Result<LoadedCheckpoint, FailedCheckpoint>>,
+        mut steps: Steps,
+    ) -> Result<Report, RunError> {
         let (mut ended, mut taken) = (Ok(()), 0);
-        while ended.is_ok() && !context.interrupt.is_requested() {
+        while ended.is_ok() && !self.run.context.context.interrupt.is_requested() {
             ended = match networks.recv_timeout(IDLE) {
-                Ok((file, Ok((network, timings, entry)))) => {
+                Ok(Ok(loaded)) => {
                     taken += 1;
-                    self.add(&file, &network, &timings, entry)
+                    self.add(loaded)
                 }
-                Ok((file, Err(error))) if on_error == OnError::Skip => {
-                    let why = one_line(&error);
-                    if follows {
-                        context.terminal.note(&format!("left out: {why}"));
-                    }
-                    self.manifest.leave_out(&file);
-                    steps.due = steps.due.saturating_sub(1);
-                    skipped.push(why);
-                    Ok(())
-                }
-                Ok((_, Err(error))) => Err(error),
-                Err(RecvTimeoutError::Timeout) if follows => self.draw_now(),
+                Ok(Err(failed)) => self.skip(failed, &mut steps),
+                Err(RecvTimeoutError::Timeout) if steps.is_open => self.draw_now(),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
         }
-        if follows {
+        if steps.is_open {
             // How many come, nobody knew.
             steps.due = taken;
         }
         let ended = ended.and_then(|()| self.keep_summary(true));
         // What all parts have in common is drawn once they are done.
-        let observers = self.observers.filter(|_| self.split.is_none());
+        let observers = self.observers.filter(|_| self.run.part.is_none());
         let (summary, ended) = calibration::finish(observers, &mut self.logger, self.last, ended);
-        Shown {
-            logger: self.logger,
-            ended,
-            summary,
+        let report = self.run.context.conclude(self.logger, ended, &steps)?;
+        Ok(report.with(summary))
+    }
+
+    /// Leaves out a checkpoint that cannot be shown, or ends the run.
+    fn skip(&mut self, failed: FailedCheckpoint, steps: &mut Steps) -> Result<(), RunError> {
+        let FailedCheckpoint { file, why } = failed;
+        if self.run.settings.on_error() == OnError::Stop {
+            return Err(why);
         }
+        let why = one_line(&why);
+        if self.run.settings.follows() {
+            self.run.terminal().note(&format!("left out: {why}"));
+        }
+        self.manifest.leave_out(&file);
+        steps.due = steps.due.saturating_sub(1);
+        self.run.context.skipped.push(why);
+        Ok(())
     }
 
     /// Keeps what a part found out so far, now and then: it grows with the steps.
     fn keep_summary(&mut self, is_end: bool) -> Result<(), RunError> {
         let is_due = is_end || self.kept.is_none_or(|kept| kept.elapsed() >= KEEP_EVERY);
-        if let (Some(split), Some(observers), Some(last)) = (self.split, &self.observers, self.last)
+        if let (Some(part), Some(observers), Some(last)) =
+            (self.run.part, &self.observers, self.last)
             && is_due
         {
-            split.keep_summary(last, observers.summary())?;
+            part.keep_summary(last, observers.summary())?;
             self.kept = Some(Instant::now());
         }
         Ok(())
     }
 
     /// One checkpoint's step.
-    fn add(
-        &mut self,
-        file: &Checkpoint,
-        network: &dyn Network,
-        timings: &StageTimings,
-        entry: Entry,
-    ) -> Result<(), RunError> {
+    fn add(&mut self, loaded: LoadedCheckpoint) -> Result<(), RunError> {
+        let LoadedCheckpoint {
+            file,
+            network,
+            timings,
+            entry,
+        } = loaded;
         self.manifest.expect(entry);
-        let (pass, name) = (self.pass, &file.name);
         self.last = Some(file.step);
         let mut step = self.logger.step(file.step)?;
-        step.set_title(name.clone());
-        step.record_all(timings);
+        step.set_title(file.name.clone());
+        step.record_all(&timings);
         if let Some(config) = self.config.take() {
-            step.text("config", run::as_markdown(&config));
+            step.text("config", as_markdown(&config));
         }
-        step.text("checkpoint", format!("`{name}`"));
-        let mut seen = match self.seen.take() {
-            Some((step, seen)) if step == file.step => seen,
-            _ => self.probes.run(pass, network, name)?,
+        step.text("checkpoint", format!("`{}`", file.name));
+        let mut seen = match self.first.take() {
+            Some(first) if first.step == file.step => first.seen,
+            _ => self.run.activations(&network, &file.name)?,
         };
         if let Some(observers) = &mut self.observers {
-            observers.observe(&mut step, &observed(pass, network, &seen, name))?;
+            let network = self.run.observed(&network, &seen, &file.name);
+            observers.observe(&mut step, &network)?;
         }
-        self.probes.log(&mut seen, pass, network, &mut step)?;
+        let CheckpointRun {
+            context, probes, ..
+        } = &mut self.run;
+        probes.log(&mut seen, &context.pass, &network, &mut step)?;
         step.finish();
         self.keep_summary(false)
     }

@@ -8,7 +8,7 @@ use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, LoadOptions, ObservedNetwork};
-use crate::commands::run;
+use crate::commands::context::kernel_layout;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -96,7 +96,7 @@ fn look(
 ) -> Result<Grams, DiffError> {
     let place = Placement {
         device: &pass.device().device,
-        kernels: run::kernel_layout(pass.device(), set.count()),
+        kernels: kernel_layout(pass.device(), set.count()),
     };
     let deepest = pass.deepest();
     let extent = Extent::Features { deepest };

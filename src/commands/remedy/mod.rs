@@ -7,6 +7,7 @@ mod events;
 mod grid;
 mod logger;
 mod network;
+mod state;
 mod train;
 mod weights;
 
@@ -25,7 +26,7 @@ pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
 
 /// The advice of the first room that knows an error of the chain.
 fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let rooms: [fn(&(dyn Error + 'static)) -> Option<String>; 9] = [
+    let rooms: [fn(&(dyn Error + 'static)) -> Option<String>; 10] = [
         analysis::next_step,
         data::next_step,
         device::next_step,
@@ -33,6 +34,7 @@ fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         grid::next_step,
         logger::next_step,
         network::next_step,
+        state::next_step,
         train::next_step,
         weights::next_step,
     ];

@@ -227,6 +227,13 @@ fn late_and_changed_files_are_left_out_with_a_note() {
         assert!(ran.err().contains(part), "{}", ran.err());
     }
     assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 4]);
+
+    // What comes later is shown, and compared with the steps whose files are still there.
+    put(&place, 0);
+    put(&place, 5);
+    let ran = sweep(&place, "").ok();
+    assert!(ran.err().contains("epoch_0.safetensors"), "{}", ran.err());
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 4, 5]);
 }
 
 /// Pictures of changes show the difference from the run's first step, compared or not.

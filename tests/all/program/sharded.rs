@@ -194,6 +194,33 @@ fn parts_make_the_run_that_one_process_makes() {
     );
 }
 
+#[test]
+fn files_of_the_parts_that_cannot_be_read_or_are_damaged() {
+    let place = place();
+    sweep(&place, "--run parts --shard 0/3").ok();
+    let file = |name: &str| place.path(&format!("runs/parts/parts/{name}"));
+    for name in ["split.toml", "calibration.toml"] {
+        let text = fs::read(file(name)).unwrap();
+        fs::write(file(name), "parts =").unwrap();
+        let ran = sweep(&place, "--run parts --shard 1/3");
+        ran.fails(
+            1,
+            &[name, "damaged", "delete the folder", "runs/parts/parts"],
+        );
+        fs::remove_file(file(name)).unwrap();
+        fs::create_dir(file(name)).unwrap();
+        let ran = sweep(&place, "--run parts --shard 1/3");
+        assert!(!ran.err().contains("cannot write"), "{}", ran.err());
+        ran.fails(1, &["cannot read", name]);
+        fs::remove_dir(file(name)).unwrap();
+        fs::write(file(name), text).unwrap();
+    }
+    // Parts whose manifest is damaged have begun.
+    let manifest = file("00000/manifest.jsonl");
+    fs::write(manifest, "{}\n").unwrap();
+    sweep(&place, "--run parts --shard 1/2").fails(2, &["split into 3 parts, not 2"]);
+}
+
 /// All at once, as an array of jobs whose tasks are killed and started again.
 #[test]
 fn parts_at_the_same_time_killed_and_repeated() {

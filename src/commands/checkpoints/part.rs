@@ -1,13 +1,13 @@
-//! A run that several processes make, a part each: `--shard`.
+//! A part of a run that several processes make: `--shard`.
 //!
 //! Each part has a folder below `RUN/parts`, where it is made as a run of its own that TensorBoard does not see. What
-//! the parts share lies beside them. Once a part is done, and all before it, its event files are moved to the run;
+//! the parts share lies next to them. Once a part is done, and all before it, its event files are moved to the run;
 //! once all are, the rest is [merged](super::merge) and `parts` goes.
 //!
 //! | in `RUN/parts` | what |
 //! | --- | --- |
 //! | `split.toml` | how many parts, of which checkpoints and probe images |
-//! | `calibration.toml` | what the first process found out of the reference checkpoints |
+//! | `calibration.toml` | what the first process found out of the first and the last checkpoint |
 //! | `00003/` | the event files, manifest and Gram matrices of a part |
 //! | `00003/summary-120.toml` | what was found out of its weights up to step 120; the part goes on from there |
 //! | `00003/done.toml` | says that nothing of it is missing |
@@ -20,20 +20,25 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{MANIFEST, Manifest};
-use super::open::RunNetwork;
-use super::plan::{Plan, check_configuration};
+use super::error::CheckpointsError;
+use super::loading::Loader;
+use super::remaining::{Remaining, check_configuration};
+use super::setup::CheckpointRun;
 use crate::analysis::Calibration;
 use crate::analysis::change::Summary;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::commands::run_folder::{CONFIG, PARTS, RunFolder};
 use crate::data::checkpoints::Checkpoint;
+use crate::logger::LoggerError;
 use crate::settings::{CheckpointsSettings, Shard};
+use crate::state::{
+    CONFIG, MANIFEST, Manifest, PARTS, RunFolder, StateError, lock_file, read_toml, write_text,
+    write_toml,
+};
 use crate::weights::sha256;
+use tensorboard_events::EventFile;
 
 const SPLIT: &str = "split.toml";
 const CALIBRATION: &str = "calibration.toml";
@@ -63,17 +68,18 @@ pub(super) struct Done {
     pub(super) summary: Option<Summary>,
 }
 
-/// One part of a run.
-pub(super) struct Split {
+/// One part of a run: a block of its checkpoints.
+pub(super) struct Part {
     /// The run's folder.
     pub(super) run: PathBuf,
     pub(super) shard: Shard,
     /// Its checkpoints in the sequence.
     block: Range<usize>,
+    /// How many checkpoints all parts have.
     checkpoints: usize,
 }
 
-impl Split {
+impl Part {
     /// The part that was asked for; `None` where all checkpoints are to be shown, or the parts are merged already.
     pub(super) fn of(
         settings: &CheckpointsSettings,
@@ -82,31 +88,35 @@ impl Split {
     ) -> Result<Option<Self>, RunError> {
         let run = settings.run.output.run_folder();
         if run.join(MANIFEST).exists() {
-            // Whoever merged may have been killed before the last line of it.
+            // A process that was killed while it merged; costs only room.
             let _ = fs::remove_dir_all(run.join(PARTS));
             return Ok(None);
         }
         let Some(Shard { index, count }) = shard else {
             return Ok(None);
         };
-        let all = NonZeroUsize::new(sequence.len()).ok_or(RunError::NoCheckpoint)?;
+        let checkpoints = sequence.len();
         // No part is empty.
+        let all = NonZeroUsize::new(checkpoints).ok_or(CheckpointsError::NoneGiven)?;
         let count = count.min(all);
         if index >= count.get() {
-            let checkpoints = sequence.len();
-            return Err(RunError::EmptyPart { index, checkpoints });
+            return Err(CheckpointsError::EmptyPart { index, checkpoints }.into());
         }
-        let at = |part: usize| part * sequence.len() / count;
+        let at = |part: usize| part * checkpoints / count;
         Ok(Some(Self {
             run,
             shard: Shard { index, count },
             block: at(index)..at(index + 1),
-            checkpoints: sequence.len(),
+            checkpoints,
         }))
     }
 
     pub(super) fn folder(&self, part: usize) -> PathBuf {
-        self.run.join(PARTS).join(format!("{part:05}"))
+        self.parts().join(format!("{part:05}"))
+    }
+
+    pub(super) fn parts(&self) -> PathBuf {
+        self.run.join(PARTS)
     }
 
     fn own(&self) -> PathBuf {
@@ -115,131 +125,121 @@ impl Split {
 
     /// The folder of this part, for this process alone.
     pub(super) fn reserve(&self, context: &Context) -> Result<RunFolder, RunError> {
-        RunFolder::reserve_part(self.own(), &context.interrupt)
+        Ok(RunFolder::reserve_part(self.own(), &context.interrupt)?)
+    }
+
+    /// Its event file, written from this step on.
+    pub(super) fn events(&self, step: Option<i64>) -> Result<EventFile, LoggerError> {
+        Ok(EventFile::resume_part(
+            &self.own(),
+            step.unwrap_or(i64::MIN),
+        )?)
     }
 
     /// Agrees with the other parts on what is split, and how the run is configured. Where none has a step yet, and
     /// none is at work, this one says it. The file is to be held while this part is at work.
-    pub(super) fn agree(
-        &self,
-        sequence: &[Checkpoint],
-        probe_images: String,
-        config: &str,
-        context: &Context,
-    ) -> Result<File, RunError> {
+    pub(super) fn agree(&self, run: &CheckpointRun<'_>) -> Result<File, RunError> {
         let line = |Checkpoint { name, step, .. }: &Checkpoint| format!("{step} {name}\n");
-        let lines: String = sequence.iter().map(line).collect();
+        let lines: String = run.sequence.iter().map(line).collect();
         let terms = Terms {
             parts: self.shard.count.get(),
-            checkpoints: sequence.len(),
+            checkpoints: run.sequence.len(),
             sequence: sha256(&mut lines.as_bytes()).unwrap_or_default(),
-            probe_images,
+            probe_images: run.probes.hash(),
         };
-        let parts = self.run.join(PARTS);
-        let _turn = self.turn(&parts.join("lock"), context)?;
-        let alive = open_lock(&parts.join("alive"))?;
-        let found: Option<Terms> = read_if_there(&parts.join(SPLIT))?;
-        let differs = match &found {
-            Some(found) => self.differences(found, &terms, config),
-            None => Ok(()),
-        };
-        let is_free = || !self.has_begun() && alive.try_lock().is_ok();
-        if found.is_none() || differs.is_err() {
-            if found.is_some() && !is_free() {
-                differs?;
+        let parts = self.parts();
+        let _turn = self.turn(&parts.join("lock"), run.context.context)?;
+        let alive = lock_file(&parts.join("alive"))?;
+        let found: Option<Terms> = read_toml(&parts.join(SPLIT))?;
+        let agreed = found.map(|found| self.compare(&found, &terms, &run.config));
+        match agreed {
+            Some(Ok(())) => {}
+            Some(Err(differs)) if self.has_begun() || alive.try_lock().is_err() => {
+                return Err(differs);
             }
-            let _ = fs::remove_file(parts.join(CALIBRATION));
-            write(&self.run.join(CONFIG), config)?;
-            write_toml(&parts.join(SPLIT), &terms)?;
+            _ => {
+                remove(&parts.join(CALIBRATION))?;
+                write_text(&self.run.join(CONFIG), &run.config)?;
+                write_toml(&parts.join(SPLIT), &terms)?;
+            }
         }
-        let _ = alive.unlock();
         // Where the file system has no locks, nobody is known to be at work.
+        let _ = alive.unlock();
         let _ = alive.try_lock_shared();
         Ok(alive)
     }
 
-    fn differences(&self, found: &Terms, terms: &Terms, config: &str) -> Result<(), RunError> {
+    fn compare(&self, found: &Terms, terms: &Terms, config: &str) -> Result<(), RunError> {
         let folder = self.run.clone();
-        if found.parts != terms.parts {
-            let (expected, found) = (found.parts, terms.parts);
-            return Err(RunError::OtherParts {
+        let differs = if found.parts != terms.parts {
+            CheckpointsError::OtherParts {
                 folder,
-                expected,
-                found,
-            });
-        }
-        if (found.checkpoints, &found.sequence) != (terms.checkpoints, &terms.sequence) {
-            let (expected, found) = (found.checkpoints, terms.checkpoints);
-            return Err(RunError::OtherSequence {
+                expected: found.parts,
+                found: terms.parts,
+            }
+        } else if (found.checkpoints, &found.sequence) != (terms.checkpoints, &terms.sequence) {
+            CheckpointsError::OtherSequence {
                 folder,
-                expected,
-                found,
-            });
-        }
-        if found.probe_images != terms.probe_images {
-            return Err(RunError::OtherProbes(folder));
-        }
-        check_configuration(&self.run, config)
+                expected: found.checkpoints,
+                found: terms.checkpoints,
+            }
+        } else if found.probe_images != terms.probe_images {
+            CheckpointsError::OtherProbes(folder)
+        } else {
+            return check_configuration(&self.run, config);
+        };
+        Err(differs.into())
     }
 
-    /// Whether any part has a step.
+    /// Whether any part has a step, or may have one.
     fn has_begun(&self) -> bool {
         let begun = |folder: PathBuf| {
-            let manifest = Manifest::read(&folder).ok().flatten();
-            manifest.is_some_and(|manifest| !manifest.entries.is_empty())
-                || folder.join(DONE).exists()
+            let has_step =
+                |manifest: Option<Manifest>| manifest.is_some_and(|m| m.last().is_some());
+            Manifest::read(&folder).map_or(true, has_step) || folder.join(DONE).exists()
         };
-        let folders = fs::read_dir(self.run.join(PARTS)).into_iter().flatten();
+        let folders = fs::read_dir(self.parts()).into_iter().flatten();
         folders.flatten().map(|entry| entry.path()).any(begun)
     }
 
-    /// What this part lacks. Its steps are compared with the run's first one and with the one before.
-    pub(super) fn plan(
+    /// The part's manifest, and what it lacks. Its steps are compared with the run's first one and with the one before.
+    pub(super) fn remaining(
         &self,
-        sequence: &[Checkpoint],
-        settings: &CheckpointsSettings,
-        (probe_images, network): (String, RunNetwork),
-        context: &Context,
-    ) -> Result<(Manifest, Plan), RunError> {
+        run: &CheckpointRun<'_>,
+        loader: &Loader,
+    ) -> Result<(Manifest, Remaining), RunError> {
         let folder = self.own();
-        let block = sequence.get(self.block.clone()).unwrap_or_default();
         let mut manifest = Manifest::read(&folder)?;
-        if settings.comparison.is_on() {
-            self.cut_back(manifest.as_mut());
+        if run.settings.comparison.is_on() {
+            self.cut_back(manifest.as_mut())?;
         }
-        let manifest = manifest.filter(|manifest| !manifest.entries.is_empty());
-        let is_new = manifest.is_none();
-        let manifest = manifest.unwrap_or_else(|| Manifest::new(&folder, probe_images, network));
-        let mut plan = if is_new {
-            Plan::all(block.to_vec())
-        } else {
-            Plan::continued(block.to_vec(), &manifest)
-        };
-        for note in &plan.notes {
-            context.terminal.note(note);
-        }
-        if plan.due.is_empty() {
+        let manifest = manifest.filter(|manifest| manifest.last().is_some());
+        let manifest = manifest
+            .unwrap_or_else(|| Manifest::new(run.probes.hash(), loader.network_shown().clone()));
+        let (before, from) = run.sequence.split_at(self.block.start);
+        let block = &from[..self.block.len()];
+        let mut remaining = Remaining::of(block, &manifest, run.terminal());
+        if remaining.due.is_empty() {
             self.done()?;
-            let steps = manifest.entries.len();
-            return Err(RunError::NothingNew { folder, steps });
+            let steps = manifest.shown().count();
+            return Err(CheckpointsError::NothingNew { folder, steps }.into());
         }
-        plan.follow_on(sequence.get(..self.block.start).unwrap_or_default());
-        Ok((manifest, plan))
+        remaining.follow_on(before);
+        Ok((manifest, remaining))
     }
 
-    /// Cuts what was done back to the last summary, behind which something would be missing in the end, and forgets the
+    /// Cuts what was done back to the last summary, after which something would be missing in the end, and forgets the
     /// later ones: they are of steps that are made again.
-    fn cut_back(&self, manifest: Option<&mut Manifest>) {
+    fn cut_back(&self, manifest: Option<&mut Manifest>) -> Result<(), StateError> {
         let steps = self.summaries();
-        let last = manifest.and_then(|Manifest { entries, .. }| {
-            let mut steps = steps.iter().rev().copied();
-            let last = steps.find(|step| entries.contains_key(step));
-            entries.retain(|step, _| last.is_some_and(|last| *step <= last));
+        let last = manifest.and_then(|manifest| {
+            let is_shown = |step: &i64| manifest.get(*step).is_some_and(|entry| !entry.left_out);
+            let last = steps.iter().copied().rev().find(is_shown);
+            manifest.cut_after(last);
             last
         });
-        for later in steps.iter().filter(|step| Some(**step) > last) {
-            let _ = fs::remove_file(self.summary_file(*later));
-        }
+        let mut later = steps.iter().filter(|step| Some(**step) > last);
+        later.try_for_each(|step| remove(&self.summary_file(*step)))
     }
 
     /// Calls `find` to find out what is shared, unless another process did; the others wait for it meanwhile.
@@ -248,10 +248,10 @@ impl Split {
         context: &Context,
         find: impl FnOnce() -> Result<Calibration, RunError>,
     ) -> Result<Calibration, RunError> {
-        let parts = self.run.join(PARTS);
+        let parts = self.parts();
         let _turn = self.turn(&parts.join("lock"), context)?;
         let file = parts.join(CALIBRATION);
-        if let Some(calibration) = read_if_there(&file)? {
+        if let Some(calibration) = read_toml(&file)? {
             return Ok(calibration);
         }
         let calibration = find()?;
@@ -277,32 +277,30 @@ impl Split {
     }
 
     /// Keeps what was found out up to a step, and forgets what is older than the last few.
-    pub(super) fn keep_summary(&self, step: i64, summary: &Summary) -> Result<(), RunError> {
+    pub(super) fn keep_summary(&self, step: i64, summary: &Summary) -> Result<(), StateError> {
         write_toml(&self.summary_file(step), summary)?;
         let steps = self.summaries();
-        for old in steps.iter().rev().skip(SUMMARIES) {
-            let _ = fs::remove_file(self.summary_file(*old));
-        }
-        Ok(())
+        let mut old = steps.iter().rev().skip(SUMMARIES);
+        old.try_for_each(|step| remove(&self.summary_file(*step)))
     }
 
     /// What was found out so far.
-    pub(super) fn summary(&self) -> Result<Option<Summary>, RunError> {
+    pub(super) fn summary(&self) -> Result<Option<Summary>, StateError> {
         match self.summaries().last() {
-            Some(step) => read_if_there(&self.summary_file(*step)),
+            Some(step) => read_toml(&self.summary_file(*step)),
             None => Ok(None),
         }
     }
 
     /// Says that this part is done.
-    pub(super) fn done(&self) -> Result<(), RunError> {
+    pub(super) fn done(&self) -> Result<(), StateError> {
         let summary = self.summary()?;
         write_toml(&self.own().join(DONE), &Done { summary })
     }
 
     /// What each part left, in order, up to the first that is not done.
-    pub(super) fn done_parts(&self) -> Result<Vec<Done>, RunError> {
-        let read = |part| read_if_there(&self.folder(part).join(DONE));
+    pub(super) fn done_parts(&self) -> Result<Vec<Done>, StateError> {
+        let read = |part| read_toml(&self.folder(part).join(DONE));
         let all = (0..self.shard.count.get()).map_while(|part| read(part).transpose());
         all.collect()
     }
@@ -312,15 +310,6 @@ impl Split {
         self.run.join(MANIFEST).exists()
     }
 
-    /// Says that the run is whole.
-    pub(super) fn nothing_new(&self) -> Result<RunError, RunError> {
-        let manifest = Manifest::read(&self.run)?;
-        Ok(RunError::NothingNew {
-            folder: self.run.clone(),
-            steps: manifest.map_or(0, |manifest| manifest.entries.len()),
-        })
-    }
-
     /// The parts that are not done.
     pub(super) fn missing(&self) -> Vec<usize> {
         let is_missing = |part: &usize| !self.folder(*part).join(DONE).exists();
@@ -328,8 +317,8 @@ impl Split {
     }
 
     /// Waits until no other process does what only one may.
-    pub(super) fn turn(&self, file: &Path, context: &Context) -> Result<File, RunError> {
-        let lock = open_lock(file)?;
+    pub(super) fn turn(&self, file: &Path, context: &Context) -> Result<File, StateError> {
+        let lock = lock_file(file)?;
         let mut said = false;
         loop {
             match lock.try_lock() {
@@ -338,7 +327,7 @@ impl Split {
                 Ok(()) | Err(TryLockError::Error(_)) => return Ok(lock),
             }
             if context.interrupt.is_requested() {
-                return Err(RunError::BusyFolder(self.run.clone()));
+                return Err(StateError::Busy(self.run.clone()));
             }
             if !said {
                 said = true;
@@ -361,41 +350,14 @@ impl Split {
     }
 }
 
-fn open_lock(file: &Path) -> Result<File, RunError> {
-    let opened = File::options()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(file);
-    opened.map_err(|source| failed(file, source))
-}
-
-fn read_if_there<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, RunError> {
-    let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(|source| failed(file, source))?,
-    };
-    let parsed = toml::from_str(&text);
-    parsed.map(Some).map_err(|error| RunError::Part {
-        file: file.to_owned(),
-        why: error.message().to_owned(),
-    })
-}
-
-fn write_toml(file: &Path, value: &impl Serialize) -> Result<(), RunError> {
-    write(file, &toml::to_string(value)?)
-}
-
-/// Whoever reads it, or is killed here, finds the old one or the new one.
-fn write(file: &Path, text: &str) -> Result<(), RunError> {
-    let new = file.with_extension(format!("{}.new", std::process::id()));
-    let written = fs::write(&new, text).and_then(|()| fs::rename(&new, file));
-    written.map_err(|source| failed(file, source))
-}
-
-fn failed(file: &Path, source: io::Error) -> RunError {
-    RunError::WriteConfig {
-        path: file.to_owned(),
-        source,
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), StateError> {
+    let gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+    match fs::remove_file(path) {
+        Err(source) if !gone(&source) => Err(StateError::Write {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::RunError;
+use super::error::StateError;
+use super::files::write_text;
 use crate::interrupt::Interrupt;
-use crate::settings::OutputSettings;
 use tensorboard_events::{EventReader, event_files};
 
 /// The resolved configuration.
@@ -19,79 +19,55 @@ pub(crate) const PARTS: &str = "parts";
 
 /// A folder that no other process logs to while this lives.
 pub(crate) struct RunFolder {
-    traces: Traces,
+    traces: Arc<Traces>,
     /// Held until the process ends.
     _lock: Option<File>,
 }
 
 /// What a run leaves in the file system before its first step.
-#[derive(Clone)]
 struct Traces {
     path: PathBuf,
     /// The folders that were made for it, the outermost first.
     made: Vec<PathBuf>,
     /// Whether it holds something to keep.
-    used: Arc<AtomicBool>,
-    /// The files beside the event file that are this run's.
-    written: Arc<Mutex<Vec<PathBuf>>>,
+    used: AtomicBool,
+    /// The files next to the event file that are this run's.
+    written: Mutex<Vec<PathBuf>>,
 }
 
 impl RunFolder {
-    /// Reserves the folder that `output` names, or one named by `command` and the time. `or` says how else
-    /// to go on where it already holds a run.
+    /// The folder of a new run. TensorBoard shows all of a folder as one run, so a second run there would garble both.
     ///
-    /// TensorBoard shows all of a folder as one run, so a second run there would garble both.
-    pub(crate) fn reserve(
-        output: &mut OutputSettings,
-        command: &str,
-        or: &'static str,
-        interrupt: &Interrupt,
-    ) -> Result<Self, RunError> {
-        let reserved = Self::reserve_any(output, command, or)?;
-        let traces = reserved.traces.clone();
-        interrupt.before_exit(move || traces.remove());
+    /// # Errors
+    ///
+    /// It holds a run, another process has it, or it cannot be made.
+    pub(crate) fn reserve(path: PathBuf, interrupt: &Interrupt) -> Result<Self, StateError> {
+        let made = make(&path)?;
+        let reserved = Self::new(path, made, interrupt)?;
+        reserved.refuse_used()?;
         Ok(reserved)
     }
 
-    /// The same, or the folder of a run that goes on: one that holds the file `sign`.
-    pub(crate) fn reserve_or_continue(
-        output: &mut OutputSettings,
+    /// A folder in `logdir` that no other process gets, named by `command` and the time.
+    pub(crate) fn reserve_new(
+        logdir: &Path,
         command: &str,
-        (sign, or): (&str, &'static str),
         interrupt: &Interrupt,
-    ) -> Result<Self, RunError> {
-        if output.run.is_some() && output.run_folder().join(sign).exists() {
-            return Self::resume(output);
-        }
-        Self::reserve(output, command, or, interrupt)
-    }
-
-    fn reserve_any(
-        output: &mut OutputSettings,
-        command: &str,
-        or: &'static str,
-    ) -> Result<Self, RunError> {
-        if output.run.is_some() {
-            let path = output.run_folder();
-            let made = make(&path).map_err(|source| failed(&path, source))?;
-            let reserved = Self::new(path, made)?;
-            reserved.refuse_used(or)?;
-            return Ok(reserved);
-        }
-        let mut made = make(&output.logdir).map_err(|source| failed(&output.logdir, source))?;
-        let name = default_name(command);
+    ) -> Result<Self, StateError> {
+        let mut made = make(logdir)?;
+        // It sorts by time: `images-2026-11-24_14-03-22`.
+        let time = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S").to_string();
         let mut n = 1;
         loop {
-            output.run = Some(match n {
-                1 => PathBuf::from(&name),
-                n => PathBuf::from(format!("{name}-{n}")),
+            let path = logdir.join(match n {
+                1 => format!("{command}-{time}"),
+                n => format!("{command}-{time}-{n}"),
             });
-            let path = output.run_folder();
             // Made, not found: no two processes get the same.
             match fs::create_dir(&path) {
                 Ok(()) => {
                     made.push(path.clone());
-                    return Self::new(path, made);
+                    return Self::new(path, made, interrupt);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => n += 1,
                 Err(source) => return Err(failed(&path, source)),
@@ -100,56 +76,56 @@ impl RunFolder {
     }
 
     /// The folder of a part of a run, whether it was begun before or not.
-    pub(crate) fn reserve_part(path: PathBuf, interrupt: &Interrupt) -> Result<Self, RunError> {
-        let made = make(&path).map_err(|source| failed(&path, source))?;
-        let reserved = Self::new(path, made)?;
-        let traces = reserved.traces.clone();
-        interrupt.before_exit(move || traces.remove());
+    pub(crate) fn reserve_part(path: PathBuf, interrupt: &Interrupt) -> Result<Self, StateError> {
+        let made = make(&path)?;
+        Self::new(path, made, interrupt)
+    }
+
+    /// The folder of a run that goes on.
+    pub(crate) fn resume(path: PathBuf) -> Result<Self, StateError> {
+        let reserved = Self::new(path, Vec::new(), &Interrupt::default())?;
+        reserved.traces.keep();
         Ok(reserved)
     }
 
-    /// Says that it holds something to keep.
-    pub(crate) fn is_used(&self) {
-        self.traces.used.store(true, Ordering::Relaxed);
-    }
-
-    /// The folder of a run that is resumed.
-    pub(crate) fn resume(output: &OutputSettings) -> Result<Self, RunError> {
-        let reserved = Self::new(output.run_folder(), Vec::new())?;
-        reserved.traces.used.store(true, Ordering::Relaxed);
-        Ok(reserved)
-    }
-
-    fn new(path: PathBuf, made: Vec<PathBuf>) -> Result<Self, RunError> {
-        Ok(Self {
+    fn new(path: PathBuf, made: Vec<PathBuf>, interrupt: &Interrupt) -> Result<Self, StateError> {
+        let reserved = Self {
             _lock: lock(&path)?,
-            traces: Traces {
+            traces: Arc::new(Traces {
                 path,
                 made,
-                used: Arc::default(),
-                written: Arc::default(),
-            },
-        })
+                used: AtomicBool::new(false),
+                written: Mutex::default(),
+            }),
+        };
+        let traces = Arc::clone(&reserved.traces);
+        interrupt.before_exit(move || traces.remove());
+        Ok(reserved)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.traces.path
     }
 
-    /// To be set once the first step is written.
-    pub(crate) fn used(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.traces.used)
+    /// Says that it holds something to keep.
+    pub(crate) fn is_used(&self) {
+        self.traces.keep();
+    }
+
+    /// Says so later, once the first step is written.
+    pub(crate) fn used(&self) -> impl Fn() + Send + 'static {
+        let traces = Arc::clone(&self.traces);
+        move || traces.keep()
     }
 
     /// Leaves the resolved configuration in it.
-    pub(crate) fn write_config(&self, toml: &str) -> Result<(), RunError> {
+    pub(crate) fn write_config(&self, toml: &str) -> Result<(), StateError> {
         self.write(CONFIG, toml)
     }
 
     /// Leaves a file in it.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunError> {
-        let path = self.claim(name);
-        fs::write(&path, text).map_err(|source| RunError::WriteConfig { path, source })
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), StateError> {
+        write_text(&self.claim(name), text)
     }
 
     /// The path of a file or folder in it that is this run's.
@@ -161,22 +137,20 @@ impl RunFolder {
         path
     }
 
-    fn refuse_used(&self, or: &'static str) -> Result<(), RunError> {
+    fn refuse_used(&self) -> Result<(), StateError> {
         let folder = self.path();
-        if folder.join(PARTS).is_dir() {
-            self.traces.used.store(true, Ordering::Relaxed);
-            return Err(RunError::InParts(folder.to_owned()));
-        }
         let files = event_files(folder).map_err(|source| failed(folder, source))?;
-        match files.into_iter().find(|file| holds_values(file)) {
-            None => Ok(()),
-            Some(file) => {
-                // Its owner decides what becomes of it.
-                self.traces.used.store(true, Ordering::Relaxed);
-                let folder = folder.to_owned();
-                Err(RunError::UsedFolder { folder, file, or })
-            }
-        }
+        let error = if folder.join(PARTS).is_dir() {
+            StateError::InParts(folder.to_owned())
+        } else if let Some(file) = files.into_iter().find(|file| holds_values(file)) {
+            let folder = folder.to_owned();
+            StateError::Used { folder, file }
+        } else {
+            return Ok(());
+        };
+        // Its owner decides what becomes of it.
+        self.traces.keep();
+        Err(error)
     }
 }
 
@@ -187,6 +161,10 @@ impl Drop for RunFolder {
 }
 
 impl Traces {
+    fn keep(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
     fn written(&self) -> MutexGuard<'_, Vec<PathBuf>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -227,7 +205,7 @@ fn holds_values(file: &Path) -> bool {
 }
 
 /// Makes a folder and those around it; returns the ones that were missing, the outermost first.
-fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
+fn make(path: &Path) -> Result<Vec<PathBuf>, StateError> {
     let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let mut missing: Vec<PathBuf> = path
         .ancestors()
@@ -235,31 +213,25 @@ fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
         .map(Path::to_owned)
         .collect();
     missing.reverse();
-    fs::create_dir_all(path)?;
+    fs::create_dir_all(path).map_err(|source| failed(path, source))?;
     Ok(missing)
 }
 
 /// The advisory lock on a folder; `None` where the system keeps none.
-fn lock(path: &Path) -> Result<Option<File>, RunError> {
+fn lock(path: &Path) -> Result<Option<File>, StateError> {
     let Ok(folder) = File::open(path) else {
         return Ok(None);
     };
     match folder.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(RunError::BusyFolder(path.to_owned())),
+        Err(TryLockError::WouldBlock) => Err(StateError::Busy(path.to_owned())),
         Err(TryLockError::Error(_)) => Ok(None),
         Ok(()) => Ok(Some(folder)),
     }
 }
 
-fn failed(folder: &Path, source: io::Error) -> RunError {
-    RunError::RunFolder {
+fn failed(folder: &Path, source: io::Error) -> StateError {
+    StateError::Folder {
         folder: folder.to_owned(),
         source,
     }
-}
-
-/// A name that sorts by time and that a person can read: `images-2026-11-24_14-03-22`.
-fn default_name(command: &str) -> String {
-    let now = jiff::Zoned::now();
-    format!("{command}-{}", now.strftime("%Y-%m-%d_%H-%M-%S"))
 }

@@ -1,24 +1,27 @@
 //! `manifest.jsonl`: which file each step of a run shows, so that the same command goes on where it ended.
 //!
-//! The first line says what the run is of, each further one is a step that is in the event file. A process that is
-//! killed leaves an unfinished last line at most, which does not count.
+//! The first line says what the run is of, each further one is a step that is in the event file, or a file that could
+//! not be read. A process that is killed leaves an unfinished last line at most, which does not count.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use super::open::RunNetwork;
-use crate::commands::error::RunError;
+use super::error::StateError;
+use super::files::{read_text, write_error, write_text};
+use super::network::RunNetwork;
 use crate::data::checkpoints::Checkpoint;
 use crate::weights::crc32c;
 
 /// The file's name in a run's folder.
-pub(super) const MANIFEST: &str = "manifest.jsonl";
+pub(crate) const MANIFEST: &str = "manifest.jsonl";
+
+const VERSION: u32 = 1;
 
 /// What the run is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,47 +35,62 @@ struct Head {
     network: Option<RunNetwork>,
 }
 
-const VERSION: u32 = 1;
+/// A file's size, and when it was last written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    bytes: u64,
+    /// Units: nanoseconds since 1970.
+    pub(crate) modified: u64,
+}
+
+impl Stamp {
+    /// That of a file as it is now.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let since = metadata.modified()?.duration_since(UNIX_EPOCH);
+        let nanoseconds = since.map_or(0, |since| since.as_nanos());
+        Ok(Self {
+            bytes: metadata.len(),
+            modified: u64::try_from(nanoseconds).unwrap_or(u64::MAX),
+        })
+    }
+}
 
 /// A step and its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) step: i64,
+pub(crate) struct Entry {
+    pub(crate) step: i64,
     /// As the run calls it.
-    pub(super) name: String,
-    pub(super) bytes: u64,
-    /// When it was last written. Units: nanoseconds since 1970.
-    modified: u64,
+    pub(crate) name: String,
+    #[serde(flatten)]
+    stamp: Stamp,
     /// The checksum of its content: enough to see that it is another file, and a tenth of the time of SHA-256.
     crc32c: u32,
     /// Whether it could not be read, and so has no step.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    left_out: bool,
+    pub(crate) left_out: bool,
 }
 
 impl Entry {
-    /// Of a file as it is now.
-    pub(super) fn of(checkpoint: &Checkpoint) -> io::Result<Self> {
-        let (bytes, modified) = stamp(&checkpoint.path)?;
+    /// Of a file that was like this when it was opened.
+    pub(crate) fn read(checkpoint: &Checkpoint, stamp: Stamp) -> io::Result<Self> {
         Ok(Self {
             step: checkpoint.step,
             name: checkpoint.name.clone(),
-            bytes,
-            modified,
+            stamp,
             crc32c: checksum(&checkpoint.path)?,
             left_out: false,
         })
     }
 
-    /// Whether the file is still the one that was shown. Where size and time are, it is not read.
-    pub(super) fn is_of(&self, checkpoint: &Checkpoint) -> bool {
-        let Ok((bytes, modified)) = stamp(&checkpoint.path) else {
-            return false;
-        };
-        if bytes != self.bytes || modified == self.modified {
-            return bytes == self.bytes;
+    /// Whether the file is still the same. Where size and time are, it is not read.
+    pub(crate) fn is_of(&self, checkpoint: &Checkpoint) -> bool {
+        match Stamp::of(&checkpoint.path) {
+            Err(_) => false,
+            Ok(stamp) if stamp.bytes != self.stamp.bytes => false,
+            Ok(stamp) if stamp == self.stamp => true,
+            Ok(_) => checksum(&checkpoint.path).is_ok_and(|now| now == self.crc32c),
         }
-        checksum(&checkpoint.path).is_ok_and(|now| now == self.crc32c)
     }
 }
 
@@ -80,57 +98,36 @@ fn checksum(path: &Path) -> io::Result<u32> {
     crc32c(&mut File::open(path)?)
 }
 
-/// Size and time of the last change.
-pub(super) fn stamp(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::metadata(path)?;
-    let since = metadata.modified()?.duration_since(UNIX_EPOCH);
-    let nanoseconds = since.map_or(0, |since| since.as_nanos());
-    Ok((
-        metadata.len(),
-        u64::try_from(nanoseconds).unwrap_or(u64::MAX),
-    ))
-}
-
 /// A run's manifest.
-pub(super) struct Manifest {
-    path: PathBuf,
+#[derive(Debug)]
+pub(crate) struct Manifest {
     head: Head,
     /// By step.
-    pub(super) entries: BTreeMap<i64, Entry>,
-    /// The files that could not be read, by the steps that they would have been.
-    left_out: BTreeMap<i64, Entry>,
+    entries: BTreeMap<i64, Entry>,
 }
 
 impl Manifest {
     /// One without a step.
-    pub(super) fn new(folder: &Path, probe_images: String, network: RunNetwork) -> Self {
+    pub(crate) fn new(probe_images: String, network: RunNetwork) -> Self {
         Self {
-            path: folder.join(MANIFEST),
             head: Head {
                 manifest: VERSION,
                 probe_images,
                 network: Some(network),
             },
             entries: BTreeMap::new(),
-            left_out: BTreeMap::new(),
         }
     }
 
     /// That of a run's folder, if there is one.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, RunError> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, StateError> {
         let path = folder.join(MANIFEST);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|source| RunError::ReadManifest {
-                path: path.clone(),
-                source,
-            })?,
-        };
-        let damaged = |line: usize, why: String| RunError::Manifest {
+        let damaged = |line: usize, why: String| StateError::Manifest {
             path: path.clone(),
             line,
             why,
         };
+        let text = read_text(&path)?.unwrap_or_default();
         // What no line end follows was not finished.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let mut lines = (1..).zip(whole.lines());
@@ -143,74 +140,64 @@ impl Manifest {
             let why = format!("expected format {VERSION}, found {}", head.manifest);
             return Err(damaged(1, why));
         }
-        let (mut entries, mut left_out) = (BTreeMap::new(), BTreeMap::new());
+        let mut entries = BTreeMap::new();
         for (number, line) in lines {
             let entry: Entry =
                 serde_json::from_str(line).map_err(|error| damaged(number, error.to_string()))?;
-            let kind = if entry.left_out {
-                &mut left_out
-            } else {
-                &mut entries
-            };
-            kind.insert(entry.step, entry);
+            entries.insert(entry.step, entry);
         }
-        Ok(Some(Self {
-            path,
-            head,
-            entries,
-            left_out,
-        }))
+        Ok(Some(Self { head, entries }))
     }
 
-    /// Whether a file was left out before, and is still the same.
-    pub(super) fn leaves_out(&self, file: &Checkpoint) -> bool {
-        let entry = self.left_out.get(&file.step);
-        entry.is_some_and(|entry| entry.is_of(file))
+    /// What is known of a step's file.
+    pub(crate) fn get(&self, step: i64) -> Option<&Entry> {
+        self.entries.get(&step)
+    }
+
+    /// The steps that are in the event file, in order.
+    pub(crate) fn shown(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.values().filter(|entry| !entry.left_out)
+    }
+
+    /// The last step that is in the event file.
+    pub(crate) fn last(&self) -> Option<i64> {
+        self.shown().next_back().map(|entry| entry.step)
+    }
+
+    /// Drops all that comes after a step; without a step, all.
+    pub(crate) fn cut_after(&mut self, last: Option<i64>) {
+        self.entries.retain(|step, _| Some(*step) <= last);
     }
 
     /// Whether the run shows these probe images.
-    pub(super) fn shows(&self, probe_images: &str) -> bool {
+    pub(crate) fn shows(&self, probe_images: &str) -> bool {
         self.head.probe_images == probe_images
     }
 
-    /// The network that the run shows, if it is known.
-    pub(super) fn network(self) -> Option<RunNetwork> {
-        self.head.network
+    /// The network that the run shows, if that was noted.
+    pub(crate) fn network(&self) -> Option<&RunNetwork> {
+        self.head.network.as_ref()
     }
 
     /// The steps of both; those of the other come later.
-    pub(super) fn and(mut self, later: Self) -> Self {
+    pub(crate) fn and(mut self, later: Self) -> Self {
         self.entries.extend(later.entries);
-        self.left_out.extend(later.left_out);
         self
     }
 
-    /// The same for another folder.
-    pub(super) fn at(self, folder: &Path) -> Self {
+    /// Writes it into a run's folder, and opens it for further steps.
+    pub(crate) fn write(&self, folder: &Path) -> Result<ManifestWriter, StateError> {
         let path = folder.join(MANIFEST);
-        Self { path, ..self }
-    }
-
-    /// Drops the steps from `first` on, and writes the rest, to which steps are added.
-    pub(super) fn write_before(mut self, first: i64) -> Result<Writer, RunError> {
-        let failed = |source| RunError::WriteManifest {
-            path: self.path.clone(),
-            source,
-        };
-        self.entries.split_off(&first);
-        self.left_out.split_off(&first);
+        let failed = |source| write_error(&path, source);
         let mut text = line(&self.head).map_err(failed)?;
-        for entry in self.entries.values().chain(self.left_out.values()) {
+        for entry in self.entries.values() {
             text += &line(entry).map_err(failed)?;
         }
-        // Whoever is killed here leaves the old one or the new one.
-        let new = self.path.with_extension("jsonl.new");
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.path));
-        written.map_err(failed)?;
-        let file = File::options().append(true).open(&self.path);
-        Ok(Writer(Arc::new(Mutex::new(State {
+        write_text(&path, &text)?;
+        let file = File::options().append(true).open(&path);
+        Ok(ManifestWriter(Arc::new(Mutex::new(Open {
             file: file.map_err(failed)?,
-            path: self.path,
+            path,
             coming: BTreeMap::new(),
             failed: None,
         }))))
@@ -221,11 +208,11 @@ fn line(value: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string(value)? + "\n")
 }
 
-/// Adds the steps of this process, each once the event file has it.
+/// Adds the steps of this process, each once the event file has it. Clones write to the same file.
 #[derive(Clone)]
-pub(super) struct Writer(Arc<Mutex<State>>);
+pub(crate) struct ManifestWriter(Arc<Mutex<Open>>);
 
-struct State {
+struct Open {
     file: File,
     path: PathBuf,
     /// The files of steps that are not in the event file yet.
@@ -233,46 +220,44 @@ struct State {
     failed: Option<io::Error>,
 }
 
-impl Writer {
+impl ManifestWriter {
     /// Says which file a step is going to show.
-    pub(super) fn expect(&self, entry: Entry) {
-        self.state().coming.insert(entry.step, entry);
+    pub(crate) fn expect(&self, entry: Entry) {
+        self.lock().coming.insert(entry.step, entry);
     }
 
     /// The event file has this step.
-    pub(super) fn written(&self, step: i64) {
-        let mut state = self.state();
-        if let Some(entry) = state.coming.remove(&step) {
-            state.add(&entry);
+    pub(crate) fn written(&self, step: i64) {
+        let mut open = self.lock();
+        if let Some(entry) = open.coming.remove(&step) {
+            open.add(&entry);
         }
     }
 
     /// A file cannot be read. One that is gone needs no line.
-    pub(super) fn leave_out(&self, file: &Checkpoint) {
-        if let Ok(entry) = Entry::of(file) {
+    pub(crate) fn leave_out(&self, file: &Checkpoint) {
+        let entry = Stamp::of(&file.path).and_then(|stamp| Entry::read(file, stamp));
+        if let Ok(entry) = entry {
             let left_out = true;
-            self.state().add(&Entry { left_out, ..entry });
+            self.lock().add(&Entry { left_out, ..entry });
         }
     }
 
     /// Whether every step that was written is in the manifest.
-    pub(super) fn check(&self) -> Result<(), RunError> {
-        let mut state = self.state();
-        match state.failed.take() {
-            Some(source) => Err(RunError::WriteManifest {
-                path: state.path.clone(),
-                source,
-            }),
+    pub(crate) fn check(&self) -> Result<(), StateError> {
+        let mut open = self.lock();
+        match open.failed.take() {
+            Some(source) => Err(write_error(&open.path, source)),
             None => Ok(()),
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Open {
     fn add(&mut self, entry: &Entry) {
         // In one piece, so that a line is there as a whole or not at all.
         let text = line(entry);
@@ -294,16 +279,20 @@ mod tests {
         Checkpoint { path, name, step }
     }
 
+    fn entry(file: &Checkpoint) -> Entry {
+        Entry::read(file, Stamp::of(&file.path).unwrap()).unwrap()
+    }
+
     #[test]
     fn steps_are_there_once_they_are_written() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let files = [1, 2, 3].map(|step| checkpoint(folder, step, &[1; 9]));
-        let writer = Manifest::new(folder, "p".to_owned(), RunNetwork::default())
-            .write_before(i64::MIN)
+        let writer = Manifest::new("p".to_owned(), RunNetwork::default())
+            .write(folder)
             .unwrap();
         for file in &files {
-            writer.expect(Entry::of(file).unwrap());
+            writer.expect(entry(file));
         }
         writer.written(1);
         writer.written(2);
@@ -313,20 +302,22 @@ mod tests {
         let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path).unwrap() + "{\"step\":3,\"na";
         fs::write(&path, text).unwrap();
-        let read = Manifest::read(folder).unwrap().unwrap();
+        let mut read = Manifest::read(folder).unwrap().unwrap();
         assert!(read.shows("p") && !read.shows("q"));
-        assert_eq!(read.entries.keys().copied().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(read.last(), Some(2));
+        assert_eq!(read.shown().count(), 2);
         assert!(read.entries[&2].is_of(&files[1]));
-        read.write_before(2).unwrap();
+        read.cut_after(Some(1));
+        read.write(folder).unwrap();
         let read = Manifest::read(folder).unwrap().unwrap();
-        assert_eq!(read.entries.keys().copied().collect::<Vec<_>>(), [1]);
+        assert_eq!((read.last(), read.shown().count()), (Some(1), 1));
     }
 
     #[test]
     fn a_file_is_the_same_if_its_content_is() {
         let folder = tempfile::tempdir().unwrap();
         let file = checkpoint(folder.path(), 1, &[1; 9]);
-        let entry = Entry::of(&file).unwrap();
+        let entry = entry(&file);
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
         let touch = || {
             File::options()

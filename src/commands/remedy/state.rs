@@ -1,0 +1,50 @@
+//! What to do about a run folder that cannot be used.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::state::{PARTS, StateError, WidthMismatch};
+
+/// What to do about an error, if it is one of this room's.
+pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
+    if error.is::<WidthMismatch>() {
+        let advice =
+            "show it in a run of its own, or leave it out with --exclude or --on-error skip";
+        return Some(advice.to_owned());
+    }
+    Some(match error.downcast_ref()? {
+        StateError::Folder { .. } => "choose another with --logdir or --run".to_owned(),
+        StateError::Used { .. } => {
+            "choose another name with --run, resume it (train --resume), or delete the folder"
+                .to_owned()
+        }
+        StateError::Busy(_) => "choose another name with --run, or wait for its end".to_owned(),
+        StateError::InParts(_) => {
+            "repeat the command of each that is missing (--shard I/N), or name another --run"
+                .to_owned()
+        }
+        StateError::Read { .. } => "make it readable, or name another --run".to_owned(),
+        StateError::Write { source, .. } => match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "free some space, then repeat the command, or choose another folder with --logdir"
+                    .to_owned()
+            }
+            _ => "choose another folder with --logdir".to_owned(),
+        },
+        StateError::Manifest { .. } => {
+            "delete that line and those after it, or name another --run".to_owned()
+        }
+        StateError::Toml { path, .. } => match path.ancestors().find(|folder| is_parts(folder)) {
+            Some(parts) => format!(
+                "delete the folder {}, and make the parts again",
+                parts.display()
+            ),
+            None => "name another --run".to_owned(),
+        },
+    })
+}
+
+fn is_parts(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == PARTS)
+}
