@@ -101,9 +101,8 @@ fn show(
         is_open: follow.is_some(),
     };
     let written = manifest.clone();
-    let builder = run
-        .context
-        .logger(run.label(), &steps, move |step| written.written(step));
+    let label = run.label(&mut loader)?;
+    let builder = (run.context).logger(label, &steps, move |step| written.written(step));
     let builder = match (part, remaining.resumed) {
         (Some(part), step) => builder.events(part.events(step)?),
         (None, Some(step)) => builder.resume_from(step),

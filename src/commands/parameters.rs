@@ -1,5 +1,6 @@
 //! A network's parameters, opened before anything is computed.
 
+use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -13,6 +14,7 @@ use crate::network::vgg::{
     self, Arch, Extent, Grafted, NetworkError, NewPart, ParameterSource, Placement,
     RandomParameters, Sizes, Variant, Vgg,
 };
+use crate::one_line::one_line;
 use crate::settings::{NetworkSettings, RunSettings, WeightsChoice};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
@@ -97,11 +99,13 @@ impl OpenNetwork {
             });
         };
         let (variant, file) = open_with_notes(&path, &settings.network, &context.terminal)?;
-        let label = hashed_label(file_name(&path), path, &settings.network);
+        let name = file_name(&path);
+        let hash = move || sha256(&mut File::open(&path)?);
+        let label = hashed_label(name, &settings.network, hash);
         Ok(Self {
             variant,
             parameters: Parameters::File(file),
-            label: Box::new(label),
+            label,
         })
     }
 }
@@ -170,21 +174,18 @@ pub(crate) fn random(arch: Arch, sizes: Sizes, seed: u64, terminal: &Terminal) -
 
 /// What the weights are called in descriptions: `label` and the file's hash, computed on a thread of its
 /// own while the first forward pass runs.
-pub(crate) fn hashed_label(
+pub(crate) fn hashed_label<E: Error + Send + 'static>(
     mut label: String,
-    path: PathBuf,
     settings: &NetworkSettings,
-) -> impl FnOnce() -> String + Send + use<> {
+    hash: impl FnOnce() -> Result<String, E> + Send + 'static,
+) -> Box<dyn FnOnce() -> String + Send> {
     if let Some(key) = &settings.weights_key {
         label = format!("{label}, the network under `{key}`");
     }
-    let hash = thread::spawn(move || {
-        let mut file = File::open(&path).map_err(|error| error.to_string())?;
-        sha256(&mut file).map_err(|error| error.to_string())
-    });
-    move || match hash.join() {
+    let hash = thread::spawn(hash);
+    Box::new(move || match hash.join() {
         Ok(Ok(hash)) => format!("{label}, SHA-256 {hash}"),
-        Ok(Err(why)) => format!("{label}, SHA-256 unknown: {why}"),
+        Ok(Err(error)) => format!("{label}, SHA-256 unknown: {}", one_line(&error)),
         Err(_) => label,
-    }
+    })
 }

@@ -73,14 +73,20 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Of a file that was like this when it was opened.
-    pub(crate) fn read(checkpoint: &Checkpoint, stamp: Stamp) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(checkpoint: &Checkpoint, stamp: Stamp, crc32c: u32) -> Self {
+        Self {
             step: checkpoint.step,
             name: checkpoint.name.clone(),
             stamp,
-            crc32c: checksum(&checkpoint.path)?,
+            crc32c,
             left_out: false,
-        })
+        }
+    }
+
+    /// Of a file as it is now.
+    pub(crate) fn read(checkpoint: &Checkpoint) -> io::Result<Self> {
+        let stamp = Stamp::of(&checkpoint.path)?;
+        Ok(Self::new(checkpoint, stamp, checksum(&checkpoint.path)?))
     }
 
     /// Whether the file is still the same. Where size and time are, it is not read.
@@ -236,8 +242,7 @@ impl ManifestWriter {
 
     /// A file cannot be read. One that is gone needs no line.
     pub(crate) fn leave_out(&self, file: &Checkpoint) {
-        let entry = Stamp::of(&file.path).and_then(|stamp| Entry::read(file, stamp));
-        if let Ok(entry) = entry {
+        if let Ok(entry) = Entry::read(file) {
             let left_out = true;
             self.lock().add(&Entry { left_out, ..entry });
         }
@@ -280,7 +285,7 @@ mod tests {
     }
 
     fn entry(file: &Checkpoint) -> Entry {
-        Entry::read(file, Stamp::of(&file.path).unwrap()).unwrap()
+        Entry::read(file).unwrap()
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) struct FailedCheckpoint {
 
 /// Loads the networks of a run.
 pub(super) struct Loader {
-    checkpoints: OpenCheckpoints,
+    pub(super) checkpoints: OpenCheckpoints,
     /// What every checkpoint holds.
     shown: ShownNetwork,
     deepest: usize,

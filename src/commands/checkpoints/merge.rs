@@ -160,7 +160,7 @@ impl Part {
         observers.set_calibration(&calibration, pass, settings.run.pictures.style());
         observers.set_summary(summary);
 
-        let builder = run.context.quiet_logger(run.label());
+        let builder = run.context.quiet_logger(run.label(&mut loader)?);
         let events = EventFile::supplement(run.context.folder.path(), last);
         let builder = builder.events(events.map_err(LoggerError::from)?);
         let mut logger = settled.apply(builder).create()?;

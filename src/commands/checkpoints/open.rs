@@ -15,7 +15,7 @@ use crate::network::vgg::Variant;
 use crate::network::{Architecture, select};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
 use crate::state::{Entry, RunNetwork, Stamp, StateError};
-use crate::weights::WeightsFile;
+use crate::weights::{WeightsError, WeightsFile};
 
 /// Checkpoints that are opened to find the network that most of them hold, and that are open at a time.
 pub(super) const OPENED: usize = 64;
@@ -57,9 +57,8 @@ impl OpenCheckpoint {
     }
 
     /// What the manifest says of it.
-    pub(super) fn entry(&self) -> Result<Entry, StateError> {
-        let entry = Entry::read(&self.file, self.stamp);
-        entry.map_err(|source| unreadable(&self.file, source))
+    pub(super) fn entry(&self) -> Result<Entry, WeightsError> {
+        Ok(Entry::new(&self.file, self.stamp, self.weights.crc32c()?))
     }
 }
 

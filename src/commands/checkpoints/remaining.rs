@@ -150,7 +150,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::state::{Entry, RunNetwork, Stamp};
+    use crate::state::{Entry, RunNetwork};
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {
         let file = |step: &i64| {
@@ -173,8 +173,7 @@ mod tests {
         let writer = Manifest::new(String::new(), RunNetwork::default());
         let writer = writer.write(folder).unwrap();
         for file in files(folder, shown) {
-            let stamp = Stamp::of(&file.path).unwrap();
-            writer.expect(Entry::read(&file, stamp).unwrap());
+            writer.expect(Entry::read(&file).unwrap());
             writer.written(file.step);
         }
         writer.leave_out(&files(folder, &[left_out])[0]);

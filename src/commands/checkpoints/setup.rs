@@ -11,7 +11,7 @@ use crate::commands::calibration;
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::{open_devices, resolved_network};
 use crate::commands::error::RunError;
-use crate::commands::parameters;
+use crate::commands::parameters::hashed_label;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::{ImageFile, list_images};
@@ -144,9 +144,14 @@ impl<'a> CheckpointRun<'a> {
     }
 
     /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
-    pub(super) fn label(&self) -> impl FnOnce() -> String + Send + use<> {
-        let Checkpoint { name, path, .. } = &self.sequence[self.first];
-        let label = format!("the first of {} checkpoints is {name}", self.sequence.len());
-        parameters::hashed_label(label, path.clone(), &self.settings.run.network)
+    pub(super) fn label(
+        &self,
+        loader: &mut Loader,
+    ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
+        let first = loader.checkpoints.open(&self.sequence[self.first])?;
+        let (count, name) = (self.sequence.len(), &first.file.name);
+        let label = format!("the first of {count} checkpoints is {name}");
+        let network = &self.settings.run.network;
+        Ok(hashed_label(label, network, move || first.weights.sha256()))
     }
 }
