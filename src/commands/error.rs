@@ -13,7 +13,7 @@ use crate::data::checkpoints::CheckpointError;
 use crate::data::error::LoadError;
 use crate::data::find::FindError;
 use crate::data::labeled::DatasetError;
-use crate::device::{BackendError, DeviceError};
+use crate::device::DeviceError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 use crate::network::vgg::Arch;
