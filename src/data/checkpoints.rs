@@ -20,7 +20,6 @@ use crate::one_line::listed;
 use candidate::{Candidate, EXTENSIONS, NAMED, any_numbered};
 pub(crate) use error::CheckpointError;
 
-/// What is said of files that are left out.
 fn left_out(names: impl Iterator<Item = impl fmt::Display>, why: &str) -> String {
     format!("left out: {} ({why})", listed(names, ", ", NAMED))
 }
@@ -54,7 +53,6 @@ pub(crate) enum StepSource {
     Captured(Regex),
 }
 
-/// `name`, `index`, or a regular expression with one group.
 impl FromStr for StepSource {
     type Err = StepSourceError;
 
@@ -81,7 +79,6 @@ impl fmt::Display for StepSource {
     }
 }
 
-/// A checkpoint file and its step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// Where it is, as the arguments lead to it.
@@ -160,7 +157,6 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
     Ok(Sequence { checkpoints, notes })
 }
 
-/// The files that each argument names.
 fn find_all<P: AsRef<Path>>(
     args: &[P],
     notes: &mut Vec<String>,
@@ -259,7 +255,6 @@ fn without_states(all: Vec<Candidate>, notes: &mut Vec<String>) -> Vec<Candidate
     kept
 }
 
-/// Those that have a step.
 fn with_steps(
     all: Vec<Candidate>,
     steps: Vec<Option<i64>>,

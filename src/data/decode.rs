@@ -62,7 +62,6 @@ fn read(path: &Path) -> Result<Decoded, ImageError> {
     }
 }
 
-/// The format that the first bytes show, and its name.
 fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {
     let unsupported = |what| Err(ImageError::Unsupported(what));
     // BigTIFF has a version number of its own that `image` does not know.

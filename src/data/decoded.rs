@@ -2,7 +2,6 @@
 
 use feature_grid::Picture;
 
-/// A decoded image.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) picture: Picture,

@@ -20,7 +20,6 @@ pub(crate) struct LoadError {
     pub(crate) error: ImageError,
 }
 
-/// What is wrong with an image.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
     #[error("cannot be read; check the path and its permissions")]
@@ -106,7 +105,6 @@ pub(super) fn check_decoded(width: u32, height: u32) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Refuses to make an image too large.
 pub(super) fn check_resized(picture: &Picture, width: u64, height: u64) -> Result<(), ImageError> {
     if width.saturating_mul(height) <= MAX_PIXELS {
         return Ok(());

@@ -26,12 +26,10 @@ fn line(files: &BTreeSet<PathBuf>, what: &str) -> Option<String> {
 }
 
 impl InputNotes {
-    /// Adds what folders hold besides images.
     pub(crate) fn add_left_out(&self, files: &LeftOut) {
         self.lock().left_out.extend(files);
     }
 
-    /// Adds what is peculiar about an image.
     pub(crate) fn add(&self, path: &Path, oddities: Oddities) {
         if oddities.is_clipped {
             self.lock().clipped.insert(path.to_owned());
@@ -45,7 +43,6 @@ impl InputNotes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line for each kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let kinds = self.lock();
         let clipped = line(

@@ -21,12 +21,10 @@ pub(crate) struct PreparedImage {
     /// Normalized, `[height, width, 3]`.
     pub(crate) pixels: Vec<f32>,
     pub(crate) oddities: Oddities,
-    /// How long it took to decode and prepare.
     pub(crate) took: Duration,
 }
 
 impl PreparedImage {
-    /// Decodes, resizes, crops and normalizes one image.
     fn load(file: ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
         let ImageFile { path, name } = file;
         let began = Instant::now();
@@ -52,13 +50,11 @@ impl PreparedImage {
         [self.picture.height as usize, self.picture.width as usize]
     }
 
-    /// The file's name.
     pub(crate) fn title(&self) -> String {
         file_name(&self.path)
     }
 }
 
-/// The last part of a path.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(
         || path.display().to_string(),

@@ -27,7 +27,6 @@ pub(crate) struct Preprocess {
     /// torchvision's `CenterCrop(n)`: the middle n x n pixels; an image that is smaller is first
     /// padded with black.
     pub(crate) crop: Option<NonZeroU32>,
-    /// How the cropped image becomes numbers.
     pub(crate) normalize: Normalize,
 }
 

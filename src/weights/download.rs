@@ -28,7 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Returning `false` ends the download; what has arrived is kept and resumed next time.
 pub(crate) type ProgressCallback<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
 
-/// Why a file could not be fetched.
 #[derive(Debug, Error)]
 pub(crate) enum DownloadError {
     #[error("no answer from the server")]
@@ -113,7 +112,6 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes the error of a failed write to `path`.
 fn writing(path: &Path) -> impl Fn(io::Error) -> DownloadError {
     move |source| DownloadError::Write {
         path: path.to_owned(),

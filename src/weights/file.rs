@@ -226,7 +226,6 @@ impl WeightsFile {
     }
 }
 
-/// Finds the network in a checkpoint, or says what is there instead.
 fn find(checkpoint: &Checkpoint, key: Option<&str>) -> Result<Found, WeightsErrorKind> {
     let entries = &checkpoint.entries;
     match (names::find(entries, key), key) {

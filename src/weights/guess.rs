@@ -29,7 +29,6 @@ const FOREIGN_NAMES: [(&str, &str); 16] = [
     ("down1.", "a U-Net"),
 ];
 
-/// How many near names are suggested.
 const SUGGESTIONS: usize = 3;
 
 /// Edits beyond which a name is not suggested.

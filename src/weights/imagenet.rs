@@ -16,7 +16,6 @@ use super::download;
 
 pub(crate) use super::download::{DownloadError, ProgressCallback};
 
-/// Where torchvision's files are published.
 const PUBLISHER: &str = "https://download.pytorch.org/models";
 
 /// torchvision's `IMAGENET1K_V1` files. Their names end with the first digits of their SHA-256.
@@ -31,7 +30,6 @@ const PUBLISHED: [(&str, &str); 8] = [
     ("vgg19_bn", "vgg19_bn-c79401a0.pth"),
 ];
 
-/// Why the published weights are unavailable.
 #[derive(Debug, Error)]
 pub(crate) enum ImagenetError {
     #[error("torchvision publishes no ImageNet weights for {0}; expected one of {1}")]

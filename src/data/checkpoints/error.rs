@@ -6,7 +6,6 @@ use thiserror::Error;
 
 use crate::data::find::FindError;
 
-/// What keeps arguments from being a sequence of checkpoints.
 #[derive(Debug, Error)]
 pub(crate) enum CheckpointError {
     #[error("{0}")]

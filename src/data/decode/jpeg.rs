@@ -14,7 +14,6 @@ use crate::data::error::{ImageError, check_decoded};
 
 const FORMAT: &str = "JPEG";
 
-/// The marker of EXIF.
 const EXIF_MARKER: Marker = Marker::APP(1);
 
 /// Decodes a JPEG file as Pillow does: gray and color to RGB; CMYK and YCCK taken as inverted, which

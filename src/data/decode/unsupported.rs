@@ -30,7 +30,6 @@ pub(super) fn kind(bytes: &[u8], format: ImageFormat) -> Option<String> {
     }
 }
 
-/// Why this TIFF is not read.
 fn tiff(bytes: &[u8]) -> Option<String> {
     let tags = tiff_tags(bytes)?;
     let tag = |name| tags.get(&name).copied();

@@ -20,27 +20,22 @@ use feature_grid::Picture;
 /// How images are changed at random before the network trains on them, in this order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Augment {
-    /// Which part of the image is used.
     pub(crate) crop: RandomResizedCrop,
     /// Probability of mirroring left and right: torchvision's `RandomHorizontalFlip(p)`.
     pub(crate) flip: f64,
-    /// How the colors change.
     pub(crate) jitter: ColorJitter,
 }
 
 /// What is done to one image.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Drawn {
-    /// The part of the image that is seen.
     pub(crate) crop: CropBox,
-    /// Whether left and right are mirrored.
     pub(crate) flip: bool,
     /// The changes of color, in this order.
     pub(crate) adjustments: Vec<Adjustment>,
 }
 
 impl Augment {
-    /// Draws what is done to an image of this size.
     pub(crate) fn draw(&self, width: u32, height: u32, rng: &mut ChaCha8Rng) -> Drawn {
         Drawn {
             crop: self.crop.draw(width, height, rng),
@@ -64,7 +59,6 @@ impl Augment {
     }
 }
 
-/// Mirrors left and right.
 fn flip(picture: &mut Picture) {
     let width = picture.width as usize;
     let (pixels, _) = picture.pixels.as_chunks_mut::<3>();

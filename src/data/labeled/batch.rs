@@ -18,9 +18,7 @@ use crate::one_line::one_line;
 pub(crate) struct Batch {
     /// Normalized, `[n, height, width, 3]`.
     pub(crate) pixels: Vec<f32>,
-    /// Rows of each image.
     pub(crate) height: usize,
-    /// Columns of each image.
     pub(crate) width: usize,
     /// The class of each image, `[n]`.
     pub(crate) labels: Vec<usize>,
@@ -50,12 +48,10 @@ pub(super) struct LoadedImage {
     pub(super) pixels: Vec<f32>,
 }
 
-/// Puts batches together.
 pub(super) struct Batches<I: Iterator<Item = Loaded>> {
     loaded: Peekable<I>,
     samples: Arc<[Sample]>,
     on_error: OnError,
-    /// Batches in an epoch.
     per_epoch: u64,
     /// Batches of this epoch without any readable image, since the last that had one.
     empty: u64,

@@ -151,7 +151,6 @@ fn pair<'a>(
     Ok(found)
 }
 
-/// The names of the folders other than `found`.
 fn others(all: &[PathBuf], found: &Path) -> String {
     let others = all.iter().filter(|path| *path != found);
     let names = others.map(|path| path.file_name().unwrap_or_default().to_string_lossy());

@@ -26,7 +26,6 @@ use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::{Normalize, Preprocess};
 
-/// How the work is done.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     /// Threads that decode and augment. The batches are the same whatever their number.
@@ -147,7 +146,6 @@ impl Loader {
         })
     }
 
-    /// The next item, if it is ready.
     pub(crate) fn ready(&mut self) -> Option<Result<Batch, LoaderError>> {
         let item = self.batches.as_mut()?.ready()?;
         self.given(Some(item))

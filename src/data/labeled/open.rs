@@ -10,10 +10,8 @@ use super::order::Split;
 use crate::data::find::{self, LeftOut};
 use crate::data::list::IMAGES;
 
-/// An image and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// The file.
     pub(crate) path: PathBuf,
     /// The class: a place in [`Dataset::classes`].
     pub(crate) class: usize,
@@ -82,7 +80,6 @@ impl Dataset {
     }
 }
 
-/// A class's folder and its images.
 struct Class {
     name: OsString,
     folder: PathBuf,

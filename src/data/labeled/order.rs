@@ -27,7 +27,6 @@ pub(crate) struct Position {
     pub(crate) batch: u64,
 }
 
-/// A batch to be made.
 #[derive(Debug, PartialEq)]
 pub(super) struct BatchPlan {
     pub(super) at: Position,

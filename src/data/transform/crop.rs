@@ -28,7 +28,6 @@ pub(super) struct Side {
     pub(super) length: u32,
 }
 
-/// The pixels in the box.
 pub(super) fn cut(picture: &Picture, crop: CropBox) -> Result<Picture, ImageError> {
     let CropBox {
         top,
@@ -57,7 +56,6 @@ pub(super) fn cut(picture: &Picture, crop: CropBox) -> Result<Picture, ImageErro
     Ok(window(picture, &side(left, width), &side(top, height)))
 }
 
-/// The middle `n` x `n` pixels.
 pub(super) fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, ImageError> {
     let n = n.get();
     check_resized(picture, n.into(), n.into())?;

@@ -132,7 +132,6 @@ fn to_height(picture: &Picture, height: u32) -> Picture {
     Picture::rgb(picture.width, height, pixels)
 }
 
-/// A sum of weighted levels, rounded and clipped.
 #[expect(clippy::cast_sign_loss, reason = "clipped to 0 to 255")]
 fn to_level(sum: i32) -> u8 {
     (sum >> BITS).clamp(0, 255) as u8

@@ -128,7 +128,6 @@ fn class_name(heap: &Heap, id: Id) -> String {
     }
 }
 
-/// An object without contents.
 pub(super) fn inert(heap: &mut Heap, class: Id) -> Result<Id, WeightsErrorKind> {
     let class = match class_name(heap, class).as_str() {
         "collections.OrderedDict" => String::new(),
@@ -200,7 +199,6 @@ fn rebuild(heap: &Heap, arguments: &[Id], dtype: Option<DType>) -> Result<Node, 
     }
 }
 
-/// A tensor that is listed, never read.
 fn unreadable(dtype: DType, shape: Vec<usize>) -> Node {
     Node::Tensor(Box::new(Tensor::unreadable(dtype, shape)))
 }

@@ -21,7 +21,6 @@ const MAX_DEPTH: usize = 64;
 /// Deepest nesting of values: each name is a few of them, and a chain of objects has none.
 const MAX_NESTING: usize = 8 * MAX_DEPTH;
 
-/// The tensors of a checkpoint.
 #[derive(Debug)]
 pub(in crate::weights) struct Checkpoint {
     pub(in crate::weights) entries: Vec<Entry>,
@@ -85,7 +84,6 @@ struct Walk<'a> {
     /// Values around the one that is visited.
     nesting: usize,
     keys: Vec<String>,
-    /// Objects that were visited.
     seen: HashSet<Id>,
     found: Vec<Entry>,
 }
@@ -159,7 +157,6 @@ impl Walk<'_> {
 /// What the elements of NumPy's arrays are called, which are listed and never read.
 pub(in crate::weights) const NUMPY_ARRAY: &str = "NumPy's";
 
-/// Whether a callable makes an array of NumPy's.
 fn is_array(class: &str) -> bool {
     class.starts_with("numpy.")
         && (class.ends_with(".multiarray._reconstruct") || class.ends_with("._frombuffer"))

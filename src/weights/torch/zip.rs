@@ -75,7 +75,6 @@ fn folder(names: &[String]) -> Result<&str, WeightsErrorKind> {
     folder.ok_or_else(|| WeightsErrorKind::NotWeights(foreign::archive(names)))
 }
 
-/// Where the bytes of an entry are.
 fn location(
     source: &Source,
     archive: &mut ZipArchive<Source>,

@@ -56,7 +56,6 @@ impl ColorJitter {
 }
 
 impl Adjustment {
-    /// Changes the image.
     pub(crate) fn apply(self, picture: &mut Picture) {
         let (pixels, _) = picture.pixels.as_chunks_mut::<3>();
         match self {
@@ -71,7 +70,6 @@ impl Adjustment {
     }
 }
 
-/// A pixel: red, green, blue.
 type Rgb = [u8; 3];
 
 /// `Image.blend`: each channel moves away from the gray level that `gray` gives for its pixel by
