@@ -113,8 +113,8 @@ pub(crate) fn resized_crop(
     size: NonZeroU32,
 ) -> Result<Picture, ImageError> {
     let cut = cut(picture, crop)?;
-    let side = size.get().into();
-    Ok(resize::to_size(&cut, side, side)?.unwrap_or(cut))
+    let n = size.get().into();
+    Ok(resize::to_size(&cut, n, n)?.unwrap_or(cut))
 }
 
 const IMAGENET: Normalize = Normalize {
