@@ -1,5 +1,6 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
+mod agree;
 mod calibrate;
 mod error;
 mod follow;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::devices::render_place;
 use super::error::RunError;
+use super::render_place::render_place;
 use super::report::Report;
 use crate::analysis::probe::ProbeImages;
 use crate::commands::terminal::{Terminal, Unit};

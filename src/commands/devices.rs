@@ -2,13 +2,11 @@
 
 use super::context::Context;
 use super::error::RunError;
+use super::render_place::render_place;
 use crate::device::{DeviceChoice, DeviceError, Devices, OpenDevice, Precision};
 use crate::logger::RenderOn;
 use crate::network::ForwardPass;
 use crate::settings::{ComputeSettings, ResolvedNetwork};
-
-/// The variable that says where feature maps become grids: auto, device or host.
-const RENDER: &str = "VGGSCOPE_RENDER";
 
 /// Opens the devices that were asked for.
 pub(crate) fn open_devices(
@@ -31,16 +29,6 @@ pub(crate) fn open_devices(
         terminal.note("--precision tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
     Ok(devices)
-}
-
-/// Where feature maps become grids. It is set to compare the two places, which give the same grids.
-pub(super) fn render_place() -> Result<RenderOn, RunError> {
-    match std::env::var(RENDER).as_deref() {
-        Err(_) | Ok("auto") => Ok(RenderOn::Auto),
-        Ok("device") => Ok(RenderOn::Device),
-        Ok("host") => Ok(RenderOn::Host),
-        Ok(other) => Err(RunError::RenderOn(other.to_owned())),
-    }
 }
 
 /// What of a network is in its run's configuration.

@@ -6,7 +6,7 @@ use super::classes;
 use super::context::{Context, shown_part};
 use super::error::RunError;
 use super::parameters::{self, OpenNetwork, Parameters};
-use super::train::Resumed;
+use super::resumed::Resumed;
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
 use crate::network::ForwardPass;

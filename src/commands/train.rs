@@ -7,6 +7,7 @@ use super::devices::{open_devices, resolved_network};
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
+use super::resumed::Resumed;
 use super::training_sweep::{Stand, Training};
 use super::{calibration, classes, restart, start};
 use crate::data::labeled::augment::RandomResizedCrop;
@@ -19,8 +20,8 @@ use crate::one_line::shell_quoted;
 use crate::settings::{self, LearningRateDecay, OptimizerName, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
-    CHECKPOINTS, Decay, Optimizer, Reading, SavedCheckpoint, Schedule, Session, Trainer,
-    TrainingProgress, TrainingSettings, changes, newest_checkpoint,
+    CHECKPOINTS, Decay, Optimizer, Reading, Schedule, Session, Trainer, TrainingProgress,
+    TrainingSettings,
 };
 
 /// Runs the command.
@@ -123,55 +124,6 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
     let report = run.conclude(logger, ended, &steps)?;
     Ok(report.with(notes).with(summary))
-}
-
-/// Where a run resumes.
-pub(super) struct Resumed {
-    pub(super) saved: SavedCheckpoint,
-    pub(super) progress: TrainingProgress,
-}
-
-impl Resumed {
-    /// The checkpoint that a run resumes from, if it does, and where the training was then.
-    fn of(
-        settings: &TrainSettings,
-        dataset: &Dataset,
-        context: &Context,
-    ) -> Result<Option<Self>, RunError> {
-        if !settings.resume {
-            return Ok(None);
-        }
-        let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
-        let mut progress = saved.read_progress()?;
-        classes::adopt(&saved, &mut progress, dataset, context)?;
-        let samples = dataset.train.len();
-        if progress.samples != samples {
-            context.terminal.note(&format!(
-                "the data set has {samples} training images, {} when the checkpoint was saved: from here on \
-                 they come in another order",
-                progress.samples
-            ));
-        }
-        let progress = progress.with_batch_size(settings.samples.batch_size.get(), samples);
-        Ok(Some(Self { saved, progress }))
-    }
-
-    /// Says where the run resumes, and which settings changed since.
-    fn note_changes(&self, folder: &RunFolder, config: &str, context: &Context) {
-        let Self { saved, progress } = self;
-        context.terminal.note(&format!(
-            "resuming from {} (step {}, epoch {})",
-            saved.network.display(),
-            progress.step,
-            progress.epoch
-        ));
-        // Without the file nothing is known to have changed.
-        let file = folder.path().join(CONFIG);
-        let before = settings::rewritten("train", &file).unwrap_or_default();
-        for change in changes(&before, config) {
-            context.terminal.note(&change);
-        }
-    }
 }
 
 /// Optimization steps of a training.

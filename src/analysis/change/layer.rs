@@ -10,6 +10,14 @@ pub(super) const NEARLY_EQUAL: f64 = 0.99;
 /// Values that are compared before it is asked whether the filters are still near each other.
 const PIECE: usize = 64;
 
+/// Weights of a layer that are NaN or infinite.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NonFinite {
+    /// As people call it: `conv3_1`.
+    pub(crate) layer: String,
+    pub(crate) count: usize,
+}
+
 /// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerWeights {

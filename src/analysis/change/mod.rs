@@ -11,7 +11,7 @@ use tensorboard_events::Summary as Scalar;
 use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, name_of};
 
 pub(crate) use events::{Kind, of_filters};
-pub(crate) use layer::{LayerChange, LayerWeights, are_same};
+pub(crate) use layer::{LayerChange, LayerWeights, NonFinite, are_same};
 use snapshot::Snapshot;
 pub(crate) use summary::Summary;
 
@@ -97,14 +97,6 @@ impl Observer for WeightChange {
     fn finish(&self, _: &Shared) -> Vec<String> {
         self.summary.lines()
     }
-}
-
-/// Weights of a layer that are NaN or infinite.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct NonFinite {
-    /// As people call it: `conv3_1`.
-    pub(crate) layer: String,
-    pub(crate) count: usize,
 }
 
 #[cfg(test)]

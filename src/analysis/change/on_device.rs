@@ -49,7 +49,7 @@ impl DeviceWeights {
         Tensor::cat(condition, 0).cast(FloatDType::F64)
     }
 
-    /// As [`nearly_equal`](super::nearly_equal) finds them: `[1]`.
+    /// As [`nearly_equal`](super::layer::nearly_equal) finds them: `[1]`.
     fn nearly_equal(&self) -> Tensor<1> {
         let scale = square(self.rows.clone()).sum_dim(1).sqrt().recip();
         let scaleless = scale.clone().is_finite().bool_not();
@@ -79,7 +79,7 @@ impl DeviceWeights {
     }
 }
 
-/// How many values are not the same, as [`are_same`](super::are_same) means it: `[1]`.
+/// How many values are not the same, as [`are_same`](super::layer::are_same) means it: `[1]`.
 fn differing(now: Tensor<1>, then: Tensor<1>) -> Tensor<1> {
     let are_nan = now.clone().is_nan().bool_and(then.clone().is_nan());
     let differ = now.not_equal(then).bool_and(are_nan.bool_not());

@@ -2,8 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::NonFinite;
-use super::layer::{LayerChange, LayerWeights, nearly_equal};
+use super::layer::{LayerChange, LayerWeights, NonFinite, nearly_equal};
 use super::on_device::DeviceWeights;
 use crate::analysis::{AnalysisError, ObservedNetwork};
 use crate::device::{BackendError, caught, is_asynchronous, values};

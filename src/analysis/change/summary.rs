@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::one_line::listed;
 
-use super::NonFinite;
 use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
-use super::layer::LayerChange;
+use super::layer::{LayerChange, NonFinite};
 
 /// The layer whose filters are seen as kernels.
 const FIRST: &str = "conv1_1";

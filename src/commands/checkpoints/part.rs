@@ -2,7 +2,7 @@
 //!
 //! Each part has a folder below `RUN/parts`, where it is made as a run of its own that TensorBoard does not see. What
 //! the parts share lies next to them. Once a part is done, and all before it, its event files are moved to the run;
-//! once all are, the rest is [merged](super::merge) and `parts` goes.
+//! once all are, the rest is merged and `parts` goes.
 //!
 //! | in `RUN/parts` | what |
 //! | --- | --- |
@@ -23,9 +23,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::CheckpointsError;
-use super::loading::Loader;
-use super::remaining::{Remaining, check_configuration};
-use super::setup::CheckpointRun;
 use crate::analysis::Calibration;
 use crate::analysis::change::Summary;
 use crate::commands::context::Context;
@@ -33,33 +30,17 @@ use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::LoggerError;
 use crate::settings::{CheckpointsSettings, Shard};
-use crate::state::{
-    CONFIG, MANIFEST, Manifest, PARTS, RunFolder, StateError, lock_file, read_toml, write_text,
-    write_toml,
-};
-use crate::weights::sha256;
+use crate::state::{MANIFEST, PARTS, RunFolder, StateError, lock_file, read_toml, write_toml};
 use tensorboard_events::EventFile;
 
-const SPLIT: &str = "split.toml";
-const CALIBRATION: &str = "calibration.toml";
-const DONE: &str = "done.toml";
+pub(super) const CALIBRATION: &str = "calibration.toml";
+pub(super) const DONE: &str = "done.toml";
 
 /// How often a process that waits for another one looks again.
 pub(super) const AGAIN: Duration = Duration::from_millis(200);
 
 /// How many summaries are kept: more than steps that are measured and not in the event file yet.
 const SUMMARIES: usize = 8;
-
-/// What all parts have to agree about.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Terms {
-    parts: usize,
-    checkpoints: usize,
-    /// SHA-256 of their names and steps.
-    sequence: String,
-    /// SHA-256 of the probe images as the network gets them.
-    probe_images: String,
-}
 
 /// What a part leaves when it is done.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -74,7 +55,7 @@ pub(super) struct Part {
     pub(super) run: PathBuf,
     pub(super) shard: Shard,
     /// Its checkpoints in the sequence.
-    block: Range<usize>,
+    pub(super) block: Range<usize>,
     /// How many checkpoints all parts have.
     checkpoints: usize,
 }
@@ -119,7 +100,7 @@ impl Part {
         self.run.join(PARTS)
     }
 
-    fn own(&self) -> PathBuf {
+    pub(super) fn own(&self) -> PathBuf {
         self.folder(self.shard.index)
     }
 
@@ -134,112 +115,6 @@ impl Part {
             &self.own(),
             step.unwrap_or(i64::MIN),
         )?)
-    }
-
-    /// Agrees with the other parts on what is split, and how the run is configured. Where none has a step yet, and
-    /// none is at work, this one says it. The file is to be held while this part is at work.
-    pub(super) fn agree(&self, run: &CheckpointRun<'_>) -> Result<File, RunError> {
-        let line = |Checkpoint { name, step, .. }: &Checkpoint| format!("{step} {name}\n");
-        let lines: String = run.sequence.iter().map(line).collect();
-        let terms = Terms {
-            parts: self.shard.count.get(),
-            checkpoints: run.sequence.len(),
-            sequence: sha256(&mut lines.as_bytes()).unwrap_or_default(),
-            probe_images: run.probes.hash(),
-        };
-        let parts = self.parts();
-        let _turn = self.turn(&parts.join("lock"), run.context.context)?;
-        let alive = lock_file(&parts.join("alive"))?;
-        let found: Option<Terms> = read_toml(&parts.join(SPLIT))?;
-        let agreed = found.map(|found| self.compare(&found, &terms, &run.config));
-        match agreed {
-            Some(Ok(())) => {}
-            Some(Err(differs)) if self.has_begun() || alive.try_lock().is_err() => {
-                return Err(differs);
-            }
-            _ => {
-                remove(&parts.join(CALIBRATION))?;
-                write_text(&self.run.join(CONFIG), &run.config)?;
-                write_toml(&parts.join(SPLIT), &terms)?;
-            }
-        }
-        // Where the file system has no locks, nobody is known to be at work.
-        let _ = alive.unlock();
-        let _ = alive.try_lock_shared();
-        Ok(alive)
-    }
-
-    fn compare(&self, found: &Terms, terms: &Terms, config: &str) -> Result<(), RunError> {
-        let folder = self.run.clone();
-        let differs = if found.parts != terms.parts {
-            CheckpointsError::OtherParts {
-                folder,
-                expected: found.parts,
-                found: terms.parts,
-            }
-        } else if (found.checkpoints, &found.sequence) != (terms.checkpoints, &terms.sequence) {
-            CheckpointsError::OtherSequence {
-                folder,
-                expected: found.checkpoints,
-                found: terms.checkpoints,
-            }
-        } else if found.probe_images != terms.probe_images {
-            CheckpointsError::OtherProbes(folder)
-        } else {
-            return check_configuration(&self.run, config);
-        };
-        Err(differs.into())
-    }
-
-    /// Whether any part has a step, or may have one.
-    fn has_begun(&self) -> bool {
-        let begun = |folder: PathBuf| {
-            let has_step =
-                |manifest: Option<Manifest>| manifest.is_some_and(|m| m.last().is_some());
-            Manifest::read(&folder).map_or(true, has_step) || folder.join(DONE).exists()
-        };
-        let folders = fs::read_dir(self.parts()).into_iter().flatten();
-        folders.flatten().map(|entry| entry.path()).any(begun)
-    }
-
-    /// The part's manifest, and what it lacks. Its steps are compared with the run's first one and with the one before.
-    pub(super) fn remaining(
-        &self,
-        run: &CheckpointRun<'_>,
-        loader: &Loader,
-    ) -> Result<(Manifest, Remaining), RunError> {
-        let folder = self.own();
-        let mut manifest = Manifest::read(&folder)?;
-        if run.settings.comparison.is_on() {
-            self.cut_back(manifest.as_mut())?;
-        }
-        let manifest = manifest.filter(|manifest| manifest.last().is_some());
-        let manifest = manifest
-            .unwrap_or_else(|| Manifest::new(run.probes.hash(), loader.network_shown().clone()));
-        let (before, from) = run.sequence.split_at(self.block.start);
-        let block = &from[..self.block.len()];
-        let mut remaining = Remaining::of(block, &manifest, run.terminal());
-        if remaining.due.is_empty() {
-            self.done()?;
-            let steps = manifest.shown().count();
-            return Err(CheckpointsError::NothingNew { folder, steps }.into());
-        }
-        remaining.follow_on(before);
-        Ok((manifest, remaining))
-    }
-
-    /// Cuts what was done back to the last summary, after which something would be missing in the end, and forgets the
-    /// later ones: they are of steps that are made again.
-    fn cut_back(&self, manifest: Option<&mut Manifest>) -> Result<(), StateError> {
-        let steps = self.summaries();
-        let last = manifest.and_then(|manifest| {
-            let is_shown = |step: &i64| manifest.get(*step).is_some_and(|entry| !entry.left_out);
-            let last = steps.iter().copied().rev().find(is_shown);
-            manifest.cut_after(last);
-            last
-        });
-        let mut later = steps.iter().filter(|step| Some(**step) > last);
-        later.try_for_each(|step| remove(&self.summary_file(*step)))
     }
 
     /// Calls `find` to find out what is shared, unless another process did; the others wait for it meanwhile.
@@ -259,12 +134,12 @@ impl Part {
         Ok(calibration)
     }
 
-    fn summary_file(&self, step: i64) -> PathBuf {
+    pub(super) fn summary_file(&self, step: i64) -> PathBuf {
         self.own().join(format!("summary-{step}.toml"))
     }
 
     /// The steps of which there is a summary, in order.
-    fn summaries(&self) -> Vec<i64> {
+    pub(super) fn summaries(&self) -> Vec<i64> {
         let step = |entry: fs::DirEntry| {
             let name = entry.file_name().into_string().ok()?;
             let step = name.strip_prefix("summary-")?.strip_suffix(".toml")?;
@@ -351,7 +226,7 @@ impl Part {
 }
 
 /// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<(), StateError> {
+pub(super) fn remove(path: &Path) -> Result<(), StateError> {
     let gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     match fs::remove_file(path) {
         Err(source) if !gone(&source) => Err(StateError::Write {
