@@ -186,16 +186,14 @@ fn in_order(
         return vec![new.clone()];
     }
     let mut next_new = 0..;
-    let of_image = |image: &ComparisonImage| match image.probe {
-        // Its batch may have been another device's.
-        Some(number) => {
+    let of_image = |image: &ComparisonImage| {
+        if let Some(number) = image.probe {
+            // Its batch may have been another device's.
             let maps = network.probes.of_image(number, layer)?;
-            Some(maps.to_device(&network.pass.device().device))
+            return Some(maps.to_device(&network.pass.device().device));
         }
-        None => {
-            let at = next_new.next()?;
-            Some(new?.clone().narrow(0, at, 1))
-        }
+        let at = next_new.next()?;
+        Some(new?.clone().narrow(0, at, 1))
     };
     batch.iter().filter_map(of_image).collect()
 }

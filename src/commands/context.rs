@@ -231,9 +231,10 @@ pub(crate) fn report_steps(
 ) -> impl FnMut(i64, &str) + Send + 'static {
     let terminal = Arc::clone(&context.terminal);
     let (mut done, used) = (steps.earlier, folder.used());
-    let (total, unit) = match steps.is_open {
-        true => (0, Unit::OpenSteps),
-        false => (steps.earlier + steps.due, Unit::Steps),
+    let (total, unit) = if steps.is_open {
+        (0, Unit::OpenSteps)
+    } else {
+        (steps.earlier + steps.due, Unit::Steps)
     };
     terminal.begin(done, total, unit);
     context.interrupt.steps_begin();
@@ -255,30 +256,30 @@ pub(crate) fn conclude(
     skipped: Vec<String>,
     context: &Context,
 ) -> Result<Report, RunError> {
-    let written = logger.finish();
+    let finished = logger.finish();
     context.terminal.end();
-    let logged = match (written, ended) {
+    let outcome = match (finished, ended) {
         // The step that failed met the writer's error first.
         (Err(LoggerError::Stopped), Err(error)) => return Err(error),
-        (written, ended) => {
-            let written = written?;
+        (finished, ended) => {
+            let written = finished?;
             ended?;
             written
         }
     };
     let interrupted = context.interrupt.signal();
     if interrupted.is_none() {
-        if logged.steps + steps.earlier == 0 && !skipped.is_empty() {
+        if outcome.steps + steps.earlier == 0 && !skipped.is_empty() {
             return Err(RunError::NothingLeft {
                 count: skipped.len(),
                 what: steps.of,
                 first: skipped.into_iter().next().unwrap_or_default(),
             });
         }
-        if logged.steps < steps.due {
+        if outcome.steps < steps.due {
             return Err(RunError::StepsMissing {
                 folder: output.run_folder(),
-                written: logged.steps,
+                written: outcome.steps,
                 due: steps.due,
             });
         }
@@ -289,10 +290,10 @@ pub(crate) fn conclude(
         whole: 0,
         earlier_steps: steps.earlier,
         timings: output.timings.then(|| {
-            let table = logged.timings.table(logged.steps);
-            format!("{table}\n{}", traffic(logged.steps))
+            let table = outcome.timings.table(outcome.steps);
+            format!("{table}\n{}", traffic(outcome.steps))
         }),
-        logged,
+        logged: outcome,
         skipped,
         notes: Vec::new(),
         interrupted,

@@ -100,9 +100,10 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         skipped: std::mem::take(&mut run.skipped),
         undeleted: Vec::new(),
     };
-    let begun = match begins {
-        true => session.begin(&config, as_markdown(&config), &settings.hyperparameters()),
-        false => Ok(()),
+    let begun = if begins {
+        session.begin(&config, as_markdown(&config), &settings.hyperparameters())
+    } else {
+        Ok(())
     };
     let ended = begun.and_then(|()| session.train()).map_err(RunError::from);
     let mut notes = session.notes();

@@ -81,7 +81,7 @@ pub(crate) enum ImageError {
 }
 
 impl ImageError {
-    pub(super) fn damaged(format: &'static str, why: impl ToString) -> Self {
+    pub(super) fn damaged(format: &'static str, why: &(impl ToString + ?Sized)) -> Self {
         let source = why.to_string().into();
         Self::Damaged { format, source }
     }

@@ -112,9 +112,9 @@ pub(crate) fn resized_crop(
     crop: CropBox,
     size: NonZeroU32,
 ) -> Result<Picture, ImageError> {
-    let cut = cut(picture, crop)?;
+    let part = cut(picture, crop)?;
     let n = size.get().into();
-    Ok(resize::to_size(&cut, n, n)?.unwrap_or(cut))
+    Ok(resize::to_size(&part, n, n)?.unwrap_or(part))
 }
 
 const IMAGENET: Normalize = Normalize {

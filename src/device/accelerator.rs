@@ -66,7 +66,7 @@ impl Mark {
     }
 
     pub(super) fn of(accelerator: Option<&dyn Accelerator>) -> Self {
-        let event = accelerator.and_then(|accelerator| accelerator.event());
+        let event = accelerator.and_then(Accelerator::event);
         let at = Instant::now();
         Self { at, event }
     }

@@ -67,6 +67,7 @@ pub(crate) trait Event: Any + Send {
 
 /// The libtorch this program was linked with, and what it reports at run time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what libtorch is asked")]
 pub(crate) struct Libtorch {
     /// The folder it was loaded from where the system reports it, else the one it was linked from.
     pub(crate) dir: String,

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 use super::accelerator::library;
 use super::choice::DeviceChoice;
 use super::error::{BackendError, caught};
-use super::library::Libtorch;
+use super::library::{Library, Libtorch};
 use super::operations::convolve;
 use super::precision::allow_tf32;
 
@@ -26,7 +26,7 @@ pub(crate) struct Trial {
 
 /// Finds the available devices without opening one.
 pub(crate) fn survey() -> Survey {
-    let libtorch = library().map(|library| library.survey());
+    let libtorch = library().map(Library::survey);
     let mut devices = Vec::new();
     if let Some(found) = &libtorch {
         devices.extend((0..found.cuda_devices).map(DeviceChoice::LibtorchCuda));

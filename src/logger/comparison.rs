@@ -152,6 +152,9 @@ mod tests {
             old: &old,
         };
         both.read(0, &mut difference).unwrap();
-        assert_eq!(difference[4000], new[4000] - old[4000]);
+        assert_eq!(
+            difference[4000].to_bits(),
+            (new[4000] - old[4000]).to_bits()
+        );
     }
 }

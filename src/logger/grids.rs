@@ -38,7 +38,7 @@ impl Step<'_> {
             return Err(LoggerError::Batch { tag, shape });
         }
         let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
-        self.maps_of_layer(tag, layer, &BatchMaps::new(maps), 0)
+        self.maps_of_layer(&tag, layer, &BatchMaps::new(maps), 0)
     }
 
     /// Logs convolution kernels over one or three input channels as a grid, in color where there are
@@ -77,11 +77,11 @@ impl Step<'_> {
         self.kernel_grid(job, kernels, Some(old))
     }
 
-    /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are logged under one `layer` share its
-    /// scalars.
+    /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are
+    /// logged under one `layer` share its scalars.
     pub(crate) fn maps_of_layer(
         &mut self,
-        tag: String,
+        tag: &str,
         layer: String,
         batch: &BatchMaps,
         at: usize,
@@ -89,21 +89,21 @@ impl Step<'_> {
         let maps = batch.of_image(at);
         let shape = maps.dims();
         // Here and not by whichever thread comes first: the error names the first layer.
-        let mut look = self.logger.renderer.options.look(&tag, &layer, shape)?;
+        let mut look = self.logger.renderer.options.look(tag, &layer, shape)?;
         look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
-        let earlier = self.earlier(&tag, &maps)?;
+        let earlier = self.earlier(tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
             writing.queue.bound(|| free_memory(&maps));
         }
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let change_look = self.logger.renderer.options.look_of_change(&layer, &look);
-        let job = self.job(tag.clone(), layer.clone(), shape[1], look);
+        let job = self.job(tag.to_owned(), layer.clone(), shape[1], look);
         let renderer = &self.logger.renderer;
         let mut drawn = None;
-        if let Some(device) = self.on_devices.of(renderer, &tag, &[&batch.all])? {
+        if let Some(device) = self.on_devices.of(renderer, tag, &[&batch.all])? {
             let all = batch.drawn(|all| draw(&job, all))?;
             let image = all.read(at, &mut device.read_back);
-            drawn = Some(image.map_err(|error| LoggerError::draw(&tag, error))?);
+            drawn = Some(image.map_err(|error| LoggerError::draw(tag, error))?);
         }
         self.maps(job, drawn, maps.clone(), None)?;
         for (name, old) in earlier.measured {
@@ -111,12 +111,12 @@ impl Step<'_> {
                 layer: layer.clone(),
                 reference: Some(name),
             };
-            self.change_of_maps(key, &tag, maps.clone(), old)?;
+            self.change_of_maps(key, tag, maps.clone(), old)?;
         }
         let Some(old) = earlier.pictured else {
             return Ok(());
         };
-        let of = tag.strip_prefix("feature_maps/").unwrap_or(&tag);
+        let of = tag.strip_prefix("feature_maps/").unwrap_or(tag);
         let job = self.job(format!("change/{of}"), layer, shape[1], change_look);
         let renderer = &self.logger.renderer;
         let mut drawn = None;

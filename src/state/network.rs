@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::network::{Layer, LayerKind};
-use crate::weights::WeightsFile;
+use crate::weights::{Entry, WeightsFile};
 
 /// A checkpoint whose network has other parameters than the run's, up to the deepest layer that is shown.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl RunNetwork {
         let text =
             |shape: Option<&[usize]>| shape.map_or("none".to_owned(), |shape| format!("{shape:?}"));
         for ParameterShape { layer, name, shape } in &self.parameters {
-            let found = weights.get(name).map(|entry| entry.shape());
+            let found = weights.get(name).map(Entry::shape);
             if found != shape.as_deref() {
                 return Err(WidthMismatch {
                     path: weights.path().to_owned(),

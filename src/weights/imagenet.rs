@@ -111,13 +111,11 @@ pub(crate) fn resolve(
     locations: &Locations,
     progress: &mut ProgressCallback<'_>,
 ) -> Result<PathBuf, ImagenetError> {
-    match PUBLISHED.iter().find(|(name, _)| *name == arch) {
-        Some((_, file)) => resolve_file(file, locations, progress),
-        None => {
-            let known = PUBLISHED.map(|(name, _)| name).join(", ");
-            Err(ImagenetError::NotPublished(arch.to_owned(), known))
-        }
+    if let Some((_, file)) = PUBLISHED.iter().find(|(name, _)| *name == arch) {
+        return resolve_file(file, locations, progress);
     }
+    let known = PUBLISHED.map(|(name, _)| name).join(", ");
+    Err(ImagenetError::NotPublished(arch.to_owned(), known))
 }
 
 /// Like [`resolve`], for any file whose name ends with `-` and the first digits of its SHA-256.

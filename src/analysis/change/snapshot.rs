@@ -39,9 +39,11 @@ impl Snapshot {
         let convolutions = parameters.convolutions();
         let snapshot = caught(|| {
             if is_asynchronous(&network.pass.device().device) {
-                return Ok(Self::Device(convolutions.map(on_device).collect()));
+                return Ok(Self::Device(
+                    convolutions.map(|of| on_device(&of)).collect(),
+                ));
             }
-            let on_host = convolutions.map(on_host);
+            let on_host = convolutions.map(|of| on_host(&of));
             Ok(Self::Host(on_host.collect::<Result<_, _>>()?))
         });
         snapshot.and_then(|result| result).map_err(copy_error)
@@ -86,7 +88,7 @@ fn copy_error(source: BackendError) -> AnalysisError {
 }
 
 /// Copies the weights of a layer.
-fn on_host(convolution: Convolution<'_>) -> Result<LayerWeights, BackendError> {
+fn on_host(convolution: &Convolution<'_>) -> Result<LayerWeights, BackendError> {
     let bias = convolution.bias.cloned().map(values);
     Ok(LayerWeights {
         name: convolution.layer.name().to_owned(),
@@ -96,7 +98,7 @@ fn on_host(convolution: Convolution<'_>) -> Result<LayerWeights, BackendError> {
     })
 }
 
-fn on_device(convolution: Convolution<'_>) -> DeviceWeights {
+fn on_device(convolution: &Convolution<'_>) -> DeviceWeights {
     let name = convolution.layer.name().to_owned();
     DeviceWeights::new(name, convolution.kernels.clone(), convolution.bias.cloned())
 }

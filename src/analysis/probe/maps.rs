@@ -42,7 +42,7 @@ impl BatchPictures {
         group: &str,
     ) -> Result<(), LoggerError> {
         for (layer, maps) in &self.0 {
-            step.maps_of_layer(format!("{group}/{}", layer.tag()), layer.tag(), maps, at)?;
+            step.maps_of_layer(&format!("{group}/{}", layer.tag()), layer.tag(), maps, at)?;
         }
         Ok(())
     }

@@ -8,14 +8,10 @@ use crate::analysis::grams::GramsError;
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let advice = if let Some(error) = error.downcast_ref() {
-        of_measurement(error)?
-    } else if let Some(error) = error.downcast_ref() {
-        of_grams(error)?
-    } else {
-        of_comparison(error.downcast_ref()?)?
-    };
-    Some(advice.to_owned())
+    let measurement = error.downcast_ref().and_then(of_measurement);
+    let grams = error.downcast_ref().and_then(of_grams);
+    let comparison = error.downcast_ref().and_then(of_comparison);
+    measurement.or(grams).or(comparison).map(str::to_owned)
 }
 
 fn of_measurement(error: &AnalysisError) -> Option<&'static str> {

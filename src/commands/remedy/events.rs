@@ -6,14 +6,10 @@ use tensorboard_events::{EventFileError, ReadError, StepError};
 
 /// What to do about an error, if it is one of an event file.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let advice = if let Some(error) = error.downcast_ref() {
-        of_file(error)
-    } else if let Some(error) = error.downcast_ref() {
-        of_step(error)
-    } else {
-        of_reading(error.downcast_ref()?)
-    };
-    advice.map(str::to_owned)
+    let file = error.downcast_ref().and_then(of_file);
+    let step = error.downcast_ref().and_then(of_step);
+    let reading = error.downcast_ref().and_then(of_reading);
+    file.or(step).or(reading).map(str::to_owned)
 }
 
 fn of_file(error: &EventFileError) -> Option<&'static str> {

@@ -6,7 +6,11 @@ use crate::train::{CheckpointError, Symptom, TrainError};
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<TrainError>() {
+    // The cause of an error that has one is boxed.
+    let boxed = error
+        .downcast_ref::<Box<TrainError>>()
+        .map(|error| &**error);
+    if let Some(error) = error.downcast_ref::<TrainError>().or(boxed) {
         return match error {
             TrainError::Diverged(divergence) => {
                 let limit = match divergence.symptom {

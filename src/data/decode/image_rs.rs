@@ -123,6 +123,6 @@ fn failure(error: image::ImageError, format: &'static str, bytes: usize) -> Imag
     };
     match kind {
         Some(ErrorKind::UnexpectedEof) => ImageError::Truncated { format, bytes },
-        _ => ImageError::damaged(format, error),
+        _ => ImageError::damaged(format, &error),
     }
 }

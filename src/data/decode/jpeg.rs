@@ -37,7 +37,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
         }
         Ok(Err(error)) => Err(error),
         Err(exit) => Err(damaged(
-            exit.downcast_ref::<String>()
+            &exit
+                .downcast_ref::<String>()
                 .map_or("libjpeg failed", String::as_str),
         )),
     }
@@ -46,7 +47,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
 fn decode_source(source: Source<'_>) -> Result<Decoded, ImageError> {
     let header = Decompress::with_markers(&[EXIF_MARKER])
         .from_reader(source)
-        .map_err(damaged)?;
+        .map_err(|error| damaged(&error))?;
     let is_turned = header.markers().any(|marker| is_turned(marker.data));
     let (width, height) = (side(header.width()), side(header.height()));
     check_decoded(width, height)?;
@@ -55,8 +56,10 @@ fn decode_source(source: Source<'_>) -> Result<Decoded, ImageError> {
         4 => ColorSpace::JCS_CMYK,
         n => return Err(ImageError::Unsupported(format!("JPEG of {n} components"))),
     };
-    let mut lines = header.to_colorspace(space).map_err(damaged)?;
-    let samples: Vec<u8> = lines.read_scanlines().map_err(damaged)?;
+    let mut lines = header
+        .to_colorspace(space)
+        .map_err(|error| damaged(&error))?;
+    let samples: Vec<u8> = lines.read_scanlines().map_err(|error| damaged(&error))?;
     let pixels = if space == ColorSpace::JCS_RGB {
         samples
     } else {
@@ -72,7 +75,7 @@ fn decode_source(source: Source<'_>) -> Result<Decoded, ImageError> {
     })
 }
 
-fn damaged(why: impl ToString) -> ImageError {
+fn damaged(why: &(impl ToString + ?Sized)) -> ImageError {
     ImageError::damaged(FORMAT, why)
 }
 

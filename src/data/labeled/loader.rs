@@ -36,10 +36,13 @@ pub(crate) struct Work {
     pub(crate) notes: InputNotes,
 }
 
+/// Batches on their way; `None` at the end.
+type Coming = Ahead<Repeat<()>, Option<Result<Batch, LoaderError>>>;
+
 /// Batches in order; dropping it ends its threads.
 pub(crate) struct Loader {
     /// `None` once the last item was given. A batch is `None` at the end.
-    batches: Option<Ahead<Repeat<()>, Option<Result<Batch, LoaderError>>>>,
+    batches: Option<Coming>,
 }
 
 impl Loader {
@@ -148,15 +151,14 @@ impl Loader {
 
     pub(crate) fn ready(&mut self) -> Option<Result<Batch, LoaderError>> {
         let item = self.batches.as_mut()?.ready()?;
-        self.given(Some(item))
+        self.given(item)
     }
 
-    /// What to hand out of an item; without one, a thread crashed.
+    /// What to hand out of an item.
     fn given(
         &mut self,
-        item: Option<Option<Result<Batch, LoaderError>>>,
+        item: Option<Result<Batch, LoaderError>>,
     ) -> Option<Result<Batch, LoaderError>> {
-        let item = item.unwrap_or(Some(Err(LoaderError::Stopped)));
         if !matches!(item, Some(Ok(_))) {
             self.batches = None;
         }
@@ -168,8 +170,9 @@ impl Iterator for Loader {
     type Item = Result<Batch, LoaderError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        // Without an item a thread crashed.
         let item = self.batches.as_mut()?.next();
-        self.given(item)
+        self.given(item.unwrap_or(Some(Err(LoaderError::Stopped))))
     }
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn remarks(file: &WeightsFile, variant: &Variant) -> Vec<Remark> {
 
 /// Which network of a file is shown, where it holds several.
 pub(crate) fn several(file: &WeightsFile) -> Option<Remark> {
-    let others: Vec<String> = file.others().map(|other| other.to_string()).collect();
+    let others: Vec<String> = file.others().map(str::to_owned).collect();
     (!others.is_empty()).then(|| Remark::Several {
         shown: file.prefix().trim_end_matches('.').to_owned(),
         others,

@@ -154,7 +154,7 @@ impl Walk<'_> {
     }
 }
 
-/// What the elements of NumPy's arrays are called, which are listed and never read.
+/// What the elements of `NumPy`'s arrays are called, which are listed and never read.
 pub(in crate::weights) const NUMPY_ARRAY: &str = "NumPy's";
 
 fn is_array(class: &str) -> bool {

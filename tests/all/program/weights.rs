@@ -15,10 +15,8 @@ fn fixture(name: &str) -> PathBuf {
 /// `COMMAND FLAGS --weights FIXTURE`, over one photo in 32 x 32 pixels.
 fn line(flags: &str, file: &Path) -> String {
     // Only what is run is resized.
-    let resize = match flags.starts_with("layers") {
-        true => "",
-        false => "--resize 32",
-    };
+    let is_run = !flags.starts_with("layers");
+    let resize = if is_run { "--resize 32" } else { "" };
     format!("{flags} {resize} --crop 32 --weights {}", file.display())
 }
 
