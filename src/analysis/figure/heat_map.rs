@@ -69,7 +69,7 @@ impl HeatMap {
         let (columns, rows) = (count(&self.columns), count(&self.rows));
         let (width, height) = (columns * plan.cell.0, rows * plan.cell.1);
         let gap = 4 * plan.scale;
-        let ends = [self.range.1, self.range.0].map(|end| number(end, self.range));
+        let ends = [self.range.1, self.range.0].map(|end| self.number(end));
         let of_scale = ends
             .iter()
             .map(|end| width_of(end, plan.scale))
@@ -129,7 +129,7 @@ impl HeatMap {
         let texts = self
             .values
             .iter()
-            .map(|value| width_of(&number(*value, self.range), 1));
+            .map(|value| width_of(&self.number(*value), 1));
         let widest = texts.max().unwrap_or(0);
         // All of them, or none.
         let has_numbers = self.numbers && widest + 2 <= wide && GLYPH.1 + 2 <= high;
@@ -148,7 +148,7 @@ impl HeatMap {
             }
             canvas.fill([x, y, wide, high], self.color(*value));
             if has_numbers {
-                let text = number(*value, self.range);
+                let text = self.number(*value);
                 let width = width_of(&text, 1);
                 let (x, y) = (x + (wide - width) / 2, y + (high - GLYPH.1) / 2);
                 // Readable on every color.
@@ -214,22 +214,25 @@ fn count(labels: &[String]) -> u32 {
     u32::try_from(labels.len()).unwrap_or(u32::MAX)
 }
 
-/// `.97` of a fraction, with as many digits as the range asks for, `12` of a count.
-fn number(value: f32, (low, high): (f32, f32)) -> String {
-    if high > 1.0 {
-        return format!("{value:.0}");
-    }
-    let digits = match high - low {
-        narrow if narrow < 0.002 => 5,
-        narrow if narrow < 0.02 => 4,
-        narrow if narrow < 0.2 => 3,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    match text {
-        "0" | "-0" | "" => "0".to_owned(),
-        _ => text.replacen("0.", ".", 1),
+impl HeatMap {
+    /// `.97` of a fraction, with as many digits as the range asks for, `12` of a count.
+    fn number(&self, value: f32) -> String {
+        let (low, high) = self.range;
+        if high > 1.0 {
+            return format!("{value:.0}");
+        }
+        let digits = match high - low {
+            narrow if narrow < 0.002 => 5,
+            narrow if narrow < 0.02 => 4,
+            narrow if narrow < 0.2 => 3,
+            _ => 2,
+        };
+        let text = format!("{value:.digits$}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        match text {
+            "0" | "-0" | "" => "0".to_owned(),
+            _ => text.replacen("0.", ".", 1),
+        }
     }
 }
 
