@@ -42,6 +42,7 @@ pub(crate) fn run(
     {
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
+    let inputs = Inputs::open(settings, context)?;
     let listed = (!settings.follows()).then(|| list(settings, context));
     let listed = listed.transpose()?.unwrap_or_default();
     let part = Part::of(settings, shard, &listed)?;
@@ -50,7 +51,6 @@ pub(crate) fn run(
         None => reserve(settings, shard, context)?,
     };
     let settings = &*settings;
-    let inputs = Inputs::open(settings, context)?;
 
     let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
     let mut skipped = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn run(
     let earlier = Manifest::read(folder.path())?;
     let known = earlier.as_ref().and_then(Manifest::network);
     let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
-    let mut run = inputs.run(folder, part.as_ref(), &sequence, &shown)?;
+    let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
     run.context.skipped.splice(..0, skipped);
     let loader = run.loader(checkpoints, shown);
     let ran = show(run, loader, follow);

@@ -148,7 +148,7 @@ impl Part {
         let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
         let known = manifest.network();
         let shown = ShownNetwork::find(sequence, &mut checkpoints, known, settings, &quiet)?;
-        let mut run = inputs.run(folder, None, sequence, &shown)?;
+        let mut run = inputs.run(settings, &quiet, folder, None, sequence, &shown)?;
         let mut loader = run.loader(checkpoints, shown);
         let calibration = self.calibration(&quiet, || Err(CheckpointsError::NoneGiven.into()))?;
         let (pass, set) = (&run.context.pass, run.comparison.take());

@@ -22,23 +22,19 @@ use crate::settings::CheckpointsSettings;
 use crate::state::RunFolder;
 
 /// What does not depend on the checkpoints.
-pub(super) struct Inputs<'a> {
-    settings: &'a CheckpointsSettings,
-    context: &'a Context,
+pub(super) struct Inputs {
     images: Vec<ImageFile>,
     notes: InputNotes,
     devices: Vec<OpenDevice>,
 }
 
-impl<'a> Inputs<'a> {
+impl Inputs {
     pub(super) fn open(
-        settings: &'a CheckpointsSettings,
-        context: &'a Context,
+        settings: &CheckpointsSettings,
+        context: &Context,
     ) -> Result<Self, RunError> {
         let notes = InputNotes::default();
         Ok(Self {
-            settings,
-            context,
             images: list_images(&settings.images, &notes)?,
             devices: open_devices(&settings.run.compute, context)?,
             notes,
@@ -46,16 +42,16 @@ impl<'a> Inputs<'a> {
     }
 
     /// Reads the images, for the network that the checkpoints hold.
-    pub(super) fn run(
+    pub(super) fn run<'a>(
         self,
+        settings: &'a CheckpointsSettings,
+        context: &'a Context,
         folder: RunFolder,
         part: Option<&'a Part>,
         sequence: &'a [Checkpoint],
         shown: &ShownNetwork,
     ) -> Result<CheckpointRun<'a>, RunError> {
         let Self {
-            settings,
-            context,
             images,
             notes,
             devices,
