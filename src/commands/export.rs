@@ -1,22 +1,22 @@
 //! `vggscope export`: the pictures of event files as files.
 
 mod animation;
+mod error;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
-use super::event_runs::{EventRun, EventRunError, event_runs};
-use crate::one_line::listed;
-use crate::one_line::one_line;
+use super::event_runs::{EventRun, event_runs};
+use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
 use tensorboard_events::{Content, EventReader, Inventory, Place, TagInventory, Value};
 
 use animation::Animation;
+pub(crate) use error::ExportError;
+use error::write_error;
 
 /// Pictures are shown by this plugin.
 const IMAGES: &str = "images";
@@ -26,39 +26,6 @@ const LONGEST_PART: usize = 200;
 
 /// Tags that a message names.
 const NAMED: usize = 5;
-
-/// Why nothing is exported, or no more.
-#[derive(Debug, Error)]
-pub(crate) enum ExportError {
-    #[error("{0}")]
-    Find(#[from] EventRunError),
-    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
-    NoTag {
-        run: PathBuf,
-        given: String,
-        there: String,
-    },
-    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
-    NoStep {
-        run: PathBuf,
-        tag: String,
-        there: String,
-    },
-    #[error("cannot write {}: free some space, or choose another folder with --out", path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("cannot write {} as an animation: {why}", path.display())]
-    Animate { path: PathBuf, why: String },
-}
-
-impl ExportError {
-    /// Whether the command could never have worked as it was typed.
-    pub(crate) fn is_wrong_use(&self) -> bool {
-        matches!(
-            self,
-            Self::Find(_) | Self::NoTag { .. } | Self::NoStep { .. }
-        )
-    }
-}
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -348,11 +315,6 @@ fn decode(bytes: &[u8]) -> Result<Picture, String> {
 
 fn unreadable(error: &image::ImageError) -> String {
     format!("the picture cannot be read: {}", one_line(error))
-}
-
-fn write_error(path: &Path, source: io::Error) -> ExportError {
-    let path = path.to_owned();
-    ExportError::Write { path, source }
 }
 
 /// Where a tag's files go: a folder for each part of its name.

@@ -17,11 +17,13 @@ use crate::data::notes::InputNotes;
 use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
 use crate::one_line::shell_quoted;
-use crate::settings::{self, LearningRateDecay, OptimizerName, TrainSettings};
+use crate::settings::{
+    self, Every, LearningRateDecay, OptimizerName, RecordSettings, TrainSettings,
+};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
-    CHECKPOINTS, Decay, Optimizer, Reading, Schedule, Session, Trainer, TrainingProgress,
-    TrainingSettings,
+    CHECKPOINTS, Decay, Interval, Optimizer, Reading, Record, Schedule, Session, Trainer,
+    TrainingProgress, TrainingSettings,
 };
 
 /// Runs the command.
@@ -84,7 +86,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         None => (None, first_progress(settings, &dataset)),
     };
     let mut session = Session {
-        record: &settings.record,
+        record: record(&settings.record),
         pass: &run.pass,
         interrupt: &context.interrupt,
         logger,
@@ -232,6 +234,23 @@ fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
             notes: run.notes.clone(),
         },
         accumulate: samples.accumulate.get() as u64,
+    }
+}
+
+/// What is written, and when.
+fn record(settings: &RecordSettings) -> Record {
+    let interval = |every| match every {
+        Every::Off => Interval::Never,
+        Every::Epoch => Interval::Epoch,
+        Every::Steps(every) => Interval::Steps(every),
+    };
+    Record {
+        every: interval(settings.every),
+        validate_every: interval(settings.validate_every),
+        save_every: interval(settings.save_every),
+        histograms_every: interval(settings.histograms_every),
+        keep: settings.keep.number(),
+        misclassified: settings.misclassified,
     }
 }
 

@@ -40,7 +40,7 @@ impl FromStr for RangeChoice {
             (_, &[lo, hi]) if lo < hi && lo.is_finite() && hi.is_finite() => {
                 Ok(Self::By(Range::Fixed(lo, hi)))
             }
-            _ if is_path(text) || text.ends_with(".toml") => {
+            _ if is_path(text) || Path::new(text).extension().is_some_and(|end| end == "toml") => {
                 Ok(Self::File(paths::parse(text.into())?))
             }
             _ => expected(EXPECTED),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::file::FileError;
 use crate::data::list::IMAGES;
 use crate::one_line::shell_quoted;
 
@@ -18,6 +17,54 @@ pub(crate) enum UsageError {
     File(#[from] FileError),
     #[error("{0}")]
     Settings(#[from] SettingsError),
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum FileError {
+    #[error("cannot read the configuration file {path}")]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path} is not valid TOML: {message}")]
+    Toml { path: PathBuf, message: String },
+    #[error(
+        "{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
+    )]
+    OtherCommand {
+        path: PathBuf,
+        theirs: String,
+        ours: String,
+    },
+    #[error("{path}: unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
+    UnknownKey {
+        path: PathBuf,
+        key: String,
+        command: String,
+        nearest: String,
+    },
+    #[error("{path}: {key} has a value that cannot be used: expected {expected}, found {found}")]
+    Value {
+        path: PathBuf,
+        key: String,
+        expected: &'static str,
+        found: String,
+    },
+    #[error("{path}: {message}")]
+    Flag { path: PathBuf, message: String },
+}
+
+impl FileError {
+    /// A value that clap refuses.
+    pub(super) fn flag(path: &Path, error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Self::Flag {
+            path: path.to_owned(),
+            message: line.strip_prefix("error: ").unwrap_or(line).to_owned(),
+        }
+    }
 }
 
 /// Settings that cannot be used.

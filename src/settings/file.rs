@@ -4,67 +4,20 @@
 //! by clap, so there is one set of rules and one set of messages, and what was typed wins.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Arg;
-use thiserror::Error;
 use toml::{Table, Value};
 
+use super::error::FileError;
 use super::old_keys;
+use super::text::typed;
 
 /// The key that says which command a file is for.
 const COMMAND_KEY: &str = "command";
 
 /// Flags that make no sense in a file.
 const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
-
-/// A configuration file that cannot be used.
-#[derive(Debug, Error)]
-pub(crate) enum FileError {
-    #[error("cannot read the configuration file {path}")]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{path} is not valid TOML: {message}")]
-    Toml { path: PathBuf, message: String },
-    #[error(
-        "{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line {COMMAND_KEY:?} out"
-    )]
-    OtherCommand {
-        path: PathBuf,
-        theirs: String,
-        ours: String,
-    },
-    #[error("{path}: unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
-    UnknownKey {
-        path: PathBuf,
-        key: String,
-        command: String,
-        nearest: String,
-    },
-    #[error("{path}: {key} has a value that cannot be used: expected {expected}, found {found}")]
-    Value {
-        path: PathBuf,
-        key: String,
-        expected: &'static str,
-        found: String,
-    },
-    #[error("{path}: {message}")]
-    Flag { path: PathBuf, message: String },
-}
-
-impl FileError {
-    /// A value that clap refuses.
-    pub(super) fn flag(path: &Path, error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        Self::Flag {
-            path: path.to_owned(),
-            message: line.strip_prefix("error: ").unwrap_or(line).to_owned(),
-        }
-    }
-}
 
 /// What a file says.
 pub(super) struct FileSettings {
@@ -188,29 +141,7 @@ fn flag(path: &Path, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString
 /// A value as it would be typed; several where the flag takes several.
 fn texts(value: &Value, takes_many: bool) -> Result<Vec<String>, &'static str> {
     match value {
-        Value::Array(items) if takes_many => items.iter().map(text).collect(),
-        other => Ok(vec![text(other)?]),
-    }
-}
-
-pub(super) fn text(value: &Value) -> Result<String, &'static str> {
-    match value {
-        Value::String(string) => Ok(string.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
-        Value::Boolean(truth) => Ok(truth.to_string()),
-        // A list for a flag that takes one value: layers = ["conv1_1", "pool*"], range = [0, 6].
-        Value::Array(items) => Ok(items
-            .iter()
-            .map(text)
-            .collect::<Result<Vec<_>, _>>()?
-            .join(",")),
-        // range = { fixed = [0, 6] }, augment = { scale = [0.5, 1], flip = 0 }
-        Value::Table(table) => Ok(table
-            .iter()
-            .map(|(key, value)| Ok(format!("{key}={}", text(value)?)))
-            .collect::<Result<Vec<_>, &str>>()?
-            .join(",")),
-        Value::Datetime(_) => Err("text, a number, true, false or a list of these"),
+        Value::Array(items) if takes_many => items.iter().map(typed).collect(),
+        other => Ok(vec![typed(other)?]),
     }
 }

@@ -47,8 +47,7 @@ pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 pub(crate) use tuning::LearningRateDecay;
 pub(crate) use values::{Every, Freeze};
 
-use error::SettingsError;
-use file::FileError;
+use error::{FileError, SettingsError};
 use paths::absolute;
 
 /// See what every layer of a VGG network responds to, in TensorBoard.

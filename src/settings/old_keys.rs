@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::{Table, Value};
 
 use super::error::{SettingsError, UsageError};
-use super::file::text;
+use super::text::typed;
 
 /// Each old key with the one that took its place; none where it is gone. What comes later wins.
 const OLD: [(&str, Option<&str>); 27] = [
@@ -62,7 +62,7 @@ pub(super) fn replace(
             Some(now) => format!("{old} (now {now})"),
             None => format!("{old} (gone)"),
         });
-        if let (Some(now), Ok(value)) = (now, text(&value))
+        if let (Some(now), Ok(value)) = (now, typed(&value))
             && let Some(value) = translated(old, &value, table.get(now))
         {
             table.insert(now.to_owned(), Value::String(value));
@@ -75,7 +75,7 @@ pub(super) fn replace(
 
 /// What an old key's value is in today's key, which has a value already or none; `None` leaves that as it is.
 fn translated(old: &str, value: &str, before: Option<&Value>) -> Option<String> {
-    let before = before.and_then(|before| text(before).ok());
+    let before = before.and_then(|before| typed(before).ok());
     let before = before.as_deref();
     let also = |pair: String| match before {
         Some(before) if before.contains('=') => format!("{before},{pair}"),
@@ -85,7 +85,7 @@ fn translated(old: &str, value: &str, before: Option<&Value>) -> Option<String> 
         ("tf32", "true") => before
             .is_none_or(|dtype| dtype == "f32")
             .then(|| "tf32".to_owned()),
-        ("no-augment", "true") | ("no-comparison", "true") => Some("off".to_owned()),
+        ("no-augment" | "no-comparison", "true") => Some("off".to_owned()),
         ("nesterov", "true") => Some("nesterov".to_owned()),
         (_, "false") | ("warm-up", "0") => None,
         // What --change and --follow said of themselves stands before them.

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
+use toml::Value;
 
 use crate::data::checkpoints::StepSource;
 use crate::device::{Devices, Precision};
@@ -42,6 +43,29 @@ macro_rules! written_as_text {
 pub(super) use written_as_text;
 
 written_as_text!(Arch, Devices, Precision, StepSource);
+
+/// A TOML value as it would be typed; else what is expected.
+pub(super) fn typed(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::String(string) => Ok(string.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(truth) => Ok(truth.to_string()),
+        // A list for a flag that takes one value: layers = ["conv1_1", "pool*"], range = [0, 6].
+        Value::Array(items) => Ok(items
+            .iter()
+            .map(typed)
+            .collect::<Result<Vec<_>, _>>()?
+            .join(",")),
+        // range = { fixed = [0, 6] }, augment = { scale = [0.5, 1], flip = 0 }
+        Value::Table(table) => Ok(table
+            .iter()
+            .map(|(key, value)| Ok(format!("{key}={}", typed(value)?)))
+            .collect::<Result<Vec<_>, &str>>()?
+            .join(",")),
+        Value::Datetime(_) => Err("text, a number, true, false or a list of these"),
+    }
+}
 
 /// Resolved settings as the TOML file that runs them again. Another `--run` is needed for that, since this
 /// one is taken.

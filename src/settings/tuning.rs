@@ -15,13 +15,12 @@ written_as_text!(Normalize, Augment, Schedule);
 fn pairs(text: &str) -> Option<Vec<(&str, String)>> {
     let mut pairs: Vec<(&str, String)> = Vec::new();
     for part in text.split(',') {
-        match part.split_once('=') {
-            Some((key, value)) => pairs.push((key.trim(), value.trim().to_owned())),
-            None => {
-                let (_, value) = pairs.last_mut()?;
-                *value += ",";
-                *value += part.trim();
-            }
+        if let Some((key, value)) = part.split_once('=') {
+            pairs.push((key.trim(), value.trim().to_owned()));
+        } else {
+            let (_, value) = pairs.last_mut()?;
+            *value += ",";
+            *value += part.trim();
         }
     }
     Some(pairs)
@@ -77,9 +76,10 @@ const CHANNELS: &str =
     "three numbers for red, green and blue, as in mean=0.485,0.456,0.406, or one for all";
 
 fn above_0(channels: [f32; 3]) -> Result<[f32; 3], ParseValueError> {
-    match channels.iter().all(|number| *number > 0.0) {
-        true => Ok(channels),
-        false => expected("a std above 0"),
+    if channels.iter().all(|number| *number > 0.0) {
+        Ok(channels)
+    } else {
+        expected("a std above 0")
     }
 }
 

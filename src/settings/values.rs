@@ -96,17 +96,6 @@ pub(crate) enum Every {
     Steps(u64),
 }
 
-impl Every {
-    /// Whether it is done at `step`, which ends its epoch or does not.
-    pub(crate) fn includes(self, step: u64, ends_epoch: bool) -> bool {
-        match self {
-            Self::Off => false,
-            Self::Epoch => ends_epoch,
-            Self::Steps(every) => step.is_multiple_of(every),
-        }
-    }
-}
-
 impl FromStr for Every {
     type Err = ParseValueError;
 
@@ -288,12 +277,5 @@ mod tests {
         assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
         assert!(parse_count_or_zero("-1").is_err());
         assert!(parse_fraction("1.1").is_err() && parse_fraction("nan").is_err());
-    }
-
-    #[test]
-    fn every_counts_from_the_first_step() {
-        assert!(Every::Steps(10).includes(20, false) && !Every::Steps(10).includes(21, true));
-        assert!(Every::Epoch.includes(14, true) && !Every::Epoch.includes(10, false));
-        assert!(!Every::Off.includes(10, true));
     }
 }

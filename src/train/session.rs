@@ -9,6 +9,7 @@ use super::batches::{Group, Groups, Reading};
 use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
 use super::divergence::Divergence;
 use super::error::TrainError;
+use super::plan::{Interval, Record};
 use super::prune::prune_checkpoints;
 use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
@@ -23,12 +24,11 @@ use crate::logger::{FeatureLogger, Stage};
 use crate::network::ForwardPass;
 use crate::network::vgg::Vgg;
 use crate::one_line::one_line;
-use crate::settings::{Every, RecordSettings};
 use tensorboard_events::Summary;
 
 /// A training and everything it needs.
 pub(crate) struct Session<'a> {
-    pub(crate) record: &'a RecordSettings,
+    pub(crate) record: Record,
     pub(crate) pass: &'a ForwardPass,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) logger: FeatureLogger,
@@ -80,7 +80,7 @@ impl Session<'_> {
         }
         self.probes.log(&mut seen, self.pass, &network, &mut step)?;
         step.finish();
-        if self.record.save_every != Every::Off {
+        if self.record.save_every != Interval::Never {
             self.save()?;
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Session<'_> {
         let number = self.trainer.steps() + 1;
         let last = number == self.total;
         let ends_epoch = group.position.batch == 0;
-        let due = |every: Every| last || every.includes(number, ends_epoch);
+        let due = |every: Interval| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
         if let Some(observers) = self.observers.as_mut().filter(|_| due(self.record.every)) {
             let (network, seen) = (self.trainer.network(), ProbeActivations::default());
@@ -212,7 +212,7 @@ impl Session<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        let best = improved && self.record.save_every != Every::Off;
+        let best = improved && self.record.save_every != Interval::Never;
         if best || due(self.record.save_every) {
             self.save()?;
         }
@@ -297,7 +297,7 @@ impl Session<'_> {
         let saved = self.trainer.save(&self.checkpoints, &self.progress)?;
         self.last_saved = Some(saved);
         let best = self.progress.best.map(|best| best.step);
-        let kept = prune_checkpoints(&self.checkpoints, self.record.keep.number(), best)?;
+        let kept = prune_checkpoints(&self.checkpoints, self.record.keep, best)?;
         for note in kept {
             // A file that cannot be deleted is tried again at every checkpoint.
             if !self.undeleted.contains(&note) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbImage};
 
-use super::{ExportError, write_error};
+use super::error::{ExportError, write_error};
 use crate::analysis::figure::Frames;
 use crate::settings::ExportFormat;
 use feature_grid::Picture;

@@ -477,7 +477,10 @@ fn keys_of_an_earlier_version_are_a_note_and_keep_their_meaning() {
     ] {
         assert!(note.contains(part), "{note}");
     }
+}
 
+#[test]
+fn keys_of_an_earlier_training_keep_their_meaning() {
     let (note, now) = of_old_file(
         "train",
         r#"
@@ -516,7 +519,10 @@ fn keys_of_an_earlier_version_are_a_note_and_keep_their_meaning() {
     }
     assert_eq!(now["seed"].as_integer(), Some(7));
     assert!(!note.contains("seed"), "{note}");
+}
 
+#[test]
+fn old_keys_of_one_setting_are_put_together() {
     let (_, now) = of_old_file(
         "images",
         "images = [\"/i\"]\nmax-maps = 64\nscale-to = 255\nmean = 0\nstd = 1",
