@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CheckpointsError;
 use super::loading::Loader;
-use super::part::{CALIBRATION, DONE, Part, remove};
+use super::part::{CALIBRATION, DONE, Part, SUMMARY, remove};
 use super::remaining::{Remaining, check_configuration};
 use super::setup::CheckpointRun;
 use crate::commands::error::RunError;
@@ -121,17 +121,18 @@ impl Part {
         Ok((manifest, remaining))
     }
 
-    /// Cuts what was done back to the last summary, after which something would be missing in the end, and forgets the
-    /// later ones: they are of steps that are made again.
+    /// Cuts what was done back to the summary, after which something would be missing in the end.
     fn cut_back(&self, manifest: Option<&mut Manifest>) -> Result<(), StateError> {
-        let steps = self.summaries();
+        let summary = self.summary(self.shard.index)?;
         let last = manifest.and_then(|manifest| {
             let is_shown = |step: &i64| manifest.get(*step).is_some_and(|entry| !entry.left_out);
-            let last = steps.iter().copied().rev().find(is_shown);
+            let last = summary.map(|summary| summary.step).filter(is_shown);
             manifest.cut_after(last);
             last
         });
-        let mut later = steps.iter().filter(|step| Some(**step) > last);
-        later.try_for_each(|step| remove(&self.summary_file(*step)))
+        match last {
+            Some(_) => Ok(()),
+            None => remove(&self.own().join(SUMMARY)),
+        }
     }
 }

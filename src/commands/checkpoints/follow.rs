@@ -1,13 +1,10 @@
 //! Checkpoints that another program goes on writing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::error::CheckpointsError;
 use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
@@ -20,8 +17,8 @@ use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
 use crate::state::Stamp;
 
-/// The folders are looked at so often, whatever the system says: network file systems say nothing.
-const POLL: Duration = Duration::from_secs(1);
+/// The folders are listed so often: network file systems do not say what happens in them.
+const POLL: Duration = Duration::from_millis(500);
 
 /// A file that did not change for so long is at rest.
 const REST: Duration = Duration::from_secs(1);
@@ -34,10 +31,6 @@ pub(super) struct Follow {
     settings: CheckpointsSettings,
     terminal: Arc<Terminal>,
     interrupt: Interrupt,
-    /// What happens in the folders; nothing where they cannot be watched.
-    events: Receiver<()>,
-    /// Watches as long as it lives.
-    _watcher: Option<RecommendedWatcher>,
     /// Files that were seen, as they were then and since when.
     seen: HashMap<PathBuf, Sighting>,
     /// The step of each file that was given.
@@ -60,28 +53,10 @@ struct Sighting {
 
 impl Follow {
     pub(super) fn new(settings: &CheckpointsSettings, context: &Context) -> Self {
-        // One event wakes up as well as a thousand.
-        let (sender, events) = sync_channel(1);
-        let watcher = notify::recommended_watcher(move |_| {
-            let _ = sender.try_send(());
-        });
-        let watcher = watcher.ok().map(|mut watcher| {
-            for folder in settings
-                .checkpoints
-                .iter()
-                .filter_map(|path| folder_of(path))
-            {
-                // Where this fails there is still the polling.
-                let _ = watcher.watch(folder, RecursiveMode::Recursive);
-            }
-            watcher
-        });
         Self {
             settings: settings.clone(),
             terminal: Arc::clone(&context.terminal),
             interrupt: context.interrupt.clone(),
-            events,
-            _watcher: watcher,
             seen: HashMap::new(),
             given: HashMap::new(),
             last: i64::MIN,
@@ -131,7 +106,7 @@ impl Follow {
             let why = self.stuck.as_ref().map(|error| one_line(error));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             self.say(&format!("waiting for the first complete checkpoint{why}"));
-            self.wait();
+            thread::sleep(POLL);
         }
     }
 
@@ -225,18 +200,6 @@ impl Follow {
         self.interrupt.is_requested() || idle.is_some_and(|idle| self.since.elapsed() >= idle)
     }
 
-    /// Until something happens in the folders, or it is time to look anyway.
-    fn wait(&self) {
-        match self.events.recv_timeout(POLL) {
-            // A program that writes makes many events.
-            Ok(()) => thread::sleep(POLL / 10),
-            Err(RecvTimeoutError::Timeout) => {}
-            // Nothing is watched.
-            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL),
-        }
-        while self.events.try_recv().is_ok() {}
-    }
-
     /// Stands for whatever could not be put into a sequence.
     fn nameless(&self) -> Checkpoint {
         Checkpoint {
@@ -271,13 +234,7 @@ impl Iterator for Follow {
                     opened: Some(Err(error.into())),
                 });
             }
-            self.wait();
+            thread::sleep(POLL);
         }
     }
-}
-
-/// The folder that an argument names files of.
-fn folder_of(argument: &Path) -> Option<&Path> {
-    let mut folders = argument.ancestors();
-    folders.find(|folder| folder.is_dir())
 }

@@ -89,21 +89,22 @@ impl Part {
         if self.is_merged() {
             return Ok(lines);
         }
-        let done = self.done_parts()?;
-        for part in 0..done.len() {
+        let missing = self.missing();
+        for part in 0..missing.first().copied().unwrap_or(count.get()) {
             publish(&self.folder(part), &self.run)?;
         }
-        let missing = self.missing();
         if !missing.is_empty() {
             return Ok(vec![waiting(&missing)]);
         }
-        let manifests = (0..done.len()).map(|part| Manifest::read(&self.folder(part)));
+        let manifests = (0..count.get()).map(|part| Manifest::read(&self.folder(part)));
         let manifests: Result<Vec<Manifest>, _> = manifests.filter_map(Result::transpose).collect();
         let manifest = manifests?.into_iter().reduce(Manifest::and);
         if settings.comparison.is_on() {
             let mut summary = Summary::default();
-            for later in done.into_iter().filter_map(|done| done.summary) {
-                summary.append(later);
+            for part in 0..count.get() {
+                if let Some(later) = self.summary(part)? {
+                    summary.append(later.summary);
+                }
             }
             if let Some(manifest) = &manifest {
                 lines.extend(self.draw(settings, sequence, manifest, summary, context)?);

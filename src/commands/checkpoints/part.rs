@@ -9,8 +9,8 @@
 //! | `split.toml` | how many parts, of which checkpoints and probe images |
 //! | `calibration.toml` | what the first process found out of the first and the last checkpoint |
 //! | `00003/` | the event files, manifest and Gram matrices of a part |
-//! | `00003/summary-120.toml` | what was found out of its weights up to step 120; the part goes on from there |
-//! | `00003/done.toml` | says that nothing of it is missing |
+//! | `00003/summary.toml` | what was found out of its weights up to some step, from which the part goes on |
+//! | `00003/done` | says that nothing of it is missing |
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -30,23 +30,24 @@ use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::LoggerError;
 use crate::settings::{CheckpointsSettings, Shard};
-use crate::state::{MANIFEST, PARTS, RunFolder, StateError, lock_file, read_toml, write_toml};
+use crate::state::{
+    MANIFEST, PARTS, RunFolder, StateError, lock_file, read_toml, write_text, write_toml,
+};
 use tensorboard_events::EventFile;
 
 pub(super) const CALIBRATION: &str = "calibration.toml";
-pub(super) const DONE: &str = "done.toml";
+pub(super) const SUMMARY: &str = "summary.toml";
+pub(super) const DONE: &str = "done";
 
 /// How often a process that waits for another one looks again.
 pub(super) const AGAIN: Duration = Duration::from_millis(200);
 
-/// How many summaries are kept: more than steps that are measured and not in the event file yet.
-const SUMMARIES: usize = 8;
-
-/// What a part leaves when it is done.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Done {
-    /// What was found out of its weights, where the steps are compared.
-    pub(super) summary: Option<Summary>,
+/// What a part found out of its weights, where the steps are compared.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PartSummary {
+    /// Up to this step.
+    pub(super) step: i64,
+    pub(super) summary: Summary,
 }
 
 /// One part of a run: a block of its checkpoints.
@@ -134,50 +135,20 @@ impl Part {
         Ok(calibration)
     }
 
-    pub(super) fn summary_file(&self, step: i64) -> PathBuf {
-        self.own().join(format!("summary-{step}.toml"))
-    }
-
-    /// The steps of which there is a summary, in order.
-    pub(super) fn summaries(&self) -> Vec<i64> {
-        let step = |entry: fs::DirEntry| {
-            let name = entry.file_name().into_string().ok()?;
-            let step = name.strip_prefix("summary-")?.strip_suffix(".toml")?;
-            step.parse().ok()
-        };
-        let entries = fs::read_dir(self.own()).into_iter().flatten().flatten();
-        let mut steps: Vec<i64> = entries.filter_map(step).collect();
-        steps.sort_unstable();
-        steps
-    }
-
-    /// Keeps what was found out up to a step, and forgets what is older than the last few.
+    /// Keeps what was found out up to a step that is in the event file.
     pub(super) fn keep_summary(&self, step: i64, summary: &Summary) -> Result<(), StateError> {
-        write_toml(&self.summary_file(step), summary)?;
-        let steps = self.summaries();
-        let mut old = steps.iter().rev().skip(SUMMARIES);
-        old.try_for_each(|step| remove(&self.summary_file(*step)))
+        let summary = summary.clone();
+        write_toml(&self.own().join(SUMMARY), &PartSummary { step, summary })
     }
 
-    /// What was found out so far.
-    pub(super) fn summary(&self) -> Result<Option<Summary>, StateError> {
-        match self.summaries().last() {
-            Some(step) => read_toml(&self.summary_file(*step)),
-            None => Ok(None),
-        }
+    /// What a part found out so far.
+    pub(super) fn summary(&self, part: usize) -> Result<Option<PartSummary>, StateError> {
+        read_toml(&self.folder(part).join(SUMMARY))
     }
 
     /// Says that this part is done.
     pub(super) fn done(&self) -> Result<(), StateError> {
-        let summary = self.summary()?;
-        write_toml(&self.own().join(DONE), &Done { summary })
-    }
-
-    /// What each part left, in order, up to the first that is not done.
-    pub(super) fn done_parts(&self) -> Result<Vec<Done>, StateError> {
-        let read = |part| read_toml(&self.folder(part).join(DONE));
-        let all = (0..self.shard.count.get()).map_while(|part| read(part).transpose());
-        all.collect()
+        write_text(&self.own().join(DONE), "")
     }
 
     /// Whether the parts have become one run.

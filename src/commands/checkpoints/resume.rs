@@ -58,9 +58,9 @@ impl CheckpointRun<'_> {
             references.extend(calibration::references(&network, &self.probes, as_what));
         }
         if let (Some(part), Some(observers)) = (self.part, observers)
-            && let Some(summary) = part.summary()?
+            && let Some(earlier) = part.summary(part.shard.index)?
         {
-            observers.set_summary(summary);
+            observers.set_summary(earlier.summary);
         }
         Ok(references)
     }

@@ -135,6 +135,8 @@ impl<'a> StepLog<'a> {
             (self.run.part, &self.observers, self.last)
             && is_due
         {
+            // So that the manifest has every step that the summary is of.
+            self.logger.flush()?;
             part.keep_summary(last, observers.summary())?;
             self.kept = Some(Instant::now());
         }
