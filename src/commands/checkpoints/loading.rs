@@ -108,7 +108,7 @@ impl Loader {
     }
 
     /// The network of a step.
-    fn load(&mut self, next: NextCheckpoint) -> Result<LoadedCheckpoint, FailedCheckpoint> {
+    fn load(&mut self, next: NextCheckpoint) -> Result<LoadedCheckpoint, Box<FailedCheckpoint>> {
         let NextCheckpoint { file, opened } = next;
         let mut timings = StageTimings::default();
         let load = || {
@@ -134,7 +134,7 @@ impl Loader {
                 timings,
                 entry,
             }),
-            Err(why) => Err(FailedCheckpoint { file, why }),
+            Err(why) => Err(Box::new(FailedCheckpoint { file, why })),
         }
     }
 
@@ -142,7 +142,7 @@ impl Loader {
     pub(super) fn load_ahead(
         mut self,
         sequence: impl Iterator<Item = NextCheckpoint> + Send + 'static,
-    ) -> Receiver<Result<LoadedCheckpoint, FailedCheckpoint>> {
+    ) -> Receiver<Result<LoadedCheckpoint, Box<FailedCheckpoint>>> {
         // No place to wait in: the thread itself holds the next network.
         let (sender, receiver) = sync_channel(0);
         thread::spawn(move || {

@@ -84,7 +84,7 @@ impl<'a> StepLog<'a> {
     /// Shows the networks as they come. What is due gets less by those that are skipped.
     pub(super) fn show_all(
         mut self,
-        networks: &Receiver<Result<LoadedCheckpoint, FailedCheckpoint>>,
+        networks: &Receiver<Result<LoadedCheckpoint, Box<FailedCheckpoint>>>,
         mut steps: Steps,
     ) -> Result<Report, RunError> {
         let (mut ended, mut taken) = (Ok(()), 0);
@@ -94,7 +94,7 @@ impl<'a> StepLog<'a> {
                     taken += 1;
                     self.add(loaded)
                 }
-                Ok(Err(failed)) => self.skip(failed, &mut steps),
+                Ok(Err(failed)) => self.skip(*failed, &mut steps),
                 Err(RecvTimeoutError::Timeout) if steps.is_open => self.draw_now(),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
