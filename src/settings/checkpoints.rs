@@ -8,7 +8,7 @@ use glob::Pattern;
 use serde::Serialize;
 
 use super::choices::{FollowChoice, RangeChoice};
-use super::error::{SettingsError, swallowed};
+use super::error::{SettingsError, check_probes, swallowed};
 use super::paths::{make_absolute, path_parser};
 use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
@@ -116,12 +116,7 @@ impl CheckpointsSettings {
                 how: "name files, a folder or a pattern, as in `vggscope checkpoints ckpts/ --images probes/`",
             });
         }
-        if self.images.is_empty() {
-            return Err(SettingsError::Missing {
-                what: "probe images",
-                how: "add --images with files, folders or patterns",
-            });
-        }
+        check_probes(&self.images)?;
         if self.follows() && matches!(self.step, StepSource::Index) {
             return Err(SettingsError::Excluded {
                 flag: "--step index",

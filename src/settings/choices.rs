@@ -92,12 +92,8 @@ impl FromStr for MapsChoice {
             _ if is_path(text) => Ok(Self::Of(paths::parse(text.into())?)),
             _ if text.contains(',') => {
                 let channels = text.strip_suffix(',').unwrap_or(text).split(',');
-                let channels = channels.map(|channel| channel.trim().parse());
-                let channels = channels.collect::<Result<_, _>>();
-                channels.map_or_else(
-                    |_| expected(EXPECTED),
-                    |channels| Ok(Self::Channels(channels)),
-                )
+                let channels: Result<_, _> = channels.map(|one| one.trim().parse()).collect();
+                channels.map(Self::Channels).or_else(|_| expected(EXPECTED))
             }
             _ => expected(EXPECTED),
         }

@@ -103,6 +103,17 @@ pub(crate) enum SettingsError {
     Text(#[source] toml::ser::Error),
 }
 
+/// Refuses a command line without probe images.
+pub(super) fn check_probes(images: &[PathBuf]) -> Result<(), SettingsError> {
+    match images {
+        [] => Err(SettingsError::Missing {
+            what: "probe images",
+            how: "add --images with files, folders or patterns",
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a command line without `what`, where `--images` took it with the images.
 pub(super) fn swallowed(
     command: &'static str,

@@ -115,33 +115,26 @@ fn find<'a>(path: &Path, command: &'a clap::Command, key: &str) -> Result<&'a Ar
 
 /// One key's flags: `--key=value`, once for every value where the flag takes several.
 fn flag(path: &Path, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, FileError> {
-    let takes_many = matches!(arg.get_action(), clap::ArgAction::Append);
-    let values = texts(value, takes_many).map_err(|expected| FileError::Value {
+    let values = match value {
+        Value::Array(items) if matches!(arg.get_action(), clap::ArgAction::Append) => &items[..],
+        one => std::slice::from_ref(one),
+    };
+    let values: Result<Vec<String>, _> = values.iter().map(typed).collect();
+    let values = values.map_err(|expected| FileError::Value {
         path: path.to_owned(),
         key: key.to_owned(),
         expected,
         found: value.to_string(),
     })?;
     let write = |value: String| {
-        if arg.is_positional() {
+        if !arg.is_positional() {
+            format!("--{key}={value}").into()
+        } else if value.starts_with('-') {
             // A file name that begins with a dash must not be taken for a flag.
-            let value = if value.starts_with('-') {
-                format!("./{value}")
-            } else {
-                value
-            };
-            OsString::from(value)
+            format!("./{value}").into()
         } else {
-            OsString::from(format!("--{key}={value}"))
+            value.into()
         }
     };
     Ok(values.into_iter().map(write).collect())
-}
-
-/// A value as it would be typed; several where the flag takes several.
-fn texts(value: &Value, takes_many: bool) -> Result<Vec<String>, &'static str> {
-    match value {
-        Value::Array(items) if takes_many => items.iter().map(typed).collect(),
-        other => Ok(vec![typed(other)?]),
-    }
 }

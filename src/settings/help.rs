@@ -12,51 +12,18 @@ use super::Cli;
 const FEW: usize = 14;
 
 /// Of commands with more flags, those that `-h` lists: one screen of 25 lines.
-pub(super) const USUAL: [(&str, &[&str]); 3] = [
+pub(super) const USUAL: [(&str, &str); 3] = [
     (
         "images",
-        &[
-            "weights", "arch", "layers", "device", "batch", "preset", "crop", "range", "maps",
-            "colormap", "png", "logdir", "run", "config",
-        ],
+        "weights arch layers device batch preset crop range maps colormap png logdir run config",
     ),
     (
         "checkpoints",
-        &[
-            "images",
-            "step",
-            "every",
-            "follow",
-            "layers",
-            "device",
-            "crop",
-            "range",
-            "maps",
-            "change",
-            "compare_images",
-            "logdir",
-            "run",
-            "config",
-        ],
+        "images step every follow layers device crop range maps change compare_images logdir run config",
     ),
     (
         "train",
-        &[
-            "images",
-            "weights",
-            "resume",
-            "epochs",
-            "batch_size",
-            "learning_rate",
-            "freeze",
-            "every",
-            "arch",
-            "layers",
-            "crop",
-            "logdir",
-            "run",
-            "config",
-        ],
+        "images weights resume epochs batch_size learning_rate freeze every arch layers crop logdir run config",
     ),
 ];
 
@@ -78,9 +45,10 @@ fn brief(command: Command) -> Command {
     let has_few = command.get_arguments().filter(is_flag).count() <= FEW;
     let mut usual = USUAL.iter();
     let usual = usual.find(|(name, _)| *name == command.get_name());
-    let usual = usual.map_or(&[][..], |(_, flags)| flags);
+    let usual = usual.map_or("", |(_, flags)| flags);
     let brief = |arg: clap::Arg| {
-        let is_listed = has_few || arg.is_positional() || usual.contains(&arg.get_id().as_str());
+        let is_usual = usual.split(' ').any(|flag| arg.get_id() == flag);
+        let is_listed = has_few || arg.is_positional() || is_usual;
         let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let end = text.find([':', ';', '(', '[']).unwrap_or(text.len());
         let clause = text[..end].trim_end().to_owned();

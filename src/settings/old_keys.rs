@@ -8,36 +8,30 @@ use toml::{Table, Value};
 use super::error::{SettingsError, UsageError};
 use super::text::typed;
 
-/// Each old key with the one that took its place; none where it is gone. What comes later wins.
-const OLD: [(&str, Option<&str>); 27] = [
-    ("max-maps", Some("maps")),
-    ("maps-from", Some("maps")),
-    ("ranges", Some("range")),
-    ("step-from", Some("step")),
-    ("step-regex", Some("step")),
-    ("against", Some("change")),
-    ("idle-exit", Some("follow")),
-    ("dtype", Some("precision")),
-    ("tf32", Some("precision")),
-    ("mean", Some("normalize")),
-    ("std", Some("normalize")),
-    ("scale-to", Some("normalize")),
-    ("scale", Some("augment")),
-    ("aspect", Some("augment")),
-    ("flip", Some("augment")),
-    ("jitter", Some("augment")),
-    ("no-augment", Some("augment")),
-    ("nesterov", Some("optimizer")),
-    ("warm-up", Some("schedule")),
-    ("compare-features", Some("compare")),
-    ("no-comparison", Some("compare")),
-    ("late", None),
-    ("calibrate", None),
-    ("verbose", None),
-    ("render", None),
-    ("seed", None),
-    ("resize", None),
+/// Keys of today with the old ones whose place each took. What comes later wins.
+const REPLACED: [(&str, &str); 11] = [
+    ("maps", "max-maps maps-from"),
+    ("range", "ranges"),
+    ("step", "step-from step-regex"),
+    ("change", "against"),
+    ("follow", "idle-exit"),
+    ("precision", "dtype tf32"),
+    ("normalize", "mean std scale-to"),
+    ("augment", "scale aspect flip jitter no-augment"),
+    ("optimizer", "nesterov"),
+    ("schedule", "warm-up"),
+    ("compare", "compare-features no-comparison"),
 ];
+
+/// Keys that are gone.
+const GONE: &str = "late calibrate verbose render seed resize";
+
+/// Each old key with the one that took its place; none where it is gone.
+fn old_keys() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let of = |(now, old): (_, &'static str)| old.split(' ').map(move |old| (old, Some(now)));
+    let gone = GONE.split(' ').map(|old| (old, None));
+    REPLACED.into_iter().flat_map(of).chain(gone)
+}
 
 /// Takes what a file says in old keys over into those of today. Returns a note that names them.
 pub(super) fn replace(
@@ -53,7 +47,7 @@ pub(super) fn replace(
     {
         maps.push(',');
     }
-    for (old, now) in OLD {
+    for (old, now) in old_keys() {
         let Some(value) = (!is_key(old)).then(|| table.remove(old)).flatten() else {
             continue;
         };
@@ -107,8 +101,7 @@ pub(super) fn renamed(error: clap::Error) -> UsageError {
         }
         _ => return error.into(),
     };
-    let mut old = OLD.iter();
-    match old.find(|(old, _)| flag.strip_prefix("--") == Some(old)) {
+    match old_keys().find(|(old, _)| flag.strip_prefix("--") == Some(old)) {
         Some((_, now)) => {
             let now = now.map_or_else(
                 || "leave it out".to_owned(),

@@ -48,23 +48,21 @@ written_as_text!(Arch, Devices, Precision, StepSource);
 pub(super) fn typed(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::String(string) => Ok(string.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
+        Value::Integer(_) | Value::Boolean(_) => Ok(value.to_string()),
         Value::Float(number) => Ok(number.to_string()),
-        Value::Boolean(truth) => Ok(truth.to_string()),
         // A list for a flag that takes one value: layers = ["conv1_1", "pool*"], range = [0, 6].
-        Value::Array(items) => Ok(items
-            .iter()
-            .map(typed)
-            .collect::<Result<Vec<_>, _>>()?
-            .join(",")),
+        Value::Array(items) => joined(items.iter().map(typed)),
         // range = { fixed = [0, 6] }, augment = { scale = [0.5, 1], flip = 0 }
-        Value::Table(table) => Ok(table
-            .iter()
-            .map(|(key, value)| Ok(format!("{key}={}", typed(value)?)))
-            .collect::<Result<Vec<_>, &str>>()?
-            .join(",")),
+        Value::Table(table) => {
+            let pair = |(key, value)| Ok(format!("{key}={}", typed(value)?));
+            joined(table.iter().map(pair))
+        }
         Value::Datetime(_) => Err("text, a number, true, false or a list of these"),
     }
+}
+
+fn joined<E>(parts: impl Iterator<Item = Result<String, E>>) -> Result<String, E> {
+    Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
 /// Resolved settings as the TOML file that runs them again. Another `--run` is needed for that, since this

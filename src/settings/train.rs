@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::error::{SettingsError, swallowed};
+use super::error::{SettingsError, check_probes, swallowed};
 use super::paths::{absolute, make_absolute, path_parser};
 use super::pictures::ComparisonSettings;
 use super::shared::{ResolvedNetwork, RunSettings, WeightsChoice, absolute_weights};
@@ -205,12 +205,7 @@ impl TrainSettings {
                 how: "name its folder, as in `vggscope train DATA --images probes/`",
             });
         }
-        if self.images.is_empty() {
-            return Err(SettingsError::Missing {
-                what: "probe images",
-                how: "add --images with files, folders or patterns",
-            });
-        }
+        check_probes(&self.images)?;
         if self.resume && self.run.output.run.is_none() {
             return Err(SettingsError::Missing {
                 what: "run to resume",

@@ -186,12 +186,10 @@ fn jitter(text: &str) -> Result<ColorJitter, ParseValueError> {
         return Ok(ColorJitter::default());
     }
     let is_factor = |x: f64| x >= 0.0 && x.is_finite();
-    match numbers::<f64>(text)[..] {
+    let numbers: Vec<f64> = numbers(text);
+    match numbers[..] {
         [brightness, contrast, saturation, hue]
-            if [brightness, contrast, saturation]
-                .into_iter()
-                .all(is_factor)
-                && (0.0..=0.5).contains(&hue) =>
+            if numbers.iter().copied().all(is_factor) && hue <= 0.5 =>
         {
             Ok(ColorJitter {
                 brightness,
@@ -208,26 +206,20 @@ fn jitter(text: &str) -> Result<ColorJitter, ParseValueError> {
 
 impl Display for Augment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            is_on,
-            scale,
-            aspect,
-            flip,
-            jitter,
-        } = self;
-        if !is_on {
+        if !self.is_on {
             return f.write_str("off");
         }
+        let (scale, aspect, flip) = (self.scale, self.aspect, self.flip);
         write!(f, "scale={scale},aspect={aspect},flip={flip}")?;
-        if *jitter == ColorJitter::default() {
-            return Ok(());
-        }
         let ColorJitter {
             brightness,
             contrast,
             saturation,
             hue,
-        } = jitter;
+        } = self.jitter;
+        if self.jitter == ColorJitter::default() {
+            return Ok(());
+        }
         write!(f, ",jitter={brightness},{contrast},{saturation},{hue}")
     }
 }
