@@ -5,7 +5,7 @@ use clap::CommandFactory;
 
 use super::*;
 
-mod help;
+mod earlier;
 mod typed;
 
 fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
