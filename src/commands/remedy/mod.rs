@@ -18,9 +18,11 @@ use crate::one_line::one_line;
 
 /// What happened, why, and what to do next, as one line.
 pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
+    let text = one_line(error);
     match next_step(error) {
-        Some(advice) => format!("{}; {advice}", one_line(error)),
-        None => one_line(error),
+        Some(advice) if text.ends_with('?') => format!("{text} {advice}"),
+        Some(advice) => format!("{text}; {advice}"),
+        None => text,
     }
 }
 
