@@ -48,7 +48,7 @@ pub enum RenderError {
         /// The second dimension of the kernels.
         channels: usize,
     },
-    /// [`Floats`] were not read.
+    /// [`Floats`](crate::Floats) were not read.
     #[error("the values could not be read: {0}")]
     Read(#[from] ReadError),
 }
