@@ -88,7 +88,9 @@ impl Observer for Health {
         if at.role == Role::Previous {
             return Ok(());
         }
-        self.many_dead = layers.iter().filter_map(many_dead).collect();
+        self.many_dead = (layers.iter())
+            .filter_map(|(tag, of_layer)| many_dead(tag, of_layer))
+            .collect();
         if at.has_column {
             #[expect(clippy::cast_possible_truncation, reason = "for a color")]
             let rates = |of_layer: &Activity| of_layer.on_rates().map(|rate| rate as f32).collect();
@@ -145,7 +147,7 @@ impl Observer for Health {
 }
 
 /// What is said of a layer of which many channels are dead.
-fn many_dead((tag, of_layer): (&String, &Activity)) -> Option<String> {
+fn many_dead(tag: &str, of_layer: &Activity) -> Option<String> {
     let (dead, all) = (of_layer.dead().count(), of_layer.on.len());
     #[expect(clippy::cast_precision_loss, reason = "channels")]
     let fraction = dead as f64 / all as f64;

@@ -1,4 +1,4 @@
-//! What is settled before the first step of a run over several networks: one range a layer, the channels that are
+//! What is fixed before the first step of a run over several networks: one range a layer, the channels that are
 //! shown, and what the steps are compared with.
 
 use std::fs;
@@ -37,8 +37,8 @@ pub(super) struct ReferenceMaps {
     as_what: Against,
 }
 
-/// What was settled.
-pub(super) struct Settled {
+/// How a run is shown, fixed before its first step.
+pub(super) struct RunStyle {
     ranges: Ranges,
     channels: Channels,
     /// What changes are shown against.
@@ -47,8 +47,8 @@ pub(super) struct Settled {
     references: Vec<ReferenceMaps>,
 }
 
-impl Settled {
-    /// A logger that shows what was settled.
+impl RunStyle {
+    /// A logger that shows the run so.
     pub(super) fn apply(&self, builder: Builder) -> Builder {
         let builder = builder
             .ranges(self.ranges.clone())
@@ -115,13 +115,13 @@ pub(super) fn is_needed(pictures: &PictureSettings, comparison: &ComparisonSetti
         || matches!(pictures.maps, MapsChoice::Top(_) | MapsChoice::Changed(_))
 }
 
-/// Settles what a run shows, from what the reference networks make of the probe images.
-pub(super) fn settle(
+/// How a run is shown, from what the reference networks make of the probe images.
+pub(super) fn run_style(
     calibration: &Calibration,
     pictures: &PictureSettings,
     comparison: Option<&ComparisonSettings>,
     pass: &ForwardPass,
-) -> Result<Settled, RunError> {
+) -> Result<RunStyle, RunError> {
     let mut ranges = match &pictures.range {
         Some(RangeChoice::File(file)) => read_ranges(file, pass)?,
         Some(RangeChoice::Run) => calibration.ranges.clone(),
@@ -137,7 +137,7 @@ pub(super) fn settle(
         // Pictures of changes have one range for the run, whatever the maps have.
         ranges.take_changes(&calibration.ranges);
     }
-    Ok(Settled {
+    Ok(RunStyle {
         ranges,
         channels: channels(calibration, pictures, pass)?,
         changes,
@@ -147,11 +147,11 @@ pub(super) fn settle(
 }
 
 /// The same where nothing is calibrated.
-pub(super) fn settle_without(
+pub(super) fn uncalibrated(
     pictures: &PictureSettings,
     pass: &ForwardPass,
-) -> Result<Settled, RunError> {
-    settle(&Calibration::default(), pictures, None, pass)
+) -> Result<RunStyle, RunError> {
+    run_style(&Calibration::default(), pictures, None, pass)
 }
 
 /// What a network makes of the probe images, as maps that steps are compared with.
@@ -257,11 +257,11 @@ fn check_all(file: &Path, pass: &ForwardPass, has: impl Fn(&str) -> bool) -> Res
 }
 
 fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, RunError> {
-    let text = fs::read_to_string(file).map_err(|source| RunError::ReadSettled {
+    let text = fs::read_to_string(file).map_err(|source| RunError::ReadCalibration {
         file: file.to_owned(),
         source,
     })?;
-    toml::from_str(&text).map_err(|error| RunError::ParseSettled {
+    toml::from_str(&text).map_err(|error| RunError::ParseCalibration {
         file: file.to_owned(),
         why: error.message().to_owned(),
     })

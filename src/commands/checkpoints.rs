@@ -2,7 +2,7 @@
 
 mod agree;
 mod calibrate;
-mod error;
+pub(crate) mod error;
 mod follow;
 mod loading;
 mod merge;
@@ -22,7 +22,7 @@ use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::settings::{CheckpointsSettings, Shard, array_task};
 use crate::state::{MANIFEST, Manifest, RunFolder, StateError};
 
-pub(crate) use error::CheckpointsError;
+use error::CheckpointsError;
 use follow::Follow;
 use loading::Loader;
 use open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};

@@ -8,7 +8,7 @@ use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
 use crate::analysis::grams::GramsError;
 use crate::analysis::probe::ProbeError;
-use crate::commands::checkpoints::CheckpointsError;
+use crate::commands::checkpoints::error::CheckpointsError;
 use crate::data::checkpoints::CheckpointError;
 use crate::data::error::LoadError;
 use crate::data::find::FindError;
@@ -133,12 +133,12 @@ pub(crate) enum RunError {
     #[error(
         "cannot read {file}: a run with --range run leaves ranges.toml in its folder, one with --maps top:N, changed:N or a list channels.toml"
     )]
-    ReadSettled {
+    ReadCalibration {
         file: PathBuf,
         source: std::io::Error,
     },
     #[error("{file}: {why}; expected the file that a run left there")]
-    ParseSettled { file: PathBuf, why: String },
+    ParseCalibration { file: PathBuf, why: String },
     #[error("the configuration cannot be written as TOML, perhaps because a path is not UTF-8")]
     Resolve(#[from] toml::ser::Error),
     #[error("nothing is left to show: all {count} {what} were skipped; the first: {first}")]
@@ -169,8 +169,8 @@ impl RunError {
             self,
             Self::Select(_)
                 | Self::NotCalibrated { .. }
-                | Self::ReadSettled { .. }
-                | Self::ParseSettled { .. }
+                | Self::ReadCalibration { .. }
+                | Self::ParseCalibration { .. }
                 | Self::Freeze { .. }
                 | Self::Shard(_)
                 | Self::State(StateError::InParts(_))

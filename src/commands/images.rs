@@ -41,17 +41,19 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let network = timings.time(Stage::Load, || {
         parameters.build(&variant, run.extent(), run.placement(total))
     })?;
-    let settled = calibration::settle_without(&settings.run.pictures, &run.pass)?;
+    let run_style = calibration::uncalibrated(&settings.run.pictures, &run.pass)?;
     let steps = Steps::all(total as u64, "images");
     let mut log = ImageLog {
         copies: run.pass.copies(&network, "the network")?,
         network: &network,
-        logger: settled.apply(run.logger(label, &steps, |_| {})).create()?,
+        logger: run_style
+            .apply(run.logger(label, &steps, |_| {}))
+            .create()?,
         timings,
         turn: 0,
     };
     run.folder.write_config(&config)?;
-    settled.keep(&run.folder)?;
+    run_style.keep(&run.folder)?;
     describe(&run.pass, &mut log.logger, "feature_maps");
 
     let mut config = Some(as_markdown(&config));

@@ -99,7 +99,9 @@ impl Run {
             path: run.path.display().to_string(),
             files: files.collect(),
             tensorboard: command(&run.path, &needed),
-            tags: tags.into_iter().map(Tag::of).collect(),
+            tags: (tags.into_iter())
+                .map(|(name, inventory)| Tag::of(name, inventory))
+                .collect(),
             samples_per_plugin: needed,
         }
     }
@@ -158,7 +160,7 @@ impl Run {
 }
 
 impl Tag {
-    fn of((name, inventory): (String, TagInventory)) -> Self {
+    fn of(name: String, inventory: TagInventory) -> Self {
         let Samples { fast, slow } = Samples::by_default(&inventory.plugin);
         let loader = |steps: usize, most: usize| Loader {
             steps,

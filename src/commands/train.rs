@@ -60,7 +60,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             per_epoch: reading.steps_per_epoch(&dataset),
         },
     };
-    let (mut settled, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
+    let (mut run_style, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -74,10 +74,10 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         }
         None => builder.graph(graph),
     };
-    let mut logger = settled.apply(builder).create()?;
-    settled.give_references(&mut logger);
+    let mut logger = run_style.apply(builder).create()?;
+    run_style.give_references(&mut logger);
     run.folder.write_config(&config)?;
-    settled.keep(&run.folder)?;
+    run_style.keep(&run.folder)?;
     probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();

@@ -1,6 +1,6 @@
 //! What a training compares its logged steps with.
 
-use super::calibration::{self, ReferenceMaps, Settled};
+use super::calibration::{self, ReferenceMaps, RunStyle};
 use super::context::{Context, shown_part};
 use super::error::RunError;
 use super::parameters;
@@ -45,7 +45,7 @@ impl Training<'_> {
         input: &InputNotes,
         skipped: &mut Vec<String>,
         context: &Context,
-    ) -> Result<(Settled, Option<Observers>), RunError> {
+    ) -> Result<(RunStyle, Option<Observers>), RunError> {
         let (settings, pass, probes) = (self.settings, self.pass, self.probes);
         let comparison = &settings.comparison;
         let run = &settings.run;
@@ -78,7 +78,7 @@ impl Training<'_> {
             let earlier = calibration::earlier_ranges(self.folder)?;
             calibration.ranges.keep_changes(earlier);
         }
-        let settled = calibration::settle(&calibration, &pictures, Some(comparison), pass)?;
+        let run_style = calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
         let mut observers = comparison.is_on().then(|| {
             let total = Some(self.logged_steps().len());
             let mut observers = calibration::observers(images, run, pass, probes, total);
@@ -93,7 +93,7 @@ impl Training<'_> {
         if let Some(observers) = &mut observers {
             self.keep_grams(observers, context)?;
         }
-        Ok((settled.with_references(references), observers))
+        Ok((run_style.with_references(references), observers))
     }
 
     fn observed<'a>(

@@ -6,7 +6,7 @@ use super::setup::CheckpointRun;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::ProbeActivations;
 use crate::analysis::{Calibration, Observers, Role};
-use crate::commands::calibration::{self, ReferenceMaps, Settled};
+use crate::commands::calibration::{self, ReferenceMaps, RunStyle};
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
@@ -14,7 +14,7 @@ use crate::settings::ChangeChoice;
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {
-    pub(super) settled: Settled,
+    pub(super) run_style: RunStyle,
     /// What measures them, unless they are not compared.
     pub(super) observers: Option<Observers>,
     /// What the first checkpoint made of the probe images, to which it spares a forward pass.
@@ -68,7 +68,7 @@ impl CheckpointRun<'_> {
             let earlier = calibration::earlier_ranges(folder)?;
             calibration.ranges.keep_changes(earlier);
         }
-        let settled = calibration::settle(&calibration, &pictures, Some(comparison), pass)?;
+        let run_style = calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
         if let Some(observers) = &mut observers {
             observers.set_calibration(&calibration, pass, settings.run.pictures.style());
         }
@@ -80,7 +80,7 @@ impl CheckpointRun<'_> {
             observers.keep_grams(folder.claim(GRAMS), remaining.resumed, pass, preprocess)?;
         }
         Ok(Calibrated {
-            settled: settled.with_references(given),
+            run_style: run_style.with_references(given),
             observers,
             first,
         })

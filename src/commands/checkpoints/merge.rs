@@ -154,8 +154,8 @@ impl Part {
         let calibration = self.calibration(&quiet, || Err(CheckpointsError::NoneGiven.into()))?;
         let (pass, set) = (&run.context.pass, run.comparison.take());
         let pictures = settings.pictures();
-        let settled =
-            calibration::settle(&calibration, &pictures, Some(&settings.comparison), pass)?;
+        let run_style =
+            calibration::run_style(&calibration, &pictures, Some(&settings.comparison), pass)?;
         let total = Some(sequence.len());
         let mut observers = calibration::observers(set, &settings.run, pass, &run.probes, total);
         observers.set_calibration(&calibration, pass, settings.run.pictures.style());
@@ -164,7 +164,7 @@ impl Part {
         let builder = run.context.quiet_logger(run.label(&mut loader)?);
         let events = EventFile::supplement(run.context.folder.path(), last);
         let builder = builder.events(events.map_err(LoggerError::from)?);
-        let mut logger = settled.apply(builder).create()?;
+        let mut logger = run_style.apply(builder).create()?;
         for (place, Entry { step, name, .. }) in manifest.shown().enumerate() {
             if !observers.has_column(place) && *step != last {
                 continue;

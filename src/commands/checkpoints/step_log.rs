@@ -48,17 +48,17 @@ impl<'a> StepLog<'a> {
         goes_on: bool,
     ) -> Result<Self, RunError> {
         let Calibrated {
-            mut settled,
+            mut run_style,
             observers,
             first,
         } = calibrated;
-        let mut logger = settled.apply(builder).create()?;
-        settled.give_references(&mut logger);
+        let mut logger = run_style.apply(builder).create()?;
+        run_style.give_references(&mut logger);
         if goes_on {
             run.probes.already_shown();
         } else {
             run.context.folder.write_config(&run.config)?;
-            settled.keep(&run.context.folder)?;
+            run_style.keep(&run.context.folder)?;
         }
         run.probes.describe(&run.context.pass, &mut logger);
         Ok(Self {

@@ -111,7 +111,8 @@ impl Animation {
             let writer = match self.format {
                 ExportFormat::Gif => gif(file),
                 ExportFormat::Apng | ExportFormat::Png => {
-                    apng(file, film.frames, frames.size(), self.delay)
+                    let (width, height) = frames.size();
+                    apng(file, film.frames, width, height, self.delay)
                 }
             };
             let writer = writer.map_err(|why| animate_error(&path, why))?;
@@ -195,7 +196,8 @@ fn gif(file: Output) -> Result<Writer, String> {
 fn apng(
     file: Output,
     frames: u32,
-    (width, height): (u32, u32),
+    width: u32,
+    height: u32,
     delay: NonZeroU16,
 ) -> Result<Writer, String> {
     let mut encoder = png::Encoder::new(file, width, height);
