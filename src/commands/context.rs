@@ -7,6 +7,7 @@ use super::error::RunError;
 use super::render_place::render_place;
 use super::report::Report;
 use crate::analysis::probe::ProbeImages;
+use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
@@ -17,7 +18,6 @@ use crate::interrupt::Interrupt;
 use crate::logger::{Builder, FeatureLogger, LoggerError};
 use crate::network::vgg::{Extent, Kernels, Placement};
 use crate::network::{Architecture, ForwardPass, select};
-use crate::one_line::one_line;
 use crate::settings::{OutputSettings, RunSettings};
 use crate::state::{RunFolder, StateError};
 
@@ -157,7 +157,7 @@ impl<'a> RunContext<'a> {
     /// Leaves an image out where that is asked for; else its error ends the run.
     pub(crate) fn skip(&mut self, error: RunError) -> Result<(), RunError> {
         match self.settings.output.on_error {
-            OnError::Skip => self.skipped.push(one_line(&error)),
+            OnError::Skip => self.skipped.push(explain(&error)),
             OnError::Stop => return Err(error),
         }
         Ok(())

@@ -8,12 +8,12 @@ use super::start;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::{Calibration, ObservedNetwork, Observers, Role};
+use crate::commands::remedy::explain;
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
 use crate::network::vgg::{self, Vgg};
 use crate::network::{ForwardPass, Network};
-use crate::one_line::one_line;
 use crate::settings::{Every, TrainSettings};
 use crate::state::RunFolder;
 
@@ -152,7 +152,7 @@ impl Training<'_> {
         let why = match start::initial_network(self.settings, self.dataset, self.pass, context) {
             Ok(first) if self.network.variant == first.variant => return Some(first),
             Ok(_) => "it had other widths".to_owned(),
-            Err(error) => one_line(&error),
+            Err(error) => explain(&error),
         };
         context.terminal.note(&format!(
             "steps are compared with step {step} instead of the first: the network that the training started from cannot be made again: {why}"

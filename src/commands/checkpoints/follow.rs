@@ -10,6 +10,7 @@ use super::error::CheckpointsError;
 use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::remedy::explain;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
@@ -91,7 +92,7 @@ impl Follow {
                         first.push(file);
                     }
                     Err(error) => {
-                        let why = one_line(&error);
+                        let why = explain(&error);
                         self.say(&format!("left out: {why}"));
                         skipped.push(why);
                     }
@@ -103,7 +104,7 @@ impl Follow {
             if self.is_over() {
                 return Err(CheckpointsError::NoneCame.into());
             }
-            let why = self.stuck.as_ref().map(|error| one_line(error));
+            let why = self.stuck.as_ref().map(|error| explain(error));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             self.say(&format!("waiting for the first complete checkpoint{why}"));
             thread::sleep(POLL);
@@ -128,7 +129,7 @@ impl Follow {
             Ok(sequence) => sequence,
             Err(error) => {
                 if !self.given.is_empty() {
-                    self.say(&one_line(&error));
+                    self.say(&explain(&error));
                 }
                 self.stuck = Some(error);
                 return;

@@ -13,10 +13,11 @@ use crate::analysis::grams::{GRAMS, merge_grams};
 use crate::commands::calibration::{self, CHANNELS, RANGES};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::LoggerError;
-use crate::one_line::{listed, one_line};
+use crate::one_line::listed;
 use crate::settings::CheckpointsSettings;
 use crate::state::{Entry, Manifest, RunFolder, StateError};
 use tensorboard_events::{EventFile, publish};
@@ -181,7 +182,7 @@ impl Part {
                     observers.draw_if_due(&mut logger, *step)?;
                 }
                 Err(error) => {
-                    let note = format!("not in the pictures over time: {}", one_line(&error));
+                    let note = format!("not in the pictures over time: {}", explain(&error));
                     context.terminal.note(&note);
                 }
             }

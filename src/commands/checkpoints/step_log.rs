@@ -10,10 +10,10 @@ use crate::analysis::Observers;
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::RunError;
+use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger};
-use crate::one_line::one_line;
 use crate::state::ManifestWriter;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
@@ -118,7 +118,7 @@ impl<'a> StepLog<'a> {
         if self.run.settings.on_error() == OnError::Stop {
             return Err(why);
         }
-        let why = one_line(&why);
+        let why = explain(&why);
         if self.run.settings.follows() {
             self.run.terminal().note(&format!("left out: {why}"));
         }
