@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::{Table, Value};
 
-use tensorboard_events::{Experiment, HparamValue, Hparams, MetricInfo, Summary};
+use tensorboard_events::{HparamValue, Hparams, Summary};
 
 /// The scalars that runs are compared by.
 const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train/loss"];
@@ -18,26 +18,15 @@ pub(super) fn start(resolved: &str, names: &[String]) -> Vec<Summary> {
         .filter_map(|name| Some((name.clone(), hparam(table.remove(name)?))))
         .collect();
     let started = now();
-    let experiment = Experiment {
-        created: started,
-        ..Experiment::of(&hparams, METRICS.map(MetricInfo::new).to_vec())
-    };
     vec![
-        Summary::hparams(Hparams::Experiment(experiment)),
-        Summary::hparams(Hparams::Start {
-            hparams,
-            group: String::new(),
-            started,
-        }),
+        Summary::hparams(Hparams::experiment(&hparams, &METRICS, started)),
+        Summary::hparams(Hparams::start(&hparams, "", started)),
     ]
 }
 
 /// What the last step of a training holds.
 pub(super) fn end() -> Summary {
-    Summary::hparams(Hparams::End {
-        success: true,
-        ended: now(),
-    })
+    Summary::hparams(Hparams::end(true, now()))
 }
 
 fn hparam(value: Value) -> HparamValue {

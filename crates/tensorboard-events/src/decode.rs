@@ -74,9 +74,7 @@ pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
         (SCALARS, DT_FLOAT, []) => scalar(&tensor),
         (HISTOGRAMS, DT_DOUBLE, &[buckets, 3]) => buckets_tensor(buckets, tensor),
         // The value itself says nothing: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.
-        (HPARAMS, DT_FLOAT, [0]) => Hparams::read(metadata)
-            .filter(|hparams| hparams.tag() == tag)
-            .map(Value::Hparams),
+        (HPARAMS, DT_FLOAT, [0]) => Hparams::read(tag, metadata).map(Value::Hparams),
         _ => None,
     }
 }

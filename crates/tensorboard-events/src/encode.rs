@@ -76,7 +76,7 @@ fn metadata(value: &Value, description: String) -> io::Result<Option<SummaryMeta
         return Ok(None);
     }
     let content = match value {
-        Value::Hparams(hparams) => hparams.content()?,
+        Value::Hparams(hparams) => hparams.message().write_to_bytes()?,
         _ => Vec::new(),
     };
     let data = SummaryMetadata_PluginData {

@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use protobuf::Message;
 use tensorboard_proto::event::Event_oneof_what as What;
 
 use crate::encode;
@@ -170,7 +171,7 @@ impl<S: EventSink> EventFile<S> {
         }
         let now = (self.clock)();
         let written = self.write(|file| {
-            let graph = What::graph_def(graph.bytes()?);
+            let graph = What::graph_def(graph.message().write_to_bytes()?);
             encode::append(&mut file.buffer, now, GRAPH_STEP, graph)
         });
         let written = written.map_err(|source| self.not_written(GRAPH_STEP, source))?;

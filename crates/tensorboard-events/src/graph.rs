@@ -4,9 +4,8 @@
 //! `tensorboard/plugins/graph` show the `graph_def` of an event under the tag `__run_graph__`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 
-use protobuf::{Message, RepeatedField};
+use protobuf::RepeatedField;
 use tensorboard_proto::attr_value::{
     AttrValue, AttrValue_ListValue, AttrValue_oneof_value as Attribute,
 };
@@ -14,8 +13,6 @@ use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::node_def::NodeDef;
 use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
 use tensorboard_proto::versions::VersionDef;
-
-use crate::lengths;
 
 /// The tag under which both loaders of TensorBoard hand out the graph of a run.
 pub(crate) const GRAPH_TAG: &str = "__run_graph__";
@@ -99,26 +96,16 @@ impl Graph {
         Ok(())
     }
 
-    /// The bytes of its `GraphDef`.
-    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn message(&self) -> GraphDef {
         let versions = VersionDef {
             producer: PRODUCER,
             ..VersionDef::default()
         };
-        let message = GraphDef {
+        GraphDef {
             node: self.nodes.iter().map(GraphNode::message).collect(),
             versions: Some(versions).into(),
             ..GraphDef::default()
-        };
-        message.write_to_bytes().map_err(io::Error::from)
-    }
-
-    /// The graph of a `GraphDef`; `None` when that is not of a form that this crate writes.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        let message: GraphDef = lengths::parse(bytes, &lengths::GRAPH).ok()?;
-        let nodes = message.node.into_iter().map(GraphNode::read);
-        let nodes = nodes.collect::<Option<_>>()?;
-        Some(Self { nodes }).filter(|graph| graph.check().is_ok())
+        }
     }
 }
 
@@ -149,30 +136,6 @@ impl GraphNode {
             ..NodeDef::default()
         }
     }
-
-    fn read(message: NodeDef) -> Option<Self> {
-        if !message.device.is_empty() || message.unknown_fields.fields.is_some() {
-            return None;
-        }
-        let mut node = Self {
-            name: message.name,
-            op: message.op,
-            inputs: message.input.into_vec(),
-            ..Self::default()
-        };
-        for (name, attribute) in message.attr {
-            match attribute.value? {
-                Attribute::s(text) if name != OUTPUT_SHAPES => {
-                    node.attributes.insert(name, String::from_utf8(text).ok()?);
-                }
-                Attribute::list(list) if name == OUTPUT_SHAPES => {
-                    node.shape = Some(only_shape(list)?);
-                }
-                _ => return None,
-            }
-        }
-        Some(node)
-    }
 }
 
 /// The node that an input names.
@@ -182,15 +145,6 @@ fn source(input: &str) -> &str {
         Some((name, output)) if output.parse::<u32>().is_ok() => name,
         _ => name,
     }
-}
-
-fn only_shape(mut list: AttrValue_ListValue) -> Option<Vec<i64>> {
-    let mut shapes = list.take_shape().into_vec();
-    let shape = shapes.pop()?;
-    if !shapes.is_empty() || list != AttrValue_ListValue::new() || shape.unknown_rank {
-        return None;
-    }
-    Some(shape.dim.iter().map(|dim| dim.size).collect())
 }
 
 pub(crate) fn tensor_shape(sizes: &[i64]) -> TensorShapeProto {

@@ -21,13 +21,15 @@ pub use error::EventFileError;
 pub use file::{EventFile, EventSink};
 pub use graph::{Graph, GraphError, GraphNode};
 pub use histogram::Histogram;
-pub use hparams::{Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo};
+pub use hparams::{HparamValue, Hparams};
 pub use inventory::{FileInventory, Inventory, Place, TagInventory, count_steps};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
 pub use record::{Damage, RecordError};
 pub use run_folder::{event_files, is_event_file, publish};
 pub use series::StepError;
 pub use summary::{Summary, Value};
+/// A graph read back: TensorFlow's own message.
+pub use tensorboard_proto::graph::GraphDef;
 
 #[cfg(test)]
 mod tests;

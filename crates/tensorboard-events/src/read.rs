@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use tensorboard_proto::event::{
     self as proto, Event_oneof_what as What, SessionLog_SessionStatus as SessionStatus,
 };
+use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::summary::{Summary_Value, Summary_Value_oneof_value as Kind};
 
 use crate::decode;
 use crate::encode::FILE_VERSION;
-use crate::graph::Graph;
+use crate::lengths;
 use crate::record::{RecordError, RecordReader};
 use crate::summary::{HISTOGRAMS, IMAGES, SCALARS, Value};
 
@@ -104,8 +105,8 @@ pub enum Content {
     FileVersion(String),
     /// An attempt at the run begins: what earlier files of the run hold at this event's step and later is void.
     SessionStart,
-    /// The model's graph, or `None` when it is not of a form that this crate writes.
-    Graph(Option<Graph>),
+    /// The model's graph, or `None` when its bytes say none.
+    Graph(Option<GraphDef>),
     /// Values of some tags.
     Summaries(Vec<ReadSummary>),
     /// Something that this crate does not write.
@@ -205,7 +206,9 @@ impl<R: Read> EventReader<R> {
             Some(What::session_log(log)) if log.status == SessionStatus::START => {
                 Content::SessionStart
             }
-            Some(What::graph_def(bytes)) => Content::Graph(Graph::read(&bytes)),
+            Some(What::graph_def(bytes)) => {
+                Content::Graph(lengths::parse(&bytes, &lengths::GRAPH).ok())
+            }
             Some(What::summary(summary)) if !summary.value.is_empty() => {
                 let values = summary.value.into_iter();
                 Content::Summaries(values.map(|value| self.summary(value)).collect())

@@ -7,8 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tensorboard_events::{
-    EventFile, Experiment, Graph, GraphNode, Histogram, HparamValue, Hparams, Inventory,
-    MetricInfo, Summary,
+    EventFile, Graph, GraphNode, Histogram, HparamValue, Hparams, Inventory, Summary,
 };
 
 use super::{Watch, read, steps};
@@ -304,18 +303,11 @@ fn session(lr: f64, augment: bool) -> BTreeMap<String, HparamValue> {
 }
 
 fn start(hparams: BTreeMap<String, HparamValue>) -> Hparams {
-    Hparams::Start {
-        hparams,
-        group: String::new(),
-        started: 1_700_000_000.0,
-    }
+    Hparams::start(&hparams, "", 1_700_000_000.0)
 }
 
 fn ended(success: bool) -> Summary {
-    Summary::hparams(Hparams::End {
-        success,
-        ended: 1_700_000_100.0,
-    })
+    Summary::hparams(Hparams::end(success, 1_700_000_100.0))
 }
 
 #[test]
@@ -327,10 +319,8 @@ fn the_hparams_tab_compares_runs() {
     ];
     for (run, settings, accuracies, success) in runs {
         let mut file = EventFile::create(&logdir.path().join(run)).unwrap();
-        let mut metric = MetricInfo::new("val/accuracy");
-        "accuracy".clone_into(&mut metric.title);
-        let experiment = Experiment::of(&settings, vec![metric]);
-        let beginning = [Hparams::Experiment(experiment), start(settings)];
+        let experiment = Hparams::experiment(&settings, &["val/accuracy"], 0.0);
+        let beginning = [experiment, start(settings)];
         file.write_step(0, beginning.map(Summary::hparams).into())
             .unwrap();
         for (at, accuracy) in (1..).zip(accuracies) {

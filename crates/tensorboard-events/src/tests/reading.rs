@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protobuf::{CodedOutputStream, Message};
 use tensorboard_proto::event::Event as Message_;
+use tensorboard_proto::graph::GraphDef;
+use tensorboard_proto::node_def::NodeDef;
 
 use super::{FOREIGN, GOLDEN, GRAY, RGB};
 use crate::histogram::Histogram;
@@ -110,7 +112,10 @@ fn steps_over_what_others_write() {
     let expected = [
         Content::FileVersion("brain.Event:2".to_owned()),
         // A node without a name.
-        Content::Graph(None),
+        Content::Graph(Some(GraphDef {
+            node: vec![NodeDef::new()].into(),
+            ..GraphDef::new()
+        })),
         Content::Other,
         Content::Other,
         Content::Summaries(vec![
@@ -142,11 +147,11 @@ fn steps_over_what_others_write() {
             "_hparams_/session_start_info",
             "hparams",
             "",
-            Some(Value::Hparams(Hparams::Start {
-                hparams: [("lr".to_owned(), HparamValue::Number(0.1))].into(),
-                group: "trial".to_owned(),
-                started: 0.0,
-            })),
+            Some(Value::Hparams(Hparams::start(
+                &[("lr".to_owned(), HparamValue::Number(0.1))].into(),
+                "trial",
+                0.0,
+            ))),
         )]),
         Content::Summaries(vec![summary(
             "loss",

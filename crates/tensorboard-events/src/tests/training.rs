@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use protobuf::Message;
 use tensorboard_proto::event::{Event, Event_oneof_what};
 use tensorboard_proto::graph::GraphDef;
-use tensorboard_proto::plugin_hparams::HParamsPluginData;
+use tensorboard_proto::plugin_hparams::{HParamsPluginData, HParamsPluginData_oneof_data as Data};
 
 use super::{Disk, TRAINING};
 use crate::file::{EventFile, Start};
 use crate::graph::{Graph, GraphNode};
 use crate::histogram::Histogram;
-use crate::hparams::{Experiment, HparamInfo, HparamKind, HparamValue, Hparams, MetricInfo};
+use crate::hparams::{HparamValue, Hparams};
 use crate::read::{Content, EventReader};
 use crate::record::RecordReader;
 use crate::summary::{Summary, Value};
@@ -45,25 +45,21 @@ fn hparams() -> [Hparams; 3] {
         ("augment".to_owned(), HparamValue::Flag(false)),
     ]);
     let started = 1_700_000_000.5;
-    let mut accuracy = MetricInfo::new("val/accuracy");
-    "accuracy".clone_into(&mut accuracy.title);
-    "of 1".clone_into(&mut accuracy.description);
-    let mut experiment = Experiment::of(&settings, vec![accuracy, MetricInfo::new("val/loss")]);
-    experiment.created = started;
-    "VGG on *shapes*".clone_into(&mut experiment.description);
-    "learning rate".clone_into(&mut experiment.hparams[1].title);
-    "*how*".clone_into(&mut experiment.hparams[2].description);
+    let metrics = ["val/accuracy", "val/loss"];
+    let mut experiment = Hparams::experiment(&settings, &metrics, started);
+    // What the fixture has beyond what this crate writes.
+    let Data::experiment(message) = &mut experiment.0 else {
+        panic!("{experiment:?}");
+    };
+    message.set_description("VGG on *shapes*".to_owned());
+    message.hparam_infos[1].set_display_name("learning rate".to_owned());
+    message.hparam_infos[2].set_description("*how*".to_owned());
+    message.metric_infos[0].set_display_name("accuracy".to_owned());
+    message.metric_infos[0].set_description("of 1".to_owned());
     [
-        Hparams::Experiment(experiment),
-        Hparams::Start {
-            hparams: settings,
-            group: "group".to_owned(),
-            started,
-        },
-        Hparams::End {
-            success: false,
-            ended: 1_700_000_009.5,
-        },
+        experiment,
+        Hparams::start(&settings, "group", started),
+        Hparams::end(false, 1_700_000_009.5),
     ]
 }
 
@@ -126,7 +122,8 @@ fn reads_a_training_that_tensorboard_wrote() {
         .collect();
     assert_eq!(events[1].content, Content::SessionStart);
     assert_eq!(events[1].step, 5);
-    assert_eq!(events[2].content, Content::Graph(Some(graph())));
+    let written = graph().message();
+    assert_eq!(events[2].content, Content::Graph(Some(written)));
     let values = events[3..].iter().map(|event| match &event.content {
         Content::Summaries(summaries) => summaries[0].clone(),
         other => panic!("{other:?}"),
@@ -138,30 +135,21 @@ fn reads_a_training_that_tensorboard_wrote() {
     }
 }
 
-/// What stands in no event file of this tool is not half understood.
 #[test]
 fn values_of_a_training_in_another_form_are_none() {
-    let start = || hparams()[1].content().unwrap();
+    let content = |at: usize| hparams()[at].message().write_to_bytes().unwrap();
+    let start = || content(1);
     let cases = [
         (1, start(), true),
         // Another version.
         (1, [start(), vec![0x08, 1]].concat(), false),
-        // A value of no kind, and a list.
-        (1, b"\x1a\x05\x0a\x03\x0a\x01a".to_vec(), false),
-        (
-            1,
-            b"\x1a\x09\x0a\x07\x0a\x01a\x12\x02\x32\x00".to_vec(),
-            false,
-        ),
         // Another message, none, and no message.
-        (1, hparams()[2].content().unwrap(), false),
+        (1, content(2), false),
         (1, Vec::new(), false),
         (1, b"\x1a\xff".to_vec(), false),
-        // An unknown status, and a kind of setting that is not set.
-        (2, b"\x22\x02\x08\x03".to_vec(), false),
+        // Any status.
+        (2, b"\x22\x02\x08\x03".to_vec(), true),
         (2, b"\x22\x02\x08\x01".to_vec(), true),
-        (0, b"\x12\x05\x22\x03\x0a\x01a".to_vec(), false),
-        (0, b"\x12\x07\x22\x05\x0a\x01a\x20\x02".to_vec(), true),
     ];
     for (tag, content, readable) in cases {
         let summary = Summary::hparams(hparams()[tag].clone());
@@ -180,22 +168,13 @@ fn values_of_a_training_in_another_form_are_none() {
 }
 
 #[test]
-fn graphs_of_another_form_are_none() {
-    let cases: [(&[u8], bool); 9] = [
+fn bytes_that_say_no_graph_are_none() {
+    let cases: [(&[u8], bool); 4] = [
         (b"", true),
         (b"\x0a\x03\x0a\x01a", true),
-        // No name, one name twice, an input that is not there, a device.
-        (b"\x0a\x00", false),
-        (b"\x0a\x03\x0a\x01a\x0a\x03\x0a\x01a", false),
-        (b"\x0a\x06\x0a\x01a\x1a\x01b", false),
-        (b"\x0a\x06\x0a\x01a\x22\x01b", false),
-        // An attribute that is a number, a shape without rank, no message.
-        (b"\x0a\x0c\x0a\x01a\x2a\x07\x0a\x01k\x12\x02\x18\x05", false),
-        (
-            b"\x0a\x1d\x0a\x01a\x2a\x18\x0a\x0e_output_shapes\x12\x06\x0a\x04\x3a\x02\x18\x01",
-            false,
-        ),
+        // A length that is not there, and one inside.
         (b"\x0a\xff", false),
+        (b"\x0a\x06\x0a\x01a\x22\x05b", false),
     ];
     for (bytes, readable) in cases {
         let mut event = Event::new();
@@ -285,20 +264,12 @@ fn hparams_are_written_once() {
 
 #[test]
 fn kinds_of_settings_come_back() {
-    let info = |name: &str, kind| HparamInfo {
-        name: name.to_owned(),
-        title: String::new(),
-        description: String::new(),
-        kind,
-    };
-    let value = Hparams::Experiment(Experiment {
-        hparams: vec![
-            info("a", HparamKind::Text),
-            info("b", HparamKind::Number),
-            info("c", HparamKind::Flag),
-        ],
-        ..Experiment::default()
-    });
+    let settings = BTreeMap::from([
+        ("a".to_owned(), HparamValue::Text("b".to_owned())),
+        ("b".to_owned(), HparamValue::Number(2.0)),
+        ("c".to_owned(), HparamValue::Flag(true)),
+    ]);
+    let value = Hparams::experiment(&settings, &[], 0.0);
     let disk = Disk::new();
     let mut file = EventFile::begin(disk.clone(), "events").unwrap();
     let bytes = file.write_step(0, vec![Summary::hparams(value.clone())]);

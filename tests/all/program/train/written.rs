@@ -104,8 +104,11 @@ fn has_graph(place: &Place) {
         .collect();
     assert_eq!(graphs.len(), 1);
     let shape = |name: &str| {
-        let node = graphs[0].nodes.iter().find(|node| node.name == name);
-        node.unwrap_or_else(|| panic!("no {name}")).shape.clone()
+        let node = graphs[0].node.iter().find(|node| node.name == name);
+        let node = node.unwrap_or_else(|| panic!("no {name}"));
+        let shapes = node.attr.get("_output_shapes")?.get_list();
+        let sizes = shapes.shape.first()?.dim.iter();
+        Some(sizes.map(|dim| dim.size).collect::<Vec<_>>())
     };
     // A tenth of 64 channels, of 512 after five poolings of 32 pixels.
     assert_eq!(
