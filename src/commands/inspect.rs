@@ -53,6 +53,9 @@ struct Tag {
     last_step: Option<i64>,
     fast: Loader,
     slow: Loader,
+    /// Why the loaders have not the same, or not all of it.
+    #[serde(skip)]
+    cause: Option<&'static str>,
 }
 
 /// How many steps of a tag a loader of TensorBoard has.
@@ -174,6 +177,7 @@ impl Tag {
             last_step: inventory.fast.last().map(|place| place.step),
             fast: loader(inventory.fast.len(), fast),
             slow: loader(inventory.slow.len(), slow),
+            cause: cause(&inventory),
             plugin: inventory.plugin,
         }
     }
@@ -183,18 +187,38 @@ impl Tag {
         if self.plugin.is_empty() {
             return "shows it nowhere: no plugin is named".to_owned();
         }
-        let Self { fast, slow, .. } = self;
-        match (fast.steps == slow.steps, fast.by_default == fast.steps) {
-            (false, _) => format!(
-                "has {} steps, with --load_fast=false {}: a step came again",
+        let Self {
+            fast, slow, cause, ..
+        } = self;
+        let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+        if fast.steps != slow.steps {
+            format!(
+                "has {} steps, with --load_fast=false {}{cause}",
                 fast.steps, slow.steps
-            ),
-            (true, _) if fast.by_default != slow.by_default => format!(
+            )
+        } else if fast.by_default != slow.by_default {
+            format!(
                 "shows {} of them by default, with --load_fast=false {}",
                 fast.by_default, slow.by_default
-            ),
-            (true, false) => format!("shows {} of them by default", fast.by_default),
-            (true, true) => "shows all".to_owned(),
+            )
+        } else if fast.by_default != fast.steps {
+            format!("shows {} of them by default", fast.by_default)
+        } else if fast.steps < self.values {
+            format!("shows {} of {} values{cause}", fast.steps, self.values)
+        } else {
+            "shows all".to_owned()
         }
+    }
+}
+
+/// Why a loader of TensorBoard has not all values of a tag, or not those of the other loader.
+fn cause(tag: &TagInventory) -> Option<&'static str> {
+    let out_of_order = tag.values - tag.at_same_step > tag.fast.len();
+    if tag.behind_damage > 0 {
+        Some("a file is damaged")
+    } else if tag.at_same_step > 0 && !out_of_order {
+        Some("several values at one step")
+    } else {
+        out_of_order.then_some("a step came again")
     }
 }

@@ -50,6 +50,10 @@ pub struct TagInventory {
     pub bytes: u64,
     /// How many values the files hold.
     pub values: usize,
+    /// How many of them follow damaged data in their file, so that only the fast loader reads them.
+    pub behind_damage: usize,
+    /// How many of them are at the step of the value before.
+    pub at_same_step: usize,
     /// Those that the fast loader has, with rising steps.
     pub fast: Vec<Place>,
     /// The steps that the slow loader has, in its order.
@@ -169,6 +173,9 @@ impl TagInventory {
     fn add(&mut self, place: Place, bytes: u64, only_fast: bool) {
         self.values += 1;
         self.bytes += bytes;
+        self.behind_damage += usize::from(only_fast);
+        let last = self.fast.last();
+        self.at_same_step += usize::from(last.is_some_and(|last| last.step == place.step));
         let kept = self.fast.partition_point(|other| other.step < place.step);
         self.fast.truncate(kept);
         self.fast.push(place);

@@ -9,6 +9,7 @@ use image::AnimationDecoder;
 use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use serde_json::Value;
+use tensorboard_events::{EventFile, Summary};
 
 use crate::program::support::{Place, decode, photo, root};
 
@@ -88,9 +89,10 @@ fn damage_is_said_and_makes_the_exit_code() {
     let out = flipped.out();
     assert!(out.contains("does not match its checksum"), "{out}");
     assert!(
-        out.contains("has 10 steps, with --load_fast=false 5"),
+        out.contains("has 10 steps, with --load_fast=false 5: a file is damaged"),
         "{out}"
     );
+    assert!(!out.contains("came again"), "{out}");
     let empty = inspect(&place, &of("empty"), 0);
     assert_eq!(empty[0]["tags"].as_array().unwrap().len(), 0);
 
@@ -115,6 +117,46 @@ fn damage_is_said_and_makes_the_exit_code() {
     let file = place.write("x.tfevents.1", "no event file at all");
     let foreign = inspect(&place, &[file], 1);
     assert!(foreign[0]["files"][0]["damage"].is_string());
+}
+
+/// As PyTorch's `add_scalar` without a step writes them: the fast loader has the last of them.
+#[test]
+fn many_values_at_one_step_are_told_from_a_step_that_came_again() {
+    let place = Place::new();
+    let run = place.path("run");
+    let mut file = EventFile::create(&run).unwrap();
+    let mut ends = vec![usize::try_from(file.bytes_written()).unwrap()];
+    for step in [0, 1] {
+        let loss = vec![Summary::scalar("loss", 0.5)];
+        file.write_step(step, loss).unwrap();
+        ends.push(usize::try_from(file.bytes_written()).unwrap());
+    }
+    let path = file.path().to_owned();
+    drop(file);
+    let bytes = fs::read(&path).unwrap();
+    let (beginning, zero, one) = (
+        &bytes[..ends[0]],
+        &bytes[ends[0]..ends[1]],
+        &bytes[ends[1]..],
+    );
+    let said = |values: &[&[u8]]| {
+        fs::write(&path, [beginning, &values.concat()].concat()).unwrap();
+        place.run("inspect", std::slice::from_ref(&run)).ok().out()
+    };
+    for (values, expected) in [
+        (
+            &[zero; 50][..],
+            "has 1 steps, with --load_fast=false 50: several values at one step",
+        ),
+        (
+            &[zero, one, zero],
+            "has 1 steps, with --load_fast=false 3: a step came again",
+        ),
+        (&[zero, one], "shows all"),
+    ] {
+        let out = said(values);
+        assert!(out.contains(expected), "{out}");
+    }
 }
 
 /// A file that says it is of any length, and every prefix of a whole one, end in an answer.
@@ -391,7 +433,6 @@ fn any_path_can_be_viewed() {
 /// Tags that differ only in what no file name can hold have a folder each.
 #[test]
 fn tags_of_one_path_are_exported_apart() {
-    use tensorboard_events::{EventFile, Summary};
     let place = Place::new();
     let mut png = Cursor::new(Vec::new());
     image::RgbImage::new(8, 6)
