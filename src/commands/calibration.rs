@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use crate::analysis::probe::{ProbeImages, kernels_tag};
 use crate::analysis::{
     Calibration, ComparisonImages, Features, LoadOptions, ObservedNetwork, ObserverOptions,
@@ -101,7 +101,7 @@ pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
 pub(super) fn earlier_ranges(folder: &RunFolder) -> Result<Ranges, RunError> {
     let file = folder.path().join(RANGES);
     if file.exists() {
-        read_toml(&file)
+        Ok(read_toml(&file)?)
     } else {
         Ok(Ranges::default())
     }
@@ -246,9 +246,13 @@ fn read_channels(file: &Path, pass: &ForwardPass) -> Result<Channels, RunError> 
 }
 
 /// Checks that a file has something for every layer that is shown.
-fn check_all(file: &Path, pass: &ForwardPass, has: impl Fn(&str) -> bool) -> Result<(), RunError> {
+fn check_all(
+    file: &Path,
+    pass: &ForwardPass,
+    has: impl Fn(&str) -> bool,
+) -> Result<(), CommandError> {
     match pass.wanted.iter().find(|layer| !has(&layer.tag())) {
-        Some(layer) => Err(RunError::NotCalibrated {
+        Some(layer) => Err(CommandError::NotCalibrated {
             file: file.to_owned(),
             layer: layer.name().to_owned(),
         }),
@@ -256,12 +260,12 @@ fn check_all(file: &Path, pass: &ForwardPass, has: impl Fn(&str) -> bool) -> Res
     }
 }
 
-fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, RunError> {
-    let text = fs::read_to_string(file).map_err(|source| RunError::ReadCalibration {
+fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, CommandError> {
+    let text = fs::read_to_string(file).map_err(|source| CommandError::ReadCalibration {
         file: file.to_owned(),
         source,
     })?;
-    toml::from_str(&text).map_err(|error| RunError::ParseCalibration {
+    toml::from_str(&text).map_err(|error| CommandError::ParseCalibration {
         file: file.to_owned(),
         why: error.message().to_owned(),
     })

@@ -1,7 +1,7 @@
 //! The names of classes in checkpoints and in the data set.
 
 use super::context::Context;
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::parameters::Parameters;
 use crate::data::labeled::Dataset;
 use crate::settings::TrainSettings;
@@ -26,11 +26,12 @@ pub(super) fn adopt(
 ) -> Result<(), RunError> {
     let trained = std::mem::replace(&mut progress.classes, dataset.classes.clone());
     if !trained.is_empty() && trained.len() != dataset.classes.len() {
-        return Err(RunError::OtherClasses {
+        return Err(CommandError::OtherClasses {
             path: saved.network.clone(),
             trained,
             found: dataset.classes.clone(),
-        });
+        }
+        .into());
     }
     note_others(&trained, dataset, context);
     if !dataset.classes.is_sorted() {

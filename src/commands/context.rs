@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::error::RunError;
-use super::render_place::render_place;
+use super::devices::render_place;
+use super::error::{CommandError, RunError};
 use super::report::Report;
 use crate::analysis::probe::ProbeImages;
 use crate::commands::remedy::explain;
@@ -157,7 +157,7 @@ impl<'a> RunContext<'a> {
     /// Leaves an image out where that is asked for; else its error ends the run.
     pub(crate) fn skip(&mut self, error: RunError) -> Result<(), RunError> {
         match self.settings.output.on_error {
-            OnError::Skip => self.skipped.push(explain(&error)),
+            OnError::Skip => self.skipped.push(explain(&*error)),
             OnError::Stop => return Err(error),
         }
         Ok(())
@@ -270,18 +270,20 @@ pub(crate) fn conclude(
     let interrupted = context.interrupt.signal();
     if interrupted.is_none() {
         if outcome.steps + steps.earlier == 0 && !skipped.is_empty() {
-            return Err(RunError::NothingLeft {
+            return Err(CommandError::NothingLeft {
                 count: skipped.len(),
                 what: steps.of,
                 first: skipped.into_iter().next().unwrap_or_default(),
-            });
+            }
+            .into());
         }
         if outcome.steps < steps.due {
-            return Err(RunError::StepsMissing {
+            return Err(CommandError::StepsMissing {
                 folder: output.run_folder(),
                 written: outcome.steps,
                 due: steps.due,
-            });
+            }
+            .into());
         }
     }
     Ok(Report {

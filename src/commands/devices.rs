@@ -1,12 +1,21 @@
 //! The devices of a run.
 
 use super::context::Context;
-use super::error::RunError;
-use super::render_place::render_place;
+use super::error::{CommandError, RunError};
 use crate::device::{DeviceChoice, DeviceError, Devices, OpenDevice, Precision};
 use crate::logger::RenderOn;
 use crate::network::ForwardPass;
 use crate::settings::{ComputeSettings, ResolvedNetwork};
+
+/// Where feature maps become grids. Tests set it to compare the two places, which give the same grids.
+pub(super) fn render_place() -> Result<RenderOn, CommandError> {
+    match std::env::var("VGGSCOPE_RENDER").as_deref() {
+        Err(_) | Ok("auto") => Ok(RenderOn::Auto),
+        Ok("device") => Ok(RenderOn::Device),
+        Ok("host") => Ok(RenderOn::Host),
+        Ok(other) => Err(CommandError::RenderOn(other.to_owned())),
+    }
+}
 
 /// Opens the devices that were asked for.
 pub(crate) fn open_devices(

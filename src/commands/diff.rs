@@ -13,11 +13,8 @@ use thiserror::Error;
 use super::error::RunError;
 use super::parameters::open_file;
 use super::remarks::chosen;
-use crate::analysis::AnalysisError;
 use crate::commands::terminal::Terminal;
-use crate::data::find::FindError;
-use crate::device::DeviceError;
-use crate::network::vgg::{Arch, NetworkError, Variant};
+use crate::network::vgg::{Arch, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, Part};
@@ -25,10 +22,6 @@ use layer::{Event, LayerDiff, Part};
 /// Files that cannot be compared.
 #[derive(Debug, Error)]
 pub(crate) enum DiffError {
-    #[error("{0}")]
-    Open(#[from] RunError),
-    #[error("{0}")]
-    Read(#[from] WeightsError),
     #[error(
         "{old} holds a {of_old} and {new} a {of_new}: only weights of the same network can be compared"
     )]
@@ -42,16 +35,6 @@ pub(crate) enum DiffError {
         "{0} takes color images and {1} gray ones, or the reverse: they cannot see the same ones; leave --images out"
     )]
     OtherColors(PathBuf, PathBuf),
-    #[error("{0}")]
-    Device(#[from] DeviceError),
-    #[error("{0}")]
-    List(#[from] FindError),
-    #[error("{0}")]
-    Network(#[from] NetworkError),
-    #[error("{0}")]
-    Images(#[from] AnalysisError),
-    #[error("the comparison cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
 }
 
 /// The comparison. Its field names are the keys of `--json`.
@@ -85,7 +68,7 @@ struct OtherShape {
 pub(crate) fn compare(
     settings: &DiffSettings,
     terminal: &Terminal,
-) -> Result<(String, bool), DiffError> {
+) -> Result<(String, bool), RunError> {
     let (arch, old, new) = open(settings)?;
     for file in [&old, &new] {
         if let Some(note) = chosen(file) {
@@ -116,7 +99,7 @@ pub(crate) fn compare(
 }
 
 /// Opens both files. The first layers alone fit several networks, among which the other file's decides.
-fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), DiffError> {
+fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), RunError> {
     let (of_old, old) = open_file(&settings.old, &settings.network())?;
     let (of_new, new) = open_file(&settings.new, &settings.network())?;
     let (of_old, of_new) = (of_old.arch, of_new.arch);
@@ -130,13 +113,14 @@ fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), Dif
             of_old,
             new: settings.new.clone(),
             of_new,
-        });
+        }
+        .into());
     };
     Ok((arch, old, new))
 }
 
 impl Diff {
-    fn between(arch: Arch, old: &WeightsFile, new: &WeightsFile) -> Result<Self, DiffError> {
+    fn between(arch: Arch, old: &WeightsFile, new: &WeightsFile) -> Result<Self, WeightsError> {
         let mut diff = Self {
             old: old.path().to_owned(),
             new: new.path().to_owned(),

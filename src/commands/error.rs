@@ -1,49 +1,72 @@
 //! What can end a command.
 
+use std::error::Error;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::analysis::AnalysisError;
+use super::checkpoints::error::CheckpointsError;
+use super::event_runs::EventRunError;
+use super::export::ExportError;
+use super::view::ViewError;
 use crate::analysis::compare::CompareError;
-use crate::analysis::grams::GramsError;
-use crate::analysis::probe::ProbeError;
-use crate::commands::checkpoints::error::CheckpointsError;
-use crate::data::checkpoints::CheckpointError;
-use crate::data::error::LoadError;
-use crate::data::find::FindError;
-use crate::data::labeled::DatasetError;
-use crate::device::DeviceError;
-use crate::logger::LoggerError;
-use crate::network::ForwardError;
 use crate::network::vgg::Arch;
-use crate::network::vgg::NetworkError;
 use crate::network::{InputTooSmall, SelectError};
-use crate::settings::{ShardError, UsageError};
-use crate::state::{StateError, WidthMismatch};
-use crate::train::{self, TrainError};
-use crate::weights::{WeightsError, imagenet::ImagenetError};
-use tensorboard_events::EventFileError;
+use crate::settings::ShardError;
+use crate::state::StateError;
 
-/// A run that did not come to its end. What was written before stays readable.
+/// A command that did not come to its end: the error of any room. What was written before stays readable.
+///
+/// No `Error` itself, so that `?` takes every other one; what to do about it depends on what is inside.
+#[derive(Debug)]
+pub(crate) struct RunError(Box<dyn Error + Send + Sync>);
+
+impl<E: Error + Send + Sync + 'static> From<E> for RunError {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl Deref for RunError {
+    type Target = dyn Error + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl RunError {
+    /// Whether there was nothing to do, because it was done before.
+    pub(crate) fn is_done(&self) -> bool {
+        match self.downcast_ref() {
+            Some(error) => CheckpointsError::is_done(error),
+            None => matches!(self.downcast_ref(), Some(CommandError::AllDone { .. })),
+        }
+    }
+
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        self.is::<SelectError>()
+            || self.is::<InputTooSmall>()
+            || self.is::<ShardError>()
+            || self.is::<EventRunError>()
+            || matches!(self.downcast_ref(), Some(StateError::InParts(_)))
+            || matches!(self.downcast_ref(), Some(ViewError::Comma(_)))
+            || self.is_a(ExportError::is_wrong_use)
+            || self.is_a(CompareError::is_wrong_use)
+            || self.is_a(CheckpointsError::is_wrong_use)
+            || self.is_a(CommandError::is_wrong_use)
+    }
+
+    fn is_a<E: Error + 'static>(&self, holds: fn(&E) -> bool) -> bool {
+        self.downcast_ref().is_some_and(holds)
+    }
+}
+
+/// What the commands themselves find out.
 #[derive(Debug, Error)]
-pub(crate) enum RunError {
-    #[error("{0}")]
-    List(#[from] FindError),
-    #[error("{0}")]
-    Checkpoints(#[from] CheckpointError),
-    #[error("{0}")]
-    Sweep(#[from] CheckpointsError),
-    #[error("{0}")]
-    State(#[from] StateError),
-    #[error("{0}")]
-    Width(#[from] WidthMismatch),
-    #[error("{0}")]
-    Dataset(#[from] DatasetError),
-    #[error("{0}")]
-    Train(#[from] TrainError),
-    #[error("{0}")]
-    Saved(#[from] train::CheckpointError),
+pub(crate) enum CommandError {
     #[error(
         "{path} was trained on the classes {trained:?}, but the data set has {found:?}: resume with the same data set"
     )]
@@ -60,28 +83,12 @@ pub(crate) enum RunError {
         step: u64,
         steps: u64,
     },
-    #[error("{0}")]
-    Shard(#[from] ShardError),
-    #[error("{0}")]
-    Events(#[from] EventFileError),
     #[error(
         "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --precision tf32"
     )]
     Restart(#[source] std::io::Error),
-    #[error("{0}")]
-    Settings(#[from] UsageError),
     #[error("VGGSCOPE_RENDER is {0:?}, expected auto, device or host")]
     RenderOn(String),
-    #[error("{0}")]
-    Device(#[from] DeviceError),
-    #[error("{0}")]
-    Weights(#[from] WeightsError),
-    #[error("{0}")]
-    Imagenet(#[from] ImagenetError),
-    #[error("{0}")]
-    Network(#[from] NetworkError),
-    #[error("{0}")]
-    Select(#[from] SelectError),
     #[error(
         "--freeze {given:?}: expected \"none\", \"features\", or the last layer of {arch} to freeze, such as pool3 (`vggscope layers` lists them all)"
     )]
@@ -94,26 +101,11 @@ pub(crate) enum RunError {
         given: usize,
         found: usize,
     },
+    /// `layer` is the first one with an empty output.
     #[error(
         "--crop {side} is too small to train with: pooling leaves nothing of {side} x {side} pixels at {layer}, and the classifier stands behind it; use a larger --crop"
     )]
-    TrainingSize {
-        side: usize,
-        /// The first layer with an empty output.
-        layer: String,
-    },
-    #[error("{0}")]
-    Size(#[from] InputTooSmall),
-    #[error("{0}")]
-    Image(#[from] LoadError),
-    #[error("{0}")]
-    Forward(#[from] ForwardError),
-    #[error("{0}")]
-    Probe(#[from] ProbeError),
-    #[error("{0}")]
-    Analysis(#[from] AnalysisError),
-    #[error("{0}")]
-    Compare(#[from] CompareError),
+    TrainingSize { side: usize, layer: String },
     #[error(
         "{folder} has {written} of {due} steps, and no error was reported: please report it with the command you ran"
     )]
@@ -122,10 +114,6 @@ pub(crate) enum RunError {
         written: u64,
         due: u64,
     },
-    #[error("{0}")]
-    Grams(#[from] GramsError),
-    #[error("{0}")]
-    Logger(#[from] LoggerError),
     #[error(
         "{file} has nothing for {layer}: take it from a run that shows this layer, or leave the layer out with --layers"
     )]
@@ -139,8 +127,6 @@ pub(crate) enum RunError {
     },
     #[error("{file}: {why}; expected the file that a run left there")]
     ParseCalibration { file: PathBuf, why: String },
-    #[error("the configuration cannot be written as TOML, perhaps because a path is not UTF-8")]
-    Resolve(#[from] toml::ser::Error),
     #[error("nothing is left to show: all {count} {what} were skipped; the first: {first}")]
     NothingLeft {
         count: usize,
@@ -149,34 +135,16 @@ pub(crate) enum RunError {
     },
 }
 
-impl RunError {
-    /// Whether there was nothing to do, because it was done before.
-    pub(crate) fn is_done(&self) -> bool {
-        match self {
-            Self::Sweep(error) => error.is_done(),
-            error => matches!(error, Self::AllDone { .. }),
-        }
-    }
-
-    /// Whether the command could never have worked as it was typed.
-    pub(crate) fn is_wrong_use(&self) -> bool {
-        match self {
-            Self::Compare(error) => return error.is_wrong_use(),
-            Self::Sweep(error) => return error.is_wrong_use(),
-            _ => {}
-        }
+impl CommandError {
+    fn is_wrong_use(&self) -> bool {
         matches!(
             self,
-            Self::Select(_)
-                | Self::NotCalibrated { .. }
+            Self::NotCalibrated { .. }
                 | Self::ReadCalibration { .. }
                 | Self::ParseCalibration { .. }
                 | Self::Freeze { .. }
-                | Self::Shard(_)
-                | Self::State(StateError::InParts(_))
                 | Self::Hidden { .. }
                 | Self::TrainingSize { .. }
-                | Self::Size(_)
         )
     }
 }

@@ -1,22 +1,23 @@
 //! `vggscope export`: the pictures of event files as files.
 
 mod animation;
-mod error;
 
 use std::collections::{BTreeMap, HashSet};
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use image::{ImageError, ImageFormat};
+use thiserror::Error;
+
+use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
 use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
-use feature_grid::Picture;
-use tensorboard_events::{Content, EventReader, Inventory, Place, TagInventory, Value};
-
 use animation::Animation;
-pub(crate) use error::ExportError;
-use error::write_error;
+use feature_grid::Picture;
+use tensorboard_events::{Content, EventReader, Inventory, Place, ReadError, TagInventory, Value};
 
 /// Pictures are shown by this plugin.
 const IMAGES: &str = "images";
@@ -26,6 +27,47 @@ const LONGEST_PART: usize = 200;
 
 /// Tags that a message names.
 const NAMED: usize = 5;
+
+/// Why nothing is exported, or no more.
+#[derive(Debug, Error)]
+pub(crate) enum ExportError {
+    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
+    NoTag {
+        run: PathBuf,
+        given: String,
+        there: String,
+    },
+    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
+    NoStep {
+        run: PathBuf,
+        tag: String,
+        there: String,
+    },
+    #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    #[error("cannot write {} as an animation", .0.display())]
+    Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ExportError {
+    /// Whether the command could never have worked as it was typed.
+    pub(super) fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::NoTag { .. } | Self::NoStep { .. })
+    }
+}
+
+/// Why a picture is left out.
+#[derive(Debug, Error)]
+enum PictureError {
+    #[error("the file was changed meanwhile")]
+    Changed,
+    #[error("the event cannot be read")]
+    Seek(#[from] io::Error),
+    #[error("{0}")]
+    Event(#[from] ReadError),
+    #[error("the picture cannot be read")]
+    Image(#[from] ImageError),
+}
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -38,6 +80,10 @@ pub(crate) struct Exported {
     pub(crate) notes: Vec<String>,
     /// The paths that were given out, in lower case: some file systems do not tell cases apart.
     taken: HashSet<String>,
+    /// Whether a tag and a step of it are asked for.
+    has_any: bool,
+    /// The first tag or run of which nothing is asked for.
+    nothing: Option<ExportError>,
 }
 
 impl Exported {
@@ -55,29 +101,19 @@ impl Exported {
 }
 
 /// Writes the pictures.
-pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, ExportError> {
+pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, RunError> {
     let runs = event_runs(&settings.run)?;
     let mut exported = Exported::default();
-    let mut first_error = None;
-    let mut found = false;
     for run in &runs {
         // Of several runs each has a folder of its own.
-        let below = run.path.strip_prefix(&settings.run);
-        let out = match below {
+        let out = match run.path.strip_prefix(&settings.run) {
             Ok(below) if runs.len() > 1 => settings.out.join(below),
             _ => settings.out.clone(),
         };
-        match export_run(settings, run, &out, &mut exported) {
-            Ok(()) => found = true,
-            // Another run may have it.
-            Err(error @ (ExportError::NoTag { .. } | ExportError::NoStep { .. })) => {
-                first_error.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
+        export_run(settings, run, &out, &mut exported)?;
     }
-    match first_error {
-        Some(error) if !found => Err(error),
+    match exported.nothing.take() {
+        Some(error) if !exported.has_any => Err(error.into()),
         _ => Ok(exported),
     }
 }
@@ -90,21 +126,18 @@ fn export_run(
 ) -> Result<(), ExportError> {
     let Inventory { files, tags, .. } = Inventory::of(&run.files);
     let damage = files.iter().filter_map(|file| file.damage.as_ref());
-    exported
-        .skipped
-        .extend(damage.map(|damage| one_line(damage)));
+    let damage = damage.map(|damage| one_line(damage));
+    exported.skipped.extend(damage);
     let images = tags.into_iter().filter(|(_, tag)| tag.plugin == IMAGES);
     let images: BTreeMap<String, TagInventory> = images.collect();
     let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(tag));
-    let chosen: Vec<_> = images.iter().filter(|(tag, _)| is_chosen(tag)).collect();
+    let mut chosen: Vec<_> = images.iter().filter(|(tag, _)| is_chosen(tag)).collect();
     if chosen.is_empty() {
-        return Err(no_tag(settings, run, &images));
+        let error = no_tag(settings, run, &images);
+        exported.nothing.get_or_insert(error);
     }
     // Of the tags that have one path, the one that is called so has it.
-    let mut chosen = chosen;
     chosen.sort_by_key(|(tag, _)| file_path(tag) != Path::new(tag));
-    let mut first_error = None;
-    let mut found = false;
     for (tag, inventory) in chosen {
         let steps: Vec<i64> = inventory.fast.iter().map(|place| place.step).collect();
         let is_taken = |place: &&Place| {
@@ -113,21 +146,17 @@ fn export_run(
         };
         let places: Vec<Place> = inventory.fast.iter().filter(is_taken).copied().collect();
         if places.is_empty() {
-            first_error.get_or_insert_with(|| ExportError::NoStep {
+            exported.nothing.get_or_insert_with(|| ExportError::NoStep {
                 run: run.path.clone(),
                 tag: tag.clone(),
                 there: span(&steps),
             });
             continue;
         }
-        found = true;
-        let series = Series { run, tag, places };
-        series.export(settings, out, exported)?;
+        exported.has_any = true;
+        Series { run, tag, places }.export(settings, out, exported)?;
     }
-    match first_error {
-        Some(error) if !found => Err(error),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn no_tag(
@@ -172,162 +201,138 @@ impl Series<'_> {
         let own = out.join(file_path(self.tag));
         let path = exported.claim(own.clone());
         if path != own {
-            let note = format!(
+            exported.notes.push(format!(
                 "{} is in {}: its own is another tag's",
                 self.tag,
                 path.display()
-            );
-            exported.notes.push(note);
+            ));
         }
-        match settings.format {
-            ExportFormat::Png => self.write_each(&path, exported),
-            format => {
-                let mut animation = Animation::new(format, settings.delay);
-                // Twice, so that one picture at a time is in memory.
-                for place in &self.places {
-                    self.each(place, exported, &mut |number, picture| {
-                        animation.measure(number, place.step, &picture);
-                        Ok(())
-                    })?;
-                }
-                exported.files += animation.begin(&path, &mut |path| exported.claim(path))?;
-                for place in &self.places {
-                    let mut told = Exported::default();
-                    self.each(place, &mut told, &mut |number, picture| {
-                        animation.add(number, place.step, &picture)
-                    })?;
-                }
-                animation.end()
-            }
+        if settings.format != ExportFormat::Png {
+            return self.animate(settings, &path, exported);
         }
-    }
-
-    fn write_each(&self, folder: &Path, exported: &mut Exported) -> Result<(), ExportError> {
-        fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
+        make_folder(&path)?;
         for place in &self.places {
-            let pictures = match self.read(place) {
-                Ok(pictures) => pictures,
-                Err(why) => {
-                    exported.skipped.push(why);
-                    continue;
-                }
-            };
+            let step = place.step;
+            let pictures = self.read_or_skip(place, &mut exported.skipped);
             let count = pictures.len();
             for (number, bytes) in pictures.into_iter().enumerate() {
-                let step = place.step;
                 let name = match count {
                     1 => format!("step_{step:06}.png"),
                     _ => format!("step_{step:06}_{number}.png"),
                 };
-                let path = folder.join(name);
-                let png = match as_png(bytes) {
-                    Ok(png) => png,
-                    Err(why) => {
-                        exported.skipped.push(self.about(step, &why));
-                        continue;
-                    }
-                };
-                fs::write(&path, png).map_err(|source| write_error(&path, source))?;
-                exported.files += 1;
+                let png = as_png(bytes);
+                if let Some(png) = self.or_skip(step, png, &mut exported.skipped) {
+                    let path = path.join(name);
+                    fs::write(&path, png).map_err(|error| ExportError::Write(path, error))?;
+                    exported.files += 1;
+                }
             }
         }
         Ok(())
     }
 
-    /// Calls `take` with the number and pixels of each picture of a step.
-    fn each(
+    /// Writes an animation of the first pictures of all steps, one of the second ones, if a step has them, and so on.
+    fn animate(
         &self,
-        place: &Place,
+        settings: &ExportSettings,
+        path: &Path,
         exported: &mut Exported,
-        take: &mut dyn FnMut(usize, Picture) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let pictures = match self.read(place) {
-            Ok(pictures) => pictures,
-            Err(why) => {
-                exported.skipped.push(why);
-                return Ok(());
+        make_folder(path.parent().unwrap_or(path))?;
+        let mut animations: Vec<Animation> = Vec::new();
+        for place in &self.places {
+            let pictures = self.read_or_skip(place, &mut exported.skipped);
+            for (number, bytes) in pictures.iter().enumerate() {
+                if animations.len() <= number {
+                    animations.push(Animation::default());
+                }
+                let picture = self.or_skip(place.step, decode(bytes), &mut exported.skipped);
+                if let Some(picture) = picture {
+                    animations[number].measure(place.step, &picture);
+                }
             }
-        };
-        for (number, bytes) in pictures.iter().enumerate() {
-            match decode(bytes) {
-                Ok(picture) => take(number, picture)?,
-                Err(why) => exported.skipped.push(self.about(place.step, &why)),
+        }
+        for (number, animation) in animations.iter().enumerate() {
+            let mut name = path.as_os_str().to_owned();
+            if animations.len() > 1 {
+                name.push(format!("_{number}"));
+                name = exported.claim(PathBuf::from(name)).into_os_string();
             }
+            // Read again, so that one picture at a time is in memory.
+            let pictures = self.places.iter().filter_map(|place| {
+                let pictures = self.read(place).ok()?;
+                Some((place.step, decode(pictures.get(number)?).ok()?))
+            });
+            animation.write(name, settings, pictures)?;
+            exported.files += 1;
         }
         Ok(())
     }
 
-    fn about(&self, step: i64, why: &str) -> String {
-        let run = self.run.path.display();
-        format!("{run}: {} at step {step}: {why}", self.tag)
+    /// What is there; or nothing, and why in `skipped`.
+    fn or_skip<T>(
+        &self,
+        step: i64,
+        read: Result<T, PictureError>,
+        skipped: &mut Vec<String>,
+    ) -> Option<T> {
+        let skip = |error: &PictureError| {
+            let (run, tag) = (self.run.path.display(), self.tag);
+            skipped.push(format!("{run}: {tag} at step {step}: {}", one_line(error)));
+        };
+        read.inspect_err(skip).ok()
+    }
+
+    fn read_or_skip(&self, place: &Place, skipped: &mut Vec<String>) -> Vec<Vec<u8>> {
+        let pictures = self.or_skip(place.step, self.read(place), skipped);
+        pictures.unwrap_or_default()
     }
 
     /// The encoded pictures of a step.
-    fn read(&self, place: &Place) -> Result<Vec<Vec<u8>>, String> {
-        let failed = |why: &str| self.about(place.step, why);
+    fn read(&self, place: &Place) -> Result<Vec<Vec<u8>>, PictureError> {
         let file = self.run.files.get(place.file);
-        let file = file.ok_or_else(|| failed("its file is gone"))?;
-        let mut events = EventReader::open(file).map_err(|error| failed(&one_line(&error)))?;
+        let mut events = EventReader::open(file.ok_or(PictureError::Changed)?)?;
         events.set_plugin(self.tag, IMAGES);
-        let sought = events.go_to(place.offset);
-        sought.map_err(|error| failed(&error.to_string()))?;
-        let event = match events.next() {
-            Some(Ok(event)) => event,
-            Some(Err(error)) => return Err(failed(&one_line(&error))),
-            None => return Err(failed("its file became shorter")),
-        };
+        events.go_to(place.offset)?;
+        let event = events.next().ok_or(PictureError::Changed)??;
         let Content::Summaries(summaries) = event.content else {
-            return Err(failed("its file changed"));
+            return Err(PictureError::Changed);
         };
         // A later value of the same tag replaces it.
-        let summary = summaries
-            .into_iter()
-            .rfind(|summary| summary.tag == self.tag);
-        let summary = summary.ok_or_else(|| failed("its file changed"))?;
-        match summary.value {
+        let mut summaries = summaries.into_iter();
+        let summary = summaries.rfind(|summary| summary.tag == self.tag);
+        match summary.and_then(|summary| summary.value) {
             Some(Value::Image { pngs, .. }) => Ok(pngs),
-            _ => Err(failed("it is no picture")),
+            _ => Err(PictureError::Changed),
         }
     }
 }
 
+fn make_folder(folder: &Path) -> Result<(), ExportError> {
+    fs::create_dir_all(folder).map_err(|error| ExportError::Write(folder.to_owned(), error))
+}
+
 /// PNG as it is, anything else as PNG.
-fn as_png(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+fn as_png(bytes: Vec<u8>) -> Result<Vec<u8>, PictureError> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return Ok(bytes);
     }
-    let picture = image::load_from_memory(&bytes).map_err(|error| unreadable(&error))?;
     let mut png = io::Cursor::new(Vec::new());
-    let written = picture.write_to(&mut png, image::ImageFormat::Png);
-    written.map_err(|error| unreadable(&error))?;
+    image::load_from_memory(&bytes)?.write_to(&mut png, ImageFormat::Png)?;
     Ok(png.into_inner())
 }
 
-fn decode(bytes: &[u8]) -> Result<Picture, String> {
-    let picture = image::load_from_memory(bytes).map_err(|error| unreadable(&error))?;
-    let picture = picture.into_rgb8();
-    Ok(Picture::rgb(
-        picture.width(),
-        picture.height(),
-        picture.into_raw(),
-    ))
-}
-
-fn unreadable(error: &image::ImageError) -> String {
-    format!("the picture cannot be read: {}", one_line(error))
+fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+    let picture = image::load_from_memory(bytes)?.into_rgb8();
+    let (width, height) = picture.dimensions();
+    Ok(Picture::rgb(width, height, picture.into_raw()))
 }
 
 /// Where a tag's files go: a folder for each part of its name.
 fn file_path(tag: &str) -> PathBuf {
-    let plain = |c: char| {
-        if c.is_alphanumeric() || "-_.+= ".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
+    let is_special = |c: char| !c.is_alphanumeric() && !"-_.+= ".contains(c);
     let part = |part: &str| -> String {
-        let name: String = part.chars().map(plain).collect();
+        let name = part.replace(is_special, "_");
         let end = name.floor_char_boundary(LONGEST_PART);
         // No part leads out of the folder, and none is hidden.
         match name[..end].trim().trim_matches('.') {

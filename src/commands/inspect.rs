@@ -5,22 +5,13 @@ use std::fmt::Write as _;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
-use thiserror::Error;
 
-use super::event_runs::{EventRun, EventRunError, event_runs};
+use super::error::RunError;
+use super::event_runs::{EventRun, event_runs};
 use super::tensorboard::{Samples, command, samples};
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
 use tensorboard_events::{Inventory, TagInventory};
-
-/// Nothing can be said.
-#[derive(Debug, Error)]
-pub(crate) enum InspectError {
-    #[error("{0}")]
-    Find(#[from] EventRunError),
-    #[error("the answer cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
-}
 
 /// A run. The field names are the keys of `--json`.
 #[derive(Debug, Serialize)]
@@ -68,7 +59,7 @@ struct Loader {
 }
 
 /// The answer, and whether all files are whole.
-pub(crate) fn inspect(settings: &InspectSettings) -> Result<(String, bool), InspectError> {
+pub(crate) fn inspect(settings: &InspectSettings) -> Result<(String, bool), RunError> {
     let mut found = Vec::new();
     for path in &settings.runs {
         found.extend(event_runs(path)?);

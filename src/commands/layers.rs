@@ -2,30 +2,17 @@
 
 use std::fmt::Write as _;
 
-use thiserror::Error;
-
 use super::error::RunError;
 use super::parameters::open_file;
 use crate::network::vgg::{Arch, Variant};
-use crate::network::{Architecture, InputTooSmall, SelectError, select};
+use crate::network::{Architecture, select};
 use crate::settings::{LayersSettings, WeightsChoice};
-
-/// A table that cannot be made.
-#[derive(Debug, Error)]
-pub(crate) enum LayersError {
-    #[error("{0}")]
-    Weights(#[from] RunError),
-    #[error("{0}")]
-    Select(#[from] SelectError),
-    #[error("{0}")]
-    Size(#[from] InputTooSmall),
-}
 
 /// Input side when nothing is cropped: the shapes then are only an example.
 const EXAMPLE_SIDE: u32 = 224;
 
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
-pub(crate) fn table(settings: &LayersSettings) -> Result<String, LayersError> {
+pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
     let held = match settings.weights() {
         WeightsChoice::File(path) => open_file(&path, &settings.network)?.0,
         WeightsChoice::Random | WeightsChoice::Imagenet => {

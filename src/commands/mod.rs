@@ -18,7 +18,6 @@ mod parameters;
 pub mod program;
 pub(crate) mod remarks;
 pub(crate) mod remedy;
-mod render_place;
 pub(crate) mod report;
 mod restart;
 mod resumed;

@@ -3,16 +3,13 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::context::Context;
+use super::error::RunError;
+use super::export::Exported;
 use super::remedy::explain;
-use crate::commands::context::Context;
-use crate::commands::error::RunError;
-use crate::commands::export::Exported;
-use crate::commands::report::Report;
-use crate::commands::terminal::Terminal;
-use crate::commands::view::Viewed;
-use crate::commands::{
-    checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view,
-};
+use super::report::{Report, counted};
+use super::terminal::Terminal;
+use super::{checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view};
 use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
 use crate::one_line::panic_text;
@@ -73,44 +70,45 @@ fn exit(code: u8) -> ! {
 }
 
 fn run(command: Command) -> u8 {
-    match command {
-        Command::Images(mut settings) => log_run(settings.run.output.quiet, |context| {
-            images::run(&mut settings, context)
-        }),
-        Command::Checkpoints(mut settings) => log_run(settings.run.output.quiet, |context| {
-            checkpoints::run(&mut settings, context)
-        }),
-        Command::Train(mut settings) => log_run(settings.run.output.quiet, |context| {
-            train::run(&mut settings, context)
-        }),
-        Command::Compare(mut settings) => log_run(settings.quiet, |context| {
-            compare::run(&mut settings, context)
-        }),
+    let quiet = command.is_quiet();
+    let ended = match command {
+        Command::Images(mut settings) => {
+            log_run(quiet, |context| images::run(&mut settings, context))
+        }
+        Command::Checkpoints(mut settings) => {
+            log_run(quiet, |context| checkpoints::run(&mut settings, context))
+        }
+        Command::Train(mut settings) => {
+            log_run(quiet, |context| train::run(&mut settings, context))
+        }
+        Command::Compare(mut settings) => {
+            log_run(quiet, |context| compare::run(&mut settings, context))
+        }
         Command::Layers(settings) => match layers::table(&settings) {
-            Ok(table) => print(&table),
-            Err(error) => fail(&error, WRONG_USE),
+            Ok(table) => Ok(print(&table)),
+            Err(error) => return fail(&*error, WRONG_USE),
         },
-        Command::Diff(settings) => compare_files(&settings),
-        Command::Inspect(settings) => match inspect::inspect(&settings) {
-            Ok((text, is_whole)) => print(&text).max(u8::from(!is_whole)),
-            Err(error) => fail(&error, WRONG_USE),
-        },
-        Command::Export(settings) => match export::export(&settings) {
-            Ok(exported) => report_export(&settings, &exported),
-            Err(error) => fail(&error, code_of(error.is_wrong_use())),
-        },
-        Command::View(settings) => match view::view(&settings) {
-            Ok(Viewed::Command(command)) => print(&command),
-            Ok(Viewed::Ended(code)) => code,
-            Err(error) => fail(&error, code_of(error.is_wrong_use())),
-        },
-        Command::Doctor => print(&doctor::report()),
-        Command::Completions { shell } => print(&completions(shell)),
-        Command::Man { command } => match manual_page(command.as_deref()) {
-            Ok(page) => print(&page),
-            Err(error) => fail(&error, FAILED),
-        },
-    }
+        Command::Diff(settings) => return compare_files(&settings),
+        Command::Inspect(settings) => inspect::inspect(&settings)
+            .map(|(text, is_whole)| print(&text).max(u8::from(!is_whole))),
+        Command::Export(settings) => {
+            export::export(&settings).map(|exported| report_export(&settings, &exported))
+        }
+        Command::View(settings) => view::view(&settings, print),
+        Command::Doctor => Ok(print(&doctor::report())),
+        Command::Completions { shell } => Ok(print(&completions(shell))),
+        Command::Man { command } => manual_page(command.as_deref())
+            .map(|page| print(&page))
+            .map_err(RunError::from),
+    };
+    ended.unwrap_or_else(|error| {
+        let code = if error.is_wrong_use() {
+            WRONG_USE
+        } else {
+            FAILED
+        };
+        fail(&*error, code)
+    })
 }
 
 /// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
@@ -119,7 +117,7 @@ fn compare_files(settings: &DiffSettings) -> u8 {
     match caught(|| diff::compare(settings, &Terminal::new(false))) {
         Ok(Ok((text, is_equal))) if print(&text) == DONE => u8::from(!is_equal),
         Ok(Ok(_)) => WRONG_USE,
-        Ok(Err(error)) => fail(&error, WRONG_USE),
+        Ok(Err(error)) => fail(&*error, WRONG_USE),
         Err(panic) => {
             unexpected(&panic);
             WRONG_USE
@@ -127,42 +125,36 @@ fn compare_files(settings: &DiffSettings) -> u8 {
     }
 }
 
-fn log_run(quiet: bool, run: impl FnOnce(&Context) -> Result<Report, RunError>) -> u8 {
+fn log_run(
+    quiet: bool,
+    run: impl FnOnce(&Context) -> Result<Report, RunError>,
+) -> Result<u8, RunError> {
     let context = Context {
         terminal: Arc::new(Terminal::new(quiet)),
         interrupt: Interrupt::default(),
     };
     end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal));
     match run(&context) {
-        Ok(report) => conclude(&report, quiet),
-        Err(done) if done.is_done() => {
-            context.terminal.end();
-            context.terminal.note(&explain(&done));
-            DONE
-        }
+        Ok(report) => Ok(conclude(&report, quiet)),
         Err(error) => {
             context.terminal.end();
-            fail(&error, code_of(error.is_wrong_use()))
+            if !error.is_done() {
+                return Err(error);
+            }
+            context.terminal.note(&explain(&*error));
+            Ok(DONE)
         }
     }
 }
 
 /// Says what was exported.
 fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
-    for skipped in &exported.skipped {
-        print_error(&format!("skipped: {skipped}"));
-    }
-    let Exported { files, skipped, .. } = exported;
+    let code = report_skipped(&exported.skipped);
     for note in &exported.notes {
         Terminal::new(false).note(note);
     }
-    let ending = if *files == 1 { "" } else { "s" };
-    let line = format!("{}: {files} file{ending}\n", settings.out.display());
-    print(&line).max(u8::from(!skipped.is_empty()))
-}
-
-fn code_of(is_wrong_use: bool) -> u8 {
-    if is_wrong_use { WRONG_USE } else { FAILED }
+    let files = counted(exported.files as u64, "file");
+    print(&format!("{}: {files}\n", settings.out.display())).max(code)
 }
 
 /// The first Ctrl-C or SIGTERM (Slurm and Kubernetes send it) lets the current step finish, a second one does
@@ -208,16 +200,15 @@ fn conclude(report: &Report, quiet: bool) -> u8 {
     if !quiet {
         print(&(report.lines().join("\n") + "\n"));
     }
-    for skipped in &report.skipped {
-        print_error(&format!("skipped: {skipped}"));
+    let code = report_skipped(&report.skipped);
+    report.interrupted.map_or(code, by_signal)
+}
+
+fn report_skipped(skipped: &[String]) -> u8 {
+    for why in skipped {
+        print_error(&format!("skipped: {why}"));
     }
-    if let Some(signal) = report.interrupted {
-        by_signal(signal)
-    } else if report.skipped.is_empty() {
-        DONE
-    } else {
-        FAILED
-    }
+    if skipped.is_empty() { DONE } else { FAILED }
 }
 
 /// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.

@@ -92,7 +92,8 @@ impl Report {
     }
 }
 
-fn counted(count: u64, thing: &str) -> String {
+/// `1 step`, `2 steps`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 

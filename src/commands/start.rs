@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::classes;
 use super::context::{Context, shown_part};
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::parameters::{self, OpenNetwork, Parameters};
 use super::resumed::Resumed;
 use crate::data::labeled::Dataset;
@@ -110,11 +110,12 @@ fn from_file(
     }
     let (part, note) = match fitting_classifier(&file, held.arch) {
         Some([_, [found, _], _]) if asked.is_some_and(|given| given != found) => {
-            return Err(RunError::Hidden {
+            return Err(CommandError::Hidden {
                 path: path.to_owned(),
                 given: asked.unwrap_or_default(),
                 found,
-            });
+            }
+            .into());
         }
         Some([.., [outputs, _]]) if outputs == classes => {
             return Ok(opened(held, Parameters::File(file)));
@@ -156,7 +157,7 @@ fn unfit(classifier: &Classifier, inputs: usize) -> String {
 }
 
 /// The index of the deepest frozen layer.
-pub(super) fn frozen(freeze: &Freeze, variant: &Variant) -> Result<Option<usize>, RunError> {
+pub(super) fn frozen(freeze: &Freeze, variant: &Variant) -> Result<Option<usize>, CommandError> {
     let layers = variant.arch.layers();
     Ok(match freeze {
         Freeze::None => None,
@@ -164,7 +165,7 @@ pub(super) fn frozen(freeze: &Freeze, variant: &Variant) -> Result<Option<usize>
         Freeze::UpTo(name) => match select(variant, name).as_deref() {
             Ok([layer]) => Some(layer.index),
             _ => {
-                return Err(RunError::Freeze {
+                return Err(CommandError::Freeze {
                     given: name.clone(),
                     arch: variant.arch,
                 });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::context::{self, Context, RunContext, Steps, as_markdown};
 use super::devices::{open_devices, resolved_network};
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::parameters::OpenNetwork;
 use super::report::Report;
 use super::resumed::Resumed;
@@ -143,7 +143,7 @@ impl Length {
         reading: &Reading,
         dataset: &Dataset,
         resumed: Option<&Resumed>,
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, CommandError> {
         let at = resumed.map(|resumed| &resumed.progress);
         let taken = at.map_or(0, |at| at.step);
         let total = match settings.samples.length() {
@@ -162,7 +162,7 @@ impl Length {
         if taken < total {
             return Ok(Self { taken, total });
         }
-        Err(RunError::AllDone {
+        Err(CommandError::AllDone {
             folder: settings.run.output.run_folder(),
             step: taken,
             steps: total,
@@ -265,12 +265,12 @@ fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgre
 }
 
 /// The classifier stands behind all layers, so the crop has to reach the last one.
-fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
+fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), CommandError> {
     let side = crop_side(settings);
     network
         .output_shapes([side; 2])
         .map(drop)
-        .map_err(|error| RunError::TrainingSize {
+        .map_err(|error| CommandError::TrainingSize {
             side,
             layer: error.layer,
         })

@@ -152,7 +152,7 @@ impl Training<'_> {
         let why = match start::initial_network(self.settings, self.dataset, self.pass, context) {
             Ok(first) if self.network.variant == first.variant => return Some(first),
             Ok(_) => "it had other widths".to_owned(),
-            Err(error) => explain(&error),
+            Err(error) => explain(&*error),
         };
         context.terminal.note(&format!(
             "steps are compared with step {step} instead of the first: the network that the training started from cannot be made again: {why}"

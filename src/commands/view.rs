@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use thiserror::Error;
 
-use super::event_runs::{EventRunError, event_runs};
+use super::error::RunError;
+use super::event_runs::event_runs;
 use super::tensorboard::{Samples, flag};
 use crate::one_line::shell_quoted;
 use crate::settings::ViewSettings;
@@ -23,8 +24,6 @@ const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
 /// TensorBoard does not start.
 #[derive(Debug, Error)]
 pub(crate) enum ViewError {
-    #[error("{0}")]
-    Find(#[from] EventRunError),
     #[error(
         "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
     )]
@@ -34,50 +33,28 @@ pub(crate) enum ViewError {
          them all", .0.display()
     )]
     Comma(PathBuf),
-    #[error("cannot start {program}")]
-    Start { program: String, source: io::Error },
+    #[error("cannot start {}", .0.display())]
+    Start(PathBuf, #[source] io::Error),
 }
 
-impl ViewError {
-    /// Whether the command could never have worked as it was typed.
-    pub(crate) fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Find(_) | Self::Comma(_))
-    }
-}
-
-/// What came of it.
-pub(crate) enum Viewed {
-    /// The command, which was asked for.
-    Command(String),
-    /// TensorBoard has ended with this exit code.
-    #[cfg_attr(
-        unix,
-        expect(dead_code, reason = "it runs in the place of this process")
-    )]
-    Ended(u8),
-}
-
-/// Starts TensorBoard, and waits for its end.
-pub(crate) fn view(settings: &ViewSettings) -> Result<Viewed, ViewError> {
+/// Starts TensorBoard, waits for its end, and returns its exit code; or prints the command instead.
+pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8, RunError> {
     let arguments = arguments(settings)?;
-    let quoted: Vec<String> = arguments
-        .iter()
-        .map(|one| shell_quoted(Path::new(one)))
-        .collect();
-    let command = format!("tensorboard {}", quoted.join(" "));
+    let quoted = arguments.iter().map(|one| shell_quoted(Path::new(one)));
+    let command = format!("tensorboard {}", quoted.collect::<Vec<_>>().join(" "));
     if settings.print {
-        return Ok(Viewed::Command(command + "\n"));
+        return Ok(print(&(command + "\n")));
     }
     let Some((program, first)) = tensorboard() else {
-        return Err(ViewError::NotInstalled { command });
+        return Err(ViewError::NotInstalled { command }.into());
     };
     let mut started = Command::new(&program);
     started.args(first).args(arguments);
-    run(started, &program.display().to_string())
+    Ok(run(started).map_err(|source| ViewError::Start(program, source))?)
 }
 
 /// The flags: where the runs are, and room for all of their steps.
-fn arguments(settings: &ViewSettings) -> Result<Vec<String>, ViewError> {
+fn arguments(settings: &ViewSettings) -> Result<Vec<String>, RunError> {
     let default = [PathBuf::from(LOGDIR)];
     let paths = match settings.runs.as_slice() {
         [] => &default,
@@ -172,20 +149,13 @@ fn tensorboard() -> Option<(PathBuf, Vec<&'static str>)> {
 
 /// In the place of this process, so that Ctrl-C and signals are TensorBoard's.
 #[cfg(unix)]
-fn run(mut command: Command, program: &str) -> Result<Viewed, ViewError> {
+fn run(mut command: Command) -> io::Result<u8> {
     use std::os::unix::process::CommandExt;
-    Err(ViewError::Start {
-        program: program.to_owned(),
-        source: command.exec(),
-    })
+    Err(command.exec())
 }
 
 #[cfg(not(unix))]
-fn run(mut command: Command, program: &str) -> Result<Viewed, ViewError> {
-    let status = command.status().map_err(|source| ViewError::Start {
-        program: program.to_owned(),
-        source,
-    })?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(Viewed::Ended(code.unwrap_or(1)))
+fn run(mut command: Command) -> io::Result<u8> {
+    let code = command.status()?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -92,7 +92,7 @@ impl Follow {
                         first.push(file);
                     }
                     Err(error) => {
-                        let why = explain(&error);
+                        let why = explain(&*error);
                         self.say(&format!("left out: {why}"));
                         skipped.push(why);
                     }
@@ -185,7 +185,7 @@ impl Follow {
             Ok(open) => Some(Ok(open)),
             Err(error) if rest >= GIVEN_UP => Some(Err(CheckpointsError::Incomplete {
                 path: file.path.clone(),
-                why: one_line(&error),
+                why: one_line(&*error),
             }
             .into())),
             Err(_) => None,

@@ -12,7 +12,7 @@ use crate::analysis::change::Summary;
 use crate::analysis::grams::{GRAMS, merge_grams};
 use crate::commands::calibration::{self, CHANNELS, RANGES};
 use crate::commands::context::Context;
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::checkpoints::Checkpoint;
@@ -47,11 +47,8 @@ impl Part {
                 let report = report.with(vec![self.describe()]).with(lines);
                 Ok(report.of(sequence.len()))
             }
-            Err(
-                error @ (RunError::Sweep(CheckpointsError::NothingNew { .. })
-                | RunError::NothingLeft { .. }),
-            ) => {
-                if matches!(error, RunError::NothingLeft { .. }) {
+            Err(error) if is_nothing_new(&error) || is_nothing_left(&error) => {
+                if is_nothing_left(&error) {
                     self.done()?;
                 }
                 for line in self.merge(settings, sequence, context)? {
@@ -182,7 +179,7 @@ impl Part {
                     observers.draw_if_due(&mut logger, *step)?;
                 }
                 Err(error) => {
-                    let note = format!("not in the pictures over time: {}", explain(&error));
+                    let note = format!("not in the pictures over time: {}", explain(&*error));
                     context.terminal.note(&note);
                 }
             }
@@ -199,4 +196,13 @@ fn waiting(missing: &[usize]) -> String {
         "not done yet: part {}; TensorBoard shows the parts before the first of them",
         listed(missing, ", ", NAMED)
     )
+}
+
+fn is_nothing_new(error: &RunError) -> bool {
+    let error = error.downcast_ref();
+    matches!(error, Some(CheckpointsError::NothingNew { .. }))
+}
+
+fn is_nothing_left(error: &RunError) -> bool {
+    matches!(error.downcast_ref(), Some(CommandError::NothingLeft { .. }))
 }

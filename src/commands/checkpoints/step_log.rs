@@ -118,7 +118,7 @@ impl<'a> StepLog<'a> {
         if self.run.settings.on_error() == OnError::Stop {
             return Err(why);
         }
-        let why = explain(&why);
+        let why = explain(&*why);
         if self.run.settings.follows() {
             self.run.terminal().note(&format!("left out: {why}"));
         }

@@ -9,6 +9,7 @@ use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, LoadOptions, ObservedNetwork};
 use crate::commands::context::kernel_layout;
+use crate::commands::error::RunError;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -28,7 +29,7 @@ pub(super) fn similarities(
     arch: Arch,
     files: [&WeightsFile; 2],
     terminal: &Terminal,
-) -> Result<(BTreeMap<String, Estimate>, usize), DiffError> {
+) -> Result<(BTreeMap<String, Estimate>, usize), RunError> {
     let pass = ForwardPass {
         devices: vec![OpenDevice::open(settings.device)?],
         architecture: Arc::new(Variant::of(files[0], Some(arch))?),
@@ -56,7 +57,7 @@ pub(super) fn similarities(
     let look = |(number, file): (u64, &WeightsFile)| {
         let grams = look(&pass, arch, file, &set)?;
         terminal.reached(number, &file.path().display().to_string());
-        Ok::<_, DiffError>(grams)
+        Ok::<_, RunError>(grams)
     };
     let [old, new] = files;
     let (old, new) = (look((1, old))?, look((2, new))?);
@@ -71,14 +72,11 @@ pub(super) fn similarities(
 }
 
 /// The layers with weights, as far as both files go.
-fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>, DiffError> {
+fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>, RunError> {
     let of_old = Variant::of(old, Some(arch))?;
     let of_new = Variant::of(new, Some(arch))?;
     if of_old.is_gray() != of_new.is_gray() {
-        return Err(DiffError::OtherColors(
-            old.path().to_owned(),
-            new.path().to_owned(),
-        ));
+        return Err(DiffError::OtherColors(old.path().to_owned(), new.path().to_owned()).into());
     }
     let kinds = [LayerKind::Convolution, LayerKind::BatchNorm];
     let layers = arch.layers().into_iter();
@@ -93,7 +91,7 @@ fn look(
     arch: Arch,
     file: &WeightsFile,
     set: &ComparisonImages,
-) -> Result<Grams, DiffError> {
+) -> Result<Grams, RunError> {
     let place = Placement {
         device: &pass.device().device,
         kernels: kernel_layout(pass.device(), set.count()),

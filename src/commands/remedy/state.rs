@@ -13,6 +13,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             "show it in a run of its own, or leave it out with --exclude or --on-error skip";
         return Some(advice.to_owned());
     }
+    if error.is::<toml::ser::Error>() {
+        return Some("config.toml takes paths in UTF-8 only: rename the file or folder".to_owned());
+    }
     Some(match error.downcast_ref()? {
         StateError::Folder { .. } => "choose another with --logdir or --run".to_owned(),
         StateError::Used { .. } => {

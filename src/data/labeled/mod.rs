@@ -23,7 +23,7 @@ mod random;
 
 pub(crate) use augment::{Augment, Recipe};
 pub(crate) use batch::Batch;
-pub(crate) use error::{DatasetError, LoaderError};
+pub(crate) use error::LoaderError;
 pub(crate) use loader::{Loader, Work};
 pub(crate) use open::Dataset;
 pub(crate) use order::{Batching, Position, Split};

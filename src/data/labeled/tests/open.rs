@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::data::labeled::error::DatasetError;
 use crate::data::labeled::open::Sample;
-use crate::data::labeled::{Dataset, DatasetError, Split};
+use crate::data::labeled::{Dataset, Split};
 use tempfile::TempDir;
 
 use super::write;
