@@ -179,7 +179,7 @@ fn find_all<P: AsRef<Path>>(
         });
     }
     // What else such folders hold goes without saying.
-    notes.extend(left_out.of_loops());
+    notes.extend(left_out.of_links());
     Ok(found)
 }
 

@@ -14,16 +14,82 @@ mod jpeg;
 mod unsupported;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
+use feature_grid::Picture;
 use image::ImageFormat;
 
-use super::decoded::Decoded;
 use super::error::{ImageError, LoadError};
 
-/// Bytes of the file that are enough to identify its format.
-const SNIFFED: u64 = 32;
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) picture: Picture,
+    pub(crate) oddities: Oddities,
+}
+
+/// What is peculiar about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Oddities {
+    /// 16-bit gray of which clipping at 255, as Pillow does, left nothing but white and black.
+    pub(crate) is_clipped: bool,
+    /// EXIF says that it is to be turned, which torchvision does not.
+    pub(crate) is_turned: bool,
+}
+
+/// Bytes of the file that identify its format and its kind of BMP or PNG.
+const HEAD: usize = 70;
+
+/// Bytes that are read of a file at a time.
+const BUFFER: usize = 1 << 16;
+
+/// An image file, which is read no further than its image goes.
+struct ImageFile {
+    reader: Box<dyn BufReadSeek>,
+    /// Its first bytes, [`HEAD`] at most.
+    head: Vec<u8>,
+    format: ImageFormat,
+    /// What its format is called in messages.
+    name: &'static str,
+    /// Its length in bytes.
+    length: u64,
+}
+
+trait BufReadSeek: BufRead + Seek {}
+
+impl<T: BufRead + Seek> BufReadSeek for T {}
+
+impl ImageFile {
+    fn open(path: &Path) -> Result<Self, ImageError> {
+        let (mut reader, length) = Self::reader(path).map_err(ImageError::Read)?;
+        let mut head = Vec::new();
+        let read = reader.by_ref().take(HEAD as u64).read_to_end(&mut head);
+        read.and_then(|_| reader.rewind())
+            .map_err(ImageError::Read)?;
+        let (format, name) = sniff(&head)?;
+        Ok(Self {
+            reader,
+            head,
+            format,
+            name,
+            length,
+        })
+    }
+
+    /// What is not a file, such as a pipe, is read whole: decoders go back and forth.
+    fn reader(path: &Path) -> io::Result<(Box<dyn BufReadSeek>, u64)> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            let reader = BufReader::with_capacity(BUFFER, file);
+            return Ok((Box::new(reader), metadata.len()));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let length = bytes.len() as u64;
+        Ok((Box::new(Cursor::new(bytes)), length))
+    }
+}
 
 /// Decodes an image file to RGB.
 ///
@@ -40,26 +106,11 @@ const SNIFFED: u64 = 32;
 ///
 /// Source: Pillow's modes and conversions: <https://pillow.readthedocs.io/en/stable/handbook/concepts.html>.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, LoadError> {
-    read(path).map_err(|error| error.in_file(path))
-}
-
-fn read(path: &Path) -> Result<Decoded, ImageError> {
-    let read_error = |source: io::Error| match path.read_link() {
-        Ok(target) if !path.exists() => ImageError::Link { target, source },
-        _ => ImageError::Read(source),
-    };
-    let mut file = File::open(path).map_err(read_error)?;
-    let mut bytes = Vec::new();
-    file.by_ref()
-        .take(SNIFFED)
-        .read_to_end(&mut bytes)
-        .map_err(read_error)?;
-    let (format, name) = sniff(&bytes)?;
-    file.read_to_end(&mut bytes).map_err(read_error)?;
-    match format {
-        ImageFormat::Jpeg => jpeg::decode(&bytes),
-        _ => image_rs::decode(&bytes, format, name),
-    }
+    let decoded = ImageFile::open(path).and_then(|file| match file.format {
+        ImageFormat::Jpeg => jpeg::decode(file),
+        _ => image_rs::decode(file),
+    });
+    decoded.map_err(|error| error.in_file(path))
 }
 
 fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {

@@ -2,10 +2,13 @@
 
 use std::error::Error;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use feature_grid::Picture;
 use thiserror::Error;
+
+use crate::one_line::panic_text;
 
 /// The most pixels that an image may have: the size from which Pillow warns of a decompression
 /// bomb (`PIL.Image.MAX_IMAGE_PIXELS`; 512 MiB as RGB).
@@ -24,12 +27,6 @@ pub(crate) struct LoadError {
 pub(crate) enum ImageError {
     #[error("cannot be read; check the path and its permissions")]
     Read(#[source] io::Error),
-    #[error("a link to {target}, which leads nowhere")]
-    Link {
-        target: PathBuf,
-        #[source]
-        source: io::Error,
-    },
     #[error("this is not an image: {found}; expected PNG, JPEG, WebP, BMP, TIFF, GIF or PPM")]
     NotAnImage {
         /// Its first bytes, escaped and in hexadecimal.
@@ -44,7 +41,7 @@ pub(crate) enum ImageError {
     #[error(
         "this {format} file is truncated: it ends after {bytes} bytes, before its image is complete; fetch it again"
     )]
-    Truncated { format: &'static str, bytes: usize },
+    Truncated { format: &'static str, bytes: u64 },
     #[error("this {format} file is damaged")]
     Damaged {
         format: &'static str,
@@ -92,6 +89,18 @@ impl ImageError {
             error: self,
         }
     }
+}
+
+/// Makes a panic the error of the one image that is read.
+pub(crate) fn caught<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+        let line = panic_text(payload.as_ref()).lines().next();
+        let why = line.unwrap_or("unknown cause").trim().to_owned();
+        Err(ImageError::Crashed(why).in_file(path))
+    })
 }
 
 /// Refuses an image that has no pixels, or too many.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,8 @@ impl Wanted {
 pub(crate) struct LeftOut {
     /// How many files of each ending are not wanted.
     endings: BTreeMap<String, usize>,
-    /// The links to a folder above them, and what they lead to.
-    loops: BTreeSet<String>,
+    /// The links to nothing or to a folder above them, and what they lead to.
+    links: BTreeSet<String>,
 }
 
 impl LeftOut {
@@ -52,13 +53,16 @@ impl LeftOut {
         for (ending, count) in &other.endings {
             *self.endings.entry(ending.clone()).or_default() += count;
         }
-        self.loops.extend(other.loops.iter().cloned());
+        self.links.extend(other.links.iter().cloned());
+    }
+
+    fn add_link(&mut self, link: &Path, what: fmt::Arguments<'_>) {
+        self.links.insert(format!("{} ({what})", link.display()));
     }
 
     fn add_loop(&mut self, link: &Path, above: &Path) {
-        let (link, above) = (link.display(), above.display());
-        self.loops
-            .insert(format!("{link} (a link to {above}, a folder above it)"));
+        let above = above.display();
+        self.add_link(link, format_args!("a link to {above}, a folder above it"));
     }
 
     /// Whether this is a link to a folder that it is in, which is noted.
@@ -74,10 +78,23 @@ impl LeftOut {
         }
     }
 
+    /// Whether this is a link to nothing, or to itself, which is noted.
+    fn is_dangling(&mut self, path: &Path) -> bool {
+        let target = path.read_link().ok().filter(|_| !path.exists());
+        if let Some(target) = &target {
+            let target = target.display();
+            self.add_link(
+                path,
+                format_args!("a link to {target}, which leads nowhere"),
+            );
+        }
+        target.is_some()
+    }
+
     /// What is to be said of links that were not followed.
-    pub(crate) fn of_loops(&self) -> Option<String> {
-        let loops = listed(&self.loops, ", ", 3);
-        (!loops.is_empty()).then(|| format!("left out: {loops}"))
+    pub(crate) fn of_links(&self) -> Option<String> {
+        let links = listed(&self.links, ", ", 3);
+        (!links.is_empty()).then(|| format!("left out: {links}"))
     }
 
     /// What is to be said of files with other endings.
@@ -219,8 +236,7 @@ pub(crate) fn unreadable(path: &Path, source: io::Error) -> FindError {
 
 /// The wanted files in a folder, in natural order; none is no error. The others are added to `left_out`.
 ///
-/// A link to nothing, or to itself, is a file like others, which then cannot be read. Links to folders above them are
-/// not followed.
+/// Links to nothing, to themselves and to folders above them are left out.
 pub(crate) fn walk(
     folder: &Path,
     wanted: &Wanted,
@@ -244,9 +260,7 @@ pub(crate) fn walk(
                     if wanted.recursive {
                         left_out.add_loop(&path, above);
                     }
-                } else if path.is_symlink() && !path.exists() {
-                    files.extend(Some(path).filter(|path| wanted.accepts(path)));
-                } else if path.is_dir() || wanted.accepts(&path) {
+                } else if !left_out.is_dangling(&path) && (path.is_dir() || wanted.accepts(&path)) {
                     return Err(unreadable(&path, error.into()));
                 }
                 continue;
@@ -312,10 +326,10 @@ fn find_pattern(
             if !left_out.is_loop(&path) {
                 files.extend(walk(&path, wanted, left_out)?);
             }
-        } else if wanted.accepts(&path) {
-            files.push(path);
-        } else {
+        } else if !wanted.accepts(&path) {
             others += 1;
+        } else if !left_out.is_dangling(&path) {
+            files.push(path);
         }
     }
     if files.is_empty() {

@@ -12,12 +12,10 @@
 mod ahead;
 pub(crate) mod checkpoints;
 pub(crate) mod decode;
-pub(crate) mod decoded;
 pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod labeled;
 pub(crate) mod list;
-pub(crate) mod load;
 pub(crate) mod natural;
 pub(crate) mod notes;
 pub(crate) mod on_error;

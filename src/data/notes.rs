@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::decoded::Oddities;
+use super::decode::Oddities;
 use super::find::LeftOut;
 
 /// What was peculiar about the images of a run. Clones share it.
@@ -54,7 +54,7 @@ impl InputNotes {
             &kinds.turned,
             "with an EXIF orientation, shown as stored, as in torchvision: turn them first if that matters",
         );
-        let left_out = [kinds.left_out.of_endings(), kinds.left_out.of_loops()];
+        let left_out = [kinds.left_out.of_endings(), kinds.left_out.of_links()];
         [clipped, turned]
             .into_iter()
             .chain(left_out)

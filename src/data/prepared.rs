@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ahead::Ahead;
-use super::decoded::{Decoded, Oddities};
-use super::error::{ImageError, LoadError};
+use super::decode::{self, Decoded, Oddities};
+use super::error::{ImageError, LoadError, caught};
 use super::list::ImageFile;
-use super::load::{caught, load};
 use super::transform::Preprocess;
 use feature_grid::Picture;
 
@@ -53,6 +52,18 @@ impl PreparedImage {
     pub(crate) fn title(&self) -> String {
         file_name(&self.path)
     }
+}
+
+/// Decodes an image file, resizes and crops it. [`Normalize::apply`] makes numbers of the result.
+///
+/// Shapes: `[height, width, 3]`, as [`Preprocess::picture`] says.
+///
+/// [`Normalize::apply`]: super::transform::Normalize::apply
+pub(crate) fn load(path: &Path, preprocess: &Preprocess) -> Result<Decoded, LoadError> {
+    let Decoded { picture, oddities } = decode::decode(path)?;
+    let picture = preprocess.picture(&picture);
+    let picture = picture.map_err(|error| error.in_file(path))?;
+    Ok(Decoded { picture, oddities })
 }
 
 pub(crate) fn file_name(path: &Path) -> String {

@@ -2,15 +2,14 @@
 //! (`src/libImaging/Convert.c`).
 
 use std::error::Error;
-use std::io::{self, Cursor, ErrorKind};
+use std::io::{self, ErrorKind, Seek};
 use std::iter::successors;
 
 use feature_grid::Picture;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::unsupported;
-use crate::data::decoded::{Decoded, Oddities};
+use super::{Decoded, ImageFile, Oddities, unsupported};
 use crate::data::error::{ImageError, MAX_PIXELS, check_decoded};
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
@@ -21,25 +20,30 @@ const LARGEST_PIXEL: u64 = 8;
 const PNG_COLOR_TYPE: usize = 25;
 const PNG_GRAY: u8 = 0;
 
-pub(super) fn decode(
-    bytes: &[u8],
-    format: ImageFormat,
-    name: &'static str,
-) -> Result<Decoded, ImageError> {
-    let failure = |error| failure(error, name, bytes.len());
-    let refuse = || {
-        unsupported::kind(bytes, format).map_or(Ok(()), |kind| Err(ImageError::Unsupported(kind)))
-    };
+pub(super) fn decode(mut file: ImageFile) -> Result<Decoded, ImageError> {
+    let mut refused = unsupported::kind(&mut file).map(ImageError::Unsupported);
+    let ImageFile {
+        mut reader,
+        head,
+        format,
+        name,
+        length,
+    } = file;
+    reader.rewind().map_err(ImageError::Read)?;
     // Their decoders do not get as far as the size of some that are refused.
-    if matches!(format, ImageFormat::Tiff | ImageFormat::Png) {
-        refuse()?;
+    let is_early = matches!(format, ImageFormat::Tiff | ImageFormat::Png);
+    if let Some(refused) = refused.take_if(|_| is_early) {
+        return Err(refused);
     }
-    let reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let failure = |error| failure(error, name, length);
+    let reader = ImageReader::with_format(reader, format);
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
     // Before the others are refused, so that a decompression bomb is reported as one.
     check_decoded(width, height)?;
-    refuse()?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
@@ -51,7 +55,7 @@ pub(super) fn decode(
         image.apply_orientation(orientation);
     }
     let (width, height) = (image.width(), image.height());
-    let stored_gray = bytes.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
+    let stored_gray = head.get(PNG_COLOR_TYPE) == Some(&PNG_GRAY);
     let is_wide = match &image {
         DynamicImage::ImageLuma16(_) => true,
         DynamicImage::ImageLumaA16(_) => stored_gray,
@@ -112,17 +116,18 @@ fn upper(value: u16) -> u8 {
 }
 
 /// Damage, or truncation where the decoder met the end of the file, however deep it wrapped that.
-fn failure(error: image::ImageError, format: &'static str, bytes: usize) -> ImageError {
+fn failure(error: image::ImageError, format: &'static str, bytes: u64) -> ImageError {
     if let image::ImageError::Unsupported(what) = error {
         return ImageError::Unsupported(format!("this kind of image ({what})"));
     }
-    let kind = match &error {
-        image::ImageError::IoError(io) => Some(io.kind()),
+    let io = match &error {
+        image::ImageError::IoError(io) => Some(io),
         other => successors(other.source(), |&error| error.source())
-            .find_map(|error| Some(error.downcast_ref::<io::Error>()?.kind())),
+            .find_map(|error| error.downcast_ref::<io::Error>()),
     };
-    match kind {
-        Some(ErrorKind::UnexpectedEof) => ImageError::Truncated { format, bytes },
+    match io.map(|io| (io.kind(), io.raw_os_error())) {
+        Some((ErrorKind::UnexpectedEof, _)) => ImageError::Truncated { format, bytes },
+        Some((_, Some(code))) => ImageError::Read(io::Error::from_raw_os_error(code)),
         _ => ImageError::damaged(format, &error),
     }
 }

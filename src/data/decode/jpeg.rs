@@ -9,7 +9,7 @@ use mozjpeg::{ColorSpace, Decompress, Marker};
 
 use feature_grid::Picture;
 
-use crate::data::decoded::{Decoded, Oddities};
+use super::{BufReadSeek, Decoded, ImageFile, Oddities};
 use crate::data::error::{ImageError, check_decoded};
 
 const FORMAT: &str = "JPEG";
@@ -21,26 +21,26 @@ const EXIF_MARKER: Marker = Marker::APP(1);
 ///
 /// libjpeg leaves by its error exit where a file is damaged. The binding makes a panic of that
 /// which runs no panic hook and prints nothing; it is caught here and nowhere else.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ImageError> {
-    let met_end = Cell::new(false);
+pub(super) fn decode(file: ImageFile) -> Result<Decoded, ImageError> {
+    let failed = Cell::new(None);
     let source = Source {
-        rest: bytes,
-        met_end: &met_end,
+        reader: file.reader,
+        failed: &failed,
     };
-    match panic::catch_unwind(AssertUnwindSafe(|| decode_source(source))) {
-        Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(ImageError::Damaged { .. })) | Err(_) if met_end.get() => {
-            Err(ImageError::Truncated {
-                format: FORMAT,
-                bytes: bytes.len(),
-            })
+    let decoded = panic::catch_unwind(AssertUnwindSafe(|| decode_source(source)));
+    let decoded = decoded.unwrap_or_else(|exit| {
+        let why = exit.downcast_ref::<String>().map(String::as_str);
+        Err(damaged(why.unwrap_or("libjpeg failed")))
+    });
+    match (decoded, failed.take()) {
+        (Err(ImageError::Damaged { .. }), Some(Failed::AtEnd)) => Err(ImageError::Truncated {
+            format: FORMAT,
+            bytes: file.length,
+        }),
+        (Err(ImageError::Damaged { .. }), Some(Failed::Read(error))) => {
+            Err(ImageError::Read(error))
         }
-        Ok(Err(error)) => Err(error),
-        Err(exit) => Err(damaged(
-            &exit
-                .downcast_ref::<String>()
-                .map_or("libjpeg failed", String::as_str),
-        )),
+        (decoded, _) => decoded,
     }
 }
 
@@ -101,31 +101,37 @@ fn side(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
+/// Why the file gave no more bytes.
+enum Failed {
+    AtEnd,
+    Read(io::Error),
+}
+
 /// The file's bytes, with an error at their end. At a plain end of file libjpeg would make up an end
 /// marker and leave the rest of the image gray.
 struct Source<'a> {
-    rest: &'a [u8],
-    met_end: &'a Cell<bool>,
+    reader: Box<dyn BufReadSeek>,
+    failed: &'a Cell<Option<Failed>>,
 }
 
 impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.rest.is_empty() {
-            self.met_end.set(true);
-            return Err(io::Error::other("the file ends here"));
-        }
-        Ok(self.rest)
+        let failed = match self.reader.fill_buf() {
+            Ok([]) => Failed::AtEnd,
+            Ok(bytes) => return Ok(bytes),
+            Err(error) => Failed::Read(error),
+        };
+        self.failed.set(Some(failed));
+        Err(io::Error::other("the file ends here"))
     }
 
     fn consume(&mut self, amount: usize) {
-        self.rest = self.rest.get(amount..).unwrap_or_default();
+        self.reader.consume(amount);
     }
 }
 
 impl Read for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let amount = self.fill_buf()?.read(into)?;
-        self.consume(amount);
-        Ok(amount)
+        self.reader.read(into)
     }
 }

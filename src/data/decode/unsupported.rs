@@ -2,9 +2,12 @@
 //! their headers: better no image than a wrong one.
 
 use std::collections::HashMap;
+use std::io::{BufRead, Read, Seek, SeekFrom};
 
 use image::ImageFormat;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype};
+
+use super::ImageFile;
 
 /// TIFF's tags, with the values that matter here (TIFF 6.0, sections 3 to 22).
 const BITS_PER_SAMPLE: u16 = 258;
@@ -19,19 +22,24 @@ const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 
 /// Why this image is not read; a damaged one is left to the decoder, which says what is wrong.
-pub(super) fn kind(bytes: &[u8], format: ImageFormat) -> Option<String> {
-    match format {
-        ImageFormat::Tiff => tiff(bytes),
-        ImageFormat::Png => png(bytes),
-        ImageFormat::Gif => gif(bytes),
-        ImageFormat::Bmp => bmp(bytes),
-        ImageFormat::Pnm => pnm(bytes),
+pub(super) fn kind(file: &mut ImageFile) -> Option<String> {
+    match file.format {
+        ImageFormat::Tiff => tiff(&tiff_tags(&mut file.reader)?),
+        ImageFormat::Png => png(&file.head),
+        ImageFormat::Gif => gif(&mut file.reader),
+        ImageFormat::Bmp => bmp(&file.head),
+        ImageFormat::Pnm => pnm(&mut file.reader),
         _ => None,
     }
 }
 
-fn tiff(bytes: &[u8]) -> Option<String> {
-    let tags = tiff_tags(bytes)?;
+fn next<const N: usize>(file: &mut impl Read) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    file.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn tiff(tags: &HashMap<u16, u16>) -> Option<String> {
     let tag = |name| tags.get(&name).copied();
     let has = |name, value| tag(name) == Some(value);
     let has_any = |name| tags.contains_key(&name);
@@ -69,36 +77,35 @@ fn tiff(bytes: &[u8]) -> Option<String> {
 
 /// The first page's tags, each with its first value as it stands in the entry: right for one or two
 /// 16-bit values, which is what the tags above have for gray.
-fn tiff_tags(bytes: &[u8]) -> Option<HashMap<u16, u16>> {
-    let little = bytes.starts_with(b"II");
-    let short = |at: usize| {
-        let value = *bytes.get(at..)?.first_chunk()?;
-        Some(if little {
+fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u16, u16>> {
+    let [order, _, _, _, offset @ ..] = next::<8>(file)?;
+    let is_little = order == b'I';
+    let short = |value| {
+        if is_little {
             u16::from_le_bytes(value)
         } else {
             u16::from_be_bytes(value)
-        })
+        }
     };
-    let offset = *bytes.get(4..)?.first_chunk()?;
-    let directory = usize::try_from(if little {
+    let directory = if is_little {
         u32::from_le_bytes(offset)
     } else {
         u32::from_be_bytes(offset)
-    });
-    let directory = directory.ok()?;
-    let entries = usize::from(short(directory)?);
-    let entry = |n: usize| {
-        let at = directory.checked_add(2 + 12 * n)?;
-        Some((short(at)?, short(at.checked_add(8)?)?))
     };
-    Some((0..entries).map_while(entry).collect())
+    file.seek(SeekFrom::Start(directory.into())).ok()?;
+    let entries = short(next(file)?);
+    let mut entry = || {
+        let [a, b, _, _, _, _, _, _, c, d, _, _] = next(file)?;
+        Some((short([a, b]), short([c, d])))
+    };
+    Some((0..entries).map_while(|_| entry()).collect())
 }
 
 /// Why this PNG is not read: there is one compression, and `image` takes any number for it.
-fn png(bytes: &[u8]) -> Option<String> {
+fn png(head: &[u8]) -> Option<String> {
     /// Its offset in the first chunk, `IHDR`.
     const COMPRESSION_METHOD: usize = 26;
-    let method = *bytes.get(COMPRESSION_METHOD)?;
+    let method = *head.get(COMPRESSION_METHOD)?;
     (method != 0).then(|| format!("PNG with the unknown compression method {method}"))
 }
 
@@ -107,11 +114,11 @@ fn png(bytes: &[u8]) -> Option<String> {
 ///
 /// Source: `BmpImagePlugin.py` in Pillow 13;
 /// <https://learn.microsoft.com/windows/win32/api/wingdi/ns-wingdi-bitmapinfoheader>.
-fn bmp(bytes: &[u8]) -> Option<String> {
+fn bmp(head: &[u8]) -> Option<String> {
     /// The file's header, after which that of the image begins.
     const FILE_HEADER: usize = 14;
     const MASKS: [u32; 3] = [0x00ff_0000, 0x0000_ff00, 0x0000_00ff];
-    let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let number = |at: usize| Some(u32::from_le_bytes(*head.get(at..)?.first_chunk()?));
     let size = |at: usize| usize::try_from(number(at)?).ok();
     let (pixels, header) = (size(10)?, size(FILE_HEADER)?);
     // The header of OS/2, which has neither compression nor a count of colors.
@@ -145,8 +152,8 @@ fn bmp(bytes: &[u8]) -> Option<String> {
 /// 16-bit color to 16 bits.
 ///
 /// Source: `PpmImagePlugin.py` in Pillow 13.
-fn pnm(bytes: &[u8]) -> Option<String> {
-    let (_, header) = PnmDecoder::new(bytes).ok()?.into_inner();
+fn pnm(file: &mut impl BufRead) -> Option<String> {
+    let (_, header) = PnmDecoder::new(file).ok()?.into_inner();
     match (header.subtype(), header.maximal_sample()) {
         (PnmSubtype::ArbitraryMap, _) => Some("Netpbm P7".to_owned()),
         (PnmSubtype::Bitmap(_), _) | (_, 255) | (PnmSubtype::Graymap(_), 65535) => None,
@@ -156,27 +163,21 @@ fn pnm(bytes: &[u8]) -> Option<String> {
 
 /// Why this GIF is not read: Pillow fills the rest of the canvas with a color of the palette, `image`
 /// with transparent black.
-fn gif(bytes: &[u8]) -> Option<String> {
-    let canvas = bytes.get(6..10)?;
-    let flags = *bytes.get(10)?;
-    let palette = if flags & 0x80 == 0 {
-        0
-    } else {
-        6 << (flags & 7)
-    };
-    let mut at = 13 + palette;
-    while *bytes.get(at)? == b'!' {
-        at += 2;
-        loop {
-            let length = usize::from(*bytes.get(at)?);
-            at += 1 + length;
-            if length == 0 {
-                break;
-            }
-        }
+fn gif(file: &mut (impl BufRead + Seek)) -> Option<String> {
+    let header: [u8; 13] = next(file)?;
+    let (canvas, flags) = (&header[6..10], header[10]);
+    if flags & 0x80 != 0 {
+        file.seek_relative(6 << (flags & 7)).ok()?;
     }
-    let frame = bytes.get(at..at + 9)?;
-    let fills = frame[1..5] == [0; 4] && frame[5..] == *canvas;
-    (frame[0] == b',' && !fills)
-        .then(|| "GIF whose first frame does not fill its canvas".to_owned())
+    let mut first: [u8; 1] = next(file)?;
+    while first == *b"!" {
+        let _label: [u8; 1] = next(file)?;
+        while let [length @ 1..=255] = next(file)? {
+            file.seek_relative(length.into()).ok()?;
+        }
+        first = next(file)?;
+    }
+    let place: [u8; 8] = next(file)?;
+    let fills = place[..4] == [0; 4] && place[4..] == *canvas;
+    (first == *b"," && !fills).then(|| "GIF whose first frame does not fill its canvas".to_owned())
 }

@@ -42,6 +42,11 @@ pub(crate) enum DatasetError {
         "{path}: no images to validate this class with; expected some in {expected}; add them, or move the class away"
     )]
     NotInVal { path: PathBuf, expected: PathBuf },
+    #[error(
+        "{first} and {second}: two classes whose names look alike but are stored in two Unicode forms, as macOS and \
+         other systems write them; give both the same name"
+    )]
+    LookAlike { first: PathBuf, second: PathBuf },
     #[error("{found}: expected {missing} next to it{}; make it, or name {found} itself to have it split", if others.is_empty() { String::new() } else { format!(", found {others}") })]
     LonePart {
         found: PathBuf,

@@ -1,8 +1,10 @@
 //! A folder with a folder of images for each class -> samples for training and validation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::error::DatasetError;
 use super::layout::{Layout, folders};
@@ -56,12 +58,14 @@ impl Dataset {
             Layout::Apart { train, val } => {
                 let train_classes = two_at_least(classes_in(&train)?)?;
                 let val_classes = classes_in(&val)?;
+                check_names(train_classes.iter().chain(&val_classes))?;
                 same_classes(&train_classes, &val, &val_classes)?;
                 (train_classes, val_classes)
             }
             Layout::Together(folder) => {
                 check_fraction(split)?;
                 let mut train = two_at_least(classes_in(&folder)?)?;
+                check_names(train.iter())?;
                 let val = set_apart(&mut train, split);
                 if val.iter().all(|class| class.images.is_empty()) {
                     return Err(DatasetError::NothingToSplit { path: folder });
@@ -171,6 +175,23 @@ fn classes_in(
         })
     };
     folders.into_iter().map(class).collect()
+}
+
+/// Checks that no two names are the same text in two of Unicode's normalization forms.
+fn check_names<'a>(classes: impl Iterator<Item = &'a Class>) -> Result<(), DatasetError> {
+    let mut seen: HashMap<_, &Class> = HashMap::new();
+    for class in classes {
+        let name = class.name.to_string_lossy();
+        let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&name);
+        let other = seen.entry(composed.into_owned()).or_insert(class);
+        if other.name != class.name {
+            return Err(DatasetError::LookAlike {
+                first: other.folder.clone(),
+                second: class.folder.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that training and validation have the same classes; their order then makes them the same

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::data::error::ImageError;
-use crate::data::load::caught;
+use crate::data::error::caught;
 use crate::one_line::one_line;
 
 #[test]

@@ -149,6 +149,29 @@ fn every_kind_of_file_equals_pillow() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// They were read whole, 20 GB of them.
+#[test]
+fn what_lies_behind_an_image_is_not_read() {
+    let folder = TempDir::new().unwrap();
+    for name in [
+        "rgb8.png",
+        "420.jpg",
+        "palette.gif",
+        "rgb.bmp",
+        "rgb16.tif",
+        "lossless.webp",
+        "binary.pnm",
+    ] {
+        let from = fixture("decode").join(name);
+        let expected = decode(&from).unwrap().picture;
+        let path = folder.path().join(name);
+        fs::copy(&from, &path).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(20 << 30).unwrap();
+        assert!(decode(&path).unwrap().picture == expected, "{name}");
+    }
+}
+
 /// A picture with a gray or black rest is never made.
 #[test]
 fn a_truncated_file_is_whole_or_an_error() {
@@ -198,7 +221,7 @@ fn a_truncated_jpeg_is_reported_as_such() {
             let cut = write(folder.path(), name, &bytes[..length]);
             let error = decode(&cut).unwrap_err();
             assert!(
-                matches!(&error.error, ImageError::Truncated { format: "JPEG", bytes, .. } if *bytes == length),
+                matches!(&error.error, ImageError::Truncated { format: "JPEG", bytes, .. } if *bytes == length as u64),
                 "{name} at {length}: {}",
                 with_sources(&error)
             );

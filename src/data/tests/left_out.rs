@@ -263,7 +263,7 @@ fn links_to_listed_files_are_the_same_file() {
     for part in ["latest.pth -> ", "epoch_150.pth -> ", "newest.pth"] {
         assert!(notes.contains(part), "{notes}");
     }
-    // A link to a file elsewhere is a checkpoint, one to nothing is reported when it is read.
+    // A link to a file elsewhere is a checkpoint, one to nothing is left out and named.
     let elsewhere = folder_of(&["weights.pth"]);
     symlink(
         elsewhere.path().join("weights.pth"),
@@ -271,11 +271,11 @@ fn links_to_listed_files_are_the_same_file() {
     )
     .unwrap();
     symlink("gone.pth", root.join("epoch_400.pth")).unwrap();
-    let found = shown(&list_checkpoints(&[root], &BY_NAME).unwrap());
-    assert_eq!(
-        found[2..],
-        pairs(&[("epoch_300.pth", 300), ("epoch_400.pth", 400)])
-    );
+    let sequence = list_checkpoints(&[root], &BY_NAME).unwrap();
+    assert_eq!(shown(&sequence)[2..], pairs(&[("epoch_300.pth", 300)]));
+    let notes = sequence.notes.join("\n");
+    let gone = "epoch_400.pth (a link to gone.pth, which leads nowhere)";
+    assert!(notes.contains(gone), "{notes}");
 }
 
 #[cfg(unix)]

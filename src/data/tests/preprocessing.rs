@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::decoding::{fixture, ppm, with_sources};
 use crate::data::decode::decode;
 use crate::data::error::ImageError;
-use crate::data::load::load;
+use crate::data::prepared::load;
 use crate::data::transform::{Preprocess, Preset};
 use feature_grid::Picture;
 

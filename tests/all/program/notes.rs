@@ -56,14 +56,18 @@ fn what_is_peculiar_about_images_is_said_once() {
 /// It ended the run with advice on permissions.
 #[cfg(unix)]
 #[test]
-fn links_to_a_folder_above_are_left_out_and_named() {
+fn links_to_nothing_or_a_folder_above_are_left_out_and_named() {
     let place = Place::new();
     place.put(&photo("chelsea.png"), "in/a.png");
-    std::os::unix::fs::symlink("..", place.path("in/above")).unwrap();
+    for (target, link) in [("..", "above"), ("gone.png", "b.png"), ("c.png", "c.png")] {
+        std::os::unix::fs::symlink(target, place.path("in").join(link)).unwrap();
+    }
     let flags = "--layers conv1_1 --resize 32 --crop 32";
     let ran = place.run(&format!("images in {flags}"), &[narrow()]).ok();
     let out = ran.out();
     assert!(out.contains("left out: in/above (a link to "), "{out}");
+    let gone = "in/b.png (a link to gone.png, which leads nowhere), in/c.png (a link to c.png, ";
+    assert!(out.contains(gone), "{out}");
     assert!(out.contains("1 step"), "{out}");
 
     std::os::unix::fs::symlink("self.png", place.path("self.png")).unwrap();

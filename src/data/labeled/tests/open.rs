@@ -133,7 +133,7 @@ fn links_to_a_folder_above_are_neither_classes_nor_of_one() {
     let dataset = Dataset::open(folder.path(), SPLIT, &[]).unwrap();
     assert_eq!(dataset.classes, ["cats", "dogs"]);
     assert_eq!(dataset.train.len() + dataset.val.len(), 4);
-    let note = dataset.left_out.of_loops().unwrap();
+    let note = dataset.left_out.of_links().unwrap();
     for link in ["again", "cats/all"] {
         assert!(note.contains(&format!("{link} (a link to ")), "{note}");
     }
@@ -232,6 +232,34 @@ fn parts_that_do_not_fit_each_other_are_named() {
         "{error:?}"
     );
     assert!(text.starts_with("DATA/train: "), "{text}");
+}
+
+/// Composed, as Linux and Windows have them, and decomposed, as a Mac's archives do.
+#[test]
+fn names_in_two_unicode_forms_are_named() {
+    let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+    let file = |folder: &str| format!("{folder}/a.png");
+    for (first, second) in [
+        (
+            [composed, "tea"].map(|class| format!("train/{class}")),
+            [decomposed, "tea"].map(|class| format!("val/{class}")),
+        ),
+        (
+            [composed, "tea"].map(str::to_owned),
+            [decomposed, "water"].map(str::to_owned),
+        ),
+    ] {
+        let names: Vec<String> = first
+            .iter()
+            .chain(&second)
+            .map(|folder| file(folder))
+            .collect();
+        let (error, text) = refused(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(matches!(error, DatasetError::LookAlike { .. }), "{error:?}");
+        for class in [&first[0], &second[0]] {
+            assert!(text.contains(&format!("DATA/{class}")), "{text}");
+        }
+    }
 }
 
 #[test]
