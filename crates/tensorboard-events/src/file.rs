@@ -144,11 +144,9 @@ impl<S: EventSink> EventFile<S> {
         step: i64,
         summaries: Vec<Summary>,
     ) -> Result<u64, EventFileError> {
-        let written = self
-            .check_usable()
-            .and_then(|()| self.series.check(step, &summaries))
-            .and_then(|()| self.write(|file| file.append_step(step, summaries)));
-        written.map_err(|source| self.not_written(step, source))
+        let follows = self.series.check(step, &summaries);
+        follows.map_err(|source| self.not_written(step, source))?;
+        self.write(step, |file| file.append_step(step, summaries))
     }
 
     /// Writes the model's graph for TensorBoard's Graphs tab. Returns how many bytes it took.
@@ -161,20 +159,16 @@ impl<S: EventSink> EventFile<S> {
     /// When the tab could not draw it, nothing is written and the file stays usable. When the write fails, as
     /// [`write_step`](Self::write_step) says.
     pub fn write_graph(&mut self, graph: &Graph) -> Result<u64, EventFileError> {
-        let usable = self.check_usable();
-        usable.map_err(|source| self.not_written(GRAPH_STEP, source))?;
-        if let Err(error) = graph.check() {
-            return Err(EventFileError::Graph(self.path.clone(), error));
-        }
+        let drawn = graph.check();
+        drawn.map_err(|error| EventFileError::Graph(self.path.clone(), error))?;
         if self.has_graph {
             return Ok(0);
         }
         let now = (self.clock)();
-        let written = self.write(|file| {
+        let written = self.write(GRAPH_STEP, |file| {
             let graph = What::graph_def(graph.message().write_to_bytes()?);
             encode::append(&mut file.buffer, now, GRAPH_STEP, graph)
-        });
-        let written = written.map_err(|source| self.not_written(GRAPH_STEP, source))?;
+        })?;
         self.has_graph = true;
         Ok(written)
     }
@@ -209,35 +203,33 @@ impl<S: EventSink> EventFile<S> {
             .map_err(|error| EventFileError::Sync(self.path.clone(), error))
     }
 
-    fn check_usable(&self) -> Result<(), StepError> {
-        if self.failed {
-            return Err(StepError::Refused);
-        }
-        Ok(())
-    }
-
     fn not_written(&self, step: i64, source: StepError) -> EventFileError {
         let path = self.path.clone();
         EventFileError::Step { path, step, source }
     }
 
-    /// Writes the records that `append` puts into the buffer: all or none.
+    /// Writes the records that `append` puts into the buffer: all or none, and none after a failure.
     fn write(
         &mut self,
+        step: i64,
         append: impl FnOnce(&mut Self) -> io::Result<()>,
-    ) -> Result<u64, StepError> {
+    ) -> Result<u64, EventFileError> {
+        if self.failed {
+            return Err(self.not_written(step, StepError::Refused));
+        }
         let written = append(self).and_then(|()| self.write_buffer());
         written.map_err(|source| {
             self.failed = true;
             let whole = self.whole;
-            match self.sink.truncate(whole) {
+            let error = match self.sink.truncate(whole) {
                 Ok(()) => StepError::Write(source),
                 Err(truncate) => StepError::WriteAndTruncate {
                     whole,
                     truncate,
                     source,
                 },
-            }
+            };
+            self.not_written(step, error)
         })
     }
 

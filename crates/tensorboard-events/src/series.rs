@@ -95,52 +95,33 @@ impl SeriesBook {
         }
         let mut tags = HashSet::with_capacity(summaries.len());
         for summary in summaries {
-            let tag = summary.tag.clone();
+            let (tag, found) = (summary.tag.clone(), summary.value.plugin());
             let bytes = summary.size_hint();
-            if bytes > MESSAGE_LIMIT {
-                return Err(StepError::TooLarge { tag, bytes });
-            }
-            if let Some(series) = self.series.get(&tag) {
-                series.check(step, summary)?;
-            }
-            if !tags.insert(&summary.tag) {
-                return Err(StepError::TagTwice(tag));
-            }
+            return Err(match self.series.get(&tag) {
+                _ if bytes > MESSAGE_LIMIT => StepError::TooLarge { tag, bytes },
+                _ if !tags.insert(&summary.tag) => StepError::TagTwice(tag),
+                Some(_) if matches!(summary.value, Value::Hparams(_)) => StepError::Again(tag),
+                Some(&Series { last_step, .. }) if step <= last_step => StepError::NotAfter {
+                    tag,
+                    last: last_step,
+                },
+                Some(&Series { plugin, .. }) if plugin != found => StepError::KindChanged {
+                    tag,
+                    expected: plugin,
+                    found,
+                },
+                _ => continue,
+            });
         }
         Ok(())
     }
 
     /// Remembers that `summary` is written at `step`; true when its tag is new to the file.
     pub(crate) fn note(&mut self, step: i64, summary: &Summary) -> bool {
-        if let Some(series) = self.series.get_mut(&summary.tag) {
-            series.last_step = step;
-            return false;
-        }
         let series = Series {
             last_step: step,
             plugin: summary.value.plugin(),
         };
-        self.series.insert(summary.tag.clone(), series);
-        true
-    }
-}
-
-impl Series {
-    fn check(&self, step: i64, summary: &Summary) -> Result<(), StepError> {
-        let (tag, found) = (summary.tag.clone(), summary.value.plugin());
-        let (last, expected) = (self.last_step, self.plugin);
-        if matches!(summary.value, Value::Hparams(_)) {
-            Err(StepError::Again(tag))
-        } else if step <= last {
-            Err(StepError::NotAfter { tag, last })
-        } else if found != expected {
-            Err(StepError::KindChanged {
-                tag,
-                expected,
-                found,
-            })
-        } else {
-            Ok(())
-        }
+        self.series.insert(summary.tag.clone(), series).is_none()
     }
 }

@@ -302,8 +302,8 @@ fn session(lr: f64, augment: bool) -> BTreeMap<String, HparamValue> {
     ])
 }
 
-fn start(hparams: BTreeMap<String, HparamValue>) -> Hparams {
-    Hparams::start(&hparams, "", 1_700_000_000.0)
+fn start(hparams: &BTreeMap<String, HparamValue>) -> Hparams {
+    Hparams::start(hparams, "", 1_700_000_000.0)
 }
 
 fn ended(success: bool) -> Summary {
@@ -320,7 +320,7 @@ fn the_hparams_tab_compares_runs() {
     for (run, settings, accuracies, success) in runs {
         let mut file = EventFile::create(&logdir.path().join(run)).unwrap();
         let experiment = Hparams::experiment(&settings, &["val/accuracy"], 0.0);
-        let beginning = [experiment, start(settings)];
+        let beginning = [experiment, start(&settings)];
         file.write_step(0, beginning.map(Summary::hparams).into())
             .unwrap();
         for (at, accuracy) in (1..).zip(accuracies) {
@@ -368,7 +368,7 @@ fn the_hparams_of_a_continued_run_are_those_of_its_beginning() {
     for (run, failed, from, _) in runs {
         let run = logdir.path().join(run);
         let mut file = EventFile::create(&run).unwrap();
-        let start = Summary::hparams(start(session(0.1, true)));
+        let start = Summary::hparams(start(&session(0.1, true)));
         file.write_step(0, vec![start]).unwrap();
         for at in 1..=7 {
             file.write_step(at, vec![Summary::scalar("loss", 0.25)])
