@@ -23,12 +23,9 @@ pub enum EventFileError {
     /// Another process writes to an event file of the run, so it is not truncated.
     #[error("`{}` is still being written by another process", .0.display())]
     Busy(PathBuf),
-    /// An event file that the run has already could not be read.
+    /// An event file that the run has already could not be read, or is by its beginning none: it is not truncated.
     #[error("cannot resume")]
     Earlier(#[source] ReadError),
-    /// A file that is called like an event file is none, so it is not truncated. Move it away.
-    #[error("cannot resume")]
-    Foreign(#[source] ReadError),
     /// An event file that the run has already could not be truncated. Those after it may have been.
     #[error(
         "cannot resume: `{}` cannot be truncated to the {length} bytes before the resumed step",

@@ -14,7 +14,7 @@ use tensorboard_proto::summary::{Summary_Value, Summary_Value_oneof_value as Kin
 use crate::decode;
 use crate::encode::FILE_VERSION;
 use crate::lengths;
-use crate::record::{RecordError, RecordReader};
+use crate::record::{Damage, RecordError, RecordReader};
 use crate::summary::{HISTOGRAMS, IMAGES, SCALARS, Value};
 
 /// Why an event file could not be read on. What was read before stays true.
@@ -24,7 +24,7 @@ pub enum ReadError {
     /// The file could not be opened.
     #[error("cannot open the event file `{}`", .0.display())]
     Open(PathBuf, #[source] io::Error),
-    /// A record is damaged or truncated, or the system could not read it.
+    /// A record is damaged, truncated or no event, or the system could not read it.
     #[error(
         "`{}` can be read up to byte {} only; every step before that is whole",
         path.display(),
@@ -36,16 +36,6 @@ pub enum ReadError {
         /// The damage.
         source: RecordError,
     },
-    /// A whole record does not hold an event.
-    #[error("the record at byte {offset} of `{}` is no event; was the file written by another program?", path.display())]
-    Malformed {
-        /// The event file.
-        path: PathBuf,
-        /// Where the record begins.
-        offset: u64,
-        /// What does not fit.
-        source: io::Error,
-    },
     /// The first event does not say that this is an event file.
     #[error("`{}` begins with {found}, expected the version `{FILE_VERSION}` of an event file", path.display())]
     Version {
@@ -54,35 +44,6 @@ pub enum ReadError {
         /// What stands there.
         found: String,
     },
-    /// TensorBoard's fast loader reads no further than such an event.
-    #[error("the event at byte {offset} of `{}` has the wall time {wall_time}, expected seconds since 1970", path.display())]
-    WallTime {
-        /// The event file.
-        path: PathBuf,
-        /// Where the record begins.
-        offset: u64,
-        /// What stands there.
-        wall_time: f64,
-    },
-}
-
-/// The event in the record at `offset` of an event file, of which the first says the version.
-pub(crate) fn event(path: &Path, offset: u64, data: &[u8]) -> Result<proto::Event, ReadError> {
-    let event = decode::event(data).map_err(|error| ReadError::Malformed {
-        path: path.to_owned(),
-        offset,
-        source: error.into(),
-    })?;
-    let version = event.get_file_version();
-    if offset > 0 || version == FILE_VERSION {
-        return Ok(event);
-    }
-    let found = match version {
-        "" => "no version".to_owned(),
-        version => format!("the version {version:?}"),
-    };
-    let path = path.to_owned();
-    Err(ReadError::Version { path, found })
 }
 
 /// One record of an event file.
@@ -182,15 +143,31 @@ impl<R: Read> EventReader<R> {
         ReadError::Record { path, source }
     }
 
+    /// The event in the record at `offset`, of which the first says the version.
+    pub(crate) fn parse(&self, offset: u64, data: &[u8]) -> Result<proto::Event, ReadError> {
+        let event = decode::event(data).map_err(|error| {
+            let damage = Damage::Malformed(error.into());
+            self.damaged(RecordError { offset, damage })
+        })?;
+        match event.get_file_version() {
+            _ if offset > 0 => Ok(event),
+            FILE_VERSION => Ok(event),
+            "" => Err(self.foreign("no version")),
+            version => Err(self.foreign(&format!("the version {version:?}"))),
+        }
+    }
+
+    pub(crate) fn foreign(&self, found: &str) -> ReadError {
+        let (path, found) = (self.path.clone(), found.to_owned());
+        ReadError::Version { path, found }
+    }
+
     fn event(&mut self, offset: u64, data: &[u8]) -> Result<Event, ReadError> {
-        let event = event(&self.path, offset, data)?;
-        let (wall_time, path) = (event.wall_time, &self.path);
+        let event = self.parse(offset, data)?;
+        let wall_time = event.wall_time;
         if !wall_time.is_finite() {
-            return Err(ReadError::WallTime {
-                path: path.clone(),
-                offset,
-                wall_time,
-            });
+            let damage = Damage::WallTime(wall_time);
+            return Err(self.damaged(RecordError { offset, damage }));
         }
         Ok(Event {
             offset,

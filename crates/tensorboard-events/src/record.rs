@@ -81,6 +81,12 @@ pub enum Damage {
     /// The source itself could not be read.
     #[error("could not be read: {0}")]
     Io(io::Error),
+    /// The data is whole and no event.
+    #[error("is no event ({0}); was the file written by another program?")]
+    Malformed(io::Error),
+    /// TensorBoard's fast loader reads no further than an event with such a time.
+    #[error("has the wall time {0}, expected seconds since 1970")]
+    WallTime(f64),
 }
 
 impl RecordError {

@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::EventFileError;
 use crate::file::{EventFile, Start, wall_time};
-use crate::read::ReadError;
 use crate::run_folder::{self, Visibility, lock};
 use crate::scan::{Kept, kept};
 
@@ -141,13 +140,8 @@ impl Held {
         let metadata = self.file.metadata();
         let metadata = metadata.map_err(|e| EventFileError::OpenEarlier(self.path.clone(), e))?;
         let length = metadata.len();
-        match kept(&self.file, &self.path, length, first_step) {
-            Ok(kept) => Ok((length, kept)),
-            Err(error @ (ReadError::Version { .. } | ReadError::Malformed { .. })) => {
-                Err(EventFileError::Foreign(error))
-            }
-            Err(error) => Err(EventFileError::Earlier(error)),
-        }
+        let kept = kept(&self.file, &self.path, length, first_step);
+        Ok((length, kept.map_err(EventFileError::Earlier)?))
     }
 
     fn truncate(&self, length: u64) -> Result<(), EventFileError> {

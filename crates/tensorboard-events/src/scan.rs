@@ -8,7 +8,7 @@ use std::path::Path;
 use tensorboard_proto::event::{Event_oneof_what, SessionLog_SessionStatus as SessionStatus};
 
 use crate::decode::{self, What};
-use crate::read::{self, EventReader, ReadError};
+use crate::read::{EventReader, ReadError};
 use crate::record::{Damage, RecordError};
 
 /// At the end of a file, where a power failure leaves records that never reached the disk, all of them is read: at
@@ -121,7 +121,7 @@ impl<R: Read + Seek> EventReader<R> {
             // As in a record whose data is not read. At the end of the file it will be found.
             _ => return self.seek(after).map(|()| (i64::MIN, What::Other)),
         };
-        let event = read::event(&self.path, offset, &data)?;
+        let event = self.parse(offset, &data)?;
         let what = match event.what {
             Some(Event_oneof_what::session_log(log)) if log.status == SessionStatus::START => {
                 What::SessionLog
@@ -148,10 +148,5 @@ impl<R: Read + Seek> EventReader<R> {
     fn seek(&mut self, offset: u64) -> Result<(), ReadError> {
         let done = self.records.go_to(offset).map_err(Damage::Io);
         done.map_err(|damage| self.damaged(RecordError { offset, damage }))
-    }
-
-    fn foreign(&self, found: &str) -> ReadError {
-        let (path, found) = (self.path.clone(), found.to_owned());
-        ReadError::Version { path, found }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use tensorboard_events::{EventFileError, ReadError, StepError};
+use tensorboard_events::{Damage, EventFileError, ReadError, RecordError, StepError};
 
 /// What to do about an error, if it is one of an event file.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
@@ -23,9 +23,7 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
         EventFileError::List(..) => "check that it is readable",
         EventFileError::OpenEarlier(..) => "check that it exists and is readable and writable",
         EventFileError::Busy(_) => "stop that first, or choose another --run",
-        EventFileError::Foreign(_) | EventFileError::NoLaterName(_) => {
-            "move that file away, or start a new run (--run)"
-        }
+        EventFileError::NoLaterName(_) => "move that file away, or start a new run (--run)",
         EventFileError::Truncate { .. } => "check that it is writable, or start a new run (--run)",
         EventFileError::Begin(..) => "free space on that disk, or choose another with --logdir",
         EventFileError::Sync(..) => {
@@ -49,6 +47,15 @@ fn of_step(error: &StepError) -> Option<&'static str> {
 fn of_reading(error: &ReadError) -> Option<&'static str> {
     match error {
         ReadError::Open(..) => Some("check that it exists and is readable"),
+        ReadError::Version { .. }
+        | ReadError::Record {
+            source:
+                RecordError {
+                    damage: Damage::Malformed(_),
+                    ..
+                },
+            ..
+        } => Some("move that file away, or start a new run (--run)"),
         _ => None,
     }
 }
@@ -77,7 +84,7 @@ mod tests {
                  choose another --run",
             ),
             (
-                EventFileError::Foreign(ReadError::Version {
+                EventFileError::Earlier(ReadError::Version {
                     path: path(),
                     found: "something else".to_owned(),
                 }),

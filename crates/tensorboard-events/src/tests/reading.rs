@@ -238,7 +238,13 @@ fn a_wall_time_that_is_no_time_ends_the_file() {
         assert_eq!(events.len(), 1);
         assert!(matches!(
             error,
-            Some(ReadError::WallTime { offset: 31, .. })
+            Some(ReadError::Record {
+                source: RecordError {
+                    offset: 31,
+                    damage: Damage::WallTime(_)
+                },
+                ..
+            })
         ));
     }
 }
@@ -268,7 +274,16 @@ fn hostile_lengths_and_depths_are_errors() {
         let (events, error) = read(&file(&[&version(), &case]));
         assert_eq!(events.len(), 1);
         assert!(
-            matches!(error, Some(ReadError::Malformed { offset: 31, .. })),
+            matches!(
+                error,
+                Some(ReadError::Record {
+                    source: RecordError {
+                        offset: 31,
+                        damage: Damage::Malformed(_)
+                    },
+                    ..
+                })
+            ),
             "{error:?}"
         );
     }

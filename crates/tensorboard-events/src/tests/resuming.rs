@@ -9,7 +9,7 @@ use crate::error::EventFileError;
 use crate::file::EventFile;
 use crate::graph::{Graph, GraphNode};
 use crate::inventory::Inventory;
-use crate::read::{Content, EventReader};
+use crate::read::{Content, EventReader, ReadError};
 use crate::run_folder::{Visibility, event_files, seconds_behind};
 use crate::summary::Summary;
 
@@ -262,7 +262,10 @@ fn no_file_is_cut_beside_one_that_is_no_event_file() {
     let notes = run.path().join("about-tfevents.txt");
     fs::write(&notes, "not to be lost").unwrap();
     let error = EventFile::resume(run.path(), 1).unwrap_err();
-    assert!(matches!(error, EventFileError::Foreign(_)));
+    assert!(matches!(
+        error,
+        EventFileError::Earlier(ReadError::Version { .. })
+    ));
     assert_eq!(error.to_string(), "cannot resume");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains(notes.to_str().unwrap()), "{source}");
