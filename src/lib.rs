@@ -69,6 +69,7 @@ mod interrupt;
 pub mod logger;
 mod network;
 mod one_line;
+mod schedule;
 mod settings;
 mod state;
 mod tags;

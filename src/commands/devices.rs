@@ -2,10 +2,9 @@
 
 use super::context::Context;
 use super::error::{CommandError, RunError};
-use crate::device::{DeviceChoice, DeviceError, Devices, OpenDevice, Precision};
+use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision};
 use crate::logger::RenderOn;
-use crate::network::ForwardPass;
-use crate::settings::{ComputeSettings, ResolvedNetwork};
+use crate::settings::ComputeSettings;
 
 /// Where feature maps become grids. Tests set it to compare the two places, which give the same grids.
 pub(super) fn render_place() -> Result<RenderOn, CommandError> {
@@ -38,19 +37,4 @@ pub(crate) fn open_devices(
         terminal.note("--precision tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
     Ok(devices)
-}
-
-/// What of a network is in its run's configuration.
-pub(crate) fn resolved_network(pass: &ForwardPass) -> ResolvedNetwork {
-    let others = pass.devices.iter().skip(1);
-    ResolvedNetwork {
-        arch: pass.architecture.name().parse().ok(),
-        layers: (pass.wanted.iter())
-            .map(|layer| layer.name().to_owned())
-            .collect(),
-        devices: Devices {
-            first: pass.device().kind,
-            others: others.map(|device| device.kind).collect(),
-        },
-    }
 }

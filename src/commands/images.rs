@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::calibration;
 use super::context::{Context, RunContext, Steps, as_markdown, reserve};
-use super::devices::{open_devices, resolved_network};
+use super::devices::open_devices;
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
@@ -28,10 +28,15 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         variant,
         parameters,
         label,
-    } = OpenNetwork::of(&settings.weights(), settings.seed, &settings.run, context)?;
+    } = OpenNetwork::of(
+        settings.weights.as_deref(),
+        settings.seed,
+        &settings.run,
+        context,
+    )?;
     let architecture = Arc::new(variant.clone());
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
-    let config = settings.resolved(&resolved_network(&run.pass))?;
+    let config = settings.resolved(&run.pass)?;
 
     let most = settings.run.compute.batch();
     let mut images = (0..)

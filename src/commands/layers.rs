@@ -6,18 +6,16 @@ use super::error::RunError;
 use super::parameters::open_file;
 use crate::network::vgg::{Arch, Variant};
 use crate::network::{Architecture, select};
-use crate::settings::{LayersSettings, WeightsChoice};
+use crate::settings::{IMAGENET, LayersSettings};
 
 /// Input side when nothing is cropped: the shapes then are only an example.
 const EXAMPLE_SIDE: u32 = 224;
 
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
 pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
-    let held = match settings.weights() {
-        WeightsChoice::File(path) => open_file(&path, &settings.network)?.0,
-        WeightsChoice::Random | WeightsChoice::Imagenet => {
-            Variant::published(settings.network.arch.unwrap_or(Arch::VGG16))
-        }
+    let held = match &settings.weights {
+        Some(path) if path != IMAGENET => open_file(path, &settings.network)?.0,
+        _ => Variant::published(settings.network.arch.unwrap_or(Arch::VGG16)),
     };
     let side = settings.side().unwrap_or(EXAMPLE_SIDE);
     let chosen = select(&held, &settings.network.layers)?;

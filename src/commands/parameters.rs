@@ -15,7 +15,7 @@ use crate::network::vgg::{
     RandomParameters, Sizes, Variant, Vgg,
 };
 use crate::one_line::one_line;
-use crate::settings::{NetworkSettings, RunSettings, WeightsChoice};
+use crate::settings::{IMAGENET, NetworkSettings, RunSettings};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
 /// Where a network's parameters come from.
@@ -84,7 +84,7 @@ pub(crate) struct OpenNetwork {
 impl OpenNetwork {
     /// That of a weights file, or a random one; with notes on how it was read.
     pub(crate) fn of(
-        weights: &WeightsChoice,
+        weights: Option<&Path>,
         seed: u64,
         settings: &RunSettings,
         context: &Context,
@@ -112,14 +112,13 @@ impl OpenNetwork {
 
 /// The file that `--weights` names, downloaded where it is "imagenet"; `None` for random weights.
 pub(crate) fn weights_file(
-    choice: &WeightsChoice,
+    weights: Option<&Path>,
     arch: Option<Arch>,
     context: &Context,
 ) -> Result<Option<PathBuf>, RunError> {
-    Ok(match choice {
-        WeightsChoice::Random => None,
-        WeightsChoice::File(path) => Some(path.clone()),
-        WeightsChoice::Imagenet => Some(download(arch.unwrap_or(Arch::VGG16), context)?),
+    Ok(match weights {
+        Some(name) if name == IMAGENET => Some(download(arch.unwrap_or(Arch::VGG16), context)?),
+        weights => weights.map(Path::to_owned),
     })
 }
 

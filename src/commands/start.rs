@@ -15,7 +15,7 @@ use crate::network::vgg::{
     Arch, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant, Vgg,
     fitting_classifier, last_width,
 };
-use crate::settings::{Freeze, NetworkSettings, TrainSettings};
+use crate::settings::{NetworkSettings, TrainSettings};
 use crate::train::graph;
 use crate::weights::Classifier;
 use tensorboard_events::Graph;
@@ -32,7 +32,7 @@ pub(super) fn open_network(
     let classes = dataset.classes.len();
     let path = match resumed {
         Some(resumed) => Some(resumed.saved.network.clone()),
-        None => parameters::weights_file(&settings.weights(), asked, context)?,
+        None => parameters::weights_file(settings.weights.as_deref(), asked, context)?,
     };
     if let Some(path) = path {
         let mut network = settings.run.network.clone();
@@ -157,16 +157,16 @@ fn unfit(classifier: &Classifier, inputs: usize) -> String {
 }
 
 /// The index of the deepest frozen layer.
-pub(super) fn frozen(freeze: &Freeze, variant: &Variant) -> Result<Option<usize>, CommandError> {
+pub(super) fn frozen(freeze: &str, variant: &Variant) -> Result<Option<usize>, CommandError> {
     let layers = variant.arch.layers();
     Ok(match freeze {
-        Freeze::None => None,
-        Freeze::Features => layers.last().map(|layer| layer.index),
-        Freeze::UpTo(name) => match select(variant, name).as_deref() {
+        "none" => None,
+        "features" => layers.last().map(|layer| layer.index),
+        name => match select(variant, name).as_deref() {
             Ok([layer]) => Some(layer.index),
             _ => {
                 return Err(CommandError::Freeze {
-                    given: name.clone(),
+                    given: name.to_owned(),
                     arch: variant.arch,
                 });
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::{self, Context, RunContext, Steps, as_markdown};
-use super::devices::{open_devices, resolved_network};
+use super::devices::open_devices;
 use super::error::{CommandError, RunError};
 use super::parameters::OpenNetwork;
 use super::report::Report;
@@ -17,13 +17,11 @@ use crate::data::notes::InputNotes;
 use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
 use crate::one_line::shell_quoted;
-use crate::settings::{
-    self, Every, LearningRateDecay, OptimizerName, RecordSettings, TrainSettings,
-};
+use crate::settings::{self, OptimizerName, RecordSettings, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
-    CHECKPOINTS, Decay, Interval, Optimizer, Reading, Record, Schedule, Session, Trainer,
-    TrainingProgress, TrainingSettings,
+    CHECKPOINTS, Optimizer, Reading, Record, Schedule, Session, Trainer, TrainingProgress,
+    TrainingSettings,
 };
 
 /// Runs the command.
@@ -42,7 +40,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let reading = reading(settings, &run);
     let length = Length::of(settings, &reading, &dataset, resumed.as_ref())?;
-    let config = settings.resolved(&resolved_network(&run.pass))?;
+    let config = settings.resolved(&run.pass)?;
     let probes = run.probes(&files)?;
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
@@ -215,8 +213,8 @@ fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
             augment: augment.map(|size| Augment {
                 crop: RandomResizedCrop {
                     size,
-                    scale: (samples.augment.scale.from, samples.augment.scale.to),
-                    ratio: (samples.augment.aspect.from, samples.augment.aspect.to),
+                    scale: samples.augment.scale.into(),
+                    ratio: samples.augment.aspect.into(),
                 },
                 flip: samples.augment.flip,
                 jitter: samples.augment.jitter,
@@ -239,17 +237,12 @@ fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
 
 /// What is written, and when.
 fn record(settings: &RecordSettings) -> Record {
-    let interval = |every| match every {
-        Every::Off => Interval::Never,
-        Every::Epoch => Interval::Epoch,
-        Every::Steps(every) => Interval::Steps(every),
-    };
     Record {
-        every: interval(settings.every),
-        validate_every: interval(settings.validate_every),
-        save_every: interval(settings.save_every),
-        histograms_every: interval(settings.histograms_every),
-        keep: settings.keep.number(),
+        every: settings.every,
+        validate_every: settings.validate_every,
+        save_every: settings.save_every,
+        histograms_every: settings.histograms_every,
+        keep: settings.keep.0,
         misclassified: settings.misclassified,
     }
 }
@@ -307,15 +300,11 @@ fn trainer(
         weight_decay: optimization.weight_decay as f32,
         schedule: Schedule {
             learning_rate: optimization.learning_rate,
-            decay: match optimization.schedule.decay {
-                LearningRateDecay::Constant => Decay::Constant,
-                LearningRateDecay::Cosine => Decay::Cosine,
-                LearningRateDecay::Step { every, factor } => Decay::Step { every, factor },
-            },
+            decay: optimization.schedule.decay,
             warm_up: optimization.schedule.warm_up,
             steps: usize::try_from(total).unwrap_or(usize::MAX),
         },
-        max_gradient_norm: optimization.clip_norm.number(),
+        max_gradient_norm: optimization.clip_norm.0,
         label_smoothing: optimization.label_smoothing as f32,
         frozen,
         max_loss: optimization.stop_above,

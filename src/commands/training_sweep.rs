@@ -14,7 +14,8 @@ use crate::data::notes::InputNotes;
 use crate::logger::Against;
 use crate::network::vgg::{self, Vgg};
 use crate::network::{ForwardPass, Network};
-use crate::settings::{Every, TrainSettings};
+use crate::schedule::Interval;
+use crate::settings::TrainSettings;
 use crate::state::RunFolder;
 
 /// How far a training is when this process begins with it.
@@ -184,9 +185,9 @@ impl Training<'_> {
             total, per_epoch, ..
         } = self.stand;
         let every = match self.settings.record.every {
-            Every::Off => total,
-            Every::Epoch => per_epoch,
-            Every::Steps(every) => every,
+            Interval::Never => total,
+            Interval::Epoch => per_epoch,
+            Interval::Steps(every) => every,
         };
         let step_by = usize::try_from(every.max(1)).unwrap_or(usize::MAX);
         let steps = (0..total).step_by(step_by).chain([total]);

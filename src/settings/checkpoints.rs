@@ -8,26 +8,26 @@ use glob::Pattern;
 use serde::Serialize;
 
 use super::choices::{FollowChoice, RangeChoice};
-use super::error::{SettingsError, check_probes, swallowed};
-use super::paths::{make_absolute, path_parser};
+use super::error::{SettingsError, check_probes, exclude, require, swallowed};
+use super::paths::make_absolute;
 use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
-use super::shared::{ResolvedNetwork, RunSettings};
+use super::shared::RunSettings;
 use super::text::{as_texts, toml_text};
 use super::values::parse_count;
 use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
+use crate::network::ForwardPass;
 
 /// Settings of `vggscope checkpoints`.
 #[derive(Debug, Clone, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[command(args_override_self = true)]
 pub(crate) struct CheckpointsSettings {
     /// Checkpoint files, folders or glob patterns
-    #[arg(value_name = "CHECKPOINT", value_parser = path_parser())]
+    #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoints: Vec<PathBuf>,
     /// The probe images: files, folders or glob patterns
-    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    #[arg(long, value_name = "IMAGE", num_args = 1..)]
     pub(crate) images: Vec<PathBuf>,
     /// A checkpoint's step: name (the number in its file name that varies), index (its place in the natural order of
     /// the names), or a regular expression whose first group captures it in the file's name, or in its path below the
@@ -111,44 +111,41 @@ impl CheckpointsSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.checkpoints.is_empty() {
             swallowed("checkpoints", &self.images, "checkpoints")?;
-            return Err(SettingsError::Missing {
-                what: "checkpoints",
-                how: "name files, a folder or a pattern, as in `vggscope checkpoints ckpts/ --images probes/`",
-            });
         }
+        require(
+            !self.checkpoints.is_empty(),
+            "checkpoints",
+            "name files, a folder or a pattern, as in `vggscope checkpoints ckpts/ --images probes/`",
+        )?;
         check_probes(&self.images)?;
-        if self.follows() && matches!(self.step, StepSource::Index) {
-            return Err(SettingsError::Excluded {
-                flag: "--step index",
-                why: "with --follow a file that comes between others would change their steps: capture them with \
-                      --step REGEX",
-            });
-        }
-        if self.shard.is_some() && self.follows() {
-            return Err(SettingsError::Excluded {
-                flag: "--shard",
-                why: "with --follow nobody knows how many checkpoints there are to be split: leave one of the two out",
-            });
-        }
-        if self.shard.is_some() && self.run.output.run.is_none() {
-            return Err(SettingsError::Missing {
-                what: "name of the run",
-                how: "with --shard all parts go to one run: add the same --run to each",
-            });
-        }
+        exclude(
+            self.follows() && matches!(self.step, StepSource::Index),
+            "--step index",
+            "with --follow a file that comes between others would change their steps: capture them with --step REGEX",
+        )?;
+        exclude(
+            self.follows() && self.shard.is_some(),
+            "--shard",
+            "with --follow nobody knows how many checkpoints there are to be split: leave one of the two out",
+        )?;
+        require(
+            self.shard.is_none() || self.run.output.run.is_some(),
+            "name of the run",
+            "with --shard all parts go to one run: add the same --run to each",
+        )?;
         self.comparison.check()?;
         self.run.check()
     }
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, network: &ResolvedNetwork) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.checkpoints);
         make_absolute(&mut resolved.images);
         resolved.comparison.resolve();
         resolved.run.pictures = self.pictures();
-        resolved.run.resolve(network);
+        resolved.run.resolve(pass);
         toml_text("checkpoints", &resolved)
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::error::SettingsError;
-use super::paths::{absolute, make_absolute, path_parser};
+use super::error::{SettingsError, require};
+use super::paths::{absolute, make_absolute};
 use super::shared::{OutputSettings, check_run};
 use super::text::toml_text;
 use crate::data::on_error::OnError;
@@ -14,20 +14,19 @@ use crate::data::on_error::OnError;
 /// Settings of `vggscope compare`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[command(args_override_self = true)]
 pub(crate) struct CompareSettings {
     /// Folders of runs of `vggscope checkpoints` with the same --compare-images: the first is compared with each of
     /// the others
-    #[arg(value_name = "RUN", value_parser = path_parser())]
+    #[arg(value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// The folder to give to TensorBoard
-    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path_parser())]
+    #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) logdir: PathBuf,
     /// The folder in it of the run that is written [default: the command's name and the time]
-    #[arg(long, value_name = "NAME", value_parser = path_parser())]
+    #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<PathBuf>,
     /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE", value_parser = path_parser())]
+    #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
     /// Print nothing but errors
@@ -38,12 +37,8 @@ pub(crate) struct CompareSettings {
 impl CompareSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        if self.runs.len() < 2 {
-            return Err(SettingsError::Missing {
-                what: "runs to compare",
-                how: "name two or more folders, as in `vggscope compare runs/a runs/b`",
-            });
-        }
+        let how = "name two or more folders, as in `vggscope compare runs/a runs/b`";
+        require(self.runs.len() > 1, "runs to compare", how)?;
         check_run(self.run.as_deref())
     }
 

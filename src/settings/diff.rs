@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Command, ValueEnum};
 
 use super::error::SettingsError;
-use super::paths::path_parser;
 use super::shared::{InputSettings, NetworkSettings};
 use crate::device::DeviceChoice;
 use crate::network::vgg::Arch;
@@ -16,15 +15,14 @@ const WITH_IMAGES: &str = "Input";
 /// Settings of `vggscope diff`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(
-    args_override_self = true,
     after_help = "Exit code: 0 if the weights are equal, 1 if they differ, 2 if they cannot be compared."
 )]
 pub(crate) struct DiffSettings {
     /// The weights to start from: .pth, .pt, .safetensors or .bpk
-    #[arg(value_name = "OLD", value_parser = path_parser())]
+    #[arg(value_name = "OLD")]
     pub(crate) old: PathBuf,
     /// The weights to compare with them
-    #[arg(value_name = "NEW", value_parser = path_parser())]
+    #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
     /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights]
     #[arg(long, value_name = "NAME")]
@@ -35,15 +33,10 @@ pub(crate) struct DiffSettings {
     weights_key: Option<String>,
     /// Images for the CKA of each layer (of the features): files, folders or glob patterns, at least 16; 256 are
     /// recommended
-    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    #[arg(long, value_name = "IMAGE", num_args = 1..)]
     pub(crate) images: Vec<PathBuf>,
     /// Order of the rows: network (as the layers stand in it) or change (the largest first)
-    #[arg(
-        long,
-        value_name = "network|change",
-        default_value = "network",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "network|change", default_value = "network")]
     pub(crate) sort: DiffOrder,
     /// Print JSON; numbers that are NaN or infinite are null
     #[arg(long)]

@@ -13,58 +13,38 @@ use crate::one_line::shell_quoted;
 pub(crate) enum UsageError {
     #[error("{0}")]
     Clap(#[from] clap::Error),
-    #[error("{0}")]
-    File(#[from] FileError),
+    #[error("{path}: {problem}")]
+    File { path: PathBuf, problem: FileError },
     #[error("{0}")]
     Settings(#[from] SettingsError),
 }
 
-/// A configuration file that cannot be used.
+/// Why a configuration file cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum FileError {
-    #[error("cannot read the configuration file {path}")]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{path} is not valid TOML: {message}")]
-    Toml { path: PathBuf, message: String },
+    #[error("the configuration file cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("this is not valid TOML: line {line}: {message}")]
+    Toml { line: usize, message: String },
     #[error(
-        "{path} is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
+        "this is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
     )]
-    OtherCommand {
-        path: PathBuf,
-        theirs: String,
-        ours: String,
-    },
-    #[error("{path}: unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
+    OtherCommand { theirs: String, ours: String },
+    #[error("unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
     UnknownKey {
-        path: PathBuf,
         key: String,
         command: String,
         nearest: String,
     },
-    #[error("{path}: {key} has a value that cannot be used: expected {expected}, found {found}")]
+    #[error("{key} has a value that cannot be used: expected {expected}, found {found}")]
     Value {
-        path: PathBuf,
         key: String,
         expected: &'static str,
         found: String,
     },
-    #[error("{path}: {message}")]
-    Flag { path: PathBuf, message: String },
-}
-
-impl FileError {
     /// A value that clap refuses.
-    pub(super) fn flag(path: &Path, error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        Self::Flag {
-            path: path.to_owned(),
-            message: line.strip_prefix("error: ").unwrap_or(line).to_owned(),
-        }
-    }
+    #[error("{0}")]
+    Flag(String),
 }
 
 /// Settings that cannot be used.
@@ -89,12 +69,9 @@ pub(crate) enum SettingsError {
         "--run {0:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
     )]
     RunOutside(PathBuf),
-    #[error("--crop off: a batch needs images of one size, so training needs a --crop in pixels")]
-    NoCrop,
     #[error("{flag} cannot be used here: {why}")]
     Excluded {
         flag: &'static str,
-        /// What rules it out, and how to go on.
         why: &'static str,
     },
     #[error("{flag} is gone: {now}")]
@@ -103,15 +80,34 @@ pub(crate) enum SettingsError {
     Text(#[source] toml::ser::Error),
 }
 
+/// Refuses a command line without `what`; `how` to give it.
+pub(super) fn require(
+    is_given: bool,
+    what: &'static str,
+    how: &'static str,
+) -> Result<(), SettingsError> {
+    if is_given {
+        return Ok(());
+    }
+    Err(SettingsError::Missing { what, how })
+}
+
+/// Refuses `flag` where something rules it out; `why`, and what to do instead.
+pub(super) fn exclude(
+    is_excluded: bool,
+    flag: &'static str,
+    why: &'static str,
+) -> Result<(), SettingsError> {
+    if is_excluded {
+        return Err(SettingsError::Excluded { flag, why });
+    }
+    Ok(())
+}
+
 /// Refuses a command line without probe images.
 pub(super) fn check_probes(images: &[PathBuf]) -> Result<(), SettingsError> {
-    match images {
-        [] => Err(SettingsError::Missing {
-            what: "probe images",
-            how: "add --images with files, folders or patterns",
-        }),
-        _ => Ok(()),
-    }
+    let how = "add --images with files, folders or patterns";
+    require(!images.is_empty(), "probe images", how)
 }
 
 /// Refuses a command line without `what`, where `--images` took it with the images.

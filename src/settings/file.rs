@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::Arg;
+use clap::{Arg, ArgAction};
 use toml::{Table, Value};
 
 use super::error::FileError;
@@ -36,52 +36,37 @@ pub(super) fn read(
     command: &clap::Command,
     typed: &[&str],
 ) -> Result<FileSettings, FileError> {
-    let mut table: Table = read_table(path)?
+    let mut table: Table = parse(&std::fs::read_to_string(path)?)?
         .into_iter()
         .map(|(key, value)| (key.replace('_', "-"), value))
         .collect();
+    if let Some(theirs) = table.remove(COMMAND_KEY)
+        && theirs.as_str() != Some(command.get_name())
+    {
+        return Err(FileError::OtherCommand {
+            theirs: self::typed(&theirs).unwrap_or_default(),
+            ours: command.get_name().to_owned(),
+        });
+    }
     let is_key = |key: &str| command.get_arguments().any(|arg| key_of(arg) == key);
     let note = old_keys::replace(path, &mut table, is_key);
     let mut flags = Vec::new();
     for (key, value) in &table {
-        if key == COMMAND_KEY {
-            check_command(path, command, value)?;
-            continue;
-        }
-        let arg = find(path, command, key)?;
+        let arg = find(command, key)?;
         if !typed.contains(&arg.get_id().as_str()) {
-            flags.extend(flag(path, arg, key, value)?);
+            flags.extend(as_flags(arg, key, value)?);
         }
     }
     Ok(FileSettings { flags, note })
 }
 
-fn read_table(path: &Path) -> Result<Table, FileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| FileError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+fn parse(text: &str) -> Result<Table, FileError> {
     text.parse().map_err(|error: toml::de::Error| {
-        let line = error
-            .span()
-            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let start = error.span().map_or(0, |span| span.start);
         FileError::Toml {
-            path: path.to_owned(),
-            message: format!("line {line}: {}", error.message().replace('\n', "; ")),
+            line: text[..start].matches('\n').count() + 1,
+            message: error.message().replace('\n', "; "),
         }
-    })
-}
-
-fn check_command(path: &Path, command: &clap::Command, value: &Value) -> Result<(), FileError> {
-    if value.as_str() == Some(command.get_name()) {
-        return Ok(());
-    }
-    Err(FileError::OtherCommand {
-        path: path.to_owned(),
-        theirs: value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned),
-        ours: command.get_name().to_owned(),
     })
 }
 
@@ -91,50 +76,44 @@ fn key_of(arg: &Arg) -> String {
         .map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned)
 }
 
-fn find<'a>(path: &Path, command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError> {
-    let known = || {
-        command
-            .get_arguments()
-            .filter(|arg| !NOT_KEYS.contains(&arg.get_id().as_str()))
+fn find<'a>(command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError> {
+    let is_known = |arg: &&Arg| !NOT_KEYS.contains(&arg.get_id().as_str());
+    let known = || command.get_arguments().filter(is_known);
+    let likeness = |name: &String| strsim::jaro_winkler(name, key);
+    let nearest = || {
+        known()
+            .map(key_of)
+            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
     };
     known()
         .find(|arg| key_of(arg) == key)
         .ok_or_else(|| FileError::UnknownKey {
-            path: path.to_owned(),
             key: key.to_owned(),
             command: command.get_name().to_owned(),
-            nearest: known()
-                .map(key_of)
-                .max_by(|a, b| {
-                    let likeness = |name: &str| strsim::jaro_winkler(name, key);
-                    likeness(a).total_cmp(&likeness(b))
-                })
-                .unwrap_or_default(),
+            nearest: nearest().unwrap_or_default(),
         })
 }
 
 /// One key's flags: `--key=value`, once for every value where the flag takes several.
-fn flag(path: &Path, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, FileError> {
+fn as_flags(arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, FileError> {
     let values = match value {
-        Value::Array(items) if matches!(arg.get_action(), clap::ArgAction::Append) => &items[..],
+        Value::Array(items) if matches!(arg.get_action(), ArgAction::Append) => &items[..],
         one => std::slice::from_ref(one),
     };
-    let values: Result<Vec<String>, _> = values.iter().map(typed).collect();
-    let values = values.map_err(|expected| FileError::Value {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        expected,
-        found: value.to_string(),
-    })?;
-    let write = |value: String| {
-        if !arg.is_positional() {
-            format!("--{key}={value}").into()
-        } else if value.starts_with('-') {
+    let flag = |item: &Value| {
+        let text = typed(item).map_err(|expected| FileError::Value {
+            key: key.to_owned(),
+            expected,
+            found: value.to_string(),
+        })?;
+        Ok(OsString::from(if !arg.is_positional() {
+            format!("--{key}={text}")
+        } else if text.starts_with('-') {
             // A file name that begins with a dash must not be taken for a flag.
-            format!("./{value}").into()
+            format!("./{text}")
         } else {
-            value.into()
-        }
+            text
+        }))
     };
-    Ok(values.into_iter().map(write).collect())
+    values.iter().map(flag).collect()
 }

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::io;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::described;
 
 /// Most flags that `-h` lists whole.
 const FEW: usize = 14;
@@ -30,7 +30,7 @@ pub(super) const USUAL: [(&str, &str); 3] = [
 /// The help that a command line asks for; none where it asks for none.
 pub(super) fn asked_for(typed: &[OsString]) -> Option<clap::Error> {
     let is_short = typed.iter().any(|word| word == "-h");
-    let cli = Cli::command();
+    let cli = described();
     let cli = if is_short {
         brief(cli).mut_subcommands(brief)
     } else {
@@ -67,13 +67,13 @@ fn brief(command: Command) -> Command {
 /// The completions for a shell, as it reads them.
 pub(crate) fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "vggscope", &mut text);
+    clap_complete::generate(shell, &mut described(), "vggscope", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The manual page of the program, or of one of its commands, in troff.
 pub(crate) fn manual_page(name: Option<&str>) -> io::Result<String> {
-    let mut cli = Cli::command();
+    let mut cli = described();
     cli.build();
     let command = name.and_then(|name| cli.find_subcommand(name));
     let page = clap_mangen::Man::new(command.unwrap_or(&cli).clone());

@@ -5,18 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::paths::path_parser;
-use super::shared::{NetworkSettings, WeightsChoice};
+use super::shared::NetworkSettings;
 use super::values::Size;
 use crate::data::transform::Preset;
 
 /// Settings of `vggscope layers`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(args_override_self = true)]
 pub(crate) struct LayersSettings {
     /// Weights to read the widths from; the published ones without it
-    #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
-    weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|imagenet")]
+    pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: NetworkSettings,
     /// The input size by name: imagenet and caffe (224) or article (672)
@@ -24,27 +22,21 @@ pub(crate) struct LayersSettings {
         long,
         value_name = "NAME",
         default_value = "imagenet",
-        help_heading = "Input",
-        hide_possible_values = true
+        help_heading = "Input"
     )]
     preset: Preset,
     /// Center crop to this many pixels square, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off", help_heading = "Input")]
     crop: Option<Size>,
     /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE", help_heading = "Run", value_parser = path_parser())]
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
     config: Option<PathBuf>,
 }
 
 impl LayersSettings {
-    /// Where the widths come from.
-    pub(crate) fn weights(&self) -> WeightsChoice {
-        WeightsChoice::from_flag(self.weights.as_deref())
-    }
-
     /// The input's side in pixels; `None` where nothing is cropped.
     pub(crate) fn side(&self) -> Option<u32> {
-        let preset = self.preset.preprocess().crop.map(NonZeroU32::get);
-        self.crop.map_or(preset, Size::number)
+        let preset = self.preset.preprocess().crop;
+        self.crop.map_or(preset, |crop| crop.0).map(NonZeroU32::get)
     }
 }

@@ -21,6 +21,7 @@ mod train;
 mod tuning;
 mod values;
 
+use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -40,24 +41,16 @@ pub(crate) use layers::LayersSettings;
 pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
-pub(crate) use shared::{
-    ComputeSettings, NetworkSettings, OutputSettings, ResolvedNetwork, RunSettings, WeightsChoice,
-};
+pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
-pub(crate) use tuning::LearningRateDecay;
-pub(crate) use values::{Every, Freeze};
 
 use error::{FileError, SettingsError};
-use paths::absolute;
+use paths::{absolute, path_parser};
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]
-#[command(
-    name = "vggscope",
-    version,
-    max_term_width = 100,
-    args_override_self = true
-)]
+#[command(name = "vggscope", version, max_term_width = 100)]
+#[command(args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -126,7 +119,12 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         let Some(command) = all.find_subcommand(name) else {
             return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
         };
-        let mut from_file = file::read(path, command, &typed_lists(command, of_command))?;
+        let failed = |problem| UsageError::File {
+            path: path.clone(),
+            problem,
+        };
+        let lists = typed_lists(command, of_command);
+        let mut from_file = file::read(path, command, &lists).map_err(failed)?;
         from_file.flags.extend(moved_run(path, of_command));
         note = from_file.note;
         // The command is always the first word: no flag can stand before it.
@@ -135,7 +133,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         // Read alone first, so that a mistake in the file is reported as the file's.
         cli()
             .try_get_matches_from(&with_file)
-            .map_err(|error| FileError::flag(path, &error))?;
+            .map_err(|error| failed(FileError::Flag(first_line(&error))))?;
         matches = cli().try_get_matches_from([with_file.as_slice(), rest].concat())?;
     }
     let command = Cli::from_arg_matches(&matches)?.command;
@@ -157,6 +155,21 @@ pub(crate) fn rewritten(command: &str, config: &Path) -> Result<String, UsageErr
     text.map_err(|error| SettingsError::Text(error).into())
 }
 
+/// The command line as help describes it.
+fn described() -> clap::Command {
+    let rules = |mut arg: clap::Arg| {
+        if arg.get_value_parser().type_id() == TypeId::of::<PathBuf>() {
+            arg = arg.value_parser(path_parser());
+        }
+        if arg.is_positional() {
+            return arg;
+        }
+        // The texts of flags name them.
+        arg.hide_possible_values(true)
+    };
+    Cli::command().mut_subcommands(|command| command.mut_args(rules))
+}
+
 /// The command line as it is read: a switch takes `=false` too, so that what is typed wins over a file.
 fn cli() -> clap::Command {
     let switch = |arg: clap::Arg| match arg.get_action() {
@@ -168,8 +181,15 @@ fn cli() -> clap::Command {
             .default_missing_value("true"),
         _ => arg,
     };
-    let cli = Cli::command().mut_subcommands(|command| command.mut_args(switch));
+    let cli = described().mut_subcommands(|command| command.mut_args(switch));
     cli.mut_subcommand("diff", DiffSettings::with_images)
+}
+
+/// What clap says, without its usage.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 /// The flags that resume a run where its configuration lies, though it was moved since that was written.

@@ -1,13 +1,14 @@
 //! How feature maps become grids, and how steps are compared.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::choices::{ChangeChoice, CompareBy, MapsChoice, RangeChoice};
-use super::error::SettingsError;
-use super::paths::{absolute, make_absolute, path_parser};
+use super::error::{SettingsError, exclude};
+use super::paths::{absolute, make_absolute};
 use super::text::as_text;
 use super::values::Size;
 use feature_grid::{Colormap, Range, Style};
@@ -51,28 +52,24 @@ impl PictureSettings {
                 MapsChoice::First(count) => Some(count),
                 _ => None,
             },
-            min_tile: self.min_tile.number(),
+            min_tile: self.min_tile.0.map(NonZeroU32::get),
             colormap: self.colormap,
         }
     }
 
     /// Refuses what needs several networks over the same images.
     pub(super) fn check_single_network(&self) -> Result<(), SettingsError> {
-        let excluded = |flag, why| Err(SettingsError::Excluded { flag, why });
-        if self.range == Some(RangeChoice::Run) {
-            return excluded(
-                "--range run",
-                "every step shows another image: use --range layer, or the ranges.toml of another run",
-            );
-        }
-        if matches!(self.maps, MapsChoice::Top(_) | MapsChoice::Changed(_)) {
-            return excluded(
-                "--maps",
-                "channels are chosen in runs of checkpoints and train: use --maps with the folder of one, a number or a \
-                 list such as 3,17,42",
-            );
-        }
-        Ok(())
+        exclude(
+            self.range == Some(RangeChoice::Run),
+            "--range run",
+            "every step shows another image: use --range layer, or the ranges.toml of another run",
+        )?;
+        exclude(
+            matches!(self.maps, MapsChoice::Top(_) | MapsChoice::Changed(_)),
+            "--maps",
+            "channels are chosen in runs of checkpoints and train: use --maps with the folder of one, a number or a \
+             list such as 3,17,42",
+        )
     }
 
     /// Makes what was typed independent of the place.
@@ -105,14 +102,13 @@ pub(crate) struct ComparisonSettings {
     pub(crate) change: ChangeChoice,
     /// Images to compare the steps over (CKA and others), unlabeled: files, folders or glob patterns, at least 16; 256
     /// are recommended
-    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    #[arg(long, value_name = "IMAGE", num_args = 1..)]
     pub(crate) compare_images: Vec<PathBuf>,
     /// How the steps are compared: by each layer's maps flattened, by the mean of each map (mean-pooled), or off
     #[arg(
         long,
         value_name = "flattened|mean-pooled|off",
-        default_value = "flattened",
-        hide_possible_values = true
+        default_value = "flattened"
     )]
     pub(crate) compare: CompareBy,
 }
@@ -125,13 +121,11 @@ impl ComparisonSettings {
 
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        if !self.is_on() && !self.compare_images.is_empty() {
-            return Err(SettingsError::Excluded {
-                flag: "--compare-images",
-                why: "--compare off compares nothing: leave one of the two out",
-            });
-        }
-        Ok(())
+        exclude(
+            !self.is_on() && !self.compare_images.is_empty(),
+            "--compare-images",
+            "--compare off compares nothing: leave one of the two out",
+        )
     }
 
     /// Makes what was typed independent of the place.

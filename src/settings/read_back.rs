@@ -7,18 +7,16 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use glob::Pattern;
 
-use super::paths::path_parser;
 use super::values::{ParseValueError, expected};
 
 /// Settings of `vggscope inspect`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(
-    args_override_self = true,
     after_help = "Exit code: 0 if all event files are whole, 1 if one is damaged or cut off, 2 if there is none."
 )]
 pub(crate) struct InspectSettings {
     /// Runs, log folders with runs, or event files; by any program
-    #[arg(value_name = "RUN", required = true, value_parser = path_parser())]
+    #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -27,10 +25,9 @@ pub(crate) struct InspectSettings {
 
 /// Settings of `vggscope export`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(args_override_self = true)]
 pub(crate) struct ExportSettings {
     /// A run, a log folder with runs, or an event file; by any program
-    #[arg(value_name = "RUN", value_parser = path_parser())]
+    #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// The image tags to take, a glob pattern: maps/*, for example; may be repeated
     #[arg(long, value_name = "GLOB", default_value = "*")]
@@ -44,16 +41,11 @@ pub(crate) struct ExportSettings {
     )]
     pub(crate) step: Vec<StepChoice>,
     /// The folder to write to
-    #[arg(long, value_name = "DIR", value_parser = path_parser())]
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Format: png (a file a step), or all steps of a tag as an animation with the step in each frame, apng or gif
     /// (256 colors)
-    #[arg(
-        long = "as",
-        value_name = "png|apng|gif",
-        default_value = "png",
-        hide_possible_values = true
-    )]
+    #[arg(long = "as", value_name = "png|apng|gif", default_value = "png")]
     pub(crate) format: ExportFormat,
     /// Milliseconds that a frame of an animation stays
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_delay)]
@@ -70,10 +62,9 @@ pub(crate) enum ExportFormat {
 
 /// Settings of `vggscope view`.
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(args_override_self = true)]
 pub(crate) struct ViewSettings {
     /// Runs, or log folders with runs [default: runs]
-    #[arg(value_name = "RUN", value_parser = path_parser())]
+    #[arg(value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// Print the command instead of running it
     #[arg(long)]

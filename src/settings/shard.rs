@@ -7,8 +7,6 @@ use thiserror::Error;
 
 use super::values::ParseValueError;
 
-const EXPECTED: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
-
 /// Which part was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShardChoice {
@@ -27,25 +25,27 @@ pub(crate) struct Shard {
     pub(crate) count: NonZeroUsize,
 }
 
+impl Shard {
+    /// `None` where there is no such part.
+    fn new(index: usize, count: NonZeroUsize) -> Option<Self> {
+        (index < count.get()).then_some(Self { index, count })
+    }
+}
+
 impl FromStr for ShardChoice {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (index, count) = match text.split_once('/') {
-            Some((index, count)) => (index, Some(count)),
-            None => (text, None),
-        };
-        let count = count.map(str::parse).transpose();
-        let parsed = match (index, count) {
-            ("auto", Ok(count)) => Some(Self::Auto(count)),
-            (index, Ok(Some(count))) => index
-                .parse()
-                .ok()
-                .and_then(|index| Shard::new(index, count))
+        let choice = match text.split_once('/') {
+            None => (text == "auto").then_some(Self::Auto(None)),
+            Some(("auto", count)) => count.parse().ok().map(|count| Self::Auto(Some(count))),
+            Some((index, count)) => (index.parse().ok().zip(count.parse().ok()))
+                .and_then(|(index, count)| Shard::new(index, count))
                 .map(Self::Given),
-            _ => None,
         };
-        parsed.ok_or(ParseValueError::Expected(EXPECTED))
+        choice.ok_or(ParseValueError::Expected(
+            "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job",
+        ))
     }
 }
 
@@ -56,23 +56,17 @@ pub(crate) enum ShardError {
         "--shard auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set, so this is no task of a job array: give --shard I/N"
     )]
     NoTask,
-    #[error(
-        "--shard auto: {variable} is set, but not how many tasks there are: give --shard auto/N"
-    )]
-    NoCount { variable: &'static str },
+    #[error("--shard auto: {0} is set, but not how many tasks there are: give --shard auto/N")]
+    NoCount(&'static str),
     #[error("--shard auto: {variable} is {value:?}, expected a number")]
     NoNumber {
         variable: &'static str,
         value: String,
     },
     #[error(
-        "--shard auto: this array has {count} tasks from {first} to {last} with gaps, so it is a part of another one: give --shard auto/N with the tasks of the whole array (numbered from 0)"
+        "--shard auto: this array of {0} tasks has gaps, so it is a part of another one: give --shard auto/N with the tasks of the whole array (numbered from 0)"
     )]
-    Gaps {
-        count: usize,
-        first: usize,
-        last: usize,
-    },
+    Gaps(NonZeroUsize),
     #[error(
         "--shard auto/{count}: {variable} is {index}, and the parts are 0 to {}: number the tasks from 0, or give --shard I/N", count.get() - 1
     )]
@@ -99,9 +93,8 @@ const KUBERNETES_INDEX: &str = "JOB_COMPLETION_INDEX";
 
 /// Whether this process is a task of a job array, by the variable that says so.
 pub(crate) fn array_task(environment: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
-    [SLURM_ID, KUBERNETES_INDEX]
-        .into_iter()
-        .find(|variable| environment(variable).is_some())
+    let is_set = |variable: &&str| environment(variable).is_some();
+    [SLURM_ID, KUBERNETES_INDEX].into_iter().find(is_set)
 }
 
 impl ShardChoice {
@@ -122,40 +115,27 @@ impl ShardChoice {
             parsed.map_err(|_| ShardError::NoNumber { variable, value })
         };
         let variable = array_task(&environment).ok_or(ShardError::NoTask)?;
-        let id = number(variable)?.unwrap_or(0);
+        let index = number(variable)?.unwrap_or(0);
         if let Some(count) = total {
             // As in an array of the tasks that have to be repeated.
-            let outside = ShardError::Outside {
+            return Shard::new(index, count).ok_or(ShardError::Outside {
                 variable,
-                index: id,
+                index,
                 count,
-            };
-            return Shard::new(id, count).ok_or(outside);
+            });
         }
-        let count = if variable == SLURM_ID {
-            number(SLURM_COUNT)?.and_then(NonZeroUsize::new)
-        } else {
-            None
+        let count = match variable {
+            SLURM_ID => number(SLURM_COUNT)?.and_then(NonZeroUsize::new),
+            _ => None,
         };
-        let count = count.ok_or(ShardError::NoCount { variable })?;
+        let count = count.ok_or(ShardError::NoCount(variable))?;
         let first = number(SLURM_MIN)?.unwrap_or(0);
         let every = number(SLURM_STEP)?.unwrap_or(1).max(1);
         let last = number(SLURM_MAX)?.unwrap_or(first + (count.get() - 1) * every);
-        let index = id.saturating_sub(first) / every;
-        let is_whole = (last.saturating_sub(first)) / every + 1 == count.get();
-        let shard = Shard::new(index, count).filter(|_| is_whole);
-        shard.ok_or(ShardError::Gaps {
-            count: count.get(),
-            first,
-            last,
-        })
-    }
-}
-
-impl Shard {
-    /// `None` where there is no such part.
-    fn new(index: usize, count: NonZeroUsize) -> Option<Self> {
-        (index < count.get()).then_some(Self { index, count })
+        let is_whole = last.saturating_sub(first) / every + 1 == count.get();
+        Shard::new(index.saturating_sub(first) / every, count)
+            .filter(|_| is_whole)
+            .ok_or(ShardError::Gaps(count))
     }
 }
 
@@ -235,10 +215,7 @@ mod tests {
         let index = [(KUBERNETES_INDEX, "3")];
         assert_eq!(resolve("auto/4", &index), Ok(shard(3, 4)));
         let variable = KUBERNETES_INDEX;
-        assert_eq!(
-            resolve("auto", &index),
-            Err(ShardError::NoCount { variable })
-        );
+        assert_eq!(resolve("auto", &index), Err(ShardError::NoCount(variable)));
         let outside = resolve("auto/3", &index).unwrap_err().to_string();
         assert!(outside.contains("JOB_COMPLETION_INDEX is 3"), "{outside}");
         assert!(outside.contains("0 to 2"), "{outside}");

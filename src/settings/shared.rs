@@ -1,13 +1,12 @@
 //! The settings that all commands that run a network have.
 
-use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::error::SettingsError;
-use super::paths::{absolute, path_parser};
+use super::error::{SettingsError, exclude};
+use super::paths::absolute;
 use super::pictures::PictureSettings;
 use super::text::as_list;
 use super::tuning::Normalize;
@@ -16,6 +15,7 @@ use crate::data::on_error::OnError;
 use crate::data::transform::{ChannelOrder, Preprocess, Preset};
 use crate::device::{Devices, Precision};
 use crate::network::vgg::Arch;
+use crate::network::{ForwardPass, Layer};
 
 /// Settings of every command that runs the network.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
@@ -82,12 +82,7 @@ pub(crate) struct ComputeSettings {
 pub(crate) struct InputSettings {
     /// Resize, crop and normalization: imagenet (256/224, torchvision's mean and std), article (1024/672) or caffe
     /// (256/224, BGR, 0..255, Caffe's means)
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "imagenet",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "NAME", default_value = "imagenet")]
     pub(crate) preset: Preset,
     /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
@@ -107,24 +102,19 @@ pub(crate) struct InputSettings {
 #[command(next_help_heading = "Run")]
 pub(crate) struct OutputSettings {
     /// The folder to give to TensorBoard
-    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path_parser())]
+    #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) logdir: PathBuf,
     /// The run's folder in it [default: the command's name and the time]
-    #[arg(long, value_name = "NAME", value_parser = path_parser())]
+    #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<PathBuf>,
     /// Also write PNG files: every grid and every map, into this folder
-    #[arg(long, value_name = "DIR", value_parser = path_parser())]
+    #[arg(long, value_name = "DIR")]
     pub(crate) png: Option<PathBuf>,
     /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
-    #[arg(
-        long,
-        value_name = "stop|skip",
-        default_value = "stop",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "stop|skip", default_value = "stop")]
     pub(crate) on_error: OnError,
     /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE", value_parser = path_parser())]
+    #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
     /// Print nothing but errors
@@ -146,16 +136,6 @@ pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
     }
 }
 
-/// What a command finds out about the network that it runs.
-#[derive(Debug, Clone)]
-pub(crate) struct ResolvedNetwork {
-    /// `None` where it is no VGG.
-    pub(crate) arch: Option<Arch>,
-    /// The names of the layers that are shown, in the network's order.
-    pub(crate) layers: Vec<String>,
-    pub(crate) devices: Devices,
-}
-
 impl RunSettings {
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
@@ -164,13 +144,19 @@ impl RunSettings {
     }
 
     /// Fills in what was left open. Paths become absolute, so that the configuration works from anywhere.
-    pub(super) fn resolve(&mut self, network: &ResolvedNetwork) {
-        self.network.arch = network.arch;
-        self.network.layers = network.layers.join(",");
-        self.compute.device = network.devices.clone();
+    pub(super) fn resolve(&mut self, pass: &ForwardPass) {
+        self.network.arch = pass.architecture.name().parse().ok();
+        let layers: Vec<&str> = pass.wanted.iter().map(Layer::name).collect();
+        self.network.layers = layers.join(",");
+        self.compute.device = Devices {
+            first: pass.device().kind,
+            others: (pass.devices.iter().skip(1))
+                .map(|device| device.kind)
+                .collect(),
+        };
         let preprocess = self.input.preprocess();
-        self.input.resize = Some(preprocess.resize.map(Into::into).into());
-        self.input.crop = Some(preprocess.crop.map(Into::into).into());
+        self.input.resize = Some(Size(preprocess.resize));
+        self.input.crop = Some(Size(preprocess.crop));
         self.pictures.resolve();
         self.output.logdir = absolute(&self.output.logdir);
         self.output.png = self.output.png.as_deref().map(absolute);
@@ -190,34 +176,30 @@ impl InputSettings {
         let Normalize { mean, std, scale } = self.normalize;
         let divisor = self.preset.preprocess().normalize.divisor;
         let is_other = scale.is_some_and(|scale| (255.0 / scale).to_bits() != divisor.to_bits());
-        if is_other && (mean.is_none() || std.is_none()) {
-            return Err(SettingsError::Excluded {
-                flag: "--normalize scale",
-                why: "it changes the units of the preset's mean and standard deviation: add mean= and std= in the new \
-                      ones (0 and 1 for none)",
-            });
-        }
-        Ok(())
+        exclude(
+            is_other && (mean.is_none() || std.is_none()),
+            "--normalize scale",
+            "it changes the units of the preset's mean and standard deviation: add mean= and std= in the new ones (0 and \
+             1 for none)",
+        )
     }
 
     /// The preset, with what was given in place of its own.
     pub(crate) fn preprocess(&self) -> Preprocess {
         let mut preprocess = self.preset.preprocess();
         if let Some(size) = self.resize {
-            preprocess.resize = size.number().and_then(NonZeroU32::new);
+            preprocess.resize = size.0;
         }
         if let Some(size) = self.crop {
-            preprocess.crop = size.number().and_then(NonZeroU32::new);
+            preprocess.crop = size.0;
         }
         let normalize = &mut preprocess.normalize;
         let in_order = |[r, g, b]: [f32; 3]| match normalize.order {
             ChannelOrder::Rgb | ChannelOrder::Gray => [r, g, b],
             ChannelOrder::Bgr => [b, g, r],
         };
-        let (mean, std) = (
-            self.normalize.mean.map(in_order),
-            self.normalize.std.map(in_order),
-        );
+        let [mean, std] =
+            [self.normalize.mean, self.normalize.std].map(|given| given.map(in_order));
         normalize.mean = mean.unwrap_or(normalize.mean);
         normalize.std = std.unwrap_or(normalize.std);
         if let Some(scale) = self.normalize.scale {
@@ -235,32 +217,12 @@ impl OutputSettings {
     }
 }
 
-/// Where a network's parameters come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum WeightsChoice {
-    /// Seeded random numbers.
-    Random,
-    /// A file.
-    File(PathBuf),
-    /// The published ImageNet weights.
-    Imagenet,
-}
+/// The `--weights` that are the published ones.
+pub(crate) const IMAGENET: &str = "imagenet";
 
-impl WeightsChoice {
-    /// Reads the value of `--weights`.
-    pub(super) fn from_flag(flag: Option<&Path>) -> Self {
-        match flag {
-            None => Self::Random,
-            Some(name) if name == "imagenet" => Self::Imagenet,
-            Some(file) => Self::File(file.to_owned()),
-        }
-    }
-}
-
-/// The value of `--weights` with an absolute path.
-pub(super) fn absolute_weights(flag: Option<&Path>) -> Option<PathBuf> {
-    match WeightsChoice::from_flag(flag) {
-        WeightsChoice::File(path) => Some(absolute(&path)),
-        _ => flag.map(Path::to_owned),
+/// Makes the value of `--weights` absolute, where it is a path.
+pub(super) fn make_weights_absolute(weights: &mut Option<PathBuf>) {
+    if let Some(path) = weights.as_mut().filter(|path| *path != IMAGENET) {
+        *path = absolute(path);
     }
 }

@@ -6,35 +6,37 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::error::{SettingsError, check_probes, swallowed};
-use super::paths::{absolute, make_absolute, path_parser};
+use super::error::{SettingsError, check_probes, exclude, require, swallowed};
+use super::paths::{absolute, make_absolute};
 use super::pictures::ComparisonSettings;
-use super::shared::{ResolvedNetwork, RunSettings, WeightsChoice, absolute_weights};
+use super::shared::{RunSettings, make_weights_absolute};
 use super::text::toml_text;
 use super::tuning::{Augment, Schedule};
 use super::values::{
-    Count, Every, Freeze, NormLimit, parse_below_1, parse_count, parse_count_or_zero,
-    parse_fraction, parse_from_0, parse_positive, parse_share,
+    Count, NormLimit, parse_above_0, parse_below_1, parse_count, parse_count_or_zero,
+    parse_fraction, parse_from_0, parse_positive,
 };
 use crate::device::Precision;
+use crate::network::ForwardPass;
+use crate::schedule::Interval;
 
 /// Settings of `vggscope train`. A negative number is a value, so that the flag itself can say what it
 /// takes.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[command(args_override_self = true, allow_negative_numbers = true)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct TrainSettings {
     /// The data set: DATA/train/CLASS/* and DATA/val/CLASS/*, or DATA/CLASS/*, of which a part is
     /// kept for validation
-    #[arg(value_name = "DATA", value_parser = path_parser())]
+    #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
     /// The probe images: files, folders or glob patterns, shown to the network as it learns
-    #[arg(long, value_name = "IMAGE", num_args = 1.., value_parser = path_parser())]
+    #[arg(long, value_name = "IMAGE", num_args = 1..)]
     pub(crate) images: Vec<PathBuf>,
     /// Weights to start from: a .pth, .pt, .safetensors or .bpk file, or "imagenet"; the last layer is
     /// new where the number of classes differs; without it the network is random
-    #[arg(long, value_name = "FILE|imagenet", value_parser = path_parser())]
-    weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|imagenet")]
+    pub(crate) weights: Option<PathBuf>,
     /// Resume --run from its newest checkpoint
     #[arg(long)]
     #[serde(skip)]
@@ -105,13 +107,7 @@ pub(crate) enum OptimizerName {
 #[command(next_help_heading = "Optimization")]
 pub(crate) struct OptimizationSettings {
     /// sgd, nesterov (sgd with Nesterov momentum), adam or adamw
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "sgd",
-        alias = "optimiser",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "NAME", default_value = "sgd", alias = "optimiser")]
     pub(crate) optimizer: OptimizerName,
     /// Learning rate
     #[arg(long, value_name = "X", default_value_t = 0.01, alias = "lr", value_parser = parse_positive)]
@@ -137,12 +133,12 @@ pub(crate) struct OptimizationSettings {
     pub(crate) dropout: f64,
     /// Frozen layers: "features", or all up to one (pool3)
     #[arg(long, value_name = "none|features|LAYER", default_value = "none")]
-    pub(crate) freeze: Freeze,
+    pub(crate) freeze: String,
     /// Units of the classifier's hidden layers, where they are new [default: 4096]
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) hidden: Option<NonZeroUsize>,
     /// Channels of a random network, as a fraction of the published ones
-    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = parse_share)]
+    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = parse_above_0)]
     pub(crate) width: f64,
     /// Abort if the loss exceeds this
     #[arg(long, value_name = "X", default_value_t = 1000.0, value_parser = parse_positive)]
@@ -156,16 +152,16 @@ pub(crate) struct OptimizationSettings {
 pub(crate) struct RecordSettings {
     /// Steps between feature maps: a number, "epoch" or "off"; the first and the last always have them
     #[arg(long, value_name = "N|epoch|off", default_value = "1")]
-    pub(crate) every: Every,
+    pub(crate) every: Interval,
     /// Validation
     #[arg(long, value_name = "N|epoch|off", default_value = "epoch")]
-    pub(crate) validate_every: Every,
+    pub(crate) validate_every: Interval,
     /// Checkpoints; there is always one at the end
     #[arg(long, value_name = "N|epoch|off", default_value = "epoch")]
-    pub(crate) save_every: Every,
+    pub(crate) save_every: Interval,
     /// Histograms of weights and gradients
     #[arg(long, value_name = "N|epoch|off", default_value = "epoch")]
-    pub(crate) histograms_every: Every,
+    pub(crate) histograms_every: Interval,
     /// Newest checkpoints to keep, besides the best
     #[arg(long, value_name = "N|all", default_value = "5")]
     pub(crate) keep: Count,
@@ -191,44 +187,46 @@ impl TrainSettings {
         self.data.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// Where the first parameters come from.
-    pub(crate) fn weights(&self) -> WeightsChoice {
-        WeightsChoice::from_flag(self.weights.as_deref())
-    }
-
     /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.data.is_none() {
             swallowed("train", &self.images, "data set")?;
-            return Err(SettingsError::Missing {
-                what: "data set",
-                how: "name its folder, as in `vggscope train DATA --images probes/`",
-            });
         }
+        let how = "name its folder, as in `vggscope train DATA --images probes/`";
+        require(self.data.is_some(), "data set", how)?;
         check_probes(&self.images)?;
-        if self.resume && self.run.output.run.is_none() {
-            return Err(SettingsError::Missing {
-                what: "run to resume",
-                how: "name it with --run, or give its configuration: --config runs/NAME/config.toml --resume",
-            });
-        }
-        if self.run.input.preprocess().crop.is_none() {
-            return Err(SettingsError::NoCrop);
-        }
-        if !self.run.compute.device.others.is_empty() {
-            return Err(SettingsError::Excluded {
-                flag: "--device",
-                why: "a training runs on one device: name one",
-            });
-        }
-        if ![Precision::F32, Precision::Tf32].contains(&self.run.compute.precision) {
-            return Err(SettingsError::Excluded {
-                flag: "--precision",
-                why: "a training computes in float32: leave it out, or use --precision tf32 on an NVIDIA GPU",
-            });
-        }
+        require(
+            !self.resume || self.run.output.run.is_some(),
+            "run to resume",
+            "name it with --run, or give its configuration: --config runs/NAME/config.toml --resume",
+        )?;
+        exclude(
+            self.run.input.preprocess().crop.is_none(),
+            "--crop off",
+            "a batch needs images of one size, so training needs a --crop in pixels",
+        )?;
+        exclude(
+            !self.run.compute.device.others.is_empty(),
+            "--device",
+            "a training runs on one device: name one",
+        )?;
+        exclude(
+            ![Precision::F32, Precision::Tf32].contains(&self.run.compute.precision),
+            "--precision",
+            "a training computes in float32: leave it out, or use --precision tf32 on an NVIDIA GPU",
+        )?;
+        exclude(
+            self.optimization.optimizer == OptimizerName::Nesterov
+                && self.optimization.momentum == 0.0,
+            "--optimizer nesterov",
+            "it is a kind of momentum: use --momentum above 0",
+        )?;
+        exclude(
+            self.optimization.width < 1.0 && self.weights.is_some(),
+            "--width",
+            "the weights decide how wide the network is: leave one of the two out",
+        )?;
         self.comparison.check()?;
-        self.optimization.check(&self.weights())?;
         self.run.check()
     }
 
@@ -238,22 +236,9 @@ impl TrainSettings {
             toml::Table::try_from(&self.samples),
             toml::Table::try_from(&self.optimization),
         ];
-        let names = groups
-            .into_iter()
-            .flatten()
-            .flat_map(IntoIterator::into_iter);
-        let others = [
-            "arch",
-            "weights",
-            "preset",
-            "resize",
-            "crop",
-            "normalize",
-            "seed",
-            "epochs",
-        ];
+        let names = groups.into_iter().flatten().flatten().map(|(name, _)| name);
+        let others = "arch weights preset resize crop normalize seed epochs".split(' ');
         names
-            .map(|(name, _)| name)
             .filter(|name| name != "threads")
             .chain(others.map(str::to_owned))
             .collect()
@@ -261,17 +246,17 @@ impl TrainSettings {
 
     /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
     /// again from anywhere.
-    pub(crate) fn resolved(&self, network: &ResolvedNetwork) -> Result<String, toml::ser::Error> {
+    pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         resolved.data = resolved.data.as_deref().map(absolute);
         make_absolute(&mut resolved.images);
         resolved.comparison.resolve();
-        resolved.weights = absolute_weights(resolved.weights.as_deref());
+        make_weights_absolute(&mut resolved.weights);
         if resolved.samples.steps.is_none() {
             resolved.samples.epochs.get_or_insert(DEFAULT_EPOCHS);
         }
         resolved.samples.threads = Some(self.samples.threads());
-        resolved.run.resolve(network);
+        resolved.run.resolve(pass);
         toml_text("train", &resolved)
     }
 }
@@ -290,23 +275,5 @@ impl SampleSettings {
         self.threads
             .or_else(|| std::thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN)
-    }
-}
-
-impl OptimizationSettings {
-    fn check(&self, weights: &WeightsChoice) -> Result<(), SettingsError> {
-        if self.optimizer == OptimizerName::Nesterov && self.momentum == 0.0 {
-            return Err(SettingsError::Excluded {
-                flag: "--optimizer nesterov",
-                why: "it is a kind of momentum: use --momentum above 0",
-            });
-        }
-        if self.width < 1.0 && *weights != WeightsChoice::Random {
-            return Err(SettingsError::Excluded {
-                flag: "--width",
-                why: "the weights decide how wide the network is: leave one of the two out",
-            });
-        }
-        Ok(())
     }
 }

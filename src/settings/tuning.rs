@@ -4,10 +4,9 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use super::text::written_as_text;
-use super::values::{
-    ParseValueError, Span, expected, numbers, parse_count_or_zero, parse_fraction,
-};
+use super::values::{ParseValueError, numbers};
 use crate::data::labeled::augment::ColorJitter;
+use crate::schedule::Decay;
 
 written_as_text!(Normalize, Augment, Schedule);
 
@@ -37,57 +36,44 @@ pub(crate) struct Normalize {
     pub(crate) scale: Option<f32>,
 }
 
+impl Normalize {
+    fn read(text: &str) -> Option<Self> {
+        let mut normalize = Self::default();
+        if text == "preset" {
+            return Some(normalize);
+        }
+        for (key, value) in pairs(text)? {
+            match key {
+                "mean" => normalize.mean = Some(channels(&value, |_| true)?),
+                "std" => normalize.std = Some(channels(&value, |std| std > 0.0)?),
+                "scale" if value == "1" => normalize.scale = Some(1.0),
+                "scale" if value == "255" => normalize.scale = Some(255.0),
+                _ => return None,
+            }
+        }
+        Some(normalize)
+    }
+}
+
+/// Three finite numbers, or one for all.
+fn channels(text: &str, is_valid: fn(f32) -> bool) -> Option<[f32; 3]> {
+    let channels = match numbers(text)[..] {
+        [red, green, blue] => [red, green, blue],
+        [all] => [all; 3],
+        _ => return None,
+    };
+    let is_valid = |number: f32| number.is_finite() && is_valid(number);
+    channels.into_iter().all(is_valid).then_some(channels)
+}
+
 impl FromStr for Normalize {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these";
-        let mut normalize = Self::default();
-        if text == "preset" {
-            return Ok(normalize);
-        }
-        let Some(pairs) = pairs(text) else {
-            return expected(EXPECTED);
-        };
-        for (key, value) in pairs {
-            match key {
-                "mean" => normalize.mean = Some(channels(&value)?),
-                "std" => normalize.std = Some(above_0(channels(&value)?)?),
-                "scale" => normalize.scale = Some(scale(&value)?),
-                _ => return expected(EXPECTED),
-            }
-        }
-        Ok(normalize)
-    }
-}
-
-/// Three numbers, or one for all.
-fn channels(text: &str) -> Result<[f32; 3], ParseValueError> {
-    match numbers(text)[..] {
-        [red, green, blue] if [red, green, blue].into_iter().all(f32::is_finite) => {
-            Ok([red, green, blue])
-        }
-        [all] if all.is_finite() => Ok([all; 3]),
-        _ => expected(CHANNELS),
-    }
-}
-
-const CHANNELS: &str =
-    "three numbers for red, green and blue, as in mean=0.485,0.456,0.406, or one for all";
-
-fn above_0(channels: [f32; 3]) -> Result<[f32; 3], ParseValueError> {
-    if channels.iter().all(|number| *number > 0.0) {
-        Ok(channels)
-    } else {
-        expected("a std above 0")
-    }
-}
-
-fn scale(text: &str) -> Result<f32, ParseValueError> {
-    match text {
-        "1" => Ok(1.0),
-        "255" => Ok(255.0),
-        _ => expected("scale=1 or scale=255"),
+        Self::read(text).ok_or(ParseValueError::Expected(
+            "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
+             or one for all, and a std above 0",
+        ))
     }
 }
 
@@ -115,10 +101,10 @@ impl Display for Normalize {
 pub(crate) struct Augment {
     /// Whether they are.
     pub(crate) is_on: bool,
-    /// Area of the crop relative to the image's.
-    pub(crate) scale: Span,
-    /// The crop's width by its height.
-    pub(crate) aspect: Span,
+    /// Area of the crop relative to the image's, from and to.
+    pub(crate) scale: [f64; 2],
+    /// The crop's width by its height, from and to.
+    pub(crate) aspect: [f64; 2],
     /// Probability of a horizontal flip.
     pub(crate) flip: f64,
     pub(crate) jitter: ColorJitter,
@@ -129,78 +115,75 @@ impl Default for Augment {
     fn default() -> Self {
         Self {
             is_on: true,
-            scale: Span {
-                from: 0.08,
-                to: 1.0,
-            },
-            aspect: Span {
-                from: 3.0 / 4.0,
-                to: 4.0 / 3.0,
-            },
+            scale: [0.08, 1.0],
+            aspect: [3.0 / 4.0, 4.0 / 3.0],
             flip: 0.5,
             jitter: ColorJitter::default(),
         }
     }
 }
 
+impl Augment {
+    fn read(text: &str) -> Option<Self> {
+        let mut augment = Self::default();
+        match text {
+            "default" => return Some(augment),
+            "off" => {
+                augment.is_on = false;
+                return Some(augment);
+            }
+            _ => {}
+        }
+        for (key, value) in pairs(text)? {
+            match key {
+                "scale" => augment.scale = span(&value).filter(|[_, to]| *to <= 1.0)?,
+                "aspect" => augment.aspect = span(&value)?,
+                "flip" => {
+                    let flip = value.parse().ok();
+                    augment.flip = flip.filter(|flip| (0.0..=1.0).contains(flip))?;
+                }
+                "jitter" => augment.jitter = jitter(&value)?,
+                _ => return None,
+            }
+        }
+        Some(augment)
+    }
+}
+
+/// Two numbers above 0, of which the second is not below the first.
+fn span(text: &str) -> Option<[f64; 2]> {
+    match numbers::<f64>(text)[..] {
+        [from, to] if from > 0.0 && from <= to && to.is_finite() => Some([from, to]),
+        _ => None,
+    }
+}
+
+fn jitter(text: &str) -> Option<ColorJitter> {
+    if text == "off" {
+        return Some(ColorJitter::default());
+    }
+    let factors: Vec<f64> = numbers(text);
+    let [brightness, contrast, saturation, hue] = factors[..] else {
+        return None;
+    };
+    let is_factor = |x: &f64| *x >= 0.0 && x.is_finite();
+    (factors.iter().all(is_factor) && hue <= 0.5).then_some(ColorJitter {
+        brightness,
+        contrast,
+        saturation,
+        hue,
+    })
+}
+
 impl FromStr for Augment {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str =
-            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these";
-        let mut augment = Self::default();
-        match text {
-            "default" => return Ok(augment),
-            "off" => augment.is_on = false,
-            _ => {
-                let Some(pairs) = pairs(text) else {
-                    return expected(EXPECTED);
-                };
-                for (key, value) in pairs {
-                    match key {
-                        "scale" => augment.scale = fractions(&value)?,
-                        "aspect" => augment.aspect = value.parse()?,
-                        "flip" => augment.flip = parse_fraction(&value)?,
-                        "jitter" => augment.jitter = jitter(&value)?,
-                        _ => return expected(EXPECTED),
-                    }
-                }
-            }
-        }
-        Ok(augment)
-    }
-}
-
-fn fractions(text: &str) -> Result<Span, ParseValueError> {
-    match text.parse() {
-        Ok(span @ Span { to, .. }) if to <= 1.0 => Ok(span),
-        _ => expected(
-            "two numbers above 0 and at most 1, the second not below the first, as in scale=0.08,1",
-        ),
-    }
-}
-
-fn jitter(text: &str) -> Result<ColorJitter, ParseValueError> {
-    if text == "off" {
-        return Ok(ColorJitter::default());
-    }
-    let is_factor = |x: f64| x >= 0.0 && x.is_finite();
-    let numbers: Vec<f64> = numbers(text);
-    match numbers[..] {
-        [brightness, contrast, saturation, hue]
-            if numbers.iter().copied().all(is_factor) && hue <= 0.5 =>
-        {
-            Ok(ColorJitter {
-                brightness,
-                contrast,
-                saturation,
-                hue,
-            })
-        }
-        _ => expected(
-            "\"off\" or four numbers from 0, the last at most 0.5, as in jitter=0.4,0.4,0.4,0.1",
-        ),
+        Self::read(text).ok_or(ParseValueError::Expected(
+            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these: scale and aspect are two \
+             numbers above 0, the second not below the first, scale at most 1; flip is a number from 0 to 1; jitter is \
+             off or four numbers from 0, the last at most 0.5",
+        ))
     }
 }
 
@@ -209,84 +192,66 @@ impl Display for Augment {
         if !self.is_on {
             return f.write_str("off");
         }
-        let (scale, aspect, flip) = (self.scale, self.aspect, self.flip);
-        write!(f, "scale={scale},aspect={aspect},flip={flip}")?;
+        let ([lo, hi], [narrow, wide], flip) = (self.scale, self.aspect, self.flip);
+        write!(f, "scale={lo},{hi},aspect={narrow},{wide},flip={flip}")?;
+        if self.jitter == ColorJitter::default() {
+            return Ok(());
+        }
         let ColorJitter {
             brightness,
             contrast,
             saturation,
             hue,
         } = self.jitter;
-        if self.jitter == ColorJitter::default() {
-            return Ok(());
-        }
         write!(f, ",jitter={brightness},{contrast},{saturation},{hue}")
     }
-}
-
-/// How the learning rate falls after its warm-up.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum LearningRateDecay {
-    Constant,
-    /// To zero at the end.
-    Cosine,
-    Step {
-        /// Steps after which it falls again.
-        every: usize,
-        factor: f64,
-    },
 }
 
 /// The learning rate over the steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Schedule {
-    pub(crate) decay: LearningRateDecay,
+    pub(crate) decay: Decay,
     /// Steps of linear warm-up.
     pub(crate) warm_up: usize,
+}
+
+impl Schedule {
+    fn read(text: &str) -> Option<Self> {
+        let (decay, warm_up) = text.split_once(",warm-up=").unwrap_or((text, "0"));
+        let decay = match (decay, decay.strip_prefix("step=")) {
+            ("constant", _) => Decay::Constant,
+            ("cosine", _) => Decay::Cosine,
+            (_, Some(step)) => {
+                let (every, factor) = step.split_once(',')?;
+                let every = every.trim().parse().ok().filter(|every| *every > 0)?;
+                let factor = factor.trim().parse().ok();
+                let factor = factor.filter(|factor| *factor > 0.0 && *factor <= 1.0)?;
+                Decay::Step { every, factor }
+            }
+            _ => return None,
+        };
+        let warm_up = warm_up.parse().ok()?;
+        Some(Self { decay, warm_up })
+    }
 }
 
 impl FromStr for Schedule {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (decay, warm_up) = text.split_once(",warm-up=").unwrap_or((text, "0"));
-        let decay = match (
-            decay,
-            decay.strip_prefix("step=").map(numbers::<f64>).as_deref(),
-        ) {
-            ("constant", _) => LearningRateDecay::Constant,
-            ("cosine", _) => LearningRateDecay::Cosine,
-            (_, Some(&[every, factor]))
-                if every >= 1.0 && every.fract() == 0.0 && factor > 0.0 && factor <= 1.0 =>
-            {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a whole number from 1"
-                )]
-                let every = every as usize;
-                LearningRateDecay::Step { every, factor }
-            }
-            _ => {
-                return expected(
-                    "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
-                     step=1000,0.1; then ,warm-up=N or nothing",
-                );
-            }
-        };
-        Ok(Self {
-            decay,
-            warm_up: parse_count_or_zero(warm_up)?,
-        })
+        Self::read(text).ok_or(ParseValueError::Expected(
+            "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
+             step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing",
+        ))
     }
 }
 
 impl Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.decay {
-            LearningRateDecay::Constant => f.write_str("constant")?,
-            LearningRateDecay::Cosine => f.write_str("cosine")?,
-            LearningRateDecay::Step { every, factor } => write!(f, "step={every},{factor}")?,
+            Decay::Constant => f.write_str("constant")?,
+            Decay::Cosine => f.write_str("cosine")?,
+            Decay::Step { every, factor } => write!(f, "step={every},{factor}")?,
         }
         match self.warm_up {
             0 => Ok(()),
@@ -317,6 +282,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
         }
+        assert_eq!(span("0.08, 1"), Some([0.08, 1.0]));
         let flip = Augment {
             flip: 0.0,
             ..Augment::default()
@@ -350,6 +316,9 @@ mod tests {
             "1,mean=2",
         ] {
             assert!(text.parse::<Normalize>().is_err(), "{text}");
+        }
+        for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
+            assert_eq!(span(text), None, "{text}");
         }
         for text in [
             "on",

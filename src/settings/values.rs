@@ -2,13 +2,14 @@
 //! and written back by `Display`.
 
 use std::fmt::{self, Display};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
 use thiserror::Error;
 
 use super::paths::PathError;
 use super::text::written_as_text;
+use crate::schedule::Interval;
 
 /// A value that its setting does not take.
 #[derive(Debug, Error)]
@@ -29,20 +30,10 @@ macro_rules! keyword_or_number {
     ($(#[$doc:meta])* $name:ident: $keyword:literal or $number:ty, $valid:expr, $expected:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq)]
-        pub(crate) struct $name(Option<$number>);
-
-        impl $name {
-            /// The number; `None` for the keyword.
-            pub(crate) const fn number(self) -> Option<$number> {
-                self.0
-            }
-        }
-
-        impl From<Option<$number>> for $name {
-            fn from(number: Option<$number>) -> Self {
-                Self(number)
-            }
-        }
+        pub(crate) struct $name(
+            /// `None` for the keyword.
+            pub(crate) Option<$number>,
+        );
 
         impl FromStr for $name {
             type Err = ParseValueError;
@@ -71,7 +62,7 @@ macro_rules! keyword_or_number {
 keyword_or_number! {
     /// A number of pixels, or nothing to be done. The limit is far above any network's input: a typo must
     /// not ask for terabytes.
-    Size: "off" or u32, |pixels| (1..=16_384).contains(&pixels),
+    Size: "off" or NonZeroU32, |pixels| pixels.get() <= 16_384,
     "a number of pixels from 1 to 16384, or \"off\""
 }
 
@@ -85,96 +76,26 @@ keyword_or_number! {
     NormLimit: "off" or f64, |norm| norm > 0.0 && norm.is_finite(), "a number above 0, or \"off\""
 }
 
-/// How often something is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Every {
-    /// Only where it is always done.
-    Off,
-    /// At the end of every epoch.
-    Epoch,
-    /// At every step whose number this divides.
-    Steps(u64),
-}
-
-impl FromStr for Every {
+impl FromStr for Interval {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
             Ok(n) if n > 0 => Ok(Self::Steps(n)),
             Err(_) if text.eq_ignore_ascii_case("epoch") => Ok(Self::Epoch),
-            Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Never),
             _ => expected("a number of steps from 1, \"epoch\" or \"off\""),
         }
     }
 }
 
-impl Display for Every {
+impl Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Off => f.write_str("off"),
+            Self::Never => f.write_str("off"),
             Self::Epoch => f.write_str("epoch"),
             Self::Steps(n) => n.fmt(f),
         }
-    }
-}
-
-/// Which parameters are frozen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Freeze {
-    /// None.
-    None,
-    /// Those of all of `features`.
-    Features,
-    /// Those of all layers up to and with this one.
-    UpTo(String),
-}
-
-impl FromStr for Freeze {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "none" => Self::None,
-            "features" => Self::Features,
-            layer => Self::UpTo(layer.to_owned()),
-        })
-    }
-}
-
-impl Display for Freeze {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Features => "features",
-            Self::UpTo(layer) => layer,
-        })
-    }
-}
-
-/// From a number to another that is not below it, both above 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Span {
-    /// The lower end.
-    pub(crate) from: f64,
-    /// The upper end.
-    pub(crate) to: f64,
-}
-
-impl FromStr for Span {
-    type Err = ParseValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match numbers::<f64>(text)[..] {
-            [from, to] if from > 0.0 && from <= to && to.is_finite() => Ok(Self { from, to }),
-            _ => expected("two numbers above 0, the second not below the first, as in 0.08,1"),
-        }
-    }
-}
-
-impl Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{},{}", self.from, self.to)
     }
 }
 
@@ -194,10 +115,10 @@ pub(super) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
 }
 
 /// A number above 0 and at most 1.
-pub(super) fn parse_share(text: &str) -> Result<f64, ParseValueError> {
+pub(super) fn parse_above_0(text: &str) -> Result<f64, ParseValueError> {
     match parse_fraction(text)? {
         0.0 => expected("a number above 0"),
-        share => Ok(share),
+        fraction => Ok(fraction),
     }
 }
 
@@ -237,7 +158,7 @@ pub(super) fn numbers<T: FromStr + From<f32>>(text: &str) -> Vec<T> {
         .collect()
 }
 
-written_as_text!(Size, Count, NormLimit, Every, Freeze);
+written_as_text!(Size, Count, NormLimit, Interval);
 
 #[cfg(test)]
 mod tests {
@@ -252,15 +173,11 @@ mod tests {
             assert_eq!(text.parse::<Count>().unwrap().to_string(), text);
         }
         for text in ["off", "epoch", "25"] {
-            assert_eq!(text.parse::<Every>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
         }
         for text in ["off", "2.5"] {
             assert_eq!(text.parse::<NormLimit>().unwrap().to_string(), text);
         }
-        for text in ["none", "features", "pool3"] {
-            assert_eq!(text.parse::<Freeze>().unwrap().to_string(), text);
-        }
-        assert_eq!("0.08, 1".parse::<Span>().unwrap().to_string(), "0.08,1");
     }
 
     #[test]
@@ -269,11 +186,8 @@ mod tests {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
         assert!("0".parse::<Count>().is_err());
-        assert!("0".parse::<Every>().is_err());
+        assert!("0".parse::<Interval>().is_err());
         assert!("0".parse::<NormLimit>().is_err() && "nan".parse::<NormLimit>().is_err());
-        for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
-            assert!(text.parse::<Span>().is_err(), "{text}");
-        }
         assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
         assert!(parse_count_or_zero("-1").is_err());
         assert!(parse_fraction("1.1").is_err() && parse_fraction("nan").is_err());

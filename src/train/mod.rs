@@ -15,7 +15,6 @@
 //! | `prune` | deletes old checkpoints |
 //! | `batches` | batches of a data set, grouped into steps |
 //! | `validation` | scores on the validation samples, and which classes are confused |
-//! | `plan` | what is written, and when |
 //! | `record`, `hparams`, `graph` | what TensorBoard gets besides feature maps |
 //! | `session` | [`Session`]: one training from its first step to its last |
 
@@ -29,7 +28,6 @@ mod hparams;
 mod network;
 mod noise;
 mod optimizer;
-mod plan;
 mod prune;
 mod record;
 mod schedule;
@@ -48,9 +46,8 @@ pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
 pub(crate) use hparams::changes;
 pub(crate) use optimizer::Optimizer;
-pub(crate) use plan::{Interval, Record};
-pub(crate) use schedule::{Decay, Schedule};
-pub(crate) use session::Session;
+pub(crate) use schedule::Schedule;
+pub(crate) use session::{Record, Session};
 pub(crate) use trainer::{Trainer, TrainingSettings};
 
 #[cfg(test)]

@@ -8,21 +8,11 @@ use burn::lr_scheduler::sequential::SequentialLrSchedulerConfig;
 use burn::lr_scheduler::step::StepLrSchedulerConfig;
 
 use super::error::TrainError;
+use crate::schedule::Decay;
 
 /// `start_factor` of the linear warm-up, as in torchvision's reference training
 /// (`--lr-warmup-decay`).
 const WARM_UP_START: f64 = 0.01;
-
-/// The decay of the learning rate after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Decay {
-    /// Constant learning rate.
-    Constant,
-    /// Multiplied by `factor` every `every` steps.
-    Step { every: usize, factor: f64 },
-    /// Cosine annealing to 0 at the last step.
-    Cosine,
-}
 
 /// The learning rate over a training run, in optimization steps.
 ///

@@ -9,7 +9,6 @@ use super::batches::{Group, Groups, Reading};
 use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
 use super::divergence::Divergence;
 use super::error::TrainError;
-use super::plan::{Interval, Record};
 use super::prune::prune_checkpoints;
 use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
@@ -24,7 +23,25 @@ use crate::logger::{FeatureLogger, Stage};
 use crate::network::ForwardPass;
 use crate::network::vgg::Vgg;
 use crate::one_line::one_line;
+use crate::schedule::Interval;
 use tensorboard_events::Summary;
+
+/// What is written of a training. The last step has all of it but histograms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record {
+    /// Feature maps of the probe images.
+    pub(crate) every: Interval,
+    /// Scores on the validation samples.
+    pub(crate) validate_every: Interval,
+    /// Checkpoints.
+    pub(crate) save_every: Interval,
+    /// Histograms of weights and gradients.
+    pub(crate) histograms_every: Interval,
+    /// Newest checkpoints to keep, besides the best; `None` for all.
+    pub(crate) keep: Option<usize>,
+    /// Most misclassified validation images to show.
+    pub(crate) misclassified: usize,
+}
 
 /// A training and everything it needs.
 pub(crate) struct Session<'a> {

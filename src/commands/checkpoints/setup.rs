@@ -9,7 +9,7 @@ use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::{ComparisonImages, ObservedNetwork};
 use crate::commands::calibration;
 use crate::commands::context::{Context, RunContext};
-use crate::commands::devices::{open_devices, resolved_network};
+use crate::commands::devices::open_devices;
 use crate::commands::error::RunError;
 use crate::commands::parameters::hashed_label;
 use crate::commands::terminal::Terminal;
@@ -58,7 +58,7 @@ impl Inputs {
         } = self;
         let network = Arc::new(shown.held.clone());
         let mut context = RunContext::new(&settings.run, folder, devices, network, notes, context)?;
-        let config = settings.resolved(&resolved_network(&context.pass))?;
+        let config = settings.resolved(&context.pass)?;
         let probes = context.probes(&images)?;
         let comparison = calibration::comparison_images(
             &settings.comparison,

@@ -10,9 +10,10 @@ use crate::device::OpenDevice;
 use crate::network::vgg::{
     Arch, Extent, Kernels, Placement, RandomParameters, Sizes, Variant, build,
 };
+use crate::schedule::Decay;
 use crate::train::score::Score;
 use crate::train::trainer::Samples;
-use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
+use crate::train::{Optimizer, Schedule, TrainingSettings};
 
 use super::reference::fixture;
 use super::support::{alone, devices, learning, trainer};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::schedule::Decay;
 use crate::train::trainer::Samples;
-use crate::train::{Decay, Optimizer, Schedule, TrainingSettings};
+use crate::train::{Optimizer, Schedule, TrainingSettings};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! What a training writes, and when.
+//! When something is done, and how a learning rate falls: plain values that settings read and trainings use.
 
 /// How often something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum Interval {
 
 impl Interval {
     /// Whether it is done at `step`, which ends its epoch or does not.
-    pub(super) fn includes(self, step: u64, ends_epoch: bool) -> bool {
+    pub(crate) fn includes(self, step: u64, ends_epoch: bool) -> bool {
         match self {
             Self::Never => false,
             Self::Epoch => ends_epoch,
@@ -22,21 +22,15 @@ impl Interval {
     }
 }
 
-/// What is written of a training. The last step has all of it but histograms.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Record {
-    /// Feature maps of the probe images.
-    pub(crate) every: Interval,
-    /// Scores on the validation samples.
-    pub(crate) validate_every: Interval,
-    /// Checkpoints.
-    pub(crate) save_every: Interval,
-    /// Histograms of weights and gradients.
-    pub(crate) histograms_every: Interval,
-    /// Newest checkpoints to keep, besides the best; `None` for all.
-    pub(crate) keep: Option<usize>,
-    /// Most misclassified validation images to show.
-    pub(crate) misclassified: usize,
+/// The decay of the learning rate after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Decay {
+    /// Constant learning rate.
+    Constant,
+    /// Multiplied by `factor` every `every` steps.
+    Step { every: usize, factor: f64 },
+    /// Cosine annealing to 0 at the last step.
+    Cosine,
 }
 
 #[cfg(test)]
