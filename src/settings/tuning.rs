@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use super::text::written_as_text;
-use super::values::{ParseValueError, numbers};
+use super::values::{ParseValueError, expected, numbers, parse_fraction};
 use crate::data::labeled::augment::ColorJitter;
 use crate::schedule::Decay;
 
@@ -123,67 +123,67 @@ impl Default for Augment {
     }
 }
 
-impl Augment {
-    fn read(text: &str) -> Option<Self> {
-        let mut augment = Self::default();
-        match text {
-            "default" => return Some(augment),
-            "off" => {
-                augment.is_on = false;
-                return Some(augment);
-            }
-            _ => {}
-        }
-        for (key, value) in pairs(text)? {
-            match key {
-                "scale" => augment.scale = span(&value).filter(|[_, to]| *to <= 1.0)?,
-                "aspect" => augment.aspect = span(&value)?,
-                "flip" => {
-                    let flip = value.parse().ok();
-                    augment.flip = flip.filter(|flip| (0.0..=1.0).contains(flip))?;
-                }
-                "jitter" => augment.jitter = jitter(&value)?,
-                _ => return None,
-            }
-        }
-        Some(augment)
-    }
-}
-
-/// Two numbers above 0, of which the second is not below the first.
-fn span(text: &str) -> Option<[f64; 2]> {
-    match numbers::<f64>(text)[..] {
-        [from, to] if from > 0.0 && from <= to && to.is_finite() => Some([from, to]),
-        _ => None,
-    }
-}
-
-fn jitter(text: &str) -> Option<ColorJitter> {
-    if text == "off" {
-        return Some(ColorJitter::default());
-    }
-    let factors: Vec<f64> = numbers(text);
-    let [brightness, contrast, saturation, hue] = factors[..] else {
-        return None;
-    };
-    let is_factor = |x: &f64| *x >= 0.0 && x.is_finite();
-    (factors.iter().all(is_factor) && hue <= 0.5).then_some(ColorJitter {
-        brightness,
-        contrast,
-        saturation,
-        hue,
-    })
-}
-
 impl FromStr for Augment {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::read(text).ok_or(ParseValueError::Expected(
-            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these: scale and aspect are two \
-             numbers above 0, the second not below the first, scale at most 1; flip is a number from 0 to 1; jitter is \
-             off or four numbers from 0, the last at most 0.5",
-        ))
+        const FORM: ParseValueError = ParseValueError::Expected(
+            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these",
+        );
+        let mut augment = Self::default();
+        let pairs = match text {
+            "default" => Vec::new(),
+            "off" => {
+                augment.is_on = false;
+                Vec::new()
+            }
+            _ => pairs(text).ok_or(FORM)?,
+        };
+        for (key, value) in pairs {
+            match key {
+                "scale" => augment.scale = span(&value, 1.0)?,
+                "aspect" => augment.aspect = span(&value, f64::MAX)?,
+                "flip" => augment.flip = parse_fraction(&value)?,
+                "jitter" => augment.jitter = jitter(&value)?,
+                _ => return Err(FORM),
+            }
+        }
+        Ok(augment)
+    }
+}
+
+fn span(text: &str, most: f64) -> Result<[f64; 2], ParseValueError> {
+    match numbers::<f64>(text)[..] {
+        [from, to] if from > 0.0 && from <= to && to <= most => Ok([from, to]),
+        _ if most > 1.0 => {
+            expected("two numbers above 0, the second not below the first, as in aspect=0.75,1.33")
+        }
+        _ => expected(
+            "two numbers above 0 and at most 1, the second not below the first, as in scale=0.08,1",
+        ),
+    }
+}
+
+fn jitter(text: &str) -> Result<ColorJitter, ParseValueError> {
+    let is_factor = |x: f64| x >= 0.0 && x.is_finite();
+    match numbers::<f64>(text)[..] {
+        _ if text == "off" => Ok(ColorJitter::default()),
+        [brightness, contrast, saturation, hue]
+            if [brightness, contrast, saturation]
+                .into_iter()
+                .all(is_factor)
+                && (0.0..=0.5).contains(&hue) =>
+        {
+            Ok(ColorJitter {
+                brightness,
+                contrast,
+                saturation,
+                hue,
+            })
+        }
+        _ => expected(
+            "\"off\" or four numbers from 0, the last at most 0.5, as in jitter=0.4,0.4,0.4,0.1",
+        ),
     }
 }
 
@@ -282,7 +282,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
         }
-        assert_eq!(span("0.08, 1"), Some([0.08, 1.0]));
+        assert_eq!(
+            "scale=0.08, 1".parse::<Augment>().unwrap(),
+            Augment::default()
+        );
         let flip = Augment {
             flip: 0.0,
             ..Augment::default()
@@ -318,7 +321,7 @@ mod tests {
             assert!(text.parse::<Normalize>().is_err(), "{text}");
         }
         for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
-            assert_eq!(span(text), None, "{text}");
+            assert!(span(text, f64::MAX).is_err(), "{text}");
         }
         for text in [
             "on",
