@@ -104,8 +104,9 @@ pub(crate) fn are_same(old: &[f32], new: &[f32]) -> bool {
 
 /// Pairs of filters that are nearly equal but for their scale; filters of nothing but 0 are not among them.
 pub(crate) fn nearly_equal(layer: &LayerWeights) -> Vec<(usize, usize)> {
-    let filters: Vec<(usize, &[f32], f32)> = layer
-        .each()
+    let filters: Vec<&[f32]> = layer.each().collect();
+    let filters: Vec<(usize, &[f32], f32)> = filters
+        .into_par_iter()
         .enumerate()
         .map(|(filter, values)| (filter, values, scale(values)))
         .filter(|(.., scale)| scale.is_finite())
