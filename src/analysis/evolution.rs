@@ -96,10 +96,8 @@ impl Evolution {
                 Maps::new(&read, [channels, height, width], Layout::Planar)
                     .and_then(|maps| render::feature_maps(&maps, &layer.style))
             };
-            let rendered = rendered.map_err(|source| LoggerError::Render {
-                tag: format!("evolution/{tag}"),
-                source,
-            })?;
+            let rendered = rendered
+                .map_err(|source| LoggerError::Render(format!("evolution/{tag}"), source))?;
             column.insert(tag.clone(), rendered.singles().collect());
         }
         Ok(column)

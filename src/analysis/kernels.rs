@@ -44,11 +44,8 @@ impl Observer for KernelChange {
             min_tile: Some(TILE),
             ..Style::default()
         };
-        let rendered =
-            render::kernels(&now, shape, at.shared.is_bgr, &style).map_err(|source| {
-                let tag = TAG.to_owned();
-                LoggerError::Render { tag, source }
-            })?;
+        let rendered = render::kernels(&now, shape, at.shared.is_bgr, &style)
+            .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
         let each = shape[1..].iter().product();
         let pairs = first.chunks(each).zip(now.chunks(each));
         let bars = KernelBars {

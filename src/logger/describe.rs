@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::look::{Job, Look, Tiles};
+use super::grid_style::{GridStyle, Job, Tiles};
 use feature_grid::Range;
 
 /// Text that is worked out when it is first needed.
@@ -32,11 +32,11 @@ impl Describer {
 
     /// A grid of tiles, and where its numbers are filed.
     pub(super) fn grid(&self, job: &Job) -> String {
-        let Job { count, look, .. } = job;
-        let (one, range) = (look.one(), look.style.range);
-        let shown = look.style.max_maps.map_or(*count, |most| most.min(*count));
-        let how = if look.is_change {
-            change_text(range, look.tiles)
+        let Job { count, grid, .. } = job;
+        let (one, range) = (grid.one(), grid.style.range);
+        let shown = grid.style.max_maps.map_or(*count, |most| most.min(*count));
+        let how = if grid.is_change {
+            change_text(range, grid.tiles)
         } else {
             let range = range_text(range, one, &job.layer);
             format!("\n\n* range: {range}; NaN and infinite values are painted in color")
@@ -62,7 +62,7 @@ impl Describer {
     }
 }
 
-impl Look {
+impl GridStyle {
     fn one(&self) -> &'static str {
         match self.tiles {
             Tiles::Maps => "feature map",

@@ -1,5 +1,6 @@
 //! What can go wrong while logging.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -9,16 +10,14 @@ use feature_grid::RenderError;
 use feature_grid::png::PngError;
 use tensorboard_events::EventFileError;
 
-/// A run that cannot be begun, a value that cannot be logged, or a step that could not be written.
+/// A run that cannot be begun, a value that cannot be logged, or a step that could not be written. Where there is a
+/// tag it comes first.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoggerError {
     /// The system has no threads left.
     #[error("cannot start the threads that render: {0}")]
-    Threads(
-        /// What the system says.
-        String,
-    ),
+    Threads(String),
     /// A step is not finished, nor dropped, and a logger has one at a time.
     #[error("another step is open: finish or drop it first")]
     StepOpen,
@@ -27,14 +26,9 @@ pub enum LoggerError {
     Events(#[from] EventFileError),
     /// Feature maps of several images under one tag.
     #[error(
-        "{tag}: feature maps of shape {shape:?}, expected those of one image, [1, channels, height, width]: slice the batch and log each image under a tag of its own"
+        "{0}: feature maps of shape {1:?}, expected those of one image, [1, channels, height, width]: slice the batch and log each image under a tag of its own"
     )]
-    Batch {
-        /// The tag.
-        tag: String,
-        /// The tensor's shape.
-        shape: [usize; 4],
-    },
+    Batch(String, [usize; 4]),
     /// Feature maps that cannot be compared with those of an earlier step.
     #[error(
         "{tag}: feature maps of shape {shape:?}, those they are compared with have {reference:?}"
@@ -58,88 +52,32 @@ pub enum LoggerError {
         channels: usize,
     },
     /// Images of different sizes under one tag, or none.
-    #[error("{tag}: expected one or more images of one size")]
-    Images {
-        /// The tag.
-        tag: String,
-    },
+    #[error("{0}: expected one or more images of one size")]
+    Images(String),
     /// The device did not hand over the feature maps.
-    #[error("{tag}: cannot copy the values from the device")]
-    Copy {
-        /// The tag.
-        tag: String,
-        /// What the backend says.
-        source: BackendError,
-    },
+    #[error("{0}: cannot copy the values from the device")]
+    Copy(String, #[source] BackendError),
     /// The device cannot draw the grids, or did not hand them over.
-    #[error("{tag}: the device cannot render it")]
-    Draw {
-        /// The tag.
-        tag: String,
-        /// What the backend says.
-        source: BackendError,
-    },
+    #[error("{0}: the device cannot render it")]
+    Draw(String, #[source] BackendError),
     /// Maps that cannot be rendered where they are.
     #[error(
-        "{tag}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device"
+        "{0}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device"
     )]
-    NoDeviceRenderer {
-        /// The tag.
-        tag: String,
-    },
+    NoDeviceRenderer(String),
     /// The values do not make a grid.
-    #[error("{tag}")]
-    Render {
-        /// The tag.
-        tag: String,
-        /// Why.
-        source: RenderError,
-    },
+    #[error("{0}")]
+    Render(String, #[source] RenderError),
     /// The grid does not make a PNG.
-    #[error("{tag}")]
-    Encode {
-        /// The tag.
-        tag: String,
-        /// Why.
-        source: PngError,
-    },
+    #[error("{0}")]
+    Encode(String, #[source] PngError),
     /// A rendering thread panicked.
-    #[error("{tag}: cannot be rendered")]
-    Panicked {
-        /// The tag.
-        tag: String,
-        /// The panic's message.
-        source: BackendError,
-    },
+    #[error("{0}: cannot be rendered")]
+    Panicked(String, #[source] BackendError),
     /// A PNG file cannot be written.
-    #[error("cannot write {path}")]
-    WritePng {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("cannot write {0}")]
+    WritePng(PathBuf, #[source] io::Error),
     /// The writer has stopped, and an earlier call said why; or its thread panicked.
     #[error("the writer of the event file has stopped after an earlier error")]
     Stopped,
-}
-
-impl LoggerError {
-    /// A tag that a device could not draw.
-    pub(super) fn draw(tag: &str, source: BackendError) -> Self {
-        let tag = tag.to_owned();
-        Self::Draw { tag, source }
-    }
-
-    /// A tag whose values were not handed over.
-    pub(super) fn copy(tag: &str, source: BackendError) -> Self {
-        let tag = tag.to_owned();
-        Self::Copy { tag, source }
-    }
-
-    /// A tag whose values are not a picture's.
-    pub(crate) fn render(tag: &str, source: RenderError) -> Self {
-        let tag = tag.to_owned();
-        Self::Render { tag, source }
-    }
 }

@@ -10,11 +10,10 @@ use super::channels::Channels;
 use super::comparison::{Against, References};
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::look::{Options, RenderOn};
+use super::grid_style::{Options, RenderOn};
 use super::queue::Queue;
 use super::ranges::Ranges;
-use super::renderer::Renderer;
-use super::threads::threads;
+use super::renderer::{Renderer, threads};
 use super::writer::{self, Logged, OnWritten, Order};
 use burn::tensor::Tensor;
 

@@ -4,15 +4,13 @@ use burn::tensor::Tensor;
 
 use super::comparison::Earlier;
 use super::error::LoggerError;
-use super::look::Job;
+use super::grid_style::Job;
 use super::maps::BatchMaps;
-use super::measure::{Measure, MeasureKey};
 use super::on_device::draw;
-use super::piece::Piece;
+use super::piece::{Measure, MeasureKey, Piece};
 use super::renderer::change;
 use super::step::Step;
-use super::timings::StageTimings;
-use crate::device::{DrawnImage, PairSums, caught, free_memory, in_float32, values};
+use crate::device::{DrawnImage, PairSums, ReadBack, caught, free_memory, in_float32, values};
 use feature_grid::RenderError;
 
 impl Step<'_> {
@@ -35,7 +33,7 @@ impl Step<'_> {
     ) -> Result<(), LoggerError> {
         let (tag, shape) = (tag.into(), maps.dims());
         if shape[0] != 1 {
-            return Err(LoggerError::Batch { tag, shape });
+            return Err(LoggerError::Batch(tag, shape));
         }
         let layer = tag.strip_prefix("feature_maps/").unwrap_or(&tag).to_owned();
         self.maps_of_layer(&tag, layer, &BatchMaps::new(maps), 0)
@@ -55,16 +53,16 @@ impl Step<'_> {
         kernels: Tensor<4>,
     ) -> Result<(), LoggerError> {
         let (tag, kernels) = (tag.into(), in_float32(kernels));
-        let [_, channels, ..] = kernels.dims();
+        let [count, channels, ..] = kernels.dims();
         if ![1, 3].contains(&channels) {
             let source = RenderError::KernelChannels { channels };
-            return Err(LoggerError::render(&tag, source));
+            return Err(LoggerError::Render(tag, source));
         }
         let earlier = self.earlier(&tag, &kernels)?;
-        let look = self.logger.renderer.options.look_of_kernels(&tag);
-        let change_look = self.logger.renderer.options.look_of_change(&tag, &look);
-        let count = kernels.dims()[0];
-        let job = self.job(tag.clone(), tag.clone(), count, look);
+        let options = &self.logger.renderer.options;
+        let grid = options.of_kernels(&tag);
+        let of_change = options.of_change(&tag, &grid);
+        let job = self.job(tag.clone(), tag.clone(), count, grid);
         self.kernel_grid(job, kernels.clone(), None)?;
         let Some(old) = earlier.pictured else {
             return Ok(());
@@ -73,7 +71,7 @@ impl Step<'_> {
             Some(("kernels", _)) => "change/kernels".to_owned(),
             _ => format!("change/{tag}"),
         };
-        let job = self.job(change, tag, count, change_look);
+        let job = self.job(change, tag, count, of_change);
         self.kernel_grid(job, kernels, Some(old))
     }
 
@@ -89,23 +87,20 @@ impl Step<'_> {
         let maps = batch.of_image(at);
         let shape = maps.dims();
         // Here and not by whichever thread comes first: the error names the first layer.
-        let mut look = self.logger.renderer.options.look(tag, &layer, shape)?;
-        look.dead = self.dead.get(&layer).cloned().unwrap_or_default();
+        let options = &self.logger.renderer.options;
+        let mut grid = options.of_maps(tag, &layer, shape)?;
+        let of_change = options.of_change(&layer, &grid);
+        grid.dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let earlier = self.earlier(tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
             writing.queue.bound(|| free_memory(&maps));
         }
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
-        let change_look = self.logger.renderer.options.look_of_change(&layer, &look);
-        let job = self.job(tag.to_owned(), layer.clone(), shape[1], look);
-        let renderer = &self.logger.renderer;
-        let mut drawn = None;
-        if let Some(device) = self.on_devices.of(renderer, tag, &[&batch.all])? {
-            let all = batch.drawn(|all| draw(&job, all))?;
-            let image = all.read(at, &mut device.read_back);
-            drawn = Some(image.map_err(|error| LoggerError::draw(tag, error))?);
-        }
-        self.maps(job, drawn, maps.clone(), None)?;
+        let job = self.job(tag.to_owned(), layer.clone(), shape[1], grid);
+        self.grid(job, maps.clone(), None, |job, read_back| {
+            let image = batch.drawn(|all| draw(job, all))?.read(at, read_back);
+            image.map_err(|error| LoggerError::Draw(job.tag.clone(), error))
+        })?;
         for (name, old) in earlier.measured {
             let key = MeasureKey {
                 layer: layer.clone(),
@@ -117,31 +112,28 @@ impl Step<'_> {
             return Ok(());
         };
         let of = tag.strip_prefix("feature_maps/").unwrap_or(tag);
-        let job = self.job(format!("change/{of}"), layer, shape[1], change_look);
-        let renderer = &self.logger.renderer;
-        let mut drawn = None;
-        if let Some(device) = self.on_devices.of(renderer, &job.tag, &[&maps, &old])? {
-            let error = |error| LoggerError::draw(&job.tag, error);
-            let difference = caught(|| maps.clone() - old.clone()).map_err(error)?;
-            let image = draw(&job, difference)?.read(0, &mut device.read_back);
-            drawn = Some(image.map_err(error)?);
-        }
-        self.maps(job, drawn, maps, Some(old))
+        let job = self.job(format!("change/{of}"), layer, shape[1], of_change);
+        let (new, before) = (maps.clone(), old.clone());
+        self.grid(job, maps, Some(old), move |job, read_back| {
+            let error = |error| LoggerError::Draw(job.tag.clone(), error);
+            let difference = caught(|| new - before).map_err(error)?;
+            draw(job, difference)?.read(0, read_back).map_err(error)
+        })
     }
 
-    /// Has the grid of maps made, or of what they have more than the `old` ones; of what their device drew if it did.
-    fn maps(
+    /// Has the grid of maps made, or of what they have more than the `old` ones: `on_device` where their device draws.
+    fn grid(
         &mut self,
         job: Job,
-        drawn: Option<DrawnImage>,
         maps: Tensor<4>,
         old: Option<Tensor<4>>,
+        on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<DrawnImage, LoggerError>,
     ) -> Result<(), LoggerError> {
         let tag = job.tag.clone();
+        let both: Vec<&Tensor<4>> = [&maps].into_iter().chain(&old).collect();
         let renderer = &self.logger.renderer;
-        if let Some(drawn) = drawn
-            && let Some(device) = self.on_devices.of(renderer, &tag, &[&maps])?
-        {
+        if let Some(device) = self.on_devices.of(renderer, &tag, &both)? {
+            let drawn = on_device(&job, &mut device.read_back)?;
             device.then(tag, move |renderer, arrived| {
                 renderer.drawn_maps(job, &drawn, arrived, maps, old)
             });
@@ -169,18 +161,21 @@ impl Step<'_> {
         };
         let rows = |maps: &Tensor<4>| maps.clone().flatten::<3>(2, 3).flatten::<2>(0, 1);
         let sums = PairSums::over_rows(rows(&old), rows(&maps));
-        let sums = sums.map_err(|error| LoggerError::draw(&tag, error))?;
+        let sums = sums.map_err(|error| LoggerError::Draw(tag.clone(), error))?;
         let place = device.read_back.add_numbers(sums);
         device.then(tag.clone(), move |_, arrived| {
             let sums = arrived.numbers(&place);
-            let sums = sums.map_err(|error| LoggerError::draw(&tag, error))?;
+            let sums = sums.map_err(|error| LoggerError::Draw(tag.clone(), error))?;
             // Pairs that are not finite are left out by the host.
             if !sums.iter().all(|sum| sum.is_finite()) {
                 return change(slot, &tag, key, maps, old);
             }
             let sums = PairSums::read(&sums).fold(PairSums::default(), PairSums::merged);
-            let timings = StageTimings::default();
-            Ok(Piece::measured(slot, key, Measure::Change(sums), timings))
+            Ok(Piece {
+                slot,
+                measure: Some((key, Measure::Change(sums))),
+                ..Piece::default()
+            })
         });
         Ok(())
     }

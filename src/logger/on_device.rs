@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
-use super::look::Job;
+use super::grid_style::Job;
 use super::piece::{Part, Piece};
 use super::renderer::{PartSender, Renderer};
 use super::timings::Stage;
@@ -63,10 +63,10 @@ impl OnDevices {
 /// Has the device of `maps`, `[batch, channels, height, width]`, draw the grids of all images.
 pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn, LoggerError> {
     let [_, channels, height, width] = maps.dims();
-    let drawing = Drawing::new([channels, height, width], &job.look.style)
-        .map_err(|source| LoggerError::render(&job.tag, source))?;
-    Drawn::new(maps, drawing, job.look.chosen.as_deref())
-        .map_err(|error| LoggerError::draw(&job.tag, error))
+    let drawing = Drawing::new([channels, height, width], &job.grid.style)
+        .map_err(|error| LoggerError::Render(job.tag.clone(), error))?;
+    Drawn::new(maps, drawing, job.grid.chosen.as_deref())
+        .map_err(|error| LoggerError::Draw(job.tag.clone(), error))
 }
 
 impl OnDevice {
@@ -88,7 +88,7 @@ impl OnDevice {
                 Some((Stage::Render, drawing))
             }
             Err(error) => {
-                sender.send(Part::Piece(Err(LoggerError::draw(first, error))));
+                sender.send(Part::Piece(Err(LoggerError::Draw(first.clone(), error))));
                 None
             }
         }
@@ -105,7 +105,7 @@ fn deliver(copying: Copying, rest: Vec<(String, Rest)>, sender: &PartSender) {
     for (tag, rest) in rest {
         let arrived = arrived.clone();
         sender.spawn(tag.clone(), move |renderer| {
-            let arrived = arrived.map_err(|error| LoggerError::draw(&tag, error))?;
+            let arrived = arrived.map_err(|error| LoggerError::Draw(tag, error))?;
             rest(renderer, &arrived)
         });
     }

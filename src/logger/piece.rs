@@ -3,55 +3,10 @@
 use std::time::Duration;
 
 use super::error::LoggerError;
-use super::measure::{Measure, MeasureKey};
 use super::timings::{Stage, StageTimings};
-use crate::device::Span;
+use crate::device::{PairSums, Span};
+use feature_grid::Statistics;
 use tensorboard_events::Summary;
-
-/// Values of a step that are ready to be written.
-pub(super) struct Piece {
-    /// Its place among the step's values.
-    pub(super) slot: usize,
-    pub(super) summaries: Vec<Summary>,
-    /// Values that were NaN or infinite.
-    pub(super) non_finite: usize,
-    /// What is put together with the step's other pieces.
-    pub(super) measures: Vec<(MeasureKey, Measure)>,
-    /// Whether the range of the layer stands in for that of each map, which is one pixel.
-    pub(super) one_pixel: bool,
-    pub(super) timings: StageTimings,
-}
-
-impl Piece {
-    /// A measure without a picture.
-    pub(super) fn measured(
-        slot: usize,
-        key: MeasureKey,
-        measure: Measure,
-        timings: StageTimings,
-    ) -> Self {
-        Self {
-            slot,
-            summaries: Vec::new(),
-            non_finite: 0,
-            measures: vec![(key, measure)],
-            one_pixel: false,
-            timings,
-        }
-    }
-
-    /// A value that has no grid's numbers.
-    pub(super) fn plain(slot: usize, summary: Summary, timings: StageTimings) -> Self {
-        Self {
-            slot,
-            summaries: vec![summary],
-            non_finite: 0,
-            measures: Vec::new(),
-            one_pixel: false,
-            timings,
-        }
-    }
-}
 
 /// What becomes of an open step.
 pub(super) enum Part {
@@ -61,6 +16,22 @@ pub(super) enum Part {
     Took(Stage, Duration),
     /// The step is complete: it is written once all its pieces have come.
     Finished(Finished),
+}
+
+/// A value of a step that is ready to be written.
+#[derive(Default)]
+pub(super) struct Piece {
+    /// Its place among the step's values.
+    pub(super) slot: usize,
+    /// `None` where it is measured only.
+    pub(super) summary: Option<Summary>,
+    /// Values that were NaN or infinite.
+    pub(super) non_finite: usize,
+    /// What is put together with the step's other pieces.
+    pub(super) measure: Option<(MeasureKey, Measure)>,
+    /// Whether the range of the layer stands in for that of each map, which is one pixel.
+    pub(super) one_pixel: bool,
+    pub(super) timings: StageTimings,
 }
 
 /// What is said of a step as a whole.
@@ -73,4 +44,60 @@ pub(super) struct Finished {
     pub(super) timings: StageTimings,
     /// Work of a device, which is done when all pieces have come.
     pub(super) spans: Vec<(Stage, Span)>,
+}
+
+/// What a measure is of, in the order in which they are written.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MeasureKey {
+    pub(super) layer: String,
+    /// What it is compared with, if anything.
+    pub(super) reference: Option<&'static str>,
+}
+
+/// A measure over the values of one or more images, which becomes scalars.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Measure {
+    /// How they are distributed.
+    Values(Statistics),
+    /// How much they changed.
+    Change(PairSums),
+}
+
+impl Measure {
+    /// That of both together.
+    pub(super) fn merged(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Values(one), Self::Values(two)) => Self::Values(one.merged(two)),
+            (Self::Change(one), Self::Change(two)) => Self::Change(one.merged(two)),
+            // Their keys keep them apart.
+            (one, _) => one,
+        }
+    }
+
+    /// `range/LAYER/…` or `similarity/LAYER/…_to_REFERENCE`.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
+    pub(super) fn scalars(&self, MeasureKey { layer, reference }: &MeasureKey) -> Vec<Summary> {
+        let reference = reference.unwrap_or_default();
+        let change = |name: &str| format!("similarity/{layer}/{name}_to_{reference}");
+        let values = |name: &str| format!("range/{layer}/{name}");
+        let scalars = match self {
+            Self::Change(sums) => vec![
+                (change("cosine"), Some(sums.cosine())),
+                (change("distance"), Some(sums.relative())),
+            ],
+            Self::Values(of) => vec![
+                (values("min"), Some(of.min.into())),
+                (values("max"), Some(of.max.into())),
+                (values("mean"), Some(of.mean)),
+                (values("std"), Some(of.std())),
+                (values("zeros"), Some(of.zero_fraction())),
+                (values("nan"), Some(of.nan as f64)),
+                (values("infinite"), Some(of.infinite as f64)),
+                (values("clipped"), of.clipped_fraction()),
+            ],
+        };
+        let known = scalars.into_iter();
+        let known = known.filter_map(|(tag, value)| Some(Summary::scalar(tag, value?)));
+        known.collect()
+    }
 }

@@ -8,26 +8,37 @@
 //! A change is a grid like any other: of maps minus earlier ones.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, LazyLock};
 
 use burn::tensor::{Device, Tensor};
-use rayon::ThreadPool;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use super::channels::chosen_first;
 use super::comparison::{Difference, compare};
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::look::{Job, Look, Options, RenderOn};
+use super::grid_style::{GridStyle, Job, Options, RenderOn};
 use super::maps::MapFloats;
-use super::measure::{Measure, MeasureKey};
-use super::piece::{Part, Piece};
+use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
 use crate::device::{Accelerator, Arrived, BackendError, DrawnImage, accelerator, caught};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
+
+/// The threads of all loggers of the process together: as many as rayon's global pool has, but none of them: who waits for a logger may be one of those.
+static THREADS: LazyLock<Result<ThreadPool, ThreadPoolBuildError>> = LazyLock::new(|| {
+    let named = ThreadPoolBuilder::new().thread_name(|number| format!("render-{number}"));
+    named.build()
+});
+
+/// Started with the first logger.
+pub(super) fn threads() -> Result<&'static ThreadPool, LoggerError> {
+    let why = |error: &ThreadPoolBuildError| LoggerError::Threads(error.to_string());
+    THREADS.as_ref().map_err(why)
+}
 
 /// What all images of a run are made with.
 pub(super) struct Renderer {
@@ -58,7 +69,7 @@ impl PartSender {
         let sender = self.clone();
         self.renderer.threads.spawn_fifo(move || {
             let made = caught(|| work(&sender.renderer));
-            let made = made.unwrap_or_else(|source| Err(LoggerError::Panicked { tag, source }));
+            let made = made.unwrap_or_else(|source| Err(LoggerError::Panicked(tag, source)));
             sender.send(Part::Piece(made));
         });
     }
@@ -75,9 +86,7 @@ impl Renderer {
             (RenderOn::Host, _) | (RenderOn::Auto, None) => Ok(None),
             (RenderOn::Auto, Some(device)) => Ok(device.is_apart().then_some(device)),
             (RenderOn::Device, Some(device)) => Ok(Some(device)),
-            (RenderOn::Device, None) => Err(LoggerError::NoDeviceRenderer {
-                tag: tag.to_owned(),
-            }),
+            (RenderOn::Device, None) => Err(LoggerError::NoDeviceRenderer(tag.to_owned())),
         }
     }
 
@@ -90,7 +99,7 @@ impl Renderer {
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
         let [_, channels, height, width] = maps.dims();
-        let in_place = |maps: Tensor<4>| match &job.look.chosen {
+        let in_place = |maps: Tensor<4>| match &job.grid.chosen {
             Some(chosen) => chosen_first(maps, chosen),
             None => maps,
         };
@@ -99,7 +108,7 @@ impl Renderer {
             let old = old.map(|old| MapFloats::in_layout(in_place(old), new.layout));
             Ok((new, old.transpose()?))
         });
-        let (new, old) = copied.map_err(|source| LoggerError::copy(&job.tag, source))?;
+        let (new, old) = copied.map_err(|source| LoggerError::Copy(job.tag.clone(), source))?;
         let rendered = timings.time(Stage::Render, || {
             let difference = old.as_ref().map(|old| Difference { new: &new, old });
             let shape = [channels, height, width];
@@ -107,9 +116,9 @@ impl Renderer {
                 Some(difference) => Maps::new(difference, shape, new.layout)?,
                 None => Maps::new(&new, shape, new.layout)?,
             };
-            feature_grid::feature_maps(&maps, &job.look.style)
+            feature_grid::feature_maps(&maps, &job.grid.style)
         });
-        let rendered = rendered.map_err(|source| LoggerError::render(&job.tag, source))?;
+        let rendered = rendered.map_err(|source| LoggerError::Render(job.tag.clone(), source))?;
         self.finish(job, rendered, Threads::One, timings)
     }
 
@@ -123,9 +132,9 @@ impl Renderer {
         old: Option<Tensor<4>>,
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
-        let chosen = job.look.chosen.as_deref();
+        let chosen = job.grid.chosen.as_deref();
         let rendered = timings.time(Stage::Copy, || drawn.rendered(arrived, chosen));
-        let rendered = rendered.map_err(|error| LoggerError::draw(&job.tag, error))?;
+        let rendered = rendered.map_err(|error| LoggerError::Draw(job.tag.clone(), error))?;
         let is_apart = accelerator(&maps.device()).is_some_and(|device| device.is_apart());
         let threads = if is_apart {
             Threads::Idle
@@ -148,16 +157,16 @@ impl Renderer {
         let mut timings = StageTimings::default();
         let values = timings
             .time(Stage::Copy, read)
-            .map_err(|source| LoggerError::copy(&job.tag, source))?;
-        if job.look.is_change && job.look.style.range == Range::Layer {
+            .map_err(|source| LoggerError::Copy(job.tag.clone(), source))?;
+        if job.grid.is_change && job.grid.style.range == Range::Layer {
             // Colors have no range by step with 0 in the middle.
-            job.look.style.range = around_zero(&values);
+            job.grid.style.range = around_zero(&values);
         }
-        let style = &job.look.style;
+        let style = &job.grid.style;
         let rendered = timings.time(Stage::Render, || {
             feature_grid::kernels(&values, shape, self.options.bgr, style)
         });
-        let rendered = rendered.map_err(|source| LoggerError::render(&job.tag, source))?;
+        let rendered = rendered.map_err(|source| LoggerError::Render(job.tag.clone(), source))?;
         self.finish(job, rendered, Threads::One, timings)
     }
 
@@ -169,18 +178,18 @@ impl Renderer {
         threads: Threads,
         mut timings: StageTimings,
     ) -> Result<Piece, LoggerError> {
-        if !job.look.is_change {
-            mark(&mut rendered, &job.look);
+        if !job.grid.is_change {
+            mark(&mut rendered, &job.grid);
         }
         let png = timings.time(Stage::Encode, || {
             encode(&job.tag, &rendered.picture, threads)
         })?;
         if let Some(folder) = &job.folder {
             timings.time(Stage::Write, || {
-                let prefix = job.look.file_prefix();
+                let prefix = job.grid.file_prefix();
                 write_png(folder, &format!("{prefix}{}.png", stem(&job.tag)), &png)?;
                 if prefix.is_empty() {
-                    return write_singles(folder, &job.tag, &rendered, &job.look);
+                    return write_singles(folder, &job.tag, &rendered, &job.grid);
                 }
                 Ok::<_, LoggerError>(())
             })?;
@@ -192,19 +201,23 @@ impl Renderer {
         };
         let Picture { width, height, .. } = rendered.picture;
         let summary = Summary::image(job.tag, description, width, height, vec![png]);
-        let piece = Piece::plain(job.slot, summary, timings);
-        if job.look.is_change {
+        let piece = Piece {
+            slot: job.slot,
+            summary: Some(summary),
+            timings,
+            ..Piece::default()
+        };
+        if job.grid.is_change {
             return Ok(piece);
         }
-        let values = Measure::Values(rendered.statistics);
         let key = MeasureKey {
             layer: job.layer,
             reference: None,
         };
         Ok(Piece {
             non_finite: rendered.non_finite,
-            measures: vec![(key, values)],
-            one_pixel: job.look.one_pixel,
+            measure: Some((key, Measure::Values(rendered.statistics))),
+            one_pixel: job.grid.one_pixel,
             ..piece
         })
     }
@@ -232,7 +245,12 @@ impl Renderer {
         let first = pictures.first();
         let (width, height) = first.map_or((0, 0), |first| (first.width, first.height));
         let summary = Summary::image(tag, description, width, height, pngs);
-        Ok(Piece::plain(slot, summary, timings))
+        Ok(Piece {
+            slot,
+            summary: Some(summary),
+            timings,
+            ..Piece::default()
+        })
     }
 }
 
@@ -250,8 +268,13 @@ pub(super) fn change(
         let old = MapFloats::in_layout(old, new.layout)?;
         Ok::<_, BackendError>(compare(&new, &old)?)
     });
-    let sums = sums.map_err(|source| LoggerError::copy(tag, source))?;
-    Ok(Piece::measured(slot, key, Measure::Change(sums), timings))
+    let sums = sums.map_err(|source| LoggerError::Copy(tag.to_owned(), source))?;
+    Ok(Piece {
+        slot,
+        measure: Some((key, Measure::Change(sums))),
+        timings,
+        ..Piece::default()
+    })
 }
 
 /// The range of these values with 0 in the middle.
@@ -262,27 +285,24 @@ fn around_zero(values: &[f32]) -> Range {
 }
 
 /// Writes the numbers of channels that were chosen into their tiles, and frames those that are dead.
-fn mark(rendered: &mut Rendered, look: &Look) {
-    if look.chosen.is_none() && look.dead.is_empty() {
+fn mark(rendered: &mut Rendered, grid: &GridStyle) {
+    if grid.chosen.is_none() && grid.dead.is_empty() {
         return;
     }
     let tiles = rendered.tiles();
-    if let Some(chosen) = &look.chosen {
+    if let Some(chosen) = &grid.chosen {
         number_tiles(&mut rendered.picture, &tiles, chosen);
     }
-    let place = |channel: &usize| match &look.chosen {
+    let place = |channel: &usize| match &grid.chosen {
         Some(chosen) => chosen.iter().position(|chosen| chosen == channel),
         None => Some(*channel),
     };
-    let framed: Vec<usize> = look.dead.iter().filter_map(place).collect();
+    let framed: Vec<usize> = grid.dead.iter().filter_map(place).collect();
     frame_tiles(&mut rendered.picture, &tiles, &framed);
 }
 
 fn encode(tag: &str, picture: &Picture, threads: Threads) -> Result<Vec<u8>, LoggerError> {
-    png::encode(picture, threads).map_err(|source| LoggerError::Encode {
-        tag: tag.to_owned(),
-        source,
-    })
+    png::encode(picture, threads).map_err(|source| LoggerError::Encode(tag.to_owned(), source))
 }
 
 /// `05_conv2_1` of `feature_maps/05_conv2_1`.
@@ -295,10 +315,10 @@ fn write_singles(
     folder: &Path,
     tag: &str,
     rendered: &Rendered,
-    look: &Look,
+    grid: &GridStyle,
 ) -> Result<(), LoggerError> {
     for (index, picture) in rendered.singles().enumerate() {
-        let chosen = look.chosen.as_ref();
+        let chosen = grid.chosen.as_ref();
         let channel = chosen.and_then(|chosen| chosen.get(index));
         let file = format!("{:03}.png", channel.unwrap_or(&index));
         let png = encode(tag, &picture, Threads::One)?;
@@ -311,5 +331,5 @@ fn write_png(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), LoggerError>
     let path = folder.join(file);
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&path, bytes))
-        .map_err(|source| LoggerError::WritePng { path, source })
+        .map_err(|source| LoggerError::WritePng(path, source))
 }

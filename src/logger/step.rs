@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use super::feature_logger::{FeatureLogger, Past};
-use super::look::{Job, Look};
+use super::grid_style::{GridStyle, Job};
 use super::on_device::OnDevices;
 use super::piece::{Finished, Part, Piece};
 use super::renderer::PartSender;
@@ -167,7 +167,7 @@ impl Step<'_> {
         let size = |picture: &Picture| (picture.width, picture.height);
         let first = pictures.first().map(size);
         if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
-            return Err(LoggerError::Images { tag });
+            return Err(LoggerError::Images(tag));
         }
         let (slot, describe) = (self.next_slot(), self.is_new(&tag));
         self.sender.spawn(tag.clone(), move |renderer| {
@@ -194,7 +194,11 @@ impl Step<'_> {
 
     /// Logs anything that an event file can hold.
     pub fn summary(&mut self, summary: Summary) {
-        let piece = Piece::plain(self.next_slot(), summary, StageTimings::default());
+        let piece = Piece {
+            slot: self.next_slot(),
+            summary: Some(summary),
+            ..Piece::default()
+        };
         self.sender.send(Part::Piece(Ok(piece)));
     }
 
@@ -215,7 +219,7 @@ impl Step<'_> {
     }
 
     /// A grid to be made, of `count` tiles.
-    pub(super) fn job(&mut self, tag: String, layer: String, count: usize, look: Look) -> Job {
+    pub(super) fn job(&mut self, tag: String, layer: String, count: usize, grid: GridStyle) -> Job {
         let png = self.logger.png.as_ref();
         Job {
             slot: self.next_slot(),
@@ -224,7 +228,7 @@ impl Step<'_> {
             tag,
             layer,
             count,
-            look,
+            grid,
         }
     }
 

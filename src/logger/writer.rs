@@ -6,8 +6,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Instant;
 
 use super::error::LoggerError;
-use super::measure::{Measure, MeasureKey};
-use super::piece::{Part, Piece};
+use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::queue::Queue;
 use super::timings::{Stage, StageTimings};
 use tensorboard_events::{EventFile, Summary};
@@ -148,21 +147,22 @@ impl Writer {
         let logged = &mut self.logged;
         for piece in pieces {
             timings.add(&piece.timings);
-            for (key, measure) in piece.measures {
+            if let Some((key, measure)) = piece.measure {
                 let so_far = measures.get(&key);
                 let both = so_far.map_or(measure, |so_far| so_far.merged(measure));
                 measures.insert(key, both);
             }
-            if let Some(first) = piece.summaries.first() {
-                if piece.one_pixel {
-                    logged.one_pixel.insert(first.tag.clone());
-                }
-                if piece.non_finite > 0 && logged.non_finite.len() < Logged::MOST_NON_FINITE {
-                    let entry = (first.tag.clone(), step, piece.non_finite);
-                    logged.non_finite.push(entry);
-                }
+            let Some(summary) = piece.summary else {
+                continue;
+            };
+            if piece.one_pixel {
+                logged.one_pixel.insert(summary.tag.clone());
             }
-            summaries.extend(piece.summaries);
+            if piece.non_finite > 0 && logged.non_finite.len() < Logged::MOST_NON_FINITE {
+                let entry = (summary.tag.clone(), step, piece.non_finite);
+                logged.non_finite.push(entry);
+            }
+            summaries.push(summary);
         }
         let scalars = measures.iter();
         summaries.extend(scalars.flat_map(|(key, measure)| measure.scalars(key)));

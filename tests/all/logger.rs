@@ -135,7 +135,7 @@ fn a_step_that_cannot_be_rendered_leaves_nothing_and_is_reported() {
     step.finish();
     let error = logger.finish().unwrap_err();
     assert!(
-        matches!(&error, LoggerError::Render { tag, .. } if tag == "maps"),
+        matches!(&error, LoggerError::Render(tag, _) if tag == "maps"),
         "{error}"
     );
     let seen = events(folder.path());

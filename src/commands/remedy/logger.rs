@@ -12,18 +12,18 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             "give every step images of one size, or do not compare steps (--compare off)"
         }
         LoggerError::Channel { .. } => "choose others with --maps",
-        LoggerError::NoDeviceRenderer { .. } => "set VGGSCOPE_RENDER to auto or host",
-        LoggerError::WritePng { .. } => {
+        LoggerError::NoDeviceRenderer(_) => "set VGGSCOPE_RENDER to auto or host",
+        LoggerError::WritePng(..) => {
             "free some space or choose another folder for PNG files (--png)"
         }
         // The device's room knows what to do about memory.
-        LoggerError::Draw { source, .. } | LoggerError::Panicked { source, .. }
+        LoggerError::Draw(_, source) | LoggerError::Panicked(_, source)
             if matches!(source, BackendError::OutOfMemory(_)) =>
         {
             return None;
         }
-        LoggerError::Draw { .. } => "VGGSCOPE_RENDER=host renders on the host",
-        LoggerError::Panicked { .. } => "please report it with the command you ran",
+        LoggerError::Draw(..) => "VGGSCOPE_RENDER=host renders on the host",
+        LoggerError::Panicked(..) => "please report it with the command you ran",
         _ => return None,
     };
     Some(advice.to_owned())
@@ -35,10 +35,7 @@ mod tests {
 
     #[test]
     fn a_step_that_cannot_be_drawn_is_drawn_on_the_host_unless_memory_is_short() {
-        let draw = |source| LoggerError::Draw {
-            tag: "conv1_1".to_owned(),
-            source,
-        };
+        let draw = |source| LoggerError::Draw("conv1_1".to_owned(), source);
         let advice = next_step(&draw(BackendError::Other("illegal address".to_owned())));
         assert!(advice.is_some_and(|advice| advice.contains("VGGSCOPE_RENDER=host")));
         let short = draw(BackendError::OutOfMemory("20 MiB".to_owned()));

@@ -1,4 +1,4 @@
-//! How the grids of a layer are shown.
+//! How the grids of a layer are drawn.
 
 use std::path::PathBuf;
 
@@ -40,9 +40,9 @@ pub(super) enum Tiles {
     Kernels,
 }
 
-/// How a layer is shown.
+/// How the grid of a layer is drawn.
 #[derive(Clone)]
-pub(super) struct Look {
+pub(super) struct GridStyle {
     pub(super) tiles: Tiles,
     /// Whether it shows what changed.
     pub(super) is_change: bool,
@@ -63,14 +63,14 @@ pub(super) struct Job {
     pub(super) layer: String,
     /// How many tiles there are, shown or not.
     pub(super) count: usize,
-    pub(super) look: Look,
+    pub(super) grid: GridStyle,
     /// The folder for PNG files of this step, if any are written.
     pub(super) folder: Option<PathBuf>,
     /// Whether this is the tag's first value, which carries the description.
     pub(super) describe: bool,
 }
 
-impl Look {
+impl GridStyle {
     /// What the names of its PNG files begin with.
     pub(super) fn file_prefix(&self) -> &'static str {
         match self.tiles {
@@ -82,13 +82,13 @@ impl Look {
 }
 
 impl Options {
-    /// How the maps of a layer, `[1, channels, height, width]`, are shown.
-    pub(super) fn look(
+    /// How the maps of a layer, `[1, channels, height, width]`, are drawn.
+    pub(super) fn of_maps(
         &self,
         tag: &str,
         layer: &str,
         [_, channels, height, width]: [usize; 4],
-    ) -> Result<Look, LoggerError> {
+    ) -> Result<GridStyle, LoggerError> {
         let chosen = self.channels.get(layer);
         let mut beyond = chosen.unwrap_or_default().iter();
         if let Some(&channel) = beyond.find(|channel| **channel >= channels) {
@@ -105,7 +105,7 @@ impl Options {
         if one_pixel {
             style.range = Range::Layer;
         }
-        Ok(Look {
+        Ok(GridStyle {
             tiles: Tiles::Maps,
             is_change: false,
             style,
@@ -115,9 +115,9 @@ impl Options {
         })
     }
 
-    /// How kernels are shown.
-    pub(super) fn look_of_kernels(&self, layer: &str) -> Look {
-        Look {
+    /// How kernels are drawn.
+    pub(super) fn of_kernels(&self, layer: &str) -> GridStyle {
+        GridStyle {
             tiles: Tiles::Kernels,
             is_change: false,
             style: Style {
@@ -131,17 +131,17 @@ impl Options {
         }
     }
 
-    /// How changes of a layer are shown; without a range of the run, by step.
-    pub(super) fn look_of_change(&self, layer: &str, look: &Look) -> Look {
+    /// How changes of a layer are drawn; without a range of the run, by step.
+    pub(super) fn of_change(&self, layer: &str, grid: &GridStyle) -> GridStyle {
         let run = self.ranges.get(&format!("change/{layer}"));
-        Look {
+        GridStyle {
             is_change: true,
             style: Style {
                 range: run.map_or(Range::Layer, |(low, high)| Range::around_zero(low, high)),
                 colormap: Colormap::Diverging,
-                ..look.style
+                ..grid.style
             },
-            ..look.clone()
+            ..grid.clone()
         }
     }
 
