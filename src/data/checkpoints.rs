@@ -20,13 +20,14 @@ use crate::one_line::listed;
 use candidate::{Candidate, EXTENSIONS, NAMED, any_numbered};
 pub(crate) use error::CheckpointError;
 
-fn left_out(names: impl Iterator<Item = impl fmt::Display>, why: &str) -> String {
-    format!("left out: {} ({why})", listed(names, ", ", NAMED))
-}
-
-fn note_left_out(files: &[Candidate], why: &str, notes: &mut Vec<String>) {
-    if !files.is_empty() {
-        notes.push(left_out(files.iter().map(|one| &one.name), why));
+/// Notes what is left out, if anything is.
+fn note_left_out(
+    names: impl ExactSizeIterator<Item = impl fmt::Display>,
+    why: &str,
+    notes: &mut Vec<String>,
+) {
+    if names.len() > 0 {
+        notes.push(format!("left out: {} ({why})", listed(names, ", ", NAMED)));
     }
 }
 
@@ -105,26 +106,7 @@ pub(crate) struct Sequence {
     pub(crate) notes: Vec<String>,
 }
 
-/// Lists the checkpoints that the arguments name.
-///
-/// A file is found whatever its ending; a folder gives the files in it that end in [`EXTENSIONS`] (any
-/// case), hidden ones skipped, or, where none of their names has a number, those in folders below it too;
-/// an argument that is no path and holds `*`, `?` or `[` is a pattern. Of several names of one file, links
-/// among them, one is taken.
-///
-/// With [`StepSource::Index`] the steps are 0, 1, 2 … in natural order of the paths (`e2` before
-/// `e10`, case ignored, component by component).
-///
-/// With [`StepSource::Name`] it is the last whole number in the name that varies from file to
-/// file, counted from the name's end; where none varies, the last. Where files have no number of their own,
-/// that of their folder counts (`checkpoint-500/model.safetensors`). `90k` and `2M` are 90000 and 2000000;
-/// numbers with a fraction or a negative power (`loss0.12`, `lr1e-4`), totals (`1000-of-2000`) and
-/// Lightning's versions (`last-v1`) do not count. If an earlier number varies too and gives another order
-/// (`epoch1_step50`, `epoch2_step10`), that is an error.
-///
-/// Files that are not of the sequence are left out with a note: those of a training's state
-/// (`optimizer.pt`), and where others have a step, those without and those that were picked from the
-/// sequence (`best_epoch_3.pth`).
+/// Lists the checkpoints that the arguments name, as docs/files.md says.
 pub(crate) fn list_checkpoints<P: AsRef<Path>>(
     args: &[P],
     selection: &Selection<'_>,
@@ -204,9 +186,7 @@ fn each_once(paths: Vec<PathBuf>, notes: &mut Vec<String>) -> Vec<PathBuf> {
             links.push(format!("{} -> {}", link.display(), taken.display()));
         }
     }
-    if !links.is_empty() {
-        notes.push(left_out(links.iter(), "links to files that are shown"));
-    }
+    note_left_out(links.iter(), "links to files that are shown", notes);
     once
 }
 
@@ -250,8 +230,12 @@ fn without_states(all: Vec<Candidate>, notes: &mut Vec<String>) -> Vec<Candidate
         return all;
     }
     let (states, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(Candidate::is_state);
-    let why = "named as a training's state, without a network";
-    note_left_out(&states, why, notes);
+    let names = states.iter().map(|one| &one.name);
+    note_left_out(
+        names,
+        "named as a training's state, without a network",
+        notes,
+    );
     kept
 }
 
@@ -260,16 +244,17 @@ fn with_steps(
     steps: Vec<Option<i64>>,
     notes: &mut Vec<String>,
 ) -> Vec<(i64, Candidate)> {
-    let (with, without): (Vec<_>, Vec<_>) = steps
-        .into_iter()
-        .zip(all)
-        .partition(|(step, _)| step.is_some());
-    let without: Vec<Candidate> = without.into_iter().map(|(_, one)| one).collect();
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for (step, one) in steps.into_iter().zip(all) {
+        match step {
+            Some(step) => with.push((step, one)),
+            None => without.push(one.name),
+        }
+    }
     let why = "no step in the name, or the best, last or averaged one by its name; name such a file alone, or take \
                the steps from the order of the files, to show it";
-    note_left_out(&without, why, notes);
-    let with = with.into_iter();
-    with.filter_map(|(step, one)| Some((step?, one))).collect()
+    note_left_out(without.iter(), why, notes);
+    with
 }
 
 /// By strictly increasing step. Of files with one step that are one checkpoint, one is kept.
@@ -298,28 +283,28 @@ fn one_each_step(
             next
         };
         let why = format!("step {step} is {}, {why}", last.name);
-        note_left_out(&[out], &why, notes);
+        note_left_out([out.name].iter(), &why, notes);
     }
     Ok(kept)
 }
 
 /// Whether the second of two files with one step is the one to show, and why; `None` where nothing tells.
 fn preferred(first: &Candidate, second: &Candidate) -> Option<(bool, &'static str)> {
-    let same_folder = first.path.parent() == second.path.parent();
-    // transformers before and after its weights became safetensors.
-    let is_old = |one: &Candidate| one.stem == "pytorch_model";
-    match (first.is_picked(), second.is_picked()) {
-        (true, false) => Some((true, "which was not picked from the others")),
-        (false, true) => Some((false, "which was not picked from the others")),
-        _ if same_folder && first.stem == second.stem && first.version != second.version => {
-            Some((second.version > first.version, "the later version"))
-        }
-        _ if same_folder && is_old(first) && second.stem == "model" => {
-            Some((true, "the same in another format"))
-        }
-        _ if same_folder && is_old(second) && first.stem == "model" => {
-            Some((false, "the same in another format"))
-        }
-        _ => None,
+    let picked = [first.is_picked(), second.is_picked()];
+    if picked[0] != picked[1] {
+        return Some((picked[0], "which was not picked from the others"));
     }
+    if first.path.parent() != second.path.parent() {
+        return None;
+    }
+    if first.stem == second.stem && first.version != second.version {
+        return Some((second.version > first.version, "the later version"));
+    }
+    // transformers before and after its weights became safetensors.
+    let is_newer = match [&*first.stem, &*second.stem] {
+        ["pytorch_model", "model"] => true,
+        ["model", "pytorch_model"] => false,
+        _ => return None,
+    };
+    Some((is_newer, "the same in another format"))
 }

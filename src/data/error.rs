@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use feature_grid::Picture;
 use thiserror::Error;
 
+use super::transform::CropBox;
 use crate::one_line::panic_text;
 
 /// The most pixels that an image may have: the size from which Pillow warns of a decompression
@@ -51,8 +52,6 @@ pub(crate) enum ImageError {
     },
     #[error("reading it crashed ({0}), which is a bug; leave the image out")]
     Crashed(String),
-    #[error("no thread to read it can be started")]
-    Threads(#[source] io::Error),
     #[error(
         "{from_width} x {from_height} pixels would become {width} x {height}, more than the limit of {MAX_PIXELS} \
          pixels in all"
@@ -64,17 +63,9 @@ pub(crate) enum ImageError {
         height: u64,
     },
     #[error(
-        "a box of {width} x {height} pixels at ({left}, {top}) is not inside an image of {from_width} x {from_height} \
-         pixels; this is a bug"
+        "a box of {} x {} pixels at ({}, {}) is not inside the image; this is a bug", .0.width, .0.height, .0.left, .0.top
     )]
-    Outside {
-        from_width: u32,
-        from_height: u32,
-        top: u32,
-        left: u32,
-        height: u32,
-        width: u32,
-    },
+    Outside(CropBox),
 }
 
 impl ImageError {

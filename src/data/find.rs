@@ -1,7 +1,6 @@
 //! File, folder and pattern arguments -> files.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -28,10 +27,10 @@ impl Wanted {
     fn accepts(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         let name = name.to_string_lossy().to_ascii_lowercase();
-        self.extensions.iter().any(|extension| {
-            name.strip_suffix(extension)
-                .is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
-        })
+        let stem = |extension| name.strip_suffix(extension)?.strip_suffix('.');
+        self.extensions
+            .iter()
+            .any(|extension| stem(extension).is_some_and(|stem| !stem.is_empty()))
     }
 
     pub(crate) fn endings(&self) -> String {
@@ -99,9 +98,9 @@ impl LeftOut {
 
     /// What is to be said of files with other endings.
     pub(crate) fn of_endings(&self) -> Option<String> {
-        let endings = self.endings.iter();
-        let endings = endings.map(|(ending, count)| format!("{count} {ending}"));
-        let endings = listed(endings, ", ", usize::MAX);
+        let counts = self.endings.iter();
+        let counts = counts.map(|(ending, count)| format!("{count} {ending}"));
+        let endings = listed(counts, ", ", usize::MAX);
         (!endings.is_empty()).then(|| format!("files left out by their ending: {endings}"))
     }
 }
@@ -176,14 +175,14 @@ pub(crate) fn find<P: AsRef<Path>>(
     Ok(files)
 }
 
-/// The folder's canonical path, and the name in it. Two links to one file stay two files;
-/// `a.png`, `./a.png` and `sub/../a.png` are one.
-pub(crate) fn identity(file: &Path) -> Result<(PathBuf, OsString), FindError> {
+/// The name in the folder's canonical path. Two links to one file stay two files; `a.png`, `./a.png` and
+/// `sub/../a.png` are one.
+pub(crate) fn identity(file: &Path) -> Result<PathBuf, FindError> {
     let folder = parent(file);
-    let folder = folder
+    let canonical = folder
         .canonicalize()
         .map_err(|source| unreadable(folder, source))?;
-    Ok((folder, file.file_name().unwrap_or_default().to_owned()))
+    Ok(canonical.join(file.file_name().unwrap_or_default()))
 }
 
 fn parent(file: &Path) -> &Path {
@@ -199,27 +198,30 @@ fn find_arg(
     left_out: &mut LeftOut,
 ) -> Result<Vec<PathBuf>, FindError> {
     let path = arg.to_path_buf();
-    match (arg.metadata(), arg.read_link()) {
-        (Err(source), Ok(target)) => Err(FindError::Link {
+    let source = match arg.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            let files = walk(arg, wanted, left_out)?;
+            let wanted = *wanted;
+            return if files.is_empty() {
+                Err(FindError::EmptyFolder { path, wanted })
+            } else {
+                Ok(files)
+            };
+        }
+        Ok(_) => return Ok(vec![path]),
+        Err(source) => source,
+    };
+    match (arg.read_link(), arg.to_str()) {
+        (Ok(target), _) => Err(FindError::Link {
             path,
             target,
             source,
         }),
-        (Ok(metadata), _) if metadata.is_dir() => match walk(arg, wanted, left_out)? {
-            none if none.is_empty() => Err(FindError::EmptyFolder {
-                path,
-                wanted: *wanted,
-            }),
-            files => Ok(files),
-        },
-        (Ok(_), _) => Ok(vec![path]),
-        (Err(error), _) if is_absent(&error) => match arg.to_str() {
-            Some(pattern) if pattern.contains(['*', '?', '[']) => {
-                find_pattern(pattern, wanted, left_out)
-            }
-            _ => Err(FindError::Missing { path }),
-        },
-        (Err(source), _) => Err(unreadable(arg, source)),
+        _ if !is_absent(&source) => Err(unreadable(arg, source)),
+        (_, Some(pattern)) if pattern.contains(['*', '?', '[']) => {
+            find_pattern(pattern, wanted, left_out)
+        }
+        _ => Err(FindError::Missing { path }),
     }
 }
 

@@ -29,22 +29,8 @@ pub(crate) struct ImageFile {
     pub(crate) name: String,
 }
 
-/// Lists the images that the arguments name, in their order; what a folder holds besides is noted.
-///
-/// - A file is taken whatever its ending.
-/// - A folder gives the files in it and in all folders below it that end in
-///   one of [`IMAGES`]' endings (any case), in natural order (`img2` before `img10`, case ignored,
-///   component by component). Hidden files and folders (`.x`, `._x`) are skipped; links are
-///   followed.
-/// - An argument that is no path and holds `*`, `?` or `[` is a pattern (`**` for folders at any depth).
-///   Its matches are taken in natural order, by the same endings; folders among them are
-///   searched.
-/// - A file that is named more than once, directly or by a folder or a pattern, is taken once, where
-///   it was named first. Two links to one file are two files.
-///
-/// An image's name is the stem of its file, with everything that does not belong in a tag replaced
-/// by `_`; where stems are equal, the path below their common folder (`cats_01`, `dogs_01`). A name
-/// that is still taken, or is a group of tags (`kernels`, `input` …), gets a number (`01_2`).
+/// Lists the images that the arguments name, in their order and named as docs/files.md says; what a folder holds
+/// besides is noted.
 pub(crate) fn list_images<P: AsRef<Path>>(
     args: &[P],
     notes: &InputNotes,
@@ -52,14 +38,10 @@ pub(crate) fn list_images<P: AsRef<Path>>(
     let mut left_out = LeftOut::default();
     let paths = find::find(args, &IMAGES, &mut left_out)?;
     notes.add_left_out(&left_out);
-    let places = paths.iter().map(|path| {
-        let (folder, file) = find::identity(path)?;
-        Ok(folder.join(file))
-    });
-    let names = unique_names(&places.collect::<Result<Vec<_>, FindError>>()?);
-    let images = paths.into_iter().zip(names);
+    let places: Result<Vec<_>, _> = paths.iter().map(|path| find::identity(path)).collect();
+    let images = unique_names(&places?).into_iter().zip(paths);
     Ok(images
-        .map(|(path, name)| ImageFile { path, name })
+        .map(|(name, path)| ImageFile { path, name })
         .collect())
 }
 
@@ -113,34 +95,25 @@ fn joined(path: &Path, count: usize) -> String {
         .chain([path.file_stem().unwrap_or_default()])
         .collect();
     let last = &parts[parts.len().saturating_sub(count)..];
-    let cleaned: Vec<String> = last
-        .iter()
-        .map(|part| clean(&part.to_string_lossy()))
-        .collect();
-    cleaned.join("_")
+    let cleaned = last.iter().map(|part| clean(&part.to_string_lossy()));
+    cleaned.collect::<Vec<_>>().join("_")
 }
 
 /// The usual writers of event files make `_` of everything in a tag but word characters, `-`, `.`
 /// and `/`; a `/` would open a group, and a leading dot would hide or misplace a file of that name.
 fn clean(text: &str) -> String {
     let mut leading = true;
-    let mut cleaned: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| {
-            leading &= c == '.';
-            match c {
-                '.' if !leading => c,
-                '-' | '_' => c,
-                c if c.is_alphanumeric() => c,
-                _ => '_',
-            }
-        })
-        .collect();
+    let cleaned = text.chars().take(LONGEST).map(|c| {
+        leading &= c == '.';
+        let is_kept = c == '.' && !leading || c == '-' || c.is_alphanumeric();
+        if is_kept { c } else { '_' }
+    });
+    let cleaned: String = cleaned.collect();
     if cleaned.is_empty() {
-        cleaned.push('_');
+        "_".to_owned()
+    } else {
+        cleaned
     }
-    cleaned
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::ahead::Ahead;
 use super::decode::{self, Decoded, Oddities};
-use super::error::{ImageError, LoadError, caught};
+use super::error::{LoadError, caught};
 use super::list::ImageFile;
 use super::transform::Preprocess;
 use feature_grid::Picture;
@@ -24,15 +24,16 @@ pub(crate) struct PreparedImage {
 }
 
 impl PreparedImage {
-    fn load(file: ImageFile, preprocess: &Preprocess) -> Result<Self, LoadError> {
-        let ImageFile { path, name } = file;
+    fn load(
+        ImageFile { path, name }: ImageFile,
+        preprocess: &Preprocess,
+    ) -> Result<Self, LoadError> {
         let began = Instant::now();
-        let (decoded, pixels) = caught(&path, || {
+        let (Decoded { picture, oddities }, pixels) = caught(&path, || {
             let decoded = load(&path, preprocess)?;
             let pixels = preprocess.normalize.apply(&decoded.picture);
             Ok((decoded, pixels))
         })?;
-        let Decoded { picture, oddities } = decoded;
         let took = began.elapsed();
         Ok(Self {
             name,
@@ -74,26 +75,18 @@ pub(crate) fn file_name(path: &Path) -> String {
 }
 
 /// Prepares images on as many threads as render, in order, at most `batch` and one a thread ahead of whoever takes them.
+/// Where no thread can be started, each is prepared when it is taken.
 pub(crate) fn prepare_ahead(
     files: Vec<ImageFile>,
     preprocess: Preprocess,
     batch: usize,
-) -> impl Iterator<Item = Result<PreparedImage, LoadError>> {
+) -> Box<dyn Iterator<Item = Result<PreparedImage, LoadError>>> {
     let threads = rayon::current_num_threads().min(files.len());
-    let first = files.first().map(|file| file.path.clone());
-    let prepare = move |file: ImageFile| PreparedImage::load(file, &preprocess);
-    let prepared = Ahead::start(
-        files.into_iter(),
-        threads,
-        batch.saturating_add(threads),
-        Arc::default(),
-        prepare,
-    );
-    let (prepared, failed) = match prepared {
-        Ok(prepared) => (Some(prepared), None),
-        Err(source) => (None, Some(ImageError::Threads(source))),
-    };
-    let failed = failed.zip(first);
-    let failed = failed.map(|(error, path)| Err(error.in_file(&path)));
-    prepared.into_iter().flatten().chain(failed)
+    let most = batch.saturating_add(threads);
+    let prepare = move |file| PreparedImage::load(file, &preprocess);
+    let later = files.clone().into_iter().map(prepare);
+    match Ahead::start(files.into_iter(), threads, most, Arc::default(), prepare) {
+        Ok(ahead) => Box::new(ahead),
+        Err(_) => Box::new(later),
+    }
 }

@@ -1,11 +1,9 @@
 //! Image -> resized, cropped image -> the values that the network is fed, as torchvision does it with
 //! Pillow's images.
 
-mod crop;
 mod normalize;
 mod resize;
 
-pub(crate) use crop::CropBox;
 pub(crate) use normalize::{ChannelOrder, Normalize, luma_of};
 
 use std::fmt;
@@ -13,8 +11,7 @@ use std::num::NonZeroU32;
 
 use feature_grid::Picture;
 
-use super::error::ImageError;
-use crop::{center_crop, cut};
+use super::error::{ImageError, check_resized};
 use normalize::luma;
 
 /// What is done to an image before the network sees it, in this order; both steps on the image
@@ -33,28 +30,24 @@ pub(crate) struct Preprocess {
 /// `resize 256, crop 224, RGB / 255, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]`
 impl fmt::Display for Preprocess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = |side: Option<NonZeroU32>| {
-            side.map_or_else(|| "off".to_owned(), |side| side.to_string())
-        };
+        for (name, side) in [("resize", self.resize), ("crop", self.crop)] {
+            let side = side.map_or_else(|| "off".to_owned(), |side| side.to_string());
+            write!(f, "{name} {side}, ")?;
+        }
         let Normalize {
-            divisor, mean, std, ..
+            order,
+            divisor,
+            mean,
+            std,
         } = self.normalize;
-        let (resize, crop) = (size(self.resize), size(self.crop));
-        let order = match self.normalize.order {
+        let order = match order {
             ChannelOrder::Rgb => "RGB",
             ChannelOrder::Bgr => "BGR",
             ChannelOrder::Gray => {
-                let ([mean, ..], [std, ..]) = (mean, std);
-                return write!(
-                    f,
-                    "resize {resize}, crop {crop}, luma / {divisor}, mean {mean}, std {std}"
-                );
+                return write!(f, "luma / {divisor}, mean {}, std {}", mean[0], std[0]);
             }
         };
-        write!(
-            f,
-            "resize {resize}, crop {crop}, {order} / {divisor}, mean {mean:?}, std {std:?}"
-        )
+        write!(f, "{order} / {divisor}, mean {mean:?}, std {std:?}")
     }
 }
 
@@ -100,6 +93,64 @@ impl Preprocess {
     }
 }
 
+/// A part of an image, in pixels; the order of torchvision's `(i, j, h, w)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CropBox {
+    /// Rows above it.
+    pub(crate) top: u32,
+    pub(crate) left: u32,
+    /// Its rows, at least 1.
+    pub(crate) height: u32,
+    /// Its columns, at least 1.
+    pub(crate) width: u32,
+}
+
+/// One side of a window over an image, in pixels.
+#[derive(Debug, PartialEq, Eq)]
+struct Side {
+    /// Where it begins in the image.
+    from: u32,
+    /// Where the image begins in it.
+    padding: u32,
+    length: u32,
+}
+
+fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, ImageError> {
+    let n = n.get();
+    check_resized(picture, n.into(), n.into())?;
+    let (columns, rows) = (centered(picture.width, n), centered(picture.height, n));
+    Ok(window(picture, &columns, &rows))
+}
+
+/// One side of a centered crop. A longer image is cut at half the difference, rounded half to even as Python
+/// does; a shorter one gets the odd pixel of padding after it.
+fn centered(length: u32, crop: u32) -> Side {
+    let difference = length.saturating_sub(crop);
+    let half = difference / 2;
+    Side {
+        from: half + (difference % 2) * (half % 2),
+        padding: crop.saturating_sub(length) / 2,
+        length: crop,
+    }
+}
+
+/// A black image with the part of `picture` that fits.
+fn window(picture: &Picture, columns: &Side, rows: &Side) -> Picture {
+    let mut pixels = vec![0; columns.length as usize * rows.length as usize * 3];
+    let from = picture.pixels.chunks_exact(picture.width as usize * 3);
+    let into = pixels.chunks_exact_mut(columns.length as usize * 3);
+    for (into, from) in into
+        .skip(rows.padding as usize)
+        .zip(from.skip(rows.from as usize))
+    {
+        let from = &from[columns.from as usize * 3..];
+        let into = &mut into[columns.padding as usize * 3..];
+        let length = from.len().min(into.len());
+        into[..length].copy_from_slice(&from[..length]);
+    }
+    Picture::rgb(columns.length, rows.length, pixels)
+}
+
 /// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
 ///
 /// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
@@ -112,7 +163,22 @@ pub(crate) fn resized_crop(
     crop: CropBox,
     size: NonZeroU32,
 ) -> Result<Picture, ImageError> {
-    let part = cut(picture, crop)?;
+    let fits = |from: u32, length: u32, whole: u32| {
+        length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
+    };
+    if !fits(crop.left, crop.width, picture.width) || !fits(crop.top, crop.height, picture.height) {
+        return Err(ImageError::Outside(crop));
+    }
+    let side = |from, length| Side {
+        from,
+        padding: 0,
+        length,
+    };
+    let part = window(
+        picture,
+        &side(crop.left, crop.width),
+        &side(crop.top, crop.height),
+    );
     let n = size.get().into();
     Ok(resize::to_size(&part, n, n)?.unwrap_or(part))
 }

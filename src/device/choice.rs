@@ -73,22 +73,19 @@ impl FromStr for Devices {
     type Err = DeviceError;
 
     fn from_str(names: &str) -> Result<Self, Self::Err> {
-        let (first, rest) = names.split_once(',').unzip();
-        let mut devices = Self {
-            first: first.unwrap_or(names).trim().parse()?,
-            others: Vec::new(),
-        };
-        for name in rest.into_iter().flat_map(|rest| rest.split(',')) {
-            let device: DeviceChoice = name.trim().parse()?;
-            if [devices.first, device].contains(&DeviceChoice::Auto) {
-                return Err(DeviceError::AutoAmongOthers);
-            }
-            if device == devices.first || devices.others.contains(&device) {
-                return Err(DeviceError::Twice(device));
-            }
-            devices.others.push(device);
+        let parsed = names.split(',').map(|name| name.trim().parse());
+        let devices = parsed.collect::<Result<Vec<DeviceChoice>, _>>()?;
+        if devices.len() > 1 && devices.contains(&DeviceChoice::Auto) {
+            return Err(DeviceError::AutoAmongOthers);
         }
-        Ok(devices)
+        let is_twice = |&(at, device): &(usize, &DeviceChoice)| devices[..at].contains(device);
+        if let Some((_, device)) = devices.iter().enumerate().find(is_twice) {
+            return Err(DeviceError::Twice(*device));
+        }
+        Ok(Self {
+            first: devices[0],
+            others: devices[1..].to_vec(),
+        })
     }
 }
 

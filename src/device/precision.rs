@@ -1,14 +1,12 @@
 //! In which numbers a network computes.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{FloatDType, Tensor};
-use thiserror::Error;
 
 /// The numbers of the forward pass. Weights stay float32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Precision {
     /// float32, 24 bits of precision.
     #[default]
@@ -21,14 +19,7 @@ pub(crate) enum Precision {
     F16,
 }
 
-/// A precision of another name.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown precision {0:?}: expected f32, tf32, bf16 or f16")]
-pub(crate) struct UnknownPrecision(String);
-
 impl Precision {
-    const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::Bf16, Self::F16];
-
     /// What it is called in descriptions of pictures.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -51,28 +42,6 @@ impl Precision {
             Self::Bf16 => values.cast(FloatDType::BF16),
             Self::F16 => values.cast(FloatDType::F16),
         }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-            Self::F16 => "f16",
-        })
-    }
-}
-
-impl FromStr for Precision {
-    type Err = UnknownPrecision;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|precision| precision.to_string() == name);
-        found.ok_or_else(|| UnknownPrecision(name.to_owned()))
     }
 }
 
@@ -106,15 +75,17 @@ pub(crate) const NO_TF32: (&str, &str) = ("NVIDIA_TF32_OVERRIDE", "0");
 mod tests {
     use super::*;
     use burn::tensor::{DType, Device};
+    use clap::ValueEnum;
 
     #[test]
-    fn precisions_are_read_back_as_they_are_printed() {
-        for precision in Precision::ALL {
-            assert_eq!(precision.to_string().parse(), Ok(precision));
+    fn precisions_are_written_as_they_are_typed() {
+        for precision in Precision::value_variants() {
+            let written = serde_json::to_value(precision).unwrap();
+            let read = Precision::from_str(written.as_str().unwrap(), false);
+            assert_eq!(read.as_ref(), Ok(precision));
         }
         for name in ["f64", "F32", "float32", ""] {
-            let error = name.parse::<Precision>().unwrap_err().to_string();
-            assert!(error.contains("f32, tf32, bf16 or f16"), "{error}");
+            assert!(Precision::from_str(name, false).is_err());
         }
     }
 

@@ -68,7 +68,12 @@ pub(crate) struct ComputeSettings {
     pub(crate) device: Devices,
     /// Numbers of the forward pass: f32, tf32 (on an NVIDIA GPU: convolutions with products of 11 bits instead of
     /// 24), bf16 or f16 (not of train); weights stay f32
-    #[arg(long, value_name = "NAME", default_value = "f32")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "f32",
+        hide_possible_values = true
+    )]
     pub(crate) precision: Precision,
     /// Images in one forward pass; each is still a step of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]

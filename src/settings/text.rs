@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use toml::Value;
 
 use crate::data::checkpoints::StepSource;
-use crate::device::{Devices, Precision};
+use crate::device::Devices;
 use crate::network::vgg::Arch;
 
 /// Serializes a value as it is typed.
@@ -42,7 +42,7 @@ macro_rules! written_as_text {
 }
 pub(super) use written_as_text;
 
-written_as_text!(Arch, Devices, Precision, StepSource);
+written_as_text!(Arch, Devices, StepSource);
 
 /// A TOML value as it would be typed; else what is expected.
 pub(super) fn typed(value: &Value) -> Result<String, &'static str> {

@@ -92,14 +92,13 @@ impl Candidate {
     /// Whether it is named as one that is picked from a sequence: `best`, `last`, `ema` ….
     pub(super) fn is_picked(&self) -> bool {
         let folders = Path::new(&self.name).parent().unwrap_or(Path::new(""));
-        let text = format!("{}/{}", folders.display(), self.stem);
-        let picked = |word: &String| {
-            let glued = ["best", "latest"]
-                .iter()
-                .any(|picked| word.starts_with(picked) || word.ends_with(picked));
-            glued || is_in(PICKED, word)
+        let is_glued = |word: &str, picked| word.starts_with(picked) || word.ends_with(picked);
+        let is_picked = |word: &String| {
+            is_glued(word, "best") || is_glued(word, "latest") || is_in(PICKED, word)
         };
-        words(&text).iter().any(picked)
+        words(&format!("{}/{}", folders.display(), self.stem))
+            .iter()
+            .any(is_picked)
     }
 }
 
@@ -150,29 +149,24 @@ fn numbers(name: &str) -> Vec<Number> {
         let start = name.len() - from.len();
         let after = from.trim_start_matches(is_part);
         let token = from[..from.len() - after.len()].trim_end_matches('.');
-        let mut after_unit = after.chars();
-        let factor = match after_unit.next() {
-            Some('k' | 'K') => 1_000,
-            Some('M') => 1_000_000,
-            _ => 1,
-        };
-        let has_unit = !after_unit.as_str().starts_with(char::is_alphanumeric);
-        let is_small = after.starts_with("e-");
-        rest = if is_small {
-            after[2..].trim_start_matches(is_part)
-        } else {
-            after
-        };
-        let is_total = start > before.len()
-            && before
-                .trim_matches(|c: char| !c.is_alphanumeric())
-                .eq_ignore_ascii_case("of");
-        if token.contains('.') || is_small || is_total {
+        let small = after.strip_prefix("e-");
+        rest = small.map_or(after, |power| power.trim_start_matches(is_part));
+        let word = before.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_total = start > before.len() && word.eq_ignore_ascii_case("of");
+        if token.contains('.') || small.is_some() || is_total {
             continue;
         }
+        let mut after = after.chars();
+        let factor = match (
+            after.next(),
+            after.as_str().starts_with(char::is_alphanumeric),
+        ) {
+            (Some('k' | 'K'), false) => 1_000,
+            (Some('M'), false) => 1_000_000,
+            _ => 1,
+        };
         let is_negative = ["=-", "_-", ":-"].iter().any(|sign| before.ends_with(sign));
         let value = token.parse::<i64>().ok().filter(|_| !is_negative);
-        let factor = if has_unit { factor } else { 1 };
         numbers.push(Number {
             start,
             value: value.and_then(|value| value.checked_mul(factor)),

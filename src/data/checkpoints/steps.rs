@@ -33,30 +33,27 @@ pub(super) fn captured(
 /// The steps by the numbers in the names; `None` where there is none, or where the name says that the
 /// file was picked from the others (`best_epoch_3` next to `epoch_4`).
 pub(super) fn by_number(all: &[Candidate]) -> Result<Vec<Option<i64>>, CheckpointError> {
-    let own: Vec<Vec<Number>> = own_numbers(all);
-    let is_numbered = |at: usize| !own[at].is_empty() || !all[at].in_folders.is_empty();
-    let places = 0..all.len();
-    let sequence: Vec<usize> = places
-        .clone()
-        .filter(|&at| is_numbered(at) && !all[at].is_picked())
-        .collect();
+    let own = own_numbers(all);
+    let of_name = |at: usize| [own[at].as_slice(), &all[at].in_folders].concat();
+    let numbered = (0..all.len()).filter(|&at| !of_name(at).is_empty());
+    let (picked, sequence): (Vec<_>, Vec<_>) = numbered.partition(|&at| all[at].is_picked());
     // Where all of them were picked, they are the sequence.
     let sequence = if sequence.is_empty() {
-        places.filter(|&at| is_numbered(at)).collect()
+        picked
     } else {
         sequence
     };
+    if sequence.is_empty() {
+        return without_numbers(all);
+    }
     // A folder's number counts for files that have none of their own, and where their own are equal.
     let any_own = sequence.iter().any(|&at| !own[at].is_empty());
     let numbers: Vec<(usize, Vec<Number>)> = sequence
         .into_iter()
         .filter(|&at| !any_own || !own[at].is_empty())
-        .map(|at| (at, [own[at].as_slice(), &all[at].in_folders].concat()))
+        .map(|at| (at, of_name(at)))
         .collect();
     let mut steps = vec![None; all.len()];
-    if numbers.is_empty() {
-        return without_numbers(all);
-    }
     for (at, step) in last_varying(all, &numbers)? {
         steps[at] = Some(step);
     }
@@ -72,17 +69,15 @@ fn own_numbers(all: &[Candidate]) -> Vec<Vec<Number>> {
         .unwrap_or_default()
         .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
         .len();
-    let behind = |one: &Candidate| -> Vec<Number> {
-        let numbers = one.in_stem.iter().copied();
+    let behind = |one: &Candidate| {
+        let mut numbers = one.in_stem.clone();
+        numbers.retain(|number| one.is_picked() || number.start >= common);
         numbers
-            .filter(|number| one.is_picked() || number.start >= common)
-            .collect()
     };
     if sequence().any(|one| !behind(one).is_empty()) {
-        all.iter().map(behind).collect()
-    } else {
-        all.iter().map(|one| one.in_stem.clone()).collect()
+        return all.iter().map(behind).collect();
     }
+    all.iter().map(|one| one.in_stem.clone()).collect()
 }
 
 fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {

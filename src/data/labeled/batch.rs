@@ -49,35 +49,18 @@ pub(super) struct LoadedImage {
 }
 
 pub(super) struct Batches<I: Iterator<Item = Loaded>> {
-    loaded: Peekable<I>,
-    samples: Arc<[Sample]>,
-    on_error: OnError,
-    per_epoch: u64,
+    pub(super) loaded: Peekable<I>,
+    pub(super) samples: Arc<[Sample]>,
+    pub(super) on_error: OnError,
+    pub(super) per_epoch: u64,
     /// Batches of this epoch without any readable image, since the last that had one.
-    empty: u64,
+    pub(super) empty: u64,
     /// Samples that were reported as unreadable.
-    reported: HashSet<usize>,
-    first_skipped: Option<String>,
+    pub(super) reported: HashSet<usize>,
+    pub(super) first_skipped: Option<String>,
 }
 
 impl<I: Iterator<Item = Loaded>> Batches<I> {
-    pub(super) fn new(
-        loaded: I,
-        samples: Arc<[Sample]>,
-        on_error: OnError,
-        per_epoch: u64,
-    ) -> Self {
-        Self {
-            loaded: loaded.peekable(),
-            samples,
-            on_error,
-            per_epoch,
-            empty: 0,
-            reported: HashSet::new(),
-            first_skipped: None,
-        }
-    }
-
     fn add(&mut self, loaded: Loaded, batch: &mut Batch) -> Result<(), LoaderError> {
         let Loaded {
             plan,
@@ -122,18 +105,16 @@ impl<I: Iterator<Item = Loaded>> Batches<I> {
 
     /// A batch may be empty, but not a whole epoch.
     fn check_any(&mut self, batch: &Batch) -> Result<(), LoaderError> {
-        if !batch.samples.is_empty() || batch.at.batch == 0 {
+        let is_empty = batch.samples.is_empty();
+        if !is_empty || batch.at.batch == 0 {
             self.empty = 0;
         }
-        if batch.samples.is_empty() {
-            self.empty += 1;
-            if self.empty >= self.per_epoch {
-                return Err(LoaderError::NothingReadable {
-                    first: self.first_skipped.clone().unwrap_or_default(),
-                });
-            }
+        self.empty += u64::from(is_empty);
+        if self.empty < self.per_epoch {
+            return Ok(());
         }
-        Ok(())
+        let first = self.first_skipped.clone().unwrap_or_default();
+        Err(LoaderError::NothingReadable { first })
     }
 }
 

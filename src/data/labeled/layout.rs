@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use super::error::DatasetError;
 use crate::data::find::{self, LeftOut, Wanted, is_hidden};
 use crate::data::list::IMAGES;
+use crate::data::prepared::file_name;
 use crate::one_line::listed;
 
 /// Where the folders of the classes are.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// In a folder for training and in one for validation.
-    Apart { train: PathBuf, val: PathBuf },
-    /// All in one folder.
-    Together(PathBuf),
+pub(super) struct Layout {
+    /// For training; without `val` for validation too.
+    pub(super) train: PathBuf,
+    pub(super) val: Option<PathBuf>,
 }
 
 /// What a folder's name says that it is for.
@@ -73,20 +73,23 @@ impl Layout {
         let all = folders(&root, left_out)?;
         let parts: Vec<Named> = all.iter().filter_map(|folder| named(folder)).collect();
         if let Some((train, val)) = pair(&parts, left_out)? {
-            let layout = Self::Apart {
+            let layout = Self {
                 train: inner(&train.folder, left_out)?,
-                val: inner(&val.folder, left_out)?,
+                val: Some(inner(&val.folder, left_out)?),
             };
             let is_other = |folder: &&PathBuf| **folder != train.folder && **folder != val.folder;
             let others = all.iter().filter(is_other).map(|folder| folder.display());
             let others = listed(others, ", ", usize::MAX);
             if !others.is_empty() || val.part == Part::Test {
                 let (train, val) = (train.folder.display(), val.folder.display());
-                let mut note = format!("trained on {train}, validated with {val}");
-                if !others.is_empty() {
-                    note = note + "; left out: " + &others;
-                }
-                notes.push(note);
+                let left_out = if others.is_empty() {
+                    ""
+                } else {
+                    "; left out: "
+                };
+                notes.push(format!(
+                    "trained on {train}, validated with {val}{left_out}{others}"
+                ));
             }
             return Ok(layout);
         }
@@ -97,14 +100,19 @@ impl Layout {
                 Part::Test => continue,
             };
             if !folders(&one.folder, left_out)?.is_empty() {
+                let others = all.iter().filter(|path| **path != one.folder);
+                let others = others.map(|path| file_name(path));
                 return Err(DatasetError::LonePart {
-                    others: others(&all, &one.folder),
+                    others: listed(others, ", ", usize::MAX),
                     found: one.folder,
                     missing: root.join(missing),
                 });
             }
         }
-        Ok(Self::Together(root))
+        Ok(Self {
+            train: root,
+            val: None,
+        })
     }
 }
 
@@ -149,12 +157,6 @@ fn pair<'a>(
         }
     }
     Ok(found)
-}
-
-fn others(all: &[PathBuf], found: &Path) -> String {
-    let others = all.iter().filter(|path| *path != found);
-    let names = others.map(|path| path.file_name().unwrap_or_default().to_string_lossy());
-    listed(names, ", ", usize::MAX)
 }
 
 /// Folders around a data set that archives add, one in the other.

@@ -6,6 +6,7 @@
 //!
 //! Both are an [`Ahead`], so memory is flat: a batch that is ready, and the samples of the next one.
 
+use std::collections::HashSet;
 use std::iter::{Repeat, repeat};
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
@@ -136,12 +137,18 @@ impl Loader {
         let most = in_batch.max(threads);
         let loaded =
             Ahead::start(of_plan, threads, most, Arc::clone(&stop), load).map_err(failed)?;
-        let batches = Mutex::new(Batches::new(loaded, samples, work.on_error, per_epoch));
+        let batches = Mutex::new(Batches {
+            loaded: loaded.peekable(),
+            samples,
+            on_error: work.on_error,
+            per_epoch,
+            empty: 0,
+            reported: HashSet::new(),
+            first_skipped: None,
+        });
         let next = move |()| {
-            batches
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next()
+            let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
+            batches.next()
         };
         let batches = Ahead::start(repeat(()), 1, 1, stop, next).map_err(failed)?;
         Ok(Self {

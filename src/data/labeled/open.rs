@@ -50,28 +50,38 @@ impl Dataset {
     ///
     /// A folder `train` that holds no folders, with no `val` next to it, is a class like others.
     pub(crate) fn open(root: &Path, split: Split, order: &[String]) -> Result<Self, DatasetError> {
-        check_folder(root)?;
+        let path = root.to_path_buf();
+        match root.metadata() {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(DatasetError::NotAFolder { path }),
+            Err(error) if find::is_absent(&error) => return Err(DatasetError::Missing { path }),
+            Err(source) => return Err(find::unreadable(root, source).into()),
+        }
         let (mut notes, mut left_out) = (Vec::new(), LeftOut::default());
         let layout = Layout::of(root, &mut notes, &mut left_out)?;
         let mut classes_in = |folder: &Path| classes_in(folder, order, &mut left_out);
-        let (train, val) = match layout {
-            Layout::Apart { train, val } => {
-                let train_classes = two_at_least(classes_in(&train)?)?;
-                let val_classes = classes_in(&val)?;
-                check_names(train_classes.iter().chain(&val_classes))?;
-                same_classes(&train_classes, &val, &val_classes)?;
-                (train_classes, val_classes)
+        let fraction = split.fraction;
+        if layout.val.is_none() && !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DatasetError::Fraction { fraction });
+        }
+        let mut train = classes_in(&layout.train)?;
+        if let [only] = &*train {
+            let class = only.folder.clone();
+            return Err(DatasetError::OneClass { class });
+        }
+        let val = if let Some(folder) = layout.val {
+            let val = classes_in(&folder)?;
+            check_names(train.iter().chain(&val))?;
+            check_same(&train, &folder, &val)?;
+            val
+        } else {
+            check_names(train.iter())?;
+            let val = set_apart(&mut train, split);
+            if val.iter().all(|class| class.images.is_empty()) {
+                let path = layout.train;
+                return Err(DatasetError::NothingToSplit { path });
             }
-            Layout::Together(folder) => {
-                check_fraction(split)?;
-                let mut train = two_at_least(classes_in(&folder)?)?;
-                check_names(train.iter())?;
-                let val = set_apart(&mut train, split);
-                if val.iter().all(|class| class.images.is_empty()) {
-                    return Err(DatasetError::NothingToSplit { path: folder });
-                }
-                (train, val)
-            }
+            val
         };
         let name = |class: &Class| class.name.to_string_lossy().into_owned();
         Ok(Self {
@@ -88,23 +98,6 @@ struct Class {
     name: OsString,
     folder: PathBuf,
     images: Vec<PathBuf>,
-}
-
-fn check_folder(root: &Path) -> Result<(), DatasetError> {
-    let path = root.to_path_buf();
-    match root.metadata() {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(DatasetError::NotAFolder { path }),
-        Err(error) if find::is_absent(&error) => Err(DatasetError::Missing { path }),
-        Err(source) => Err(find::unreadable(root, source).into()),
-    }
-}
-
-fn check_fraction(Split { fraction, .. }: Split) -> Result<(), DatasetError> {
-    if fraction > 0.0 && fraction < 1.0 {
-        return Ok(());
-    }
-    Err(DatasetError::Fraction { fraction })
 }
 
 /// Takes the images that are for validation out of the classes.
@@ -127,15 +120,6 @@ fn samples(classes: Vec<Class>) -> Vec<Sample> {
         images.map(move |path| Sample { path, class })
     };
     classes.into_iter().enumerate().flat_map(samples).collect()
-}
-
-fn two_at_least(classes: Vec<Class>) -> Result<Vec<Class>, DatasetError> {
-    match &*classes {
-        [class] => Err(DatasetError::OneClass {
-            class: class.folder.clone(),
-        }),
-        _ => Ok(classes),
-    }
 }
 
 /// The classes in a folder, each with its images; one at least, none of them empty.
@@ -196,15 +180,14 @@ fn check_names<'a>(classes: impl Iterator<Item = &'a Class>) -> Result<(), Datas
 
 /// Checks that training and validation have the same classes; their order then makes them the same
 /// at each place.
-fn same_classes(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(), DatasetError> {
+fn check_same(train: &[Class], val_folder: &Path, val: &[Class]) -> Result<(), DatasetError> {
     let names = |classes: &[Class]| -> HashSet<OsString> {
         classes.iter().map(|class| class.name.clone()).collect()
     };
     let (in_train, in_val) = (names(train), names(val));
     if let Some(extra) = val.iter().find(|class| !in_train.contains(&class.name)) {
-        return Err(DatasetError::NotInTrain {
-            path: extra.folder.clone(),
-        });
+        let path = extra.folder.clone();
+        return Err(DatasetError::NotInTrain { path });
     }
     if let Some(missing) = train.iter().find(|class| !in_val.contains(&class.name)) {
         return Err(DatasetError::NotInVal {

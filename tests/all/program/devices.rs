@@ -249,7 +249,7 @@ fn what_devices_cannot_do_is_refused() {
         ("images --device auto,flex", "auto is one device"),
         ("images --device flex,gpu", "unknown device \"gpu\""),
         ("images --device libtorch:cuda:99,flex", "libtorch:cuda:99"),
-        ("images --precision f64", "f32, tf32, bf16 or f16"),
+        ("images --precision f64", "f32, tf32, bf16, f16"),
         ("train --device flex,cpu", "a training runs on one device"),
         (
             "train --device flex --precision bf16",

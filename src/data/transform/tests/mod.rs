@@ -1,6 +1,5 @@
 mod resizing;
 
-use super::crop::{center_crop, centered};
 use super::resize::resized_size;
 use super::*;
 use feature_grid::Picture;
