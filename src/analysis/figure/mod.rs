@@ -8,6 +8,7 @@ mod canvas;
 mod frame;
 mod heat_map;
 mod strip;
+mod table;
 
 pub(crate) use bars::KernelBars;
 pub(crate) use frame::Frames;
