@@ -22,9 +22,10 @@ use crate::weights::sha256;
 const FEWEST: usize = 16;
 
 /// What an image is compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Features {
     /// All values of a layer's maps.
+    #[default]
     Flattened,
     /// The mean of each map.
     MeanPooled,
@@ -81,7 +82,7 @@ impl ComparisonImages {
         let mut size = None;
         let mut hashes = String::new();
         for image in prepare_ahead(files, options.preprocess, FEWEST) {
-            let checked = image.map_err(|error| AnalysisError::Probe(error.into()));
+            let checked = image.map_err(AnalysisError::from);
             let checked = checked.and_then(|image| {
                 pass.check_image(&image)?;
                 check_size(image, &mut size)

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::grams::GramsError;
-use super::probe::ProbeError;
-use crate::device::BackendError;
+use crate::data::error::LoadError;
+use crate::device::{BackendError, caught};
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 
@@ -14,7 +14,9 @@ use crate::network::ForwardError;
 #[derive(Debug, Error)]
 pub(crate) enum AnalysisError {
     #[error("{0}")]
-    Probe(#[from] ProbeError),
+    Image(#[from] LoadError),
+    #[error("all {count} probe images were skipped; the first: {first}")]
+    AllSkipped { count: usize, first: String },
     #[error("{0}")]
     Forward(#[from] ForwardError),
     #[error("{layer}: cannot copy the values from the device")]
@@ -45,4 +47,13 @@ impl AnalysisError {
         let layer = layer.into();
         Self::Copy { layer, source }
     }
+}
+
+/// Does what asks a device for values of the named layer.
+pub(super) fn asking<T>(
+    layer: &str,
+    work: impl FnOnce() -> Result<T, BackendError>,
+) -> Result<T, AnalysisError> {
+    let asked = caught(work).flatten();
+    asked.map_err(|source| AnalysisError::copy(layer, source))
 }

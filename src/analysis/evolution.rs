@@ -8,8 +8,9 @@ use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::figure::Strip;
 use super::probe::kernels_tag;
-use super::{AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared};
-use crate::device::{all_values, caught};
+use super::{
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, read_all,
+};
 use crate::logger::{LoggerError, Ranges, Step};
 use feature_grid::{self as render, Layout, Maps, Picture, Range, Style};
 
@@ -66,8 +67,7 @@ impl Evolution {
         select: impl FnOnce(&[usize]) -> Tensor<4>,
     ) -> Result<(), AnalysisError> {
         if let Some(layer) = self.layers.get(&tag) {
-            let selected = caught(|| select(&layer.channels));
-            let selected = selected.map_err(|why| AnalysisError::copy(&tag, why))?;
+            let selected = asking(&tag, || Ok(select(&layer.channels)))?;
             self.unread.insert(tag, selected);
         }
         Ok(())
@@ -76,14 +76,10 @@ impl Evolution {
     /// The images of the column.
     fn column(&mut self, is_bgr: bool) -> Result<BTreeMap<String, Vec<Picture>>, AnalysisError> {
         let unread = take(&mut self.unread);
-        let Some((first, values)) = unread.iter().next() else {
-            return Ok(BTreeMap::new());
-        };
-        let device = values.device();
-        let row = |values: &Tensor<4>| values.clone().flatten(0, 3).to_device(&device);
-        let read = caught(|| all_values(unread.values().map(row).collect()));
-        let read = read.and_then(|result| result);
-        let read = read.map_err(|why| AnalysisError::copy(first, why))?;
+        let read = unread
+            .iter()
+            .map(|(tag, values)| (tag.as_str(), values.clone().flatten(0, 3)));
+        let read = read_all(read)?;
         let mut column = BTreeMap::new();
         for ((tag, values), read) in unread.iter().zip(read) {
             let Some(layer) = self.layers.get(tag) else {

@@ -5,12 +5,12 @@ use std::mem::take;
 
 use burn::tensor::Tensor;
 
-use super::channel_sums::ChannelSums;
 use super::figure::HeatMap;
 use super::{
-    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, name_of,
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
+    channel_sums, name_of, read_all,
 };
-use crate::device::{BackendError, all_values, caught, is_channels_last};
+use crate::device::{BackendError, is_channels_last};
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, LayerKind};
 use feature_grid::Colormap;
@@ -25,6 +25,7 @@ const DORMANT: f64 = 0.025;
 const MANY_DEAD: f64 = 0.1;
 
 /// Measures how active channels are after ReLU, at every step.
+#[derive(Default)]
 pub(super) struct Health {
     /// Which images that is measured over.
     over_comparison_images: bool,
@@ -41,10 +42,7 @@ impl Health {
     pub(super) fn new(over_comparison_images: bool) -> Self {
         Self {
             over_comparison_images,
-            layers: BTreeMap::new(),
-            ahead: None,
-            columns: BTreeMap::new(),
-            many_dead: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -62,8 +60,7 @@ impl Observer for Health {
         let tag = maps.layer.tag();
         let so_far = self.layers.entry(tag.clone()).or_default();
         for part in maps.parts {
-            let added = caught(|| so_far.add(part.clone())).and_then(|result| result);
-            added.map_err(|why| AnalysisError::copy(&tag, why))?;
+            asking(&tag, || so_far.add(part.clone()))?;
         }
         Ok(())
     }
@@ -148,7 +145,7 @@ impl Observer for Health {
 
 /// What is said of a layer of which many channels are dead.
 fn many_dead(tag: &str, of_layer: &Activity) -> Option<String> {
-    let (dead, all) = (of_layer.dead().count(), of_layer.on.len());
+    let (dead, all) = (of_layer.dead().count(), of_layer.on().len());
     #[expect(clippy::cast_precision_loss, reason = "channels")]
     let fraction = dead as f64 / all as f64;
     (fraction > MANY_DEAD).then(|| format!("{} ({dead} of {all})", name_of(tag)))
@@ -157,10 +154,8 @@ fn many_dead(tag: &str, of_layer: &Activity) -> Option<String> {
 /// The activity of a layer's channels after ReLU, over the images of one step.
 #[derive(Debug, Clone, Default)]
 struct Activity {
-    /// The sum of each channel's means over images.
+    /// The sums over images: of each channel's means of what is above 0, then of the fractions of its values that are.
     sums: Vec<f64>,
-    /// The sum of the fractions of its values that are above 0.
-    on: Vec<f64>,
     images: f64,
     /// Sums that are still on the device, and over how many values of a map each is.
     unread: Vec<(Tensor<1>, f64)>,
@@ -172,41 +167,42 @@ impl Activity {
         let [images, channels, height, width] = maps.dims();
         #[expect(clippy::cast_precision_loss, reason = "pixels of a map, and images")]
         let (area, images) = ((height * width) as f64, images as f64);
-        self.sums.resize(channels, 0.0);
-        self.on.resize(channels, 0.0);
+        self.sums.resize(2 * channels, 0.0);
         if is_channels_last(&maps) {
-            self.take(&ChannelSums::in_memory(&maps)?, area);
+            let sums = channel_sums::in_memory(&maps)?;
+            channel_sums::add(&mut self.sums, sums.iter().map(|sum| sum / area));
         } else {
-            self.unread.push((ChannelSums::on_device(maps), area));
+            self.unread.push((channel_sums::on_device(maps), area));
         }
         self.images += images;
         Ok(())
     }
 
-    fn take(&mut self, sums: &ChannelSums, area: f64) {
-        for (all, new) in [(&mut self.sums, &sums.positive), (&mut self.on, &sums.on)] {
-            for (all, new) in all.iter_mut().zip(new) {
-                *all += new / area;
-            }
-        }
+    fn positive(&self) -> &[f64] {
+        &self.sums[..self.sums.len() / 2]
+    }
+
+    fn on(&self) -> &[f64] {
+        &self.sums[self.sums.len() / 2..]
     }
 
     /// The fraction of its values that are above 0, by channel.
     fn on_rates(&self) -> impl Iterator<Item = f64> {
-        self.on.iter().map(|on| on / self.images.max(1.0))
+        self.on().iter().map(|on| on / self.images.max(1.0))
     }
 
     /// The channels that are never above 0. NaN is no sign of death.
     fn dead(&self) -> impl Iterator<Item = usize> {
-        let both = self.on.iter().zip(&self.sums).enumerate();
+        let both = self.on().iter().zip(self.positive()).enumerate();
         both.filter_map(|(channel, (on, sum))| (*on == 0.0 && *sum == 0.0).then_some(channel))
     }
 
     fn numbers(&self) -> [(&'static str, f64); 3] {
         #[expect(clippy::cast_precision_loss, reason = "channels")]
-        let [count, dead] = [self.on.len() as f64, self.dead().count() as f64];
-        let mean = self.sums.iter().sum::<f64>() / count;
-        let dormant = self.sums.iter().filter(|sum| **sum <= DORMANT * mean);
+        let [count, dead] = [self.on().len() as f64, self.dead().count() as f64];
+        let sums = self.positive();
+        let mean = sums.iter().sum::<f64>() / count;
+        let dormant = sums.iter().filter(|sum| **sum <= DORMANT * mean);
         #[expect(clippy::cast_precision_loss, reason = "channels")]
         let dormant = dormant.count() as f64;
         [
@@ -219,23 +215,15 @@ impl Activity {
 
 /// Reads what is still on a device, all of it at once.
 fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
-    let mut unread = Vec::new();
-    for (tag, layer) in &mut *layers {
-        let of_layer = layer.unread.drain(..);
-        unread.extend(of_layer.map(|(sums, area)| (tag.clone(), sums, area)));
-    }
-    let Some((first, sums, _)) = unread.first() else {
-        return Ok(());
-    };
-    let device = sums.device();
-    let here = unread
-        .iter()
-        .map(|(_, sums, _)| sums.clone().to_device(&device));
-    let read = caught(|| all_values(here.collect())).and_then(|result| result);
-    let read = read.map_err(|why| AnalysisError::copy(first, why))?;
-    for ((tag, _, area), sums) in unread.iter().zip(read) {
-        if let Some(layer) = layers.get_mut(tag) {
-            layer.take(&ChannelSums::read(&sums), *area);
+    let unread = layers.iter().flat_map(|(tag, layer)| {
+        let sums = layer.unread.iter();
+        sums.map(move |(sums, _)| (tag.as_str(), sums.clone()))
+    });
+    let mut read = read_all(unread)?.into_iter();
+    for layer in layers.values_mut() {
+        for ((_, area), sums) in take(&mut layer.unread).into_iter().zip(read.by_ref()) {
+            let means = sums.into_iter().map(|sum| f64::from(sum) / area);
+            channel_sums::add(&mut layer.sums, means);
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
+use crate::device::all_values;
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, Network};
 use columns::Columns;
@@ -41,6 +42,7 @@ use tensorboard_events::Summary;
 pub(crate) use calibration::Calibration;
 pub(crate) use comparison_images::{ComparisonImages, Features, LoadOptions};
 pub(crate) use error::AnalysisError;
+use error::asking;
 pub(crate) use observers::{ObserverOptions, Observers};
 pub(crate) use representations::GramCollector;
 
@@ -163,6 +165,21 @@ impl Moment<'_, '_> {
             _ => Some(now),
         }
     }
+}
+
+/// The values of layers' tensors, which may be on several devices; a GPU is asked once.
+fn read_all<'a>(
+    tensors: impl Iterator<Item = (&'a str, Tensor<1>)>,
+) -> Result<Vec<Vec<f32>>, AnalysisError> {
+    let (layers, tensors): (Vec<&str>, Vec<Tensor<1>>) = tensors.unzip();
+    let (Some(layer), Some(first)) = (layers.first(), tensors.first()) else {
+        return Ok(Vec::new());
+    };
+    let device = first.device();
+    let here = tensors
+        .iter()
+        .map(|tensor| tensor.clone().to_device(&device));
+    asking(layer, || all_values(here.collect()))
 }
 
 /// `conv2_1` of `05_conv2_1`, as people call it; another architecture has it at another place.

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use super::comparison_images::Features;
-use super::figure::HeatMap;
 use super::grams::{Grams, GramsWriter};
-use super::similarity::{Gram, Similarity, cka};
-use super::{AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared};
-use crate::device::{BackendError, all_values, caught};
+use super::similarity::{Gram, Labeled, Similarity, heat_map};
+use super::{
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
+    read_all,
+};
+use crate::device::BackendError;
 use crate::logger::{LoggerError, Step};
 use tensorboard_events::Summary;
 
 /// Compares the representations of each step with those of the first, the previous and the last one.
+#[derive(Default)]
 pub(super) struct Representations {
     collector: GramCollector,
     /// Keeps those of each step for later.
@@ -31,12 +34,7 @@ impl Representations {
     pub(super) fn new(features: Features) -> Self {
         Self {
             collector: GramCollector::new(features),
-            writer: None,
-            ahead: None,
-            first: None,
-            previous: None,
-            last: None,
-            columns: BTreeMap::new(),
+            ..Self::default()
         }
     }
 }
@@ -75,12 +73,9 @@ impl Observer for Representations {
                 ("previous", &self.previous),
                 ("last", &self.last),
             ] {
-                let reference = reference.iter().flat_map(|reference| reference.iter());
-                for (layer, old) in reference {
-                    let Some(gram) = grams.get(layer) else {
-                        continue;
-                    };
-                    for (measure, end, value) in Similarity::between(gram, old).numbers() {
+                for (layer, old) in reference.iter().flat_map(|reference| reference.iter()) {
+                    let similarity = grams.get(layer).map(|gram| Similarity::between(gram, old));
+                    for (measure, end, value) in similarity.iter().flat_map(Similarity::numbers) {
                         let tag = format!("similarity/{layer}/{measure}_to_{name}{end}");
                         at.summary(Summary::scalar(tag, value));
                     }
@@ -101,47 +96,39 @@ impl Observer for Representations {
         let (Some(first), Some(last)) = (&self.first, &self.previous) else {
             return Ok(());
         };
-        let labels = shared.columns.labels();
+        let over = &shared.over;
         for layer in first.keys() {
-            let grams = || self.columns.values().map(|grams| grams.get(layer));
-            let values = grams().flat_map(|row| grams().map(move |column| alike(row, column)));
-            let map = HeatMap::of_similarity(
-                layer.clone(),
-                labels.clone(),
-                labels.clone(),
-                values.collect(),
-            );
+            let steps = self.columns.iter().map(|(step, grams)| Labeled {
+                label: step.to_string(),
+                gram: grams.get(layer),
+            });
+            let steps: Vec<Labeled<&Gram>> = steps.collect();
             let tag = format!("similarity/steps/{layer}");
-            let over = &shared.over;
             let heading =
                 format!("**{layer}**: debiased linear CKA of all steps with all steps, {over}");
             step.describe(&tag, heading);
-            step.image(tag, &map.picture())?;
+            step.image(tag, &heat_map(layer.clone(), &steps, &steps).picture())?;
         }
-        let rows = last.values();
-        let values = rows.flat_map(|row| {
-            let columns = first.values();
-            columns.map(|column| alike(Some(row), Some(column)))
-        });
-        let layers: Vec<String> = first.keys().cloned().collect();
-        let title = "last x first".to_owned();
-        let map = HeatMap::of_similarity(title, layers.clone(), layers, values.collect());
+        let map = heat_map("last x first".to_owned(), &layers(last), &layers(first));
         let heading = format!(
-            "Debiased linear CKA of the layers at the last step (rows) with those at the first (columns), {}",
-            shared.over
+            "Debiased linear CKA of the layers at the last step (rows) with those at the first (columns), {over}"
         );
         step.describe("similarity/layers", heading);
         step.image("similarity/layers", &map.picture())
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "for a color")]
-fn alike(one: Option<&Gram>, two: Option<&Gram>) -> f32 {
-    let value = one.zip(two).and_then(|(one, two)| cka(one, two));
-    value.map_or(f32::NAN, |value| value as f32)
+/// The layers of a step.
+fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
+    let layer = |(layer, gram)| Labeled {
+        label: String::clone(layer),
+        gram: Some(gram),
+    };
+    grams.iter().map(layer).collect()
 }
 
 /// Makes Gram matrices of the comparison images, a minibatch after the other.
+#[derive(Default)]
 pub(crate) struct GramCollector {
     features: Features,
     layers: BTreeMap<String, Collected>,
@@ -167,40 +154,36 @@ impl GramCollector {
     pub(crate) fn add(&mut self, tag: &str, maps: &[Tensor<4>]) -> Result<(), AnalysisError> {
         let of_layer = self.layers.entry(tag.to_owned()).or_default();
         let maps = maps.iter().cloned();
-        let added = match self.features {
-            // The order of the features does not matter, so they are taken as they lie in memory.
-            Features::Flattened => caught(|| {
-                let rows = maps.map(|maps| maps.permute([0, 2, 3, 1]).flatten(1, 3));
-                of_layer.blocks.push(products(&rows.collect::<Vec<_>>())?);
-                Ok(())
-            }),
-            Features::MeanPooled => caught(|| {
-                let means = maps.map(|maps| maps.mean_dims(&[2, 3]).flatten(1, 3));
-                of_layer.means.extend(means);
-                Ok(())
-            }),
-        };
-        let added = added.and_then(|result| result);
-        added.map_err(|why| AnalysisError::copy(tag, why))
+        asking(tag, || {
+            match self.features {
+                // The order of the features does not matter, so they are taken as they lie in memory.
+                Features::Flattened => {
+                    let rows = maps.map(|maps| maps.permute([0, 2, 3, 1]).flatten(1, 3));
+                    of_layer.blocks.push(products(&rows.collect::<Vec<_>>())?);
+                }
+                Features::MeanPooled => {
+                    let means = maps.map(|maps| maps.mean_dims(&[2, 3]).flatten(1, 3));
+                    of_layer.means.extend(means);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// All Gram matrices; a device is asked once.
     pub(crate) fn finish(&mut self) -> Result<Grams, AnalysisError> {
         let mut layers = take(&mut self.layers);
-        let Some(first) = layers.keys().next().cloned() else {
-            return Ok(Grams::new());
-        };
-        let mut read = || {
-            for of_layer in layers.values_mut().filter(|layer| !layer.means.is_empty()) {
-                of_layer.blocks.push(products(&of_layer.means)?);
+        for (tag, of_layer) in &mut layers {
+            if !of_layer.means.is_empty() {
+                let block = asking(tag, || products(&of_layer.means))?;
+                of_layer.blocks.push(block);
             }
-            let blocks = layers.values().flat_map(|of_layer| &of_layer.blocks);
-            all_values(blocks.cloned().collect())
-        };
-        let read = caught(&mut read).and_then(|result| result);
-        let mut read = read
-            .map_err(|why| AnalysisError::copy(first, why))?
-            .into_iter();
+        }
+        let blocks = layers.iter().flat_map(|(tag, of_layer)| {
+            let blocks = of_layer.blocks.iter().cloned();
+            blocks.map(move |block| (tag.as_str(), block))
+        });
+        let mut read = read_all(blocks)?.into_iter();
         let gram = |(tag, of_layer): (String, Collected)| {
             (tag, Gram::new(read.by_ref().take(of_layer.blocks.len())))
         };

@@ -6,7 +6,6 @@ use thiserror::Error;
 
 use super::divergence::Divergence;
 use crate::analysis::AnalysisError;
-use crate::analysis::probe::ProbeError;
 use crate::data::labeled::LoaderError;
 use crate::device::BackendError;
 use crate::logger::LoggerError;
@@ -35,8 +34,6 @@ pub(crate) enum TrainError {
     Loader(#[from] LoaderError),
     #[error("{0}")]
     Forward(#[from] ForwardError),
-    #[error("{0}")]
-    Probe(#[from] ProbeError),
     #[error("{0}")]
     Analysis(#[from] AnalysisError),
     #[error("{0}")]

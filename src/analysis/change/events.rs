@@ -27,6 +27,25 @@ pub(crate) enum Kind {
     Changed(f64),
 }
 
+impl Kind {
+    /// All that can happen, the plainest first.
+    pub(super) const WHAT: [&str; 4] = [
+        "zeroed",
+        "came back from 0",
+        "direction changed",
+        "filters changed",
+    ];
+
+    pub(super) fn what(self) -> &'static str {
+        Self::WHAT[match self {
+            Self::Zeroed => 0,
+            Self::CameBack => 1,
+            Self::Turned(_) => 2,
+            Self::Changed(_) => 3,
+        }]
+    }
+}
+
 /// Something that happened to a filter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterEvent {
@@ -64,6 +83,7 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
         let relative = filter.relative();
         (relative > SMALLEST).then_some(Kind::Changed(relative))
     };
+    let filters = change.filters.iter().enumerate();
     let event = |(filter, sums): (usize, &PairSums)| {
         Some(FilterEvent {
             step,
@@ -73,25 +93,15 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
             distance: sums.distance(),
         })
     };
-    change
-        .filters
-        .iter()
-        .enumerate()
-        .filter_map(event)
-        .collect()
+    filters.filter_map(event).collect()
 }
 
 /// How much larger the filters of a layer became, most of them.
 fn typical_growth(change: &LayerChange) -> f64 {
-    let factors = change
-        .filters
-        .iter()
-        .map(|filter| filter.new_norm() / filter.old_norm());
-    let factor = median(
-        factors
-            .filter(|factor| factor.is_finite() && *factor > 0.0)
-            .collect(),
-    );
+    let filters = change.filters.iter();
+    let factors = filters.map(|filter| filter.new_norm() / filter.old_norm());
+    let factors = factors.filter(|factor| factor.is_finite() && *factor > 0.0);
+    let factor = median(factors.collect());
     if factor > 0.0 { factor } else { 1.0 }
 }
 

@@ -41,24 +41,9 @@ pub(crate) struct Summary {
     changed: bool,
     /// The first step with weights that are not finite, and how many, by layer.
     non_finite: BTreeMap<String, (i64, usize)>,
-    dead: BTreeMap<String, Dead>,
-}
-
-/// The channels of a layer that are dead, and since which step. Those of the first step were never seen alive.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Vec<(usize, i64)>", into = "Vec<(usize, i64)>")]
-struct Dead(BTreeMap<usize, i64>);
-
-impl From<Vec<(usize, i64)>> for Dead {
-    fn from(since: Vec<(usize, i64)>) -> Self {
-        Self(since.into_iter().collect())
-    }
-}
-
-impl From<Dead> for Vec<(usize, i64)> {
-    fn from(Dead(since): Dead) -> Self {
-        since.into_iter().collect()
-    }
+    /// The channels of a layer that are dead, in order, and since which step. Those of the first step were never seen
+    /// alive.
+    dead: BTreeMap<String, Vec<(usize, i64)>>,
 }
 
 impl Summary {
@@ -79,15 +64,13 @@ impl Summary {
         for change in changes {
             self.changed |= !change.is_equal;
             let whole = &change.whole;
-            self.layers
-                .entry(change.name.clone())
-                .or_default()
-                .push(LayerStep {
-                    step,
-                    relative: whole.relative(),
-                    cosine: whole.cosine(),
-                    factor: whole.factor(),
-                });
+            let of_layer = self.layers.entry(change.name.clone()).or_default();
+            of_layer.push(LayerStep {
+                step,
+                relative: whole.relative(),
+                cosine: whole.cosine(),
+                factor: whole.factor(),
+            });
             let distances = self.distances.entry(change.name.clone()).or_default();
             distances.resize(change.filters.len(), 0.0);
             for (sum, filter) in distances.iter_mut().zip(&change.filters) {
@@ -99,12 +82,9 @@ impl Summary {
             self.keep_some_filters();
         }
         for (layer, channels) in dead {
-            let now: BTreeSet<usize> = channels.iter().copied().collect();
-            let Dead(since) = self.dead.entry(layer.to_owned()).or_default();
-            since.retain(|channel, _| now.contains(channel));
-            for channel in now {
-                since.entry(channel).or_insert(step);
-            }
+            let before = self.dead.entry(layer.to_owned()).or_default();
+            let since = |channel: &usize| (*channel, dead_since(before, *channel).unwrap_or(step));
+            *before = channels.iter().map(since).collect();
         }
     }
 
@@ -141,12 +121,12 @@ impl Summary {
         for (layer, first) in later.non_finite {
             self.non_finite.entry(layer).or_insert(first);
         }
-        for (layer, Dead(now)) in later.dead {
-            let Dead(before) = self.dead.entry(layer).or_default();
+        for (layer, now) in later.dead {
+            let before = self.dead.entry(layer).or_default();
             let since = |(channel, step)| {
                 // Who was dead at the seam has been since some step before it.
-                let earlier = before.get(&channel).filter(|_| Some(step) == seam);
-                (channel, earlier.copied().unwrap_or(step))
+                let earlier = dead_since(before, channel).filter(|_| Some(step) == seam);
+                (channel, earlier.unwrap_or(step))
             };
             *before = now.into_iter().map(since).collect();
         }
@@ -165,24 +145,11 @@ impl Summary {
             )];
         }
         lines.push(self.of_layers());
-        lines.extend(self.of_filters("zeroed", |kind| match kind {
-            Kind::Zeroed => Some(String::new()),
-            _ => None,
-        }));
-        lines.extend(self.of_filters("came back from 0", |kind| match kind {
-            Kind::CameBack => Some(String::new()),
-            _ => None,
-        }));
-        lines.extend(self.of_filters("direction changed", |kind| match kind {
-            Kind::Turned(cosine) => Some(format!(" (cosine to the step before: {cosine:.3})")),
-            _ => None,
-        }));
-        lines.extend(self.of_filters("filters changed", |kind| match kind {
-            Kind::Changed(relative) => Some(format!(" by {:.0}% of its norm", relative * 100.0)),
-            _ => None,
-        }));
+        for what in Kind::WHAT {
+            lines.extend(self.of_filters(what));
+        }
         if let Some(line) = lines.last_mut().filter(|_| self.more > 0) {
-            *line += &["; and ", &self.more.to_string(), " more events of filters"].concat();
+            *line += &format!("; and {} more events of filters", self.more);
         }
         lines.extend(self.of_dead(first));
         lines.extend(self.of_non_finite());
@@ -191,45 +158,41 @@ impl Summary {
 
     /// The layers whose change stands out, or how even it is.
     fn of_layers(&self) -> String {
-        let mut events: Vec<(&str, &LayerStep)> = Vec::new();
         let mut by_step: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
         for step in self.layers.values().flatten() {
             by_step.entry(step.step).or_default().push(step.relative);
         }
-        let by_step: BTreeMap<i64, f64> = by_step
+        let medians = by_step
             .into_iter()
-            .map(|(step, relatives)| (step, median(relatives)))
-            .collect();
+            .map(|(step, of_layers)| (step, median(of_layers)));
+        let medians: BTreeMap<i64, f64> = medians.collect();
+        let mut events: Vec<(&str, &LayerStep)> = Vec::new();
         for (layer, steps) in &self.layers {
-            let usual = median(steps.iter().map(|step| step.relative).collect());
+            // Over two steps there is no usual change of its own.
+            let usual = Some(steps)
+                .filter(|steps| steps.len() > 2)
+                .map_or(0.0, median_change);
             for step in steps {
-                let others = by_step.get(&step.step).copied().unwrap_or(0.0);
-                // Over two steps there is no usual change of its own.
-                let usual = if steps.len() < 3 { 0.0 } else { usual };
+                let others = medians.get(&step.step).copied().unwrap_or(0.0);
                 if stands_out(step.relative, others, usual) {
                     events.push((layer, step));
                 }
             }
         }
-        let relative = |(_, step): &(&str, &LayerStep)| step.relative;
-        events.sort_by(|a, b| relative(b).total_cmp(&relative(a)));
         if events.is_empty() {
             return self.of_even_layers();
         }
-        let named = events.iter().map(|(layer, step)| {
-            let LayerStep {
-                step,
-                relative,
-                cosine,
-                factor,
-            } = step;
-            if *cosine > 0.99 && (factor - 1.0).abs() > 0.1 {
-                format!("{layer} at step {step}: x {factor:.2}")
+        events.sort_by(|(_, a), (_, b)| b.relative.total_cmp(&a.relative));
+        let named = events.iter().map(|(layer, change)| {
+            let step = change.step;
+            if change.cosine > 0.99 && (change.factor - 1.0).abs() > 0.1 {
+                format!("{layer} at step {step}: x {:.2}", change.factor)
             } else {
+                let relative = change.relative;
                 format!("{layer} at step {step}: by {relative:.2} of its norm")
             }
         });
-        let usual = median(by_step.into_values().collect());
+        let usual = median(medians.into_values().collect());
         format!(
             "changed most: {}; layers change by {usual:.2e} from step to step",
             listed(named, "; ", NAMED)
@@ -237,23 +200,13 @@ impl Summary {
     }
 
     fn of_even_layers(&self) -> String {
-        let all = self
-            .layers
-            .iter()
-            .flat_map(|(layer, steps)| steps.iter().map(move |step| (layer, step)));
+        let layers = self.layers.iter();
+        let all = layers.flat_map(|(layer, steps)| steps.iter().map(move |step| (layer, step)));
         let finite = all.filter(|(_, step)| step.relative.is_finite());
-        let most = finite.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative));
-        let usual = median(
-            self.layers
-                .values()
-                .flatten()
-                .map(|step| step.relative)
-                .collect(),
-        );
-        match most {
-            Some((layer, step)) if step.relative > 0.0 => format!(
-                "layers changed evenly, by {usual:.2e} of their norm from step to step; most: {layer} at step {}, by {:.2e}",
-                step.step, step.relative
+        match finite.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative)) {
+            Some((layer, LayerStep { step, relative, .. })) if *relative > 0.0 => format!(
+                "layers changed evenly, by {:.2e} of their norm from step to step; most: {layer} at step {step}, by {relative:.2e}",
+                median_change(self.layers.values().flatten())
             ),
             _ => "only biases changed, no weight".to_owned(),
         }
@@ -266,50 +219,61 @@ impl Summary {
         is_unusual(event, sum.unwrap_or(0.0), steps.saturating_sub(1))
     }
 
-    /// The filters to which something happened; `text` says whether it is that, and what else there is to say.
-    fn of_filters(&self, what: &str, text: impl Fn(Kind) -> Option<String>) -> Option<String> {
-        let of_kind = |event: &&FilterEvent| text(event.kind).is_some() && self.is_unusual(event);
-        let mut events: Vec<&FilterEvent> = self.filters.iter().filter(of_kind).collect();
+    /// The filters to which this happened.
+    fn of_filters(&self, what: &str) -> Option<String> {
+        let is_named = |event: &&FilterEvent| event.kind.what() == what && self.is_unusual(event);
+        let mut events: Vec<&FilterEvent> = self.filters.iter().filter(is_named).collect();
         events.sort_by(|a, b| b.distance.total_cmp(&a.distance));
         // Of each filter the largest.
         let mut named = BTreeSet::new();
         events.retain(|event| named.insert((&event.layer, event.filter)));
         let event = |event: &&FilterEvent| {
-            let FilterEvent {
-                step,
-                layer,
-                filter,
-                kind,
-                ..
-            } = event;
+            let (filter, layer, step) = (event.filter, &event.layer, event.step);
             let one = if layer == FIRST { "kernel" } else { "filter" };
-            let more = text(*kind).unwrap_or_default();
-            format!("{one} {filter} of {layer} at step {step}{more}")
+            let how = match event.kind {
+                Kind::Zeroed | Kind::CameBack => String::new(),
+                Kind::Turned(cosine) => format!(" (cosine to the step before: {cosine:.3})"),
+                Kind::Changed(relative) => format!(" by {:.0}% of its norm", relative * 100.0),
+            };
+            format!("{one} {filter} of {layer} at step {step}{how}")
         };
-        let events: Vec<String> = events.iter().map(event).collect();
-        (!events.is_empty()).then(|| format!("{what}: {}", listed(&events, "; ", NAMED)))
+        line(what, events.iter().map(event))
     }
 
     /// The channels that died after the first step and did not come back.
     fn of_dead(&self, first: i64) -> Option<String> {
-        let died = self.dead.iter().filter_map(|(layer, Dead(since))| {
-            let died: Vec<_> = since.iter().filter(|(_, step)| **step != first).collect();
+        let died = self.dead.iter().filter_map(|(layer, since)| {
+            let died: Vec<_> = since.iter().filter(|(_, step)| *step != first).collect();
             let (channel, step) = died.first()?;
             Some(match died.len() {
                 1 => format!("{layer}, channel {channel} (step {step})"),
                 count => format!("{layer}, {count} channels (first: {channel}, step {step})"),
             })
         });
-        let died: Vec<String> = died.collect();
-        (!died.is_empty()).then(|| format!("dead since: {}", listed(&died, "; ", NAMED)))
+        line("dead since", died)
     }
 
     fn of_non_finite(&self) -> Option<String> {
         let text = |(layer, (step, count)): (&String, &(i64, usize))| {
             format!("{count} weights of {layer} from step {step} on")
         };
-        let all = self.non_finite.iter().map(text);
-        (!self.non_finite.is_empty())
-            .then(|| format!("NaN or infinite: {}", listed(all, "; ", NAMED)))
+        line("NaN or infinite", self.non_finite.iter().map(text))
     }
+}
+
+/// What happened, and to what; none where it happened to nothing.
+fn line(what: &str, to: impl Iterator<Item = String>) -> Option<String> {
+    let to: Vec<String> = to.collect();
+    (!to.is_empty()).then(|| format!("{what}: {}", listed(&to, "; ", NAMED)))
+}
+
+fn median_change<'a>(steps: impl IntoIterator<Item = &'a LayerStep>) -> f64 {
+    median(steps.into_iter().map(|step| step.relative).collect())
+}
+
+/// The step since which a channel is dead.
+fn dead_since(dead: &[(usize, i64)], channel: usize) -> Option<i64> {
+    let mut dead = dead.iter();
+    dead.find(|(other, _)| *other == channel)
+        .map(|(_, step)| *step)
 }

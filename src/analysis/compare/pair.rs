@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::error::CompareError;
+use super::CompareError;
 use super::run::ComparedRun;
 use crate::analysis::figure::{HeatMap, evenly};
 use crate::analysis::grams::GramsError;
 use crate::analysis::name_of;
-use crate::analysis::similarity::{Estimate, Gram, Similarity, cka};
+use crate::analysis::similarity::{Estimate, Gram, Labeled, Similarity, heat_map};
 use crate::one_line;
 use tensorboard_events::Summary;
 
@@ -38,19 +38,19 @@ impl<'a> Pair<'a> {
         other: &'a ComparedRun,
         is_named: bool,
     ) -> Result<Self, CompareError> {
-        let tags = |run: &'a ComparedRun| &run.grams.layers;
+        let [of_first, of_other] = [first, other].map(|run| &run.grams.layers);
         let in_other = |tag: &String| {
-            let same = |other: &String| name_of(other) == name_of(tag);
-            let found = tags(other).iter().find(|other| same(other))?;
+            let mut others = of_other.iter();
+            let found = others.find(|other| name_of(other) == name_of(tag))?;
             Some([tag.clone(), found.clone()])
         };
-        let layers: Vec<[String; 2]> = tags(first).iter().filter_map(in_other).collect();
+        let layers: Vec<[String; 2]> = of_first.iter().filter_map(in_other).collect();
         if layers.is_empty() {
             return Err(CompareError::NoLayer {
                 first: first.folder.clone(),
                 other: other.folder.clone(),
-                of_first: tags(first).join(", "),
-                of_other: tags(other).join(", "),
+                of_first: of_first.join(", "),
+                of_other: of_other.join(", "),
             });
         }
         let is_common = |step: &i64| other.grams.steps().any(|other| other == *step);
@@ -101,77 +101,63 @@ impl<'a> Pair<'a> {
         [of_first, of_other]: [i64; 2],
     ) -> Result<Vec<(String, Similarity)>, GramsError> {
         let [first, other] = self.runs;
-        let mut read = Vec::new();
-        for [in_first, in_other] in &self.layers {
+        let similarity = |[in_first, in_other]: &[String; 2]| {
             let one = first.grams.gram(in_first, of_first)?;
-            let two = other.grams.gram(in_other, of_other)?;
-            read.extend(one.zip(two).map(|both| (in_first.clone(), both)));
-        }
-        let similar = read
-            .into_par_iter()
-            .map(|(tag, (one, two))| (tag, Similarity::between(&one, &two)));
-        Ok(similar.collect())
+            let both = one.zip(other.grams.gram(in_other, of_other)?);
+            Ok(both.map(|(one, two)| (in_first.clone(), Similarity::between(&one, &two))))
+        };
+        let similarities = self.layers.par_iter().map(similarity);
+        similarities.filter_map(Result::transpose).collect()
     }
 
     /// The heat maps: each layer at all steps of the one run with all steps of the other, and at the last ones all
     /// layers with all layers.
     pub(crate) fn heat_maps(&self) -> Result<Vec<TaggedMap>, GramsError> {
-        let [first, other] = self.runs;
-        let [rows, columns] = self.runs.map(shown);
+        let steps = self.runs.map(shown);
         let mut maps = Vec::new();
-        for [in_first, in_other] in &self.layers {
-            let of_first = rows.iter().map(|step| first.grams.gram(in_first, *step));
-            let of_other = columns.iter().map(|step| other.grams.gram(in_other, *step));
-            let labels = [&rows, &columns].map(|steps| steps.iter().map(i64::to_string).collect());
-            let sides = self.sides("steps");
+        for layers in &self.layers {
+            let side = |run: usize| {
+                let label = |step: &i64| (layers[run].as_str(), *step, step.to_string());
+                self.side(run, steps[run].iter().map(label))
+            };
+            let (tag, sides) = (&layers[0], self.sides("steps"));
             maps.push(TaggedMap {
-                tag: format!("similarity/steps/{in_first}{}", self.in_tags),
-                heading: format!("**{in_first}**: debiased linear CKA of {sides}"),
-                map: self.heat_map(name_of(in_first), labels, of_first, of_other)?,
+                tag: format!("similarity/steps/{tag}{}", self.in_tags),
+                heading: format!("**{tag}**: debiased linear CKA of {sides}"),
+                map: heat_map(self.title(name_of(tag)), &side(0)?, &side(1)?),
             });
         }
-        let [of_first, of_other] = self.ends();
-        let layers = self.runs.map(|run| &run.grams.layers);
-        let labels = layers.map(|tags| tags.iter().map(|tag| name_of(tag).to_owned()).collect());
-        let [rows, columns] = layers;
-        let of_first = rows.iter().map(|layer| first.grams.gram(layer, of_first));
-        let of_other = columns
-            .iter()
-            .map(|layer| other.grams.gram(layer, of_other));
+        let ends = self.ends();
+        let side = |run: usize| {
+            let layers = self.runs[run].grams.layers.iter();
+            let label = |tag: &'a String| (tag.as_str(), ends[run], name_of(tag).to_owned());
+            self.side(run, layers.map(label))
+        };
         let (when, sides) = (self.when(), self.sides("layers"));
         maps.push(TaggedMap {
             tag: format!("similarity/layers{}", self.in_tags),
             heading: format!("Debiased linear CKA {when} of {sides}"),
-            map: self.heat_map("layers", labels, of_first, of_other)?,
+            map: heat_map(self.title("layers"), &side(0)?, &side(1)?),
         });
         Ok(maps)
     }
 
-    fn heat_map(
+    /// Reads rows or columns: each is a layer of a run at a step, and its label.
+    fn side<'t>(
         &self,
-        what: &str,
-        [rows, columns]: [Vec<String>; 2],
-        of_first: impl Iterator<Item = Result<Option<Gram>, GramsError>>,
-        of_other: impl Iterator<Item = Result<Option<Gram>, GramsError>>,
-    ) -> Result<HeatMap, GramsError> {
-        let of_first = of_first.collect::<Result<Vec<_>, _>>()?;
-        let of_other = of_other.collect::<Result<Vec<_>, _>>()?;
-        let cells = of_first
-            .iter()
-            .flat_map(|one| of_other.iter().map(move |two| (one, two)));
-        let cells: Vec<_> = cells.collect();
-        #[expect(clippy::cast_possible_truncation, reason = "for a color")]
-        let value = |(one, two): &(&Option<Gram>, &Option<Gram>)| {
-            let alike = one
-                .as_ref()
-                .zip(two.as_ref())
-                .and_then(|(one, two)| cka(one, two));
-            alike.map_or(f32::NAN, |value| value as f32)
-        };
+        run: usize,
+        places: impl Iterator<Item = (&'t str, i64, String)>,
+    ) -> Result<Vec<Labeled<Gram>>, GramsError> {
+        let read = places.map(|(layer, step, label)| {
+            let gram = self.runs[run].grams.gram(layer, step)?;
+            Ok(Labeled { label, gram })
+        });
+        read.collect()
+    }
+
+    fn title(&self, what: &str) -> String {
         let [first, other] = self.runs.map(|run| end_of(&run.name));
-        let title = format!("{what}: rows {first}, columns {other}");
-        let values = cells.par_iter().map(value).collect();
-        Ok(HeatMap::of_similarity(title, rows, columns, values))
+        format!("{what}: rows {first}, columns {other}")
     }
 
     fn sides(&self, of: &str) -> String {
@@ -183,9 +169,7 @@ impl<'a> Pair<'a> {
     fn when(&self) -> String {
         match self.ends() {
             [first, other] if first == other => format!("at step {first}"),
-            [first, other] => {
-                format!("(steps {first} and {other}, none in common)")
-            }
+            [first, other] => format!("(steps {first} and {other}, none in common)"),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::CompareError;
+use super::CompareError;
 use crate::analysis::grams::{GRAMS, GramsAbout, GramsReader};
 
 /// The file in which earlier versions kept all steps.
@@ -65,47 +65,31 @@ impl ComparedRun {
 
     /// Refuses a run over other images, or the same in another form.
     fn check_alike(&self, other: &Self) -> Result<(), CompareError> {
-        let (one, two) = (self.about(), other.about());
-        let images = |about: &GramsAbout| {
-            let hash: String = about.images.chars().take(12).collect();
-            format!("{} of SHA-256 {hash}…", about.count())
-        };
-        let sizes = |about: &GramsAbout| format!("{:?}", about.minibatches);
-        let both = |text: fn(&GramsAbout) -> &String| [one, two].map(|about| text(about).clone());
-        for (what, is_same, [of_first, of_other]) in [
-            (
-                "comparison images",
-                one.images == two.images,
-                [one, two].map(images),
-            ),
-            (
-                "preprocessing",
-                one.preprocess == two.preprocess,
-                both(|about| &about.preprocess),
-            ),
-            (
-                "features",
-                one.features == two.features,
-                both(|about| &about.features),
-            ),
-            (
-                "minibatches",
-                one.minibatches == two.minibatches,
-                [one, two].map(sizes),
-            ),
-        ] {
-            if !is_same {
-                return Err(CompareError::Differ {
-                    first: self.folder.clone(),
-                    other: other.folder.clone(),
-                    what,
-                    of_first,
-                    of_other,
-                });
-            }
+        let [of_first, of_other] = [self, other].map(|run| facts(run.about()));
+        let mut facts = of_first.into_iter().zip(of_other);
+        match facts.find(|(one, two)| one != two) {
+            None => Ok(()),
+            Some(((what, of_first), (_, of_other))) => Err(CompareError::Differ {
+                first: self.folder.clone(),
+                other: other.folder.clone(),
+                what,
+                of_first,
+                of_other,
+            }),
         }
-        Ok(())
     }
+}
+
+/// What must be the same in runs that are compared.
+fn facts(about: &GramsAbout) -> [(&'static str, String); 4] {
+    let hash: String = about.images.chars().take(12).collect();
+    let images = format!("{} of SHA-256 {hash}…", about.count());
+    [
+        ("comparison images", images),
+        ("preprocessing", about.preprocess.clone()),
+        ("features", about.features.clone()),
+        ("minibatches", format!("{:?}", about.minibatches)),
+    ]
 }
 
 fn last_part(folder: &Path) -> String {

@@ -28,26 +28,6 @@ pub(crate) struct HeatMap {
 }
 
 impl HeatMap {
-    /// Similarities up to 1, with their numbers; small differences near 1 are seen.
-    pub(crate) fn of_similarity(
-        title: String,
-        rows: Vec<String>,
-        columns: Vec<String>,
-        values: Vec<f32>,
-    ) -> Self {
-        let finite = values.iter().copied().filter(|value| value.is_finite());
-        let least = finite.fold(1.0, f32::min);
-        Self {
-            title,
-            rows,
-            columns,
-            values,
-            range: (round_below(least), 1.0),
-            colormap: Colormap::Viridis,
-            numbers: true,
-        }
-    }
-
     /// Draws it.
     pub(crate) fn picture(&self) -> Picture {
         let [columns, rows] = [&self.columns, &self.rows].map(|labels| count(labels).max(1));
@@ -139,12 +119,4 @@ impl HeatMap {
             _ => text.replacen("0.", ".", 1),
         }
     }
-}
-
-/// A round number below a similarity: 0, or as many nines as it has.
-fn round_below(least: f32) -> f32 {
-    [0.9999, 0.999, 0.99, 0.9]
-        .into_iter()
-        .find(|round| least >= *round)
-        .unwrap_or(0.0)
 }

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::error::ProbeError;
 use super::maps::{BatchPictures, describe, log_kernels};
+use crate::analysis::AnalysisError;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
@@ -71,10 +71,10 @@ impl ProbeImages {
         pass: &ForwardPass,
         notes: &InputNotes,
         skipped: &mut Vec<String>,
-    ) -> Result<Self, ProbeError> {
+    ) -> Result<Self, AnalysisError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
         for image in prepare_ahead(files.to_vec(), *preprocess, batch) {
-            let image = image.map_err(ProbeError::from);
+            let image = image.map_err(AnalysisError::from);
             let checked = image.and_then(|image| Ok(pass.check_image(&image).map(|()| image)?));
             let image = match checked {
                 Err(error) if on_error == OnError::Skip => {
@@ -92,7 +92,7 @@ impl ProbeImages {
             }
         }
         if batches.is_empty() {
-            return Err(ProbeError::AllSkipped {
+            return Err(AnalysisError::AllSkipped {
                 count: skipped.len(),
                 first: skipped.first().cloned().unwrap_or_default(),
             });
@@ -140,7 +140,7 @@ impl ProbeImages {
         pass: &ForwardPass,
         network: &dyn Network,
         step: &mut Step<'_>,
-    ) -> Result<(), ProbeError> {
+    ) -> Result<(), AnalysisError> {
         for span in seen.spans.drain(..) {
             step.record_span(Stage::Forward, span);
         }

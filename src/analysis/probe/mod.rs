@@ -1,10 +1,8 @@
 //! Images through a network, and what its layers make of them into a step: what every command that
 //! shows feature maps does.
 
-mod error;
 mod images;
 mod maps;
 
-pub(crate) use error::ProbeError;
 pub(crate) use images::{ProbeActivations, ProbeImages};
 pub(crate) use maps::{BatchPictures, describe, kernels_tag, log_kernels};

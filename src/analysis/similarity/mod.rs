@@ -10,11 +10,13 @@
 
 mod cka;
 mod gram;
+mod heat_map;
 mod interval;
 mod neighbors;
 mod procrustes;
 
 pub(crate) use gram::{Gram, minibatches};
+pub(crate) use heat_map::{Labeled, heat_map};
 pub(crate) use interval::Estimate;
 
 /// How alike two representations are.
@@ -55,11 +57,6 @@ impl Similarity {
                 [("", value), ("_low", low), ("_high", high)].map(|(end, value)| (name, end, value))
             })
     }
-}
-
-/// Debiased linear CKA without its interval.
-pub(crate) fn cka(one: &Gram, two: &Gram) -> Option<f64> {
-    cka::cka(one, two)
 }
 
 #[cfg(test)]

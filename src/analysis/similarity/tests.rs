@@ -2,6 +2,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::cka::cka;
 use super::neighbors::mutual_neighbors;
 use super::procrustes::procrustes;
 use super::*;

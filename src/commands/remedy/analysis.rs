@@ -24,7 +24,8 @@ fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
             Some("compare networks of one architecture and width")
         }
         AnalysisError::Copy { .. }
-        | AnalysisError::Probe(_)
+        | AnalysisError::Image(_)
+        | AnalysisError::AllSkipped { .. }
         | AnalysisError::Forward(_)
         | AnalysisError::Logger(_)
         | AnalysisError::Grams(_) => None,
