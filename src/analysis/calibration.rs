@@ -7,10 +7,9 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::channel_statistics::{Buffers, ChannelStatistics, Values};
+use super::channel_statistics::{Buffers, ChannelStatistics, statistics};
 use super::probe::kernels_tag;
-use super::{AnalysisError, ObservedNetwork};
-use crate::device::caught;
+use super::{AnalysisError, ObservedNetwork, asking};
 use crate::logger::Ranges;
 use crate::network::Layer;
 
@@ -46,29 +45,29 @@ impl Calibration {
         let all = all_of(network);
         let is_first = self.networks == 0;
         self.networks += 1;
-        let values = |(number, (tag, maps)): (usize, &(String, Tensor<4>))| Values {
-            // Kernels are measured one by one, as channels are.
-            of_kernels: tag.starts_with("kernels/"),
-            maps: maps.clone(),
-            base: self.base.get(number).map(|(_, base)| base.clone()),
-            with_change,
-        };
-        let values: Vec<Values> = all.iter().enumerate().map(values).collect();
-        let tagged = || all.iter().map(|(tag, _)| tag).zip(&values);
-        if let Some((layer, _)) = tagged().find(|(_, values)| !values.fits()) {
-            return Err(AnalysisError::OtherNetwork {
-                network: network.name.to_owned(),
-                layer: layer.clone(),
-            });
+        let base = |number: usize| self.base.get(number).map(|(_, base)| base);
+        for (number, (layer, maps)) in all.iter().enumerate() {
+            if base(number).is_some_and(|base| base.dims() != maps.dims()) {
+                return Err(AnalysisError::OtherNetwork {
+                    network: network.name.to_owned(),
+                    layer: layer.clone(),
+                });
+            }
         }
-        let measure = |buffers: &mut Buffers, values: &Values| {
-            caught(|| values.statistics(buffers)).and_then(|result| result)
+        let measure = |buffers: &mut Buffers,
+                       (number, (tag, maps)): (usize, &(String, Tensor<4>))| {
+            // Kernels are measured one by one, as channels are.
+            let of_kernels = tag.starts_with("kernels/");
+            let base = base(number);
+            asking(tag, || {
+                statistics(maps, base, of_kernels, with_change, buffers)
+            })
         };
-        let values = values.par_iter();
-        let measured: Vec<_> = values.map_init(Buffers::default, measure).collect();
-        for ((tag, _), measured) in all.iter().zip(measured) {
-            let statistics = measured.map_err(|why| AnalysisError::copy(tag, why))?;
-            self.include(tag, &statistics, is_first);
+        let measured = all.par_iter().enumerate();
+        let measured = measured.map_init(Buffers::default, measure);
+        let measured: Vec<ChannelStatistics> = measured.collect::<Result<_, _>>()?;
+        for ((tag, _), statistics) in all.iter().zip(&measured) {
+            self.include(tag, statistics, is_first);
         }
         if self.base.is_empty() {
             self.base = all;
@@ -103,9 +102,7 @@ impl Calibration {
     /// where nothing changes.
     pub(crate) fn by_change(&self, layer: &Layer) -> Vec<usize> {
         match self.change.get(&layer.tag()) {
-            Some(change) if change.iter().any(|change| *change > 0.0) => {
-                largest_first(Some(change))
-            }
+            change @ Some(all) if all.iter().any(|one| *one > 0.0) => largest_first(change),
             _ => self.by_variance(layer),
         }
     }
@@ -131,7 +128,7 @@ fn add_to(all: &mut ByChannel, tag: &str, values: &[f64]) {
 
 /// The places of the largest numbers first; equal ones keep their order.
 fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
-    let values = values.map(Vec::as_slice).unwrap_or_default();
+    let values = values.map_or(&[][..], Vec::as_slice);
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
     order

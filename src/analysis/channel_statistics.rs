@@ -5,16 +5,6 @@ use burn::tensor::Tensor;
 use crate::device::{BackendError, TensorFloats, is_channels_last};
 use crate::logger::Ranges;
 
-/// Feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`.
-pub(super) struct Values {
-    pub(super) of_kernels: bool,
-    pub(super) maps: Tensor<4>,
-    /// What changes are counted from.
-    pub(super) base: Option<Tensor<4>>,
-    /// Whether the range of changes is wanted.
-    pub(super) with_change: bool,
-}
-
 /// What is known of a layer, by channel, or by kernel.
 pub(super) struct ChannelStatistics {
     /// The percentiles; `None` where no value is finite.
@@ -32,49 +22,44 @@ pub(super) struct Buffers {
     changes: Vec<f32>,
 }
 
-impl Values {
-    /// Whether the base is of the same shape.
-    pub(super) fn fits(&self) -> bool {
-        let mut base = self.base.iter();
-        base.all(|base| base.dims() == self.maps.dims())
-    }
-
-    pub(super) fn statistics(
-        &self,
-        Buffers { values, changes }: &mut Buffers,
-    ) -> Result<ChannelStatistics, BackendError> {
-        let [first, channels, ..] = self.maps.dims();
-        let count = if self.of_kernels { first } else { channels };
-        let all = [Some(&self.maps), self.base.as_ref()];
-        let interleaved = !self.of_kernels && all.into_iter().flatten().all(is_channels_last);
-        let order = if interleaved {
-            Order::Pixels
-        } else {
-            Order::Channels
-        };
-        read(&self.maps, order, values)?;
-        let mut change = vec![0.0; count];
-        let mut change_range = None;
-        if let Some(base) = &self.base {
-            read(base, order, changes)?;
-            for (change, value) in changes.iter_mut().zip(values.iter()) {
-                *change = value - *change;
-            }
-            change = moments(changes, count, order)
-                .map(|(_, squares)| squares)
-                .collect();
-            if self.with_change {
-                change_range = Ranges::of_values(changes);
-            }
+/// Measures feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`,
+/// and how they changed from a base; `with_change` says whether the range of that is wanted.
+pub(super) fn statistics(
+    maps: &Tensor<4>,
+    base: Option<&Tensor<4>>,
+    of_kernels: bool,
+    with_change: bool,
+    Buffers { values, changes }: &mut Buffers,
+) -> Result<ChannelStatistics, BackendError> {
+    let [first, channels, ..] = maps.dims();
+    let count = if of_kernels { first } else { channels };
+    let interleaved = [Some(maps), base]
+        .into_iter()
+        .flatten()
+        .all(is_channels_last);
+    let order = if interleaved && !of_kernels {
+        Order::Pixels
+    } else {
+        Order::Channels
+    };
+    read(maps, order, values)?;
+    let (mut change, mut change_range) = (vec![0.0; count], None);
+    if let Some(base) = base {
+        read(base, order, changes)?;
+        for (change, value) in changes.iter_mut().zip(values.iter()) {
+            *change = value - *change;
         }
-        let variance = moments(values, count, order).map(|(mean, squares)| squares - mean * mean);
-        Ok(ChannelStatistics {
-            variance: variance.collect(),
-            change,
-            change_range,
-            range: Ranges::of_values(values),
-        })
+        let moments = moments(changes, count, order);
+        change = moments.map(|(_, squares)| squares).collect();
+        change_range = with_change.then(|| Ranges::of_values(changes)).flatten();
     }
+    let variance = moments(values, count, order).map(|(mean, squares)| squares - mean * mean);
+    Ok(ChannelStatistics {
+        variance: variance.collect(),
+        change,
+        change_range,
+        range: Ranges::of_values(values),
+    })
 }
 
 /// Which values lie next to each other.
@@ -158,13 +143,9 @@ mod tests {
             let interleaved = planar.clone().permute([0, 2, 3, 1]).into_data();
             let interleaved = Tensor::<4>::from_data(interleaved, &device).permute([0, 3, 1, 2]);
             for maps in [planar, interleaved] {
-                let values = Values {
-                    of_kernels: false,
-                    base: Some(maps.clone() * 0.5),
-                    maps,
-                    with_change: true,
-                };
-                let measured = values.statistics(&mut Buffers::default()).unwrap();
+                let base = maps.clone() * 0.5;
+                let measured =
+                    statistics(&maps, Some(&base), false, true, &mut Buffers::default()).unwrap();
                 is_near(
                     &measured.variance,
                     &[0.486_386_9, 0.491_648_2, 0.520_739_0, 0.478_233_1],

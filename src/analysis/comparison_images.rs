@@ -6,16 +6,11 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use std::fmt::{self, Display};
 
-use super::probe::ProbeImages;
+use super::probe::{ImageLoader, ProbeImages};
 use super::similarity::minibatches;
 use super::{AnalysisError, ObservedNetwork};
 use crate::data::list::ImageFile;
-use crate::data::notes::InputNotes;
-use crate::data::on_error::OnError;
-use crate::data::prepared::{PreparedImage, prepare_ahead};
-use crate::data::transform::Preprocess;
-use crate::network::{ForwardPass, Layer};
-use crate::one_line::one_line;
+use crate::network::Layer;
 use crate::weights::sha256;
 
 /// Fewer images say nothing about how alike representations are.
@@ -60,47 +55,32 @@ struct ComparisonImage {
     probe: Option<usize>,
 }
 
-/// How images are read.
-pub(crate) struct LoadOptions<'a> {
-    pub(crate) preprocess: Preprocess,
-    pub(crate) on_error: OnError,
-    pub(crate) notes: &'a InputNotes,
-}
-
 impl ComparisonImages {
-    /// Reads the images. One that cannot be read ends the run or goes to `skipped`.
+    /// Reads the images.
     pub(crate) fn load(
         mut files: Vec<ImageFile>,
         features: Features,
-        options: &LoadOptions<'_>,
-        pass: &ForwardPass,
         probes: &ProbeImages,
-        skipped: &mut Vec<String>,
+        loader: &mut ImageLoader<'_>,
     ) -> Result<Self, AnalysisError> {
         files.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
-        let mut images = Vec::new();
-        let mut size = None;
-        let mut hashes = String::new();
-        for image in prepare_ahead(files, options.preprocess, FEWEST) {
-            let checked = image.map_err(AnalysisError::from);
-            let checked = checked.and_then(|image| {
-                pass.check_image(&image)?;
-                check_size(image, &mut size)
-            });
-            let image = match checked {
-                Err(error) if options.on_error == OnError::Skip => {
-                    skipped.push(one_line(&error));
-                    continue;
-                }
-                checked => checked?,
-            };
-            options.notes.add(&image.path, image.oddities);
+        let (mut images, mut size, mut hashes) = (Vec::new(), None, String::new());
+        loader.each(files, FEWEST, |image| {
+            let first = *size.get_or_insert(image.size());
+            if image.size() != first {
+                return Err(AnalysisError::OtherSize {
+                    size: image.size(),
+                    path: image.path,
+                    first,
+                });
+            }
             hashes += &sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
             images.push(ComparisonImage {
                 probe: probes.position(&image),
                 pixels: image.pixels,
             });
-        }
+            Ok(())
+        })?;
         let count = images.len();
         if count < FEWEST {
             let fewest = FEWEST;
@@ -155,22 +135,6 @@ impl ComparisonImages {
         }
         Ok(())
     }
-}
-
-/// Refuses an image of another size than the first one, which becomes `size`.
-fn check_size(
-    image: PreparedImage,
-    size: &mut Option<[usize; 2]>,
-) -> Result<PreparedImage, AnalysisError> {
-    let first = *size.get_or_insert(image.size());
-    if image.size() == first {
-        return Ok(image);
-    }
-    Err(AnalysisError::OtherSize {
-        size: image.size(),
-        path: image.path,
-        first,
-    })
 }
 
 /// The maps of a minibatch in its order: from `new`, those of the images that are no probe images, and from what is

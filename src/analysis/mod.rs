@@ -40,10 +40,10 @@ use probe::ProbeActivations;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
-pub(crate) use comparison_images::{ComparisonImages, Features, LoadOptions};
+pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
 use error::asking;
-pub(crate) use observers::{ObserverOptions, Observers};
+pub(crate) use observers::Observers;
 pub(crate) use representations::GramCollector;
 
 /// What measures something at every step. Its methods are called in this order.

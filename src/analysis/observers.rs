@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::change::{Summary, WeightChange};
 use super::columns::Columns;
-use super::comparison_images::Features;
 use super::evolution::Evolution;
 use super::grams::{GramsAbout, GramsError, GramsWriter};
 use super::health::Health;
@@ -19,15 +18,6 @@ use super::{
 use crate::logger::{FeatureLogger, LoggerError, Step};
 use crate::network::{ForwardPass, Layer};
 use feature_grid::Style;
-
-/// What a run measures.
-pub(crate) struct ObserverOptions {
-    pub(crate) comparison_images: Option<ComparisonImages>,
-    /// How many steps the run has; `None` where that is not known.
-    pub(crate) total: Option<usize>,
-    /// Whether the network takes blue first.
-    pub(crate) is_bgr: bool,
-}
 
 /// Measures every step.
 pub(crate) struct Observers {
@@ -45,25 +35,31 @@ pub(crate) struct Observers {
 }
 
 impl Observers {
-    pub(crate) fn new(options: ObserverOptions, probes: &ProbeImages) -> Self {
-        let images = options.comparison_images;
+    /// For a run of `total` steps, where that is known; `is_bgr` says whether its networks take blue first.
+    pub(crate) fn new(
+        images: Option<ComparisonImages>,
+        total: Option<usize>,
+        is_bgr: bool,
+        probes: &ProbeImages,
+    ) -> Self {
         let features = images.as_ref().map(|images| images.features);
+        let over = match &images {
+            Some(images) => format!("over {} comparison images", images.count()),
+            None => "over the probe images".to_owned(),
+        };
         Self {
-            representations: Representations::new(features.unwrap_or(Features::Flattened)),
+            representations: Representations::new(features.unwrap_or_default()),
             health: Health::new(images.is_some()),
             change: WeightChange::default(),
             kernels: KernelChange::default(),
             evolution: Evolution::default(),
             shared: Shared {
-                columns: Columns::of(options.total),
+                columns: Columns::of(total),
                 dead: BTreeMap::new(),
                 ahead: None,
-                over: match &images {
-                    Some(images) => format!("over {} comparison images", images.count()),
-                    None => "over the probe images".to_owned(),
-                },
+                over,
                 probe: probes.names().next().unwrap_or_default().to_owned(),
-                is_bgr: options.is_bgr,
+                is_bgr,
             },
             images,
             place: 0,
@@ -82,8 +78,10 @@ impl Observers {
         let layers = pass.wanted.iter();
         let layers = layers.map(|layer| (layer.tag(), calibration.by_change(layer)));
         let tag = kernels_tag(pass);
-        let kernels = (tag.clone(), calibration.kernels_by_change(&tag));
-        let kernels = pass.kernels.then_some(kernels);
+        let kernels = pass.kernels.then(|| {
+            let order = calibration.kernels_by_change(&tag);
+            (tag, order)
+        });
         self.evolution = Evolution::new(layers.chain(kernels), &calibration.ranges, style);
     }
 
@@ -141,16 +139,16 @@ impl Observers {
         role: Role,
         network: &ObservedNetwork<'_>,
     ) -> Result<(), AnalysisError> {
+        if role == Role::Last && self.images.is_none() {
+            return Ok(());
+        }
         let mut has_column = false;
         if let Role::First | Role::Column = role {
             has_column = self.shared.columns.begin(self.place, step);
             self.place += 1;
         }
-        if role != Role::Last {
-            return self.visit(step, role, has_column, None, network);
-        }
-        if self.images.is_some() {
-            self.visit(step, role, has_column, None, network)?;
+        self.visit(step, role, has_column, None, network)?;
+        if role == Role::Last {
             self.shared.ahead = Some(step);
         }
         Ok(())
@@ -268,9 +266,8 @@ impl Observers {
         if self.place == 0 {
             return Ok(Vec::new());
         }
-        let lines = self.all().into_iter();
-        let lines = lines.flat_map(|observer| observer.finish(&self.shared));
-        let lines: Vec<String> = lines.collect();
+        let finished = self.all().map(|observer| observer.finish(&self.shared));
+        let lines = finished.concat();
         let mut step = logger.after_step(last)?;
         if self.drawn != Some(last) {
             self.draw(&mut step)?;
@@ -280,14 +277,9 @@ impl Observers {
         Ok(lines)
     }
 
-    /// What was found out of the weights of the steps so far, for the process that makes those after them.
-    pub(crate) fn summary(&self) -> &Summary {
-        &self.change.summary
-    }
-
-    /// Goes on from what another process found out.
-    pub(crate) fn set_summary(&mut self, summary: Summary) {
-        self.change.summary = summary;
+    /// What was found out of the weights of the steps so far, which the process that makes those after them continues.
+    pub(crate) fn summary(&mut self) -> &mut Summary {
+        &mut self.change.summary
     }
 
     /// Whether the step at a place among all is known to have a column in images over time.

@@ -9,11 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{CommandError, RunError};
-use crate::analysis::probe::{ProbeImages, kernels_tag};
-use crate::analysis::{
-    Calibration, ComparisonImages, Features, LoadOptions, ObservedNetwork, ObserverOptions,
-    Observers,
-};
+use crate::analysis::probe::{ImageLoader, ProbeImages, kernels_tag};
+use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
@@ -181,16 +178,18 @@ pub(super) fn comparison_images(
         return Ok(None);
     }
     let files = list_images(&comparison.compare_images, notes)?;
-    let options = LoadOptions {
+    let mut loader = ImageLoader {
         preprocess: run.input.preprocess().for_network(pass.is_gray()),
         on_error: run.output.on_error,
+        pass,
         notes,
+        skipped,
     };
     let features = match comparison.compare {
         CompareBy::MeanPooled => Features::MeanPooled,
         CompareBy::Flattened | CompareBy::Off => Features::Flattened,
     };
-    let images = ComparisonImages::load(files, features, &options, pass, probes, skipped)?;
+    let images = ComparisonImages::load(files, features, probes, &mut loader)?;
     Ok(Some(images))
 }
 
@@ -203,12 +202,7 @@ pub(super) fn observers(
     total: Option<usize>,
 ) -> Observers {
     let preprocess = run.input.preprocess().for_network(pass.is_gray());
-    let options = ObserverOptions {
-        comparison_images,
-        total,
-        is_bgr: preprocess.is_bgr(),
-    };
-    Observers::new(options, probes)
+    Observers::new(comparison_images, total, preprocess.is_bgr(), probes)
 }
 
 /// The channels that are shown of each layer, where they are not the first ones.

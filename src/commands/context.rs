@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::devices::render_place;
 use super::error::{CommandError, RunError};
 use super::report::Report;
-use crate::analysis::probe::ProbeImages;
+use crate::analysis::probe::{ImageLoader, ProbeImages};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::ImageFile;
@@ -113,15 +113,15 @@ impl<'a> RunContext<'a> {
 
     /// Reads the probe images.
     pub(crate) fn probes(&mut self, files: &[ImageFile]) -> Result<ProbeImages, RunError> {
-        Ok(ProbeImages::load(
-            files,
-            &self.preprocess,
-            self.settings.compute.batch(),
-            self.settings.output.on_error,
-            &self.pass,
-            &self.notes,
-            &mut self.skipped,
-        )?)
+        let mut loader = ImageLoader {
+            preprocess: self.preprocess,
+            on_error: self.settings.output.on_error,
+            pass: &self.pass,
+            notes: &self.notes,
+            skipped: &mut self.skipped,
+        };
+        let batch = self.settings.compute.batch();
+        Ok(ProbeImages::load(files, batch, &mut loader)?)
     }
 
     /// A logger for the run's folder, which says nothing on the terminal. `label` says which weights it shows.

@@ -2,17 +2,14 @@
 
 use burn::tensor::Tensor;
 
+use super::loader::ImageLoader;
 use super::maps::{BatchPictures, describe, log_kernels};
 use crate::analysis::AnalysisError;
 use crate::data::list::ImageFile;
-use crate::data::notes::InputNotes;
-use crate::data::on_error::OnError;
-use crate::data::prepared::{PreparedImage, prepare_ahead};
-use crate::data::transform::Preprocess;
+use crate::data::prepared::PreparedImage;
 use crate::device::Span;
 use crate::logger::{FeatureLogger, Stage, Step};
 use crate::network::{Activations, ForwardError, ForwardPass, Layer, Network};
-use crate::one_line::one_line;
 use crate::weights::sha256;
 
 /// What a network makes of the probe images.
@@ -26,15 +23,10 @@ pub(crate) struct ProbeActivations {
 impl ProbeActivations {
     /// Every image's maps: its number, a layer, `[1, channels, height, width]`.
     pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Layer, Tensor<4>)> {
-        let images = self
-            .batches
-            .iter()
-            .flat_map(|batch| (0..batch.images()).map(move |at| (batch, at)));
-        images.enumerate().flat_map(|(number, (batch, at))| {
-            batch
-                .of_image(at)
-                .map(move |(layer, maps)| (number, layer, maps))
-        })
+        let batches = self.batches.iter();
+        let images = batches.flat_map(|batch| (0..batch.images()).map(|at| batch.of_image(at)));
+        let numbered = images.enumerate();
+        numbered.flat_map(|(number, layers)| layers.map(move |(layer, maps)| (number, layer, maps)))
     }
 
     /// A layer's maps of the image with this number, `[1, channels, height, width]`.
@@ -42,9 +34,8 @@ impl ProbeActivations {
         for batch in &self.batches {
             if number < batch.images() {
                 let mut layers = batch.of_image(number);
-                return layers
-                    .find(|(other, _)| *other == layer)
-                    .map(|(_, maps)| maps);
+                let found = layers.find(|(other, _)| *other == layer);
+                return found.map(|(_, maps)| maps);
             }
             number -= batch.images();
         }
@@ -61,40 +52,26 @@ pub(crate) struct ProbeImages {
 }
 
 impl ProbeImages {
-    /// Reads the images, in batches of at most `batch`. One that cannot be read ends the run or goes to
-    /// `skipped`.
+    /// Reads the images, in batches of at most `batch`.
     pub(crate) fn load(
         files: &[ImageFile],
-        preprocess: &Preprocess,
         batch: usize,
-        on_error: OnError,
-        pass: &ForwardPass,
-        notes: &InputNotes,
-        skipped: &mut Vec<String>,
+        loader: &mut ImageLoader<'_>,
     ) -> Result<Self, AnalysisError> {
         let mut batches: Vec<Vec<PreparedImage>> = Vec::new();
-        for image in prepare_ahead(files.to_vec(), *preprocess, batch) {
-            let image = image.map_err(AnalysisError::from);
-            let checked = image.and_then(|image| Ok(pass.check_image(&image).map(|()| image)?));
-            let image = match checked {
-                Err(error) if on_error == OnError::Skip => {
-                    skipped.push(one_line(&error));
-                    continue;
-                }
-                checked => checked?,
-            };
-            notes.add(&image.path, image.oddities);
+        loader.each(files.to_vec(), batch, |image| {
             match batches.last_mut() {
                 Some(last) if last.len() < batch && last[0].size() == image.size() => {
                     last.push(image);
                 }
                 _ => batches.push(vec![image]),
             }
-        }
+            Ok(())
+        })?;
         if batches.is_empty() {
             return Err(AnalysisError::AllSkipped {
-                count: skipped.len(),
-                first: skipped.first().cloned().unwrap_or_default(),
+                count: loader.skipped.len(),
+                first: loader.skipped.first().cloned().unwrap_or_default(),
             });
         }
         Ok(Self {
@@ -105,12 +82,10 @@ impl ProbeImages {
 
     /// Describes the tags of all probe images in TensorBoard.
     pub(crate) fn describe(&self, pass: &ForwardPass, logger: &mut FeatureLogger) {
-        for image in self.batches.iter().flatten() {
+        for image in self.images() {
             describe(pass, logger, self.group(image));
-            let heading = format!(
-                "**input**: {} as the network saw it, not normalized",
-                image.title()
-            );
+            let title = image.title();
+            let heading = format!("**input**: {title} as the network saw it, not normalized");
             logger.describe(format!("input/{}", image.name), heading);
         }
     }
@@ -171,13 +146,13 @@ impl ProbeImages {
             let pixels = sha256(&mut &image.picture.pixels[..]).unwrap_or_default();
             format!("{} {pixels}\n", image.name)
         };
-        let hashes: String = self.batches.iter().flatten().map(of_image).collect();
+        let hashes: String = self.images().map(of_image).collect();
         sha256(&mut hashes.as_bytes()).unwrap_or_default()
     }
 
     /// The tag of a layer's maps of the image with this number.
     pub(crate) fn tag(&self, number: usize, layer: &Layer) -> String {
-        let image = self.batches.iter().flatten().nth(number);
+        let image = self.images().nth(number);
         let group = image.map_or("feature_maps", |image| self.group(image));
         format!("{group}/{}", layer.tag())
     }
@@ -186,15 +161,16 @@ impl ProbeImages {
     pub(crate) fn position(&self, image: &PreparedImage) -> Option<usize> {
         let is_same =
             |other: &PreparedImage| other.size() == image.size() && other.pixels == image.pixels;
-        self.batches.iter().flatten().position(is_same)
+        self.images().position(is_same)
     }
 
     /// The names of the images, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.batches
-            .iter()
-            .flatten()
-            .map(|image| image.name.as_str())
+        self.images().map(|image| image.name.as_str())
+    }
+
+    fn images(&self) -> impl Iterator<Item = &PreparedImage> {
+        self.batches.iter().flatten()
     }
 
     /// What stands before the layer in tags: a single probe image need not be named.

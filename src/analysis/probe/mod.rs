@@ -2,7 +2,9 @@
 //! shows feature maps does.
 
 mod images;
+mod loader;
 mod maps;
 
 pub(crate) use images::{ProbeActivations, ProbeImages};
+pub(crate) use loader::ImageLoader;
 pub(crate) use maps::{BatchPictures, describe, kernels_tag, log_kernels};

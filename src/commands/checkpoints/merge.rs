@@ -157,7 +157,7 @@ impl Part {
         let total = Some(sequence.len());
         let mut observers = calibration::observers(set, &settings.run, pass, &run.probes, total);
         observers.set_calibration(&calibration, pass, settings.run.pictures.style());
-        observers.set_summary(summary);
+        *observers.summary() = summary;
 
         let builder = run.context.quiet_logger(run.label(&mut loader)?);
         let events = EventFile::supplement(run.context.folder.path(), last);

@@ -60,7 +60,7 @@ impl CheckpointRun<'_> {
         if let (Some(part), Some(observers)) = (self.part, observers)
             && let Some(earlier) = part.summary(part.shard.index)?
         {
-            observers.set_summary(earlier.summary);
+            *observers.summary() = earlier.summary;
         }
         Ok(references)
     }

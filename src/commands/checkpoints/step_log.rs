@@ -132,7 +132,7 @@ impl<'a> StepLog<'a> {
     fn keep_summary(&mut self, is_end: bool) -> Result<(), RunError> {
         let is_due = is_end || self.kept.is_none_or(|kept| kept.elapsed() >= KEEP_EVERY);
         if let (Some(part), Some(observers), Some(last)) =
-            (self.run.part, &self.observers, self.last)
+            (self.run.part, &mut self.observers, self.last)
             && is_due
         {
             // So that the manifest has every step that the summary is of.

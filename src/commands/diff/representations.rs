@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::DiffError;
 use crate::analysis::grams::Grams;
-use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::probe::{ImageLoader, ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
-use crate::analysis::{ComparisonImages, Features, GramCollector, LoadOptions, ObservedNetwork};
+use crate::analysis::{ComparisonImages, Features, GramCollector, ObservedNetwork};
 use crate::commands::context::kernel_layout;
 use crate::commands::error::RunError;
 use crate::commands::terminal::{Terminal, Unit};
@@ -37,18 +37,18 @@ pub(super) fn similarities(
         kernels: false,
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
-    let options = LoadOptions {
+    let mut loader = ImageLoader {
         preprocess: settings.input.preprocess().for_network(pass.is_gray()),
         on_error: OnError::Stop,
+        pass: &pass,
         notes: &input,
+        skipped: &mut skipped,
     };
     let set = ComparisonImages::load(
         list_images(&settings.images, &input)?,
         Features::Flattened,
-        &options,
-        &pass,
         &ProbeImages::default(),
-        &mut skipped,
+        &mut loader,
     )?;
     for line in input.lines() {
         terminal.note(&line);
