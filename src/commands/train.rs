@@ -242,7 +242,7 @@ fn record(settings: &RecordSettings) -> Record {
         validate_every: settings.validate_every,
         save_every: settings.save_every,
         histograms_every: settings.histograms_every,
-        keep: settings.keep.0,
+        keep: settings.keep.0.unwrap_or(usize::MAX),
         misclassified: settings.misclassified,
     }
 }

@@ -5,15 +5,15 @@
 //! `step_000100.toml`, the position in the data. Each is written under another name and renamed, the
 //! network last: a checkpoint whose network exists is complete.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use burn::optim::OptimizerRecord;
-use burn::tensor::TensorData;
-use safetensors::{Dtype, View};
+use burn::tensor::{DType, TensorData};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointError, TrainError};
@@ -78,13 +78,6 @@ pub(crate) struct BestValidation {
     pub(crate) loss: f64,
 }
 
-impl BestValidation {
-    /// Whether this is better than `other`.
-    pub(crate) fn improves_on(&self, other: Option<&Self>) -> bool {
-        other.is_none_or(|other| (self.accuracy, -self.loss) > (other.accuracy, -other.loss))
-    }
-}
-
 /// A checkpoint on disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SavedCheckpoint {
@@ -123,6 +116,18 @@ impl SavedCheckpoint {
         toml::from_str(&text).map_err(|error| self.unreadable(&path, &error.message()))
     }
 
+    /// The network goes first: without it the other files are no checkpoint. Where it stays, so do they, and
+    /// the returned line says why.
+    fn delete(&self) -> Option<String> {
+        let files = [self.network.clone(), self.optimizer(), self.progress()];
+        files.iter().find_map(|path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Some(format!("cannot delete {}: {error}", path.display()))
+            }
+            _ => None,
+        })
+    }
+
     fn unreadable(&self, path: &Path, why: &dyn ToString) -> CheckpointError {
         CheckpointError::Read {
             path: path.to_owned(),
@@ -133,13 +138,13 @@ impl SavedCheckpoint {
 }
 
 /// The checkpoints in `folder`, oldest first.
-pub(super) fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, CheckpointError> {
+fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, CheckpointError> {
     let failed = |source| CheckpointError::Folder {
         folder: folder.to_owned(),
         source,
     };
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(failed)?,
     };
     let mut saved = Vec::new();
@@ -155,24 +160,30 @@ pub(super) fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, Checkpoint
     Ok(saved)
 }
 
+/// Deletes every checkpoint in `folder` but the `keep` newest ones and the one of step `best`. Returns a line for
+/// each that could not be deleted.
+pub(super) fn prune(
+    folder: &Path,
+    keep: usize,
+    best: Option<u64>,
+) -> Result<Vec<String>, CheckpointError> {
+    let saved = saved_in(folder)?;
+    let old = saved.len().saturating_sub(keep);
+    let deleted = saved[..old].iter().filter(|saved| Some(saved.step) != best);
+    Ok(deleted.filter_map(SavedCheckpoint::delete).collect())
+}
+
 /// The class names that a network's file holds, by label; `None` where it holds none.
 pub(crate) fn classes_of(network: &Path) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Header {
-        #[serde(rename = "__metadata__")]
-        metadata: HashMap<String, String>,
-    }
     let mut file = File::open(network).ok()?;
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
-    let length = u64::from_le_bytes(length);
     // What it is at most in the format; the first bytes of another file may be anything.
-    let mut header = Vec::new();
-    file.take(length.min(100_000_000))
-        .read_to_end(&mut header)
-        .ok()?;
-    let header: Header = serde_json::from_slice(&header).ok()?;
-    serde_json::from_str(header.metadata.get(CLASSES)?).ok()
+    let most = u64::from_le_bytes(length).min(100_000_000);
+    let mut header = length.to_vec();
+    file.take(most).read_to_end(&mut header).ok()?;
+    let (_, header) = SafeTensors::read_metadata(&header).ok()?;
+    serde_json::from_str(header.metadata().as_ref()?.get(CLASSES)?).ok()
 }
 
 /// The newest checkpoint in `folder`.
@@ -198,46 +209,38 @@ impl Trainer {
         })?;
         write_atomically(&saved.optimizer(), |path| {
             let record = self.optimizer.to_record();
-            record.save(path).map_err(std::io::Error::other)
+            record.save(path).map_err(io::Error::other)
         })?;
-        let text = toml::to_string(progress).map_err(|error| CheckpointError::Format {
-            path: saved.progress(),
-            why: error.to_string(),
+        write_atomically(&saved.progress(), |path| {
+            fs::write(path, toml::to_string(progress).map_err(io::Error::other)?)
         })?;
-        write_atomically(&saved.progress(), |path| fs::write(path, &text))?;
         write_atomically(&saved.network, |path| {
             let tensors = self.state_dict(progress.batches_seen);
-            write_network(tensors, &progress.classes, path)
+            write_network(&tensors, &progress.classes, path)
         })?;
         Ok(saved)
     }
 
     /// The network's parameters and running statistics as torch names and keeps them.
-    fn state_dict(&self, batches_seen: u64) -> Vec<(String, Values)> {
+    fn state_dict(&self, batches_seen: u64) -> Vec<(String, TensorData)> {
         let mut tensors = Vec::new();
         for Parameter { name, value, .. } in self.vgg.parameters().0 {
-            let values = Values {
-                data: value.into_data(),
-                dtype: Dtype::F32,
-            };
             let counted = self.batches_tracked(&name, batches_seen);
-            tensors.push((name, values));
+            tensors.push((name, value.into_data()));
             tensors.extend(counted);
         }
         tensors
     }
 
     /// The `num_batches_tracked` that torch stores after `name`, if it does.
-    fn batches_tracked(&self, name: &str, batches_seen: u64) -> Option<(String, Values)> {
+    fn batches_tracked(&self, name: &str, batches_seen: u64) -> Option<(String, TensorData)> {
         let layer = name.strip_suffix(".running_var")?;
         let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
         let learns = (self.settings.frozen).is_none_or(|deepest| index > deepest);
         let count = if learns { batches_seen } else { 0 };
-        let values = Values {
-            data: TensorData::new(vec![i64::try_from(count).unwrap_or(i64::MAX)], [0; 0]),
-            dtype: Dtype::I64,
-        };
-        Some((format!("{layer}.num_batches_tracked"), values))
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let count = TensorData::new(vec![count], [0; 0]);
+        Some((format!("{layer}.num_batches_tracked"), count))
     }
 
     /// Loads the optimizer's state; the network must have been built from `saved`.
@@ -246,14 +249,16 @@ impl Trainer {
         let record = OptimizerRecord::load(&path)
             .map_err(|error| TrainError::Checkpoint(saved.unreadable(&path, &error)))?;
         self.optimizer = self.optimizer.clone().load_record(record);
-        self.resume_at(saved.step)
+        self.rates = self.settings.schedule.rates(saved.step)?;
+        self.steps = saved.step;
+        Ok(())
     }
 }
 
 /// Writes a file completely or not at all, even if power fails.
 fn write_atomically(
     path: &Path,
-    write: impl FnOnce(&Path) -> std::io::Result<()>,
+    write: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), CheckpointError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
@@ -271,10 +276,10 @@ fn write_atomically(
 
 /// The network as PyTorch's `load_state_dict(strict=True)` requires it.
 fn write_network(
-    tensors: Vec<(String, Values)>,
+    tensors: &[(String, TensorData)],
     classes: &[String],
     path: &Path,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let classes = serde_json::to_string(classes)?;
     // safetensors writes the entries as the map has them, and equal networks give equal files: each new map
     // has an order of its own.
@@ -285,30 +290,63 @@ fn write_network(
             break map;
         }
     };
+    let mut views = Vec::new();
+    for (name, data) in tensors {
+        let dtype = match data.dtype() {
+            DType::I64 => Dtype::I64,
+            _ => Dtype::F32,
+        };
+        let view = TensorView::new(dtype, data.shape().to_vec(), data.as_bytes());
+        views.push((name, view.map_err(io::Error::other)?));
+    }
     // safetensors would create it readable by its owner only; an existing file keeps its mode.
     File::create(path)?;
-    safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(std::io::Error::other)
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(io::Error::other)
 }
 
-struct Values {
-    data: TensorData,
-    dtype: Dtype,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl View for Values {
-    fn dtype(&self) -> Dtype {
-        self.dtype
+    #[test]
+    fn the_newest_and_the_best_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for step in [10, 20, 30, 40, 1_000_000] {
+            let saved = SavedCheckpoint::at(folder.path(), step);
+            for path in [saved.network.clone(), saved.optimizer(), saved.progress()] {
+                fs::write(path, "").unwrap();
+            }
+        }
+        prune(folder.path(), usize::MAX, None).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 15);
+        prune(folder.path(), 2, Some(20)).unwrap();
+        let steps: Vec<u64> = saved_in(folder.path())
+            .unwrap()
+            .iter()
+            .map(|saved| saved.step)
+            .collect();
+        assert_eq!(steps, [20, 40, 1_000_000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 9);
     }
 
-    fn shape(&self) -> &[usize] {
-        self.data.shape()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.data.as_bytes())
-    }
-
-    fn data_len(&self) -> usize {
-        self.data.as_bytes().len()
+    #[test]
+    fn what_cannot_be_deleted_is_said_and_stays_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for step in [1, 2] {
+            let saved = SavedCheckpoint::at(folder.path(), step);
+            // A folder of that name cannot be removed as a file.
+            match step {
+                1 => fs::create_dir(&saved.network).unwrap(),
+                _ => fs::write(&saved.network, "").unwrap(),
+            }
+            fs::write(saved.progress(), "").unwrap();
+        }
+        let notes = prune(folder.path(), 1, None).unwrap();
+        assert_eq!(notes.len(), 1);
+        assert!(
+            notes[0].contains("cannot delete") && notes[0].contains("step_000001"),
+            "{notes:?}"
+        );
+        assert!(SavedCheckpoint::at(folder.path(), 1).progress().exists());
     }
 }

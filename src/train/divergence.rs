@@ -1,15 +1,16 @@
 //! A training that diverged: the symptom, and where it originates.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use burn::tensor::Tensor;
+use thiserror::Error;
 
 use crate::network::vgg::Vgg;
 use crate::network::{Architecture, Layer, Network, Parameter};
 
 /// A step that was not taken because of its loss or gradients.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("step {step}: {symptom}; {origin}")]
 pub(crate) struct Divergence {
     /// The step, from 1.
     pub(crate) step: u64,
@@ -20,66 +21,41 @@ pub(crate) struct Divergence {
     pub(crate) last_good: Option<PathBuf>,
 }
 
-impl fmt::Display for Divergence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, symptom, .. } = self;
-        write!(f, "step {step}: {symptom}; {}", self.origin)
-    }
-}
-
 /// What was observed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub(crate) enum Symptom {
     /// A loss that is not finite or above the limit, in nats.
+    #[error("the loss is {}", shown_loss(*value, *max))]
     Loss { value: f64, max: f64 },
     /// A gradient norm that is not finite.
+    #[error("the gradient norm is {0}")]
     GradientNorm(f64),
 }
 
-impl fmt::Display for Symptom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // Fixed-point digits of larger values are noise.
-            Self::Loss { value, max } if value.is_finite() && value.abs() < 1e6 => {
-                write!(f, "the loss is {value:.4}, above {max}")
-            }
-            Self::Loss { value, max } if value.is_finite() => {
-                write!(f, "the loss is {value:.3e}, above {max}")
-            }
-            Self::Loss { value, .. } => write!(f, "the loss is {value}"),
-            Self::GradientNorm(value) => write!(f, "the gradient norm is {value}"),
-        }
+fn shown_loss(value: f64, max: f64) -> String {
+    match value.abs() {
+        // Fixed-point digits of larger values are noise.
+        size if size < 1e6 => format!("{value:.4}, above {max}"),
+        size if size.is_finite() => format!("{value:.3e}, above {max}"),
+        _ => value.to_string(),
     }
 }
 
 /// The first part of the network with values that are not finite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Origin {
     /// A parameter, by torchvision's name.
+    #[error("the parameter {0} is not finite")]
     Parameter(String),
     /// The feature maps of a layer.
+    #[error("{} ({}) is the first layer whose maps are not finite", .0.name(), .0.torch_name())]
     Layer(Layer),
     /// The logits.
+    #[error("all feature maps are finite, the classifier's scores are not")]
     Classifier,
     /// None: all values are finite.
+    #[error("all feature maps and scores are finite")]
     AllFinite,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parameter(name) => write!(f, "the parameter {name} is not finite"),
-            Self::Layer(layer) => {
-                let (name, torch_name) = (layer.name(), layer.torch_name());
-                let what = "is the first layer whose maps are not finite";
-                write!(f, "{name} ({torch_name}) {what}")
-            }
-            Self::Classifier => {
-                f.write_str("all feature maps are finite, the classifier's scores are not")
-            }
-            Self::AllFinite => f.write_str("all feature maps and scores are finite"),
-        }
-    }
 }
 
 impl Origin {

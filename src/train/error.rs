@@ -50,8 +50,6 @@ pub(crate) enum CheckpointError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("cannot write the checkpoint {path}: {why}")]
-    Format { path: PathBuf, why: String },
     #[error("cannot look for checkpoints in {folder}")]
     Folder {
         folder: PathBuf,

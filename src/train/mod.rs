@@ -11,8 +11,7 @@
 //! | `noise` | how much the gradients of batches differ |
 //! | `trainer` | [`Trainer`]: one optimization step after the other |
 //! | `divergence` | where values that are not finite originate |
-//! | `checkpoint` | saves and restores a trainer |
-//! | `prune` | deletes old checkpoints |
+//! | `checkpoint` | saves and restores a trainer; deletes old checkpoints |
 //! | `batches` | batches of a data set, grouped into steps |
 //! | `validation` | scores on the validation samples, and which classes are confused |
 //! | `record`, `hparams`, `graph` | what TensorBoard gets besides feature maps |
@@ -28,7 +27,6 @@ mod hparams;
 mod network;
 mod noise;
 mod optimizer;
-mod prune;
 mod record;
 mod schedule;
 mod score;

@@ -11,20 +11,18 @@ pub(crate) struct GradientNoise {
     pub(crate) variance: f64,
 }
 
-/// The mean squared norm of gradients over so many samples each.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct MeanGradient {
-    pub(super) samples: f64,
-    pub(super) squared_norm: f64,
-}
-
 impl GradientNoise {
-    /// From gradients over few samples and over many; `None` where they are as many.
-    pub(super) fn of(few: MeanGradient, many: MeanGradient) -> Option<Self> {
-        let (small, large) = (few.samples, many.samples);
+    /// From the norms of the gradients of equal batches, of `samples` together, and that of their mean; `None` where
+    /// there are not several.
+    #[expect(clippy::cast_precision_loss, reason = "batches are small")]
+    pub(super) fn of(norms: &[f64], samples: usize, of_mean: f64) -> Option<Self> {
+        let (count, large) = (norms.len() as f64, samples as f64);
+        let small = large / count.max(1.0);
+        let of_batches = norms.iter().map(|norm| norm * norm).sum::<f64>() / count.max(1.0);
+        let of_all = of_mean * of_mean;
         (small > 0.0 && large > small).then(|| Self {
-            signal: (large * many.squared_norm - small * few.squared_norm) / (large - small),
-            variance: (few.squared_norm - many.squared_norm) / (1.0 / small - 1.0 / large),
+            signal: (large * of_all - small * of_batches) / (large - small),
+            variance: (of_batches - of_all) / (1.0 / small - 1.0 / large),
         })
     }
 
@@ -43,21 +41,15 @@ mod tests {
     /// variance divided by `n`.
     #[test]
     fn signal_and_variance_are_found_again() {
-        let (signal, variance) = (4.0, 48.0);
-        let mean = |samples: f64| MeanGradient {
-            samples,
-            squared_norm: signal + variance / samples,
-        };
-        let noise = GradientNoise::of(mean(8.0), mean(32.0)).unwrap();
+        let (signal, variance) = (4.0_f64, 48.0_f64);
+        let norm = |samples: f64| (signal + variance / samples).sqrt();
+        let noise = GradientNoise::of(&[norm(8.0); 4], 32, norm(32.0)).unwrap();
         assert!((noise.signal - signal).abs() < 1e-12);
         assert!((noise.variance - variance).abs() < 1e-12);
         assert!((noise.scale().unwrap() - 12.0).abs() < 1e-12);
-        assert_eq!(GradientNoise::of(mean(8.0), mean(8.0)), None);
-        let gradient = |samples, squared_norm| MeanGradient {
-            samples,
-            squared_norm,
-        };
-        let negative = GradientNoise::of(gradient(8.0, 1.0), gradient(32.0, 2.0)).unwrap();
+        assert_eq!(GradientNoise::of(&[norm(8.0)], 8, norm(8.0)), None);
+        assert_eq!(GradientNoise::of(&[], 8, norm(8.0)), None);
+        let negative = GradientNoise::of(&[1.0; 4], 32, 2.0_f64.sqrt()).unwrap();
         assert_eq!(negative.scale(), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::optim::GradientsParams;
 
+use super::noise::GradientNoise;
 use super::score::Score;
 use super::trainer::StepMetrics;
 use crate::device::Histograms;
@@ -18,25 +19,20 @@ pub(crate) fn step_scalars(
     classes: usize,
     images_per_second: f64,
 ) -> Vec<Summary> {
+    let noise = metrics.noise;
+    let scalars = [
+        ("learning_rate", Some(metrics.learning_rate)),
+        ("gradient_norm", Some(metrics.gradient_norm)),
+        ("gradient_signal", noise.map(|noise| noise.signal)),
+        ("gradient_variance", noise.map(|noise| noise.variance)),
+        ("gradient_noise_scale", noise.and_then(GradientNoise::scale)),
+        ("images_per_second", Some(images_per_second)),
+    ];
+    let scalar = |(name, value): (&str, Option<f64>)| {
+        value.map(|value| Summary::scalar(format!("train/{name}"), value))
+    };
     let mut summaries = score_scalars("train", &metrics.score, classes);
-    summaries.push(Summary::scalar(
-        "train/learning_rate",
-        metrics.learning_rate,
-    ));
-    summaries.push(Summary::scalar(
-        "train/gradient_norm",
-        metrics.gradient_norm,
-    ));
-    if let Some(noise) = metrics.noise {
-        summaries.push(Summary::scalar("train/gradient_signal", noise.signal));
-        summaries.push(Summary::scalar("train/gradient_variance", noise.variance));
-        let scale = noise.scale();
-        summaries.extend(scale.map(|scale| Summary::scalar("train/gradient_noise_scale", scale)));
-    }
-    summaries.push(Summary::scalar(
-        "train/images_per_second",
-        images_per_second,
-    ));
+    summaries.extend(scalars.into_iter().filter_map(scalar));
     summaries
 }
 

@@ -6,9 +6,9 @@ pub(crate) struct Score {
     pub(crate) samples: usize,
     loss: f64,
     /// Samples whose class is the first with the highest logit.
-    correct: usize,
+    correct: u32,
     /// Samples whose class is among the five highest.
-    top_five: usize,
+    top_five: u32,
 }
 
 impl Score {
@@ -25,8 +25,8 @@ impl Score {
         };
         for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
             let rank = rank(row, *label);
-            score.correct += usize::from(rank == 0);
-            score.top_five += usize::from(rank < 5);
+            score.correct += u32::from(rank == 0);
+            score.top_five += u32::from(rank < 5);
         }
         score
     }
@@ -45,14 +45,12 @@ impl Score {
 
     /// Fraction of samples whose class has the highest logit, from 0 to 1.
     pub(crate) fn accuracy(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
-        self.mean(self.correct as f64)
+        self.mean(f64::from(self.correct))
     }
 
     /// Fraction of samples whose class is among the five highest logits, from 0 to 1.
     pub(crate) fn top_five(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
-        self.mean(self.top_five as f64)
+        self.mean(f64::from(self.top_five))
     }
 
     fn mean(&self, sum: f64) -> f64 {

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use burn::optim::GradientsParams;
 
 use super::batches::{Group, Groups, Reading};
-use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress};
+use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress, prune};
 use super::divergence::Divergence;
 use super::error::TrainError;
-use super::prune::prune_checkpoints;
 use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
@@ -37,8 +36,8 @@ pub(crate) struct Record {
     pub(crate) save_every: Interval,
     /// Histograms of weights and gradients.
     pub(crate) histograms_every: Interval,
-    /// Newest checkpoints to keep, besides the best; `None` for all.
-    pub(crate) keep: Option<usize>,
+    /// Newest checkpoints to keep, besides the best.
+    pub(crate) keep: usize,
     /// Most misclassified validation images to show.
     pub(crate) misclassified: usize,
 }
@@ -314,8 +313,7 @@ impl Session<'_> {
         let saved = self.trainer.save(&self.checkpoints, &self.progress)?;
         self.last_saved = Some(saved);
         let best = self.progress.best.map(|best| best.step);
-        let kept = prune_checkpoints(&self.checkpoints, self.record.keep, best)?;
-        for note in kept {
+        for note in prune(&self.checkpoints, self.record.keep, best)? {
             // A file that cannot be deleted is tried again at every checkpoint.
             if !self.undeleted.contains(&note) {
                 self.undeleted.push(note);
@@ -369,14 +367,15 @@ fn observed<'a>(
 
 /// Remembers the best validation so far; true if that of this `step` is.
 fn note_best(progress: &mut TrainingProgress, step: u64, score: &Score) -> bool {
-    let new = BestValidation {
-        step,
-        accuracy: score.accuracy(),
-        loss: score.loss(),
-    };
-    let improved = score.samples > 0 && new.improves_on(progress.best.as_ref());
+    let (accuracy, loss) = (score.accuracy(), score.loss());
+    let is_better = |best: BestValidation| (accuracy, -loss) > (best.accuracy, -best.loss);
+    let improved = score.samples > 0 && progress.best.is_none_or(is_better);
     if improved {
-        progress.best = Some(new);
+        progress.best = Some(BestValidation {
+            step,
+            accuracy,
+            loss,
+        });
     }
     improved
 }

@@ -9,7 +9,7 @@ use super::divergence::{Divergence, Origin, Symptom};
 use super::error::TrainError;
 use super::gradients;
 use super::network::ready;
-use super::noise::{GradientNoise, MeanGradient};
+use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
 use super::schedule::{LearningRates, Schedule};
 use super::score::Score;
@@ -119,7 +119,7 @@ struct Unread {
 pub(crate) struct Trainer {
     pub(super) vgg: Vgg,
     pub(super) optimizer: ModuleOptimizer,
-    rates: LearningRates,
+    pub(super) rates: LearningRates,
     loss: CrossEntropyLoss,
     pub(super) settings: TrainingSettings,
     pub(super) device: Device,
@@ -148,13 +148,6 @@ impl Trainer {
             device: device.clone(),
             steps: 0,
         })
-    }
-
-    /// Continues after `steps` steps; parameters and optimizer state must have been restored.
-    pub(super) fn resume_at(&mut self, steps: u64) -> Result<(), TrainError> {
-        self.rates = self.settings.schedule.rates(steps)?;
-        self.steps = steps;
-        Ok(())
     }
 
     pub(crate) fn steps(&self) -> u64 {
@@ -208,7 +201,7 @@ impl Trainer {
             score,
             learning_rate,
             gradient_norm: norm,
-            noise: noise_of(&of_batches, score.samples, norm),
+            noise: GradientNoise::of(&of_batches, score.samples, norm),
         })
     }
 
@@ -304,30 +297,11 @@ impl Trainer {
     }
 }
 
-/// What the norms of the gradients of equal batches, of `samples` together, and that of their mean say.
-#[expect(clippy::cast_precision_loss, reason = "batches are small")]
-fn noise_of(norms: &[f64], samples: usize, of_mean: f64) -> Option<GradientNoise> {
-    let (count, samples) = (norms.len() as f64, samples as f64);
-    let squares = norms.iter().map(|norm| norm * norm).sum::<f64>() / count.max(1.0);
-    let of_batches = MeanGradient {
-        samples: samples / count.max(1.0),
-        squared_norm: squares,
-    };
-    let of_all = MeanGradient {
-        samples,
-        squared_norm: of_mean * of_mean,
-    };
-    GradientNoise::of(of_batches, of_all)
-}
-
 /// Logits of `samples` by a network without gradients, `[samples, classes]` row-major; `None` without
 /// a classifier.
 pub(crate) fn logits(network: &Vgg, mut samples: Samples, device: &Device) -> Option<Vec<f32>> {
-    network.logits(samples.take(device).pixels).map(to_host)
-}
-
-fn to_host<const D: usize>(values: Tensor<D>) -> Vec<f32> {
-    values.into_data().iter::<f32>().collect()
+    let logits = network.logits(samples.take(device).pixels)?;
+    Some(logits.into_data().iter::<f32>().collect())
 }
 
 /// A distinct seed for every step: neighboring seeds and steps must not collide.
