@@ -107,7 +107,6 @@ impl CheckpointsSettings {
         }
     }
 
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.checkpoints.is_empty() {
             swallowed("checkpoints", &self.images, "checkpoints")?;
@@ -137,8 +136,6 @@ impl CheckpointsSettings {
         self.run.check()
     }
 
-    /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
-    /// again from anywhere.
     pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.checkpoints);

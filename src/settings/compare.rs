@@ -35,7 +35,6 @@ pub(crate) struct CompareSettings {
 }
 
 impl CompareSettings {
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let how = "name two or more folders, as in `vggscope compare runs/a runs/b`";
         require(self.runs.len() > 1, "runs to compare", how)?;
@@ -55,7 +54,6 @@ impl CompareSettings {
         }
     }
 
-    /// All settings as TOML, with absolute paths, so that the file runs them again from anywhere.
     pub(crate) fn resolved(&self) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.runs);

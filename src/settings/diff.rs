@@ -69,7 +69,6 @@ impl DiffSettings {
         })
     }
 
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.input.check()
     }

@@ -31,7 +31,6 @@ pub(crate) struct ImagesSettings {
 }
 
 impl ImagesSettings {
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let how = "name files, folders or patterns, as in `vggscope images photos/`";
         require(!self.images.is_empty(), "images", how)?;
@@ -39,8 +38,6 @@ impl ImagesSettings {
         self.run.check()
     }
 
-    /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
-    /// again from anywhere.
     pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         make_absolute(&mut resolved.images);

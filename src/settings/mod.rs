@@ -239,6 +239,7 @@ impl Command {
         }
     }
 
+    /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),

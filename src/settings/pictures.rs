@@ -72,7 +72,6 @@ impl PictureSettings {
         )
     }
 
-    /// Makes what was typed independent of the place.
     pub(super) fn resolve(&mut self) {
         if let Some(RangeChoice::File(path)) = &mut self.range {
             *path = absolute(path);
@@ -119,7 +118,6 @@ impl ComparisonSettings {
         self.compare != CompareBy::Off
     }
 
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         exclude(
             !self.is_on() && !self.compare_images.is_empty(),
@@ -128,7 +126,6 @@ impl ComparisonSettings {
         )
     }
 
-    /// Makes what was typed independent of the place.
     pub(super) fn resolve(&mut self) {
         make_absolute(&mut self.compare_images);
         if let ChangeChoice::File(path) = &mut self.change {

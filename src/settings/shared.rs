@@ -142,7 +142,6 @@ pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
 }
 
 impl RunSettings {
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.input.check()?;
         check_run(self.output.run.as_deref())

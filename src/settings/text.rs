@@ -65,8 +65,8 @@ fn joined<E>(parts: impl Iterator<Item = Result<String, E>>) -> Result<String, E
     Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
-/// Resolved settings as the TOML file that runs them again. Another `--run` is needed for that, since this
-/// one is taken.
+/// Resolved settings, with what was left open filled in and absolute paths, as the TOML file that runs them again
+/// from anywhere. Another `--run` is needed for that, since this one is taken.
 pub(super) fn toml_text(
     command: &str,
     settings: &impl Serialize,

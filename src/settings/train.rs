@@ -187,7 +187,6 @@ impl TrainSettings {
         self.data.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// What must hold between settings.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.data.is_none() {
             swallowed("train", &self.images, "data set")?;
@@ -244,8 +243,6 @@ impl TrainSettings {
             .collect()
     }
 
-    /// All settings as TOML, with what was left open filled in and absolute paths, so that the file runs them
-    /// again from anywhere.
     pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {
         let mut resolved = self.clone();
         resolved.data = resolved.data.as_deref().map(absolute);

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use burn::optim::OptimizerRecord;
 use burn::tensor::{DType, TensorData};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointError, TrainError};
@@ -180,9 +180,9 @@ pub(crate) fn classes_of(network: &Path) -> Option<Vec<String>> {
     file.read_exact(&mut length).ok()?;
     // What it is at most in the format; the first bytes of another file may be anything.
     let most = u64::from_le_bytes(length).min(100_000_000);
-    let mut header = length.to_vec();
+    let mut header = Vec::new();
     file.take(most).read_to_end(&mut header).ok()?;
-    let (_, header) = SafeTensors::read_metadata(&header).ok()?;
+    let header: Metadata = serde_json::from_slice(&header).ok()?;
     serde_json::from_str(header.metadata().as_ref()?.get(CLASSES)?).ok()
 }
 
