@@ -1,7 +1,7 @@
 //! A request to end early, by Ctrl-C or by the system.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A request to end early. Clones share it.
 #[derive(Clone, Default)]
@@ -28,30 +28,25 @@ impl Interrupt {
 
     /// The signal that asked the run to end.
     pub(crate) fn signal(&self) -> Option<i32> {
-        match self.signal.load(Ordering::SeqCst) {
-            0 => None,
-            signal => Some(signal),
-        }
+        Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Sets what is done before the process ends without waiting for the run.
     pub(crate) fn before_exit(&self, work: impl FnOnce() + Send + 'static) {
-        let mut last = self
-            .last_work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *last = Some(Box::new(work));
+        *self.last_work() = Some(Box::new(work));
     }
 
     /// Does what was set.
     pub(crate) fn do_last_work(&self) {
-        let mut last = self
-            .last_work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(work) = last.take() {
+        if let Some(work) = self.last_work().take() {
             work();
         }
+    }
+
+    fn last_work(&self) -> MutexGuard<'_, Option<LastWork>> {
+        self.last_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From here on there are steps to wait for.

@@ -13,7 +13,6 @@ use crate::state::RunFolder;
 /// Lines of the summary.
 const LINES: usize = 8;
 
-/// Runs the command.
 pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<Report, RunError> {
     let runs = ComparedRun::open_all(&settings.runs)?;
     let pairs = pairs(&runs)?;

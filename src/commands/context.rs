@@ -96,22 +96,6 @@ impl<'a> RunContext<'a> {
         })
     }
 
-    /// As much of a network as is shown.
-    pub(crate) fn extent(&self) -> Extent {
-        Extent::Features {
-            deepest: self.pass.deepest(),
-        }
-    }
-
-    /// Where a network is put that so many images go through.
-    pub(crate) fn placement(&self, images: usize) -> Placement<'_> {
-        Placement {
-            device: &self.pass.device().device,
-            kernels: kernel_layout(self.pass.device(), images),
-        }
-    }
-
-    /// Reads the probe images.
     pub(crate) fn probes(&mut self, files: &[ImageFile]) -> Result<ProbeImages, RunError> {
         let mut loader = ImageLoader {
             preprocess: self.preprocess,
@@ -186,14 +170,14 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
     }
 }
 
-/// As much of a network as is shown, and where it stands.
-pub(crate) fn shown_part(pass: &ForwardPass) -> (Extent, Placement<'_>) {
+/// As much of a network as is shown, and where it is put so that `images` go through it.
+pub(crate) fn shown_part(pass: &ForwardPass, images: usize) -> (Extent, Placement<'_>) {
     let extent = Extent::Features {
         deepest: pass.deepest(),
     };
     let place = Placement {
         device: &pass.device().device,
-        kernels: kernel_layout(pass.device(), 1),
+        kernels: kernel_layout(pass.device(), images),
     };
     (extent, place)
 }
@@ -204,14 +188,12 @@ pub(crate) struct Steps {
     pub(crate) earlier: u64,
     /// That this process should have written, but for those that were skipped.
     pub(crate) due: u64,
-    /// What a step is of.
     pub(crate) of: &'static str,
     /// Whether further ones may come.
     pub(crate) is_open: bool,
 }
 
 impl Steps {
-    /// All steps of a run.
     pub(crate) fn all(count: u64, of: &'static str) -> Self {
         Self {
             earlier: 0,

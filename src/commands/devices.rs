@@ -2,6 +2,8 @@
 
 use super::context::Context;
 use super::error::{CommandError, RunError};
+#[cfg(unix)]
+use crate::device::NO_TF32;
 use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision};
 use crate::logger::RenderOn;
 use crate::settings::ComputeSettings;
@@ -16,7 +18,6 @@ pub(super) fn render_place() -> Result<RenderOn, CommandError> {
     }
 }
 
-/// Opens the devices that were asked for.
 pub(crate) fn open_devices(
     settings: &ComputeSettings,
     context: &Context,
@@ -37,4 +38,34 @@ pub(crate) fn open_devices(
         terminal.note("--precision tf32 changes nothing: no device of this run is an NVIDIA GPU");
     }
     Ok(devices)
+}
+
+/// Starts this program again where the libraries of NVIDIA might compute with TF32 on the first of these devices: they
+/// look at the environment when they are loaded, and nothing else keeps the gradients of convolutions from it.
+#[cfg(unix)]
+pub(super) fn without_tf32(devices: &[OpenDevice]) -> Result<(), CommandError> {
+    use std::env;
+    use std::os::unix::process::CommandExt;
+    let (variable, value) = NO_TF32;
+    let may_use_tf32 =
+        |device: &OpenDevice| device.is_cuda() && device.precision != Precision::Tf32;
+    if !devices.first().is_some_and(may_use_tf32) || env::var_os(variable).is_some() {
+        return Ok(());
+    }
+    let program = env::current_exe().map_err(CommandError::Restart)?;
+    let mut again = std::process::Command::new(program);
+    let again = again.args(env::args_os().skip(1)).env(variable, value);
+    // Returns only where it fails.
+    Err(CommandError::Restart(again.exec()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_the_cpu_nothing_is_started_again() {
+        let device = OpenDevice::open("flex".parse().unwrap()).unwrap();
+        assert!(without_tf32(&[device]).is_ok());
+    }
 }

@@ -11,13 +11,12 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::error::RunError;
-use super::parameters::open_file;
-use super::remarks::chosen;
+use super::parameters::{choice_note, open_file};
 use crate::commands::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{DType, Entry, WeightsError, WeightsFile};
-use layer::{Event, LayerDiff, Part};
+use layer::{Event, LayerDiff, OldNew, is_weight, own_name};
 
 /// Files that cannot be compared.
 #[derive(Debug, Error)]
@@ -38,7 +37,7 @@ pub(crate) enum DiffError {
 }
 
 /// The comparison. Its field names are the keys of `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Diff {
     old: PathBuf,
     new: PathBuf,
@@ -56,12 +55,11 @@ struct Diff {
     events: Vec<Event>,
 }
 
-/// A tensor that the files hold in different shapes.
 #[derive(Debug, Serialize)]
 struct OtherShape {
     name: String,
-    old: Vec<usize>,
-    new: Vec<usize>,
+    #[serde(flatten)]
+    shapes: OldNew<Vec<usize>>,
 }
 
 /// Compares the files; returns what is to be printed, and whether they are equal.
@@ -70,10 +68,8 @@ pub(crate) fn compare(
     terminal: &Terminal,
 ) -> Result<(String, bool), RunError> {
     let (arch, old, new) = open(settings)?;
-    for file in [&old, &new] {
-        if let Some(note) = chosen(file) {
-            terminal.note(&note);
-        }
+    for note in [&old, &new].into_iter().filter_map(choice_note) {
+        terminal.note(&note);
     }
     let mut diff = Diff::between(arch, &old, &new)?;
     if !settings.images.is_empty() {
@@ -81,10 +77,8 @@ pub(crate) fn compare(
             representations::similarities(settings, arch, [&old, &new], terminal)?;
         diff.images = Some(images);
         for layer in &mut diff.layers {
-            layer.cka = layer
-                .name
-                .as_ref()
-                .and_then(|name| similar.get(name).copied());
+            let name = layer.name.as_ref();
+            layer.cka = name.and_then(|name| similar.get(name).copied());
         }
     }
     if settings.sort == DiffOrder::Change {
@@ -125,35 +119,30 @@ impl Diff {
             old: old.path().to_owned(),
             new: new.path().to_owned(),
             arch: arch.to_string(),
-            equal: false,
-            images: None,
-            layers: Vec::new(),
             only_old: missing(old, new),
             only_new: missing(new, old),
-            other_shape: Vec::new(),
-            verdict: Vec::new(),
-            events: Vec::new(),
+            ..Self::default()
         };
-        for (stem, parts) in stems(old) {
+        for (stem, tensors) in stems(old) {
             let mut shared = Vec::new();
-            for part in parts {
-                let Some(other) = new.get(part.name()).filter(|other| is_of(new, other)) else {
+            for tensor in tensors {
+                let Some(other) = new.get(tensor.name()).filter(|other| is_of(new, other)) else {
                     continue;
                 };
-                if part.shape() == other.shape() {
-                    shared.push(Part::new(part));
+                if tensor.shape() == other.shape() {
+                    shared.push(tensor);
                 } else {
+                    let [old, new] = [tensor, other].map(|tensor| tensor.shape().to_vec());
                     diff.other_shape.push(OtherShape {
-                        name: part.raw_name().to_owned(),
-                        old: part.shape().to_vec(),
-                        new: other.shape().to_vec(),
+                        name: tensor.raw_name().to_owned(),
+                        shapes: OldNew { old, new },
                     });
                 }
             }
             // Without its weights in both files, a layer has no row.
-            let has_weights = |file: &WeightsFile| file.get(&format!("{stem}.weight")).is_some();
-            let has_weights = has_weights(old) || has_weights(new);
-            if shared.is_empty() || has_weights && !shared.iter().any(Part::is_weight) {
+            let weight = format!("{stem}.weight");
+            let has_weights = old.get(&weight).or(new.get(&weight)).is_some();
+            if shared.is_empty() || has_weights && !shared.iter().any(|tensor| is_weight(tensor)) {
                 continue;
             }
             let (layer, events) = LayerDiff::between(arch, stem, &shared, old, new)?;
@@ -175,7 +164,7 @@ fn stems(file: &WeightsFile) -> Vec<(&str, Vec<&Entry>)> {
     for entry in file.entries().filter(|entry| is_of(file, entry)) {
         let stem = entry.name().rsplit_once('.').map_or("", |(stem, _)| stem);
         match stems.iter_mut().find(|(known, _)| *known == stem) {
-            Some((_, parts)) => parts.push(entry),
+            Some((_, tensors)) => tensors.push(entry),
             None => stems.push((stem, vec![entry])),
         }
     }
@@ -192,26 +181,20 @@ fn stems(file: &WeightsFile) -> Vec<(&str, Vec<&Entry>)> {
 /// Whether a tensor is one of the network: neither a counter, as batch normalization has one, nor one of
 /// another network that stands beside it.
 fn is_of(file: &WeightsFile, entry: &Entry) -> bool {
-    let is_number = !matches!(entry.dtype(), DType::Other(_)) || Part::new(entry).is_parameter();
-    let mut others = file
-        .others()
-        .filter(|other| other.starts_with(file.prefix()));
-    let beside = |other: &str| {
+    let is_parameter = is_weight(entry) || own_name(entry) == "bias";
+    let is_number = !matches!(entry.dtype(), DType::Other(_)) || is_parameter;
+    let is_beside = |other: &str| {
         let rest = entry.raw_name().strip_prefix(other);
-        rest.is_some_and(|rest| rest.starts_with('.'))
+        other.starts_with(file.prefix()) && rest.is_some_and(|rest| rest.starts_with('.'))
     };
-    is_number && !others.any(beside)
+    is_number && !file.others().any(is_beside)
 }
 
 /// The tensors of `file` that `other` does not have.
 fn missing(file: &WeightsFile, other: &WeightsFile) -> Vec<String> {
+    let has = |name: &str| other.get(name).is_some_and(|entry| is_of(other, entry));
     let own = file.entries().filter(|entry| is_of(file, entry));
-    let is_missing = |entry: &&Entry| {
-        other
-            .get(entry.name())
-            .is_none_or(|entry| !is_of(other, entry))
-    };
-    own.filter(is_missing)
+    own.filter(|entry| !has(entry.name()))
         .map(|entry| entry.raw_name().to_owned())
         .collect()
 }

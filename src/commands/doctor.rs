@@ -1,6 +1,5 @@
 //! `vggscope doctor`: which devices this build can use on this machine, and why not the others.
 
-use std::fmt::Write as _;
 use std::process::Command;
 
 use indicatif::HumanBytes;
@@ -13,33 +12,26 @@ use crate::device::{
 /// The report, a line a fact.
 pub(crate) fn report() -> String {
     let survey = survey();
-    let gpus = nvidia_gpus();
-    let mut text = format!("vggscope   {}\n", env!("CARGO_PKG_VERSION"));
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "libtorch   {}",
-        libtorch_line(survey.libtorch.as_ref())
-    );
-    let _ = writeln!(text, "CUDA       {}", cuda_line(&survey, &gpus));
-    text.extend(gpu_lines(&survey));
+    let libtorch = survey.libtorch.as_ref();
+    let threads = libtorch.map(|found| found.threads.to_string());
     let names: Vec<String> = survey.devices.iter().map(ToString::to_string).collect();
-    let _ = writeln!(text, "devices    {}", names.join(", "));
-    let _ = writeln!(
-        text,
-        "auto       {}",
-        names.first().map_or("none", String::as_str)
-    );
-    let _ = writeln!(
-        text,
-        "CPU        {} cores, libtorch computes on {}",
+    format!(
+        "vggscope   {}\n\
+         libtorch   {}\n\
+         CUDA       {}\n\
+         {}\
+         devices    {}\n\
+         auto       {}\n\
+         CPU        {} cores, libtorch computes on {}\n",
+        env!("CARGO_PKG_VERSION"),
+        libtorch_line(libtorch),
+        cuda_line(libtorch, &nvidia_gpus()),
+        gpu_lines(&survey).collect::<String>(),
+        names.join(", "),
+        names.first().map_or("none", String::as_str),
         std::thread::available_parallelism().map_or(1, usize::from),
-        survey
-            .libtorch
-            .as_ref()
-            .map_or_else(|| "none".to_owned(), |found| found.threads.to_string()),
-    );
-    text
+        threads.as_deref().unwrap_or("none"),
+    )
 }
 
 /// What each GPU is, and what it makes of a convolution.
@@ -89,44 +81,37 @@ fn judge(trial: Trial) -> String {
 }
 
 fn libtorch_line(libtorch: Option<&Libtorch>) -> String {
-    libtorch.map_or_else(
-        || "not in this build (--no-default-features); only flex is available".to_owned(),
-        |found| {
-            format!(
-                "{} ({}) from {}",
-                found.version,
-                if found.built_with_cuda {
-                    "CUDA"
-                } else {
-                    "CPU only"
-                },
-                found.dir
-            )
-        },
-    )
+    let Some(Libtorch {
+        version,
+        dir,
+        built_with_cuda,
+        ..
+    }) = libtorch
+    else {
+        return "not in this build (--no-default-features); only flex is available".to_owned();
+    };
+    let kind = if *built_with_cuda { "CUDA" } else { "CPU only" };
+    format!("{version} ({kind}) from {dir}")
 }
 
-fn cuda_line(survey: &Survey, gpus: &[String]) -> String {
-    let Some(libtorch) = &survey.libtorch else {
+fn cuda_line(libtorch: Option<&Libtorch>, gpus: &[String]) -> String {
+    let Some(libtorch) = libtorch else {
         return "not usable: this build has no libtorch".to_owned();
     };
-    let seen = if gpus.is_empty() {
-        "nvidia-smi lists no GPU".to_owned()
-    } else {
-        format!("nvidia-smi lists {}", gpus.join(", "))
+    let seen = match gpus {
+        [] => "nvidia-smi lists no GPU".to_owned(),
+        gpus => format!("nvidia-smi lists {}", gpus.join(", ")),
     };
-    match libtorch.why_no_cuda(0) {
-        Some(why) => format!("not usable: {} ({seen})", explain(&why)),
-        None => format!(
-            "usable: {} device(s), cuDNN {} ({seen})",
-            libtorch.cuda_devices,
-            if libtorch.has_cudnn {
-                "found"
-            } else {
-                "not found"
-            }
-        ),
+    if let Some(why) = libtorch.why_no_cuda(0) {
+        return format!("not usable: {} ({seen})", explain(&why));
     }
+    let cudnn = if libtorch.has_cudnn {
+        "found"
+    } else {
+        "not found"
+    };
+    let devices = libtorch.cuda_devices;
+    format!("usable: {devices} device(s), cuDNN {cudnn} ({seen})")
 }
 
 /// The GPUs that NVIDIA's driver knows; none where there is no driver.

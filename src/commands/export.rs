@@ -19,13 +19,11 @@ use animation::Animation;
 use feature_grid::Picture;
 use tensorboard_events::{Content, EventReader, Inventory, Place, ReadError, TagInventory, Value};
 
-/// Pictures are shown by this plugin.
 const IMAGES: &str = "images";
 
 /// Bytes of a part of a path. File systems take 255, of which an ending and a number have some.
 const LONGEST_PART: usize = 200;
 
-/// Tags that a message names.
 const NAMED: usize = 5;
 
 /// Why nothing is exported, or no more.
@@ -69,10 +67,8 @@ enum PictureError {
     Image(#[from] ImageError),
 }
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
-    /// Files that were written.
     pub(crate) files: usize,
     /// What could not be taken, each with its reason.
     pub(crate) skipped: Vec<String>,
@@ -100,7 +96,6 @@ impl Exported {
     }
 }
 
-/// Writes the pictures.
 pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, RunError> {
     let runs = event_runs(&settings.run)?;
     let mut exported = Exported::default();
@@ -288,7 +283,6 @@ impl Series<'_> {
         pictures.unwrap_or_default()
     }
 
-    /// The encoded pictures of a step.
     fn read(&self, place: &Place) -> Result<Vec<Vec<u8>>, PictureError> {
         let file = self.run.files.get(place.file);
         let mut events = EventReader::open(file.ok_or(PictureError::Changed)?)?;

@@ -4,12 +4,13 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::calibration;
-use super::context::{Context, RunContext, Steps, as_markdown, reserve};
+use super::context::{Context, RunContext, Steps, as_markdown, reserve, shown_part};
 use super::devices::open_devices;
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
 use crate::analysis::probe::{BatchPictures, describe, log_kernels};
+use crate::data::error::LoadError;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::data::prepared::{PreparedImage, prepare_ahead};
@@ -17,24 +18,15 @@ use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::Network;
 use crate::settings::ImagesSettings;
 
-/// Runs the command.
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
     let notes = InputNotes::default();
     let files = list_images(&settings.images, &notes)?;
     let total = files.len();
     let devices = open_devices(&settings.run.compute, context)?;
     let folder = reserve(&mut settings.run.output, "images", context)?;
-    let OpenNetwork {
-        variant,
-        parameters,
-        label,
-    } = OpenNetwork::of(
-        settings.weights.as_deref(),
-        settings.seed,
-        &settings.run,
-        context,
-    )?;
-    let architecture = Arc::new(variant.clone());
+    let weights = settings.weights.as_deref();
+    let start = OpenNetwork::of(weights, settings.seed, &settings.run, context)?;
+    let architecture = Arc::new(start.variant.clone());
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let config = settings.resolved(&run.pass)?;
 
@@ -43,16 +35,15 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         .zip(prepare_ahead(files, run.preprocess, most))
         .peekable();
     let mut timings = StageTimings::default();
-    let network = timings.time(Stage::Load, || {
-        parameters.build(&variant, run.extent(), run.placement(total))
-    })?;
+    let (extent, place) = shown_part(&run.pass, total);
+    let network = timings.time(Stage::Load, || start.build(extent, place))?;
     let run_style = calibration::uncalibrated(&settings.run.pictures, &run.pass)?;
     let steps = Steps::all(total as u64, "images");
     let mut log = ImageLog {
         copies: run.pass.copies(&network, "the network")?,
         network: &network,
         logger: run_style
-            .apply(run.logger(label, &steps, |_| {}))
+            .apply(run.logger(start.label, &steps, |_| {}))
             .create()?,
         timings,
         turn: 0,
@@ -75,7 +66,6 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     run.conclude(log.logger, ended, &steps)
 }
 
-/// An image and its step.
 struct Item {
     step: i64,
     image: PreparedImage,
@@ -83,8 +73,8 @@ struct Item {
 
 /// The next images of one size, at most `most`; none at the end. One that cannot be read ends the run or is left
 /// out; it ends the batch before it, so that what was read first is shown.
-fn next_batch<E: Into<RunError>>(
-    images: &mut Peekable<impl Iterator<Item = (i64, Result<PreparedImage, E>)>>,
+fn next_batch(
+    images: &mut Peekable<impl Iterator<Item = (i64, Result<PreparedImage, LoadError>)>>,
     most: usize,
     run: &mut RunContext<'_>,
 ) -> Result<Vec<Item>, RunError> {
@@ -99,7 +89,7 @@ fn next_batch<E: Into<RunError>>(
         let Some((step, image)) = next else {
             break;
         };
-        let checked = image.map_err(Into::into).and_then(|image| {
+        let checked = image.map_err(RunError::from).and_then(|image| {
             run.pass.check_image(&image)?;
             Ok(image)
         });
@@ -127,31 +117,23 @@ struct ImageLog<'a> {
 }
 
 impl ImageLog<'_> {
-    /// One forward pass and its steps.
     fn add(
         &mut self,
         batch: &[Item],
         mut config: Option<String>,
         run: &RunContext<'_>,
     ) -> Result<(), RunError> {
-        let what = batch
-            .first()
-            .map_or_else(String::new, |first| first.image.title());
+        let what = batch.first().map(|first| first.image.title());
+        let what = what.unwrap_or_default();
         let images: Vec<&PreparedImage> = batch.iter().map(|item| &item.image).collect();
         let (seen, span) = (run.pass).run(self.network, &self.copies, self.turn, &images, &what)?;
         self.turn += 1;
         let pictures = BatchPictures::of(&seen);
         drop(seen);
         let mut span = Some(span);
-        for (
-            at,
-            Item {
-                step: number,
-                image,
-            },
-        ) in batch.iter().enumerate()
-        {
-            let mut step = self.logger.step(*number)?;
+        for (at, item) in batch.iter().enumerate() {
+            let (number, image) = (item.step, &item.image);
+            let mut step = self.logger.step(number)?;
             step.set_title(image.title());
             step.set_png_folder(format!("{number:06}_{}", image.name));
             // The whole batch's time counts for its first step.

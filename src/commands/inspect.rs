@@ -1,14 +1,13 @@
 //! `vggscope inspect`: what is in event files, and what TensorBoard makes of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
-use super::tensorboard::{Samples, command, samples};
+use super::tensorboard::{command, samples_for, shown_by_default};
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
 use tensorboard_events::{Inventory, TagInventory};
@@ -37,7 +36,6 @@ struct File {
 struct Tag {
     name: String,
     plugin: String,
-    /// Values in the files.
     values: usize,
     bytes: u64,
     first_step: Option<i64>,
@@ -49,7 +47,6 @@ struct Tag {
     cause: Option<&'static str>,
 }
 
-/// How many steps of a tag a loader of TensorBoard has.
 #[derive(Debug, Serialize)]
 struct Loader {
     /// With room for all.
@@ -85,18 +82,18 @@ impl Run {
             whole_bytes: file.whole,
             damage: file.damage.as_ref().map(|damage| one_line(damage)),
         });
-        let needed = tags
-            .values()
-            .map(|tag| (tag.plugin.as_str(), tag.fast.len().max(tag.slow.len())));
-        let needed = samples(needed);
+        let samples = samples(&tags);
+        let tensorboard = samples
+            .iter()
+            .map(|(plugin, count)| (plugin.as_str(), *count));
         Self {
             path: run.path.display().to_string(),
             files: files.collect(),
-            tensorboard: command(&run.path, &needed),
+            tensorboard: command(&run.path, tensorboard),
             tags: (tags.into_iter())
                 .map(|(name, inventory)| Tag::of(name, inventory))
                 .collect(),
-            samples_per_plugin: needed,
+            samples_per_plugin: samples,
         }
     }
 
@@ -109,53 +106,69 @@ impl Run {
             self.tags.len(),
             HumanBytes(bytes)
         );
-        for file in &self.files {
+        text.extend(self.files.iter().map(|file| {
             let damage = file.damage.as_deref().unwrap_or("whole");
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "  {}  {}  {damage}",
-                file.path,
-                HumanBytes(file.bytes)
-            );
-        }
+            format!("  {}  {}  {damage}\n", file.path, HumanBytes(file.bytes))
+        }));
         if self.tags.is_empty() {
             return text;
         }
         let long = self.tags.iter().map(|tag| tag.name.chars().count());
         let width = long.max().unwrap_or(0).clamp(3, 60);
-        let _ = writeln!(
-            text,
-            "  {:width$}  {:10}  {:>6}  {:>8}  {:>8}  {:>10}  TensorBoard",
-            "tag", "plugin", "steps", "first", "last", "size"
-        );
+        let row = |[tag, plugin, steps, first, last, size, shown]: [&str; 7]| {
+            format!(
+                "  {tag:width$}  {plugin:10}  {steps:>6}  {first:>8}  {last:>8}  {size:>10}  {shown}\n"
+            )
+        };
+        text += &row([
+            "tag",
+            "plugin",
+            "steps",
+            "first",
+            "last",
+            "size",
+            "TensorBoard",
+        ]);
+        let step = |step: Option<i64>| step.map_or_else(|| "-".to_owned(), |step| step.to_string());
         for tag in &self.tags {
-            let step =
-                |step: Option<i64>| step.map_or_else(|| "-".to_owned(), |step| step.to_string());
-            let _ = writeln!(
-                text,
-                "  {:width$}  {:10}  {:>6}  {:>8}  {:>8}  {:>10}  {}",
-                tag.name,
+            text += &row([
+                &tag.name,
                 if tag.plugin.is_empty() {
                     "-"
                 } else {
                     &tag.plugin
                 },
-                tag.fast.steps,
-                step(tag.first_step),
-                step(tag.last_step),
-                HumanBytes(tag.bytes).to_string(),
-                tag.shown()
-            );
+                &tag.fast.steps.to_string(),
+                &step(tag.first_step),
+                &step(tag.last_step),
+                &HumanBytes(tag.bytes).to_string(),
+                &tag.shown(),
+            ]);
         }
-        let _ = writeln!(text, "  to see every step:  {}", self.tensorboard);
-        text
+        text + "  to see every step:  " + &self.tensorboard + "\n"
     }
+}
+
+/// What `--samples_per_plugin` has to say to show every step: nothing of plugins that show all by default.
+fn samples(tags: &BTreeMap<String, TagInventory>) -> BTreeMap<String, usize> {
+    let mut samples = BTreeMap::new();
+    for TagInventory {
+        plugin, fast, slow, ..
+    } in tags.values()
+    {
+        let steps = fast.len().max(slow.len());
+        // A run has one graph.
+        if !plugin.is_empty() && plugin != "graphs" && steps > samples_for(plugin, 0) {
+            let most = samples.entry(plugin.clone()).or_insert(0);
+            *most = steps.max(*most);
+        }
+    }
+    samples
 }
 
 impl Tag {
     fn of(name: String, inventory: TagInventory) -> Self {
-        let Samples { fast, slow } = Samples::by_default(&inventory.plugin);
+        let [fast, slow] = shown_by_default(&inventory.plugin);
         let loader = |steps: usize, most: usize| Loader {
             steps,
             by_default: steps.min(most),

@@ -2,7 +2,6 @@
 
 mod calibration;
 pub(crate) mod checkpoints;
-mod classes;
 pub(crate) mod compare;
 pub(crate) mod context;
 mod devices;
@@ -14,12 +13,10 @@ pub(crate) mod export;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod layers;
-mod parameters;
+pub(crate) mod parameters;
 pub mod program;
-pub(crate) mod remarks;
 pub(crate) mod remedy;
 pub(crate) mod report;
-mod restart;
 mod resumed;
 mod start;
 mod tensorboard;

@@ -7,77 +7,24 @@ use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
-use super::remarks::notes;
-use crate::commands::terminal::{Terminal, Unit};
+use super::terminal::{Terminal, Unit};
 use crate::data::prepared::file_name;
+use crate::network::Architecture;
 use crate::network::vgg::{
-    self, Arch, Extent, Grafted, NetworkError, NewPart, ParameterSource, Placement,
-    RandomParameters, Sizes, Variant, Vgg,
+    self, Arch, Extent, NetworkError, ParameterSource, Placement, RandomParameters, Sizes, Variant,
+    Vgg,
 };
-use crate::one_line::one_line;
+use crate::one_line::{listed, one_line};
 use crate::settings::{IMAGENET, NetworkSettings, RunSettings};
 use crate::weights::{WeightsFile, imagenet, sha256};
-
-/// Where a network's parameters come from.
-pub(crate) enum Parameters {
-    /// All of them random.
-    Random(RandomParameters),
-    /// From a file that holds all that are needed.
-    File(WeightsFile),
-    /// From a file, with a new classifier or last layer.
-    Grafted {
-        file: WeightsFile,
-        fresh: RandomParameters,
-        part: NewPart,
-    },
-}
-
-impl Parameters {
-    pub(crate) fn build(
-        &self,
-        variant: &Variant,
-        extent: Extent,
-        place: Placement<'_>,
-    ) -> Result<Vgg, NetworkError> {
-        match self {
-            Self::Random(source) => Ok(vgg::build(source, variant, extent, place)?),
-            Self::File(file) => vgg::build_from(file, file.path(), variant, extent, place),
-            Self::Grafted { file, fresh, part } => {
-                let source = grafted(file, fresh, *part);
-                vgg::build_from(&source, file.path(), variant, extent, place)
-            }
-        }
-    }
-
-    /// The first dimension of a parameter, 0 where there is none of that name.
-    pub(crate) fn rows(&self, name: &str) -> usize {
-        let shape = match self {
-            Self::Random(source) => source.shape(name),
-            Self::File(file) => ParameterSource::shape(file, name),
-            Self::Grafted { file, fresh, part } => grafted(file, fresh, *part).shape(name),
-        };
-        let shape = shape.unwrap_or_default();
-        shape.first().copied().unwrap_or_default()
-    }
-}
-
-fn grafted<'a>(
-    file: &'a WeightsFile,
-    fresh: &RandomParameters,
-    part: NewPart,
-) -> Grafted<'a, WeightsFile> {
-    Grafted {
-        base: file,
-        fresh: fresh.clone(),
-        part,
-    }
-}
 
 /// A network that a command starts from.
 pub(crate) struct OpenNetwork {
     pub(crate) variant: Variant,
-    pub(crate) parameters: Parameters,
-    /// What the weights are called in descriptions.
+    pub(crate) parameters: Box<dyn ParameterSource>,
+    /// Names the parameters in errors.
+    pub(crate) path: PathBuf,
+    /// What they are called in descriptions.
     pub(crate) label: Box<dyn FnOnce() -> String + Send>,
 }
 
@@ -89,24 +36,45 @@ impl OpenNetwork {
         settings: &RunSettings,
         context: &Context,
     ) -> Result<Self, RunError> {
-        let asked = settings.network.arch;
+        let (asked, terminal) = (settings.network.arch, &context.terminal);
         let Some(path) = weights_file(weights, asked, context)? else {
             let arch = asked.unwrap_or(Arch::VGG16);
-            return Ok(Self {
-                variant: Variant::published(arch),
-                parameters: random(arch, Sizes::PUBLISHED, seed, &context.terminal),
-                label: Box::new(move || format!("random, seed {seed}")),
-            });
+            return Ok(Self::random(arch, Sizes::PUBLISHED, seed, "", terminal));
         };
-        let (variant, file) = open_with_notes(&path, &settings.network, &context.terminal)?;
-        let name = file_name(&path);
-        let hash = move || sha256(&mut File::open(&path)?);
-        let label = hashed_label(name, &settings.network, hash);
+        let (variant, file) = open_file(&path, &settings.network)?;
+        terminal.notes(&notes(&file, &variant));
+        let hashed = path.clone();
+        let hash = move || sha256(&mut File::open(&hashed)?);
         Ok(Self {
             variant,
-            parameters: Parameters::File(file),
-            label,
+            parameters: Box::new(file),
+            label: hashed_label(file_name(&path), &settings.network, hash),
+            path,
         })
+    }
+
+    /// One with random parameters, with a note that says so.
+    pub(crate) fn random(
+        arch: Arch,
+        sizes: Sizes,
+        seed: u64,
+        label: &str,
+        terminal: &Terminal,
+    ) -> Self {
+        terminal.note(&format!(
+            "no --weights given: {arch} with random weights, seed {seed}, initialized as torchvision does"
+        ));
+        let label = format!("{label}random, seed {seed}");
+        Self {
+            variant: Variant::whole(arch, sizes.widths),
+            parameters: Box::new(RandomParameters::new(arch, sizes, seed)),
+            path: PathBuf::from("random weights"),
+            label: Box::new(|| label),
+        }
+    }
+
+    pub(crate) fn build(&self, extent: Extent, place: Placement<'_>) -> Result<Vgg, NetworkError> {
+        vgg::build_from(&*self.parameters, &self.path, &self.variant, extent, place)
     }
 }
 
@@ -150,27 +118,6 @@ pub(crate) fn open_file(
     Ok((variant, file))
 }
 
-/// Like [`open_file`], with notes on what was read how.
-pub(crate) fn open_with_notes(
-    path: &Path,
-    settings: &NetworkSettings,
-    terminal: &Terminal,
-) -> Result<(Variant, WeightsFile), RunError> {
-    let (held, file) = open_file(path, settings)?;
-    for note in notes(&file, &held) {
-        terminal.note(&note);
-    }
-    Ok((held, file))
-}
-
-/// Random parameters, with a note that says so.
-pub(crate) fn random(arch: Arch, sizes: Sizes, seed: u64, terminal: &Terminal) -> Parameters {
-    terminal.note(&format!(
-        "no --weights given: {arch} with random weights, seed {seed}, initialized as torchvision does"
-    ));
-    Parameters::Random(RandomParameters::new(arch, sizes, seed))
-}
-
 /// What the weights are called in descriptions: `label` and the file's hash, computed on a thread of its
 /// own while the first forward pass runs.
 pub(crate) fn hashed_label<E: Error + Send + 'static>(
@@ -187,4 +134,48 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
         Ok(Err(error)) => format!("{label}, SHA-256 unknown: {}", one_line(&error)),
         Err(_) => label,
     })
+}
+
+/// What there is to say of how a weights file was read.
+pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
+    let (name, arch) = (file.path().display(), variant.arch);
+    let mut notes: Vec<String> = choice_note(file).into_iter().collect();
+    let (held, all) = (variant.layers(), variant.all_layers());
+    if let Some(last) = held.last().filter(|_| held.len() < all.len()) {
+        notes.push(format!(
+            "{name} holds the first layers of a {arch}, up to {}: --layers all means those",
+            last.name()
+        ));
+    }
+    let beyond = vgg::convolutions_beyond(file, arch);
+    if !beyond.is_empty() {
+        notes.push(format!(
+            "{name} continues after {arch} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 \
+             are torchvision's",
+            listed(beyond, ", ", usize::MAX)
+        ));
+    }
+    if variant.is_gray() {
+        notes.push(format!(
+            "{name} takes gray images: it is fed luma, normalized by the mean of the three channels' numbers"
+        ));
+    }
+    notes
+}
+
+/// Which network of a file is shown, where it holds several.
+pub(crate) fn choice_note(file: &WeightsFile) -> Option<String> {
+    let others: Vec<String> = file.others().map(|other| format!("`{other}`")).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let shown = match file.prefix().trim_end_matches('.') {
+        "" => "the top level".to_owned(),
+        prefix => format!("`{prefix}`"),
+    };
+    Some(format!(
+        "{} holds several networks; shown is the one under {shown}, not {}: choose with --weights-key",
+        file.path().display(),
+        others.join(", ")
+    ))
 }

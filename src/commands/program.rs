@@ -17,7 +17,6 @@ use crate::settings::{
     Command, DiffSettings, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
 };
 
-/// Success.
 const DONE: u8 = 0;
 /// Something failed or was skipped.
 const FAILED: u8 = 1;
@@ -147,12 +146,9 @@ fn log_run(
     }
 }
 
-/// Says what was exported.
 fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
     let code = report_skipped(&exported.skipped);
-    for note in &exported.notes {
-        Terminal::new(false).note(note);
-    }
+    Terminal::new(false).notes(&exported.notes);
     let files = counted(exported.files as u64, "file");
     print(&format!("{}: {files}\n", settings.out.display())).max(code)
 }

@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::tensorboard::Samples;
+use super::tensorboard::{command, samples_for};
 use crate::logger::Logged;
-use crate::one_line::shell_quoted;
+use crate::one_line::listed;
 
 /// What the steps of a run hold, by the plugin that shows it.
 const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
 
-/// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) run_folder: PathBuf,
     /// The folder for TensorBoard.
     pub(crate) logdir: PathBuf,
-    /// What was written.
     pub(crate) logged: Logged,
     /// Steps of the whole run, where this is a part of it.
     pub(crate) whole: u64,
@@ -32,7 +30,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The same with further notes.
     pub(crate) fn with(mut self, notes: Vec<String>) -> Self {
         self.notes.extend(notes);
         self
@@ -50,16 +47,9 @@ impl Report {
 
     /// The command that shows every step of the run, whatever the kind of its values.
     fn tensorboard_command(&self) -> String {
-        let steps = self.steps().max(self.whole);
-        let samples = PLUGINS.map(|plugin| {
-            let shown = Samples::by_default(plugin).of_both() as u64;
-            format!("{plugin}={}", steps.max(shown))
-        });
-        format!(
-            "tensorboard --logdir {} --samples_per_plugin {}",
-            shell_quoted(&self.logdir),
-            samples.join(",")
-        )
+        let steps = usize::try_from(self.steps().max(self.whole)).unwrap_or(usize::MAX);
+        let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, steps)));
+        command(&self.logdir, samples)
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -80,11 +70,10 @@ impl Report {
         if non_finite.len() == Logged::MOST_NON_FINITE {
             lines.push("not finite: and more after that".to_owned());
         }
-        let one_pixel: Vec<&str> = self.logged.one_pixel.iter().map(String::as_str).collect();
-        if !one_pixel.is_empty() {
+        if !self.logged.one_pixel.is_empty() {
             lines.push(format!(
                 "one range for all maps of the layer, since each is one pixel: {} (a larger --crop gives larger maps)",
-                one_pixel.join(", ")
+                listed(&self.logged.one_pixel, ", ", usize::MAX)
             ));
         }
         lines.push(format!("see it with:  {}", self.tensorboard_command()));
@@ -92,7 +81,6 @@ impl Report {
     }
 }
 
-/// `1 step`, `2 steps`.
 pub(crate) fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,8 +1,7 @@
 //! The checkpoint that a training resumes from.
 
-use super::classes;
 use super::context::Context;
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use crate::data::labeled::Dataset;
 use crate::settings::{self, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
@@ -15,18 +14,44 @@ pub(super) struct Resumed {
 }
 
 impl Resumed {
-    /// The checkpoint that a run resumes from, if it does, and where the training was then.
-    pub(super) fn of(
-        settings: &TrainSettings,
-        dataset: &Dataset,
-        context: &Context,
-    ) -> Result<Option<Self>, RunError> {
+    /// The checkpoint that a run resumes from, and where the training was then. Until the data set is
+    /// [known](Self::adopt), its classes are those of the checkpoint.
+    pub(super) fn of(settings: &TrainSettings) -> Result<Option<Self>, RunError> {
         if !settings.resume {
             return Ok(None);
         }
         let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
-        let mut progress = saved.read_progress()?;
-        classes::adopt(&saved, &mut progress, dataset, context)?;
+        let progress = saved.read_progress()?;
+        Ok(Some(Self { saved, progress }))
+    }
+
+    /// Goes over to a data set that is numbered as the checkpoint's classes are. Another number of classes is
+    /// another data set.
+    pub(super) fn adopt(
+        self,
+        dataset: &Dataset,
+        settings: &TrainSettings,
+        context: &Context,
+    ) -> Result<Self, CommandError> {
+        let Self {
+            saved,
+            mut progress,
+        } = self;
+        let trained = std::mem::replace(&mut progress.classes, dataset.classes.clone());
+        if !trained.is_empty() && trained.len() != dataset.classes.len() {
+            return Err(CommandError::OtherClasses {
+                path: saved.network,
+                trained,
+                found: progress.classes,
+            });
+        }
+        note_other_names(&trained, dataset, context);
+        if !dataset.classes.is_sorted() {
+            context.terminal.note(&format!(
+                "classes are numbered as in the checkpoint: {}",
+                dataset.classes.join(", ")
+            ));
+        }
         let samples = dataset.train.len();
         if progress.samples != samples {
             context.terminal.note(&format!(
@@ -36,7 +61,7 @@ impl Resumed {
             ));
         }
         let progress = progress.with_batch_size(settings.samples.batch_size.get(), samples);
-        Ok(Some(Self { saved, progress }))
+        Ok(Self { saved, progress })
     }
 
     /// Says where the run resumes, and which settings changed since.
@@ -51,8 +76,21 @@ impl Resumed {
         // Without the file nothing is known to have changed.
         let file = folder.path().join(CONFIG);
         let before = settings::rewritten("train", &file).unwrap_or_default();
-        for change in changes(&before, config) {
-            context.terminal.note(&change);
-        }
+        context.terminal.notes(&changes(&before, config));
+    }
+}
+
+/// Says which classes that a classifier was trained on have other names in the data set.
+pub(super) fn note_other_names(trained: &[String], dataset: &Dataset, context: &Context) {
+    let pairs = trained.iter().zip(&dataset.classes).enumerate();
+    let others: Vec<String> = pairs
+        .filter(|(_, (before, now))| before != now)
+        .map(|(label, (before, now))| format!("{label} was {before:?} and is {now:?}"))
+        .collect();
+    if !others.is_empty() {
+        context.terminal.note(&format!(
+            "the classifier was trained on classes of other names, and is kept: {}",
+            others.join(", ")
+        ));
     }
 }

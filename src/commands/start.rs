@@ -2,21 +2,20 @@
 
 use std::path::Path;
 
-use super::classes;
 use super::context::{Context, shown_part};
 use super::error::{CommandError, RunError};
-use super::parameters::{self, OpenNetwork, Parameters};
-use super::resumed::Resumed;
+use super::parameters::{self, OpenNetwork};
+use super::resumed::{Resumed, note_other_names};
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
 use crate::network::ForwardPass;
 use crate::network::select;
 use crate::network::vgg::{
-    Arch, NewPart, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant, Vgg,
+    Arch, Grafted, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant, Vgg,
     fitting_classifier, last_width,
 };
-use crate::settings::{NetworkSettings, TrainSettings};
-use crate::train::graph;
+use crate::settings::TrainSettings;
+use crate::train::{classes_of, graph};
 use crate::weights::Classifier;
 use tensorboard_events::Graph;
 
@@ -28,36 +27,28 @@ pub(super) fn open_network(
     context: &Context,
 ) -> Result<OpenNetwork, RunError> {
     let asked = settings.run.network.arch;
-    let seed = settings.seed;
-    let classes = dataset.classes.len();
     let path = match resumed {
         Some(resumed) => Some(resumed.saved.network.clone()),
         None => parameters::weights_file(settings.weights.as_deref(), asked, context)?,
     };
     if let Some(path) = path {
-        let mut network = settings.run.network.clone();
-        if resumed.is_some() {
-            // Its own checkpoints hold one network.
-            network.weights_key = None;
-        }
-        let opened = from_file(settings, &network, classes, &path, context)?;
-        if resumed.is_none() {
-            classes::note_kept(&opened.parameters, dataset, context);
-        }
-        return Ok(opened);
+        return from_file(settings, dataset, &path, resumed.is_some(), context);
     }
-    let arch = asked.unwrap_or(Arch::VGG16);
     let hidden = settings.optimization.hidden;
     let sizes = Sizes {
         widths: PUBLISHED_WIDTHS.map(|width| scaled(width, settings.optimization.width)),
         hidden: hidden.map_or(PUBLISHED_HIDDEN, Into::into),
-        classes,
+        classes: dataset.classes.len(),
     };
-    Ok(OpenNetwork {
-        variant: Variant::whole(arch, sizes.widths),
-        parameters: parameters::random(arch, sizes, seed, &context.terminal),
-        label: Box::new(move || format!("trained from random, seed {seed}")),
-    })
+    let (arch, terminal) = (asked.unwrap_or(Arch::VGG16), &context.terminal);
+    let label = "trained from ";
+    Ok(OpenNetwork::random(
+        arch,
+        sizes,
+        settings.seed,
+        label,
+        terminal,
+    ))
 }
 
 /// The part of that network that is shown, made again for a training that has begun; without notes.
@@ -68,8 +59,8 @@ pub(super) fn initial_network(
     context: &Context,
 ) -> Result<Vgg, RunError> {
     let start = open_network(settings, dataset, None, &context.quiet())?;
-    let (extent, place) = shown_part(pass);
-    Ok(start.parameters.build(&start.variant, extent, place)?)
+    let (extent, place) = shown_part(pass, 1);
+    Ok(start.build(extent, place)?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {
@@ -86,16 +77,25 @@ fn scaled(width: usize, factor: f64) -> usize {
 /// Parameters from a file; its classifier is kept where it fits and has an output for each class.
 fn from_file(
     settings: &TrainSettings,
-    network: &NetworkSettings,
-    classes: usize,
+    dataset: &Dataset,
     path: &Path,
+    is_resumed: bool,
     context: &Context,
 ) -> Result<OpenNetwork, RunError> {
-    let (held, file) = parameters::open_with_notes(path, network, &context.terminal)?;
+    let mut network = settings.run.network.clone();
+    if is_resumed {
+        // Its own checkpoints hold one network.
+        network.weights_key = None;
+    }
+    let classes = dataset.classes.len();
+    let (held, file) = parameters::open_file(path, &network)?;
+    context.terminal.notes(&parameters::notes(&file, &held));
     let label = format!("trained from {}", file_name(path));
-    let opened = |variant, parameters| OpenNetwork {
-        variant,
+    let arch = held.arch;
+    let opened = |parameters| OpenNetwork {
+        variant: held,
         parameters,
+        path: path.to_owned(),
         label: Box::new(move || label),
     };
     let asked = settings.optimization.hidden.map(usize::from);
@@ -105,10 +105,10 @@ fn from_file(
         ..Sizes::PUBLISHED
     };
     // The new part takes the widths of the layers before it.
-    if let Some(width) = last_width(&file, held.arch) {
+    if let Some(width) = last_width(&file, arch) {
         sizes.widths[4] = width;
     }
-    let (part, note) = match fitting_classifier(&file, held.arch) {
+    let (new, note) = match fitting_classifier(&file, arch) {
         Some([_, [found, _], _]) if asked.is_some_and(|given| given != found) => {
             return Err(CommandError::Hidden {
                 path: path.to_owned(),
@@ -118,24 +118,28 @@ fn from_file(
             .into());
         }
         Some([.., [outputs, _]]) if outputs == classes => {
-            return Ok(opened(held, Parameters::File(file)));
+            if let Some(trained) = classes_of(path).filter(|_| !is_resumed) {
+                note_other_names(&trained, dataset, context);
+            }
+            return Ok(opened(Box::new(file)));
         }
         Some([_, [hidden, _], [outputs, _]]) => {
             sizes.hidden = hidden;
             let note = format!(
                 "the last layer is new: the weights have {outputs} classes, the data set has {classes}"
             );
-            (NewPart::Output, note)
+            ("classifier.6.", note)
         }
         None => {
             let why = unfit(file.classifier(), sizes.widths[4] * 49);
             let note = format!("the classifier is new: {why}; the data set has {classes} classes");
-            (NewPart::Classifier, note)
+            ("classifier.", note)
         }
     };
     context.terminal.note(&note);
-    let fresh = RandomParameters::new(held.arch, sizes, settings.seed);
-    Ok(opened(held, Parameters::Grafted { file, fresh, part }))
+    let fresh = RandomParameters::new(arch, sizes, settings.seed);
+    let base = file;
+    Ok(opened(Box::new(Grafted { base, fresh, new })))
 }
 
 /// Why a file's classifier cannot be used behind pooled maps of `inputs` values.
@@ -159,23 +163,23 @@ fn unfit(classifier: &Classifier, inputs: usize) -> String {
 /// The index of the deepest frozen layer.
 pub(super) fn frozen(freeze: &str, variant: &Variant) -> Result<Option<usize>, CommandError> {
     let layers = variant.arch.layers();
-    Ok(match freeze {
-        "none" => None,
-        "features" => layers.last().map(|layer| layer.index),
-        name => match select(variant, name).as_deref() {
-            Ok([layer]) => Some(layer.index),
-            _ => {
-                return Err(CommandError::Freeze {
-                    given: name.to_owned(),
-                    arch: variant.arch,
-                });
-            }
-        },
-    })
+    match freeze {
+        "none" => return Ok(None),
+        "features" => return Ok(layers.last().map(|layer| layer.index)),
+        _ => {}
+    }
+    if let Ok([layer]) = select(variant, freeze).as_deref() {
+        return Ok(Some(layer.index));
+    }
+    let (given, arch) = (freeze.to_owned(), variant.arch);
+    Err(CommandError::Freeze { given, arch })
 }
 
-/// The network for TensorBoard's Graphs tab.
-pub(super) fn network_graph(parameters: &Parameters, variant: &Variant, side: usize) -> Graph {
-    let classifier = [0, 3, 6].map(|index| parameters.rows(&format!("classifier.{index}.weight")));
-    graph(variant, classifier, side)
+pub(super) fn network_graph(network: &OpenNetwork, side: usize) -> Graph {
+    let outputs = [0, 3, 6].map(|index| {
+        let name = format!("classifier.{index}.weight");
+        let shape = network.parameters.shape(&name).unwrap_or_default();
+        shape.first().copied().unwrap_or_default()
+    });
+    graph(&network.variant, outputs, side)
 }

@@ -1,43 +1,39 @@
-//! What a person sees while a run goes on: a bar on a terminal, lines elsewhere, nothing if quiet.
+//! What a person sees while a run continues: a bar on a terminal, lines elsewhere, nothing if quiet.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Without a terminal, a line at most this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 /// Progress on stderr.
 #[derive(Debug)]
-pub(crate) enum Terminal {
-    Quiet,
-    Bar(ProgressBar),
-    Lines(Mutex<Lines>),
+pub(crate) struct Terminal {
+    is_quiet: bool,
+    has_bar: bool,
+    /// Counts; drawn where stderr is a terminal.
+    bar: ProgressBar,
+    count: Mutex<Count>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Lines {
-    started: Instant,
-    last: Option<Instant>,
+struct Count {
+    unit: Unit,
     /// What was there at the beginning.
     from: u64,
-    done: u64,
-    total: u64,
-    unit: Unit,
+    /// When the last line was written.
+    last: Option<Instant>,
 }
 
-/// What progress is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Steps of a run.
     Steps,
     /// Steps of a run, nobody knows how many.
     OpenSteps,
-    /// Bytes of a download.
     Bytes,
-    /// Networks that are compared.
     Networks,
 }
 
@@ -55,121 +51,91 @@ impl Unit {
 }
 
 impl Terminal {
-    /// A bar where stderr is a terminal, lines elsewhere, nothing when `quiet`.
+    /// A bar where stderr is a terminal, lines elsewhere, nothing when `is_quiet`.
     #[must_use]
-    pub(crate) fn new(quiet: bool) -> Self {
-        if quiet {
-            Self::Quiet
-        } else if std::io::stderr().is_terminal() {
-            Self::Bar(ProgressBar::hidden())
-        } else {
-            Self::Lines(Mutex::new(Lines {
-                started: Instant::now(),
-                last: None,
-                from: 0,
-                done: 0,
-                total: 0,
+    pub(crate) fn new(is_quiet: bool) -> Self {
+        Self {
+            is_quiet,
+            has_bar: !is_quiet && std::io::stderr().is_terminal(),
+            bar: ProgressBar::hidden(),
+            count: Mutex::new(Count {
                 unit: Unit::Steps,
-            }))
+                from: 0,
+                last: None,
+            }),
         }
     }
 
     /// Says something once, above the progress.
     pub(crate) fn note(&self, text: &str) {
-        match self {
-            Self::Quiet => {}
-            Self::Bar(bar) => bar.suspend(|| eprintln_unless_closed(text)),
-            Self::Lines(_) => eprintln_unless_closed(text),
+        if !self.is_quiet {
+            self.bar.suspend(|| eprintln_unless_closed(text));
+        }
+    }
+
+    pub(crate) fn notes(&self, lines: &[String]) {
+        for line in lines {
+            self.note(line);
         }
     }
 
     /// Begins to count to `total`, of which `done` were there before.
     pub(crate) fn begin(&self, done: u64, total: u64, unit: Unit) {
-        match self {
-            Self::Quiet => {}
-            Self::Bar(bar) => {
-                bar.reset();
-                bar.set_length(total);
-                // The elapsed time begins here, and with it the rate.
-                bar.set_position(done);
-                bar.reset_eta();
-                if let Ok(style) = ProgressStyle::with_template(unit.style()) {
-                    bar.set_style(style);
-                }
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-                bar.enable_steady_tick(Duration::from_millis(250));
+        self.bar.reset();
+        self.bar.set_length(total);
+        // The elapsed time begins here, and with it the rate.
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Count {
+            unit,
+            from: done,
+            last: None,
+        };
+        if self.has_bar {
+            if let Ok(style) = ProgressStyle::with_template(unit.style()) {
+                self.bar.set_style(style);
             }
-            Self::Lines(lines) => {
-                if let Ok(mut lines) = lines.lock() {
-                    *lines = Lines {
-                        started: Instant::now(),
-                        last: None,
-                        from: done,
-                        done,
-                        total,
-                        unit,
-                    };
-                }
-            }
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.enable_steady_tick(Duration::from_millis(250));
         }
     }
 
     /// Says how far it has come and what that last was.
     pub(crate) fn reached(&self, done: u64, what: &str) {
-        match self {
-            Self::Quiet => {}
-            Self::Bar(bar) => {
-                bar.set_position(done);
-                bar.set_message(what.to_owned());
-            }
-            Self::Lines(lines) => {
-                if let Ok(mut lines) = lines.lock() {
-                    lines.reached(done, what);
-                }
-            }
+        self.bar.set_position(done);
+        self.bar.set_message(what.to_owned());
+        if self.has_bar || self.is_quiet {
+            return;
+        }
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_last = self.bar.length().is_none_or(|total| done >= total);
+        let is_due = |last: Instant| last.elapsed() >= BETWEEN_LINES;
+        if is_last || count.last.is_none_or(is_due) {
+            count.last = Some(Instant::now());
+            eprintln_unless_closed(&self.line(&count, done, what));
         }
     }
 
-    /// Takes the progress away.
     pub(crate) fn end(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Lines {
-    fn reached(&mut self, done: u64, what: &str) {
-        self.done = done;
-        let now = Instant::now();
-        let due = self.last.is_none_or(|last| now - last >= BETWEEN_LINES);
-        if due || done >= self.total {
-            self.last = Some(now);
-            eprintln_unless_closed(&self.line(now, what));
-        }
+        self.bar.finish_and_clear();
     }
 
     #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
-    fn line(&self, now: Instant, what: &str) -> String {
-        let here = self.done.saturating_sub(self.from);
-        let rate = here as f64 / (now - self.started).as_secs_f64().max(1e-9);
-        let left = Duration::from_secs_f64(
-            (self.total.saturating_sub(self.done) as f64 / rate.max(1e-9)).min(1e9),
-        );
-        let left = indicatif::HumanDuration(left);
-        match self.unit {
-            Unit::Steps => format!(
-                "step {}/{}  {rate:.2}/s  {left} left  {what}",
-                self.done, self.total
-            ),
-            Unit::OpenSteps => format!("{} steps  {what}", self.done),
-            Unit::Bytes => format!(
-                "{}/{}  {}/s  {left} left  {what}",
-                indicatif::HumanBytes(self.done),
-                indicatif::HumanBytes(self.total),
-                indicatif::HumanBytes(here / (now - self.started).as_secs().max(1)),
-            ),
-            Unit::Networks => format!("network {}/{}  {what}", self.done, self.total),
+    fn line(&self, Count { unit, from, .. }: &Count, done: u64, what: &str) -> String {
+        let total = self.bar.length().unwrap_or_default();
+        let (here, elapsed) = (done.saturating_sub(*from), self.bar.elapsed());
+        let rate = here as f64 / elapsed.as_secs_f64().max(1e-9);
+        let left = total.saturating_sub(done) as f64 / rate.max(1e-9);
+        let left = HumanDuration(Duration::from_secs_f64(left.min(1e9)));
+        match unit {
+            Unit::Steps => format!("step {done}/{total}  {rate:.2}/s  {left} left  {what}"),
+            Unit::OpenSteps => format!("{done} steps  {what}"),
+            Unit::Bytes => {
+                let rate = HumanBytes(here / elapsed.as_secs().max(1));
+                let (done, total) = (HumanBytes(done), HumanBytes(total));
+                format!("{done}/{total}  {rate}/s  {left} left  {what}")
+            }
+            Unit::Networks => format!("network {done}/{total}  {what}"),
         }
     }
 }

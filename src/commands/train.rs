@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::context::{self, Context, RunContext, Steps, as_markdown};
+use super::context::{self, Context, RunContext, Steps, as_markdown, shown_part};
 use super::devices::open_devices;
+#[cfg(unix)]
+use super::devices::without_tf32;
 use super::error::{CommandError, RunError};
 use super::parameters::OpenNetwork;
 use super::report::Report;
 use super::resumed::Resumed;
-use super::training_sweep::{Stand, Training};
-use super::{calibration, classes, restart, start};
+use super::training_sweep::{Length, Training};
+use super::{calibration, start};
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
@@ -24,15 +26,18 @@ use crate::train::{
     TrainingSettings,
 };
 
-/// Runs the command.
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
     let notes = InputNotes::default();
     let files = list_images(&settings.images, &notes)?;
-    let devices = restart::without_tf32(open_devices(&settings.run.compute, context)?)?;
-    let dataset = open_dataset(settings, &notes, context)?;
+    let devices = open_devices(&settings.run.compute, context)?;
+    #[cfg(unix)]
+    without_tf32(&devices)?;
     let folder = reserve(settings, context)?;
     let settings = &*settings;
-    let resumed = Resumed::of(settings, &dataset, context)?;
+    let resumed = Resumed::of(settings)?;
+    let dataset = open_dataset(settings, resumed.as_ref(), &notes, context)?;
+    let adopt = |resumed: Resumed| resumed.adopt(&dataset, settings, context);
+    let resumed = resumed.map(adopt).transpose()?;
     let start = start::open_network(settings, &dataset, resumed.as_ref(), context)?;
     let variant = start.variant.clone();
     check_crop(settings, &variant)?;
@@ -52,23 +57,19 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         probes: &probes,
         network: &network,
         folder: &run.folder,
-        stand: Stand {
-            resumed: resumed.as_ref().map(|_| length.taken),
-            total: length.total,
-            per_epoch: reading.steps_per_epoch(&dataset),
-        },
+        length: &length,
     };
     let (mut run_style, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
     // A parameter that is held twice is copied.
     drop(network);
 
-    let steps = length.steps(resumed.is_some());
-    let graph = start::network_graph(&start.parameters, &variant, crop_side(settings));
+    let steps = length.steps();
+    let graph = start::network_graph(&start, crop_side(settings));
     let builder = run.logger(start.label, &steps, |_| {});
     let builder = match &resumed {
         Some(resumed) => {
             resumed.note_changes(&run.folder, &config, context);
-            builder.resume_from(i64::try_from(length.taken + 1).unwrap_or(i64::MAX))
+            builder.resume_from(i64::try_from(steps.earlier).unwrap_or(i64::MAX))
         }
         None => builder.graph(graph),
     };
@@ -127,14 +128,6 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     Ok(report.with(notes).with(summary))
 }
 
-/// Optimization steps of a training.
-struct Length {
-    /// Taken by earlier processes.
-    taken: u64,
-    /// Of the whole training.
-    total: u64,
-}
-
 impl Length {
     fn of(
         settings: &TrainSettings,
@@ -144,10 +137,10 @@ impl Length {
     ) -> Result<Self, CommandError> {
         let at = resumed.map(|resumed| &resumed.progress);
         let taken = at.map_or(0, |at| at.step);
+        let per_epoch = reading.steps_per_epoch(dataset);
         let total = match settings.samples.length() {
             settings::Length::Steps(steps) => steps,
             settings::Length::Epochs(epochs) => {
-                let per_epoch = reading.steps_per_epoch(dataset);
                 // Those taken may have had batches of another size.
                 let passed = at.map_or(0, |at| {
                     let of_epoch = at.batch / reading.accumulate;
@@ -158,7 +151,11 @@ impl Length {
             }
         };
         if taken < total {
-            return Ok(Self { taken, total });
+            return Ok(Self {
+                resumed: at.map(|at| at.step),
+                total,
+                per_epoch,
+            });
         }
         Err(CommandError::AllDone {
             folder: settings.run.output.run_folder(),
@@ -168,8 +165,8 @@ impl Length {
     }
 
     /// The steps that are logged: step 0 is one of its own.
-    fn steps(&self, is_resumed: bool) -> Steps {
-        let earlier = if is_resumed { self.taken + 1 } else { 0 };
+    fn steps(&self) -> Steps {
+        let earlier = self.resumed.map_or(0, |taken| taken + 1);
         Steps {
             earlier,
             ..Steps::all(self.total + 1 - earlier, "steps")
@@ -185,9 +182,10 @@ fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder,
     Ok(context::reserve(output, "train", context)?)
 }
 
-/// The data set, with notes on its folders.
+/// The data set, with notes on its folders. That of a run which is resumed is numbered as before, whatever its order.
 fn open_dataset(
     settings: &TrainSettings,
+    resumed: Option<&Resumed>,
     input: &InputNotes,
     context: &Context,
 ) -> Result<Dataset, RunError> {
@@ -195,16 +193,13 @@ fn open_dataset(
         fraction: settings.samples.val_fraction,
         seed: settings.seed,
     };
-    let order = classes::resumed_order(settings)?;
-    let dataset = Dataset::open(settings.data(), split, &order)?;
+    let order = resumed.map_or(&[][..], |resumed| &resumed.progress.classes);
+    let dataset = Dataset::open(settings.data(), split, order)?;
     input.add_left_out(&dataset.left_out);
-    for note in &dataset.notes {
-        context.terminal.note(note);
-    }
+    context.terminal.notes(&dataset.notes);
     Ok(dataset)
 }
 
-/// How the samples are read.
 fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
     let (samples, preprocess) = (&settings.samples, run.preprocess);
     let augment = preprocess.crop.filter(|_| samples.augment.is_on);
@@ -235,7 +230,6 @@ fn reading(settings: &TrainSettings, run: &RunContext<'_>) -> Reading {
     }
 }
 
-/// What is written, and when.
 fn record(settings: &RecordSettings) -> Record {
     Record {
         every: settings.every,
@@ -247,7 +241,6 @@ fn record(settings: &RecordSettings) -> Record {
     }
 }
 
-/// Where a training begins.
 fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgress {
     TrainingProgress {
         batch_size: settings.samples.batch_size.get(),
@@ -280,11 +273,11 @@ fn trainer(
     let device = run.pass.device().device.clone().autodiff();
     let place = Placement {
         device: &device,
-        ..run.placement(usize::MAX)
+        ..shown_part(&run.pass, usize::MAX).1
     };
     let frozen = start::frozen(&settings.optimization.freeze, &start.variant)?;
-    let vgg = (start.parameters)
-        .build(&start.variant, Extent::Whole, place)?
+    let vgg = start
+        .build(Extent::Whole, place)?
         .with_dropout(settings.optimization.dropout);
     let optimization = &settings.optimization;
     #[expect(clippy::cast_possible_truncation, reason = "Burn takes f32 here")]

@@ -18,12 +18,11 @@ use crate::schedule::Interval;
 use crate::settings::TrainSettings;
 use crate::state::RunFolder;
 
-/// How far a training is when this process begins with it.
-#[derive(Clone, Copy)]
-pub(super) struct Stand {
+/// Optimization steps of a training.
+pub(super) struct Length {
     /// The step that it resumes from; `None` at the beginning.
     pub(super) resumed: Option<u64>,
-    /// Steps of the whole training.
+    /// Of the whole training.
     pub(super) total: u64,
     pub(super) per_epoch: u64,
 }
@@ -36,7 +35,7 @@ pub(super) struct Training<'a> {
     pub(super) probes: &'a ProbeImages,
     pub(super) network: &'a Vgg,
     pub(super) folder: &'a RunFolder,
-    pub(super) stand: Stand,
+    pub(super) length: &'a Length,
 }
 
 impl Training<'_> {
@@ -55,7 +54,7 @@ impl Training<'_> {
         let mut references = Vec::new();
         if let Some(path) = comparison.change.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
-            let (extent, place) = shown_part(pass);
+            let (extent, place) = shown_part(pass, 1);
             let network = vgg::build_from(&weights, path, &held, extent, place)?;
             let name = path.display().to_string();
             let seen = probes.run(pass, &network, &name)?;
@@ -86,7 +85,7 @@ impl Training<'_> {
             observers.set_calibration(&calibration, pass, run.pictures.style());
             observers
         });
-        if let (Some(step), Some(seen)) = (self.stand.resumed, &seen)
+        if let (Some(step), Some(seen)) = (self.length.resumed, &seen)
             && (observers.is_some() || comparison.change.is_shown())
         {
             references.extend(self.resume(observers.as_mut(), step, seen, context)?);
@@ -111,7 +110,7 @@ impl Training<'_> {
         }
     }
 
-    /// Goes on with the comparison where an earlier process left it: with the network that the training started
+    /// Continues the comparison where an earlier process left it: with the network that the training started
     /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
     fn resume(
         &self,
@@ -123,18 +122,18 @@ impl Training<'_> {
         let (pass, probes) = (self.pass, self.probes);
         let name = "the network that the training resumes from";
         let now = self.observed(self.network, seen, name);
-        let mut references;
-        if let Some(first) = self.initial(step, context) {
-            let name = "the network that the training started from";
-            let seen = probes.run(pass, &first, name)?;
-            let network = self.observed(&first, &seen, name);
-            if let Some(observers) = observers.as_deref_mut() {
-                observers.replay(0, Role::First, &network)?;
+        let mut references = match self.initial(step, context) {
+            Some(first) => {
+                let name = "the network that the training started from";
+                let seen = probes.run(pass, &first, name)?;
+                let network = self.observed(&first, &seen, name);
+                if let Some(observers) = observers.as_deref_mut() {
+                    observers.replay(0, Role::First, &network)?;
+                }
+                calibration::references(&network, probes, Against::First)
             }
-            references = calibration::references(&network, probes, Against::First);
-        } else {
-            references = calibration::references(&now, probes, Against::First);
-        }
+            None => calibration::references(&now, probes, Against::First),
+        };
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         if self.logged_steps().binary_search(&step).is_err() {
             context.terminal.note(&format!(
@@ -163,7 +162,10 @@ impl Training<'_> {
 
     fn keep_grams(&self, observers: &mut Observers, context: &Context) -> Result<(), RunError> {
         let pass = self.pass;
-        let next = self.stand.resumed.and_then(|step| i64::try_from(step).ok());
+        let next = self
+            .length
+            .resumed
+            .and_then(|step| i64::try_from(step).ok());
         let preprocess = self.settings.run.input.preprocess();
         let preprocess = preprocess.for_network(pass.is_gray()).to_string();
         let folder = match next {
@@ -181,12 +183,10 @@ impl Training<'_> {
 
     /// The steps that show the probe images, the first and the last among them.
     fn logged_steps(&self) -> Vec<i64> {
-        let Stand {
-            total, per_epoch, ..
-        } = self.stand;
+        let total = self.length.total;
         let every = match self.settings.record.every {
             Interval::Never => total,
-            Interval::Epoch => per_epoch,
+            Interval::Epoch => self.length.per_epoch,
             Interval::Steps(every) => every,
         };
         let step_by = usize::try_from(every.max(1)).unwrap_or(usize::MAX);

@@ -1,6 +1,6 @@
 //! `vggscope view`: TensorBoard with room for every step.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,10 @@ use thiserror::Error;
 
 use super::error::RunError;
 use super::event_runs::event_runs;
-use super::tensorboard::{Samples, flag};
+use super::tensorboard::{samples_flag, samples_for};
 use crate::one_line::shell_quoted;
 use crate::settings::ViewSettings;
 use tensorboard_events::count_steps;
-
-/// Where runs are unless something else is said.
-const LOGDIR: &str = "runs";
 
 /// The plugins of what a run shows over its steps.
 const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
@@ -55,28 +52,24 @@ pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8,
 
 /// The flags: where the runs are, and room for all of their steps.
 fn arguments(settings: &ViewSettings) -> Result<Vec<String>, RunError> {
-    let default = [PathBuf::from(LOGDIR)];
+    let default = [PathBuf::from("runs")];
     let paths = match settings.runs.as_slice() {
         [] => &default,
         paths => paths,
     };
     let mut most = 0;
     for path in paths {
-        for run in event_runs(path)? {
-            most = most.max(count_steps(&run.files));
-        }
+        let runs = event_runs(path)?;
+        let steps = runs.iter().map(|run| count_steps(&run.files));
+        most = steps.fold(most, usize::max);
     }
-    let samples: BTreeMap<String, usize> = PLUGINS
-        .iter()
-        // As much again as there is: runs grow while they are watched.
-        .map(|plugin| (plugin, Samples::by_default(plugin).of_both().max(2 * most)))
-        .map(|(plugin, count)| ((*plugin).to_owned(), count))
-        .collect();
+    // As much again as there is: runs grow while they are watched.
+    let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, 2 * most)));
     let mut arguments = match paths {
         [path] => vec!["--logdir".to_owned(), folder_of(path)],
         paths => vec!["--logdir_spec".to_owned(), specification(paths)?],
     };
-    arguments.extend(["--samples_per_plugin".to_owned(), flag(&samples)]);
+    arguments.extend(["--samples_per_plugin".to_owned(), samples_flag(samples)]);
     arguments.extend(settings.flags.iter().cloned());
     Ok(arguments)
 }
@@ -109,15 +102,11 @@ fn specification(paths: &[PathBuf]) -> Result<String, ViewError> {
             return Err(ViewError::Comma(path.clone()));
         }
         let plain = folder.trim_start_matches(['/', '.']).replace(':', "_");
-        let plain = if plain.is_empty() {
-            "run".to_owned()
-        } else {
-            plain
-        };
+        let plain = if plain.is_empty() { "run" } else { &plain };
         let numbered = (2..).map(|number| format!("{plain}_{number}"));
-        let mut candidates = std::iter::once(plain.clone()).chain(numbered);
+        let mut candidates = std::iter::once(plain.to_owned()).chain(numbered);
         let name = candidates.find(|name| names.insert(name.clone()));
-        all.push(format!("{}:{folder}", name.unwrap_or(plain)));
+        all.push(format!("{}:{folder}", name.unwrap_or_default()));
     }
     Ok(all.join(","))
 }
@@ -136,11 +125,10 @@ fn tensorboard() -> Option<(PathBuf, Vec<&'static str>)> {
     }
     let has_module = |python: &PathBuf| {
         let mut check = Command::new(python);
-        let check = check
+        check
             .args(["-c", "import tensorboard.main"])
             .stdin(Stdio::null());
-        let ended = check.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        ended.is_ok_and(|status| status.success())
+        check.output().is_ok_and(|ended| ended.status.success())
     };
     let pythons = ["python3", "python"].into_iter().filter_map(find);
     let python = pythons.into_iter().find(has_module)?;

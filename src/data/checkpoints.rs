@@ -38,8 +38,15 @@ pub(crate) enum StepSourceError {
         "expected \"name\", \"index\", or a regular expression with one group that matches the step, as in 'epoch_(\\d+)'"
     )]
     Groups,
-    #[error("{}", .0.to_string().replace('\n', " "))]
+    #[error("no regular expression: {}", reason(.0))]
     Expression(regex::Error),
+}
+
+/// The last line of a message, of which the others draw where in the expression it is.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 /// Where a checkpoint's step comes from.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::CheckpointsError;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
-use crate::commands::remarks::notes;
+use crate::commands::parameters::notes;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::network::vgg::Variant;

@@ -27,9 +27,10 @@ pub(super) struct LayerDiff {
     pub(super) cosine: f64,
     pub(super) factor: f64,
     pub(super) most_moved: Option<MostMoved>,
-    /// What never gets above 0, whatever comes in; only of layers that a ReLU follows.
-    pub(super) dead: Option<Dead>,
-    pub(super) non_finite: NonFinite,
+    /// The filters that never get above 0, whatever comes in; only of layers that a ReLU follows.
+    pub(super) dead: Option<OldNew<Vec<usize>>>,
+    /// How many values are NaN or infinite, over all tensors of the layer.
+    pub(super) non_finite: OldNew<usize>,
     /// Debiased linear CKA of what both files make of the images, with its interval; none without images.
     pub(super) cka: Option<Estimate>,
 }
@@ -42,18 +43,11 @@ pub(super) struct MostMoved {
     pub(super) cosine: f64,
 }
 
-/// The numbers of dead filters.
-#[derive(Debug, Serialize)]
-pub(super) struct Dead {
-    pub(super) old: Vec<usize>,
-    pub(super) new: Vec<usize>,
-}
-
-/// How many values are NaN or infinite, over all tensors of the layer.
+/// What each of the two files has.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct NonFinite {
-    pub(super) old: usize,
-    pub(super) new: usize,
+pub(super) struct OldNew<T> {
+    pub(super) old: T,
+    pub(super) new: T,
 }
 
 /// Something that happened to one filter of a layer.
@@ -64,59 +58,30 @@ pub(super) struct Event {
     pub(super) kind: Kind,
 }
 
-/// A tensor of a layer that both files have in the same shape.
-pub(super) struct Part<'a> {
-    /// torchvision's name.
-    name: &'a str,
-    shape: &'a [usize],
+/// `weight` of `features.0.weight`.
+pub(super) fn own_name(tensor: &Entry) -> &str {
+    let name = tensor.name();
+    name.rsplit_once('.').map_or(name, |(_, own)| own)
 }
 
-impl<'a> Part<'a> {
-    pub(super) fn new(entry: &'a Entry) -> Self {
-        Self {
-            name: entry.name(),
-            shape: entry.shape(),
-        }
-    }
-
-    /// `weight` of `features.0.weight`.
-    fn own_name(&self) -> &'a str {
-        self.name.rsplit_once('.').map_or(self.name, |(_, own)| own)
-    }
-
-    pub(super) fn is_weight(&self) -> bool {
-        self.own_name() == "weight"
-    }
-
-    /// Whether its name is that of a parameter.
-    pub(super) fn is_parameter(&self) -> bool {
-        self.is_weight() || self.own_name() == "bias"
-    }
-
-    /// Its values in both files.
-    fn read(
-        &self,
-        old: &WeightsFile,
-        new: &WeightsFile,
-    ) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
-        let (old, new) = rayon::join(|| old.read(self.name), || new.read(self.name));
-        Ok((old?, new?))
-    }
+pub(super) fn is_weight(tensor: &Entry) -> bool {
+    own_name(tensor) == "weight"
 }
 
 impl LayerDiff {
-    /// From `old` to `new`, over the parts of the layer that both have.
+    /// From `old` to `new`, over the tensors of the layer that both have in the same shape.
     pub(super) fn between(
         arch: Arch,
         stem: &str,
-        parts: &[Part<'_>],
+        tensors: &[&Entry],
         old: &WeightsFile,
         new: &WeightsFile,
     ) -> Result<(Self, Vec<Event>), WeightsError> {
         let place = Place::of(arch, stem);
         // What has no weight is measured by its first tensor.
-        let main = parts.iter().position(Part::is_weight).unwrap_or(0);
-        let filters = parts.get(main).and_then(|main| main.shape.first());
+        let main = tensors.iter().position(|tensor| is_weight(tensor));
+        let main = main.unwrap_or(0);
+        let filters = tensors.get(main).and_then(|main| main.shape().first());
         let of_layer = || LayerWeights {
             name: place.name.clone().unwrap_or_else(|| stem.to_owned()),
             filters: filters.copied().unwrap_or(1),
@@ -124,17 +89,19 @@ impl LayerDiff {
             bias: Vec::new(),
         };
         let (mut then, mut now) = (of_layer(), of_layer());
-        let (mut changed, mut non_finite) = (Vec::new(), NonFinite::default());
-        for (at, part) in parts.iter().enumerate() {
-            let (of_old, of_new) = part.read(old, new)?;
+        let (mut changed, mut non_finite) = (Vec::new(), OldNew::default());
+        for (at, tensor) in tensors.iter().enumerate() {
+            let name = tensor.name();
+            let (of_old, of_new) = rayon::join(|| old.read(name), || new.read(name));
+            let (of_old, of_new) = (of_old?, of_new?);
             if !are_same(&of_old, &of_new) {
-                changed.push(part.own_name().to_owned());
+                changed.push(own_name(tensor).to_owned());
             }
             non_finite.old += not_finite(&of_old);
             non_finite.new += not_finite(&of_new);
             if at == main {
                 (then.values, now.values) = (of_old, of_new);
-            } else if part.own_name() == "bias" {
+            } else if own_name(tensor) == "bias" {
                 (then.bias, now.bias) = (of_old, of_new);
             }
         }
@@ -159,7 +126,7 @@ impl LayerDiff {
             cosine: change.whole.cosine(),
             factor: change.whole.factor(),
             most_moved,
-            dead: place.before_relu.then(|| Dead {
+            dead: place.before_relu.then(|| OldNew {
                 old: then.dead(),
                 new: now.dead(),
             }),
@@ -197,27 +164,21 @@ struct Place {
 impl Place {
     fn of(arch: Arch, stem: &str) -> Self {
         let layers = arch.layers();
-        let index = stem.strip_prefix("features.").map(str::parse);
-        let at = index.and_then(Result::ok).unwrap_or(usize::MAX);
-        let Some(layer) = layers.get(at) else {
-            return Self {
-                name: None,
-                before_relu: ["classifier.0", "classifier.3"].contains(&stem),
-                filter: if stem.starts_with("features.") {
-                    "filter"
-                } else {
-                    "unit"
-                },
-            };
-        };
-        let next = layers.get(at.saturating_add(1));
+        let index = stem.strip_prefix("features.");
+        let is_feature = index.is_some();
+        let mut from_here = layers.iter();
+        let layer = index.and_then(|index| from_here.nth(index.parse().ok()?));
         Self {
-            name: Some(layer.name().to_owned()),
-            before_relu: next.is_some_and(|next| next.kind == LayerKind::Relu),
-            filter: match layer.kind {
-                LayerKind::Convolution if at == 0 => "kernel",
-                LayerKind::Convolution => "filter",
-                _ => "channel",
+            name: layer.map(|layer| layer.name().to_owned()),
+            before_relu: match layer {
+                Some(_) => (from_here.next()).is_some_and(|next| next.kind == LayerKind::Relu),
+                None => ["classifier.0", "classifier.3"].contains(&stem),
+            },
+            filter: match layer {
+                Some(layer) if layer.kind != LayerKind::Convolution => "channel",
+                Some(layer) if layer.index == 0 => "kernel",
+                _ if is_feature => "filter",
+                _ => "unit",
             },
         }
     }

@@ -8,7 +8,7 @@ use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ImageLoader, ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, ObservedNetwork};
-use crate::commands::context::kernel_layout;
+use crate::commands::context::shown_part;
 use crate::commands::error::RunError;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
@@ -16,7 +16,7 @@ use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::device::OpenDevice;
 use crate::network::ForwardPass;
-use crate::network::vgg::{self, Arch, Extent, Placement, Variant};
+use crate::network::vgg::{self, Arch, Variant};
 use crate::network::{Layer, LayerKind};
 use crate::settings::DiffSettings;
 use crate::weights::WeightsFile;
@@ -27,13 +27,23 @@ use crate::weights::WeightsFile;
 pub(super) fn similarities(
     settings: &DiffSettings,
     arch: Arch,
-    files: [&WeightsFile; 2],
+    [old, new]: [&WeightsFile; 2],
     terminal: &Terminal,
 ) -> Result<(BTreeMap<String, Estimate>, usize), RunError> {
+    let of_old = Variant::of(old, Some(arch))?;
+    let of_new = Variant::of(new, Some(arch))?;
+    if of_old.is_gray() != of_new.is_gray() {
+        return Err(DiffError::OtherColors(old.path().to_owned(), new.path().to_owned()).into());
+    }
+    // As far as both files go.
+    let layers = arch.layers().into_iter();
+    let layers = layers.take(of_old.depth.min(of_new.depth));
+    let has_weights =
+        |layer: &Layer| matches!(layer.kind, LayerKind::Convolution | LayerKind::BatchNorm);
     let pass = ForwardPass {
         devices: vec![OpenDevice::open(settings.device)?],
-        architecture: Arc::new(Variant::of(files[0], Some(arch))?),
-        wanted: with_weights(arch, files)?,
+        architecture: Arc::new(of_old.clone()),
+        wanted: layers.filter(has_weights).collect(),
         kernels: false,
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
@@ -50,17 +60,14 @@ pub(super) fn similarities(
         &ProbeImages::default(),
         &mut loader,
     )?;
-    for line in input.lines() {
-        terminal.note(&line);
-    }
-    terminal.begin(0, files.len() as u64, Unit::Networks);
-    let look = |(number, file): (u64, &WeightsFile)| {
-        let grams = look(&pass, arch, file, &set)?;
+    terminal.notes(&input.lines());
+    terminal.begin(0, 2, Unit::Networks);
+    let [old, new] = [(1, old, of_old), (2, new, of_new)].map(|(number, file, variant)| {
+        let grams = run(&pass, &variant, file, &set)?;
         terminal.reached(number, &file.path().display().to_string());
         Ok::<_, RunError>(grams)
-    };
-    let [old, new] = files;
-    let (old, new) = (look((1, old))?, look((2, new))?);
+    });
+    let (old, new) = (old?, new?);
     terminal.end();
     let of_layer = |layer: &Layer| {
         let tag = layer.tag();
@@ -71,35 +78,14 @@ pub(super) fn similarities(
     Ok((similar, set.count()))
 }
 
-/// The layers with weights, as far as both files go.
-fn with_weights(arch: Arch, [old, new]: [&WeightsFile; 2]) -> Result<Vec<Layer>, RunError> {
-    let of_old = Variant::of(old, Some(arch))?;
-    let of_new = Variant::of(new, Some(arch))?;
-    if of_old.is_gray() != of_new.is_gray() {
-        return Err(DiffError::OtherColors(old.path().to_owned(), new.path().to_owned()).into());
-    }
-    let kinds = [LayerKind::Convolution, LayerKind::BatchNorm];
-    let layers = arch.layers().into_iter();
-    Ok(layers
-        .take(of_old.depth.min(of_new.depth))
-        .filter(|layer| kinds.contains(&layer.kind))
-        .collect())
-}
-
-fn look(
+fn run(
     pass: &ForwardPass,
-    arch: Arch,
+    variant: &Variant,
     file: &WeightsFile,
     set: &ComparisonImages,
 ) -> Result<Grams, RunError> {
-    let place = Placement {
-        device: &pass.device().device,
-        kernels: kernel_layout(pass.device(), set.count()),
-    };
-    let deepest = pass.deepest();
-    let extent = Extent::Features { deepest };
-    let variant = Variant::of(file, Some(arch))?;
-    let vgg = vgg::build_from(file, file.path(), &variant, extent, place)?;
+    let (extent, place) = shown_part(pass, set.count());
+    let vgg = vgg::build_from(file, file.path(), variant, extent, place)?;
     let network = ObservedNetwork {
         pass,
         network: &vgg,

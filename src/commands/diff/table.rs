@@ -1,8 +1,7 @@
 //! The comparison as a table for a terminal.
 
 use super::Diff;
-use super::layer::{Dead, LayerDiff};
-use crate::analysis::similarity::Estimate;
+use super::layer::LayerDiff;
 
 const HEAD: [&str; 8] = [
     "layer",
@@ -21,10 +20,8 @@ pub(super) fn text(diff: &Diff) -> String {
     rows.extend(diff.layers.iter().map(|layer| row(layer).to_vec()));
     if let Some(images) = diff.images {
         let head = format!("CKA, {images} images");
-        let cells = diff.layers.iter().map(|layer| match &layer.cka {
-            Some(Estimate { value, .. }) => cosine(*value),
-            None => none(),
-        });
+        let cka = |layer: &LayerDiff| Some(cosine(layer.cka.as_ref()?.value));
+        let cells = (diff.layers.iter()).map(|layer| cka(layer).unwrap_or_else(none));
         for (row, cell) in rows.iter_mut().zip([head].into_iter().chain(cells)) {
             row.push(cell);
         }
@@ -47,19 +44,22 @@ fn none() -> String {
     "-".to_owned()
 }
 
+/// `3 -> 4`, or only `4` where nothing changed.
+pub(super) fn changed_count(old: usize, new: usize) -> String {
+    if old == new {
+        return new.to_string();
+    }
+    format!("{old} -> {new}")
+}
+
 fn row(layer: &LayerDiff) -> [String; 8] {
     let name = layer.name.iter().map(|name| format!(" {name}"));
     let moved = layer
         .most_moved
         .as_ref()
         .map(|moved| format!("{} ({})", moved.filter, number(moved.relative_change)));
-    let dead = layer
-        .dead
-        .as_ref()
-        .map(|Dead { old, new }| match (old.len(), new.len()) {
-            (old, new) if old == new => new.to_string(),
-            (old, new) => format!("{old} -> {new}"),
-        });
+    let dead = layer.dead.as_ref();
+    let dead = dead.map(|dead| changed_count(dead.old.len(), dead.new.len()));
     [
         layer.layer.clone() + &name.collect::<String>(),
         number(layer.old_norm),

@@ -1,8 +1,10 @@
 //! What a comparison comes to, in words.
 
-use super::Diff;
-use super::layer::{Event, LayerDiff};
-use super::table::number;
+use std::path::Path;
+
+use super::layer::{Event, LayerDiff, OldNew};
+use super::table::{changed_count, number};
+use super::{Diff, OtherShape};
 use crate::analysis::change::Kind;
 use crate::one_line::listed;
 
@@ -18,25 +20,25 @@ pub(super) fn lines(diff: &Diff) -> Vec<String> {
         )];
     }
     let mut lines = vec![of_layers(&diff.layers)];
-    let mut say = |what: &str, all: Vec<String>| {
-        if !all.is_empty() {
-            lines.push(format!("{what}: {}", listed(&all, "; ", NAMED)));
-        }
-    };
-    say("standing out", of_events(&diff.events));
-    say("changed but for their weights", of_others(&diff.layers));
-    say("NaN or infinite", of_non_finite(&diff.layers));
-    say(
-        &format!("only in {}", diff.old.display()),
-        quoted(&diff.only_old),
-    );
-    say(
-        &format!("only in {}", diff.new.display()),
-        quoted(&diff.only_new),
-    );
+    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect();
     let shapes = diff.other_shape.iter();
-    let shapes = shapes.map(|other| format!("`{}` {:?} -> {:?}", other.name, other.old, other.new));
-    say("of other shapes", shapes.collect());
+    let shapes = shapes.map(|OtherShape { name, shapes }| {
+        format!("`{name}` {:?} -> {:?}", shapes.old, shapes.new)
+    });
+    let only_in = |file: &Path| format!("only in {}", file.display());
+    let named: [(String, Vec<String>); 6] = [
+        ("standing out".to_owned(), of_events(&diff.events)),
+        (
+            "changed but for their weights".to_owned(),
+            of_others(&diff.layers),
+        ),
+        ("NaN or infinite".to_owned(), of_non_finite(&diff.layers)),
+        (only_in(&diff.old), quoted(&diff.only_old)),
+        (only_in(&diff.new), quoted(&diff.only_new)),
+        ("of other shapes".to_owned(), shapes.collect()),
+    ];
+    let named = named.into_iter().filter(|(_, all)| !all.is_empty());
+    lines.extend(named.map(|(what, all)| format!("{what}: {}", listed(&all, "; ", NAMED))));
     lines
 }
 
@@ -93,19 +95,12 @@ fn of_others(layers: &[LayerDiff]) -> Vec<String> {
 }
 
 fn of_non_finite(layers: &[LayerDiff]) -> Vec<String> {
-    let some = layers
-        .iter()
-        .filter(|layer| layer.non_finite.old + layer.non_finite.new > 0);
-    some.map(|layer| {
-        let name = layer.short_name();
-        match (layer.non_finite.old, layer.non_finite.new) {
-            (old, new) if old == new => format!("{new} values of {name}"),
-            (old, new) => format!("{old} -> {new} values of {name}"),
+    let values = |layer: &LayerDiff| match layer.non_finite {
+        OldNew { old: 0, new: 0 } => None,
+        OldNew { old, new } => {
+            let count = changed_count(old, new);
+            Some(format!("{count} values of {}", layer.short_name()))
         }
-    })
-    .collect()
-}
-
-fn quoted(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| format!("`{name}`")).collect()
+    };
+    layers.iter().filter_map(values).collect()
 }

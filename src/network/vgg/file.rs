@@ -9,7 +9,7 @@ use super::build::{BuildError, Extent, ParameterSource, Placement, SourceError, 
 use super::identify::FoundLayers;
 use super::model::Vgg;
 use super::variant::Variant;
-use crate::network::{Architecture, Layer, LayerKind};
+use crate::network::LayerKind;
 use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
@@ -106,46 +106,9 @@ impl Variant {
     }
 }
 
-/// What a user should know of how a file was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remark {
-    /// It holds several networks: the one under `shown` is taken, not the others.
-    Several { shown: String, others: Vec<String> },
-    /// It holds the first layers only, up to `last`.
-    FirstLayers { last: Layer },
-    /// Further convolutions follow the last layer, at these indices.
-    GoesOn { convolutions: Vec<usize> },
-    /// The network takes gray images.
-    Gray,
-}
-
-/// All remarks on a file.
-pub(crate) fn remarks(file: &WeightsFile, variant: &Variant) -> Vec<Remark> {
-    let mut remarks: Vec<Remark> = several(file).into_iter().collect();
-    let layers = variant.layers();
-    if let Some(last) = layers
-        .last()
-        .filter(|_| layers.len() < variant.all_layers().len())
-    {
-        remarks.push(Remark::FirstLayers { last: last.clone() });
-    }
-    let convolutions: Vec<usize> = layers_of(file).beyond(variant.arch).collect();
-    if !convolutions.is_empty() {
-        remarks.push(Remark::GoesOn { convolutions });
-    }
-    if variant.is_gray() {
-        remarks.push(Remark::Gray);
-    }
-    remarks
-}
-
-/// Which network of a file is shown, where it holds several.
-pub(crate) fn several(file: &WeightsFile) -> Option<Remark> {
-    let others: Vec<String> = file.others().map(str::to_owned).collect();
-    (!others.is_empty()).then(|| Remark::Several {
-        shown: file.prefix().trim_end_matches('.').to_owned(),
-        others,
-    })
+/// The indices of convolutions behind the last layer of `arch`.
+pub(crate) fn convolutions_beyond(file: &WeightsFile, arch: Arch) -> Vec<usize> {
+    layers_of(file).beyond(arch).collect()
 }
 
 /// The shapes of the file's classifier `[outputs, inputs]`, if it fits behind the feature maps of `arch`,

@@ -3,37 +3,25 @@
 use super::build::{ParameterSource, SourceError};
 use super::init::RandomParameters;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NewPart {
-    /// All three layers.
-    Classifier,
-    /// The last layer, which has one output per class.
-    Output,
-}
-
-/// The parameters of `base`, with a classifier, or its last layer, of random numbers.
+/// The parameters of `base`, with those whose names begin with `new`, as `classifier.` does, of random numbers.
 #[derive(Debug)]
-pub(crate) struct Grafted<'a, S> {
-    pub(crate) base: &'a S,
+pub(crate) struct Grafted<S> {
+    pub(crate) base: S,
     pub(crate) fresh: RandomParameters,
-    pub(crate) part: NewPart,
+    pub(crate) new: &'static str,
 }
 
-impl<S: ParameterSource> Grafted<'_, S> {
+impl<S: ParameterSource> Grafted<S> {
     fn source_of(&self, name: &str) -> &dyn ParameterSource {
-        let new = match self.part {
-            NewPart::Classifier => "classifier.",
-            NewPart::Output => "classifier.6.",
-        };
-        if name.starts_with(new) {
+        if name.starts_with(self.new) {
             &self.fresh
         } else {
-            self.base
+            &self.base
         }
     }
 }
 
-impl<S: ParameterSource> ParameterSource for Grafted<'_, S> {
+impl<S: ParameterSource> ParameterSource for Grafted<S> {
     fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
         self.source_of(name).shape(name)
     }

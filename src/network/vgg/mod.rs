@@ -21,10 +21,12 @@ pub(crate) use arch::PUBLISHED_HIDDEN;
 pub(crate) use arch::PUBLISHED_WIDTHS;
 #[cfg(test)]
 pub(crate) use build::SourceError;
-pub(crate) use build::{Extent, Kernels, ParameterSource, Placement, build};
+#[cfg(test)]
+pub(crate) use build::build;
+pub(crate) use build::{Extent, Kernels, ParameterSource, Placement};
 pub(crate) use file::NetworkError;
-pub(crate) use file::{Remark, build_from, fitting_classifier, last_width, remarks, several};
-pub(crate) use graft::{Grafted, NewPart};
+pub(crate) use file::{build_from, convolutions_beyond, fitting_classifier, last_width};
+pub(crate) use graft::Grafted;
 pub(crate) use init::{RandomParameters, Sizes};
 pub(crate) use model::{Classifier, Vgg};
 pub(crate) use variant::Variant;

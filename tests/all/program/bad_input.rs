@@ -241,6 +241,10 @@ fn checkpoints_that_are_not_there() {
     place
         .run("checkpoints d", &probe)
         .fails(1, &["a_1", "b_1", "--step index"]);
+    let ran = place.run("checkpoints d --step epoch_(", &probe);
+    assert_eq!(ran.code(), 2, "{}", ran.err());
+    let expected = "no regular expression: unclosed group\n";
+    assert!(ran.err().contains(expected), "{}", ran.err());
     place
         .run("checkpoints d", &["--images", "gone.png"])
         .fails(1, &["gone.png"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::commands::remarks::notes;
+use crate::commands::parameters::notes;
 use crate::commands::remedy::explain;
 use crate::network::vgg::model::Feature;
 use crate::network::vgg::{Kernels, Vgg};
