@@ -80,10 +80,8 @@ pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
 }
 
 fn histogram(message: HistogramProto) -> Option<Value> {
-    if message.bucket_limit.len() != message.bucket.len() {
-        return None;
-    }
-    Some(Value::Histogram(Histogram {
+    let is_whole = message.bucket_limit.len() == message.bucket.len();
+    is_whole.then_some(Value::Histogram(Histogram {
         min: message.min,
         max: message.max,
         num: message.num,
@@ -97,19 +95,16 @@ fn histogram(message: HistogramProto) -> Option<Value> {
 
 /// Shape `[2 + k]`: width, height, and k pictures.
 fn image(length: i64, tensor: TensorProto) -> Option<Value> {
+    let decimal = |digits: Vec<u8>| str::from_utf8(&digits).ok()?.parse().ok();
     let mut strings = tensor.string_val.into_iter();
     if i64::try_from(strings.len()) != Ok(length) {
         return None;
     }
     Some(Value::Image {
-        width: decimal(&strings.next()?)?,
-        height: decimal(&strings.next()?)?,
+        width: decimal(strings.next()?)?,
+        height: decimal(strings.next()?)?,
         pngs: strings.collect(),
     })
-}
-
-fn decimal(digits: &[u8]) -> Option<u32> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Shape `[]`.
@@ -120,10 +115,7 @@ fn text(tensor: TensorProto) -> Option<Value> {
 
 /// Shape `[]`, in either of the two fields that writers use.
 fn scalar(tensor: &TensorProto) -> Option<Value> {
-    let value = match (
-        tensor.float_val.as_slice(),
-        tensor.tensor_content.as_slice(),
-    ) {
+    let value = match (&tensor.float_val[..], &tensor.tensor_content[..]) {
         (&[value], []) => value,
         ([], content) => f32::from_le_bytes(content.try_into().ok()?),
         _ => return None,

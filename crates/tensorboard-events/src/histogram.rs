@@ -53,7 +53,7 @@ impl Histogram {
             0 => (0.0, 0.0),
             _ => (f64::from(extent.min), f64::from(extent.max)),
         };
-        let histogram = Self {
+        Self {
             min,
             max,
             num: as_float(extent.finite),
@@ -61,8 +61,8 @@ impl Histogram {
             sum_squares: extent.sum_squares,
             non_finite,
             ..Self::default()
-        };
-        histogram.filled(buckets, |width| {
+        }
+        .filled(buckets, |width| {
             let counts = counts(values, min, width, buckets);
             counts.into_iter().map(as_float).collect()
         })

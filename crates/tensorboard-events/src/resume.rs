@@ -123,25 +123,26 @@ fn create_behind_all(
 struct Held {
     path: PathBuf,
     file: File,
+    length: u64,
 }
 
 impl Held {
     fn open(path: &Path) -> Result<Self, EventFileError> {
         let path = path.to_owned();
-        match File::options().read(true).write(true).open(&path) {
-            Ok(file) if lock(&file) => Ok(Self { path, file }),
-            Ok(_) => Err(EventFileError::Busy(path)),
-            Err(error) => Err(EventFileError::OpenEarlier(path, error)),
+        let failed = |error| EventFileError::OpenEarlier(path.clone(), error);
+        let opened = File::options().read(true).write(true).open(&path);
+        let file = opened.map_err(failed)?;
+        if !lock(&file) {
+            return Err(EventFileError::Busy(path));
         }
+        // Nobody makes it longer any more.
+        let length = file.metadata().map_err(failed)?.len();
+        Ok(Self { path, file, length })
     }
 
-    /// How long it is, and what of it comes before `first_step`.
-    fn scan(&self, first_step: i64) -> Result<(u64, Kept), EventFileError> {
-        let metadata = self.file.metadata();
-        let metadata = metadata.map_err(|e| EventFileError::OpenEarlier(self.path.clone(), e))?;
-        let length = metadata.len();
-        let kept = kept(&self.file, &self.path, length, first_step);
-        Ok((length, kept.map_err(EventFileError::Earlier)?))
+    /// What of it comes before `first_step`.
+    fn scan(&self, first_step: i64) -> Result<Kept, EventFileError> {
+        kept(&self.file, &self.path, self.length, first_step).map_err(EventFileError::Earlier)
     }
 
     fn truncate(&self, length: u64) -> Result<(), EventFileError> {
@@ -159,16 +160,12 @@ impl Held {
 
 /// Opens and locks every event file of the run.
 fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFileError> {
-    let list = || {
-        run_folder::list(run_dir, visibility)
-            .map_err(|error| EventFileError::List(run_dir.to_owned(), error))
-    };
-    let mut files = list()?;
+    let mut files = run_folder::listed(run_dir, visibility)?;
     loop {
         let held = files.iter().map(|path| Held::open(path));
         let held = held.collect::<Result<_, _>>()?;
         // Another process may have resumed the run before these were locked.
-        let after = list()?;
+        let after = run_folder::listed(run_dir, visibility)?;
         if after == files {
             return Ok(held);
         }
@@ -181,10 +178,10 @@ fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFi
 fn truncate_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
     let scans = held.iter().map(|held| held.scan(first_step));
     let scans = scans.collect::<Result<Vec<_>, _>>()?;
-    for (held, (length, kept)) in held.iter().zip(&scans).rev() {
-        if kept.length < *length {
+    for (held, kept) in held.iter().zip(&scans).rev() {
+        if kept.length < held.length {
             held.truncate(kept.length)?;
         }
     }
-    Ok(scans.iter().any(|(_, kept)| kept.graph))
+    Ok(scans.iter().any(|kept| kept.graph))
 }

@@ -24,7 +24,7 @@ use Visibility::{Hidden, Visible};
 const DIGITS: usize = 10;
 const LAST_SECOND: u64 = 9_999_999_999;
 
-/// How often a lock is tried, and how long is waited in between.
+/// How often a lock is tried, and the pause between.
 const TRIES: usize = 25;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -57,11 +57,8 @@ pub fn is_event_file(path: &Path) -> bool {
 ///
 /// When a folder cannot be listed, or a file not be moved.
 pub fn publish(part: &Path, run: &Path) -> Result<usize, EventFileError> {
-    let files = |folder: &Path, visibility| {
-        list(folder, visibility).map_err(|error| EventFileError::List(folder.to_owned(), error))
-    };
-    let parts = files(part, Hidden)?;
-    let mut last = files(run, Visible)?.pop();
+    let parts = listed(part, Hidden)?;
+    let mut last = listed(run, Visible)?.pop();
     for from in &parts {
         let Some(name) = published_name(from, last.as_deref(), now()) else {
             return Err(EventFileError::NoLaterName(last.unwrap_or_default()));
@@ -99,8 +96,16 @@ impl Visibility {
     }
 }
 
+/// As [`list`], with the folder in the error.
+pub(crate) fn listed(
+    folder: &Path,
+    visibility: Visibility,
+) -> Result<Vec<PathBuf>, EventFileError> {
+    list(folder, visibility).map_err(|error| EventFileError::List(folder.to_owned(), error))
+}
+
 /// The event files in a folder that are of this visibility.
-pub(crate) fn list(folder: &Path, visibility: Visibility) -> io::Result<Vec<PathBuf>> {
+fn list(folder: &Path, visibility: Visibility) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
