@@ -93,14 +93,7 @@ impl ImageFile {
 
 /// Decodes an image file to RGB.
 ///
-/// The format is identified by the file's content, never by its name. As in Pillow:
-/// - alpha is dropped, not blended: a transparent pixel has the color that it is stored with;
-/// - 16-bit gray is clipped at 255, not scaled, so that most such images come out white; 16-bit
-///   color keeps its upper 8 bits;
-/// - CMYK is inverted as Adobe's JPEGs need it, and converted without a color profile;
-/// - color profiles and gamma are not applied, and the EXIF orientation to TIFF only (torchvision does not
-///   either);
-/// - the first frame of an animation is read, and the first page of a TIFF.
+/// What differs from the file's own pixels, as it does in Pillow, is in docs/files.md.
 ///
 /// Shapes: `[height, width, 3]`.
 ///

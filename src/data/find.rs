@@ -79,7 +79,9 @@ impl LeftOut {
 
     /// Whether this is a link to nothing, or to itself, which is noted.
     fn is_dangling(&mut self, path: &Path) -> bool {
-        let target = path.read_link().ok().filter(|_| !path.exists());
+        let is_denied = |error: &io::Error| error.kind() == ErrorKind::PermissionDenied;
+        let leads_nowhere = path.metadata().is_err_and(|error| !is_denied(&error));
+        let target = path.read_link().ok().filter(|_| leads_nowhere);
         if let Some(target) = &target {
             let target = target.display();
             self.add_link(

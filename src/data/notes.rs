@@ -54,11 +54,8 @@ impl InputNotes {
             &kinds.turned,
             "with an EXIF orientation, shown as stored, as in torchvision: turn them first if that matters",
         );
-        let left_out = [kinds.left_out.of_endings(), kinds.left_out.of_links()];
-        [clipped, turned]
-            .into_iter()
-            .chain(left_out)
-            .flatten()
-            .collect()
+        let (endings, links) = (kinds.left_out.of_endings(), kinds.left_out.of_links());
+        let notes = [clipped, turned, endings, links];
+        notes.into_iter().flatten().collect()
     }
 }

@@ -86,45 +86,38 @@ impl DrawnImage {
         if !numbers.iter().all(|number| number.is_finite()) {
             return Ok(None);
         }
-        let fixed = match self.drawing.range {
-            Range::Fixed(low, high) => Some((low, high)),
-            Range::Map | Range::Layer => None,
-        };
+        let fixed = self.drawing.range.fixed();
         let channels = numbers.len() / if fixed.is_some() { 6 } else { 5 };
         let number = |kind: usize, channel: usize| numbers[kind * channels + channel];
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "values of single precision"
-        )]
-        let ends = |channel: usize| [0, 1].map(|kind| number(kind, channel) as f32);
-        #[expect(
-            clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
             clippy::cast_sign_loss,
-            reason = "counts"
+            reason = "counts, and values of single precision"
         )]
         let of_channel = |channel: usize| Statistics {
             count: self.pixels as u64,
             zeros: (self.pixels as u64).saturating_sub(number(4, channel) as u64),
-            min: ends(channel)[0],
-            max: ends(channel)[1],
+            min: number(0, channel) as f32,
+            max: number(1, channel) as f32,
             mean: number(2, channel),
             deviations: number(3, channel) * self.pixels as f64,
             fixed,
             outside: fixed.map_or(0, |_| number(5, channel) as u64),
             ..Statistics::default()
         };
-        let wider =
-            |(low, high): (f32, f32), [lower, higher]: [f32; 2]| (low.min(lower), high.max(higher));
-        let none = (f32::INFINITY, f32::NEG_INFINITY);
-        let (low, high) = match chosen {
-            Some(chosen) => chosen.iter().copied().map(ends).fold(none, wider),
-            None => (0..self.drawing.count()).map(ends).fold(none, wider),
+        let together = |channels: &mut dyn Iterator<Item = usize>| {
+            let statistics = channels.map(of_channel).reduce(Statistics::merged);
+            statistics.unwrap_or_default()
         };
-        let statistics = (0..channels).map(of_channel).reduce(Statistics::merged);
+        let shown = match chosen {
+            Some(chosen) => together(&mut chosen.iter().copied()),
+            None => together(&mut (0..self.drawing.count())),
+        };
         let levels = arrived.levels(&self.levels)?;
-        let statistics = statistics.unwrap_or_default();
-        Ok(Some(self.drawing.rendered(levels, low, high, statistics)))
+        let all = together(&mut (0..channels));
+        let rendered = self.drawing.rendered(levels, shown.min, shown.max, all);
+        Ok(Some(rendered))
     }
 }
 

@@ -54,18 +54,17 @@ impl Drawing {
     ///
     /// The style asks for a fixed range that is none, or for a grid too large to show.
     pub fn new([channels, height, width]: [usize; 3], style: &Style) -> Result<Self, RenderError> {
-        let is_fixed = match style.range {
-            Range::Fixed(low, high) if !(low.is_finite() && high.is_finite() && low < high) => {
-                return Err(RenderError::Fixed { low, high });
-            }
-            range => matches!(range, Range::Fixed(..)),
-        };
+        let fixed = style.range.fixed();
+        let is_range = |(low, high): &(f32, f32)| low.is_finite() && high.is_finite() && low < high;
+        if let Some((low, high)) = fixed.filter(|ends| !is_range(ends)) {
+            return Err(RenderError::Fixed { low, high });
+        }
         let most = style.max_maps.unwrap_or(channels);
         let small = Grid::new(most.clamp(1, channels.max(1)), width, height)?;
         let factor = small.factor(style.min_tile);
         Ok(Self {
             range: style.range,
-            is_symmetric: style.colormap == Colormap::Diverging && !is_fixed,
+            is_symmetric: style.colormap == Colormap::Diverging && fixed.is_none(),
             lowest_level: u8::from(style.colormap != Colormap::Gray),
             factor,
             colormap: style.colormap,

@@ -5,7 +5,6 @@ use pulp::{Arch, Simd, WithSimd};
 use super::drawing::Drawing;
 use super::error::RenderError;
 use super::maps::{Layout, Maps};
-use super::range::Range;
 use super::statistics::Statistics;
 
 /// Floats in a block of pixels that is gone over once for every few channels: half of a small
@@ -31,10 +30,7 @@ impl Extremes {
             high: vec![f32::NEG_INFINITY; drawing.count()],
             non_finite: 0,
             statistics: Statistics {
-                fixed: match drawing.range {
-                    Range::Fixed(low, high) => Some((low, high)),
-                    Range::Map | Range::Layer => None,
-                },
+                fixed: drawing.range.fixed(),
                 ..Statistics::default()
             },
         };

@@ -28,6 +28,15 @@ impl Range {
         let (low, high) = symmetric(low, high);
         Self::Fixed(low, high)
     }
+
+    /// Its ends, if it is fixed.
+    #[must_use]
+    pub const fn fixed(self) -> Option<(f32, f32)> {
+        match self {
+            Self::Fixed(low, high) => Some((low, high)),
+            Self::Map | Self::Layer => None,
+        }
+    }
 }
 
 /// The ends of the range around 0 that holds both.

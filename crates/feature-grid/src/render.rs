@@ -20,21 +20,16 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
     let grid = &drawing.small;
     let extremes = Extremes::find(maps, &drawing)?;
     let scales = Scales::new(&drawing, &extremes);
-    let levels = levels(maps, &scales, grid, drawing.lowest_level)?;
-    if extremes.non_finite == 0 {
-        return Ok(finish(
-            &drawing,
-            levels,
-            drawing.color(),
-            &scales,
-            &extremes,
-        ));
+    let mut pixels = levels(maps, &scales, grid, drawing.lowest_level)?;
+    let mut color = drawing.color();
+    if extremes.non_finite > 0 {
+        let palette = drawing.colormap.palette();
+        let colors = pixels.iter().map(|&level| palette[usize::from(level)]);
+        pixels = colors.collect::<Vec<_>>().into_flattened();
+        color = Color::Rgb;
+        mark(&mut pixels, maps, grid)?;
     }
-    let palette = drawing.colormap.palette();
-    let colors = levels.iter().map(|&level| palette[usize::from(level)]);
-    let mut pixels = colors.collect::<Vec<_>>().into_flattened();
-    mark(&mut pixels, maps, grid)?;
-    Ok(finish(&drawing, pixels, Color::Rgb, &scales, &extremes))
+    Ok(finish(&drawing, pixels, color, &scales, &extremes))
 }
 
 /// Renders the kernels of a layer whose input is an image: one tile each, its three channels as red,

@@ -45,12 +45,7 @@ struct Named {
 }
 
 impl Layout {
-    /// Looks at the names of the folders; what is not obvious is said in `notes`.
-    ///
-    /// A folder for training and one for validation are named alike but for that word (`train`, `val`;
-    /// `Training`, `Testing`; `seg_train`, `seg_test`). A folder for tests is for validation where there is
-    /// no other, and both then hold folders. A folder that is the only one in its folder may stand around
-    /// the data set or a part.
+    /// By the names of the folders, as docs/files.md says; what is not obvious is said in `notes`.
     pub(super) fn of(
         root: &Path,
         notes: &mut Vec<String>,

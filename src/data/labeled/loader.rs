@@ -47,11 +47,8 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Shuffled, augmented batches from a position on, epoch after epoch, without a pause between
-    /// them.
-    ///
-    /// The samples and their pixels depend on the recipe, the batching and the position alone, so that a
-    /// run goes on from [`Batch::position`] as if it had never stopped.
+    /// Shuffled, augmented batches from a position on, epoch after epoch. They depend on the recipe, the batching and the
+    /// position alone, so that a run resumes from [`Batch::position`] as if it had never stopped.
     pub(crate) fn train(
         samples: &[Sample],
         recipe: &Recipe,

@@ -35,20 +35,7 @@ pub(crate) struct Dataset {
 }
 
 impl Dataset {
-    /// Lists the images of a data set, in one of two layouts:
-    ///
-    /// - `root/train/<class>/…` and `root/val/<class>/…`, with the same classes in both, or as [`Layout`]
-    ///   finds them;
-    /// - `root/<class>/…`, of which `split` reserves a fraction of each class for validation. A
-    ///   class with one image has none for validation.
-    ///
-    /// The classes are the folders' names: first those in `order`, then the others as PyTorch's `ImageFolder`
-    /// numbers them, by code point (`class10` before `class2`, `B` before `a`). A class's images are the files
-    /// in its folder, and in all folders below it, that [`IMAGES`] describes, in natural order; hidden files
-    /// and folders are skipped, links followed, files next to the classes' folders ignored. Nothing is opened
-    /// yet.
-    ///
-    /// A folder `train` that holds no folders, with no `val` next to it, is a class like others.
+    /// Lists the images of a data set, as docs/files.md says; nothing is opened yet. Classes in `order` come first.
     pub(crate) fn open(root: &Path, split: Split, order: &[String]) -> Result<Self, DatasetError> {
         let path = root.to_path_buf();
         match root.metadata() {

@@ -180,12 +180,9 @@ fn loaded_from() -> Option<String> {
     library.find('/').map(|at| library[at..].to_owned())
 }
 
-/// Makes libtorch's threads sleep, not spin, at barriers.
-///
-/// libgomp spins for milliseconds at every barrier while it has no more threads than there are cores.
-/// Rendering threads need those cores: a third of all processor time was spinning. A second team, on a
-/// thread that then only sleeps, makes the threads more than the cores, which limits spinning to 1000
-/// iterations.
+/// Makes libtorch's threads sleep, not spin, at barriers: libgomp spins for milliseconds while it has no more threads
+/// than there are cores, a third of all processor time, and rendering needs those cores. A second team, on a thread that
+/// then only sleeps, makes the threads more than the cores, which limits spinning to 1000 iterations.
 ///
 /// Source: `do_spin` and `gomp_managed_threads` in GCC's `libgomp/config/linux/wait.h`.
 fn share_cores() {
@@ -203,11 +200,10 @@ fn share_cores() {
     });
 }
 
-/// Makes glibc keep the memory of one step's feature maps for the next.
+/// Makes glibc keep the memory of one step's feature maps for the next; a twentieth of the time was page faults.
 ///
-/// Freeing a block that was allocated by `mmap` raises glibc's trim threshold to twice its size. A step's
-/// maps exceed the default: a twentieth of the time was page faults on the same pages. Allocating and
-/// freeing, untouched, the largest block that counts raises the threshold to 64 MB.
+/// Freeing a block that was allocated by `mmap` raises the trim threshold to twice its size: the largest block that
+/// counts, untouched, raises it to 64 MB.
 ///
 /// Source: `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` in mallopt(3).
 fn keep_memory() {
