@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{CommandError, RunError};
+use super::remedy::explain;
 use crate::analysis::probe::{ImageLoader, ProbeImages, kernels_tag};
 use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
 use crate::data::list::list_images;
@@ -184,6 +185,7 @@ pub(super) fn comparison_images(
         pass,
         notes,
         skipped,
+        explain,
     };
     let features = match comparison.compare {
         CompareBy::MeanPooled => Features::MeanPooled,

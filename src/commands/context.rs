@@ -103,6 +103,7 @@ impl<'a> RunContext<'a> {
             pass: &self.pass,
             notes: &self.notes,
             skipped: &mut self.skipped,
+            explain,
         };
         let batch = self.settings.compute.batch();
         Ok(ProbeImages::load(files, batch, &mut loader)?)

@@ -1,5 +1,7 @@
 //! Images that are read once and shown to every network.
 
+use std::error::Error;
+
 use crate::analysis::AnalysisError;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
@@ -7,7 +9,6 @@ use crate::data::on_error::OnError;
 use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::data::transform::Preprocess;
 use crate::network::ForwardPass;
-use crate::one_line::one_line;
 
 /// How images are read, and what is said of them.
 pub(crate) struct ImageLoader<'a> {
@@ -15,8 +16,9 @@ pub(crate) struct ImageLoader<'a> {
     pub(crate) on_error: OnError,
     pub(crate) pass: &'a ForwardPass,
     pub(crate) notes: &'a InputNotes,
-    /// Why images are left out.
+    /// Why images are left out, as `explain` says it.
     pub(crate) skipped: &'a mut Vec<String>,
+    pub(crate) explain: fn(&(dyn Error + 'static)) -> String,
 }
 
 impl ImageLoader<'_> {
@@ -36,7 +38,9 @@ impl ImageLoader<'_> {
                 Ok(())
             });
             match taken {
-                Err(error) if self.on_error == OnError::Skip => self.skipped.push(one_line(&error)),
+                Err(error) if self.on_error == OnError::Skip => {
+                    self.skipped.push((self.explain)(&error));
+                }
                 taken => taken?,
             }
         }

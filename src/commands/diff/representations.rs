@@ -10,6 +10,7 @@ use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, ObservedNetwork};
 use crate::commands::context::shown_part;
 use crate::commands::error::RunError;
+use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -53,6 +54,7 @@ pub(super) fn similarities(
         pass: &pass,
         notes: &input,
         skipped: &mut skipped,
+        explain,
     };
     let set = ComparisonImages::load(
         list_images(&settings.images, &input)?,

@@ -237,3 +237,29 @@ fn folders_of_checkpoints_are_steps_and_the_rest_is_named() {
     };
     assert_eq!(text, "`checkpoint-500/model.safetensors`");
 }
+
+#[test]
+fn a_probe_image_that_is_left_out_is_said_with_what_to_do() {
+    let place = Place::new();
+    let small = place.path("small.png");
+    image::RgbImage::new(8, 8).save(&small).unwrap();
+    let weights = weights();
+    let ran = place.run(
+        "checkpoints --run a --layers pool5 --crop off --resize off --on-error skip",
+        &[
+            weights.as_os_str(),
+            "--images".as_ref(),
+            photo("chelsea.png").as_os_str(),
+            small.as_os_str(),
+        ],
+    );
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    let skipped = ran.err();
+    let skipped = skipped.lines().find(|line| line.contains("small.png"));
+    let advice = "; use a larger --crop, or only layers before it";
+    assert!(
+        skipped.is_some_and(|line| line.ends_with(advice)),
+        "{}",
+        ran.err()
+    );
+}
