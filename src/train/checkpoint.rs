@@ -249,7 +249,7 @@ impl Trainer {
         let record = OptimizerRecord::load(&path)
             .map_err(|error| TrainError::Checkpoint(saved.unreadable(&path, &error)))?;
         self.optimizer = self.optimizer.clone().load_record(record);
-        self.rates = self.settings.schedule.rates(saved.step)?;
+        self.factors = self.settings.schedule.factors(saved.step)?;
         self.steps = saved.step;
         Ok(())
     }

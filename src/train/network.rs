@@ -13,20 +13,10 @@ use crate::network::vgg::{Classifier, Vgg};
 pub(super) fn ready(vgg: Vgg, frozen: Option<usize>) -> Vgg {
     let mut vgg = vgg.map(&mut PositionalIds(0));
     vgg.classifier = vgg.classifier.map(row_major);
-    if let Some(deepest) = frozen {
-        vgg.features = vgg
-            .features
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| {
-                if index <= deepest {
-                    layer.freeze()
-                } else {
-                    layer
-                }
-            })
-            .collect();
-    }
+    let frozen = frozen.map_or(0, |deepest| deepest + 1);
+    let learning = vgg.features.split_off(frozen.min(vgg.features.len()));
+    let frozen = vgg.features.into_iter().map(Module::freeze);
+    vgg.features = frozen.chain(learning).collect();
     vgg
 }
 

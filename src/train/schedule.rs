@@ -27,20 +27,17 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// The learning rates from step `from` on; 0 is the first.
-    pub(crate) fn rates(&self, from: u64) -> Result<LearningRates, TrainError> {
-        let mut factors = self.factors().map_err(TrainError::Schedule)?;
+    /// The factors of the learning rate from step `from` on; 0 is the first.
+    pub(super) fn factors(&self, from: u64) -> Result<ModuleLrScheduler, TrainError> {
+        let mut factors = self.scheduler().map_err(TrainError::Schedule)?;
         for _ in 0..from {
             factors.step();
         }
-        Ok(LearningRates {
-            learning_rate: self.learning_rate,
-            factors,
-        })
+        Ok(factors)
     }
 
     /// The schedule of a base learning rate of 1, the highest that Burn's schedulers accept.
-    fn factors(&self) -> Result<ModuleLrScheduler, String> {
+    fn scheduler(&self) -> Result<ModuleLrScheduler, String> {
         let after = self.steps.saturating_sub(self.warm_up).max(1);
         let decay: LrSchedulerConfig = match self.decay {
             Decay::Constant => LrSchedulerConfig::Constant(1.0),
@@ -59,25 +56,18 @@ impl Schedule {
     }
 }
 
-/// The learning rates of the next steps.
-pub(crate) struct LearningRates {
-    learning_rate: f64,
-    factors: ModuleLrScheduler,
-}
-
-impl LearningRates {
-    pub(super) fn next(&mut self) -> f64 {
-        self.learning_rate * self.factors.step().base()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rates_from(schedule: Schedule, from: u64, count: usize) -> Vec<f64> {
+        let mut factors = schedule.factors(from).unwrap();
+        let rate = |_| schedule.learning_rate * factors.step().base();
+        (0..count).map(rate).collect()
+    }
+
     fn rates(schedule: Schedule, count: usize) -> Vec<f64> {
-        let mut rates = schedule.rates(0).unwrap();
-        (0..count).map(|_| rates.next()).collect()
+        rates_from(schedule, 0, count)
     }
 
     fn assert_near(found: &[f64], expected: &[f64]) {
@@ -111,8 +101,7 @@ mod tests {
             0.006_698_729_811,
         ];
         assert_near(&rates(schedule, 10), &expected);
-        let mut later = schedule.rates(7).unwrap();
-        assert_near(&[later.next(), later.next()], &expected[7..9]);
+        assert_near(&rates_from(schedule, 7, 2), &expected[7..9]);
     }
 
     // torch: StepLR(o, step_size=3, gamma=0.1)
@@ -141,6 +130,6 @@ mod tests {
             warm_up: 0,
             steps: 7,
         };
-        assert!(schedule.rates(0).is_err());
+        assert!(schedule.factors(0).is_err());
     }
 }

@@ -236,16 +236,9 @@ impl Session<'_> {
     }
 
     fn validate(&self, network: &Vgg) -> Result<Option<Validation>, TrainError> {
+        let (data, reading, most) = (&self.dataset, &self.reading, self.record.misclassified);
         let device = &self.pass.device().device;
-        let most = self.record.misclassified;
-        validate(
-            network,
-            &self.dataset,
-            &self.reading,
-            device,
-            most,
-            self.interrupt,
-        )
+        validate(network, data, reading, device, most, self.interrupt)
     }
 
     /// The optimization step itself.

@@ -1,5 +1,6 @@
 //! One optimization step after the other.
 
+use burn::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::module::Module;
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
@@ -11,7 +12,7 @@ use super::gradients;
 use super::network::ready;
 use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
-use super::schedule::{LearningRates, Schedule};
+use super::schedule::Schedule;
 use super::score::Score;
 use crate::device::{upload, values};
 use crate::network::vgg::Vgg;
@@ -40,8 +41,8 @@ pub(crate) struct Samples {
     pub(crate) pixels: Vec<f32>,
     /// Class indices, `[samples]`.
     pub(crate) labels: Vec<usize>,
-    height: usize,
-    width: usize,
+    /// Height and width.
+    size: [usize; 2],
     uploaded: Option<Uploaded>,
 }
 
@@ -55,12 +56,11 @@ pub(super) struct Uploaded {
 }
 
 impl Samples {
-    pub(crate) fn new(pixels: Vec<f32>, labels: Vec<usize>, [height, width]: [usize; 2]) -> Self {
+    pub(crate) fn new(pixels: Vec<f32>, labels: Vec<usize>, size: [usize; 2]) -> Self {
         Self {
             pixels,
             labels,
-            height,
-            width,
+            size,
             uploaded: None,
         }
     }
@@ -75,9 +75,9 @@ impl Samples {
         if let Some(uploaded) = self.uploaded.take() {
             return uploaded;
         }
-        let samples = self.labels.len();
-        let channels = self.pixels.len() / (samples * self.height * self.width).max(1);
-        let shape = [samples, self.height, self.width, channels];
+        let (samples, [height, width]) = (self.labels.len(), self.size);
+        let channels = self.pixels.len() / (samples * height * width).max(1);
+        let shape = [samples, height, width, channels];
         let pixels = upload(std::mem::take(&mut self.pixels), shape, device);
         // As floats, so that there is one way to copy.
         #[expect(clippy::cast_precision_loss, reason = "fewer classes than 2^24")]
@@ -119,7 +119,8 @@ struct Unread {
 pub(crate) struct Trainer {
     pub(super) vgg: Vgg,
     pub(super) optimizer: ModuleOptimizer,
-    pub(super) rates: LearningRates,
+    /// What the learning rate is multiplied by at the next steps.
+    pub(super) factors: ModuleLrScheduler,
     loss: CrossEntropyLoss,
     pub(super) settings: TrainingSettings,
     pub(super) device: Device,
@@ -140,7 +141,7 @@ impl Trainer {
         Ok(Self {
             vgg: ready(vgg, settings.frozen),
             optimizer: settings.optimizer.start(settings.weight_decay),
-            rates: settings.schedule.rates(0)?,
+            factors: settings.schedule.factors(0)?,
             loss: CrossEntropyLossConfig::new()
                 .with_smoothing(smoothing)
                 .init(device),
@@ -156,8 +157,12 @@ impl Trainer {
 
     /// Counts a step without samples to learn from.
     pub(super) fn skip_step(&mut self) {
-        self.rates.next();
+        self.next_rate();
         self.steps += 1;
+    }
+
+    fn next_rate(&mut self) -> f64 {
+        self.settings.schedule.learning_rate * self.factors.step().base()
     }
 
     /// Whether the network is whole: a panic in the middle of an update loses it.
@@ -192,7 +197,7 @@ impl Trainer {
         {
             gradients::scale(&self.vgg, &mut gradients, max / norm);
         }
-        let learning_rate = self.rates.next();
+        let learning_rate = self.next_rate();
         // Moved, not cloned: a shared parameter cannot be updated in place.
         let vgg = std::mem::replace(&mut self.vgg, Vgg::empty());
         self.vgg = self.optimizer.step(learning_rate, vgg, gradients);

@@ -44,6 +44,6 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         CheckpointError::Nothing { .. } => {
             Some("start without --resume, in another --run".to_owned())
         }
-        _ => None,
+        CheckpointError::Folder { .. } => None,
     }
 }
