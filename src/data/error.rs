@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use feature_grid::Picture;
 use thiserror::Error;
 
-use super::transform::CropBox;
 use crate::one_line::panic_text;
 
 /// The most pixels that an image may have: the size from which Pillow warns of a decompression
@@ -63,9 +62,14 @@ pub(crate) enum ImageError {
         height: u64,
     },
     #[error(
-        "a box of {} x {} pixels at ({}, {}) is not inside the image; this is a bug", .0.width, .0.height, .0.left, .0.top
+        "a box of {width} x {height} pixels at ({left}, {top}) is not inside the image; this is a bug"
     )]
-    Outside(CropBox),
+    Outside {
+        left: u32,
+        top: u32,
+        width: u32,
+        height: u32,
+    },
 }
 
 impl ImageError {

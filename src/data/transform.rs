@@ -163,22 +163,29 @@ pub(crate) fn resized_crop(
     crop: CropBox,
     size: NonZeroU32,
 ) -> Result<Picture, ImageError> {
+    let CropBox {
+        top,
+        left,
+        height,
+        width,
+    } = crop;
     let fits = |from: u32, length: u32, whole: u32| {
         length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
     };
-    if !fits(crop.left, crop.width, picture.width) || !fits(crop.top, crop.height, picture.height) {
-        return Err(ImageError::Outside(crop));
+    if !fits(left, width, picture.width) || !fits(top, height, picture.height) {
+        return Err(ImageError::Outside {
+            left,
+            top,
+            width,
+            height,
+        });
     }
-    let side = |from, length| Side {
+    let inside = |from, length| Side {
         from,
         padding: 0,
         length,
     };
-    let part = window(
-        picture,
-        &side(crop.left, crop.width),
-        &side(crop.top, crop.height),
-    );
+    let part = window(picture, &inside(left, width), &inside(top, height));
     let n = size.get().into();
     Ok(resize::to_size(&part, n, n)?.unwrap_or(part))
 }

@@ -9,7 +9,8 @@ use feature_grid::Picture;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{Decoded, ImageFile, Oddities, unsupported};
+use super::file::{Decoded, ImageFile, Oddities};
+use super::unsupported;
 use crate::data::error::{ImageError, MAX_PIXELS, check_decoded};
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.

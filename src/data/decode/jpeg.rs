@@ -9,7 +9,7 @@ use mozjpeg::{ColorSpace, Decompress, Marker};
 
 use feature_grid::Picture;
 
-use super::{BufReadSeek, Decoded, ImageFile, Oddities};
+use super::file::{BufReadSeek, Decoded, ImageFile, Oddities};
 use crate::data::error::{ImageError, check_decoded};
 
 const FORMAT: &str = "JPEG";

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read, Seek, SeekFrom};
 use image::ImageFormat;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype};
 
-use super::ImageFile;
+use super::file::ImageFile;
 
 /// TIFF's tags, with the values that matter here (TIFF 6.0, sections 3 to 22).
 const BITS_PER_SAMPLE: u16 = 258;

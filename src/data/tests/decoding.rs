@@ -172,6 +172,13 @@ fn what_lies_behind_an_image_is_not_read() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_refused_by_its_beginning() {
+    let error = decode(Path::new("/dev/zero")).unwrap_err();
+    assert!(matches!(error.error, ImageError::NotAnImage { .. }));
+}
+
 /// A picture with a gray or black rest is never made.
 #[test]
 fn a_truncated_file_is_whole_or_an_error() {

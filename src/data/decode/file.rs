@@ -1,0 +1,112 @@
+//! An image file before and after it is decoded.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::path::Path;
+
+use feature_grid::Picture;
+use image::ImageFormat;
+
+use crate::data::error::ImageError;
+
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) picture: Picture,
+    pub(crate) oddities: Oddities,
+}
+
+/// What is peculiar about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Oddities {
+    /// 16-bit gray of which clipping at 255, as Pillow does, left nothing but white and black.
+    pub(crate) is_clipped: bool,
+    /// EXIF says that it is to be turned, which torchvision does not.
+    pub(crate) is_turned: bool,
+}
+
+/// Bytes of the file that identify its format and its kind of BMP or PNG.
+const HEAD: u64 = 70;
+
+/// Bytes that are read of a file at a time.
+const BUFFER: usize = 1 << 16;
+
+/// An image file, which is read no further than its image goes.
+pub(super) struct ImageFile {
+    pub(super) reader: Box<dyn BufReadSeek>,
+    /// Its first bytes, [`HEAD`] at most.
+    pub(super) head: Vec<u8>,
+    pub(super) format: ImageFormat,
+    /// What its format is called in messages.
+    pub(super) name: &'static str,
+    /// Its length in bytes.
+    pub(super) length: u64,
+}
+
+pub(super) trait BufReadSeek: BufRead + Seek {}
+
+impl<T: BufRead + Seek> BufReadSeek for T {}
+
+impl ImageFile {
+    pub(super) fn open(path: &Path) -> Result<Self, ImageError> {
+        let mut file = File::open(path).map_err(ImageError::Read)?;
+        let mut head = Vec::new();
+        let read = file.by_ref().take(HEAD).read_to_end(&mut head);
+        read.map_err(ImageError::Read)?;
+        let (format, name) = sniff(&head)?;
+        let metadata = file.metadata().map_err(ImageError::Read)?;
+        let (reader, length): (Box<dyn BufReadSeek>, u64) = if metadata.is_file() {
+            file.rewind().map_err(ImageError::Read)?;
+            let reader = BufReader::with_capacity(BUFFER, file);
+            (Box::new(reader), metadata.len())
+        } else {
+            // A pipe: decoders go back and forth.
+            let mut bytes = head.clone();
+            file.read_to_end(&mut bytes).map_err(ImageError::Read)?;
+            let length = bytes.len() as u64;
+            (Box::new(Cursor::new(bytes)), length)
+        };
+        Ok(Self {
+            reader,
+            head,
+            format,
+            name,
+            length,
+        })
+    }
+}
+
+fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {
+    let unsupported = |what| Err(ImageError::Unsupported(what));
+    // BigTIFF has a version number of its own that `image` does not know.
+    if first.starts_with(b"II+\0") || first.starts_with(b"MM\0+") {
+        return unsupported("the format BigTIFF".to_owned());
+    }
+    let format = image::guess_format(first).map_err(|_| ImageError::NotAnImage {
+        found: first_bytes(first),
+    })?;
+    let name = match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Pnm => "PPM",
+        other => return unsupported(format!("the format {other:?}")),
+    };
+    Ok((format, name))
+}
+
+/// `it begins with "# Notes" (23 20 4e …)`: shows whether it is text, a web page or an archive.
+fn first_bytes(first: &[u8]) -> String {
+    let shown = &first[..first.len().min(12)];
+    if shown.is_empty() {
+        return "it is empty".to_owned();
+    }
+    let hex: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "it begins with \"{}\" ({})",
+        shown.escape_ascii(),
+        hex.join(" ")
+    )
+}
