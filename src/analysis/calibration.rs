@@ -20,7 +20,6 @@ type ByChannel = BTreeMap<String, Vec<f64>>;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Calibration {
     pub(crate) ranges: Ranges,
-    /// How many networks were added.
     networks: usize,
     /// The maps, and the kernels, that changes are counted from.
     #[serde(skip)]

@@ -59,12 +59,10 @@ impl Columns {
         true
     }
 
-    /// The steps that have one, in order.
     pub(crate) fn steps(&self) -> impl Iterator<Item = i64> {
         self.shown.iter().map(|(_, step)| *step)
     }
 
-    /// What the columns are called.
     pub(crate) fn labels(&self) -> Vec<String> {
         self.steps().map(|step| step.to_string()).collect()
     }

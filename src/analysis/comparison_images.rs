@@ -40,14 +40,12 @@ impl Display for Features {
 pub(crate) struct ComparisonImages {
     images: Vec<ComparisonImage>,
     size: [usize; 2],
-    /// How many images each minibatch has.
     pub(crate) sizes: Vec<usize>,
     pub(crate) features: Features,
     /// SHA-256 over the SHA-256 of all images as the network gets them, before normalization, in their order.
     pub(crate) hash: String,
 }
 
-/// One of the images.
 struct ComparisonImage {
     /// Normalized, `[height, width, channels]`.
     pixels: Vec<f32>,
@@ -56,7 +54,6 @@ struct ComparisonImage {
 }
 
 impl ComparisonImages {
-    /// Reads the images.
     pub(crate) fn load(
         mut files: Vec<ImageFile>,
         features: Features,
@@ -99,7 +96,6 @@ impl ComparisonImages {
         })
     }
 
-    /// How many images there are.
     pub(crate) fn count(&self) -> usize {
         self.images.len()
     }

@@ -10,7 +10,6 @@ use crate::device::{BackendError, caught};
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 
-/// Steps that cannot be measured.
 #[derive(Debug, Error)]
 pub(crate) enum AnalysisError {
     #[error("{0}")]
@@ -42,18 +41,15 @@ pub(crate) enum AnalysisError {
     Grams(#[from] GramsError),
 }
 
-impl AnalysisError {
-    pub(super) fn copy(layer: impl Into<String>, source: BackendError) -> Self {
-        let layer = layer.into();
-        Self::Copy { layer, source }
-    }
-}
-
 /// Does what asks a device for values of the named layer.
 pub(super) fn asking<T>(
     layer: &str,
     work: impl FnOnce() -> Result<T, BackendError>,
 ) -> Result<T, AnalysisError> {
-    let asked = caught(work).flatten();
-    asked.map_err(|source| AnalysisError::copy(layer, source))
+    caught(work)
+        .flatten()
+        .map_err(|source| AnalysisError::Copy {
+            layer: layer.to_owned(),
+            source,
+        })
 }

@@ -73,7 +73,6 @@ impl Evolution {
         Ok(())
     }
 
-    /// The images of the column.
     fn column(&mut self, is_bgr: bool) -> Result<BTreeMap<String, Vec<Picture>>, AnalysisError> {
         let unread = take(&mut self.unread);
         let read = unread

@@ -12,7 +12,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Metadata, TensorView};
-use safetensors::{Dtype, SafeTensorError, serialize_to_file};
+use safetensors::{Dtype, serialize_to_file};
 use thiserror::Error;
 
 use super::similarity::Gram;
@@ -20,8 +20,6 @@ use crate::durable;
 
 /// The name of the folder in a run's.
 pub(crate) const GRAMS: &str = "grams";
-
-const EXTENSION: &str = "safetensors";
 
 /// The version of what the tensors mean, and its key, which other files do not have.
 const VERSION: &str = "2";
@@ -38,26 +36,18 @@ pub(crate) type Grams = BTreeMap<String, Gram>;
 pub(crate) struct GramsAbout {
     /// SHA-256 over the SHA-256 of all images in their order.
     pub(crate) images: String,
-    /// How many images each minibatch has.
     pub(crate) minibatches: Vec<usize>,
     /// How images become the network's input.
     pub(crate) preprocess: String,
     /// What an image is compared by: `flattened` or `mean-pooled`.
     pub(crate) features: String,
-    /// The network.
     pub(crate) arch: String,
 }
 
-/// Gram matrices that cannot be written or read.
 #[derive(Debug, Error)]
 pub(crate) enum GramsError {
     #[error("cannot write {path}")]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}")]
-    Serialize {
-        path: PathBuf,
-        source: SafeTensorError,
-    },
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error("{path} is truncated: expected {expected} bytes, found {found}")]
@@ -95,7 +85,7 @@ impl GramsWriter {
         let continues = matches!(&oldest, Some(Ok(file)) if is_same(file));
         for (step, path) in files {
             if step >= first || !continues {
-                fs::remove_file(&path).map_err(|source| GramsError::Write { path, source })?;
+                fs::remove_file(&path).map_err(|source| write_failed(&path, source))?;
             }
         }
         Ok(Self { folder, about })
@@ -108,26 +98,22 @@ impl GramsWriter {
 
     /// Writes those of a step; a file of that step is replaced.
     pub(crate) fn write(&self, step: i64, grams: &Grams) -> Result<(), GramsError> {
-        let path = self.folder.join(format!("{step:06}.{EXTENSION}"));
-        let part = path.with_extension("part");
-        let failed = |source| GramsError::Serialize {
-            path: path.clone(),
-            source,
-        };
+        let path = self.folder.join(format!("{step:06}.safetensors"));
         let bytes = |gram: &Gram| gram.values().flat_map(f32::to_le_bytes).collect();
         let bytes: Vec<Vec<u8>> = grams.values().map(bytes).collect();
-        let mut views = Vec::new();
-        for (tag, bytes) in grams.keys().zip(&bytes) {
-            let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes);
-            views.push((tag, view.map_err(failed)?));
-        }
-        let written = fs::create_dir_all(&self.folder);
-        written.map_err(|source| GramsError::Write {
-            path: path.clone(),
-            source,
-        })?;
-        serialize_to_file(views, Some(self.about.metadata()), &part).map_err(failed)?;
-        durable::rename(&part, &path).map_err(|source| GramsError::Write { path, source })
+        let serialize = |part: &Path| {
+            let view = |bytes| TensorView::new(Dtype::F32, vec![Vec::<u8>::len(bytes) / 4], bytes);
+            let views = bytes.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+            let metadata = Some(self.about.metadata());
+            serialize_to_file(grams.keys().zip(views), metadata, part)
+        };
+        let write = || {
+            let part = path.with_extension("part");
+            fs::create_dir_all(&self.folder)?;
+            serialize(&part).map_err(io::Error::other)?;
+            durable::rename(&part, &path)
+        };
+        write().map_err(|source| write_failed(&path, source))
     }
 }
 
@@ -180,38 +166,29 @@ pub(crate) fn merge_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
             fs::create_dir_all(to)?;
             fs::rename(&path, to.join(path.file_name().unwrap_or_default()))
         };
-        moved().map_err(|source| GramsError::Write {
-            path: path.clone(),
-            source,
-        })?;
+        moved().map_err(|source| write_failed(&path, source))?;
     }
     Ok(())
 }
 
-/// The steps in a folder, and their files.
+/// The steps in a folder, if there is one, and their files.
 fn steps(folder: &Path) -> Result<BTreeMap<i64, PathBuf>, GramsError> {
-    let failed = |source| GramsError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut files = BTreeMap::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        let is_file = path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION);
-        let step = path
-            .file_stem()
-            .and_then(|stem| stem.to_str()?.parse().ok());
-        if let Some(step) = step.filter(|_| is_file) {
-            files.insert(step, path);
+    let find = || {
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let step = name.and_then(|name| name.strip_suffix(".safetensors")?.parse().ok());
+            if let Some(step) = step {
+                files.insert(step, path);
+            }
         }
+        Ok(files)
+    };
+    match find() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
+        found => found.map_err(|source| read_failed(folder, source)),
     }
-    Ok(files)
 }
 
 /// The file of a step, of which all but the matrices is read.
@@ -226,19 +203,18 @@ struct GramsFile {
 
 impl GramsFile {
     fn open(path: &Path) -> Result<Self, GramsError> {
-        let failed = |source| failed(path, source);
+        let failed = |source| read_failed(path, source);
         let damaged = |why| damaged(path, why);
         let mut file = File::open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?.len();
-        let enough = |expected: u64| {
+        let enough = |expected| {
             let path = path.to_owned();
-            (found >= expected)
-                .then_some(())
-                .ok_or(GramsError::Truncated {
-                    path,
-                    expected,
-                    found,
-                })
+            let truncated = GramsError::Truncated {
+                path,
+                expected,
+                found,
+            };
+            (found >= expected).then_some(()).ok_or(truncated)
         };
         enough(8)?;
         let mut length = [0; 8];
@@ -267,14 +243,12 @@ impl GramsFile {
         if found > expected {
             return Err(damaged(format!("expected {expected} bytes, found {found}")));
         }
-        let about = GramsAbout::parse(&header).map_err(damaged)?;
-        let path = path.to_owned();
         Ok(Self {
+            about: GramsAbout::parse(&header).map_err(damaged)?,
+            path: path.to_owned(),
             file,
-            path,
             header,
             data,
-            about,
         })
     }
 
@@ -289,11 +263,9 @@ impl GramsFile {
         let squares = self.about.minibatches.iter();
         let squares = squares.map(|images| images.saturating_mul(*images));
         let values = squares.clone().fold(0, usize::saturating_add);
-        if (info.dtype, &info.shape[..]) != (Dtype::F32, &[values]) {
-            let why = format!(
-                "`{layer}` is {:?} {:?}, expected F32 [{values}]",
-                info.dtype, info.shape
-            );
+        let (dtype, shape) = (info.dtype, &info.shape);
+        if (dtype, &shape[..]) != (Dtype::F32, &[values]) {
+            let why = format!("`{layer}` is {dtype:?} {shape:?}, expected F32 [{values}]");
             return Err(damaged(&self.path, why));
         }
         // The header was checked: the file has them, unless it became shorter.
@@ -301,7 +273,7 @@ impl GramsFile {
         let start = SeekFrom::Start(self.data + info.data_offsets.0 as u64);
         let read = self.file.seek(start);
         let read = read.and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|source| failed(&self.path, source))?;
+        read.map_err(|source| read_failed(&self.path, source))?;
         let mut values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
         let blocks = squares.map(|count| values.by_ref().take(count).collect());
         Ok(Some(Gram::new(blocks)))
@@ -309,7 +281,6 @@ impl GramsFile {
 }
 
 impl GramsAbout {
-    /// How many images there are.
     pub(crate) fn count(&self) -> usize {
         let sizes = self.minibatches.iter().copied();
         sizes.fold(0, usize::saturating_add)
@@ -318,11 +289,11 @@ impl GramsAbout {
     /// Whether all but the network is the same.
     fn is_alike(&self, other: &Self) -> bool {
         let arch = self.arch.clone();
-        *self
-            == Self {
-                arch,
-                ..other.clone()
-            }
+        let like_this = Self {
+            arch,
+            ..other.clone()
+        };
+        *self == like_this
     }
 
     fn metadata(&self) -> HashMap<String, String> {
@@ -362,9 +333,14 @@ impl GramsAbout {
     }
 }
 
-fn failed(path: &Path, source: io::Error) -> GramsError {
+fn read_failed(path: &Path, source: io::Error) -> GramsError {
     let path = path.to_owned();
     GramsError::Read { path, source }
+}
+
+fn write_failed(path: &Path, source: io::Error) -> GramsError {
+    let path = path.to_owned();
+    GramsError::Write { path, source }
 }
 
 fn damaged(path: &Path, why: String) -> GramsError {

@@ -143,7 +143,6 @@ impl Observer for Health {
     }
 }
 
-/// What is said of a layer of which many channels are dead.
 fn many_dead(tag: &str, of_layer: &Activity) -> Option<String> {
     let (dead, all) = (of_layer.dead().count(), of_layer.on().len());
     #[expect(clippy::cast_precision_loss, reason = "channels")]

@@ -1,10 +1,10 @@
 //! The first-layer kernels, with how much each differs from that of the first step.
 
-use super::figure::KernelBars;
-use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role};
+use super::figure::kernel_bars;
+use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, asking};
 use crate::device::{PairSums, values};
 use crate::logger::LoggerError;
-use feature_grid::{self as render, Style};
+use feature_grid::{self as render, Picture, Style};
 
 /// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
 const TILE: u32 = 24;
@@ -35,7 +35,7 @@ impl Observer for KernelChange {
             Role::First | Role::Previous | Role::Logged => {}
         }
         let shape = kernels.dims();
-        let now = values(kernels).map_err(|why| AnalysisError::copy(TAG, why))?;
+        let now = asking(TAG, || values(kernels))?;
         let (Some(first), Some(step)) = (&self.first, &mut at.step) else {
             self.first = Some(now);
             return Ok(());
@@ -48,14 +48,11 @@ impl Observer for KernelChange {
             .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
         let each = shape[1..].iter().product();
         let pairs = first.chunks(each).zip(now.chunks(each));
-        let bars = KernelBars {
-            tiles: rendered.singles().collect(),
-            cosines: pairs
-                .map(|(old, new)| PairSums::over(old, new).cosine())
-                .collect(),
-        };
+        let cosines = pairs.map(|(old, new)| PairSums::over(old, new).cosine());
+        let tiles: Vec<Picture> = rendered.singles().collect();
+        let bars = kernel_bars(&tiles, &cosines.collect::<Vec<_>>());
         step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
-        step.image(TAG, &bars.picture())?;
+        step.image(TAG, &bars)?;
         Ok(())
     }
 }

@@ -139,7 +139,6 @@ pub(crate) struct Shared {
     ahead: Option<i64>,
     /// What activations are measured over: `over 24 comparison images`.
     pub(crate) over: String,
-    /// The name of the first probe image.
     pub(crate) probe: String,
     /// Whether the network takes blue first.
     pub(crate) is_bgr: bool,

@@ -112,7 +112,6 @@ impl Observers {
         Ok(has_earlier)
     }
 
-    /// Measures the network of a step.
     pub(crate) fn observe(
         &mut self,
         step: &mut Step<'_>,

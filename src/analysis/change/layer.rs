@@ -124,7 +124,6 @@ pub(crate) fn nearly_equal(layer: &LayerWeights) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// One over the norm.
 #[expect(clippy::cast_possible_truncation, reason = "a factor")]
 fn scale(values: &[f32]) -> f32 {
     PairSums::over(values, values).old_norm().recip() as f32

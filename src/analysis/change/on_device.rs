@@ -9,7 +9,7 @@ use crate::device::{BackendError, PairSums};
 #[derive(Debug, Clone)]
 pub(crate) struct DeviceWeights {
     /// As people call it: `conv3_1`.
-    name: String,
+    pub(super) name: String,
     /// `[filters, weights of each]`.
     rows: Tensor<2>,
     /// `[filters]`.
@@ -26,11 +26,6 @@ impl DeviceWeights {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// All weights, row by row.
     fn values(&self) -> Tensor<1> {
         self.rows.clone().flatten(0, 1)
     }

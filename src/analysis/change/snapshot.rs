@@ -4,11 +4,13 @@ use burn::tensor::Tensor;
 
 use super::layer::{LayerChange, LayerWeights, NonFinite, nearly_equal};
 use super::on_device::DeviceWeights;
-use crate::analysis::{AnalysisError, ObservedNetwork};
-use crate::device::{BackendError, caught, is_asynchronous, values};
+use crate::analysis::{AnalysisError, ObservedNetwork, asking};
+use crate::device::{BackendError, is_asynchronous, values};
 use crate::network::Convolution;
 
-/// The weights of all convolutions.
+/// What errors name.
+const CONVOLUTIONS: &str = "the convolutions";
+
 #[derive(Debug, Clone)]
 pub(super) enum Snapshot {
     Host(Vec<LayerWeights>),
@@ -37,7 +39,7 @@ impl Snapshot {
     pub(super) fn of(network: &ObservedNetwork<'_>) -> Result<Self, AnalysisError> {
         let parameters = network.network.parameters();
         let convolutions = parameters.convolutions();
-        let snapshot = caught(|| {
+        asking(CONVOLUTIONS, || {
             if is_asynchronous(&network.pass.device().device) {
                 return Ok(Self::Device(
                     convolutions.map(|of| on_device(&of)).collect(),
@@ -45,8 +47,7 @@ impl Snapshot {
             }
             let on_host = convolutions.map(|of| on_host(&of));
             Ok(Self::Host(on_host.collect::<Result<_, _>>()?))
-        });
-        snapshot.and_then(|result| result).map_err(copy_error)
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -62,8 +63,7 @@ impl Snapshot {
             Self::Host(layers) => Ok(compare_on_host(layers, earlier.map(Self::on_host))),
             Self::Device(layers) => {
                 let earlier = earlier.map(Self::on_device);
-                let compared = caught(|| compare_on_device(layers, earlier));
-                compared.and_then(|result| result).map_err(copy_error)
+                asking(CONVOLUTIONS, || compare_on_device(layers, earlier))
             }
         }
     }
@@ -83,11 +83,6 @@ impl Snapshot {
     }
 }
 
-fn copy_error(source: BackendError) -> AnalysisError {
-    AnalysisError::copy("the convolutions", source)
-}
-
-/// Copies the weights of a layer.
 fn on_host(convolution: &Convolution<'_>) -> Result<LayerWeights, BackendError> {
     let bias = convolution.bias.cloned().map(values);
     Ok(LayerWeights {
@@ -135,7 +130,7 @@ fn compare_on_device<const N: usize>(
     let sums = sums.map(|(old, new)| new.sums(old));
     let all = conditions.chain(sums).collect::<Result<Vec<_>, _>>()?;
     let lengths: Vec<usize> = all.iter().map(|numbers| numbers.dims()[0]).collect();
-    let read = caught(|| Tensor::cat(all, 0).into_data().convert::<f64>())?;
+    let read = Tensor::cat(all, 0).into_data().convert::<f64>();
     let mut rest = read.as_slice::<f64>().unwrap_or_default();
     let mut lengths = lengths.into_iter();
     let mut next = || {
@@ -152,7 +147,7 @@ fn compare_on_device<const N: usize>(
         reason = "a count"
     )]
     let non_finite = |(layer, condition): (&DeviceWeights, &&[f64])| NonFinite {
-        layer: layer.name().to_owned(),
+        layer: layer.name.clone(),
         count: condition[0] as usize,
     };
     Ok(Compared {

@@ -12,7 +12,6 @@ use super::grams::{GRAMS, GramsError};
 pub(crate) use pair::Pair;
 pub(crate) use run::ComparedRun;
 
-/// Runs that cannot be compared.
 #[derive(Debug, Error)]
 pub(crate) enum CompareError {
     #[error("{0} has no {GRAMS}")]

@@ -10,7 +10,6 @@ use crate::analysis::grams::{GRAMS, GramsAbout, GramsReader};
 /// The file in which earlier versions kept all steps.
 const OLD_GRAMS: &str = "grams.safetensors";
 
-/// A run that is compared.
 pub(crate) struct ComparedRun {
     /// What it is called: its folder's name, or its path where another has the same.
     pub(crate) name: String,
@@ -58,7 +57,6 @@ impl ComparedRun {
         })
     }
 
-    /// What its Gram matrices are of.
     pub(crate) fn about(&self) -> &GramsAbout {
         &self.grams.about
     }

@@ -34,7 +34,6 @@ impl Frames {
         }
     }
 
-    /// How large a frame is. Units: pixels.
     pub(crate) fn size(&self) -> (u32, u32) {
         (self.width, self.height)
     }
@@ -44,7 +43,6 @@ impl Frames {
         GLYPH.1 * scale + 2 * PADDING
     }
 
-    /// A frame. Smaller pictures stand at the upper left.
     pub(crate) fn draw(&self, picture: &Picture, label: &str) -> Picture {
         let mut canvas = Canvas::new(self.width, self.height);
         canvas.text(PADDING, PADDING, label, self.scale);

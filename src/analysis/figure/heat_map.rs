@@ -28,7 +28,6 @@ pub(crate) struct HeatMap {
 }
 
 impl HeatMap {
-    /// Draws it.
     pub(crate) fn picture(&self) -> Picture {
         let [columns, rows] = [&self.columns, &self.rows].map(|labels| count(labels).max(1));
         let [mut wide, mut high] = [columns, rows].map(|n| (SIDE / n).clamp(1, LARGEST_CELL));

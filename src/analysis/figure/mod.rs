@@ -10,7 +10,7 @@ mod heat_map;
 mod strip;
 mod table;
 
-pub(crate) use bars::KernelBars;
+pub(crate) use bars::kernel_bars;
 pub(crate) use frame::Frames;
 pub(crate) use heat_map::HeatMap;
 pub(crate) use strip::Strip;

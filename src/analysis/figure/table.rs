@@ -121,7 +121,6 @@ pub(super) fn count(labels: &[String]) -> u32 {
     u32::try_from(labels.len()).unwrap_or(u32::MAX)
 }
 
-/// Characters of the longest label.
 fn longest(labels: &[String]) -> u32 {
     let longest = labels.iter().map(|label| label.chars().count().min(LABEL));
     u32::try_from(longest.max().unwrap_or(0)).unwrap_or(0)

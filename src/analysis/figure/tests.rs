@@ -124,11 +124,8 @@ fn a_strip_has_its_tiles_in_rows_and_columns() {
 
 #[test]
 fn bars_are_as_long_as_cosines_are_large() {
-    let bars = KernelBars {
-        tiles: vec![Picture::rgb(24, 24, vec![7; 3 * 24 * 24]); 3],
-        cosines: vec![1.0, 0.5, -1.0],
-    };
-    let picture = bars.picture();
+    let tiles = vec![Picture::rgb(24, 24, vec![7; 3 * 24 * 24]); 3];
+    let picture = kernel_bars(&tiles, &[1.0, 0.5, -1.0]);
     assert_eq!(count(&picture, [7; 3]), 3 * 24 * 24);
     // Four rows of each.
     assert_eq!(count(&picture, [30, 230, 40]), 4 * 24);
@@ -138,11 +135,8 @@ fn bars_are_as_long_as_cosines_are_large() {
     assert_eq!((picture.width, picture.height), (2 * 26 + 2, 2 * 42 + 2));
     let bright = |picture: &Picture| count(picture, [235; 3]);
     assert!(bright(&picture) > 15);
-    let narrow = KernelBars {
-        tiles: vec![Picture::rgb(4, 4, vec![7; 3 * 4 * 4]); 3],
-        cosines: vec![1.0; 3],
-    };
-    assert_eq!(bright(&narrow.picture()), 0);
+    let narrow = vec![Picture::rgb(4, 4, vec![7; 3 * 4 * 4]); 3];
+    assert_eq!(bright(&kernel_bars(&narrow, &[1.0; 3])), 0);
 }
 
 proptest! {

@@ -164,7 +164,6 @@ impl ProbeImages {
         self.images().position(is_same)
     }
 
-    /// The names of the images, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.images().map(|image| image.name.as_str())
     }

@@ -59,7 +59,6 @@ pub(crate) fn log_kernels(
     }
 }
 
-/// The tag of the first-layer kernels.
 pub(crate) fn kernels_tag(pass: &ForwardPass) -> String {
     let layers = pass.architecture.layers();
     format!(

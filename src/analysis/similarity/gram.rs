@@ -35,7 +35,6 @@ impl Gram {
         }
     }
 
-    /// How many images each minibatch has.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.blocks.iter().map(|block| block.images)
     }

@@ -14,11 +14,8 @@ const REPLICATES: u64 = 100;
 /// A value and its 95% interval over the images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Estimate {
-    /// Over all images.
     pub(crate) value: f64,
-    /// The lower end.
     pub(crate) low: f64,
-    /// The upper end.
     pub(crate) high: f64,
 }
 

@@ -19,7 +19,6 @@ pub(crate) use gram::{Gram, minibatches};
 pub(crate) use heat_map::{Labeled, heat_map};
 pub(crate) use interval::Estimate;
 
-/// How alike two representations are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Similarity {
     /// Debiased linear CKA: 1 for representations that differ by a rotation and a scale, near 0 for unrelated

@@ -34,9 +34,7 @@ fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
 
 fn of_grams(error: &GramsError) -> Option<&'static str> {
     match error {
-        GramsError::Write { .. } | GramsError::Serialize { .. } => {
-            Some("free some space or choose another folder with --logdir")
-        }
+        GramsError::Write { .. } => Some("free some space or choose another folder with --logdir"),
         GramsError::Read { .. } => None,
         GramsError::Truncated { .. } => Some("copy it again"),
         GramsError::Damaged { .. } | GramsError::OtherImages { .. } => {
