@@ -183,7 +183,7 @@ fn steps(folder: &Path) -> Result<BTreeMap<i64, PathBuf>, GramsError> {
                 files.insert(step, path);
             }
         }
-        Ok(files)
+        Ok::<_, io::Error>(files)
     };
     match find() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
