@@ -149,7 +149,7 @@ impl Summary {
             lines.extend(self.of_filters(what));
         }
         if let Some(line) = lines.last_mut().filter(|_| self.more > 0) {
-            *line += &format!("; and {} more events of filters", self.more);
+            *line = format!("{line}; and {} more events of filters", self.more);
         }
         lines.extend(self.of_dead(first));
         lines.extend(self.of_non_finite());
