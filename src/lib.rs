@@ -65,6 +65,9 @@ pub mod commands;
 mod data;
 mod device;
 mod durable;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod interrupt;
 pub mod logger;
 mod network;

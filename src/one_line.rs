@@ -5,6 +5,10 @@ use std::error::Error;
 use std::fmt::Display;
 use std::path::Path;
 
+/// The longest message, in characters: names and values in files may have any length.
+const LONGEST: usize = 2000;
+
+/// An error and its causes, without what would move a terminal's cursor.
 pub(crate) fn one_line(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -16,7 +20,19 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    without_trace(&text).replace('\n', " ")
+    let mut characters = without_trace(&text).chars();
+    let mut line = String::new();
+    for character in characters.by_ref().take(LONGEST) {
+        match character {
+            '\n' => line.push(' '),
+            control if control.is_control() => line.extend(control.escape_default()),
+            other => line.push(other),
+        }
+    }
+    if characters.next().is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// A message without the C++ stack trace that libtorch appends to it.
@@ -79,5 +95,9 @@ mod tests {
         assert_eq!(one_line(&error), "out of memory try less");
         let error = std::io::Error::other("an ordinary one");
         assert_eq!(one_line(&error), "an ordinary one");
+        let error = std::io::Error::other("red \u{1b}[31m\rx");
+        assert_eq!(one_line(&error), "red \\u{1b}[31m\\rx");
+        let error = std::io::Error::other("x".repeat(1 << 20));
+        assert_eq!(one_line(&error).chars().count(), LONGEST + 1);
     }
 }

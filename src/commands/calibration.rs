@@ -1,7 +1,6 @@
 //! What is fixed before the first step of a run over several networks: one range a layer, the channels that are
 //! shown, and what the steps are compared with.
 
-use std::fs;
 use std::path::Path;
 
 use burn::tensor::Tensor;
@@ -18,7 +17,7 @@ use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
 use crate::network::{ForwardPass, Layer};
 use crate::settings::{
     ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
-    RunSettings,
+    RunSettings, settings_text,
 };
 use crate::state::RunFolder;
 
@@ -257,7 +256,7 @@ fn check_all(
 }
 
 fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, CommandError> {
-    let text = fs::read_to_string(file).map_err(|source| CommandError::ReadCalibration {
+    let text = settings_text(file).map_err(|source| CommandError::ReadCalibration {
         file: file.to_owned(),
         source,
     })?;

@@ -12,7 +12,11 @@ use crate::one_line::panic_text;
 
 /// The most pixels that an image may have: the size from which Pillow warns of a decompression
 /// bomb (`PIL.Image.MAX_IMAGE_PIXELS`; 512 MiB as RGB).
-pub(crate) const MAX_PIXELS: u64 = 178_956_970;
+pub(crate) const MAX_PIXELS: u64 = if cfg!(feature = "fuzz") {
+    1 << 20
+} else {
+    178_956_970
+};
 
 /// What keeps the image of a file from being loaded.
 #[derive(Debug, Error)]

@@ -4,6 +4,8 @@
 //! by clap, so there is one set of rules and one set of messages, and what was typed wins.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use clap::{Arg, ArgAction};
@@ -15,6 +17,9 @@ use super::text::typed;
 
 /// The key that says which command a file is for.
 const COMMAND_KEY: &str = "command";
+
+/// The most that a file of settings is read of: `/dev/zero` has no end. Units: bytes.
+const MOST: u64 = 1 << 20;
 
 /// Flags that make no sense in a file.
 const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
@@ -36,7 +41,7 @@ pub(super) fn read(
     command: &clap::Command,
     typed: &[&str],
 ) -> Result<FileSettings, FileError> {
-    let mut table: Table = parse(&std::fs::read_to_string(path)?)?
+    let mut table: Table = parse(&text(path)?)?
         .into_iter()
         .map(|(key, value)| (key.replace('_', "-"), value))
         .collect();
@@ -58,6 +63,18 @@ pub(super) fn read(
         }
     }
     Ok(FileSettings { flags, note })
+}
+
+/// The text of a file of settings.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        let why = format!("it is larger than the limit of {MOST} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 fn parse(text: &str) -> Result<Table, FileError> {

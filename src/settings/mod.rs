@@ -35,6 +35,7 @@ pub(crate) use choices::{ChangeChoice, CompareBy, FollowChoice, MapsChoice, Rang
 pub(crate) use compare::CompareSettings;
 pub(crate) use diff::{DiffOrder, DiffSettings};
 pub(crate) use error::UsageError;
+pub(crate) use file::text as settings_text;
 pub(crate) use help::{completions, manual_page};
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;

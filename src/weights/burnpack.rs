@@ -9,29 +9,58 @@
 //! Source: <https://docs.rs/burn-pack/0.22.1>, `burn-nn` 0.22.1 (`Linear`, `BatchNorm`).
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::Path;
+
+use burn_pack::{HEADER_SIZE, Header, TENSOR_ALIGNMENT, aligned_data_section_start};
 
 use super::dtype::DType;
 use super::entry::Entry;
 use super::error::WeightsErrorKind;
 use super::location::Location;
+use super::source::Source;
 use super::tensor::Tensor;
 
 /// Parses the pack's header; no tensor is read.
-pub(super) fn open(path: &Path) -> Result<Vec<Entry>, WeightsErrorKind> {
+pub(super) fn open(source: &Source, path: &Path) -> Result<Vec<Entry>, WeightsErrorKind> {
+    let mut head = Vec::new();
+    source.part(0, HEADER_SIZE as u64).read_to_end(&mut head)?;
+    let metadata = Header::from_bytes(&head).map_err(damaged)?.metadata_size;
+    let found = source.len();
+    // The crate makes room for as much as is promised.
+    if HEADER_SIZE as u64 + u64::from(metadata) > found {
+        return Err(WeightsErrorKind::Truncated(format!(
+            "as a Burn pack it has a header of {metadata} bytes, the file has {found}"
+        )));
+    }
     let tensors = burn_pack::Reader::from_file_exact(path)
         .and_then(burn_pack::Reader::into_tensors)
-        .map_err(|error| match &error {
-            burn_pack::Error::ValidationError(detail) if detail.contains("truncated") => {
-                WeightsErrorKind::Truncated(detail.clone())
-            }
-            _ => WeightsErrorKind::Damaged(format!("as a Burn pack: {error}")),
-        })?;
+        .map_err(damaged)?;
+    let start = aligned_data_section_start(metadata as usize) as u64;
+    let sizes = tensors.iter().map(|tensor| tensor.byte_len() as u64);
+    let expected = sizes.fold(start, |sum, size| {
+        sum.saturating_add(size.next_multiple_of(TENSOR_ALIGNMENT))
+    });
+    if found > expected {
+        return Err(WeightsErrorKind::Damaged(format!(
+            "its header describes at most {expected} bytes, the file has {found}"
+        )));
+    }
     let mut entries: Vec<Entry> = tensors.into_iter().map(entry).collect();
     if has_burn_layout(&entries) {
         entries.iter_mut().for_each(transpose_linear);
     }
     Ok(entries)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: burn_pack::Error) -> WeightsErrorKind {
+    match &error {
+        burn_pack::Error::ValidationError(detail) if detail.contains("truncated") => {
+            WeightsErrorKind::Truncated(detail.clone())
+        }
+        _ => WeightsErrorKind::Damaged(format!("as a Burn pack: {error}")),
+    }
 }
 
 fn entry(tensor: burn_pack::Tensor) -> Entry {

@@ -75,7 +75,7 @@ impl WeightsFile {
         };
         let checkpoint = match format {
             Format::Safetensors => flat(safetensors::open(&source)?),
-            Format::BurnPack => flat(burnpack::open(path)?),
+            Format::BurnPack => flat(burnpack::open(&source, path)?),
             Format::TorchZip => torch::open_zip(&source)?,
             Format::TorchLegacy => torch::open_legacy(&source)?,
             Format::Pickle => return Err(torch::refuse_pickle(&source)),

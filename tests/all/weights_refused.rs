@@ -433,6 +433,42 @@ fn a_truncated_burn_pack_says_so() {
     assert_says(&message_for(&bytes[..40]), &["Burn pack"]);
 }
 
+/// Sparse files of 50 GB, which would be read to their end.
+#[test]
+fn what_stands_behind_a_file_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.pth");
+    let safetensors = fs::read(fixture("f32.safetensors")).unwrap();
+    for bytes in [burn_pack(), safetensors] {
+        fs::write(&path, bytes).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(50 << 30).unwrap();
+        let text = refused(&path).to_string();
+        assert_says(&text, &["is damaged", "the file has 53687091200"]);
+    }
+}
+
+/// A header that is said to be longer than the file, for which the crate would make room.
+#[test]
+fn a_burn_pack_of_a_header_alone_is_truncated() {
+    let mut bytes = burn_pack()[..10].to_vec();
+    bytes[6..].copy_from_slice(&(100_u32 << 20).to_le_bytes());
+    let text = message_for(&bytes);
+    assert_says(&text, &["is truncated", "Burn pack", "104857600"]);
+}
+
+/// A few bytes may not make the reader take memory or time, deflated or not.
+#[test]
+fn a_small_pickle_stays_small() {
+    // A value in slot 16 million of the memo, and two million empty dictionaries.
+    let far = b"\x80\x02}r\xff\xff\xff\x00.".to_vec();
+    let many = [b"\x80\x02(", &[b'}'; 2 << 20][..], b"d."].concat();
+    for (bytes, part) in [(far, "holds too much"), (many, "too")] {
+        let text = message_for(&[&bytes[..], &[0; 24]].concat());
+        assert_says(&text, &[part]);
+    }
+}
+
 /// A changed byte in a storage of a zip archive is found by its checksum.
 #[test]
 fn a_flipped_bit_is_found() {

@@ -7,12 +7,15 @@ use super::super::dtype::DType;
 use super::super::error::WeightsErrorKind;
 use super::super::tensor::Tensor;
 
-/// Most opcodes that one file's pickles may have. A checkpoint with an optimizer has some ten
-/// thousand.
-pub(super) const MAX_STEPS: u32 = 16 << 20;
+/// Most opcodes that one file's pickles may have; as many as it has bytes are always allowed, but no more than
+/// [`MAX_STEPS`]. A checkpoint with an optimizer has some ten thousand.
+const STEPS: u64 = 1 << 20;
+const MAX_STEPS: u64 = 16 << 20;
 
-/// Most bytes that the values of one file's pickles may take, by [`Node::size`].
-const MAX_BYTES: usize = 256 << 20;
+/// Most bytes that the values of one file's pickles may take, by [`Node::size`]; with the file's length no more than
+/// [`MAX_BYTES`].
+const BYTES: u64 = 32 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Most dimensions of a tensor.
 const MAX_RANK: usize = 64;
@@ -96,32 +99,49 @@ pub(super) fn malformed<T>(what: impl Display) -> Result<T, WeightsErrorKind> {
 #[derive(Debug)]
 pub(in crate::weights) struct Heap {
     nodes: Vec<Node>,
-    pub(super) steps: u32,
-    bytes: usize,
+    /// Opcodes, and bytes of values, that are still allowed.
+    steps: u64,
+    bytes: u64,
     pub(in crate::weights) storages: HashMap<String, StorageSize>,
 }
 
 impl Heap {
     pub(super) const PLAIN: Id = Id(0);
 
-    pub(in crate::weights) fn new() -> Self {
+    /// For a file of `length` bytes, which bounds what its pickles may make.
+    pub(in crate::weights) fn new(length: u64) -> Self {
         Self {
             nodes: vec![Node::Plain],
-            steps: 0,
-            bytes: 0,
+            steps: length.clamp(STEPS, MAX_STEPS),
+            bytes: (BYTES.saturating_add(length)).min(MAX_BYTES),
             storages: HashMap::new(),
         }
     }
 
-    pub(super) fn add(&mut self, node: Node) -> Result<Id, WeightsErrorKind> {
-        self.bytes += node.size();
-        match u32::try_from(self.nodes.len()) {
-            Ok(id) if self.bytes <= MAX_BYTES => {
-                self.nodes.push(node);
-                Ok(Id(id))
-            }
-            _ => malformed("it holds too much"),
+    /// Counts an opcode.
+    pub(super) fn step(&mut self) -> Result<(), WeightsErrorKind> {
+        match self.steps.checked_sub(1) {
+            Some(left) => self.steps = left,
+            None => return malformed("it has too many opcodes for so small a file"),
         }
+        Ok(())
+    }
+
+    /// Counts memory that is taken.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), WeightsErrorKind> {
+        match self.bytes.checked_sub(bytes as u64) {
+            Some(left) => self.bytes = left,
+            None => return malformed("it holds too much"),
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, node: Node) -> Result<Id, WeightsErrorKind> {
+        self.take(node.size())?;
+        // A node takes more than a byte, so they are fewer than 2^32.
+        let id = u32::try_from(self.nodes.len()).or_else(|_| malformed("it holds too much"))?;
+        self.nodes.push(node);
+        Ok(Id(id))
     }
 
     pub(in crate::weights) fn get(&self, id: Id) -> &Node {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::super::error::WeightsErrorKind;
 use super::danger::{is_getattr, runs_code};
-use super::heap::{Heap, Id, MAX_STEPS, Node, malformed};
+use super::heap::{Heap, Id, Node, malformed};
 use super::rebuild;
 
 /// Longest string that is kept: names are short.
@@ -63,10 +63,7 @@ impl Machine<'_> {
 
     /// Runs one opcode. `false` after the last.
     fn step(&mut self) -> Result<bool, WeightsErrorKind> {
-        self.heap.steps += 1;
-        if self.heap.steps > MAX_STEPS {
-            return malformed(format!("it has more than {MAX_STEPS} opcodes"));
-        }
+        self.heap.step()?;
         let mut byte = [0];
         self.input.read_exact(&mut byte)?;
         let [opcode] = byte;
@@ -167,11 +164,11 @@ impl Machine<'_> {
 
     /// Python numbers the slots as it fills them.
     fn memoize(&mut self, slot: usize) -> Result<(), WeightsErrorKind> {
-        if slot > MAX_STEPS as usize {
-            return malformed(format!("memo slot {slot} is too high"));
-        }
         let top = self.top()?;
-        self.memo.resize(self.memo.len().max(slot + 1), None);
+        let more = slot.saturating_add(1).saturating_sub(self.memo.len());
+        self.heap
+            .take(more.saturating_mul(size_of::<Option<Id>>()))?;
+        self.memo.resize(self.memo.len() + more, None);
         self.memo[slot] = Some(top);
         Ok(())
     }

@@ -21,7 +21,7 @@ const COUNT: u64 = 8;
 
 /// Parses the pickles; no tensor is read.
 pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
-    let mut heap = Heap::new();
+    let mut heap = Heap::new(source.len());
     let mut input = BufReader::new(source.whole());
     let mut next = || load(&mut input, &mut heap);
     let [_magic, protocol, _machine, root, keys] = [next()?, next()?, next()?, next()?, next()?];

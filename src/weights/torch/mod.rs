@@ -16,7 +16,7 @@ pub(super) use zip::open as open_zip;
 
 /// Says why a plain pickle is not read: what it calls, else that `torch.save` did not write it.
 pub(super) fn refuse_pickle(source: &Source) -> WeightsErrorKind {
-    match load(&mut BufReader::new(source.whole()), &mut Heap::new()) {
+    match load(&mut BufReader::new(source.whole()), &mut Heap::new(source.len())) {
         Err(error) => error,
         Ok(_) => WeightsErrorKind::NotWeights(
             "is a plain pickle: save the state dict with torch.save (NumPy's arrays as tensors), not with pickle.dump"

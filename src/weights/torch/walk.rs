@@ -12,8 +12,8 @@ use super::super::tensor::Tensor;
 /// Most values visited while tensors are collected: shared values can make few look like many.
 const MAX_VISITS: u32 = 4 << 20;
 
-/// Most bytes that the tensors take which are collected.
-const MAX_BYTES: usize = 128 << 20;
+/// Most bytes that the tensors take which are collected: ten thousand take 3 MB.
+const MAX_BYTES: usize = 16 << 20;
 
 /// Deepest nesting of dictionaries in which tensors are looked for.
 const MAX_DEPTH: usize = 64;

@@ -39,7 +39,7 @@ pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErr
                 .into(),
         ));
     }
-    let mut heap = Heap::new();
+    let mut heap = Heap::new(source.len());
     let root = match entry(&mut archive, &format!("{folder}data.pkl"))? {
         Some(pickle) => pickled(pickle.take(MAX_PICKLE.max(source.len())), &mut heap)?,
         None => return Err(WeightsErrorKind::NotWeights(foreign::archive(&names))),

@@ -110,6 +110,36 @@ fn a_wrong_value_names_the_file() {
         .fails(2, &["c.toml", "vggscope checkpoints"]);
 }
 
+/// Files without an end, or of any size and depth, are refused before they take memory.
+#[test]
+fn a_file_that_is_no_configuration_is_refused_at_once() {
+    let place = Place::new();
+    place.write("big.toml", "");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(place.path("big.toml"));
+    file.unwrap().set_len(10 << 30).unwrap();
+    for name in ["/dev/zero", "big.toml"] {
+        place
+            .run(&format!("images --config {name}"), &NOTHING)
+            .fails(2, &[name, "larger than the limit of 1048576 bytes"]);
+    }
+    let deep = 100_000;
+    for (text, part) in [
+        (format!("a = {}", "[".repeat(deep)), "line 1"),
+        (format!("a = {}", "{a=".repeat(deep)), "line 1"),
+        (format!("{}a = 1", "a.".repeat(deep)), "line 1"),
+        (format!("[{}a]", "a.".repeat(deep)), "line 1"),
+        (format!("{} = 1", "a".repeat(deep)), "unknown key"),
+        (format!("arch = \"{}\"", "a".repeat(deep)), "invalid value"),
+    ] {
+        place.write("c.toml", text);
+        let ran = place.run("images --config c.toml", &NOTHING);
+        let ran = ran.fails(2, &["c.toml", part]);
+        assert!(ran.err().len() < 3000, "{}", ran.err().len());
+    }
+}
+
 #[test]
 fn the_resolved_configuration_runs_again_to_the_same_pictures() {
     let place = Place::on_cpu();

@@ -1,0 +1,26 @@
+//! What the fuzz targets in `fuzz/` reach of the private rooms. Only with the feature `fuzz`.
+
+use std::path::Path;
+
+/// Decodes an image file.
+///
+/// # Panics
+///
+/// When the picture has other pixels than its size says.
+pub fn image(path: &Path) {
+    if let Ok(image) = crate::data::decode::decode(path) {
+        let picture = image.picture;
+        let pixels = u64::from(picture.width) * u64::from(picture.height);
+        assert_eq!(picture.pixels.len() as u64, 3 * pixels);
+    }
+}
+
+/// Reads a configuration file for every command that takes one.
+pub fn config(path: &Path) {
+    for command in ["images", "checkpoints", "train", "compare"] {
+        let words = ["vggscope", command, "--config"].map(Into::into);
+        // Its message is made too.
+        _ = crate::settings::parse(&[&words[..], &[path.into()]].concat())
+            .map_err(|e| e.to_string());
+    }
+}
