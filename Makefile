@@ -10,7 +10,7 @@ CARGOFLAGS ?=
 # Which tests of the program, for example TESTS=program::train; all tests without it.
 TESTS ?=
 
-TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+BUILT := $(or $(CARGO_TARGET_DIR),target)/release
 # Only the default features need libtorch.
 LIBTORCH_STEP := $(if $(findstring --no-default-features,$(CARGOFLAGS)),,libtorch)
 # Tests share the release build of the dependencies, which takes most of the time, but our own code
@@ -22,6 +22,14 @@ TEST_PYTHON := .venv-test/bin/python
 EXAMPLES := $(basename $(notdir $(wildcard examples/*.rs)))
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+# What each fuzz target begins with, besides what it found before (fuzz/corpus).
+SEEDS_events := tests/fixtures/read_back
+SEEDS_weights := tests/fixtures/weights fuzz/seeds/weights
+SEEDS_images := tests/fixtures/input
+SEEDS_config := configs
+SECONDS := 300
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -34,9 +42,9 @@ help: ## list the targets
 .PHONY: demo
 demo: build ## libtorch, build, then VGG16 over photos/, a training and a sweep of its checkpoints: runs/demo*
 	@rm -rf runs/demo runs/demo-training runs/demo-checkpoints
-	$(TARGET)/vggscope images photos --config configs/photos.toml --run demo
-	$(TARGET)/vggscope train --config configs/train.toml --run demo-training
-	$(TARGET)/vggscope checkpoints runs/demo-training/checkpoints --images photos/chelsea.png --config configs/demo.toml --run demo-checkpoints
+	$(BUILT)/vggscope images photos --config configs/photos.toml --run demo
+	$(BUILT)/vggscope train --config configs/train.toml --run demo-training
+	$(BUILT)/vggscope checkpoints runs/demo-training/checkpoints --images photos/chelsea.png --config configs/demo.toml --run demo-checkpoints
 
 .PHONY: build
 build: $(LIBTORCH_STEP) ## target/release/vggscope
@@ -73,9 +81,19 @@ advisories: $(CARGO_DENY)
 .PHONY: bench
 bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), also the comparison with PyTorch
 	$(CARGO) bench --features bench $(CARGOFLAGS)
-	"$(PYTHON)" benches/sweep.py "$(TARGET)/vggscope"
+	"$(PYTHON)" benches/sweep.py "$(BUILT)/vggscope"
 	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
 	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
+
+# Rust's own memory is safe, so no sanitizer, which would need the nightly compiler. fuzz/src/lib.rs has the bounds of an
+# input; the process may take more, and an input that is past 10 s is taken for endless.
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## TARGET=events|png|weights|images|config SECONDS=300: fuzz a reader; crashes go to fuzz/artifacts
+	@[ -f "fuzz/targets/$(TARGET).rs" ] || { \
+	  echo "make fuzz TARGET=$$(cd fuzz/targets && ls | sed 's/\.rs//' | paste -sd '|') [SECONDS=$(SECONDS)]" >&2; exit 2; }
+	mkdir -p fuzz/corpus/$(TARGET)
+	PATH="$(CURDIR)/$(dir $(CARGO_FUZZ)):$$PATH" $(CARGO) fuzz run --sanitizer none $(TARGET) fuzz/corpus/$(TARGET) $(SEEDS_$(TARGET)) \
+	  -- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536
 
 .PHONY: gpu-check
 gpu-check: need-python ## on a machine with an NVIDIA GPU: build for CUDA, doctor, the tests on it, benchmarks: benches/runs/
@@ -112,3 +130,6 @@ need-python:
 # Unoptimized: a third of the build time, and a check still takes seconds.
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CARGO_FUZZ):
+	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)
