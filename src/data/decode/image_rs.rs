@@ -22,7 +22,7 @@ const PNG_COLOR_TYPE: usize = 25;
 const PNG_GRAY: u8 = 0;
 
 pub(super) fn decode(mut file: ImageFile) -> Result<Decoded, ImageError> {
-    let mut refused = unsupported::kind(&mut file).map(ImageError::Unsupported);
+    let mut refused = unsupported::kind(&mut file);
     let ImageFile {
         mut reader,
         head,

@@ -8,6 +8,7 @@ use image::ImageFormat;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype};
 
 use super::file::ImageFile;
+use crate::data::error::ImageError;
 
 /// TIFF's tags, with the values that matter here (TIFF 6.0, sections 3 to 22).
 const BITS_PER_SAMPLE: u16 = 258;
@@ -22,15 +23,26 @@ const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 
 /// Why this image is not read; a damaged one is left to the decoder, which says what is wrong.
-pub(super) fn kind(file: &mut ImageFile) -> Option<String> {
-    match file.format {
-        ImageFormat::Tiff => tiff(&tiff_tags(&mut file.reader)?),
+pub(super) fn kind(file: &mut ImageFile) -> Option<ImageError> {
+    let kind = match file.format {
+        ImageFormat::Tiff => {
+            let tags = tiff_tags(&mut file.reader)?;
+            // The crate `tiff` makes room for as many values as a tag promises.
+            if tags.values().any(|tag| u64::from(tag.count) > file.length) {
+                return Some(ImageError::Truncated {
+                    format: file.name,
+                    bytes: file.length,
+                });
+            }
+            tiff(&tags)
+        }
         ImageFormat::Png => png(&file.head),
         ImageFormat::Gif => gif(&mut file.reader),
         ImageFormat::Bmp => bmp(&file.head),
         ImageFormat::Pnm => pnm(&mut file.reader),
         _ => None,
-    }
+    };
+    kind.map(ImageError::Unsupported)
 }
 
 fn next<const N: usize>(file: &mut impl Read) -> Option<[u8; N]> {
@@ -39,8 +51,16 @@ fn next<const N: usize>(file: &mut impl Read) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn tiff(tags: &HashMap<u16, u16>) -> Option<String> {
-    let tag = |name| tags.get(&name).copied();
+/// What an entry of a TIFF's directory says.
+struct TiffTag {
+    /// How many values it has.
+    count: u32,
+    /// The first one.
+    value: u16,
+}
+
+fn tiff(tags: &HashMap<u16, TiffTag>) -> Option<String> {
+    let tag = |name| tags.get(&name).map(|tag| tag.value);
     let has = |name, value| tag(name) == Some(value);
     let has_any = |name| tags.contains_key(&name);
     let photometric = tag(PHOTOMETRIC).unwrap_or(1);
@@ -77,7 +97,7 @@ fn tiff(tags: &HashMap<u16, u16>) -> Option<String> {
 
 /// The first page's tags, each with its first value as it stands in the entry: right for one or two
 /// 16-bit values, which is what the tags above have for gray.
-fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u16, u16>> {
+fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u16, TiffTag>> {
     let [order, _, _, _, offset @ ..] = next::<8>(file)?;
     let is_little = order == b'I';
     let short = |value| {
@@ -87,16 +107,22 @@ fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u16, u16>> {
             u16::from_be_bytes(value)
         }
     };
-    let directory = if is_little {
-        u32::from_le_bytes(offset)
-    } else {
-        u32::from_be_bytes(offset)
+    let long = |value| {
+        if is_little {
+            u32::from_le_bytes(value)
+        } else {
+            u32::from_be_bytes(value)
+        }
     };
-    file.seek(SeekFrom::Start(directory.into())).ok()?;
+    file.seek(SeekFrom::Start(long(offset).into())).ok()?;
     let entries = short(next(file)?);
     let mut entry = || {
-        let [a, b, _, _, _, _, _, _, c, d, _, _] = next(file)?;
-        Some((short([a, b]), short([c, d])))
+        let [a, b, _, _, count @ .., c, d, _, _] = next::<12>(file)?;
+        let tag = TiffTag {
+            count: long(count),
+            value: short([c, d]),
+        };
+        Some((short([a, b]), tag))
     };
     Some((0..entries).map_while(|_| entry()).collect())
 }
