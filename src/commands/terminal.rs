@@ -9,6 +9,9 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 /// Without a terminal, a line at most this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
+/// The same in a run whose end is unknown.
+const BETWEEN_OPEN: Duration = Duration::from_mins(1);
+
 /// Progress on stderr.
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -108,8 +111,10 @@ impl Terminal {
             return;
         }
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_last = self.bar.length().is_none_or(|total| done >= total);
-        let is_due = |last: Instant| last.elapsed() >= BETWEEN_LINES;
+        let is_open = count.unit == Unit::OpenSteps;
+        let is_last = !is_open && self.bar.length().is_none_or(|total| done >= total);
+        let between = if is_open { BETWEEN_OPEN } else { BETWEEN_LINES };
+        let is_due = |last: Instant| last.elapsed() >= between;
         if is_last || count.last.is_none_or(is_due) {
             count.last = Some(Instant::now());
             eprintln_unless_closed(&self.line(&count, done, what));

@@ -87,7 +87,8 @@ impl fmt::Display for StepSource {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The default stands for what could not be put into a sequence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// Where it is, as the arguments lead to it.
     pub(crate) path: PathBuf,
@@ -169,6 +170,14 @@ fn find_all<P: AsRef<Path>>(
     }
     // What else such folders hold goes without saying.
     notes.extend(left_out.of_links());
+    let is_file = |path: &PathBuf| path.metadata().map_or(true, |metadata| metadata.is_file());
+    // Opening a pipe would wait for whoever writes to it.
+    let (found, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_file);
+    note_left_out(
+        others.iter().map(|path| path.display()),
+        "neither a file nor a folder",
+        notes,
+    );
     Ok(found)
 }
 

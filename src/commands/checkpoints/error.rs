@@ -33,6 +33,8 @@ pub(crate) enum CheckpointsError {
     Incomplete { path: PathBuf, why: String },
     #[error("{path}: loading it failed")]
     Loading { path: PathBuf, source: BackendError },
+    #[error("looking for further checkpoints failed")]
+    Looking(#[source] BackendError),
     #[error(
         "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
     )]

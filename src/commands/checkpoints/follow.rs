@@ -1,18 +1,19 @@
 //! Checkpoints that another program goes on writing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::error::CheckpointsError;
 use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
 use crate::commands::context::Context;
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::Terminal;
-use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
+use crate::data::checkpoints::{Checkpoint, CheckpointError, Selection, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
@@ -27,6 +28,9 @@ const REST: Duration = Duration::from_secs(1);
 /// A file at rest for so long is not going to be completed.
 const GIVEN_UP: Duration = Duration::from_secs(30);
 
+/// Of this, so much is waited here: the clock that gave the file its time may be wrong.
+const WAITED: Duration = Duration::from_secs(3);
+
 /// Gives the checkpoints that come, in the order of their steps.
 pub(super) struct Follow {
     settings: CheckpointsSettings,
@@ -34,22 +38,25 @@ pub(super) struct Follow {
     interrupt: Interrupt,
     /// Files that were seen, as they were then and since when.
     seen: HashMap<PathBuf, Sighting>,
-    /// The step of each file that was given.
+    /// The step of each file that was given or passed over.
     given: HashMap<PathBuf, i64>,
     last: i64,
     /// Found in the same look at the folders, and not given yet.
     ready: VecDeque<NextCheckpoint>,
+    /// For how long the next file is at rest, where it is there and may still be written to.
+    grows: Option<Duration>,
     /// Why there is no sequence at the moment.
     stuck: Option<CheckpointError>,
+    ended: bool,
     said: HashSet<String>,
     since: Instant,
 }
 
-/// A file as it was seen, and since when.
-#[derive(Clone, Copy)]
+/// A file as it was seen last, and since when.
 struct Sighting {
-    stamp: Stamp,
-    since: SystemTime,
+    /// `None` where it cannot be told.
+    stamp: Option<Stamp>,
+    since: Instant,
 }
 
 impl Follow {
@@ -62,7 +69,9 @@ impl Follow {
             given: HashMap::new(),
             last: i64::MIN,
             ready: VecDeque::new(),
+            grows: None,
             stuck: None,
+            ended: false,
             said: HashSet::new(),
             since: Instant::now(),
         }
@@ -81,8 +90,8 @@ impl Follow {
         checkpoints: &mut OpenCheckpoints,
         skipped: &mut Vec<String>,
     ) -> Result<Vec<Checkpoint>, RunError> {
+        let mut first = Vec::new();
         loop {
-            let mut first = Vec::new();
             while let Some(NextCheckpoint { file, opened }) = self.look() {
                 match opened.transpose() {
                     Ok(open) => {
@@ -98,15 +107,23 @@ impl Follow {
                     }
                 }
             }
-            if !first.is_empty() {
+            // Soon it is clear whether what is behind this one comes now too.
+            let is_old = |rest| rest >= GIVEN_UP - WAITED && !self.interrupt.is_requested();
+            if !first.is_empty() && !self.grows.is_some_and(is_old) {
                 return Ok(first);
             }
             if self.is_over() {
-                return Err(CheckpointsError::NoneCame.into());
+                let (count, what) = (skipped.len(), "checkpoints");
+                return Err(match skipped.first().cloned() {
+                    Some(first) => CommandError::NothingLeft { count, what, first }.into(),
+                    None => CheckpointsError::NoneCame.into(),
+                });
             }
             let why = self.stuck.as_ref().map(|error| explain(error));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            self.say(&format!("waiting for the first complete checkpoint{why}"));
+            if first.is_empty() {
+                self.say(&format!("waiting for the first complete checkpoint{why}"));
+            }
             thread::sleep(POLL);
         }
     }
@@ -123,13 +140,18 @@ impl Follow {
 
     /// Finds the checkpoints that are there, up to the first that may still grow.
     fn list(&mut self) {
+        self.grows = None;
+        // Counted here: in the list, a file that comes late or goes would shift all that follow.
+        let all = Selection {
+            every: NonZeroUsize::MIN,
+            ..self.settings.selection()
+        };
         // A folder may be empty, or its names ambiguous, until more of them are there.
-        let listed = list_checkpoints(&self.settings.checkpoints, &self.settings.selection());
-        let sequence = match listed {
+        let sequence = match list_checkpoints(&self.settings.checkpoints, &all) {
             Ok(sequence) => sequence,
             Err(error) => {
                 if !self.given.is_empty() {
-                    self.say(&explain(&error));
+                    self.say(&format!("waiting: {}", explain(&error)));
                 }
                 self.stuck = Some(error);
                 return;
@@ -140,24 +162,40 @@ impl Follow {
             self.say(note);
         }
         for file in sequence.checkpoints {
-            let was = self.given.get(&file.path).copied();
-            if was == Some(file.step) {
-                continue;
-            }
-            let opened = if let Some(was) = was {
-                let (path, now) = (file.path.clone(), file.step);
-                Err(CheckpointsError::OtherStep { path, was, now }.into())
-            } else if file.step <= self.last {
-                self.say(&format!(
-                    "left out: {} came after a later step was shown; to show it too, name another --run",
-                    file.name
-                ));
-                continue;
-            } else {
-                match self.open(&file) {
-                    Some(opened) => opened,
-                    None => return,
+            let is_passed = !self.given.len().is_multiple_of(self.settings.every.get());
+            let opened = match self.given.get(&file.path).copied() {
+                Some(was) if was == file.step => {
+                    self.note_change(&file);
+                    continue;
                 }
+                Some(was) => {
+                    let (path, now) = (file.path.clone(), file.step);
+                    Err(CheckpointsError::OtherStep { path, was, now }.into())
+                }
+                None if file.step <= self.last => {
+                    self.say(&format!(
+                        "left out: {} came after a later step; to show it too, name another --run",
+                        file.name
+                    ));
+                    continue;
+                }
+                None => match self.rest(&file.path) {
+                    rest if is_passed && rest >= REST => {
+                        // Nor is it noted when it changes.
+                        self.seen.remove(&file.path);
+                        self.since = Instant::now();
+                        self.last = file.step;
+                        self.given.insert(file.path, file.step);
+                        continue;
+                    }
+                    rest => match self.open(&file, rest) {
+                        Some(opened) => opened,
+                        None => {
+                            self.grows = Some(rest);
+                            return;
+                        }
+                    },
+                },
             };
             self.last = self.last.max(file.step);
             self.given.insert(file.path.clone(), file.step);
@@ -168,16 +206,35 @@ impl Follow {
         }
     }
 
+    /// Says that a file which was given is another one now.
+    fn note_change(&mut self, file: &Checkpoint) {
+        let seen = self.seen.get(&file.path);
+        if seen.is_some_and(|seen| Stamp::of(&file.path).is_ok_and(|now| Some(now) != seen.stamp)) {
+            self.say(&format!(
+                "left out: {} changed after it came; to show it as it is now, name another --run",
+                file.name
+            ));
+        }
+    }
+
+    /// For how long a file has been as it is now. Its own time counts at first sight only, and not for all of
+    /// [`GIVEN_UP`]: the clock of another machine may be wrong.
+    fn rest(&mut self, path: &Path) -> Duration {
+        let (stamp, now) = (Stamp::of(path).ok(), Instant::now());
+        let modified = |stamp: Stamp| UNIX_EPOCH + Duration::from_nanos(stamp.modified);
+        let age = stamp.and_then(|stamp| modified(stamp).elapsed().ok());
+        let age = age.unwrap_or_default().min(GIVEN_UP - WAITED);
+        let since = now.checked_sub(age).unwrap_or(now);
+        let first = Sighting { stamp, since };
+        let seen = self.seen.entry(path.to_owned()).or_insert(first);
+        if seen.stamp != stamp {
+            *seen = Sighting { stamp, since: now };
+        }
+        now - seen.since
+    }
+
     /// Opens a file; `None` while it may still be written to.
-    fn open(&mut self, file: &Checkpoint) -> Option<Result<OpenCheckpoint, RunError>> {
-        let stamp = Stamp::of(&file.path).ok()?;
-        // The clock of another machine may be ahead; what was seen here counts as well.
-        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.modified);
-        let before = self.seen.get(&file.path).filter(|seen| seen.stamp == stamp);
-        let since = before.map_or_else(SystemTime::now, |seen| seen.since);
-        let seen = Sighting { stamp, since };
-        self.seen.insert(file.path.clone(), seen);
-        let rest = since.min(modified).elapsed().unwrap_or_default();
+    fn open(&self, file: &Checkpoint, rest: Duration) -> Option<Result<OpenCheckpoint, RunError>> {
         if rest < REST {
             return None;
         }
@@ -192,22 +249,14 @@ impl Follow {
         }
     }
 
-    /// Whether to end: on request, or because nothing came for long enough.
+    /// Whether to end: on request, or because nothing came for long enough and nothing grows.
     fn is_over(&self) -> bool {
         let idle = match self.settings.follow {
             FollowChoice::Idle(idle) => Duration::try_from(idle).ok(),
             FollowChoice::On | FollowChoice::Off => None,
         };
-        self.interrupt.is_requested() || idle.is_some_and(|idle| self.since.elapsed() >= idle)
-    }
-
-    /// Stands for whatever could not be put into a sequence.
-    fn nameless(&self) -> Checkpoint {
-        Checkpoint {
-            path: PathBuf::new(),
-            name: String::new(),
-            step: self.last,
-        }
+        let is_idle = self.grows.is_none() && idle.is_some_and(|idle| self.since.elapsed() >= idle);
+        self.interrupt.is_requested() || is_idle
     }
 
     fn say(&mut self, note: &str) {
@@ -222,16 +271,17 @@ impl Iterator for Follow {
 
     fn next(&mut self) -> Option<NextCheckpoint> {
         loop {
-            if self.interrupt.is_requested() {
+            if self.ended || self.interrupt.is_requested() {
                 return None;
             }
             if let Some(found) = self.look() {
                 return Some(found);
             }
             if self.is_over() {
+                self.ended = true;
                 let error = self.stuck.take()?;
                 return Some(NextCheckpoint {
-                    file: self.nameless(),
+                    file: Checkpoint::default(),
                     opened: Some(Err(error.into())),
                 });
             }

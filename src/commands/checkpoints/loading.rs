@@ -143,16 +143,50 @@ impl Loader {
         mut self,
         sequence: impl Iterator<Item = NextCheckpoint> + Send + 'static,
     ) -> Receiver<Result<LoadedCheckpoint, Box<FailedCheckpoint>>> {
-        // No place to wait in: the thread itself holds the next network.
-        let (sender, receiver) = sync_channel(0);
-        thread::spawn(move || {
-            for next in sequence {
-                if sender.send(self.load(next)).is_err() {
-                    // The receiver has stopped early.
-                    break;
-                }
-            }
+        ahead(sequence.map(move |next| self.load(next)))
+    }
+}
+
+/// Runs what gives checkpoints on a thread of its own. Where it panics, that is the last that comes.
+fn ahead<T: Send + 'static>(
+    mut loaded: impl Iterator<Item = Result<T, Box<FailedCheckpoint>>> + Send + 'static,
+) -> Receiver<Result<T, Box<FailedCheckpoint>>> {
+    // No place to wait in: the thread itself holds the next network.
+    let (sender, receiver) = sync_channel(0);
+    thread::spawn(move || {
+        // Until the receiver stops early.
+        let sent = caught(|| loaded.try_for_each(|next| sender.send(next)));
+        if let Err(panic) = sent {
+            let why = CheckpointsError::Looking(panic).into();
+            let file = Checkpoint::default();
+            let _ = sender.send(Err(Box::new(FailedCheckpoint { file, why })));
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::remedy::explain;
+
+    #[test]
+    fn a_panic_between_checkpoints_is_an_error() {
+        let sequence = (0..3).map(|step| {
+            assert!(step < 2, "no third one");
+            Ok(step)
         });
-        receiver
+        let mut came = ahead(sequence).into_iter();
+        assert!(
+            came.next()
+                .is_some_and(|first| first.is_ok_and(|step| step == 0))
+        );
+        assert!(came.next().is_some_and(|second| second.is_ok()));
+        let failed = came.next().unwrap().unwrap_err();
+        assert_eq!(
+            explain(&*failed.why),
+            "looking for further checkpoints failed: no third one"
+        );
+        assert!(came.next().is_none());
     }
 }

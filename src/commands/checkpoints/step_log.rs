@@ -119,7 +119,7 @@ impl<'a> StepLog<'a> {
             return Err(why);
         }
         let why = explain(&*why);
-        if self.run.settings.follows() {
+        if self.run.settings.follows() && !file.name.is_empty() {
             self.run.terminal().note(&format!("left out: {why}"));
         }
         self.manifest.leave_out(&file);

@@ -18,7 +18,7 @@ const LINE: &str =
     "checkpoints ckpts --run a --resize 64 --crop 64 --layers conv1_1,relu3_1 --range layer";
 
 /// The narrow VGG16 with numbers that depend on the step.
-fn weights_of(step: u8) -> Vec<u8> {
+pub(super) fn weights_of(step: u8) -> Vec<u8> {
     let mut bytes = std::fs::read(weights()).unwrap();
     let begin = {
         let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -37,7 +37,7 @@ pub(super) fn put(place: &Place, step: u8) {
     at_rest(&path);
 }
 
-fn at_rest(path: &Path) {
+pub(super) fn at_rest(path: &Path) {
     let file = std::fs::File::options().append(true).open(path).unwrap();
     let then = SystemTime::now() - Duration::from_mins(2);
     file.set_modified(then).unwrap();
@@ -343,10 +343,10 @@ fn checkpoints_are_shown_as_they_come() {
         "waiting for the first complete checkpoint",
         "epoch_4.safetensors is incomplete or damaged",
         "epoch_2.safetensors came after a later step",
-        "3 steps  epoch_5",
     ] {
         assert!(ran.err().contains(part), "no {part:?} in {}", ran.err());
     }
+    assert!(ran.out().contains("a: 3 steps"), "{}", ran.out());
     let seen = run_of(&place);
     assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 3, 5]);
     let strips = steps(&seen, "evolution/11_relu3_1");

@@ -8,6 +8,7 @@ mod configuration;
 mod continued;
 mod devices;
 mod diff;
+mod follow;
 mod images;
 mod information;
 mod notes;

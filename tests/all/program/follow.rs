@@ -1,0 +1,189 @@
+//! `vggscope checkpoints --follow` while files come, change and go.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tensorboard_events::{Content, EventReader};
+
+use super::continued::{at_rest, put, weights_of};
+use crate::program::support::{Place, Ran, event_files, photo};
+
+const LINE: &str = "--run a --resize 32 --crop 32 --layers conv1_1 --compare off";
+
+/// A run that follows its folder.
+struct Following {
+    place: Place,
+    child: Child,
+}
+
+impl Following {
+    /// With checkpoints that are there from the beginning, once so many are shown. One that grows keeps it alive.
+    fn start(there: &[u8], grows: u8, flags: &str, shown: usize) -> Self {
+        let place = Place::on_cpu();
+        for step in there {
+            put(&place, *step);
+        }
+        half(&place, grows);
+        let line = format!("checkpoints ckpts {LINE} --follow=1s {flags} --images");
+        let child = place
+            .command(&line, &[photo("chelsea.png")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut following = Self { place, child };
+        while shown_by(&following.place).len() < shown {
+            following.assert_runs();
+            thread::sleep(Duration::from_millis(50));
+        }
+        following
+    }
+
+    fn assert_runs(&mut self) {
+        assert!(self.child.try_wait().unwrap().is_none(), "it ended");
+    }
+
+    /// What it said once it ended, and the steps that it shows.
+    fn end(self, expected: &[i64]) -> Ran {
+        let ran = Ran(self.child.wait_with_output().unwrap());
+        assert_eq!(shown_by(&self.place), expected, "{}", ran.err());
+        ran
+    }
+}
+
+/// Begins to write a checkpoint.
+fn half(place: &Place, step: u8) {
+    let bytes = weights_of(step);
+    let name = format!("ckpts/epoch_{step}.safetensors");
+    place.write(&name, &bytes[..bytes.len() / 2]);
+}
+
+/// The steps so far, while the file is written too.
+fn shown_by(place: &Place) -> Vec<i64> {
+    let run = place.path("runs/a");
+    let files = run.is_dir().then(|| event_files(&run));
+    let events = files
+        .into_iter()
+        .flatten()
+        .flat_map(|file| EventReader::open(&file));
+    let mut steps = Vec::new();
+    for event in events.flat_map(|events| events.map_while(Result::ok)) {
+        if let Content::Summaries(values) = event.content
+            && values.iter().any(|value| value.tag == "kernels/00_conv1_1")
+        {
+            steps.push(event.step);
+        }
+    }
+    steps
+}
+
+#[test]
+fn a_file_that_grows_keeps_the_run_alive() {
+    let mut following = Following::start(&[1], 2, "", 1);
+    thread::sleep(Duration::from_secs(3));
+    following.assert_runs();
+    put(&following.place, 2);
+    following.end(&[1, 2]).ok();
+}
+
+#[test]
+fn a_file_that_is_replaced_is_noted() {
+    let following = Following::start(&[1, 2], 3, "", 2);
+    following
+        .place
+        .write("ckpts/epoch_1.safetensors", weights_of(9));
+    put(&following.place, 3);
+    let err = following.end(&[1, 2, 3]).ok().err();
+    assert!(
+        err.contains("epoch_1.safetensors changed after it came"),
+        "{err}"
+    );
+    // No line a step: this is no terminal.
+    assert!(err.matches(" steps  epoch_").count() < 3, "{err}");
+}
+
+#[test]
+fn a_folder_that_goes_ends_the_run_with_one_line() {
+    let remove = |place: &Place| {
+        let (there, gone) = (place.path("ckpts"), place.path("gone"));
+        fs::rename(&there, gone).unwrap();
+        there
+    };
+    let actions: [(&str, fn(&std::path::Path)); 3] = [
+        ("there is no such file or folder", |_| {}),
+        ("no checkpoint in this folder", |there| {
+            fs::create_dir(there).unwrap()
+        }),
+        #[cfg(unix)]
+        ("a link to ckpts, which leads nowhere", |there| {
+            std::os::unix::fs::symlink("ckpts", there).unwrap();
+        }),
+    ];
+    for (why, act) in actions {
+        let following = Following::start(&[1], 2, "", 1);
+        act(&remove(&following.place));
+        let ran = following.end(&[1]).fails(1, &["ckpts", why]);
+        assert!(ran.err().matches(why).count() <= 2, "{}", ran.err());
+    }
+}
+
+#[test]
+fn a_damaged_file_hides_none_behind_it() {
+    let damaged = |place: &Place, step: u8| {
+        half(place, step);
+        at_rest(&place.path(&format!("ckpts/epoch_{step}.safetensors")));
+    };
+    let place = Place::on_cpu();
+    let sweep = || {
+        let line = format!("checkpoints ckpts {LINE} --follow=1s --images");
+        place.run(&line, &[photo("chelsea.png")])
+    };
+    damaged(&place, 2);
+    sweep().fails(
+        1,
+        &[
+            "all 1 checkpoints were skipped",
+            "epoch_2.safetensors is incomplete",
+        ],
+    );
+    put(&place, 1);
+    put(&place, 3);
+    sweep().fails(1, &["skipped", "epoch_2.safetensors is incomplete"]);
+    assert_eq!(shown_by(&place), [1, 3]);
+}
+
+#[test]
+fn every_nth_stays_so_when_a_file_comes_late() {
+    let following = Following::start(&[10, 20, 40, 50], 60, "--every 2", 2);
+    for step in [15, 70, 80, 60] {
+        put(&following.place, step);
+    }
+    let err = following.end(&[10, 40, 60, 80]).ok().err();
+    assert!(
+        err.contains("epoch_15.safetensors came after a later step"),
+        "{err}"
+    );
+}
+
+/// Opening it would wait for whoever writes to it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_left_out() {
+    let place = Place::on_cpu();
+    put(&place, 1);
+    put(&place, 3);
+    let pipe = place.path("ckpts/epoch_2.safetensors");
+    let made = std::process::Command::new("mkfifo").arg(pipe).status();
+    assert!(made.unwrap().success());
+    let line = format!("checkpoints ckpts/*.safetensors {LINE} --images");
+    let ran = place.run(&line, &[photo("chelsea.png")]).ok();
+    assert!(
+        ran.err()
+            .contains("epoch_2.safetensors (neither a file nor a folder)"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(shown_by(&place), [1, 3]);
+}
