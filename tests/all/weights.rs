@@ -277,3 +277,85 @@ fn a_burn_pack_in_torchs_layout_is_left_as_it_is() {
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     );
 }
+
+/// A zip archive of torch's, with another name than its file had: what `torch.save` would have written under that.
+fn renamed(archive: &[u8], stem: &str, with_zip64: bool) -> Vec<u8> {
+    let number = |at: usize, width: usize| {
+        let bytes = &archive[at..at + width];
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte))
+    };
+    let end = archive
+        .windows(4)
+        .rposition(|four| four == b"PK\x05\x06")
+        .unwrap();
+    let tail = number(end + 16, 4) + number(end + 12, 4);
+    let (mut files, mut directory) = (Vec::new(), Vec::new());
+    let mut at = number(end + 16, 4);
+    while at < tail {
+        let (name_len, local) = (number(at + 28, 2), number(at + 42, 4));
+        let name = std::str::from_utf8(&archive[at + 46..at + 46 + name_len]).unwrap();
+        let name = format!("{stem}/{}", name.split_once('/').unwrap().1);
+        let len = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let start = u32::try_from(files.len()).unwrap().to_le_bytes();
+        let data = local + 30 + name_len;
+        // Behind the data there are its checksum and sizes, 16 bytes.
+        let data_end = data + number(local + 28, 2) + number(at + 20, 4) + 16;
+        for part in [
+            &archive[local..local + 26],
+            &len,
+            &archive[local + 28..local + 30],
+        ] {
+            files.extend_from_slice(part);
+        }
+        files.extend_from_slice(name.as_bytes());
+        files.extend_from_slice(&archive[data..data_end]);
+        for part in [
+            &archive[at..at + 28],
+            &len,
+            &archive[at + 30..at + 42],
+            &start,
+        ] {
+            directory.extend_from_slice(part);
+        }
+        directory.extend_from_slice(name.as_bytes());
+        at += 46 + name_len;
+    }
+    let (start, size) = (files.len(), directory.len());
+    let mut bytes = [files, directory].concat();
+    if with_zip64 {
+        // The size is followed by versions and disks, the records' counts stay as they are.
+        bytes.extend_from_slice(&archive[tail..tail + 40]);
+        bytes.extend_from_slice(&(size as u64).to_le_bytes());
+        bytes.extend_from_slice(&(start as u64).to_le_bytes());
+        bytes.extend_from_slice(&archive[tail + 56..tail + 64]);
+        bytes.extend_from_slice(&((start + size) as u64).to_le_bytes());
+        bytes.extend_from_slice(&archive[tail + 72..end]);
+    }
+    bytes.extend_from_slice(&archive[end..end + 12]);
+    bytes.extend_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(start).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&archive[end + 20..]);
+    bytes
+}
+
+/// The directory of one with a name of 21 bytes was looked for 76 bytes too late.
+#[test]
+fn a_file_of_torchs_may_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fs::read(fixture("protocol3.pth")).unwrap();
+    let expected = &expected()["protocol3.pth"];
+    assert!(renamed(&archive, "protocol3", true) == archive);
+    for len in 1..=120 {
+        for with_zip64 in [true, false] {
+            let path = folder.path().join("weights.pth");
+            fs::write(&path, renamed(&archive, &"n".repeat(len), with_zip64)).unwrap();
+            let file = WeightsFile::open(&path).unwrap_or_else(|e| panic!("{len} bytes: {e}"));
+            for (tensor, values) in &expected.tensors {
+                check(&file, tensor, values);
+            }
+        }
+    }
+}

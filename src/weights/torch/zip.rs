@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 
-use zip::read::ZipFile;
+use zip::read::{ArchiveOffset, Config, ZipFile};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
@@ -23,7 +23,12 @@ const MAX_BYTE_ORDER: u64 = 64;
 
 /// Parses the pickle; no tensor is read.
 pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
-    let mut archive = ZipArchive::new(source.whole()).map_err(no_archive)?;
+    // `ArchiveOffset::Detect` takes the directory's start by its size, too late by the zip64 records that torch writes
+    // behind it: it is another entry's where the first one's is as long as those, with names of 21 bytes.
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let mut archive = ZipArchive::with_config(config, source.whole()).map_err(no_archive)?;
     let names: Vec<String> = (0..archive.len())
         .filter_map(|index| Some(archive.name_for_index(index)?.ok()?.into_owned()))
         .collect();
