@@ -69,6 +69,10 @@ pub(crate) fn listed(
 /// A path as it must be typed in a shell.
 pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
+    if text.starts_with('-') {
+        // Else a flag to whatever program it is given to.
+        return shell_quoted(&Path::new(".").join(path));
+    }
     let plain = |c: char| c.is_alphanumeric() || "-_./+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text;
@@ -79,6 +83,12 @@ pub(crate) fn shell_quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_begins_with_a_dash_is_no_flag() {
+        assert_eq!(shell_quoted(Path::new("-x.pth")), "./-x.pth");
+        assert_eq!(shell_quoted(Path::new("-x y")), "'./-x y'");
+    }
 
     #[test]
     fn the_first_are_named_and_the_others_counted() {

@@ -140,6 +140,10 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
     let (name, arch) = (file.path().display(), variant.arch);
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
+    if notes.is_empty() && !file.has_usual_prefix() {
+        let prefix = file.prefix().trim_end_matches('.');
+        notes.push(format!("{name}: the network is the one under `{prefix}`"));
+    }
     let (held, all) = (variant.layers(), variant.all_layers());
     if let Some(last) = held.last().filter(|_| held.len() < all.len()) {
         notes.push(format!(
@@ -147,7 +151,7 @@ pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
             last.name()
         ));
     }
-    let beyond = vgg::convolutions_beyond(file, arch);
+    let beyond = &file.layout().beyond;
     if !beyond.is_empty() {
         notes.push(format!(
             "{name} continues after {arch} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 \

@@ -13,6 +13,10 @@ const PIECE: usize = 256 * 1024;
 // Files are little-endian, and their bytes are taken as they are.
 const _: () = assert!(cfg!(target_endian = "little"));
 
+/// What tensors are called that have no numbers of each element, or none.
+pub(super) const SPARSE: &str = "a sparse tensor";
+pub(super) const META: &str = "a meta tensor, which has no values";
+
 /// The type of a tensor's elements in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DType {

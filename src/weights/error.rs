@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::dtype::{META, SPARSE};
+use crate::one_line::listed;
+
+/// Most names that a message has.
+const MOST_NAMES: usize = 16;
+
 /// A weights file that cannot be used: which file, and why.
 ///
 /// Displays as one line, `FILE: REASON`.
@@ -95,7 +101,8 @@ pub enum WeightsErrorKind {
     },
     /// A tensor does not hold floating-point numbers.
     #[error(
-        "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: save the model before it is quantized"
+        "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: {}",
+        instead(found)
     )]
     NotFloat {
         /// The tensor's name in the file.
@@ -145,7 +152,19 @@ fn quoted(names: &[String]) -> String {
         "" => "the top level".to_owned(),
         name => format!("`{name}`"),
     };
-    names.iter().map(quote).collect::<Vec<_>>().join(", ")
+    listed(names.iter().map(quote), ", ", MOST_NAMES)
+}
+
+/// How to get numbers in place of what a tensor holds.
+pub(super) fn instead(found: &str) -> &'static str {
+    match found {
+        SPARSE => {
+            "in Python, `import torch; torch.save({k: v.to_dense() for k, v in torch.load(FILE).items()}, \"weights.pth\")` \
+             makes dense ones of a state dict"
+        }
+        META => "save the model after its weights are loaded",
+        _ => "save the model before it is quantized",
+    }
 }
 
 fn nearest(near: &[String]) -> String {

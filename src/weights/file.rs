@@ -5,19 +5,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::classifier::{self, Classifier};
-use super::dtype::DType;
 use super::entry::{Entry, Stored};
 use super::error::{WeightsError, WeightsErrorKind};
 use super::format::{self, Format};
-use super::guess;
-use super::names::{self, Found, Root};
 use super::reparametrized;
+use super::search::{self, Found, Layout, Network};
 use super::source::{Source, crc32c, sha256};
-use super::torch::{self, Checkpoint, NUMPY_ARRAY};
+use super::torch::{self, Checkpoint};
 use super::{burnpack, foreign, safetensors};
 
-/// How many names of another network's file a message shows.
-const FIRST_NAMES: usize = 4;
+/// Names that are suggested in place of one that is missing.
+const SUGGESTIONS: usize = 3;
+
+/// Edits beyond which a name is not suggested.
+const MAX_EDITS: usize = 4;
 
 /// A weights file whose tensors have torchvision's names. They are read one by one.
 ///
@@ -27,7 +28,7 @@ pub struct WeightsFile {
     path: PathBuf,
     source: Source,
     format: Format,
-    root: Root,
+    network: Network,
     /// Prefixes of other networks in the file.
     others: Vec<String>,
     classifier: Classifier,
@@ -80,10 +81,11 @@ impl WeightsFile {
             Format::TorchLegacy => torch::open_legacy(&source)?,
             Format::Pickle => return Err(torch::refuse_pickle(&source)),
         };
-        let Found { root, others } = find(&checkpoint, key)?;
+        let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
+        let Found { network, others } = find(&checkpoint, is_sorted, key)?;
         let mut entries = checkpoint.entries;
         for entry in &mut entries {
-            entry.name = root.name(entry.name());
+            entry.name = network.name(entry.name());
         }
         reparametrized::join(&mut entries).map_err(|name| {
             WeightsErrorKind::NotWeights(format!(
@@ -101,7 +103,7 @@ impl WeightsFile {
             path: path.to_path_buf(),
             source,
             format,
-            root,
+            network,
             others,
             classifier,
             entries,
@@ -121,10 +123,20 @@ impl WeightsFile {
         self.format
     }
 
-    /// The prefix of torchvision's names in the file (`state_dict.module.`); may be empty.
+    /// What stands before the names of the network in the file (`state_dict.module.`); may be empty.
     #[must_use]
     pub fn prefix(&self) -> &str {
-        &self.root.prefix
+        &self.network.prefix
+    }
+
+    /// Whether the prefix is one that training scripts, `DataParallel` or `torch.compile` add, or none.
+    pub(crate) fn has_usual_prefix(&self) -> bool {
+        self.network.is_usual()
+    }
+
+    /// What the convolutions of the network show of it.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.network.layout
     }
 
     /// The network's tensors, in the file's order.
@@ -205,10 +217,10 @@ impl WeightsFile {
 
     fn find(&self, name: &str) -> Result<&Entry, WeightsError> {
         let entry = self.get(name).ok_or_else(|| {
-            let raw = self.root.raw(name);
+            let raw = self.network.raw(name);
             let names = self.entries().map(Entry::raw_name);
             self.error(WeightsErrorKind::Missing {
-                near: guess::nearest(&raw, names),
+                near: nearest(&raw, names),
                 name: raw,
             })
         })?;
@@ -226,45 +238,53 @@ impl WeightsFile {
     }
 }
 
-fn find(checkpoint: &Checkpoint, key: Option<&str>) -> Result<Found, WeightsErrorKind> {
+fn find(
+    checkpoint: &Checkpoint,
+    is_sorted: bool,
+    key: Option<&str>,
+) -> Result<Found, WeightsErrorKind> {
     let entries = &checkpoint.entries;
-    match (names::find(entries, key), key) {
+    match (search::find(entries, is_sorted, key), key) {
         (Ok(Some(found)), _) => Ok(found),
         (Err(found), _) => Err(WeightsErrorKind::Ambiguous(found)),
         (Ok(None), Some(key)) => {
-            let found = match names::find(entries, None) {
-                Ok(None) => return Err(other_network(checkpoint)),
-                Ok(Some(found)) => [vec![found.root.prefix], found.others].concat(),
+            let found = match search::find(entries, is_sorted, None) {
+                Ok(None) => return Err(foreign::network(checkpoint)),
+                Ok(Some(found)) => [vec![found.network.prefix], found.others].concat(),
                 Err(found) => found,
             };
             let key = key.to_owned();
             Err(WeightsErrorKind::NoKey { key, found })
         }
-        (Ok(None), None) => Err(other_network(checkpoint)),
+        (Ok(None), None) => Err(foreign::network(checkpoint)),
     }
 }
 
-/// What a checkpoint without a network holds instead.
-fn other_network(checkpoint: &Checkpoint) -> WeightsErrorKind {
-    let entries = &checkpoint.entries;
-    let names = entries.iter().map(Entry::raw_name);
-    let is_array = |entry: &Entry| *entry.dtype() == DType::Other(NUMPY_ARRAY.to_owned());
-    WeightsErrorKind::NotWeights(if entries.iter().any(is_array) {
-        "holds NumPy arrays, not tensors; in Python, `torch.save({k: torch.tensor(v) for k, v in arrays.items()}, \
-         \"weights.pth\")` makes tensors of them"
-            .to_owned()
-    } else if names.clone().all(str::is_empty) {
-        // A tensor at the root has no name.
-        format!(
-            "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
-            checkpoint.root
-        )
-    } else {
-        let first: Vec<&str> = names.clone().take(FIRST_NAMES).collect();
-        format!(
-            "has no `features.0.weight`: {}; vggscope runs torchvision's VGG (first names in the file: {})",
-            guess::guess(&names),
-            first.join(", ")
-        )
-    })
+/// The names nearest to one that is missing, nearest first.
+fn nearest<'a>(missing: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut near: Vec<(usize, &str)> = names
+        .map(|name| (strsim::damerau_levenshtein(missing, name), name))
+        .filter(|(distance, _)| *distance <= MAX_EDITS)
+        .collect();
+    near.sort_by_key(|(distance, _)| *distance);
+    near.truncate(SUGGESTIONS);
+    near.into_iter().map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_the_likely_ones() {
+        let names = [
+            "features.26.weight",
+            "features.26.bias",
+            "classifier.0.weight",
+        ];
+        assert_eq!(
+            nearest("features.28.weight", names.into_iter()),
+            ["features.26.weight"]
+        );
+    }
 }

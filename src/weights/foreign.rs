@@ -1,8 +1,13 @@
 //! What other programs write: what a file or folder is, and how to make of it what is read here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::error::{Framework, WeightsErrorKind};
+use super::dtype::{META, SPARSE};
+use super::entry::Entry;
+use super::error::{Framework, WeightsErrorKind, instead};
+use super::torch::{Checkpoint, NUMPY_ARRAY};
+use crate::one_line::shell_quoted;
 
 /// How the names of weights files end.
 const READ: [&str; 5] = [".safetensors", ".bin", ".pth", ".pt", ".bpk"];
@@ -18,9 +23,37 @@ const ONNX: &str = "is an ONNX model; in Python, `torch.save({t.name: torch.tens
 const LUA: &str =
     "is a file of Lua Torch, which vggscope does not read; in Python, torchfile.load reads it";
 
+/// How other networks, and VGG in other libraries, name their tensors.
+const FOREIGN_NAMES: [(&str, &str); 15] = [
+    (
+        "block1_conv1",
+        "Keras' VGG (`block1_conv1`), not torchvision's (`features.0`)",
+    ),
+    ("layer1.0.conv1.", "a ResNet"),
+    ("features.denseblock1.", "a DenseNet"),
+    (
+        "features.0.0.weight",
+        "a MobileNet, EfficientNet or ConvNeXt",
+    ),
+    ("Mixed_5b.", "an Inception network"),
+    ("inception3a.", "GoogLeNet"),
+    ("squeeze.weight", "a SqueezeNet"),
+    ("fire2.", "a SqueezeNet"),
+    ("stages.0.", "a ConvNeXt"),
+    ("encoder.layers.encoder_layer_0.", "a vision transformer"),
+    ("cls_token", "a vision transformer"),
+    ("attn.", "a transformer"),
+    ("self_attn", "a transformer"),
+    ("conv1.weight", "a network whose first layer is `conv1`"),
+    ("down1.", "a U-Net"),
+];
+
+/// How many names of another network's file a message shows.
+const FIRST_NAMES: usize = 4;
+
 /// What a folder is that was given in place of a file.
 pub(super) fn folder(path: &Path) -> WeightsErrorKind {
-    let dir = path.display();
+    let dir = shell_quoted(path);
     let has = |name: &str| path.join(name).exists();
     if has("saved_model.pb") {
         return WeightsErrorKind::Framework(Framework::TensorFlowModel);
@@ -52,13 +85,17 @@ const INDEXES: [&str; 2] = [
 ];
 
 fn in_parts(what: &str, dir: &Path, index: &str) -> String {
-    let (ending, load) = if index.contains(".bin.") {
-        ("bin", "torch.load(f)")
+    let (ending, import, load) = if index.contains(".bin.") {
+        ("bin", "", "torch.load(f)")
     } else {
-        ("safetensors", "safetensors.torch.load_file(f)")
+        (
+            "safetensors",
+            ", safetensors.torch",
+            "safetensors.torch.load_file(f)",
+        )
     };
     format!(
-        "{what}; in Python, `torch.save({{k: v for f in glob.glob(\"{}/*.{ending}\") for k, v in {load}.items()}}, \
+        "{what}; in Python, `import glob, torch{import}; torch.save({{k: v for f in glob.glob(\"{}/*.{ending}\") for k, v in {load}.items()}}, \
          \"weights.pth\")` makes one of them",
         dir.display()
     )
@@ -67,7 +104,7 @@ fn in_parts(what: &str, dir: &Path, index: &str) -> String {
 fn distributed(what: &str, dir: &Path) -> String {
     format!(
         "{what}: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch {} weights.pth` makes one file of it",
-        dir.display()
+        shell_quoted(dir)
     )
 }
 
@@ -164,4 +201,81 @@ pub(super) fn archive(names: &[String]) -> String {
     } else {
         "is a zip archive without `data.pkl`: torch.save did not write it".to_owned()
     }
+}
+
+/// What a checkpoint without a VGG holds instead.
+pub(super) fn network(checkpoint: &Checkpoint) -> WeightsErrorKind {
+    let entries = &checkpoint.entries;
+    let names = entries.iter().map(Entry::raw_name);
+    let holds = |what: &str| {
+        entries
+            .iter()
+            .find(|entry| entry.dtype().to_string() == what)
+    };
+    WeightsErrorKind::NotWeights(if holds(NUMPY_ARRAY).is_some() {
+        "holds NumPy arrays, not tensors; in Python, `torch.save({k: torch.tensor(v) for k, v in arrays.items()}, \
+         \"weights.pth\")` makes tensors of them"
+            .to_owned()
+    } else if names.clone().all(str::is_empty) {
+        // A tensor at the root has no name.
+        format!(
+            "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
+            checkpoint.root
+        )
+    } else if let Some(kind) = [SPARSE, META]
+        .into_iter()
+        .find(|kind| holds(kind).is_some())
+    {
+        let name = holds(kind).map_or("", Entry::raw_name);
+        format!(
+            "holds tensors without a value for each element (`{name}`: {kind}): {}",
+            instead(kind)
+        )
+    } else if let Some(empty) = entries
+        .iter()
+        .find(|entry| entry.shape() == [0] && entry.raw_name().ends_with(".weight"))
+    {
+        format!(
+            "holds empty tensors (`{}` has shape [0]): the placeholders of DeepSpeed's ZeRO-3, whose weights are in other \
+             files; `python zero_to_fp32.py . weights.pth`, where that script stands, makes one file of them",
+            empty.raw_name()
+        )
+    } else {
+        let first: Vec<&str> = names.take(FIRST_NAMES).collect();
+        format!(
+            "has no 3 x 3 convolutions of a VGG (`features.0.weight`): {}; vggscope runs torchvision's VGG (first names \
+             in the file: {})",
+            guess(entries),
+            first.join(", ")
+        )
+    })
+}
+
+/// What a file without a VGG looks like.
+fn guess(entries: &[Entry]) -> String {
+    let is_in = |name: &str, part: &str| {
+        let before = name.find(part).map(|at| name[..at].chars().next_back());
+        before.is_some_and(|last| !last.is_some_and(|c| c.is_ascii_alphanumeric()))
+    };
+    let seen = |part: &str| entries.iter().any(|entry| is_in(entry.raw_name(), part));
+    if let Some((_, network)) = FOREIGN_NAMES.iter().find(|(part, _)| seen(part)) {
+        return format!("it looks like {network}");
+    }
+    let of_features = entries.iter().filter_map(|entry| {
+        let (_, rest) = entry.raw_name().split_once("features.")?;
+        let index = rest.strip_suffix(".weight")?.parse::<u32>().ok()?;
+        (entry.shape().len() == 4).then(|| (index, entry.shape()[3]))
+    });
+    let convolutions: BTreeMap<u32, usize> = of_features.collect();
+    let Some((_, kernel)) = convolutions.first_key_value() else {
+        return "it is another network".to_owned();
+    };
+    let indices: Vec<String> = convolutions.keys().map(u32::to_string).collect();
+    let indices = indices.join(", ");
+    let kernels = match kernel {
+        3 => String::new(),
+        11 => "; its first kernels are 11 x 11, as AlexNet's are".to_owned(),
+        size => format!("; its first kernels are {size} x {size}, VGG's are 3 x 3"),
+    };
+    format!("it has convolutions at features {indices}, as no whole VGG has{kernels}")
 }

@@ -31,6 +31,16 @@ pub(super) enum Location {
 }
 
 impl Location {
+    /// Whether both are the same bytes of the file.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain { part, .. }, Self::Plain { part: other, .. }) => {
+                part.range() == other.range()
+            }
+            _ => false,
+        }
+    }
+
     /// The bytes of this storage, named `key`, from `skip` on, `wanted` of them.
     pub(super) fn view(&self, key: &str, skip: u64, wanted: u64) -> Self {
         let len = match self {

@@ -22,6 +22,7 @@
 //! names either, and 90 MB of empty lists take 7.7 GB.
 
 mod burnpack;
+mod chain;
 mod classifier;
 mod download;
 mod dtype;
@@ -30,17 +31,17 @@ mod error;
 mod file;
 mod foreign;
 mod format;
-mod guess;
 pub(crate) mod imagenet;
 mod location;
-mod names;
 mod pickle;
 mod reparametrized;
 mod safetensors;
+mod search;
 mod source;
 mod tensor;
 mod torch;
 
+pub(crate) use chain::BLOCKS;
 pub(crate) use classifier::Classifier;
 pub use dtype::DType;
 pub use entry::Entry;

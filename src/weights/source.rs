@@ -36,6 +36,11 @@ impl Source {
         self.len
     }
 
+    /// Where it begins in the file, and where it ends.
+    pub(super) fn range(&self) -> [u64; 2] {
+        [self.start, self.start + self.len]
+    }
+
     /// The bytes from `start`, `len` of them or as many as there are.
     pub(super) fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);

@@ -177,6 +177,7 @@ fn what_other_programs_write_is_named() {
             br#"{"weight_map": {}}"#,
             &[
                 "index of a model in several files",
+                "import glob, torch, safetensors.torch; ",
                 "load_file",
                 "/s/*.safetensors",
             ],
@@ -186,6 +187,7 @@ fn what_other_programs_write_is_named() {
             br#"{"weight_map": {}}"#,
             &[
                 "index of a model in several files",
+                "import glob, torch; ",
                 "torch.load(f)",
                 "/b/*.bin",
             ],
@@ -261,6 +263,54 @@ fn other_networks_are_recognized() {
     );
     assert_says(&message("keras_names.pth"), &["Keras", "block1_conv1"]);
     assert_says(&message("two_networks.pth"), &["`student`, `teacher`"]);
+}
+
+/// Chains of convolutions that are no VGG's, and a VGG's that lacks one.
+#[test]
+fn networks_of_another_structure_are_refused() {
+    for (name, parts) in [
+        (
+            "squeezenet.pth",
+            &["SqueezeNet", "features.3.squeeze.weight"][..],
+        ),
+        ("resnet14.pth", &["ResNet"]),
+        ("four_convolutions.pth", &["first layer is `conv1`"]),
+        (
+            "alexnet.pth",
+            &["features 0, 3, 6, 8, 10", "AlexNet", "torchvision's VGG"],
+        ),
+        ("gap.pth", &["features 0, 2, 7, 10,"]),
+        ("discriminator.pth", &["features 0, 2, 5, 8,"]),
+    ] {
+        assert_says(&message(name), parts);
+    }
+}
+
+#[test]
+fn tensors_without_values_are_called_what_they_are() {
+    assert_says(
+        &message("sparse.pth"),
+        &[
+            "sparse tensor",
+            "`features.0.weight`",
+            "import torch; ",
+            "to_dense()",
+        ],
+    );
+    assert_says(
+        &message("zero3.pth"),
+        &[
+            "`module.features.0.weight`",
+            "ZeRO-3",
+            "zero_to_fp32.py . weights.pth",
+        ],
+    );
+    let file = WeightsFile::open(fixture("meta.pth")).unwrap();
+    let error = file.read("features.0.weight").unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &["`features.0.weight`", "meta tensor", "no values"],
+    );
 }
 
 /// Containers and pickles that `torch.save` no longer writes.

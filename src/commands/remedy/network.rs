@@ -22,13 +22,7 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
     }
     match error.downcast_ref::<NetworkError>()? {
-        NetworkError::OtherArch {
-            fitting: Some(arch),
-            ..
-        } => Some(format!("use --arch {arch}")),
-        NetworkError::OtherArch { .. } => {
-            Some("vggscope runs torchvision's VGG11, 13, 16 and 19".to_owned())
-        }
+        NetworkError::OtherArch { found, .. } => Some(format!("use --arch {}", found.first()?)),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::network::{Layer, LayerKind};
+use crate::weights::BLOCKS;
 
 /// Output channels of the convolutions of each block in the published networks.
 pub(crate) const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
@@ -26,14 +27,6 @@ pub(crate) struct Arch {
     depth: u8,
     batch_norm: bool,
 }
-
-/// Convolutions of each block, by the number in the network's name.
-const BLOCKS: [(u8, [usize; 5]); 4] = [
-    (11, [1, 1, 2, 2, 2]),
-    (13, [2, 2, 2, 2, 2]),
-    (16, [2, 2, 3, 3, 3]),
-    (19, [2, 2, 4, 4, 4]),
-];
 
 /// A network name that is not one of the family's.
 #[derive(Debug, Error)]

@@ -142,7 +142,9 @@ impl Builder<'_> {
                     channels = Some(self.check_convolution(name, channels)?);
                 }
                 LayerKind::BatchNorm => {
-                    for part in ["weight", "bias", "running_mean", "running_var"] {
+                    let is_affine = self.is_affine(name);
+                    let scaling = ["weight", "bias"].into_iter().filter(|_| is_affine);
+                    for part in scaling.chain(["running_mean", "running_var"]) {
                         self.check(&format!("{name}.{part}"), &[channels.unwrap_or_default()])?;
                     }
                 }
@@ -176,6 +178,12 @@ impl Builder<'_> {
     fn has_bias(&self, convolution: &str) -> bool {
         let has = |name: &str| self.source.shape(&format!("{name}.bias")).is_ok();
         has(convolution) || has("features.0")
+    }
+
+    /// Whether a batch norm has a weight and a bias (`affine=False`: neither).
+    fn is_affine(&self, norm: &str) -> bool {
+        let has = |part: &str| self.source.shape(&format!("{norm}.{part}")).is_ok();
+        has("weight") || has("bias") || !has("running_mean")
     }
 
     fn check(&self, name: &str, expected: &[usize]) -> Result<(), BuildError> {
@@ -233,8 +241,14 @@ impl Builder<'_> {
 
     fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, BuildError> {
         let mut layer = BatchNormConfig::new(width).init(self.place.device);
-        layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
-        layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
+        if self.is_affine(name) {
+            layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
+            layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
+        } else {
+            // 1 and 0, which are not trained.
+            layer.gamma = layer.gamma.set_require_grad(false);
+            layer.beta = layer.beta.set_require_grad(false);
+        }
         layer.running_mean = RunningState::new(self.tensor(&format!("{name}.running_mean"))?);
         layer.running_var = RunningState::new(self.tensor(&format!("{name}.running_var"))?);
         Ok(layer)

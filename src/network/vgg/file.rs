@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use super::arch::Arch;
 use super::build::{BuildError, Extent, ParameterSource, Placement, SourceError, build};
-use super::identify::FoundLayers;
 use super::model::Vgg;
 use super::variant::Variant;
 use crate::network::LayerKind;
+use crate::one_line::listed;
 use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
@@ -20,14 +20,17 @@ pub(crate) enum NetworkError {
     #[error("{0}")]
     Weights(#[from] WeightsError),
     /// The weights belong to another network.
-    #[error("{path}: {found}")]
+    #[error(
+        "{path}: these are {} weights, not {wanted}",
+        listed(found, " or ", usize::MAX)
+    )]
     OtherArch {
         /// The file.
         path: PathBuf,
-        /// What the file holds.
-        found: String,
-        /// A member of the family whose weights they could be.
-        fitting: Option<Arch>,
+        /// The members of the family whose weights they could be; at least one.
+        found: Vec<Arch>,
+        /// That which was asked for.
+        wanted: Arch,
     },
     /// The network does not take pictures.
     #[error(
@@ -77,38 +80,27 @@ impl Variant {
     ///
     /// [`NetworkError::OtherArch`], [`NetworkError::Channels`].
     pub(crate) fn of(file: &WeightsFile, asked: Option<Arch>) -> Result<Self, NetworkError> {
-        let found = layers_of(file);
-        let arch = arch_of(file, &found, asked)?;
-        let input_channels = found.channels();
-        if input_channels != 3 && input_channels != 1 {
+        let layout = file.layout();
+        let arch = arch_of(file, asked)?;
+        if layout.channels != 3 && layout.channels != 1 {
             return Err(NetworkError::Channels {
                 path: file.path().to_owned(),
-                channels: input_channels,
+                channels: layout.channels,
             });
         }
-        let depth = found.depth(arch);
-        let layers = arch.layers().into_iter().take(depth);
-        let convolutions = layers.filter(|layer| layer.kind == LayerKind::Convolution);
-        let width = |name: &str| {
-            file.get(&format!("{name}.weight"))?
-                .shape()
-                .first()
-                .copied()
-        };
+        // All layers before the first convolution that is missing.
+        let layers = arch.layers();
+        let mut convolutions = (0..)
+            .zip(&layers)
+            .filter(|(_, layer)| layer.kind == LayerKind::Convolution);
+        let missing = convolutions.nth(layout.widths.len());
         Ok(Self {
             arch,
-            depth,
-            input_channels,
-            widths: convolutions
-                .map(|layer| width(layer.torch_name()).unwrap_or_default())
-                .collect(),
+            depth: missing.map_or(layers.len(), |(at, _)| at),
+            input_channels: layout.channels,
+            widths: layout.widths.clone(),
         })
     }
-}
-
-/// The indices of convolutions behind the last layer of `arch`.
-pub(crate) fn convolutions_beyond(file: &WeightsFile, arch: Arch) -> Vec<usize> {
-    layers_of(file).beyond(arch).collect()
 }
 
 /// The shapes of the file's classifier `[outputs, inputs]`, if it fits behind the feature maps of `arch`,
@@ -121,44 +113,36 @@ pub(crate) fn fitting_classifier(file: &WeightsFile, arch: Arch) -> Option<[[usi
     (shapes[0][1] == width * 49).then_some(*shapes)
 }
 
-/// Channels of the last feature maps.
+/// Channels of the last feature maps, if they are there.
 pub(crate) fn last_width(file: &WeightsFile, arch: Arch) -> Option<usize> {
-    let layers = arch.layers();
-    let last = layers
-        .iter()
-        .rfind(|layer| layer.kind == LayerKind::Convolution)?;
-    let entry = file.get(&format!("{}.weight", last.torch_name()))?;
-    entry.shape().first().copied()
-}
-
-fn layers_of(file: &WeightsFile) -> FoundLayers {
-    FoundLayers::of(file.entries().map(|entry| (entry.name(), entry.shape())))
+    let widths = &file.layout().widths;
+    let count: usize = arch.convolutions().iter().sum();
+    widths.last().copied().filter(|_| widths.len() == count)
 }
 
 /// The architecture `asked` for, if the weights can be its; else the one whose weights they are.
 ///
 /// The first layers alone fit several architectures: VGG16 comes first then.
-fn arch_of(
-    file: &WeightsFile,
-    layers: &FoundLayers,
-    asked: Option<Arch>,
-) -> Result<Arch, NetworkError> {
-    let fitting = layers.architectures();
-    let wanted = asked.unwrap_or(Arch::VGG16);
-    let found = match *fitting.as_slice() {
-        _ if fitting.contains(&wanted) => return Ok(wanted),
-        [first, ..] if asked.is_none() => return Ok(first),
-        [_, ..] => {
-            let names: Vec<String> = fitting.iter().map(Arch::to_string).collect();
-            format!("these are {} weights, not {wanted}", names.join(" or "))
-        }
-        [] => layers.to_string(),
+fn arch_of(file: &WeightsFile, asked: Option<Arch>) -> Result<Arch, NetworkError> {
+    let layout = file.layout();
+    let fits = |arch: &Arch| {
+        let mut pairs = layout.blocks.iter().zip(arch.convolutions()).rev();
+        let last = pairs.next();
+        arch.batch_norm() == layout.batch_norm
+            && last.is_some_and(|(there, all)| *there <= all)
+            && pairs.all(|(there, all)| *there == all)
     };
-    Err(NetworkError::OtherArch {
-        path: file.path().to_owned(),
-        found,
-        fitting: fitting.first().copied(),
-    })
+    let fitting: Vec<Arch> = Arch::all().filter(fits).collect();
+    let wanted = asked.unwrap_or(Arch::VGG16);
+    match *fitting.as_slice() {
+        _ if fitting.contains(&wanted) => Ok(wanted),
+        [first, ..] if asked.is_none() => Ok(first),
+        _ => Err(NetworkError::OtherArch {
+            path: file.path().to_owned(),
+            found: fitting,
+            wanted,
+        }),
+    }
 }
 
 impl ParameterSource for WeightsFile {

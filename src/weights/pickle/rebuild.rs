@@ -1,6 +1,6 @@
 //! The few calls and persistent ids that make storages and tensors.
 
-use super::super::dtype::DType;
+use super::super::dtype::{DType, META, SPARSE};
 use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
 use super::super::tensor::{Tensor, elements, extent, is_contiguous};
@@ -25,6 +25,12 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, W
         {
             Ok(tensor)
         }
+        // What `torch.compile` makes of a module: `OptimizedModule(module, how)`.
+        ("torch._dynamo.eval_frame", "OptimizedModule")
+            if let Some(&module) = arguments.first() =>
+        {
+            Ok(module)
+        }
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
             let tensor = rebuild(heap, &arguments, None)?;
             heap.add(tensor)
@@ -45,13 +51,16 @@ pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, W
         }
         // Sparse, quantized, nested: listed, never read.
         ("torch._utils", other) if let Some(kind) = other.strip_prefix("_rebuild_") => {
-            let kind = match kind {
-                "qtensor" => "quantized integers",
-                "sparse_tensor" | "sparse_csr_tensor" => "a sparse tensor",
-                other => other,
+            let nested = |at: usize| Some(*heap.seq(*arguments.get(1)?)?.get(at)?);
+            let (kind, shape) = match kind {
+                "qtensor" => ("quantized integers", arguments.get(2).copied()),
+                "sparse_tensor" => (SPARSE, nested(2)),
+                "sparse_csr_tensor" => (SPARSE, nested(3)),
+                "meta_tensor_no_storage" => (META, arguments.get(1).copied()),
+                other => (other, arguments.get(2).copied()),
             };
             let dtype = DType::Other(kind.to_owned());
-            let shape = arguments.get(2).and_then(|&shape| heap.counts(shape));
+            let shape = shape.and_then(|shape| heap.counts(shape));
             heap.add(unreadable(dtype, shape.unwrap_or_default()))
         }
         _ => inert(heap, callable),
