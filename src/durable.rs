@@ -1,8 +1,43 @@
 //! Files that are there after a power failure.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
+
+/// How the names of files end that are not finished.
+const UNFINISHED: &str = "part";
+
+/// Writes a file completely or not at all: until it is on the disk it has a name that no process of any machine
+/// has used.
+pub(crate) fn write(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let digits = RandomState::new().hash_one(());
+    let part = path.with_added_extension(format!("{digits:016x}.{UNFINISHED}"));
+    write(&part)
+        .and_then(|()| rename(&part, path))
+        .inspect_err(|_| {
+            // The error that is on its way says more than one of this.
+            let _ = fs::remove_file(&part);
+        })
+}
+
+/// Removes what killed processes did not finish in a folder that no other process writes to. What cannot be removed
+/// costs only room.
+pub(crate) fn remove_unfinished(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // Crates that write such files have names of their own: `NAME.part.PID.N.tmp` (burn-pack), `.tmpXXXXXX`
+        // (safetensors).
+        let is_ours = name.split('.').skip(1).any(|part| part == UNFINISHED);
+        let is_theirs = name
+            .strip_prefix(".tmp")
+            .is_some_and(|rest| rest.len() == 6);
+        if is_ours || is_theirs {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
 
 /// Gives the finished file `part` its name, once its content is on the disk; a file of that name is replaced.
 pub(crate) fn rename(part: &Path, name: &Path) -> io::Result<()> {
@@ -23,4 +58,47 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
         folder
     })?
     .sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_did_not_finish_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let unfinished = [
+            "step_000002.optimizer.part",
+            "step_000002.optimizer.0123456789abcdef.part.77.0.tmp",
+            ".tmpA1b2C3",
+        ];
+        let others = [
+            "step_000002.optimizer",
+            "part",
+            "a.partial",
+            ".tmp",
+            "party.toml",
+        ];
+        for name in unfinished.iter().chain(&others) {
+            fs::write(path(name), "").unwrap();
+        }
+        remove_unfinished(folder.path());
+        assert!(unfinished.iter().all(|name| !path(name).exists()));
+        assert!(others.iter().all(|name| path(name).exists()));
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        write(&path, |part| fs::write(part, "old")).unwrap();
+        let failed = write(&path, |part| {
+            fs::write(part, "ne")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -44,6 +44,20 @@ pub(crate) fn without_trace(text: &str) -> &str {
         .trim_end()
 }
 
+/// A text as it is printed: names of files, tags and layers may hold what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    let is_kept = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    text.chars()
+        .map(|c| {
+            if is_kept(c) {
+                c.to_string()
+            } else {
+                c.escape_default().to_string()
+            }
+        })
+        .collect()
+}
+
 /// A panic's message; empty where it is no text.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -95,6 +109,12 @@ mod tests {
         assert_eq!(listed(["a", "b", "c"], ", ", 3), "a, b, c");
         assert_eq!(listed(1..=7, "; ", 2), "1; 2; and 5 more");
         assert_eq!(listed([] as [u8; 0], ", ", 2), "");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let text = "runs/\u{1b}[31mred\u{7}\u{9b}\tæ\n";
+        assert_eq!(printable(text), "runs/\\u{1b}[31mred\\u{7}\\u{9b}\tæ\n");
     }
 
     #[test]

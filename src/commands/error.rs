@@ -87,6 +87,10 @@ pub(crate) enum CommandError {
         "cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --precision tf32"
     )]
     Restart(#[source] std::io::Error),
+    #[error(
+        "cannot start the thread that waits for Ctrl-C; raise the limit on processes (ulimit -u)"
+    )]
+    Signals(#[source] std::io::Error),
     #[error("VGGSCOPE_RENDER is {0:?}, expected auto, device or host")]
     RenderOn(String),
     #[error(

@@ -14,7 +14,7 @@ use crate::network::vgg::{
     self, Arch, Extent, NetworkError, ParameterSource, Placement, RandomParameters, Sizes, Variant,
     Vgg,
 };
-use crate::one_line::{listed, one_line};
+use crate::one_line::{listed, one_line, panic_text};
 use crate::settings::{IMAGENET, NetworkSettings, RunSettings};
 use crate::weights::{WeightsFile, imagenet, sha256};
 
@@ -128,11 +128,15 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
     if let Some(key) = &settings.weights_key {
         label = format!("{label}, the network under `{key}`");
     }
-    let hash = thread::spawn(hash);
-    Box::new(move || match hash.join() {
-        Ok(Ok(hash)) => format!("{label}, SHA-256 {hash}"),
-        Ok(Err(error)) => format!("{label}, SHA-256 unknown: {}", one_line(&error)),
-        Err(_) => label,
+    let hash = thread::Builder::new().spawn(hash);
+    Box::new(move || {
+        let unknown = |why: &str| format!("{label}, SHA-256 unknown: {why}");
+        match hash.map(thread::JoinHandle::join) {
+            Ok(Ok(Ok(hash))) => format!("{label}, SHA-256 {hash}"),
+            Ok(Ok(Err(error))) => unknown(&one_line(&error)),
+            Ok(Err(panic)) => unknown(panic_text(&*panic)),
+            Err(error) => unknown(&error.to_string()),
+        }
     })
 }
 

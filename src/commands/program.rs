@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::context::Context;
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::export::Exported;
 use super::remedy::explain;
 use super::report::{Report, counted};
@@ -12,7 +12,7 @@ use super::terminal::Terminal;
 use super::{checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view};
 use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
-use crate::one_line::panic_text;
+use crate::one_line::{panic_text, printable};
 use crate::settings::{
     Command, DiffSettings, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
 };
@@ -29,6 +29,8 @@ const BY_SIGNAL: i32 = 128;
 pub fn main() -> ! {
     // Panics come from libtorch's exceptions or are bugs; both are reported as errors, without a trace.
     std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(unix)]
+    report_full_files();
     let outcome =
         std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
             Ok(Parsed { command, note }) => {
@@ -39,8 +41,8 @@ pub fn main() -> ! {
             }
             Err(UsageError::Clap(error)) => {
                 // Help and version come this way too, with exit code 0.
-                let _ = error.print();
-                u8::try_from(error.exit_code()).unwrap_or(WRONG_USE)
+                let code = u8::try_from(error.exit_code()).unwrap_or(WRONG_USE);
+                code.max(printed(error.print()))
             }
             Err(error) => fail(&error, WRONG_USE),
         });
@@ -52,11 +54,13 @@ pub fn main() -> ! {
 
 /// Reports a panic that nothing on its way made an error of.
 fn unexpected(error: &BackendError) {
-    let advice = match error {
-        BackendError::OutOfMemory(_) => "",
-        _ => "; please report it with the command you ran",
-    };
-    print_error(&format!("unexpected failure: {}{advice}", explain(error)));
+    let text = explain(error);
+    match error {
+        BackendError::Other(_) => print_error(&format!(
+            "unexpected failure: {text}; please report it with the command you ran"
+        )),
+        _ => print_error(&text),
+    }
 }
 
 /// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
@@ -132,7 +136,8 @@ fn log_run(
         terminal: Arc::new(Terminal::new(quiet)),
         interrupt: Interrupt::default(),
     };
-    end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal));
+    end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal))
+        .map_err(CommandError::Signals)?;
     match run(&context) {
         Ok(report) => Ok(conclude(&report, quiet)),
         Err(error) => {
@@ -153,29 +158,53 @@ fn report_export(settings: &ExportSettings, exported: &Exported) -> u8 {
     print(&format!("{}: {files}\n", settings.out.display())).max(code)
 }
 
-/// The first Ctrl-C or SIGTERM (Slurm and Kubernetes send it) lets the current step finish, a second one does
-/// not wait.
+/// A file that gets larger than it may (`ulimit -f`) is an error of its write, not the end of the process.
 #[cfg(unix)]
-fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
-        Ok(mut signals) => drop(std::thread::spawn(move || {
-            for signal in signals.forever() {
+fn report_full_files() {
+    // Where that does not work, the signal ends the process.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+/// The first Ctrl-C, SIGTERM (Slurm and Kubernetes send it) or closed terminal lets the current step finish, a
+/// second one does not wait; but a terminal that closes may say so twice.
+#[cfg(unix)]
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    if !outlives_terminal() {
+        signals.add_signal(SIGHUP)?;
+    }
+    let wait = move || {
+        for signal in signals.forever() {
+            if signal != SIGHUP || !interrupt.is_requested() {
                 end_after_step(&interrupt, &terminal, signal);
             }
-        })),
-        Err(error) => print_error(&format!("Ctrl-C will end the run at once: {error}")),
-    }
+        }
+    };
+    std::thread::Builder::new().spawn(wait).map(drop)
+}
+
+/// Whether the process was started to ignore that its terminal is closed, as by nohup.
+#[cfg(unix)]
+fn outlives_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| {
+        let mask = line.strip_prefix("SigIgn:")?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    // Without /proc: nohup takes the terminal's place.
+    ignored.map_or_else(
+        || !std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        |mask| mask & 1 << (signal_hook::consts::SIGHUP - 1) != 0,
+    )
 }
 
 /// The first Ctrl-C lets the current step finish, a second one does not wait.
 #[cfg(not(unix))]
-fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) {
+fn end_on_signals(interrupt: Interrupt, terminal: Arc<Terminal>) -> std::io::Result<()> {
     const SIGINT: i32 = 2;
     let set = ctrlc::set_handler(move || end_after_step(&interrupt, &terminal, SIGINT));
-    if let Err(error) = set {
-        print_error(&format!("Ctrl-C will end the run at once: {error}"));
-    }
+    set.map_err(std::io::Error::other)
 }
 
 fn end_after_step(interrupt: &Interrupt, terminal: &Terminal, signal: i32) {
@@ -193,10 +222,12 @@ fn by_signal(signal: i32) -> u8 {
 }
 
 fn conclude(report: &Report, quiet: bool) -> u8 {
-    if !quiet {
-        print(&(report.lines().join("\n") + "\n"));
-    }
-    let code = report_skipped(&report.skipped);
+    let printed = if quiet {
+        DONE
+    } else {
+        print(&(report.lines().join("\n") + "\n"))
+    };
+    let code = report_skipped(&report.skipped).max(printed);
     report.interrupted.map_or(code, by_signal)
 }
 
@@ -207,13 +238,20 @@ fn report_skipped(skipped: &[String]) -> u8 {
     if skipped.is_empty() { DONE } else { FAILED }
 }
 
-/// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.
 fn print(text: &str) -> u8 {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => DONE,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => DONE,
-        Err(error) => fail(&error, FAILED),
+    let text = printable(text);
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A closed pipe (`vggscope layers | head`) is success: the reader has what it wanted.
+fn printed(result: std::io::Result<()>) -> u8 {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to the standard output: {error}"));
+            FAILED
+        }
+        _ => DONE,
     }
 }
 
@@ -224,5 +262,5 @@ fn fail(error: &(dyn std::error::Error + 'static), code: u8) -> u8 {
 
 /// One line on stderr; whether stderr is closed does not matter.
 fn print_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {text}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(text));
 }

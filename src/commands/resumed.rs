@@ -3,9 +3,14 @@
 use super::context::Context;
 use super::error::{CommandError, RunError};
 use crate::data::labeled::Dataset;
+use crate::one_line::one_line;
 use crate::settings::{self, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
-use crate::train::{CHECKPOINTS, SavedCheckpoint, TrainingProgress, changes, newest_checkpoint};
+use crate::train::{
+    CHECKPOINTS, CheckpointError, DAMAGED, SavedCheckpoint, TrainingProgress, changes,
+    newest_checkpoint,
+};
+use tensorboard_events::event_files;
 
 /// Where a run resumes.
 pub(super) struct Resumed {
@@ -16,13 +21,31 @@ pub(super) struct Resumed {
 impl Resumed {
     /// The checkpoint that a run resumes from, and where the training was then. Until the data set is
     /// [known](Self::adopt), its classes are those of the checkpoint.
-    pub(super) fn of(settings: &TrainSettings) -> Result<Option<Self>, RunError> {
+    pub(super) fn of(
+        settings: &TrainSettings,
+        folder: &RunFolder,
+        context: &Context,
+    ) -> Result<Option<Self>, RunError> {
         if !settings.resume {
             return Ok(None);
         }
-        let saved = newest_checkpoint(&settings.run.output.run_folder().join(CHECKPOINTS))?;
-        let progress = saved.read_progress()?;
-        Ok(Some(Self { saved, progress }))
+        let note = |error: &CheckpointError| {
+            context.terminal.note(&format!(
+                "{}; resuming from the checkpoint before it, that one is kept as *.safetensors.{DAMAGED}",
+                one_line(error)
+            ));
+        };
+        match newest_checkpoint(&folder.path().join(CHECKPOINTS), note) {
+            Err(nothing @ CheckpointError::Nothing { .. }) => {
+                begin_again(folder, nothing, context)?;
+                Ok(None)
+            }
+            saved => {
+                let saved = saved?;
+                let progress = saved.read_progress()?;
+                Ok(Some(Self { saved, progress }))
+            }
+        }
     }
 
     /// Goes over to a data set that is numbered as the checkpoint's classes are. Another number of classes is
@@ -78,6 +101,24 @@ impl Resumed {
         let before = settings::rewritten("train", &file).unwrap_or_default();
         context.terminal.notes(&changes(&before, config));
     }
+}
+
+/// Whether a run that was killed before its first checkpoint begins again. One of another command is left alone.
+fn begin_again(
+    folder: &RunFolder,
+    nothing: CheckpointError,
+    context: &Context,
+) -> Result<(), RunError> {
+    let path = folder.path();
+    let is_empty = event_files(path).is_ok_and(|files| files.is_empty());
+    if !is_empty && settings::rewritten("train", &path.join(CONFIG)).is_err() {
+        return Err(nothing.into());
+    }
+    context.terminal.note(&format!(
+        "{} holds no checkpoint: beginning again at step 0",
+        path.display()
+    ));
+    Ok(())
 }
 
 /// Says which classes that a classifier was trained on have other names in the data set.

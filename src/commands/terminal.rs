@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::one_line::printable;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Without a terminal, a line at most this often.
@@ -106,7 +107,7 @@ impl Terminal {
     /// Says how far it has come and what that last was.
     pub(crate) fn reached(&self, done: u64, what: &str) {
         self.bar.set_position(done);
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(printable(what));
         if self.has_bar || self.is_quiet {
             return;
         }
@@ -147,5 +148,5 @@ impl Terminal {
 
 /// A closed pipe is no reason to fail: whoever closed it does not want to read on.
 fn eprintln_unless_closed(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }

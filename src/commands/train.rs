@@ -16,14 +16,15 @@ use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
+use crate::durable;
 use crate::network::Architecture;
 use crate::network::vgg::{Extent, Placement, Variant};
 use crate::one_line::shell_quoted;
 use crate::settings::{self, OptimizerName, RecordSettings, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
-    CHECKPOINTS, Optimizer, Reading, Record, Schedule, Session, Trainer, TrainingProgress,
-    TrainingSettings,
+    CHECKPOINTS, CheckpointError, Optimizer, Reading, Record, Schedule, Session, Trainer,
+    TrainingProgress, TrainingSettings,
 };
 
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
@@ -33,8 +34,11 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     #[cfg(unix)]
     without_tf32(&devices)?;
     let folder = reserve(settings, context)?;
+    durable::remove_unfinished(&folder.path().join(CHECKPOINTS));
+    let resumed = Resumed::of(settings, &folder, context)?;
+    let begins_again = settings.resume && resumed.is_none();
+    settings.resume = resumed.is_some();
     let settings = &*settings;
-    let resumed = Resumed::of(settings)?;
     let dataset = open_dataset(settings, resumed.as_ref(), &notes, context)?;
     let adopt = |resumed: Resumed| resumed.adopt(&dataset, settings, context);
     let resumed = resumed.map(adopt).transpose()?;
@@ -71,19 +75,22 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
             resumed.note_changes(&run.folder, &config, context);
             builder.resume_from(i64::try_from(steps.earlier).unwrap_or(i64::MAX))
         }
+        None if begins_again => builder.graph(graph).resume_from(0),
         None => builder.graph(graph),
     };
+    // Before the first value, so that a run which is killed says whose it is.
+    run.folder.write_config(&config)?;
     let mut logger = run_style.apply(builder).create()?;
     run_style.give_references(&mut logger);
-    run.folder.write_config(&config)?;
     run_style.keep(&run.folder)?;
     probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();
-    let (last_saved, progress) = match resumed {
+    let (last_saved, mut progress) = match resumed {
         Some(Resumed { saved, progress }) => (Some(saved), progress),
         None => (None, first_progress(settings, &dataset)),
     };
+    progress.config.clone_from(&config);
     let mut session = Session {
         record: record(&settings.record),
         pass: &run.pass,
@@ -177,7 +184,12 @@ impl Length {
 fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder, RunError> {
     let output = &mut settings.run.output;
     if settings.resume {
-        return Ok(RunFolder::resume(output.run_folder())?);
+        let folder = output.run_folder();
+        if !folder.is_dir() {
+            let folder = folder.join(CHECKPOINTS);
+            return Err(CheckpointError::Nothing { folder }.into());
+        }
+        return Ok(RunFolder::resume(folder)?);
     }
     Ok(context::reserve(output, "train", context)?)
 }

@@ -10,6 +10,12 @@ use thiserror::Error;
 
 use crate::one_line::{panic_text, without_trace};
 
+/// How the panics of the standard library and of rayon begin where a thread cannot be started.
+const NO_THREAD: [&str; 2] = [
+    "failed to spawn thread",
+    "The global thread pool has not been initialized",
+];
+
 /// What the backend says of an operation that failed, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -20,6 +26,9 @@ pub enum BackendError {
         /// How much, in binary units.
         String,
     ),
+    /// The system starts no more threads.
+    #[error("a thread cannot be started: the system allows no more")]
+    Threads,
     /// Anything else.
     #[error("{0}")]
     Other(
@@ -41,6 +50,7 @@ impl BackendError {
         let line = text.split(line_end).next().unwrap_or(text);
         match without_trace(line) {
             "" => Self::Other("unknown cause".to_owned()),
+            line if NO_THREAD.iter().any(|start| line.starts_with(start)) => Self::Threads,
             line => {
                 out_of_memory(line).map_or_else(|| Self::Other(line.to_owned()), Self::OutOfMemory)
             }
@@ -116,6 +126,13 @@ mod tests {
             let got = caught(|| std::panic::panic_any(text.to_owned()));
             assert_eq!(got.map(|()| 0).unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_no_bug() {
+        // As `std::thread::spawn` panics.
+        let text = r#"failed to spawn thread: Os { code: 11, kind: WouldBlock, message: "Resource temporarily unavailable" }"#;
+        assert_eq!(BackendError::of(text), BackendError::Threads);
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub(crate) enum UsageError {
 pub(crate) enum FileError {
     #[error("the configuration file cannot be read: {0}")]
     Read(#[from] std::io::Error),
+    #[error(
+        "the configuration is lost, and no checkpoint next to it holds it: repeat the command that began the run, with --resume"
+    )]
+    Lost,
     #[error("this is not valid TOML: line {line}: {message}")]
     Toml { line: usize, message: String },
     #[error(

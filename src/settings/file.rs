@@ -32,16 +32,24 @@ pub(super) struct FileSettings {
     pub(super) note: Option<String>,
 }
 
-/// The flags that the file at `path` stands for, as `command` reads them.
+/// The flags that the file at `path` stands for, or the text that is `kept` in its place, as `command` reads them.
 ///
 /// Keys in `typed` are left out: they are lists (files, patterns) that were typed as well, and a
 /// typed list replaces the file's instead of adding to it.
 pub(super) fn read(
     path: &Path,
+    kept: Option<String>,
     command: &clap::Command,
     typed: &[&str],
 ) -> Result<FileSettings, FileError> {
-    let mut table: Table = parse(&text(path)?)?
+    let lost = kept.is_some().then(|| {
+        format!(
+            "{} is lost: with the settings of the newest checkpoint",
+            path.display()
+        )
+    });
+    let text = kept.map_or_else(|| text(path), Ok)?;
+    let mut table: Table = parse(&text)?
         .into_iter()
         .map(|(key, value)| (key.replace('_', "-"), value))
         .collect();
@@ -62,6 +70,7 @@ pub(super) fn read(
             flags.extend(as_flags(arg, key, value)?);
         }
     }
+    let note = lost.or(note);
     Ok(FileSettings { flags, note })
 }
 

@@ -23,6 +23,7 @@ mod values;
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
@@ -45,6 +46,7 @@ pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 
+use crate::train::{CHECKPOINTS, kept_config};
 use error::{FileError, SettingsError};
 use paths::{absolute, path_parser};
 
@@ -125,7 +127,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
             problem,
         };
         let lists = typed_lists(command, of_command);
-        let mut from_file = file::read(path, command, &lists).map_err(failed)?;
+        let kept = kept_settings(path, of_command).map_err(failed)?;
+        let mut from_file = file::read(path, kept, command, &lists).map_err(failed)?;
         from_file.flags.extend(moved_run(path, of_command));
         note = from_file.note;
         // The command is always the first word: no flag can stand before it.
@@ -193,16 +196,42 @@ fn first_line(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
+/// The settings that the newest checkpoint of a training holds, where it is resumed and its configuration is lost.
+fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, FileError> {
+    // A pipe is read once.
+    if !is_resumed(matches) || (config.exists() && !config.is_file()) {
+        return Ok(None);
+    }
+    let text = match file::text(config) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
+    // A power failure may leave it empty, or full of NUL.
+    if !text.trim_matches(['\0', '\n']).is_empty() {
+        return Ok(None);
+    }
+    let folder = config.parent().unwrap_or(Path::new(""));
+    kept_config(&folder.join(CHECKPOINTS))
+        .map(Some)
+        .ok_or(FileError::Lost)
+}
+
+fn is_resumed(matches: &ArgMatches) -> bool {
+    matches!(matches.try_get_one::<bool>("resume"), Ok(Some(true)))
+}
+
 /// The flags that resume a run where its configuration lies, though it was moved since that was written.
 /// None unless it is resumed, and nothing else was typed.
 fn moved_run(config: &Path, matches: &ArgMatches) -> Vec<OsString> {
     let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let resume = matches!(matches.try_get_one::<bool>("resume"), Ok(Some(true)));
     let folder = absolute(config.parent().unwrap_or(Path::new("")));
     let place = folder.parent().zip(folder.file_name());
     match place {
         Some((logdir, run))
-            if resume && !typed("run") && !typed("logdir") && folder.join(CHECKPOINTS).is_dir() =>
+            if is_resumed(matches)
+                && !typed("run")
+                && !typed("logdir")
+                && folder.join(CHECKPOINTS).is_dir() =>
         {
             let flag = |name: &str, value: &OsStr| {
                 let mut flag = OsString::from(name);
@@ -214,9 +243,6 @@ fn moved_run(config: &Path, matches: &ArgMatches) -> Vec<OsString> {
         _ => Vec::new(),
     }
 }
-
-/// The folder in that of a training which holds what can be resumed.
-const CHECKPOINTS: &str = "checkpoints";
 
 /// The lists that were typed; each replaces the file's instead of adding to it.
 fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a str> {

@@ -55,6 +55,11 @@ pub(crate) enum CheckpointError {
         folder: PathBuf,
         source: std::io::Error,
     },
+    #[error("cannot open {path}")]
+    Open {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} cannot be read: {why}")]
     Read {
         path: PathBuf,

@@ -11,7 +11,8 @@
 //! | `noise` | how much the gradients of batches differ |
 //! | `trainer` | [`Trainer`]: one optimization step after the other |
 //! | `divergence` | where values that are not finite originate |
-//! | `checkpoint` | saves and restores a trainer; deletes old checkpoints |
+//! | `checkpoint` | saves and restores a trainer |
+//! | `saved` | checkpoints on the disk: found, checked, deleted |
 //! | `batches` | batches of a data set, grouped into steps |
 //! | `validation` | scores on the validation samples, and which classes are confused |
 //! | `record`, `hparams`, `graph` | what TensorBoard gets besides feature maps |
@@ -28,6 +29,7 @@ mod network;
 mod noise;
 mod optimizer;
 mod record;
+mod saved;
 mod schedule;
 mod score;
 mod session;
@@ -36,14 +38,15 @@ mod trainer;
 mod validation;
 
 pub(crate) use batches::Reading;
-pub(crate) use checkpoint::{
-    CHECKPOINTS, SavedCheckpoint, TrainingProgress, classes_of, newest_checkpoint,
-};
+pub(crate) use checkpoint::classes_of;
 pub(crate) use divergence::Symptom;
 pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
 pub(crate) use hparams::changes;
 pub(crate) use optimizer::Optimizer;
+pub(crate) use saved::{
+    CHECKPOINTS, DAMAGED, SavedCheckpoint, TrainingProgress, kept_config, newest_checkpoint,
+};
 pub(crate) use schedule::Schedule;
 pub(crate) use session::{Record, Session};
 pub(crate) use trainer::{Trainer, TrainingSettings};

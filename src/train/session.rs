@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use burn::optim::GradientsParams;
 
 use super::batches::{Group, Groups, Reading};
-use super::checkpoint::{BestValidation, SavedCheckpoint, TrainingProgress, prune};
 use super::divergence::Divergence;
 use super::error::TrainError;
+use super::saved::{BestValidation, SavedCheckpoint, TrainingProgress, prune};
 use super::score::Score;
 use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
@@ -178,7 +178,7 @@ impl Session<'_> {
         let images_per_second = learned.images as f64 / (waited + learned.took).as_secs_f64();
         let network = self.trainer.network();
         let validated = if due(self.record.validate_every) {
-            self.validate(&network)
+            self.validate(&network).map(Some)
         } else {
             Ok(None)
         };
@@ -235,10 +235,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn validate(&self, network: &Vgg) -> Result<Option<Validation>, TrainError> {
+    fn validate(&self, network: &Vgg) -> Result<Validation, TrainError> {
         let (data, reading, most) = (&self.dataset, &self.reading, self.record.misclassified);
         let device = &self.pass.device().device;
-        validate(network, data, reading, device, most, self.interrupt)
+        validate(network, data, reading, device, most)
     }
 
     /// The optimization step itself.

@@ -14,7 +14,6 @@ use crate::analysis::figure::HeatMap;
 use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
 use crate::device::caught;
-use crate::interrupt::Interrupt;
 use crate::logger::{LoggerError, Step};
 use crate::network::vgg::Vgg;
 use feature_grid::{Colormap, Picture};
@@ -42,24 +41,20 @@ struct Mistake {
     picture: Picture,
 }
 
-/// Runs `network` over the validation samples, remembering at most `most` mistakes; `None` where it was
-/// interrupted.
+/// Runs `network` over the validation samples, remembering at most `most` mistakes. An interrupt waits for it: it is a
+/// part of its step, and no later process could make it.
 pub(super) fn validate(
     network: &Vgg,
     data: &Dataset,
     reading: &Reading,
     device: &Device,
     most: usize,
-    interrupt: &Interrupt,
-) -> Result<Option<Validation>, TrainError> {
+) -> Result<Validation, TrainError> {
     let mut validation = Validation::default();
     for batch in reading.validation(data)? {
-        if interrupt.is_requested() {
-            return Ok(None);
-        }
         validation.add(network, batch?, device, most)?;
     }
-    Ok(Some(validation))
+    Ok(validation)
 }
 
 impl Validation {

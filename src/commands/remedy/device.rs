@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::FEWER_THREADS;
 use crate::device::{BackendError, DeviceError, Unavailable};
 
 /// What to do about an error, if it is one of this room's.
@@ -10,6 +11,8 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         "set VGGSCOPE_RENDER to auto or host"
     } else if let Some(BackendError::OutOfMemory(_)) = error.downcast_ref() {
         "use a smaller --crop, fewer --layers or a smaller batch, or end what else uses the device"
+    } else if let Some(BackendError::Threads) = error.downcast_ref() {
+        FEWER_THREADS
     } else {
         match error.downcast_ref()? {
             Unavailable::NoLibtorch => {

@@ -27,7 +27,8 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
         EventFileError::Truncate { .. } => "check that it is writable, or start a new run (--run)",
         EventFileError::Begin(..) => "free space on that disk, or choose another with --logdir",
         EventFileError::Sync(..) => {
-            "check whether that disk is full or was disconnected, then start a new run (--run)"
+            "check whether that disk is full or was disconnected, then repeat the command (`train` with --resume, \
+             `images` in another --run)"
         }
         _ => return None,
     })
@@ -36,10 +37,9 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
 fn of_step(error: &StepError) -> Option<&'static str> {
     match error {
         StepError::TooLarge { .. } => Some("write fewer or smaller pictures (--maps, --crop)"),
-        StepError::Write(_) | StepError::WriteAndTruncate { .. } => {
-            Some("free space on that disk, then start a new run (--run)")
-        }
-        StepError::Refused => Some("start a new run (--run)"),
+        StepError::Write(_) | StepError::WriteAndTruncate { .. } | StepError::Refused => Some(
+            "free space on that disk, then repeat the command (`train` with --resume, `images` in another --run)",
+        ),
         _ => None,
     }
 }
@@ -108,12 +108,14 @@ mod tests {
                     source: StepError::Write(full()),
                 },
                 "cannot write step 2 to `runs/a/events`: the file ends with the step before, and takes \
-                 no more: no storage space; free space on that disk, then start a new run (--run)",
+                 no more: no storage space; free space on that disk, then repeat the command (`train` \
+                 with --resume, `images` in another --run)",
             ),
             (
                 EventFileError::Sync(path(), full()),
                 "`runs/a/events` was written but may be incomplete on the disk: no storage space; \
-                 check whether that disk is full or was disconnected, then start a new run (--run)",
+                 check whether that disk is full or was disconnected, then repeat the command (`train` \
+                 with --resume, `images` in another --run)",
             ),
             (
                 EventFileError::Step {

@@ -2,12 +2,14 @@
 
 use std::error::Error;
 
+use super::FEWER_THREADS;
 use crate::device::BackendError;
 use crate::logger::LoggerError;
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     let advice = match error.downcast_ref()? {
+        LoggerError::Threads(_) => FEWER_THREADS,
         LoggerError::OtherShape { .. } => {
             "give every step images of one size, or do not compare steps (--compare off)"
         }
@@ -16,9 +18,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         LoggerError::WritePng(..) => {
             "free some space or choose another folder for PNG files (--png)"
         }
-        // The device's room knows what to do about memory.
+        // The device's room knows what to do about memory and threads.
         LoggerError::Draw(_, source) | LoggerError::Panicked(_, source)
-            if matches!(source, BackendError::OutOfMemory(_)) =>
+            if !matches!(source, BackendError::Other(_)) =>
         {
             return None;
         }

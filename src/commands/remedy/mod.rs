@@ -16,6 +16,9 @@ use std::iter::successors;
 
 use crate::one_line::one_line;
 
+/// Where the system starts no more threads.
+const FEWER_THREADS: &str = "raise the limit on processes (ulimit -u) or end some";
+
 /// What happened, why, and what to do next, as one line.
 pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
     let text = one_line(error);

@@ -37,8 +37,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         CheckpointError::Write { .. } => {
             Some("free space on that disk, then continue with --resume".to_owned())
         }
+        CheckpointError::Open { .. } => Some("check its permissions".to_owned()),
         CheckpointError::Read { network, .. } => Some(format!(
-            "delete {} to resume from the checkpoint before it",
+            "no checkpoint before {} can be resumed from: start in another --run",
             network.display()
         )),
         CheckpointError::Nothing { .. } => {

@@ -190,7 +190,8 @@ fn share_cores() {
     const ENOUGH: i64 = 1 << 18;
     static SECOND_TEAM: Once = Once::new();
     SECOND_TEAM.call_once(|| {
-        std::thread::spawn(|| {
+        // Where it cannot be started, only time is lost.
+        let _ = std::thread::Builder::new().spawn(|| {
             let ones = tch::Tensor::ones([ENOUGH], (tch::Kind::Float, tch::Device::Cpu));
             drop(&ones + &ones);
             loop {

@@ -50,6 +50,10 @@ fn steps(trainer: &mut Trainer, reference: &Reference, case: &str, end: usize) -
         .collect()
 }
 
+fn newest(folder: &Path) -> Result<SavedCheckpoint, CheckpointError> {
+    newest_checkpoint(folder, |error| panic!("{error}"))
+}
+
 fn progress(trainer: &Trainer) -> TrainingProgress {
     TrainingProgress {
         step: trainer.steps(),
@@ -76,8 +80,17 @@ fn a_restored_trainer_goes_on_with_equal_losses() {
             let mut whole = begin(&reference, case, &device, 0.5);
             steps(&mut whole, &reference, case, 4);
             let saved = whole.save(folder.path(), &progress(&whole)).unwrap();
-            assert_eq!(newest_checkpoint(folder.path()).unwrap(), saved);
-            assert_eq!(saved.read_progress().unwrap(), progress(&whole));
+            assert_eq!(newest(folder.path()).unwrap(), saved);
+            let read = saved.read_progress().unwrap();
+            let checksums = read.checksums;
+            let written = progress(&whole);
+            assert_eq!(
+                read,
+                TrainingProgress {
+                    checksums,
+                    ..written
+                }
+            );
             let uninterrupted = steps(&mut whole, &reference, case, 8);
 
             let what = format!("{case} on {}", device.kind);
@@ -248,7 +261,7 @@ fn a_checkpoint_leaves_nothing_half_written() {
     // What a killed process was writing is no checkpoint.
     let half = folder.path().join("step_000002.safetensors.part");
     std::fs::write(half, "half").unwrap();
-    assert_eq!(newest_checkpoint(folder.path()).unwrap(), saved);
+    assert_eq!(newest(folder.path()).unwrap(), saved);
 }
 
 #[test]
@@ -321,11 +334,95 @@ fn a_damaged_or_missing_position_is_an_error_that_names_it() {
     assert!(error.contains("step_000001.toml"), "{error}");
 }
 
+/// The checkpoint before is taken: of a flipped bit anywhere, a file that is cut, and one that is gone.
+#[test]
+fn a_damaged_checkpoint_is_set_aside() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (.., saved) = saved(folder.path());
+    let newer = SavedCheckpoint::at(folder.path(), 2);
+    let aside = folder.path().join("step_000002.safetensors.damaged");
+    let files =
+        |saved: &SavedCheckpoint| [saved.network.clone(), saved.optimizer(), saved.progress()];
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    let flipped = |path: &Path, at: usize| {
+        let mut bytes = read(path);
+        bytes[at] ^= 0x10;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let cut = |path: &Path| {
+        let bytes = read(path);
+        std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    let [network, optimizer, position] = files(&newer);
+    let damages: [&dyn Fn(); 8] = [
+        &|| flipped(&network, 20),
+        &|| flipped(&network, read(&network).len() - 1),
+        &|| flipped(&optimizer, 30),
+        &|| flipped(&optimizer, read(&optimizer).len() - 1),
+        &|| cut(&network),
+        &|| cut(&optimizer),
+        &|| std::fs::write(&position, "").unwrap(),
+        &|| std::fs::remove_file(&optimizer).unwrap(),
+    ];
+    for damage in damages {
+        for (from, to) in files(&saved).iter().zip(files(&newer)) {
+            std::fs::copy(from, to).unwrap();
+        }
+        damage();
+        let mut damaged = Vec::new();
+        let taken = newest_checkpoint(folder.path(), |error| damaged.push(error.to_string()));
+        assert_eq!(taken.unwrap(), saved);
+        assert!(
+            damaged.len() == 1 && damaged[0].contains("step_000002"),
+            "{damaged:?}"
+        );
+        assert!(aside.exists() && !network.exists());
+        std::fs::remove_file(&aside).unwrap();
+    }
+    // The only one is reported, and stays.
+    cut(&saved.network);
+    let error = newest(folder.path()).unwrap_err();
+    assert!(matches!(error, CheckpointError::Read { .. }), "{error}");
+    assert!(saved.network.exists());
+}
+
+/// One that an earlier version wrote has no checksums.
+#[test]
+fn an_older_checkpoint_is_checked_by_its_headers() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (.., saved) = saved(folder.path());
+    let text = std::fs::read_to_string(saved.progress()).unwrap();
+    let (older, _) = text.split_once("[checksums]").unwrap();
+    std::fs::write(saved.progress(), older).unwrap();
+    assert_eq!(newest(folder.path()).unwrap(), saved);
+    let bytes = std::fs::read(&saved.network).unwrap();
+    std::fs::write(&saved.network, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(newest(folder.path()).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_can_be_read_by_whoever_may_read_its_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (.., saved) = saved(folder.path());
+    let usual = folder.path().join("usual");
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+    std::fs::write(&usual, "").unwrap();
+    for path in [saved.network.clone(), saved.optimizer(), saved.progress()] {
+        assert_eq!(mode(&path), mode(&usual), "{}", path.display());
+    }
+}
+
 #[test]
 fn a_folder_without_checkpoints_says_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     for folder in [folder.path().to_owned(), folder.path().join("gone")] {
-        let error = newest_checkpoint(&folder).unwrap_err();
+        let error = newest(&folder).unwrap_err();
         assert!(matches!(error, CheckpointError::Nothing { .. }));
         assert!(
             error.to_string().contains("step_000100.safetensors"),

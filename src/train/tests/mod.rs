@@ -9,4 +9,3 @@ mod learning;
 mod parity;
 mod reference;
 mod support;
-mod validation;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::program::support::{Place, events, photo, root, steps, weights};
+use crate::program::support::{Place, Ran, events, photo, root, steps, weights};
 
 fn narrow() -> OsString {
     format!("--weights={}", weights().display()).into()
@@ -219,6 +219,88 @@ fn log_folders_that_cannot_be_written() {
             &with_photo(narrow()),
         )
         .fails(2, &["--run", "inside the log folder"]);
+}
+
+/// Threads are counted by user, and none for the administrator, so the program runs as nobody then.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_cannot_be_started() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::process::Command;
+
+    let place = Place::new();
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(place.path(""), everybody).unwrap();
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let photo = photo("chelsea.png");
+    let mut failed = 0;
+    for limit in [1, 3, 5, 7, 9, 11, 13] {
+        let line = format!("images --run {limit} --layers conv1_1 --resize 32 --crop 32");
+        let program = place.command(&line, &[narrow(), photo.clone().into()]);
+        let mut words: Vec<OsString> = nobody.split(' ').map(OsString::from).collect();
+        words.truncate(if is_root { words.len() } else { 0 });
+        words.extend(["bash", "-c"].map(OsString::from));
+        words.push(format!("ulimit -u {limit}; exec \"$@\"").into());
+        words.extend(["bash".into(), program.get_program().to_owned()]);
+        words.extend(program.get_args().map(ToOwned::to_owned));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(place.path(""));
+        let ran = Ran(command.env("HOME", place.path("")).output().unwrap());
+        if ran.code() == 126 {
+            // Nobody may not read the program.
+            return;
+        }
+        if ran.code() != 0 {
+            failed += 1;
+            ran.fails(1, &["thread"]);
+        }
+    }
+    assert!(failed > 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output() {
+    let place = Place::new();
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    for line in [
+        "layers",
+        "--help",
+        "images --help",
+        "images --run a --layers conv1_1",
+    ] {
+        let mut command = match line.contains("--run") {
+            true => place.command(line, &with_photo(narrow())),
+            false => place.command(line, &[] as &[&str]),
+        };
+        let command = command.stdout(full()).stderr(std::process::Stdio::piped());
+        let ended = command.spawn().unwrap().wait_with_output().unwrap();
+        Ran(ended).fails(1, &["cannot write to the standard output"]);
+    }
+    assert_eq!(steps(&events(&place.path("runs/a")), "input"), [0]);
+}
+
+/// What a terminal would obey is escaped.
+#[cfg(unix)]
+#[test]
+fn control_characters_in_names() {
+    let place = Place::new();
+    let name = "a\u{1b}[31m\u{7}.png";
+    place.write(name, "no image");
+    let args = [narrow(), name.into()];
+    let ran = place.run("images --run a --layers conv1_1", &args);
+    ran.fails(1, &["a\\u{1b}[31m\\u{7}.png"]);
+    place.put(&photo("chelsea.png"), name);
+    let ran = place.run("images --run a --layers conv1_1", &args).ok();
+    assert!(ran.err().contains("\\u{1b}[31m"), "{}", ran.err());
+    let ran = place.run("inspect runs/a", &[] as &[&str]).ok();
+    assert!(!format!("{}{}", ran.out(), ran.err()).contains('\u{1b}'));
 }
 
 #[test]

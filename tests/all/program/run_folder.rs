@@ -112,7 +112,7 @@ fn a_run_that_fails_takes_nothing_of_others_away() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_before_the_first_step_leaves_no_folder() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let place = Place::new();
         let made = std::process::Command::new("mkfifo")
             .arg(place.path("w.pth"))

@@ -3,6 +3,7 @@
 mod classes;
 mod interrupted;
 mod kept;
+mod lost;
 mod refused;
 mod settings;
 mod written;
