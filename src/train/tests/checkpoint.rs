@@ -370,12 +370,12 @@ fn a_damaged_checkpoint_is_set_aside() {
             std::fs::copy(from, to).unwrap();
         }
         damage();
-        let mut damaged = Vec::new();
-        let taken = newest_checkpoint(folder.path(), |error| damaged.push(error.to_string()));
+        let mut errors = Vec::new();
+        let taken = newest_checkpoint(folder.path(), |error| errors.push(error.to_string()));
         assert_eq!(taken.unwrap(), saved);
         assert!(
-            damaged.len() == 1 && damaged[0].contains("step_000002"),
-            "{damaged:?}"
+            errors.len() == 1 && errors[0].contains("step_000002"),
+            "{errors:?}"
         );
         assert!(aside.exists() && !network.exists());
         std::fs::remove_file(&aside).unwrap();
