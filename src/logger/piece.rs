@@ -9,7 +9,10 @@ use feature_grid::Statistics;
 use tensorboard_events::Summary;
 
 /// What becomes of an open step.
-#[expect(clippy::large_enum_variant, reason = "most are pieces, each moved once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are pieces, each moved once"
+)]
 pub(super) enum Part {
     /// A value of the step.
     Piece(Result<Piece, LoggerError>),
