@@ -519,6 +519,26 @@ fn a_small_pickle_stays_small() {
     }
 }
 
+/// Lists of lists that are one list each: a legacy file of 200 bytes, 8 billion values.
+#[test]
+fn shared_values_are_not_visited_for_ever() {
+    let legacy = fs::read(fixture("legacy.pth")).unwrap();
+    let mut ends = legacy.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+    let third = ends.nth(1).unwrap().0 + 1;
+    let machine = b"\x80\x02N.";
+    let list = |item: &[u8], slot| [b"(", &item.repeat(2000)[..], b"lq", &[slot]].concat();
+    let nested = [list(b"N", 0), list(b"h\x00", 1), list(b"h\x01", 2)].concat();
+    let bytes = [
+        &legacy[..third],
+        machine,
+        b"\x80\x02",
+        &nested,
+        b".\x80\x02].",
+    ]
+    .concat();
+    assert_says(&message_for(&bytes), &["its values repeat too often"]);
+}
+
 /// A changed byte in a storage of a zip archive is found by its checksum.
 #[test]
 fn a_flipped_bit_is_found() {

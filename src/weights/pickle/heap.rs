@@ -99,6 +99,8 @@ pub(super) fn malformed<T>(what: impl Display) -> Result<T, WeightsErrorKind> {
 #[derive(Debug)]
 pub(in crate::weights) struct Heap {
     nodes: Vec<Node>,
+    /// Opcodes that a file of this length may have.
+    pub(in crate::weights) limit: u64,
     /// Opcodes, and bytes of values, that are still allowed.
     steps: u64,
     bytes: u64,
@@ -110,9 +112,11 @@ impl Heap {
 
     /// For a file of `length` bytes, which bounds what its pickles may make.
     pub(in crate::weights) fn new(length: u64) -> Self {
+        let limit = length.clamp(STEPS, MAX_STEPS);
         Self {
             nodes: vec![Node::Plain],
-            steps: length.clamp(STEPS, MAX_STEPS),
+            limit,
+            steps: limit,
             bytes: (BYTES.saturating_add(length)).min(MAX_BYTES),
             storages: HashMap::new(),
         }

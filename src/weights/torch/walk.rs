@@ -9,8 +9,9 @@ use super::super::location::Location;
 use super::super::pickle::{Heap, Id, Node, Object};
 use super::super::tensor::Tensor;
 
-/// Most values visited while tensors are collected: shared values can make few look like many.
-const MAX_VISITS: u32 = 4 << 20;
+/// Most values visited while tensors are collected, and no more than the file may have opcodes: shared values can make
+/// few look like many.
+const MAX_VISITS: u64 = 4 << 20;
 
 /// Most bytes that the tensors take which are collected: ten thousand take 3 MB.
 const MAX_BYTES: usize = 16 << 20;
@@ -79,7 +80,7 @@ impl Saved {
 
 struct Walk<'a> {
     saved: &'a Saved,
-    visits: u32,
+    visits: u64,
     bytes: usize,
     /// Values around the one that is visited.
     nesting: usize,
@@ -91,7 +92,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn value(&mut self, id: Id) -> Result<(), WeightsErrorKind> {
         self.visits += 1;
-        if self.visits > MAX_VISITS || self.bytes > MAX_BYTES {
+        if self.visits > MAX_VISITS.min(self.saved.heap.limit) || self.bytes > MAX_BYTES {
             return Err(WeightsErrorKind::Damaged(
                 "its values repeat too often".into(),
             ));
