@@ -82,14 +82,21 @@ pub(crate) fn listed(
 
 /// A path as it must be typed in a shell.
 pub(crate) fn shell_quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    if text.starts_with('-') {
-        // Else a flag to whatever program it is given to.
-        return shell_quoted(&Path::new(".").join(path));
-    }
+    let is_flag = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    // Else a flag to whatever program it is given to.
+    let path = if is_flag {
+        &Path::new(".").join(path)
+    } else {
+        path
+    };
+    word_quoted(&path.display().to_string())
+}
+
+/// A word, a flag for one, as it must be typed in a shell.
+pub(crate) fn word_quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        return text;
+        return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -12,7 +12,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Metadata, TensorView};
-use safetensors::{Dtype, serialize_to_file};
+use safetensors::{Dtype, serialize};
 use thiserror::Error;
 
 use super::similarity::Gram;
@@ -78,6 +78,7 @@ impl GramsWriter {
         layers: &[String],
         first: i64,
     ) -> Result<Self, GramsError> {
+        durable::remove_unfinished(&folder);
         let files = steps(&folder)?;
         let oldest = files.values().next().map(|path| GramsFile::open(path));
         let is_same =
@@ -101,17 +102,20 @@ impl GramsWriter {
         let path = self.folder.join(format!("{step:06}.safetensors"));
         let bytes = |gram: &Gram| gram.values().flat_map(f32::to_le_bytes).collect();
         let bytes: Vec<Vec<u8>> = grams.values().map(bytes).collect();
-        let serialize = |part: &Path| {
+        let serialized = || {
             let view = |bytes| TensorView::new(Dtype::F32, vec![Vec::<u8>::len(bytes) / 4], bytes);
             let views = bytes.iter().map(view).collect::<Result<Vec<_>, _>>()?;
             let metadata = Some(self.about.metadata());
-            serialize_to_file(grams.keys().zip(views), metadata, part)
+            serialize(grams.keys().zip(views), metadata)
         };
         let write = || {
-            let part = path.with_extension("part");
-            fs::create_dir_all(&self.folder)?;
-            serialize(&part).map_err(io::Error::other)?;
-            durable::rename(&part, &path)
+            if !self.folder.exists() {
+                fs::create_dir_all(&self.folder)?;
+                durable::sync_folder(self.folder.parent().unwrap_or(Path::new("")))?;
+            }
+            // Not by the crate, whose files nobody else may read.
+            let bytes = serialized().map_err(io::Error::other)?;
+            durable::write(&path, |part| fs::write(part, bytes))
         };
         write().map_err(|source| write_failed(&path, source))
     }
@@ -159,14 +163,21 @@ impl GramsReader {
     }
 }
 
-/// Moves the steps of one folder, as far as there is one, to another.
-pub(crate) fn merge_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
+/// The first of these steps whose file is missing or damaged.
+pub(crate) fn first_without_grams(folder: &Path, all: &[i64]) -> Option<i64> {
+    let files = steps(folder).unwrap_or_default();
+    let is_whole = |path: &PathBuf| GramsFile::open(path).is_ok();
+    let lacks = |step: &&i64| !files.get(step).is_some_and(is_whole);
+    all.iter().find(lacks).copied()
+}
+
+/// Copies the steps of one folder, as far as there is one, to another.
+pub(crate) fn copy_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
     for path in steps(from)?.into_values() {
-        let moved = || {
-            fs::create_dir_all(to)?;
-            fs::rename(&path, to.join(path.file_name().unwrap_or_default()))
-        };
-        moved().map_err(|source| write_failed(&path, source))?;
+        let to = to.join(path.file_name().unwrap_or_default());
+        let copied = fs::create_dir_all(to.parent().unwrap_or(Path::new("")))
+            .and_then(|()| durable::write(&to, |part| fs::copy(&path, part).map(drop)));
+        copied.map_err(|source| write_failed(&to, source))?;
     }
     Ok(())
 }

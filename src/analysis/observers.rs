@@ -153,11 +153,6 @@ impl Observers {
         Ok(())
     }
 
-    /// Whether the network of the last step is to be [replayed](Self::replay) before the first step.
-    pub(crate) fn needs_last(&self) -> bool {
-        self.images.is_some() && self.shared.ahead.is_none()
-    }
-
     /// Takes the network before an optimization step that ends in a logged one.
     pub(crate) fn before_update(
         &mut self,
@@ -279,6 +274,11 @@ impl Observers {
     /// What was found out of the weights of the steps so far, which the process that makes those after them continues.
     pub(crate) fn summary(&mut self) -> &mut Summary {
         &mut self.change.summary
+    }
+
+    /// What the last step added to that.
+    pub(crate) fn latest(&self) -> &Summary {
+        &self.change.latest
     }
 
     /// Whether the step at a place among all is known to have a column in images over time.

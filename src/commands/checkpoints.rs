@@ -1,11 +1,10 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
-mod agree;
 mod calibrate;
 pub(crate) mod error;
 mod follow;
 mod loading;
-mod merge;
+pub(crate) mod merge;
 mod open;
 mod part;
 mod remaining;
@@ -13,23 +12,23 @@ mod resume;
 mod setup;
 mod step_log;
 
-use std::thread;
+use std::path::Path;
 
 use super::context::{self, Context, Steps};
 use super::error::RunError;
 use super::report::Report;
+use crate::analysis::change::Summary;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
-use crate::settings::{CheckpointsSettings, Shard, array_task};
-use crate::state::{MANIFEST, Manifest, RunFolder, StateError};
+use crate::settings::{CheckpointsSettings, array_task};
+use crate::state::{RunFolder, State, StateError, part_folders};
 
 use error::CheckpointsError;
 use follow::Follow;
 use loading::Loader;
 use open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
-use part::{AGAIN, Part};
-use remaining::{Remaining, check_configuration};
+use part::Part;
 use setup::{CheckpointRun, Inputs};
-use step_log::StepLog;
+use step_log::{ShownBefore, StepLog};
 
 /// Runs the command.
 pub(crate) fn run(
@@ -45,11 +44,13 @@ pub(crate) fn run(
     let inputs = Inputs::open(settings, context)?;
     let listed = (!settings.follows()).then(|| list(settings, context));
     let listed = listed.transpose()?.unwrap_or_default();
-    let part = Part::of(settings, shard, &listed)?;
-    let folder = match &part {
-        Some(part) => part.reserve(context)?,
-        None => reserve(settings, shard, context)?,
-    };
+    let run_folder = settings.run.output.run_folder();
+    let part = shard.map(|shard| {
+        refuse_merged(&run_folder, &listed)?;
+        Ok::<_, RunError>(Part::of(shard, &run_folder, &listed)?)
+    });
+    let part = part.transpose()?;
+    let folder = reserve(settings, part.as_ref(), context)?;
     let settings = &*settings;
 
     let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
@@ -59,17 +60,15 @@ pub(crate) fn run(
         Some(follow) => follow.wait_for_first(&mut checkpoints, &mut skipped)?,
         None => listed,
     };
-    let earlier = Manifest::read(folder.path())?;
-    let known = earlier.as_ref().and_then(Manifest::network);
+    let earlier = State::read(folder.path())?;
+    let known = earlier.as_ref().map(|state| &state.run.network);
     let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
     let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
     run.context.skipped.splice(..0, skipped);
     let loader = run.loader(checkpoints, shown);
-    let ran = show(run, loader, follow);
-    match &part {
-        Some(part) => part.finish(ran, settings, &sequence, context),
-        None => ran,
-    }
+    let report = show(run, loader, follow)?;
+    let about = part.map(|part| part.describe(&run_folder));
+    Ok(report.with(about.unwrap_or_default()))
 }
 
 /// Shows what the run lacks of its sequence.
@@ -78,22 +77,19 @@ fn show(
     mut loader: Loader,
     mut follow: Option<Follow>,
 ) -> Result<Report, RunError> {
-    let part = run.part;
-    let _alive = part.map(|part| part.agree(&run)).transpose()?;
-    let (mut manifest, remaining) = match part {
-        Some(part) => part.remaining(&run, &loader)?,
-        None => remaining(&run, &loader)?,
-    };
-    if manifest.last().is_some() {
+    let (state, remaining) = run.remaining(loader.network_shown())?;
+    if state.last().is_some() {
         run.context.folder.is_used();
     }
-    let calibrated = run.calibrate(&mut loader, &remaining)?;
-    if let (Some(follow), Some(last)) = (&mut follow, manifest.last()) {
+    let mut calibrated = run.calibrate(&mut loader, &remaining)?;
+    if let Some(observers) = &mut calibrated.observers {
+        *observers.summary() = found(&state);
+    }
+    if let (Some(follow), Some(last)) = (&mut follow, state.last()) {
         follow.begin_after(last);
     }
-    // Before the event file loses any step: what the manifest lacks is written again.
-    manifest.cut_after(manifest.last());
-    let manifest = manifest.write(run.context.folder.path())?;
+    // Before the event files lose any step: what the state lacks is written again.
+    let writer = state.write(run.context.folder.path())?;
 
     let steps = Steps {
         earlier: remaining.earlier.len() as u64,
@@ -101,72 +97,73 @@ fn show(
         of: "checkpoints",
         is_open: follow.is_some(),
     };
-    let written = manifest.clone();
+    let durable = writer.clone();
     let label = run.label(&mut loader)?;
-    let builder = (run.context).logger(label, &steps, move |step| written.written(step));
-    let builder = match (part, remaining.resumed) {
-        (Some(part), step) => builder.events(part.events(step)?),
-        (None, Some(step)) => builder.resume_from(step),
-        (None, None) => builder,
+    let builder = (run.context).logger(label, &steps);
+    let builder = builder.on_durable(move |step, place| durable.durable(step, place));
+    let builder = match (remaining.resumed, state.position()) {
+        (Some(step), Some(last)) => builder.resume_from(step).resume_behind(last),
+        (Some(step), None) => builder.resume_from(step),
+        (None, _) => builder,
     };
-    let goes_on = remaining.goes_on();
-
+    let shown_before = ShownBefore {
+        here: state.last(),
+        anywhere: remaining.goes_on(),
+    };
     let due = remaining.due.into_iter().map(NextCheckpoint::from);
     let networks = loader.load_ahead(due.chain(follow.into_iter().flatten()));
-    let log = StepLog::open(run, builder, calibrated, manifest.clone(), goes_on)?;
-    let report = log.show_all(&networks, steps)?;
-    manifest.check()?;
-    Ok(report)
+    let log = StepLog::open(run, builder, calibrated, writer, shown_before)?;
+    log.show_all(&networks, steps)
 }
 
-/// The manifest of a run that one process makes, and what it lacks of the sequence.
-fn remaining(run: &CheckpointRun<'_>, loader: &Loader) -> Result<(Manifest, Remaining), RunError> {
-    let images = run.probes.hash();
-    let path = run.context.folder.path();
-    let earlier = Manifest::read(path)?.filter(|manifest| manifest.last().is_some());
-    let Some(manifest) = earlier else {
-        run.context.folder.claim(MANIFEST);
-        let manifest = Manifest::new(images, loader.network_shown().clone());
-        return Ok((manifest, Remaining::all(run.sequence)));
+/// What was found out of the weights of the steps that a run has.
+fn found(state: &State) -> Summary {
+    let mut all = Summary::default();
+    for found in state.shown().filter_map(|entry| entry.found.as_deref()) {
+        // What this program did not write says nothing.
+        all.append(toml::from_str(found).unwrap_or_default());
+    }
+    all
+}
+
+/// Refuses a part of a run that is whole.
+fn refuse_merged(run: &Path, sequence: &[Checkpoint]) -> Result<(), RunError> {
+    let Some(state) = State::read(run)? else {
+        return Ok(());
     };
-    check_configuration(path, &run.config)?;
-    if !manifest.shows(&images) {
-        return Err(CheckpointsError::OtherProbes(path.to_owned()).into());
+    let folder = run.to_owned();
+    let new = sequence
+        .iter()
+        .filter(|file| Some(file.step) > state.last());
+    Err(match new.count() {
+        0 => CheckpointsError::nothing_new(folder, &state),
+        new => CheckpointsError::NewSince { folder, new },
     }
-    let remaining = Remaining::of(run.sequence, &manifest, run.terminal());
-    let folder = path.to_owned();
-    if remaining.due.is_empty() && !run.settings.follows() {
-        let steps = manifest.shown().count();
-        return Err(CheckpointsError::NothingNew { folder, steps }.into());
-    }
-    if run.settings.shard.is_some() {
-        let new = remaining.due.len();
-        return Err(CheckpointsError::NewSince { folder, new }.into());
-    }
-    Ok((manifest, remaining))
+    .into())
 }
 
-/// The folder of a new run, or of one that goes on.
+/// The folder of a new run or part, or of one that is resumed.
 fn reserve(
     settings: &mut CheckpointsSettings,
-    shard: Option<Shard>,
+    part: Option<&Part>,
     context: &Context,
 ) -> Result<RunFolder, RunError> {
     let output = &mut settings.run.output;
-    loop {
-        let reserved = if output.run.is_some() && output.run_folder().join(MANIFEST).exists() {
-            RunFolder::resume(output.run_folder())
-        } else {
-            context::reserve(output, "checkpoints", context)
-        };
-        match reserved {
-            // The tasks of an array that is repeated come at the same time.
-            Err(StateError::Busy(_)) if shard.is_some() && !context.interrupt.is_requested() => {
-                thread::sleep(AGAIN);
-            }
-            reserved => return Ok(reserved?),
+    let path = match part {
+        Some(part) => part.folder.clone(),
+        None if output.run.is_none() => {
+            return Ok(context::reserve(output, "checkpoints", context)?);
         }
+        None => output.run_folder(),
+    };
+    if State::read(&path)?.is_none() {
+        let reserved = RunFolder::reserve(path, &context.interrupt);
+        return Ok(reserved.map_err(StateError::without_state)?);
     }
+    if !part_folders(&path)?.is_empty() {
+        return Err(StateError::InParts(path).into());
+    }
+    Ok(RunFolder::resume(path)?)
 }
 
 /// The checkpoints, in the order of their steps.

@@ -69,7 +69,7 @@ fn logger(
             about.preprocess
         )
     });
-    let on_written = report_steps(folder, steps, context, |_| {});
+    let on_written = report_steps(folder, steps, context);
     let builder = FeatureLogger::builder(folder.path()).about(move || about);
     let builder = builder.on_written(on_written);
     Ok(builder.create()?)

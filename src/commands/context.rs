@@ -74,6 +74,12 @@ impl<'a> RunContext<'a> {
         notes: InputNotes,
         context: &'a Context,
     ) -> Result<Self, RunError> {
+        if !folder.is_locked() {
+            context.terminal.note(&format!(
+                "the file system of {} has no locks: no other process may log to it",
+                folder.path().display()
+            ));
+        }
         let wanted = select(&*architecture, &settings.network.layers)?;
         let pass = ForwardPass {
             devices,
@@ -128,14 +134,13 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// A logger that reports each step on the terminal; `written` gets each step that is in the event file.
+    /// A logger that reports each step on the terminal.
     pub(crate) fn logger(
         &self,
         label: impl FnOnce() -> String + Send + 'static,
         steps: &Steps,
-        written: impl FnMut(i64) + Send + 'static,
     ) -> Builder {
-        let on_written = report_steps(&self.folder, steps, self.context, written);
+        let on_written = report_steps(&self.folder, steps, self.context);
         self.quiet_logger(label).on_written(on_written)
     }
 
@@ -156,8 +161,13 @@ impl<'a> RunContext<'a> {
         steps: &Steps,
     ) -> Result<Report, RunError> {
         let output = &self.settings.output;
+        let run_folder = self.folder.path().to_owned();
         let report = conclude(logger, ended, output, steps, self.skipped, self.context)?;
-        Ok(report.with(self.notes.lines()))
+        let report = report.with(self.notes.lines());
+        Ok(Report {
+            run_folder,
+            ..report
+        })
     }
 }
 
@@ -210,7 +220,6 @@ pub(crate) fn report_steps(
     folder: &RunFolder,
     steps: &Steps,
     context: &Context,
-    mut written: impl FnMut(i64) + Send + 'static,
 ) -> impl FnMut(i64, &str) + Send + 'static {
     let terminal = Arc::clone(&context.terminal);
     let (mut done, used) = (steps.earlier, folder.used());
@@ -221,8 +230,7 @@ pub(crate) fn report_steps(
     };
     terminal.begin(done, total, unit);
     context.interrupt.steps_begin();
-    move |step, title| {
-        written(step);
+    move |_, title| {
         used();
         done += 1;
         terminal.reached(done, title);
@@ -272,7 +280,6 @@ pub(crate) fn conclude(
     Ok(Report {
         run_folder: output.run_folder(),
         logdir: output.logdir.clone(),
-        whole: 0,
         earlier_steps: steps.earlier,
         timings: output.timings.then(|| {
             let table = outcome.timings.table(outcome.steps);

@@ -42,9 +42,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let mut log = ImageLog {
         copies: run.pass.copies(&network, "the network")?,
         network: &network,
-        logger: run_style
-            .apply(run.logger(start.label, &steps, |_| {}))
-            .create()?,
+        logger: run_style.apply(run.logger(start.label, &steps)).create()?,
         timings,
         turn: 0,
     };

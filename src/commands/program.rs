@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::checkpoints::{self, merge};
 use super::context::Context;
 use super::error::{CommandError, RunError};
 use super::export::Exported;
 use super::remedy::explain;
 use super::report::{Report, counted};
 use super::terminal::Terminal;
-use super::{checkpoints, compare, diff, doctor, export, images, inspect, layers, train, view};
+use super::{compare, diff, doctor, export, images, inspect, layers, train, view};
 use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
 use crate::one_line::{panic_text, printable};
@@ -84,6 +85,7 @@ fn run(command: Command) -> u8 {
         Command::Train(mut settings) => {
             log_run(quiet, |context| train::run(&mut settings, context))
         }
+        Command::Merge(settings) => log_run(quiet, |context| merge::run(&settings, context)),
         Command::Compare(mut settings) => {
             log_run(quiet, |context| compare::run(&mut settings, context))
         }

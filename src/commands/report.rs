@@ -15,8 +15,6 @@ pub(crate) struct Report {
     /// The folder for TensorBoard.
     pub(crate) logdir: PathBuf,
     pub(crate) logged: Logged,
-    /// Steps of the whole run, where this is a part of it.
-    pub(crate) whole: u64,
     /// Steps that an earlier process wrote.
     pub(crate) earlier_steps: u64,
     /// What was left out under `--on-error skip`, each with its reason.
@@ -35,19 +33,13 @@ impl Report {
         self
     }
 
-    /// The same for a part of a run of so many steps.
-    pub(crate) fn of(self, steps: usize) -> Self {
-        let whole = steps as u64;
-        Self { whole, ..self }
-    }
-
     fn steps(&self) -> u64 {
         self.earlier_steps + self.logged.steps
     }
 
     /// The command that shows every step of the run, whatever the kind of its values.
     fn tensorboard_command(&self) -> String {
-        let steps = usize::try_from(self.steps().max(self.whole)).unwrap_or(usize::MAX);
+        let steps = usize::try_from(self.steps()).unwrap_or(usize::MAX);
         let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, steps)));
         command(&self.logdir, samples)
     }
@@ -97,7 +89,6 @@ mod tests {
                 steps,
                 ..Logged::default()
             },
-            whole: 0,
             earlier_steps: 0,
             skipped: Vec::new(),
             timings: None,

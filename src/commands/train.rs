@@ -69,7 +69,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
 
     let steps = length.steps();
     let graph = start::network_graph(&start, crop_side(settings));
-    let builder = run.logger(start.label, &steps, |_| {});
+    let builder = run.logger(start.label, &steps);
     let builder = match &resumed {
         Some(resumed) => {
             resumed.note_changes(&run.folder, &config, context);

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::error::RunError;
 use super::event_runs::event_runs;
 use super::tensorboard::{samples_flag, samples_for};
-use crate::one_line::shell_quoted;
+use crate::one_line::word_quoted;
 use crate::settings::ViewSettings;
 use tensorboard_events::count_steps;
 
@@ -37,7 +37,7 @@ pub(crate) enum ViewError {
 /// Starts TensorBoard, waits for its end, and returns its exit code; or prints the command instead.
 pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8, RunError> {
     let arguments = arguments(settings)?;
-    let quoted = arguments.iter().map(|one| shell_quoted(Path::new(one)));
+    let quoted = arguments.iter().map(|one| word_quoted(one));
     let command = format!("tensorboard {}", quoted.collect::<Vec<_>>().join(" "));
     if settings.print {
         return Ok(print(&(command + "\n")));

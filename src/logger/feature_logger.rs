@@ -14,11 +14,11 @@ use super::grid_style::{Options, RenderOn};
 use super::queue::Queue;
 use super::ranges::Ranges;
 use super::renderer::{Renderer, threads};
-use super::writer::{self, Logged, OnWritten, Order};
+use super::writer::{self, Calls, Logged, OnDurable, OnWritten, Order};
 use burn::tensor::Tensor;
 
 use feature_grid::{Range, Style};
-use tensorboard_events::{EventFile, Graph};
+use tensorboard_events::{EventFile, Graph, Position};
 
 /// Writes a TensorBoard run, a step at a time.
 ///
@@ -173,9 +173,11 @@ pub struct Builder {
     about: Option<Box<dyn FnOnce() -> String + Send>>,
     timings: bool,
     resume_from: Option<i64>,
+    behind: Option<Position>,
     events: Option<EventFile>,
     graph: Option<Graph>,
     on_written: Option<OnWritten>,
+    on_durable: Option<OnDurable>,
 }
 
 impl Builder {
@@ -263,6 +265,12 @@ impl Builder {
         self
     }
 
+    /// Together with [`resume_from`](Self::resume_from): nothing behind this place stays, at whatever step it is.
+    pub(crate) fn resume_behind(mut self, last: Position) -> Self {
+        self.behind = Some(last);
+        self
+    }
+
     /// Writes this event file instead of a new one in the folder.
     pub(crate) fn events(mut self, file: EventFile) -> Self {
         self.events = Some(file);
@@ -281,6 +289,13 @@ impl Builder {
         self
     }
 
+    /// Calls this with the number of each step, and the place behind it in the event files, once it is on the disk:
+    /// after a second at most. On the writing thread.
+    pub(crate) fn on_durable(mut self, call: impl FnMut(i64, Position) + Send + 'static) -> Self {
+        self.on_durable = Some(Box::new(call));
+        self
+    }
+
     /// Makes the folder where it is missing, creates an event file in it, and starts the writer.
     ///
     /// # Errors
@@ -291,14 +306,20 @@ impl Builder {
         let threads = threads()?;
         let mut events = match (self.events, self.resume_from) {
             (Some(events), _) => events,
-            (None, Some(step)) => EventFile::resume(&self.folder, step)?,
+            (None, Some(step)) => match &self.behind {
+                Some(last) => EventFile::resume_behind(&self.folder, last, step)?,
+                None => EventFile::resume(&self.folder, step)?,
+            },
             (None, None) => EventFile::create(&self.folder)?,
         };
         if let Some(graph) = &self.graph {
             events.write_graph(graph)?;
         }
-        let on_written = self.on_written.unwrap_or_else(|| Box::new(|_, _| ()));
-        let (queue, thread) = writer::start(events, on_written, self.timings);
+        let calls = Calls {
+            written: self.on_written.unwrap_or_else(|| Box::new(|_, _| ())),
+            durable: self.on_durable,
+        };
+        let (queue, thread) = writer::start(events, calls, self.timings);
         let past = Past {
             writing: Some(Writing { queue, thread }),
             described: HashSet::new(),

@@ -1,18 +1,30 @@
 //! The one thread that writes: steps in order, each once all its values are there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::{JoinHandle, spawn};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::LoggerError;
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::queue::Queue;
 use super::timings::{Stage, StageTimings};
-use tensorboard_events::{EventFile, Summary};
+use tensorboard_events::{EventFile, Position, Summary};
+
+/// Steps are put on the disk together so often: of a power failure so much is lost.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// What is called after a step was written, with its number and title.
 pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
+
+/// What is called after a step is on the disk, with its number and the place behind it.
+pub(super) type OnDurable = Box<dyn FnMut(i64, Position) + Send>;
+
+/// What is called for the steps of a logger.
+pub(super) struct Calls {
+    pub(super) written: OnWritten,
+    pub(super) durable: Option<OnDurable>,
+}
 
 /// A step on its way to the file. Where its parts end before [`Part::Finished`] it was abandoned, and
 /// nothing of it is written.
@@ -53,50 +65,79 @@ impl Logged {
 /// Starts the writing thread.
 pub(super) fn start(
     events: EventFile,
-    on_written: OnWritten,
+    calls: Calls,
     write_timings: bool,
 ) -> (Queue<Order>, JoinHandle<Result<Logged, LoggerError>>) {
     let (queue, jobs, done) = Queue::new();
     let writer = Writer {
         events,
-        on_written,
+        calls,
         logged: Logged::default(),
         write_timings,
         late: None,
+        unsynced: Vec::new(),
+        synced: Instant::now(),
     };
     (queue, spawn(move || writer.run(&jobs, &done)))
 }
 
 struct Writer {
     events: EventFile,
-    on_written: OnWritten,
+    calls: Calls,
     logged: Logged,
     write_timings: bool,
     /// The last step's timings, which are complete only after it was written.
     late: Option<(i64, StageTimings)>,
+    /// Steps that are written, and may not be on the disk.
+    unsynced: Vec<(i64, Position)>,
+    synced: Instant,
 }
 
 impl Writer {
     fn run(mut self, jobs: &Receiver<Order>, done: &Sender<()>) -> Result<Logged, LoggerError> {
         loop {
             let idle = Instant::now();
-            match jobs.recv() {
+            match jobs.recv_timeout(SYNC_EVERY) {
                 Ok(Order::Step(pending)) => {
                     self.write(&pending, idle)?;
+                    if self.synced.elapsed() >= SYNC_EVERY {
+                        self.sync_steps()?;
+                    }
                     // Nobody waits for room any more.
                     let _ = done.send(());
                 }
                 Ok(Order::Flush(sender)) => {
-                    self.events.sync()?;
+                    self.sync()?;
                     // Nobody waits any more.
                     let _ = sender.send(());
                 }
-                Err(_) => break,
+                Err(RecvTimeoutError::Timeout) => self.sync_steps()?,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.write_late_timings()?;
-        self.logged.bytes = self.events.close()?;
+        self.sync()?;
+        self.logged.bytes = self.events.bytes_written();
         Ok(self.logged)
+    }
+
+    /// Puts the steps on the disk, where somebody wants to know.
+    fn sync_steps(&mut self) -> Result<(), LoggerError> {
+        if self.unsynced.is_empty() {
+            return Ok(());
+        }
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), LoggerError> {
+        self.events.sync()?;
+        self.synced = Instant::now();
+        if let Some(durable) = &mut self.calls.durable {
+            for (step, position) in self.unsynced.drain(..) {
+                durable(step, position);
+            }
+        }
+        Ok(())
     }
 
     /// Waits for all values of a step and writes it whole; nothing of one that was abandoned.
@@ -130,7 +171,10 @@ impl Writer {
         if whole.counted {
             self.logged.steps += 1;
             self.late = self.write_timings.then_some((pending.step, timings));
-            (self.on_written)(pending.step, &whole.title);
+            (self.calls.written)(pending.step, &whole.title);
+            if self.calls.durable.is_some() {
+                self.unsynced.push((pending.step, self.events.position()));
+            }
         }
         Ok(())
     }

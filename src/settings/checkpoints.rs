@@ -1,15 +1,20 @@
 //! `vggscope checkpoints`.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::error::ErrorKind;
 use glob::Pattern;
 use serde::Serialize;
+use toml::{Table, Value};
 
+use super::Command;
 use super::choices::{FollowChoice, RangeChoice};
-use super::error::{SettingsError, check_probes, exclude, require, swallowed};
-use super::paths::make_absolute;
+use super::error::{SettingsError, UsageError, check_probes, exclude, require, swallowed};
+use super::paths::{absolute, make_absolute};
 use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
 use super::shared::RunSettings;
@@ -18,6 +23,24 @@ use super::values::parse_count;
 use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
 use crate::network::ForwardPass;
+
+/// Settings that another process may have otherwise: they say where things are and how fast a run is made, not what it
+/// shows. Images are known by their content.
+const NOT_SHOWN: [&str; 13] = [
+    "command",
+    "checkpoints",
+    "images",
+    "compare-images",
+    "follow",
+    "device",
+    "batch",
+    "on-error",
+    "quiet",
+    "timings",
+    "png",
+    "logdir",
+    "run",
+];
 
 /// Settings of `vggscope checkpoints`.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -66,6 +89,29 @@ pub(crate) struct CheckpointsSettings {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,
+}
+
+/// Settings of `vggscope merge`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct MergeSettings {
+    /// The folder of a run that was made in parts: LOGDIR/RUN
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Which settings differ, a text each; a key that one of both lacks has the default value.
+pub(crate) fn changed_settings(before: &Table, now: &Table, defaults: &Table) -> Vec<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+    let changed = |key: &String| {
+        let [before, now] = [before, now].map(|of| of.get(key).or_else(|| defaults.get(key)));
+        (before != now).then(|| format!("{key} {} -> {}", show(before), show(now)))
+    };
+    keys.into_iter().filter_map(changed).collect()
 }
 
 impl CheckpointsSettings {
@@ -144,5 +190,46 @@ impl CheckpointsSettings {
         resolved.run.pictures = self.pictures();
         resolved.run.resolve(pass);
         toml_text("checkpoints", &resolved)
+    }
+
+    /// Those of a configuration file, for the run in this folder.
+    pub(crate) fn of_run(config: &Path, run: &Path) -> Result<Self, UsageError> {
+        let run = absolute(run);
+        let [logdir, name] = [run.parent(), run.file_name().map(Path::new)]
+            .map(|part| part.unwrap_or(Path::new("")).as_os_str());
+        let words = ["vggscope", "checkpoints", "--config"].map(OsStr::new);
+        let words = [
+            &words[..],
+            &[
+                config.as_os_str(),
+                "--logdir".as_ref(),
+                logdir,
+                "--run".as_ref(),
+                name,
+            ],
+        ];
+        let words: Vec<OsString> = words.concat().into_iter().map(OsStr::to_owned).collect();
+        match super::parse(&words)?.command {
+            Command::Checkpoints(settings) => Ok(settings),
+            _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand).into()),
+        }
+    }
+
+    /// The settings that change what a run shows, as its state notes them.
+    pub(crate) fn shown(&self, pass: &ForwardPass) -> Result<Table, toml::ser::Error> {
+        let mut all: Table = self.resolved(pass)?.parse().unwrap_or_default();
+        for key in NOT_SHOWN {
+            all.remove(key);
+        }
+        Ok(all)
+    }
+
+    /// The same where nothing is asked for, which stands for what an older version, or a newer one, does not note.
+    pub(crate) fn default_shown(pass: &ForwardPass) -> Table {
+        let words = ["vggscope", "checkpoints", ".", "--images", "."].map(OsString::from);
+        match super::parse(&words).map(|parsed| parsed.command) {
+            Ok(Command::Checkpoints(settings)) => settings.shown(pass).unwrap_or_default(),
+            _ => Table::new(),
+        }
     }
 }

@@ -31,7 +31,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use checkpoints::CheckpointsSettings;
+pub(crate) use checkpoints::{CheckpointsSettings, MergeSettings, changed_settings};
 pub(crate) use choices::{ChangeChoice, CompareBy, FollowChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
 pub(crate) use diff::{DiffOrder, DiffSettings};
@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Images(ImagesSettings),
     /// Run checkpoints over probe images: one step a checkpoint
     Checkpoints(CheckpointsSettings),
+    /// Join the parts of a run that were made with --shard
+    Merge(MergeSettings),
+
     /// Train a network, logging what it sees as it learns
     Train(Box<TrainSettings>),
     /// Compare what the networks of two or more runs see
@@ -262,6 +265,7 @@ impl Command {
             Self::Checkpoints(settings) => settings.run.output.quiet,
             Self::Train(settings) => settings.run.output.quiet,
             Self::Compare(settings) => settings.quiet,
+            Self::Merge(settings) => settings.quiet,
             _ => false,
         }
     }

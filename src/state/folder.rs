@@ -1,5 +1,6 @@
 //! The folder of a run: reserved for one process, and taken away again where no step came of it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -8,20 +9,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::StateError;
 use super::files::write_text;
+use crate::durable;
 use crate::interrupt::Interrupt;
 use tensorboard_events::{EventReader, event_files};
 
 /// The resolved configuration.
 pub(crate) const CONFIG: &str = "config.toml";
 
-/// What a run that is made in parts holds until it is whole.
-pub(crate) const PARTS: &str = "parts";
+/// Locked while a process logs to a folder: on NFS a lock on the folder itself would not reach other machines.
+const LOCK: &str = ".lock";
+
+/// What the names of the folders of parts begin with, in that of the run.
+const PART: &str = "part-";
+
+/// The folders of a run's parts, by their number.
+pub(crate) fn part_folders(run: &Path) -> Result<BTreeMap<usize, PathBuf>, StateError> {
+    let entries = match fs::read_dir(run) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(|source| failed(run, source))?,
+    };
+    let mut parts = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(|source| failed(run, source))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix(PART)?.parse().ok());
+        if let Some(number) = number.filter(|_| path.is_dir()) {
+            parts.insert(number, path);
+        }
+    }
+    Ok(parts)
+}
 
 /// A folder that no other process logs to while this lives.
 pub(crate) struct RunFolder {
     traces: Arc<Traces>,
-    /// Held until the process ends.
-    _lock: Option<File>,
+    /// Held until the process ends; none where the file system has no locks.
+    lock: Option<File>,
 }
 
 /// What a run leaves in the file system before its first step.
@@ -75,13 +98,12 @@ impl RunFolder {
         }
     }
 
-    /// The folder of a part of a run, whether it was begun before or not.
-    pub(crate) fn reserve_part(path: PathBuf, interrupt: &Interrupt) -> Result<Self, StateError> {
-        let made = make(&path)?;
-        Self::new(path, made, interrupt)
+    /// The name of a part of `run`, as runs are named.
+    pub(crate) fn part(run: &Path, index: usize) -> PathBuf {
+        run.join(format!("{PART}{index}"))
     }
 
-    /// The folder of a run that goes on.
+    /// The folder of a run that is resumed.
     pub(crate) fn resume(path: PathBuf) -> Result<Self, StateError> {
         let reserved = Self::new(path, Vec::new(), &Interrupt::default())?;
         reserved.traces.keep();
@@ -89,8 +111,10 @@ impl RunFolder {
     }
 
     fn new(path: PathBuf, made: Vec<PathBuf>, interrupt: &Interrupt) -> Result<Self, StateError> {
+        let lock = lock(&path)?;
+        durable::remove_unfinished(&path);
         let reserved = Self {
-            _lock: lock(&path)?,
+            lock,
             traces: Arc::new(Traces {
                 path,
                 made,
@@ -101,6 +125,11 @@ impl RunFolder {
         let traces = Arc::clone(&reserved.traces);
         interrupt.before_exit(move || traces.remove());
         Ok(reserved)
+    }
+
+    /// Whether another process is kept from logging to it.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -116,6 +145,11 @@ impl RunFolder {
     pub(crate) fn used(&self) -> impl Fn() + Send + 'static {
         let traces = Arc::clone(&self.traces);
         move || traces.keep()
+    }
+
+    /// Whether the resolved configuration is missing, or empty.
+    pub(crate) fn lacks_config(&self) -> bool {
+        fs::metadata(self.path().join(CONFIG)).map_or(true, |file| file.len() == 0)
     }
 
     /// Leaves the resolved configuration in it.
@@ -140,7 +174,7 @@ impl RunFolder {
     fn refuse_used(&self) -> Result<(), StateError> {
         let folder = self.path();
         let files = event_files(folder).map_err(|source| failed(folder, source))?;
-        let error = if folder.join(PARTS).is_dir() {
+        let error = if !part_folders(folder)?.is_empty() {
             StateError::InParts(folder.to_owned())
         } else if let Some(file) = files.into_iter().find(|file| holds_values(file)) {
             let folder = folder.to_owned();
@@ -182,6 +216,8 @@ impl Traces {
             // What cannot be removed stays, as nothing is lost by it.
             let _ = fs::remove_file(&file).or_else(|_| fs::remove_dir_all(file));
         }
+        // An empty file.
+        let _ = fs::remove_file(self.path.join(LOCK));
         for folder in self.made.iter().rev() {
             // Somebody else's files keep theirs.
             let _ = fs::remove_dir(folder);
@@ -217,15 +253,16 @@ fn make(path: &Path) -> Result<Vec<PathBuf>, StateError> {
     Ok(missing)
 }
 
-/// The advisory lock on a folder; `None` where the system keeps none.
+/// The advisory lock of a folder; `None` where the file system keeps none.
 fn lock(path: &Path) -> Result<Option<File>, StateError> {
-    let Ok(folder) = File::open(path) else {
-        return Ok(None);
-    };
-    match folder.try_lock() {
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(false);
+    let file = file.open(path.join(LOCK));
+    let file = file.map_err(|source| failed(path, source))?;
+    match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(StateError::Busy(path.to_owned())),
         Err(TryLockError::Error(_)) => Ok(None),
-        Ok(()) => Ok(Some(folder)),
+        Ok(()) => Ok(Some(file)),
     }
 }
 

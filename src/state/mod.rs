@@ -3,11 +3,10 @@
 mod error;
 mod files;
 mod folder;
-mod manifest;
 mod network;
+mod steps;
 
 pub(crate) use error::StateError;
-pub(crate) use files::{lock_file, read_toml, write_text, write_toml};
-pub(crate) use folder::{CONFIG, PARTS, RunFolder};
-pub(crate) use manifest::{Entry, MANIFEST, Manifest, ManifestWriter, Stamp};
+pub(crate) use folder::{CONFIG, RunFolder, part_folders};
 pub(crate) use network::{RunNetwork, WidthMismatch};
+pub(crate) use steps::{Entry, PartOf, RunOf, STATE, Stamp, State, StateWriter};

@@ -512,7 +512,7 @@ fn a_burn_pack_of_a_header_alone_is_truncated() {
 fn a_small_pickle_stays_small() {
     // A value in slot 16 million of the memo, and two million empty dictionaries.
     let far = b"\x80\x02}r\xff\xff\xff\x00.".to_vec();
-    let many = [b"\x80\x02(", &[b'}'; 2 << 20][..], b"d."].concat();
+    let many = [b"\x80\x02(", &vec![b'}'; 2 << 20][..], b"d."].concat();
     for (bytes, part) in [(far, "holds too much"), (many, "too")] {
         let text = message_for(&[&bytes[..], &[0; 24]].concat());
         assert_says(&text, &[part]);

@@ -1,4 +1,4 @@
-//! Why a step was not written, a run not resumed, or a part not published.
+//! Why a step was not written, a run not resumed, or parts not joined.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use crate::graph::GraphError;
 use crate::read::ReadError;
 use crate::series::StepError;
 
-/// Why a step was not written, a run not resumed, or a part not published. Each names the folder or the event file.
+/// Why a step was not written, a run not resumed, or parts not joined. Each names the folder or the event file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventFileError {
@@ -64,14 +64,10 @@ pub enum EventFileError {
     /// Everything was handed to the system, which could not put it all on the disk.
     #[error("`{}` was written but may be incomplete on the disk", .0.display())]
     Sync(PathBuf, #[source] io::Error),
-    /// An event file of a part could not be moved to the run. Those before it were.
-    #[error("cannot move `{}` to `{}`", from.display(), to.display())]
-    Move {
-        /// Where it is.
-        from: PathBuf,
-        /// Where it should be.
-        to: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// An event file that is joined cannot be read, or is damaged.
+    #[error("cannot join `{}`", .0.display())]
+    Join(PathBuf, #[source] ReadError),
+    /// An event file that was joined could not be renamed.
+    #[error("cannot rename `{}`", .0.display())]
+    Publish(PathBuf, #[source] io::Error),
 }

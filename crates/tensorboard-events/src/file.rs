@@ -11,6 +11,8 @@ use tensorboard_proto::event::Event_oneof_what as What;
 use crate::encode;
 use crate::error::EventFileError;
 use crate::graph::Graph;
+use crate::record;
+use crate::resume::Position;
 use crate::series::{SeriesBook, StepError};
 use crate::summary::Summary;
 
@@ -41,7 +43,12 @@ impl EventSink for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.sync_data()?;
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::nlink(&self.metadata()?) == 0 {
+            return Err(io::Error::other("it was deleted while it was written"));
+        }
+        Ok(())
     }
 }
 
@@ -178,6 +185,15 @@ impl<S: EventSink> EventFile<S> {
         &self.path
     }
 
+    /// Where the next step will begin.
+    pub fn position(&self) -> Position {
+        let name = self.path.file_name().unwrap_or_default();
+        Position {
+            file: name.to_string_lossy().into_owned(),
+            length: self.whole,
+        }
+    }
+
     /// How long the file is. Units: bytes.
     pub fn bytes_written(&self) -> u64 {
         self.whole
@@ -231,6 +247,17 @@ impl<S: EventSink> EventFile<S> {
             };
             self.not_written(step, error)
         })
+    }
+
+    /// Appends the data of a record as it is.
+    pub(crate) fn append_record(&mut self, data: &[u8]) -> Result<(), EventFileError> {
+        let written = record::append(&mut self.buffer, |buffer| {
+            buffer.extend_from_slice(data);
+            Ok(())
+        });
+        let written = written.and_then(|()| self.write_buffer());
+        written.map_err(|error| EventFileError::Sync(self.path.clone(), error))?;
+        Ok(())
     }
 
     fn append_step(&mut self, step: i64, summaries: Vec<Summary>) -> io::Result<()> {

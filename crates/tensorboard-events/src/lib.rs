@@ -25,7 +25,8 @@ pub use hparams::{HparamValue, Hparams};
 pub use inventory::{FileInventory, Inventory, Place, TagInventory, count_steps};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
 pub use record::{Damage, RecordError};
-pub use run_folder::{event_files, is_event_file, publish};
+pub use resume::{Position, whole_length};
+pub use run_folder::{event_files, is_event_file, publish, published};
 pub use series::StepError;
 pub use summary::{Summary, Value};
 /// A graph read back: TensorFlow's own message.

@@ -12,13 +12,26 @@
 //! Source: `tensorboard/data/server/{run,reservoir}.rs`; `plugin_event_accumulator.py`, `directory_watcher.py` and
 //! `event_file_loader.py` in `tensorboard/backend/event_processing`.
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::decode::What;
 use crate::error::EventFileError;
 use crate::file::{EventFile, Start, wall_time};
+use crate::read::{EventReader, ReadError};
 use crate::run_folder::{self, Visibility, lock};
 use crate::scan::{Kept, kept};
+
+/// A place in the event files of a run: the file's name, and how much of it comes before. Units: bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The file's name in the folder.
+    pub file: String,
+    /// How much of it comes before.
+    pub length: u64,
+}
 
 impl EventFile {
     /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at once. No file that
@@ -50,32 +63,79 @@ impl EventFile {
     /// when it could not have a name behind all others. Unless the truncating or the new file itself failed, nothing
     /// was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        create_behind_all(run_dir, Visibility::Visible, Start::at(first_step))
+        create_behind_all(run_dir, Start::at(first_step), None)
     }
 
-    /// The same for the folder of a part of a run, of which TensorBoard sees nothing before it is
-    /// [published](crate::publish).
+    /// The same, and what comes after `last` is truncated whatever its step: values that were written at the last
+    /// step once there was no later one.
     ///
     /// # Errors
     ///
     /// As [`resume`](Self::resume).
-    pub fn resume_part(part_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        create_behind_all(part_dir, Visibility::Hidden, Start::at(first_step))
+    pub fn resume_behind(
+        run_dir: &Path,
+        last: &Position,
+        first_step: i64,
+    ) -> Result<Self, EventFileError> {
+        create_behind_all(run_dir, Start::at(first_step), Some(last))
     }
 
-    /// A part for tags that no other part has, at any step, behind all parts that end with the step `last`.
+    /// Joins the event files of several folders, whose steps follow one another, in one new file of `run_dir`, which
+    /// TensorBoard does not see before [`publish`](Self::publish). Further values may have any step, but no tag of
+    /// those joined.
     ///
     /// # Errors
     ///
-    /// As [`resume`](Self::resume).
-    pub fn supplement(part_dir: &Path, last: i64) -> Result<Self, EventFileError> {
+    /// When a folder cannot be listed, an event file cannot be read or is damaged, or the new one cannot be written.
+    pub fn join(run_dir: &Path, parts: &[PathBuf]) -> Result<Self, EventFileError> {
         let start = Start {
-            first_step: i64::MIN,
-            void_from: last.saturating_add(1),
             has_graph: true,
+            ..Start::RUN
         };
-        create_behind_all(part_dir, Visibility::Hidden, start)
+        for path in run_folder::listed(run_dir, Visibility::Hidden)? {
+            // Of a process that was killed; another one that is at it holds the run.
+            fs::remove_file(&path).map_err(|error| EventFileError::Publish(path, error))?;
+        }
+        let mut joined = create(run_dir, run_folder::now(), Visibility::Hidden, start)?;
+        let mut has_graph = false;
+        for part in parts {
+            for path in run_folder::listed(part, Visibility::Visible)? {
+                joined.append_file(&path, &mut has_graph)?;
+            }
+        }
+        Ok(joined)
     }
+
+    /// Appends the values of an event file, and its graph unless there is one.
+    fn append_file(&mut self, path: &Path, has_graph: &mut bool) -> Result<(), EventFileError> {
+        let unreadable = |error| EventFileError::Join(path.to_owned(), error);
+        let mut events = EventReader::open(path).map_err(unreadable)?;
+        while let Some((data, what)) = events.next_record().map_err(unreadable)? {
+            let takes_part = match what {
+                What::Other => true,
+                What::Graph => !std::mem::replace(has_graph, true),
+                What::SessionLog => false,
+            };
+            if takes_part {
+                self.append_record(&data)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much of an event file is whole; 0 where it is not there. Units: bytes.
+///
+/// # Errors
+///
+/// When it is by its beginning none, or cannot be read.
+pub fn whole_length(path: &Path) -> Result<u64, ReadError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        file => file.and_then(|file| Ok((file.metadata()?.len(), file))),
+    };
+    let (length, file) = file.map_err(|error| ReadError::Open(path.to_owned(), error))?;
+    Ok(kept(file, path, length, i64::MAX)?.length)
 }
 
 fn make(run_dir: &Path) -> Result<(), EventFileError> {
@@ -103,19 +163,19 @@ fn create(
 /// One more event file behind all that are there, which lose the steps that are done again.
 fn create_behind_all(
     run_dir: &Path,
-    visibility: Visibility,
     mut start: Start,
+    behind: Option<&Position>,
 ) -> Result<EventFile, EventFileError> {
     make(run_dir)?;
-    let held = hold_all(run_dir, visibility)?;
+    let held = hold_all(run_dir)?;
     let last = held.last().map(|held| held.path.as_path());
-    let Some(seconds) = run_folder::seconds_behind(last, run_folder::now(), visibility) else {
+    let Some(seconds) = run_folder::seconds_behind(last, run_folder::now()) else {
         let last = last.unwrap_or(run_dir);
         return Err(EventFileError::NoLaterName(last.to_owned()));
     };
-    start.has_graph |= truncate_all(&held, start.first_step)?;
+    start.has_graph |= truncate_all(&held, start.first_step, behind)?;
     // The earlier files are held until the new one is there, and locked.
-    create(run_dir, seconds, visibility, start)
+    create(run_dir, seconds, Visibility::Visible, start)
 }
 
 /// An earlier event file of the run, which nobody else writes to while this lives.
@@ -140,9 +200,19 @@ impl Held {
         Ok(Self { path, file, length })
     }
 
-    /// What of it comes before `first_step`.
-    fn scan(&self, first_step: i64) -> Result<Kept, EventFileError> {
-        kept(&self.file, &self.path, self.length, first_step).map_err(EventFileError::Earlier)
+    /// What of it comes before `first_step`, and not behind a place.
+    fn scan(&self, mut first_step: i64, behind: Option<&Position>) -> Result<Kept, EventFileError> {
+        let mut most = self.length;
+        if let Some(Position { file, length }) = behind {
+            let name = self.path.file_name().unwrap_or_default().as_encoded_bytes();
+            match name.cmp(file.as_bytes()) {
+                Ordering::Less => {}
+                Ordering::Equal => most = most.min(*length),
+                // No value of it stays.
+                Ordering::Greater => first_step = i64::MIN,
+            }
+        }
+        kept(&self.file, &self.path, most, first_step).map_err(EventFileError::Earlier)
     }
 
     fn truncate(&self, length: u64) -> Result<(), EventFileError> {
@@ -159,13 +229,13 @@ impl Held {
 }
 
 /// Opens and locks every event file of the run.
-fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFileError> {
-    let mut files = run_folder::listed(run_dir, visibility)?;
+fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
+    let mut files = run_folder::listed(run_dir, Visibility::Visible)?;
     loop {
         let held = files.iter().map(|path| Held::open(path));
         let held = held.collect::<Result<_, _>>()?;
         // Another process may have resumed the run before these were locked.
-        let after = run_folder::listed(run_dir, visibility)?;
+        let after = run_folder::listed(run_dir, Visibility::Visible)?;
         if after == files {
             return Ok(held);
         }
@@ -175,8 +245,12 @@ fn hold_all(run_dir: &Path, visibility: Visibility) -> Result<Vec<Held>, EventFi
 
 /// Truncates every file to what comes before `first_step`: none before all were scanned, and the last one first, so
 /// that their steps rise all the while. True when a graph stays.
-fn truncate_all(held: &[Held], first_step: i64) -> Result<bool, EventFileError> {
-    let scans = held.iter().map(|held| held.scan(first_step));
+fn truncate_all(
+    held: &[Held],
+    first_step: i64,
+    behind: Option<&Position>,
+) -> Result<bool, EventFileError> {
+    let scans = held.iter().map(|held| held.scan(first_step, behind));
     let scans = scans.collect::<Result<Vec<_>, _>>()?;
     for (held, kept) in held.iter().zip(&scans).rev() {
         if kept.length < held.length {

@@ -46,32 +46,25 @@ pub fn is_event_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| Visible.is_name(name))
 }
 
-/// Moves the event files in the folder `part` into that of the run, behind those which are there. Returns how many
-/// they were. If that is interrupted, it is finished by doing it again.
-///
-/// A run may be written in parts, by several processes ([`resume_part`](crate::EventFile::resume_part)): a step that
-/// comes behind later ones of its tag ends these in TensorBoard's fast loader, and the slow one never returns to an
-/// earlier file. So the parts are to be published in the order of their steps, each whole.
+/// Gives an event file that was [joined](crate::EventFile::join) a name that TensorBoard picks up, once it is closed;
+/// returns its path.
 ///
 /// # Errors
 ///
-/// When a folder cannot be listed, or a file not be moved.
-pub fn publish(part: &Path, run: &Path) -> Result<usize, EventFileError> {
-    let parts = listed(part, Hidden)?;
-    let mut last = listed(run, Visible)?.pop();
-    for from in &parts {
-        let Some(name) = published_name(from, last.as_deref(), now()) else {
-            return Err(EventFileError::NoLaterName(last.unwrap_or_default()));
-        };
-        let to = run.join(name);
-        fs::rename(from, &to).map_err(|source| EventFileError::Move {
-            from: from.clone(),
-            to: to.clone(),
-            source,
-        })?;
-        last = Some(to);
-    }
-    Ok(parts.len())
+/// When the file cannot be renamed.
+pub fn publish(joined: &Path) -> Result<PathBuf, EventFileError> {
+    let path = published(joined);
+    let folder = joined.parent().unwrap_or(Path::new(""));
+    let renamed = fs::rename(joined, &path).and_then(|()| sync_folder(folder));
+    renamed.map_err(|source| EventFileError::Publish(joined.to_owned(), source))?;
+    Ok(path)
+}
+
+/// The path that an event file which was [joined](crate::EventFile::join) is [published](publish) under.
+#[must_use]
+pub fn published(joined: &Path) -> PathBuf {
+    let name = joined.file_name().unwrap_or_default().to_string_lossy();
+    joined.with_file_name(name.replacen(Hidden.prefix(), Visible.prefix(), 1))
 }
 
 impl Visibility {
@@ -174,15 +167,6 @@ pub(crate) fn lock(file: &File) -> bool {
     cfg!(windows) || !is_taken() || (1..TRIES).any(frees_itself)
 }
 
-/// The name of a part's file behind the `last` one of a run: `now` is the present second. `None` when it could not
-/// have a name there, or has none of its own.
-fn published_name(part: &Path, last: Option<&Path>, now: u64) -> Option<String> {
-    let name = part.file_name()?.to_str()?;
-    let rest = name.strip_prefix(Hidden.prefix())?.get(DIGITS..)?;
-    let seconds = seconds_behind(last, now, Visible)?;
-    Some(Visible.beginning(seconds) + rest.strip_prefix('.')?)
-}
-
 /// Seconds since 1970 for the name of a new event file.
 pub(crate) fn now() -> u64 {
     SystemTime::now()
@@ -193,15 +177,15 @@ pub(crate) fn now() -> u64 {
 /// Seconds for the name of a file that comes behind the `last` one: `now`, or one later than `last` where that is of
 /// the same second or, after the clock was set back, of a later one. `None` when no name of ten digits comes behind
 /// it.
-pub(crate) fn seconds_behind(last: Option<&Path>, now: u64, visibility: Visibility) -> Option<u64> {
+pub(crate) fn seconds_behind(last: Option<&Path>, now: u64) -> Option<u64> {
     let Some(last) = last.and_then(Path::file_name) else {
         return Some(now);
     };
     let last = last.as_encoded_bytes();
     let is_behind =
-        |&seconds: &u64| seconds <= LAST_SECOND && visibility.beginning(seconds).as_bytes() > last;
+        |&seconds: &u64| seconds <= LAST_SECOND && Visible.beginning(seconds).as_bytes() > last;
     let later = || {
-        let name = last.strip_prefix(visibility.prefix().as_bytes())?;
+        let name = last.strip_prefix(Visible.prefix().as_bytes())?;
         let seconds: u64 = str::from_utf8(name.get(..DIGITS)?).ok()?.parse().ok()?;
         seconds.checked_add(1)
     };

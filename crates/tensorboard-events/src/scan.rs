@@ -121,7 +121,12 @@ impl<R: Read + Seek> EventReader<R> {
             // As in a record whose data is not read. At the end of the file it will be found.
             _ => return self.seek(after).map(|()| (i64::MIN, What::Other)),
         };
-        let event = self.parse(offset, &data)?;
+        self.step_and_content(offset, &data)
+    }
+
+    /// The step of the record at `offset`, and what it is.
+    fn step_and_content(&self, offset: u64, data: &[u8]) -> Result<(i64, What), ReadError> {
+        let event = self.parse(offset, data)?;
         let what = match event.what {
             Some(Event_oneof_what::session_log(log)) if log.status == SessionStatus::START => {
                 What::SessionLog
@@ -130,6 +135,24 @@ impl<R: Read + Seek> EventReader<R> {
             _ => What::Other,
         };
         Ok((event.step, what))
+    }
+
+    /// The data of the next record behind the version, and what it is; `None` at the end.
+    pub(crate) fn next_record(&mut self) -> Result<Option<(Vec<u8>, What)>, ReadError> {
+        let offset = self.records.offset();
+        let Some(data) = self.records.next() else {
+            return Ok(None);
+        };
+        let data = data.map_err(|error| self.damaged(error))?;
+        if offset == 0 {
+            self.step_and_content(offset, &data)?;
+            return self.next_record();
+        }
+        let (_, what) = match decode::beginning(&data) {
+            Some(found) => found,
+            None => self.step_and_content(offset, &data)?,
+        };
+        Ok(Some((data, what)))
     }
 
     /// Where the first record with damaged data begins, of those from `start` to `stop`; or `stop`.

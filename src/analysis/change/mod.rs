@@ -23,6 +23,8 @@ pub(super) struct WeightChange {
     /// The weights before the optimization step that comes, or came.
     before: Snapshot,
     pub(super) summary: Summary,
+    /// What the last step adds to it.
+    pub(super) latest: Summary,
 }
 
 impl WeightChange {
@@ -66,7 +68,8 @@ impl WeightChange {
     fn add(&mut self, at: &Moment<'_, '_>, changes: &[LayerChange], non_finite: &[NonFinite]) {
         let dead = at.shared.dead.iter();
         let dead = dead.map(|(tag, dead)| (name_of(tag), dead.as_slice()));
-        self.summary.add(at.number, changes, non_finite, dead);
+        self.latest = Summary::of_step(at.number, changes, non_finite, dead);
+        self.summary.append(self.latest.clone());
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::PairSums;
 use crate::one_line::listed;
 
 use super::events::{FilterEvent, Kind, is_unusual, median, of_filters, stands_out};
@@ -47,45 +48,43 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Adds a step: the changes of its layers from the step before (none at the first one), weights that are not
+    /// Of one step: the changes of its layers from the step before (none at the first one), weights that are not
     /// finite, and the channels that are dead, each by layer.
-    pub(crate) fn add<'a>(
-        &mut self,
+    pub(crate) fn of_step<'a>(
         step: i64,
         changes: &[LayerChange],
         non_finite: &[NonFinite],
         dead: impl IntoIterator<Item = (&'a str, &'a [usize])>,
-    ) {
-        self.steps.push(step);
+    ) -> Self {
+        let mut all = Self {
+            steps: vec![step],
+            ..Self::default()
+        };
         for NonFinite { layer, count } in non_finite {
-            let known = self.non_finite.entry(layer.clone());
-            known.or_insert((step, *count));
+            all.non_finite.insert(layer.clone(), (step, *count));
         }
         for change in changes {
-            self.changed |= !change.is_equal;
+            all.changed |= !change.is_equal;
             let whole = &change.whole;
-            let of_layer = self.layers.entry(change.name.clone()).or_default();
-            of_layer.push(LayerStep {
+            let of_layer = LayerStep {
                 step,
                 relative: whole.relative(),
                 cosine: whole.cosine(),
                 factor: whole.factor(),
-            });
-            let distances = self.distances.entry(change.name.clone()).or_default();
-            distances.resize(change.filters.len(), 0.0);
-            for (sum, filter) in distances.iter_mut().zip(&change.filters) {
-                // NaN would hide everything else.
-                let distance = Some(filter.distance()).filter(|distance| distance.is_finite());
-                *sum += distance.unwrap_or(0.0);
-            }
-            self.filters.extend(of_filters(step, change));
-            self.keep_some_filters();
+            };
+            all.layers.insert(change.name.clone(), vec![of_layer]);
+            // NaN would hide everything else.
+            let finite = |distance: f64| if distance.is_finite() { distance } else { 0.0 };
+            let distances = change.filters.iter().map(PairSums::distance).map(finite);
+            all.distances
+                .insert(change.name.clone(), distances.collect());
+            all.filters.extend(of_filters(step, change));
         }
         for (layer, channels) in dead {
-            let before = self.dead.entry(layer.to_owned()).or_default();
-            let since = |channel: &usize| (*channel, dead_since(before, *channel).unwrap_or(step));
-            *before = channels.iter().map(since).collect();
+            let since = channels.iter().map(|channel| (*channel, step));
+            all.dead.insert(layer.to_owned(), since.collect());
         }
+        all
     }
 
     fn keep_some_filters(&mut self) {

@@ -58,7 +58,7 @@ fn lines(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> V
             count: layer.non_finite(),
         });
         let non_finite: Vec<_> = non_finite.filter(|layer| layer.count > 0).collect();
-        summary.add(step, &changes, &non_finite, []);
+        summary.append(Summary::of_step(step, &changes, &non_finite, []));
         before = Some(now.clone());
     }
     summary.lines()
@@ -184,7 +184,7 @@ fn a_training_is_no_event() {
             .map(|(old, new)| LayerChange::between(old, new))
             .collect();
         let changes = if step == 0 { Vec::new() } else { changes };
-        summary.add(i64::from(step), &changes, &[], []);
+        summary.append(Summary::of_step(i64::from(step), &changes, &[], []));
         before.clone_from(&now);
     }
     let lines = summary.lines();
@@ -212,7 +212,12 @@ fn channels_that_died_and_stayed_so_are_named() {
             2 => vec![1, 2],
             _ => vec![1, 3],
         };
-        summary.add(step, &changes, &[], [("relu1_1", dead.as_slice())]);
+        summary.append(Summary::of_step(
+            step,
+            &changes,
+            &[],
+            [("relu1_1", dead.as_slice())],
+        ));
     }
     let text = summary.lines().join("\n");
     assert!(
@@ -246,7 +251,12 @@ fn what_two_saw_is_what_one_saw() {
         let mut summary = Summary::default();
         if let Some(seam) = seam {
             let dead = [("relu1_1", &dead(seam)[..])];
-            summary.add(i64::try_from(seam).unwrap(), &[], &[], dead);
+            summary.append(Summary::of_step(
+                i64::try_from(seam).unwrap(),
+                &[],
+                &[],
+                dead,
+            ));
         }
         for step in steps {
             let before = step.checked_sub(1).map(|before| &networks[before]);
@@ -263,12 +273,12 @@ fn what_two_saw_is_what_one_saw() {
                 })
                 .into_iter()
                 .collect();
-            summary.add(
+            summary.append(Summary::of_step(
                 i64::try_from(step).unwrap(),
                 &changes,
                 &non_finite,
                 [("relu1_1", &dead(step)[..])],
-            );
+            ));
         }
         summary
     };

@@ -103,9 +103,14 @@ fn parts_of_a_run_are_merged() {
     let other = tempfile::tempdir().unwrap();
     writer(&other, 0).write(7, &grams(3)).unwrap();
     let [from, to] = [&other, &one].map(|folder| folder.path().join(GRAMS));
-    merge_grams(&from, &to).unwrap();
-    merge_grams(&from.join("none"), &to).unwrap();
+    copy_grams(&from, &to).unwrap();
+    copy_grams(&from.join("none"), &to).unwrap();
     assert_eq!(read(&one).steps().collect::<Vec<_>>(), [-5, 0, 7, 300]);
+    assert_eq!(first_without_grams(&to, &[-5, 0, 7, 300]), None);
+    assert_eq!(first_without_grams(&to, &[-5, 0, 8, 300]), Some(8));
+    std::fs::write(to.join("000000.safetensors"), b"").unwrap();
+    assert_eq!(first_without_grams(&to, &[-5, 0, 7, 300]), Some(0));
+    writer(&one, 301).write(0, &grams(3)).unwrap();
     assert_eq!(read(&one).gram("00_conv1_1", 7).unwrap(), Some(gram(3)));
 }
 

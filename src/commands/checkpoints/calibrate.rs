@@ -50,19 +50,12 @@ impl CheckpointRun<'_> {
             given: Vec::new(),
             first: None,
         };
-        let mut calibration = match self.part {
-            None => ends.calibrate()?,
-            Some(part) => {
-                let shared = part.calibration(self.context.context, || ends.calibrate())?;
-                ends.measure_last()?;
-                shared
-            }
-        };
+        let mut calibration = ends.calibrate()?;
         let EndPoints {
             mut given, first, ..
         } = ends;
         let mut pictures = settings.pictures();
-        if remaining.goes_on() && self.part.is_none() {
+        if !remaining.is_new() {
             // The steps that follow are shown as those before them.
             calibration::take_from(folder, &mut pictures);
             let earlier = calibration::earlier_ranges(folder)?;
@@ -102,7 +95,7 @@ impl EndPoints<'_> {
         let (run, on_error) = (self.run, self.run.settings.on_error());
         let sequence = run.shown();
         let mut calibration = Calibration::default();
-        self.run_given(Some(&mut calibration))?;
+        self.run_given(&mut calibration)?;
         for place in self.places() {
             let found = self.loader.nearest(sequence, place, on_error)?;
             let Some((Checkpoint { name, step, .. }, network)) = found else {
@@ -143,7 +136,7 @@ impl EndPoints<'_> {
     }
 
     /// Runs the network that changes are shown against, where a file was given.
-    fn run_given(&mut self, calibration: Option<&mut Calibration>) -> Result<(), RunError> {
+    fn run_given(&mut self, calibration: &mut Calibration) -> Result<(), RunError> {
         let Some(path) = self.run.settings.comparison.change.file() else {
             return Ok(());
         };
@@ -156,30 +149,7 @@ impl EndPoints<'_> {
         let seen = self.run.activations(&network, &name)?;
         let observed = self.run.observed(&network, &seen, &name);
         self.given = calibration::references(&observed, &self.run.probes, Against::Given);
-        if let Some(calibration) = calibration {
-            calibration.set_base(&observed);
-        }
-        Ok(())
-    }
-
-    /// Measures what every process needs, where another one has calibrated.
-    fn measure_last(&mut self) -> Result<(), RunError> {
-        if self.given.is_empty() {
-            self.run_given(None)?;
-        }
-        let Some(observers) = &mut self.observers else {
-            return Ok(());
-        };
-        if !observers.needs_last() {
-            return Ok(());
-        }
-        let (sequence, on_error) = (self.run.shown(), self.run.settings.on_error());
-        let place = sequence.len() - 1;
-        if let Some((file, network)) = self.loader.nearest(sequence, place, on_error)? {
-            let seen = self.run.activations(&network, &file.name)?;
-            let observed = self.run.observed(&network, &seen, &file.name);
-            observers.replay(file.step, Role::Last, &observed)?;
-        }
+        calibration.set_base(&observed);
         Ok(())
     }
 }

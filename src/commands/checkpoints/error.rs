@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::device::BackendError;
+use crate::one_line::listed;
+use crate::state::State;
+
+/// Files that a line names.
+const NAMED: usize = 3;
 
 /// Checkpoints that cannot be shown, or need not be.
 #[derive(Debug, Error)]
@@ -15,11 +20,18 @@ pub(crate) enum CheckpointsError {
         "no complete checkpoint came; name the folder that they are written to, or give it more time with --follow=TIME"
     )]
     NoneCame,
-    #[error("{folder} shows every checkpoint already: {steps} steps")]
-    NothingNew { folder: PathBuf, steps: usize },
+    #[error("{folder} shows every checkpoint already: {steps} steps{}", and_left_out(.left_out))]
+    NothingNew {
+        folder: PathBuf,
+        steps: usize,
+        /// Files that could not be read.
+        left_out: String,
+    },
     #[error("{folder} was made with other settings: {changed}; repeat them, or name another --run")]
     OtherSettings { folder: PathBuf, changed: String },
-    #[error("{0} shows other probe images: repeat --images as it was, or name another --run")]
+    #[error(
+        "{0} shows other probe images or comparison images: repeat --images and --compare-images as they were, or name another --run"
+    )]
     OtherProbes(PathBuf),
     #[error(
         "{0}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own"
@@ -59,12 +71,47 @@ pub(crate) enum CheckpointsError {
         "{folder} is whole, and {new} checkpoints are new: to show them too, repeat the command once without --shard"
     )]
     NewSince { folder: PathBuf, new: usize },
+    #[error(
+        "{0} holds no parts of a run, as checkpoints --shard makes them: name the run's folder, LOGDIR/RUN"
+    )]
+    NoParts(PathBuf),
+    #[error(
+        "{folder} lacks part {missing} of {parts}: repeat the command of each that is missing, then merge again"
+    )]
+    PartsMissing {
+        folder: PathBuf,
+        missing: String,
+        parts: usize,
+    },
+    #[error("{0} is a part of another run than the parts next to it: delete it, and make it again")]
+    OtherPart(PathBuf),
+}
+
+/// What is said of the files that could not be read.
+fn and_left_out(files: &str) -> String {
+    match files {
+        "" => String::new(),
+        files => format!("; left out, since they could not be read: {files}"),
+    }
 }
 
 impl CheckpointsError {
+    /// That a run shows all that there is.
+    pub(super) fn nothing_new(folder: PathBuf, state: &State) -> Self {
+        Self::NothingNew {
+            folder,
+            steps: state.shown().count(),
+            left_out: listed(state.left_out().map(|entry| &entry.name), ", ", NAMED),
+        }
+    }
+
     /// Whether there was nothing to do, because it was done before.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self, Self::NothingNew { .. } | Self::EmptyPart { .. })
+        match self {
+            Self::NothingNew { left_out, .. } => left_out.is_empty(),
+            Self::EmptyPart { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether the command could never have worked as it was typed.
@@ -76,6 +123,7 @@ impl CheckpointsError {
                 | Self::OtherParts { .. }
                 | Self::OtherSequence { .. }
                 | Self::NewSince { .. }
+                | Self::NoParts(_)
         )
     }
 }

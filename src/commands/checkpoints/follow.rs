@@ -108,7 +108,8 @@ impl Follow {
                 }
             }
             // Soon it is clear whether what is behind this one comes now too.
-            let is_old = |rest| rest >= GIVEN_UP - WAITED && !self.interrupt.is_requested();
+            let is_old =
+                |rest| rest >= GIVEN_UP.saturating_sub(WAITED) && !self.interrupt.is_requested();
             if !first.is_empty() && !self.grows.is_some_and(is_old) {
                 return Ok(first);
             }
@@ -188,13 +189,13 @@ impl Follow {
                         self.given.insert(file.path, file.step);
                         continue;
                     }
-                    rest => match self.open(&file, rest) {
-                        Some(opened) => opened,
-                        None => {
+                    rest => {
+                        let Some(opened) = self.open(&file, rest) else {
                             self.grows = Some(rest);
                             return;
-                        }
-                    },
+                        };
+                        opened
+                    }
                 },
             };
             self.last = self.last.max(file.step);
@@ -223,7 +224,7 @@ impl Follow {
         let (stamp, now) = (Stamp::of(path).ok(), Instant::now());
         let modified = |stamp: Stamp| UNIX_EPOCH + Duration::from_nanos(stamp.modified);
         let age = stamp.and_then(|stamp| modified(stamp).elapsed().ok());
-        let age = age.unwrap_or_default().min(GIVEN_UP - WAITED);
+        let age = age.unwrap_or_default().min(GIVEN_UP.saturating_sub(WAITED));
         let since = now.checked_sub(age).unwrap_or(now);
         let first = Sighting { stamp, since };
         let seen = self.seen.entry(path.to_owned()).or_insert(first);

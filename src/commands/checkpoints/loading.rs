@@ -21,7 +21,7 @@ pub(super) struct LoadedCheckpoint {
     pub(super) file: Checkpoint,
     pub(super) network: Vgg,
     pub(super) timings: StageTimings,
-    /// What the manifest says of its file.
+    /// What the state says of its file.
     pub(super) entry: Entry,
 }
 

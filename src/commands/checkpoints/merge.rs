@@ -1,173 +1,251 @@
-//! The parts of a run become one: each is shown once all before it are there, and what is known only after the last
-//! step is drawn by the process that is done last.
+//! `vggscope merge`: the parts of a run become one, equal to what one process makes.
+//!
+//! Whatever a process that was killed left is made again, until the event file has its name: then the run is whole.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::error::CheckpointsError;
+use super::loading::Loader;
 use super::open::{OpenCheckpoints, ShownNetwork};
-use super::part::Part;
-use super::setup::Inputs;
-use crate::analysis::Role;
-use crate::analysis::change::Summary;
-use crate::analysis::grams::{GRAMS, merge_grams};
-use crate::commands::calibration::{self, CHANNELS, RANGES};
+use super::part::hash_of;
+use super::remaining::Remaining;
+use super::setup::{CheckpointRun, Inputs};
+use super::{found, list};
+use crate::analysis::grams::{GRAMS, copy_grams};
+use crate::analysis::{Observers, Role};
+use crate::commands::calibration::{CHANNELS, RANGES};
 use crate::commands::context::Context;
-use crate::commands::error::{CommandError, RunError};
+use crate::commands::error::RunError;
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
-use crate::data::checkpoints::Checkpoint;
-use crate::logger::LoggerError;
+use crate::logger::{FeatureLogger, Logged};
 use crate::one_line::listed;
-use crate::settings::CheckpointsSettings;
-use crate::state::{Entry, Manifest, RunFolder, StateError};
-use tensorboard_events::{EventFile, publish};
-
-/// The folder for what is drawn after the last step.
-const AFTER: &str = "after";
+use crate::settings::{CheckpointsSettings, MergeSettings};
+use crate::state::{CONFIG, Entry, PartOf, RunFolder, RunOf, State, StateError, part_folders};
+use tensorboard_events::{EventFile, Inventory, Position, publish, published};
 
 /// Parts that a line names.
 const NAMED: usize = 8;
 
-impl Part {
-    /// Says that this part is done, if it is, and shows what of the run can be shown.
-    pub(super) fn finish(
-        &self,
-        ran: Result<Report, RunError>,
-        settings: &CheckpointsSettings,
-        sequence: &[Checkpoint],
-        context: &Context,
-    ) -> Result<Report, RunError> {
-        match ran {
-            Ok(report) if report.interrupted.is_some() => {
-                Ok(report.with(vec![self.describe() + ", not all of them yet"]))
-            }
-            Ok(report) => {
-                self.done()?;
-                let lines = self.merge(settings, sequence, context)?;
-                let report = report.with(vec![self.describe()]).with(lines);
-                Ok(report.of(sequence.len()))
-            }
-            Err(error) if is_nothing_new(&error) || is_nothing_left(&error) => {
-                if is_nothing_left(&error) {
-                    self.done()?;
-                }
-                for line in self.merge(settings, sequence, context)? {
-                    context.terminal.note(&line);
-                }
-                Err(error)
-            }
-            // Another process merged the parts meanwhile, this one among them.
-            Err(_) if self.is_merged() => {
-                let manifest = Manifest::read(&self.run)?;
-                Err(CheckpointsError::NothingNew {
-                    folder: self.run.clone(),
-                    steps: manifest.map_or(0, |manifest| manifest.shown().count()),
-                }
-                .into())
-            }
-            Err(error) => Err(error),
-        }
+/// Runs the command.
+pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report, RunError> {
+    let run = &settings.run;
+    let folders = part_folders(run)?;
+    let whole = State::read(run)?.filter(State::has_ended);
+    if folders.is_empty() && whole.is_none() {
+        return Err(CheckpointsError::NoParts(run.clone()).into());
     }
+    let folder = RunFolder::resume(run.clone())?;
+    if let Some(state) = whole {
+        remove(folders.values())?;
+        return Err(CheckpointsError::nothing_new(run.clone(), &state).into());
+    }
+    let parts = Parts::read(run, folders)?;
+    let (logged, lines) = parts.join(folder, context)?;
+    remove(parts.folders.values())?;
+    Ok(Report {
+        run_folder: run.clone(),
+        logdir: run.parent().unwrap_or(Path::new("")).to_owned(),
+        logged,
+        earlier_steps: 0,
+        skipped: parts
+            .state
+            .left_out()
+            .map(|entry| entry.name.clone())
+            .collect(),
+        timings: None,
+        notes: lines,
+        interrupted: None,
+    })
+}
 
-    /// Shows what can be shown, and merges all parts if none is missing. Returns what there is to say.
-    fn merge(
-        &self,
-        settings: &CheckpointsSettings,
-        sequence: &[Checkpoint],
-        context: &Context,
-    ) -> Result<Vec<String>, RunError> {
-        let count = self.shard.count;
-        let mut lines = vec![format!("all {count} parts are done: the run is whole")];
-        let parts = self.parts();
-        if !parts.exists() {
-            // Another process merged them just now.
-            return Ok(lines);
+/// The parts in one event file, which has no name yet.
+struct Joined {
+    folder: RunFolder,
+    /// How long the event file is.
+    bytes: u64,
+    /// What there is to say of the steps.
+    lines: Vec<String>,
+}
+
+/// All parts of a run, each of them whole, and held so that no process makes it again.
+struct Parts {
+    folders: BTreeMap<usize, PathBuf>,
+    _held: Vec<RunFolder>,
+    of: PartOf,
+    /// That of the run.
+    state: State,
+}
+
+impl Parts {
+    fn read(run: &Path, folders: BTreeMap<usize, PathBuf>) -> Result<Self, RunError> {
+        let held = folders.values().cloned().map(RunFolder::resume);
+        let held = held.collect::<Result<Vec<_>, _>>()?;
+        let mut states = BTreeMap::new();
+        for (index, folder) in &folders {
+            if let Some(state) = State::read(folder)? {
+                states.insert(*index, state);
+            }
         }
-        let _turn = self.turn(&parts.join("merging"), context)?;
-        if self.is_merged() {
-            return Ok(lines);
-        }
-        let missing = self.missing();
-        for part in 0..missing.first().copied().unwrap_or(count.get()) {
-            publish(&self.folder(part), &self.run)?;
-        }
+        let first = states
+            .values()
+            .find_map(|state| Some((&state.run, state.run.part.clone()?)));
+        let Some((first, of)) = first else {
+            return Err(CheckpointsError::NoParts(run.to_owned()).into());
+        };
+        let is_done = |index: &usize| states.get(index).is_some_and(State::has_ended);
+        let missing: Vec<usize> = (0..of.parts).filter(|index| !is_done(index)).collect();
         if !missing.is_empty() {
-            return Ok(vec![waiting(&missing)]);
-        }
-        let manifests = (0..count.get()).map(|part| Manifest::read(&self.folder(part)));
-        let manifests: Result<Vec<Manifest>, _> = manifests.filter_map(Result::transpose).collect();
-        let manifest = manifests?.into_iter().reduce(Manifest::and);
-        if settings.comparison.is_on() {
-            let mut summary = Summary::default();
-            for part in 0..count.get() {
-                if let Some(later) = self.summary(part)? {
-                    summary.append(later.summary);
-                }
+            return Err(CheckpointsError::PartsMissing {
+                folder: run.to_owned(),
+                missing: listed(&missing, ", ", NAMED),
+                parts: of.parts,
             }
-            if let Some(manifest) = &manifest {
-                lines.extend(self.draw(settings, sequence, manifest, summary, context)?);
-            }
-            for part in 0..count.get() {
-                merge_grams(&self.folder(part).join(GRAMS), &self.run.join(GRAMS))?;
-            }
+            .into());
         }
-        for name in [RANGES, CHANNELS] {
-            let from = self.folder(0).join(name);
-            if from.exists() {
-                let path = self.run.join(name);
-                let moved = fs::rename(&from, &path);
-                moved.map_err(|source| StateError::Write { path, source })?;
+        let mut state = State::new(RunOf {
+            part: None,
+            ..first.clone()
+        });
+        for (index, part) in states {
+            let expected = PartOf {
+                index,
+                ..of.clone()
+            };
+            let found = RunOf {
+                part: None,
+                ..part.run.clone()
+            };
+            if part.run.part.as_ref() != Some(&expected) || found != state.run {
+                return Err(CheckpointsError::OtherPart(folders[&index].clone()).into());
             }
+            state.add_part(part);
         }
-        // Its manifest is what makes it a whole run.
-        if let Some(manifest) = manifest {
-            manifest.write(&self.run)?;
-        }
-        // What stays costs only room.
-        let _ = fs::remove_dir_all(&parts);
-        Ok(lines)
+        Ok(Self {
+            folders,
+            _held: held,
+            of,
+            state,
+        })
     }
 
-    /// Runs the checkpoints again that have a column in the pictures over time, and draws these.
+    /// Joins them, and draws what is known only of all steps. Returns what the run holds, and what there is to say.
+    fn join(
+        &self,
+        folder: RunFolder,
+        context: &Context,
+    ) -> Result<(Logged, Vec<String>), RunError> {
+        let run = &folder.path().to_owned();
+        let parts: Vec<PathBuf> = self.folders.values().cloned().collect();
+        let config = CheckpointsSettings::of_run(&parts[0].join(CONFIG), run)?;
+        let events = EventFile::join(run, &parts)?;
+        let hidden = events.path().to_owned();
+        let Joined {
+            folder,
+            bytes,
+            mut lines,
+        } = match self.state.last() {
+            Some(last) if config.comparison.is_on() => {
+                self.draw(&config, folder, events, last, context)?
+            }
+            _ => Joined {
+                folder,
+                bytes: events.close()?,
+                lines: Vec::new(),
+            },
+        };
+        for name in [CONFIG, RANGES, CHANNELS] {
+            let path = parts[0].join(name);
+            match fs::read_to_string(&path) {
+                Ok(text) => folder.write(name, &text)?,
+                Err(_) if !path.exists() => {}
+                Err(source) => return Err(StateError::Read { path, source }.into()),
+            }
+        }
+        for part in &parts {
+            copy_grams(&part.join(GRAMS), &run.join(GRAMS))?;
+        }
+        let path = published(&hidden);
+        let name = path.file_name().unwrap_or_default();
+        let mut state = self.state.clone();
+        state.joined(&Position {
+            file: name.to_string_lossy().into_owned(),
+            length: bytes,
+        });
+        state.write(run)?;
+        publish(&hidden)?;
+        lines.insert(0, format!("{} parts are one run", self.of.parts));
+        let logged = Logged {
+            steps: state.shown().count() as u64,
+            tags: Inventory::of(&[path]).tags.into_keys().collect(),
+            bytes,
+            ..Logged::default()
+        };
+        Ok((logged, lines))
+    }
+
+    /// Runs the checkpoints again that have a column in the images over time, and draws these. Returns the length of
+    /// the event file, and the summary.
     fn draw(
         &self,
         settings: &CheckpointsSettings,
-        sequence: &[Checkpoint],
-        manifest: &Manifest,
-        summary: Summary,
+        folder: RunFolder,
+        events: EventFile,
+        last: i64,
         context: &Context,
-    ) -> Result<Vec<String>, RunError> {
-        let Some(last) = manifest.last() else {
-            return Ok(Vec::new());
-        };
-        context.terminal.note("drawing the pictures over all steps");
+    ) -> Result<Joined, RunError> {
+        context.terminal.note("drawing the images over all steps");
         let quiet = context.quiet();
         let inputs = Inputs::open(settings, &quiet)?;
-        let folder = RunFolder::reserve_part(self.parts().join(AFTER), &context.interrupt)?;
+        let sequence = list(settings, &quiet)?;
+        if hash_of(&sequence) != self.of.sequence {
+            return Err(CheckpointsError::OtherSequence {
+                folder: folder.path().to_owned(),
+                expected: self.of.checkpoints,
+                found: sequence.len(),
+            }
+            .into());
+        }
         let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
-        let known = manifest.network();
-        let shown = ShownNetwork::find(sequence, &mut checkpoints, known, settings, &quiet)?;
-        let mut run = inputs.run(settings, &quiet, folder, None, sequence, &shown)?;
+        let known = Some(&self.state.run.network);
+        let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, &quiet)?;
+        let mut run = inputs.run(settings, &quiet, folder, None, &sequence, &shown)?;
         let mut loader = run.loader(checkpoints, shown);
-        let calibration = self.calibration(&quiet, || Err(CheckpointsError::NoneGiven.into()))?;
-        let (pass, set) = (&run.context.pass, run.comparison.take());
-        let pictures = settings.pictures();
-        let run_style =
-            calibration::run_style(&calibration, &pictures, Some(&settings.comparison), pass)?;
-        let total = Some(sequence.len());
-        let mut observers = calibration::observers(set, &settings.run, pass, &run.probes, total);
-        observers.set_calibration(&calibration, pass, settings.run.pictures.style());
-        *observers.summary() = summary;
+        let calibrated = run.calibrate(&mut loader, &Remaining::all(&sequence))?;
+        let builder = run
+            .context
+            .quiet_logger(run.label(&mut loader)?)
+            .events(events);
+        let mut logger = calibrated.run_style.apply(builder).create()?;
+        let mut lines = Vec::new();
+        if let Some(mut observers) = calibrated.observers {
+            self.replay(&run, &mut loader, &mut observers, &mut logger)?;
+            *observers.summary() = found(&self.state);
+            lines = observers.finish(&mut logger, last)?;
+        }
+        Ok(Joined {
+            folder: run.context.folder,
+            bytes: logger.finish()?.bytes,
+            lines,
+        })
+    }
 
-        let builder = run.context.quiet_logger(run.label(&mut loader)?);
-        let events = EventFile::supplement(run.context.folder.path(), last);
-        let builder = builder.events(events.map_err(LoggerError::from)?);
-        let mut logger = run_style.apply(builder).create()?;
-        for (place, Entry { step, name, .. }) in manifest.shown().enumerate() {
-            if !observers.has_column(place) && *step != last {
+    /// Gives the observers the steps that have a column.
+    fn replay(
+        &self,
+        run: &CheckpointRun<'_>,
+        loader: &mut Loader,
+        observers: &mut Observers,
+        logger: &mut FeatureLogger,
+    ) -> Result<(), RunError> {
+        let last = self.state.last();
+        for (place, Entry { step, name, .. }) in self.state.shown().enumerate() {
+            if !observers.has_column(place) && Some(*step) != last {
                 continue;
             }
-            let Some(file) = sequence.iter().find(|file| file.step == *step) else {
+            let Some(file) = run.sequence.iter().find(|file| file.step == *step) else {
                 continue;
             };
             match loader.network(file) {
@@ -176,33 +254,25 @@ impl Part {
                     let network = run.observed(&network, &seen, name);
                     observers.set_place(place);
                     observers.replay(*step, Role::Column, &network)?;
-                    observers.draw_if_due(&mut logger, *step)?;
+                    observers.draw_if_due(logger, *step)?;
                 }
                 Err(error) => {
-                    let note = format!("not in the pictures over time: {}", explain(&*error));
-                    context.terminal.note(&note);
+                    let note = format!("not in the images over time: {}", explain(&*error));
+                    run.terminal().note(&note);
                 }
             }
         }
-        let lines = observers.finish(&mut logger, last)?;
-        logger.finish()?;
-        publish(run.context.folder.path(), &self.run)?;
-        Ok(lines)
+        Ok(())
     }
 }
 
-fn waiting(missing: &[usize]) -> String {
-    format!(
-        "not done yet: part {}; TensorBoard shows the parts before the first of them",
-        listed(missing, ", ", NAMED)
-    )
-}
-
-fn is_nothing_new(error: &RunError) -> bool {
-    let error = error.downcast_ref();
-    matches!(error, Some(CheckpointsError::NothingNew { .. }))
-}
-
-fn is_nothing_left(error: &RunError) -> bool {
-    matches!(error.downcast_ref(), Some(CommandError::NothingLeft { .. }))
+/// Removes the folders of parts.
+fn remove<'a>(folders: impl Iterator<Item = &'a PathBuf>) -> Result<(), StateError> {
+    for path in folders {
+        fs::remove_dir_all(path).map_err(|source| StateError::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
 }

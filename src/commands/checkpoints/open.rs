@@ -56,7 +56,7 @@ impl OpenCheckpoint {
         Stamp::of(&self.file.path).is_ok_and(|now| now == self.stamp)
     }
 
-    /// What the manifest says of it.
+    /// What the state says of it.
     pub(super) fn entry(&self) -> Result<Entry, WeightsError> {
         Ok(Entry::new(&self.file, self.stamp, self.weights.crc32c()?))
     }

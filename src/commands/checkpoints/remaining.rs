@@ -1,29 +1,15 @@
 //! Which checkpoints are still to be shown.
 
-use std::path::Path;
-
 use super::error::CheckpointsError;
+use super::setup::CheckpointRun;
+use crate::analysis::grams::{GRAMS, first_without_grams};
 use crate::commands::error::RunError;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
-use crate::settings::rewritten;
-use crate::state::{CONFIG, Manifest};
-use crate::train::changes;
-
-/// Settings that another process may have otherwise: they change where and how fast a run is made, not what it shows.
-const FREE: [&str; 10] = [
-    "checkpoints",
-    "follow",
-    "device",
-    "batch",
-    "on-error",
-    "quiet",
-    "timings",
-    "png",
-    "logdir",
-    "run",
-];
+use crate::settings::{CheckpointsSettings, changed_settings};
+use crate::state::{RunNetwork, RunOf, STATE, State};
+use tensorboard_events::event_files;
 
 /// Files that a note names.
 const NAMED: usize = 3;
@@ -38,7 +24,9 @@ pub(super) struct Remaining {
     /// Whether the first step of the run is among them.
     pub(super) has_first: bool,
     pub(super) due: Vec<Checkpoint>,
-    /// The step from which on the event file is written again, unless the run is new.
+    /// Files that could not be read before, and did not change.
+    pub(super) unreadable: Vec<String>,
+    /// The step from which on the event files are written again, unless there is none yet.
     pub(super) resumed: Option<i64>,
 }
 
@@ -50,25 +38,26 @@ impl Remaining {
             shown: Vec::new(),
             has_first: false,
             due: sequence.to_vec(),
+            unreadable: Vec::new(),
             resumed: None,
         }
     }
 
-    /// What the manifest of a run lacks. A file that came after a later step was shown, or that is another one now, is
-    /// left out with a note.
-    pub(super) fn of(sequence: &[Checkpoint], manifest: &Manifest, terminal: &Terminal) -> Self {
-        let Some(last) = manifest.last() else {
+    /// What a run lacks. A file that came after a later step was shown, or that is another one now, is left out with a
+    /// note.
+    pub(super) fn of(sequence: &[Checkpoint], state: &State, terminal: &Terminal) -> Self {
+        let Some(last) = state.last() else {
             return Self::all(sequence);
         };
         let (mut shown, mut due) = (Vec::new(), Vec::new());
         let (mut came, mut changed, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for file in sequence {
-            let entry = manifest.get(file.step);
+            let entry = state.get(file.step);
             let is_same = entry.is_some_and(|entry| entry.is_of(file));
             match entry {
                 _ if file.step > last => due.push(file.clone()),
-                Some(entry) if entry.left_out && is_same => unreadable.push(file),
-                Some(entry) if entry.left_out => came.push(file),
+                Some(entry) if entry.is_left_out() && is_same => unreadable.push(file),
+                Some(entry) if entry.is_left_out() => came.push(file),
                 Some(_) if is_same => shown.push(file.clone()),
                 Some(_) => changed.push(file),
                 None => came.push(file),
@@ -90,9 +79,10 @@ impl Remaining {
                 named(&unreadable)
             ));
         }
-        let first = manifest.shown().next().map(|entry| entry.step);
+        let first = state.shown().next().map(|entry| entry.step);
         Self {
-            earlier: manifest.shown().map(|entry| entry.step).collect(),
+            unreadable: unreadable.iter().map(|file| file.name.clone()).collect(),
+            earlier: state.shown().map(|entry| entry.step).collect(),
             has_first: shown.first().map(|file| file.step) == first,
             shown,
             due,
@@ -101,10 +91,14 @@ impl Remaining {
     }
 
     /// Comes after these checkpoints, which other processes show.
-    pub(super) fn follow_on(&mut self, before: &[Checkpoint]) {
+    fn follow_on(&mut self, before: &[Checkpoint]) {
         self.shown.splice(..0, before.iter().cloned());
         self.has_first |= !before.is_empty();
-        self.resumed = self.resumed.or(self.due.first().map(|file| file.step));
+    }
+
+    /// Whether this run folder has no step yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.earlier.is_empty()
     }
 
     /// All steps of the run folder, where they are known.
@@ -119,38 +113,120 @@ impl Remaining {
     }
 }
 
-fn named(files: &[&Checkpoint]) -> String {
-    listed(files.iter().map(|file| &file.name), ", ", NAMED)
+impl CheckpointRun<'_> {
+    /// The state of the run, and what it lacks of the sequence.
+    pub(super) fn remaining(&self, network: &RunNetwork) -> Result<(State, Remaining), RunError> {
+        let path = self.context.folder.path();
+        let of = RunOf {
+            settings: self.settings.shown(&self.context.pass)?,
+            probe_images: self.probes.hash(),
+            comparison_images: self.comparison.as_ref().map(|images| images.hash.clone()),
+            network: network.clone(),
+            part: self.part.map(|part| part.of.clone()),
+        };
+        let block = self
+            .part
+            .map_or(0..self.sequence.len(), |part| part.block.clone());
+        let (before, from) = self.sequence.split_at(block.start);
+        let block = &from[..block.len()];
+        self.context.folder.claim(STATE);
+        let mut state = State::read(path)?.unwrap_or_else(|| State::new(of.clone()));
+        self.check_same(&state.run, &of)?;
+        self.cut_back(&mut state, block);
+        let mut remaining = Remaining::of(block, &state, self.terminal());
+        if remaining.due.is_empty() && !self.settings.follows() {
+            let (folder, steps) = (path.to_owned(), state.shown().count());
+            let left_out = listed(&remaining.unreadable, ", ", NAMED);
+            return Err(CheckpointsError::NothingNew {
+                folder,
+                steps,
+                left_out,
+            }
+            .into());
+        }
+        state.reopen();
+        remaining.follow_on(before);
+        if remaining.resumed.is_none() && !event_files(path).unwrap_or_default().is_empty() {
+            remaining.resumed = remaining.due.first().map(|file| file.step);
+        }
+        Ok((state, remaining))
+    }
+
+    /// Refuses a run of something else.
+    fn check_same(&self, before: &RunOf, now: &RunOf) -> Result<(), CheckpointsError> {
+        let folder = self.context.folder.path().to_owned();
+        if let (Some(expected), Some(found)) = (&before.part, &now.part) {
+            if expected.parts != found.parts {
+                return Err(CheckpointsError::OtherParts {
+                    folder,
+                    expected: expected.parts,
+                    found: found.parts,
+                });
+            }
+            if expected.sequence != found.sequence {
+                return Err(CheckpointsError::OtherSequence {
+                    folder,
+                    expected: expected.checkpoints,
+                    found: found.checkpoints,
+                });
+            }
+        }
+        let defaults = CheckpointsSettings::default_shown(&self.context.pass);
+        let changed = changed_settings(&before.settings, &now.settings, &defaults);
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            return Err(CheckpointsError::OtherSettings { folder, changed });
+        }
+        if before.probe_images != now.probe_images
+            || before.comparison_images != now.comparison_images
+        {
+            return Err(CheckpointsError::OtherProbes(folder));
+        }
+        Ok(())
+    }
+
+    /// Drops the steps of which something is missing: values in the event files, Gram matrices, or of the last one
+    /// what follows it.
+    fn cut_back(&self, state: &mut State, block: &[Checkpoint]) {
+        let known = state.last();
+        if self.comparison.is_some() {
+            let steps: Vec<i64> = state.shown().map(|entry| entry.step).collect();
+            let folder = self.context.folder.path().join(GRAMS);
+            if let Some(step) = first_without_grams(&folder, &steps) {
+                state.cut_from(step);
+            }
+        }
+        if state.is_shortened() || state.last() != known {
+            let folder = self.context.folder.path().display();
+            let from = match state.last() {
+                Some(last) => format!("the steps after {last}"),
+                None => "all steps".to_owned(),
+            };
+            self.terminal().note(&format!(
+                "{folder}: files of earlier steps are damaged or gone; {from} are made again"
+            ));
+        }
+        if let Some(last) = state.last()
+            && !state.has_ended()
+            && block.iter().all(|file| file.step <= last)
+        {
+            state.cut_from(last);
+        }
+    }
 }
 
-/// Refuses another configuration than that of the run in `folder`.
-pub(super) fn check_configuration(folder: &Path, config: &str) -> Result<(), RunError> {
-    let before = rewritten("checkpoints", &folder.join(CONFIG))?;
-    let is_free = |change: &String| {
-        FREE.iter()
-            .any(|key| change.starts_with(&format!("{key} ")))
-    };
-    let changed: Vec<String> = changes(&before, config)
-        .into_iter()
-        .map(|change| change.trim_start_matches("setting changed: ").to_owned())
-        .filter(|change| !is_free(change))
-        .collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    Err(CheckpointsError::OtherSettings {
-        folder: folder.to_owned(),
-        changed: changed.join(", "),
-    }
-    .into())
+fn named(files: &[&Checkpoint]) -> String {
+    listed(files.iter().map(|file| &file.name), ", ", NAMED)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
-    use crate::state::{Entry, RunNetwork};
+    use crate::state::Entry;
+    use tensorboard_events::EventFile;
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {
         let file = |step: &i64| {
@@ -169,15 +245,22 @@ mod tests {
     }
 
     /// A run that shows these steps, and left out that one.
-    fn manifest(folder: &Path, shown: &[i64], left_out: i64) -> Manifest {
-        let writer = Manifest::new(String::new(), RunNetwork::default());
-        let writer = writer.write(folder).unwrap();
+    fn state(folder: &Path, shown: &[i64], left_out: i64) -> State {
+        let of = RunOf {
+            settings: toml::Table::new(),
+            probe_images: String::new(),
+            comparison_images: None,
+            network: RunNetwork::default(),
+            part: None,
+        };
+        let writer = State::new(of).write(folder).unwrap();
+        let events = EventFile::create(folder).unwrap();
         for file in files(folder, shown) {
             writer.expect(Entry::read(&file).unwrap());
-            writer.written(file.step);
+            writer.durable(file.step, events.position());
         }
         writer.leave_out(&files(folder, &[left_out])[0]);
-        Manifest::read(folder).unwrap().unwrap()
+        State::read(folder).unwrap().unwrap()
     }
 
     fn steps(files: &[Checkpoint]) -> Vec<i64> {
@@ -188,10 +271,10 @@ mod tests {
     fn what_is_new_is_due_and_what_came_late_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let manifest = manifest(folder, &[1, 2, 4], 3);
+        let state = state(folder, &[1, 2, 4], 3);
         let remaining = |steps: &[i64]| {
             let terminal = Terminal::new(true);
-            Remaining::of(&files(folder, steps), &manifest, &terminal)
+            Remaining::of(&files(folder, steps), &state, &terminal)
         };
         let all = remaining(&[1, 2, 3, 4, 5, 9]);
         assert_eq!((all.resumed, steps(&all.due)), (Some(5), vec![5, 9]));

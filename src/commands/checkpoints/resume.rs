@@ -57,11 +57,6 @@ impl CheckpointRun<'_> {
             }
             references.extend(calibration::references(&network, &self.probes, as_what));
         }
-        if let (Some(part), Some(observers)) = (self.part, observers)
-            && let Some(earlier) = part.summary(part.shard.index)?
-        {
-            *observers.summary() = earlier.summary;
-        }
         Ok(references)
     }
 

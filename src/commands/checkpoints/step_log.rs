@@ -1,7 +1,7 @@
-//! The steps of a run as they come: each network is run, compared, shown, and noted in the manifest.
+//! The steps of a run as they come: each network is run, compared, shown, and noted in the state.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::calibrate::{Calibrated, FirstPass};
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
@@ -9,18 +9,15 @@ use super::setup::CheckpointRun;
 use crate::analysis::Observers;
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger};
-use crate::state::ManifestWriter;
+use crate::state::StateWriter;
 
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);
-
-/// A part that is killed makes so much again.
-const KEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// What the steps are written with.
 pub(super) struct StepLog<'a> {
@@ -31,21 +28,29 @@ pub(super) struct StepLog<'a> {
     logger: FeatureLogger,
     /// Written with the first step.
     config: Option<String>,
-    manifest: ManifestWriter,
-    /// When it was noted what a part found out.
-    kept: Option<Instant>,
-    /// The number of the last step.
+    state: StateWriter,
+    /// The number of the last step of this process.
     last: Option<i64>,
+    before: ShownBefore,
+}
+
+/// Where steps were shown before the first of this process.
+#[derive(Clone, Copy)]
+pub(super) struct ShownBefore {
+    /// The last one in this folder.
+    pub(super) here: Option<i64>,
+    /// Whether there are any, here or in the parts before this one.
+    pub(super) anywhere: bool,
 }
 
 impl<'a> StepLog<'a> {
-    /// Opens the event file of a new run, or one more of a run that goes on.
+    /// Opens the event file of a new run, or one more of a run that is resumed.
     pub(super) fn open(
         mut run: CheckpointRun<'a>,
         builder: Builder,
         calibrated: Calibrated,
-        manifest: ManifestWriter,
-        goes_on: bool,
+        state: StateWriter,
+        before: ShownBefore,
     ) -> Result<Self, RunError> {
         let Calibrated {
             mut run_style,
@@ -54,10 +59,13 @@ impl<'a> StepLog<'a> {
         } = calibrated;
         let mut logger = run_style.apply(builder).create()?;
         run_style.give_references(&mut logger);
-        if goes_on {
+        if before.anywhere {
             run.probes.already_shown();
-        } else {
+        }
+        if before.here.is_none() || run.context.folder.lacks_config() {
             run.context.folder.write_config(&run.config)?;
+        }
+        if before.here.is_none() {
             run_style.keep(&run.context.folder)?;
         }
         run.probes.describe(&run.context.pass, &mut logger);
@@ -65,11 +73,11 @@ impl<'a> StepLog<'a> {
             first,
             observers,
             logger,
-            config: (!goes_on).then(|| run.config.clone()),
+            config: (!before.anywhere).then(|| run.config.clone()),
             run,
-            manifest,
-            kept: None,
+            state,
             last: None,
+            before,
         })
     }
 
@@ -104,12 +112,30 @@ impl<'a> StepLog<'a> {
             // How many come, nobody knew.
             steps.due = taken;
         }
-        let ended = ended.and_then(|()| self.keep_summary(true));
-        // What all parts have in common is drawn once they are done.
-        let observers = self.observers.filter(|_| self.run.part.is_none());
-        let (summary, ended) = calibration::finish(observers, &mut self.logger, self.last, ended);
-        let report = self.run.context.conclude(self.logger, ended, &steps)?;
-        Ok(report.with(summary))
+        let Self {
+            run,
+            mut logger,
+            state,
+            last,
+            before,
+            ..
+        } = self;
+        let is_part = run.part.is_some();
+        if is_part {
+            // Even of files that cannot be read `merge` has to know.
+            run.context.folder.is_used();
+        }
+        // What all parts have in common is drawn once they are merged.
+        let observers = self.observers.filter(|_| !is_part);
+        let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
+        let report = run.context.conclude(logger, ended, &steps);
+        match &report {
+            Ok(report) if report.interrupted.is_some() => state.check()?,
+            Ok(report) => state.end(last.or(before.here), report.logged.bytes)?,
+            Err(error) if is_part && is_nothing_left(error) => state.end(None, 0)?,
+            Err(_) => {}
+        }
+        Ok(report?.with(summary))
     }
 
     /// Leaves out a checkpoint that cannot be shown, or ends the run.
@@ -122,24 +148,9 @@ impl<'a> StepLog<'a> {
         if self.run.settings.follows() && !file.name.is_empty() {
             self.run.terminal().note(&format!("left out: {why}"));
         }
-        self.manifest.leave_out(&file);
+        self.state.leave_out(&file);
         steps.due = steps.due.saturating_sub(1);
         self.run.context.skipped.push(why);
-        Ok(())
-    }
-
-    /// Keeps what a part found out so far, now and then: it grows with the steps.
-    fn keep_summary(&mut self, is_end: bool) -> Result<(), RunError> {
-        let is_due = is_end || self.kept.is_none_or(|kept| kept.elapsed() >= KEEP_EVERY);
-        if let (Some(part), Some(observers), Some(last)) =
-            (self.run.part, &mut self.observers, self.last)
-            && is_due
-        {
-            // So that the manifest has every step that the summary is of.
-            self.logger.flush()?;
-            part.keep_summary(last, observers.summary())?;
-            self.kept = Some(Instant::now());
-        }
         Ok(())
     }
 
@@ -149,9 +160,8 @@ impl<'a> StepLog<'a> {
             file,
             network,
             timings,
-            entry,
+            mut entry,
         } = loaded;
-        self.manifest.expect(entry);
         self.last = Some(file.step);
         let mut step = self.logger.step(file.step)?;
         step.set_title(file.name.clone());
@@ -167,12 +177,18 @@ impl<'a> StepLog<'a> {
         if let Some(observers) = &mut self.observers {
             let network = self.run.observed(&network, &seen, &file.name);
             observers.observe(&mut step, &network)?;
+            entry.found = toml::to_string(observers.latest()).ok();
         }
+        self.state.expect(entry);
         let CheckpointRun {
             context, probes, ..
         } = &mut self.run;
         probes.log(&mut seen, &context.pass, &network, &mut step)?;
         step.finish();
-        self.keep_summary(false)
+        Ok(())
     }
+}
+
+fn is_nothing_left(error: &RunError) -> bool {
+    matches!(error.downcast_ref(), Some(CommandError::NothingLeft { .. }))
 }

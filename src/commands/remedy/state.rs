@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::path::Path;
 
-use crate::state::{PARTS, StateError, WidthMismatch};
+use crate::one_line::shell_quoted;
+use crate::state::{StateError, WidthMismatch};
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
@@ -23,9 +23,11 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
                 .to_owned()
         }
         StateError::Busy(_) => "choose another name with --run, or wait for its end".to_owned(),
-        StateError::InParts(_) => {
-            "repeat the command of each that is missing (--shard I/N), or name another --run"
-                .to_owned()
+        StateError::InParts(run) => {
+            format!(
+                "repeat the command of each that is missing (--shard I/N), then: vggscope merge {}",
+                shell_quoted(run)
+            )
         }
         StateError::Read { .. } => "make it readable, or name another --run".to_owned(),
         StateError::Write { source, .. } => match source.kind() {
@@ -35,19 +37,8 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             }
             _ => "choose another folder with --logdir".to_owned(),
         },
-        StateError::Manifest { .. } => {
-            "delete that line and those after it, or name another --run".to_owned()
-        }
-        StateError::Toml { path, .. } => match path.ancestors().find(|folder| is_parts(folder)) {
-            Some(parts) => format!(
-                "delete the folder {}, and make the parts again",
-                parts.display()
-            ),
-            None => "name another --run".to_owned(),
-        },
+        StateError::NoState { .. } => "name another --run, or delete the folder".to_owned(),
+        StateError::Version { .. } => "name another --run".to_owned(),
+        StateError::Events(_) => return None,
     })
-}
-
-fn is_parts(folder: &Path) -> bool {
-    folder.file_name().is_some_and(|name| name == PARTS)
 }

@@ -279,9 +279,10 @@ fn a_full_standard_output() {
         "images --help",
         "images --run a --layers conv1_1",
     ] {
-        let mut command = match line.contains("--run") {
-            true => place.command(line, &with_photo(narrow())),
-            false => place.command(line, &[] as &[&str]),
+        let mut command = if line.contains("--run") {
+            place.command(line, &with_photo(narrow()))
+        } else {
+            place.command(line, &[] as &[&str])
         };
         let command = command.stdout(full()).stderr(std::process::Stdio::piped());
         let ended = command.spawn().unwrap().wait_with_output().unwrap();

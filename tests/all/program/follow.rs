@@ -111,19 +111,19 @@ fn a_folder_that_goes_ends_the_run_with_one_line() {
         fs::rename(&there, gone).unwrap();
         there
     };
-    let actions: [(&str, fn(&std::path::Path)); 3] = [
-        ("there is no such file or folder", |_| {}),
-        ("no checkpoint in this folder", |there| {
-            fs::create_dir(there).unwrap()
-        }),
-        #[cfg(unix)]
-        ("a link to ckpts, which leads nowhere", |there| {
-            std::os::unix::fs::symlink("ckpts", there).unwrap();
-        }),
-    ];
-    for (why, act) in actions {
+    let gone = "there is no such file or folder";
+    let empty = "no checkpoint in this folder";
+    let link = "a link to ckpts, which leads nowhere";
+    for why in [gone, empty, link] {
         let following = Following::start(&[1], 2, "", 1);
-        act(&remove(&following.place));
+        let there = remove(&following.place);
+        if why == empty {
+            fs::create_dir(&there).unwrap();
+        }
+        #[cfg(unix)]
+        if why == link {
+            std::os::unix::fs::symlink("ckpts", &there).unwrap();
+        }
         let ran = following.end(&[1]).fails(1, &["ckpts", why]);
         assert!(ran.err().matches(why).count() <= 2, "{}", ran.err());
     }

@@ -265,6 +265,8 @@ fn parts_leave_it_out() {
                 ran.ok();
             }
         }
+        let merged = place.run::<&str>("merge runs/a", &[]);
+        assert_eq!(merged.code(), 1, "{}", merged.err());
         let expected: Vec<i64> = (1..=4).filter(|step| *step != i64::from(odd)).collect();
         assert_steps(&place, &expected);
     }

@@ -1,8 +1,9 @@
-//! `vggscope checkpoints --shard`: what several processes make is what one makes.
+//! `vggscope checkpoints --shard` and `merge`: what several processes make is what one makes.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -88,27 +89,26 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
     assert_eq!(steps(&other, "config"), [1]);
     let steps = grams(place, whole);
     assert!(!steps.is_empty() && steps == grams(place, parts));
-    for name in ["ranges.toml", "manifest.jsonl"] {
-        let of = |run: &str| {
-            let bytes = fs::read(place.path(&format!("runs/{run}/{name}"))).unwrap();
-            let mut lines: Vec<_> = bytes
-                .split(|byte| *byte == b'\n')
-                .map(<[u8]>::to_vec)
-                .collect();
-            // A file that is left out is noted when that is seen, a step when it is written.
-            lines.sort();
-            lines
-        };
-        assert!(of(whole) == of(parts), "{name}");
-    }
+    let of = |run: &str| fs::read(place.path(&format!("runs/{run}/ranges.toml"))).unwrap();
+    assert!(of(whole) == of(parts));
     let mut names: Vec<String> = fs::read_dir(place.path(&format!("runs/{parts}")))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| !name.contains("tfevents"))
         .collect();
     names.sort();
-    let expected = ["config.toml", "grams", "manifest.jsonl", "ranges.toml"];
+    let expected = [
+        ".lock",
+        "config.toml",
+        "grams",
+        "ranges.toml",
+        "state.jsonl",
+    ];
     assert_eq!(names, expected);
+}
+
+fn merge(place: &Place, run: &str) -> Ran {
+    place.run::<&str>(&format!("merge runs/{run}"), &[])
 }
 
 #[test]
@@ -116,72 +116,77 @@ fn parts_make_the_run_that_one_process_makes() {
     let place = place();
     sweep(&place, "--run whole").ok();
 
-    // The last part first: nothing of it can be shown before the others are there.
+    // In any order; each is a run that TensorBoard shows.
     let ran = sweep(&place, "--run parts --shard 2/3").ok();
     assert!(
         ran.out().contains("part 2/3: checkpoints 21 to 30 of 30"),
         "{}",
         ran.out()
     );
-    assert!(
-        ran.out().contains("not done yet: part 0, 1;"),
-        "{}",
-        ran.out()
-    );
-    assert!(ran.out().contains("images=30,"), "{}", ran.out());
-    assert!(event_files(&place.path("runs/parts")).is_empty());
-    let ran = sweep(&place, "--run parts --shard 0/3").ok();
-    assert!(ran.out().contains("not done yet: part 1;"), "{}", ran.out());
+    assert!(ran.out().contains("vggscope merge"), "{}", ran.out());
     assert_eq!(
-        steps(&seen(&place, "parts"), "checkpoint"),
-        (1..=10).collect::<Vec<_>>()
+        steps(&seen(&place, "parts/part-2"), "checkpoint"),
+        (21..=30).collect::<Vec<_>>()
     );
+    sweep(&place, "--run parts --shard 0/3").ok();
+    merge(&place, "parts").fails(1, &["lacks part 1 of 3", "merge again"]);
 
     // Other settings, images and checkpoints are refused.
     let wrong = |flags: &str, parts: &[&str]| {
         sweep(&place, flags).fails(2, parts);
     };
     wrong(
-        "--run parts --shard 1/4",
+        "--run parts --shard 2/4",
         &["split into 3 parts, not 4", "auto/3"],
     );
     wrong(
-        "--run parts --shard 1/3 --colormap viridis",
+        "--run parts --shard 2/3 --colormap viridis",
         &["colormap", "--run"],
     );
-    wrong("--run parts", &["made in parts", "--shard I/N"]);
+    wrong("--run parts", &["made in parts", "--shard I/N", "merge"]);
     place
         .run(
-            &format!("{LINE} --run parts --shard 1/3"),
+            &format!("{LINE} --run parts --shard 2/3"),
             &args("coffee.png"),
         )
-        .fails(2, &["other probe images"]);
+        .fails(2, &["other probe"]);
     put(&place, 99);
-    wrong(
-        "--run parts --shard 1/3",
-        &["30 when its first part began, and now 31"],
-    );
+    wrong("--run parts --shard 2/3", &["30 when", "and now 31"]);
     fs::remove_file(place.path("ckpts/epoch_99.safetensors")).unwrap();
     // One that is done says so, and is not made again.
     let ran = sweep(&place, "--run parts --shard 0/3").ok();
-    assert!(ran.err().contains("not done yet: part 1"), "{}", ran.err());
-
-    let ran = sweep(&place, "--run parts --shard 1/3").ok();
     assert!(
-        ran.out().contains("all 3 parts are done: the run is whole"),
+        ran.err().contains("shows every checkpoint already: 10"),
         "{}",
-        ran.out()
+        ran.err()
     );
+
+    sweep(&place, "--run parts --shard 1/3 --colormap viridis").ok();
+    merge(&place, "parts").fails(1, &["part-1 is a part of another run"]);
+    fs::remove_dir_all(place.path("runs/parts/part-1")).unwrap();
+    sweep(&place, "--run parts --shard 1/3").ok();
+    let ran = merge(&place, "parts").ok();
+    assert!(ran.out().contains("3 parts are one run"), "{}", ran.out());
+    assert!(ran.out().contains("30 steps"), "{}", ran.out());
     assert_equal(&place, "whole", "parts");
+    let summary = |run: &str| {
+        let seen = seen(&place, run);
+        let texts = seen.into_iter().filter(|one| one.tag == "summary");
+        texts
+            .map(|one| format!("{:?}", one.value))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(summary("whole"), summary("parts"));
 
     // From here on it is a run like others.
-    let ran = sweep(&place, "--run parts --shard 1/3").ok();
-    assert!(
-        ran.err()
-            .contains("shows every checkpoint already: 30 steps"),
-        "{}",
-        ran.err()
-    );
+    for ran in [
+        merge(&place, "parts"),
+        sweep(&place, "--run parts --shard 1/3"),
+    ] {
+        let ran = ran.ok();
+        let done = "shows every checkpoint already: 30 steps";
+        assert!(ran.err().contains(done), "{}", ran.err());
+    }
     put(&place, 31);
     wrong(
         "--run parts --shard 1/3",
@@ -192,33 +197,51 @@ fn parts_make_the_run_that_one_process_makes() {
         steps(&seen(&place, "parts"), "checkpoint"),
         (1..=31).collect::<Vec<_>>()
     );
+    merge(&place, "whole/none").fails(2, &["whole/none holds no parts"]);
 }
 
+/// Whatever a `merge` that was killed left.
 #[test]
-fn files_of_the_parts_that_cannot_be_read_or_are_damaged() {
+fn a_merge_is_repeated() {
     let place = place();
-    sweep(&place, "--run parts --shard 0/3").ok();
-    let file = |name: &str| place.path(&format!("runs/parts/parts/{name}"));
-    for name in ["split.toml", "calibration.toml"] {
-        let text = fs::read(file(name)).unwrap();
-        fs::write(file(name), "parts =").unwrap();
-        let ran = sweep(&place, "--run parts --shard 1/3");
-        ran.fails(
-            1,
-            &[name, "damaged", "delete the folder", "runs/parts/parts"],
-        );
-        fs::remove_file(file(name)).unwrap();
-        fs::create_dir(file(name)).unwrap();
-        let ran = sweep(&place, "--run parts --shard 1/3");
-        assert!(!ran.err().contains("cannot write"), "{}", ran.err());
-        ran.fails(1, &["cannot read", name]);
-        fs::remove_dir(file(name)).unwrap();
-        fs::write(file(name), text).unwrap();
+    sweep(&place, "--run whole").ok();
+    for part in 0..2 {
+        sweep(&place, &format!("--run parts --shard {part}/2")).ok();
     }
-    // Parts whose manifest is damaged have begun.
-    let manifest = file("00000/manifest.jsonl");
-    fs::write(manifest, "{}\n").unwrap();
-    sweep(&place, "--run parts --shard 1/2").fails(2, &["split into 3 parts, not 2"]);
+    let run = place.path("runs/parts");
+    let copies = place.path("copies");
+    fs::create_dir(&copies).unwrap();
+    let copy = |from: &Path, to: &Path| {
+        assert!(
+            Command::new("cp")
+                .arg("-r")
+                .arg(from)
+                .arg(to)
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    for part in ["part-0", "part-1"] {
+        copy(&run.join(part), &copies);
+    }
+    merge(&place, "parts").ok();
+    assert_equal(&place, "whole", "parts");
+    // Killed before the parts were removed, and before the event file had its name.
+    let put_back = || {
+        for part in ["part-0", "part-1"] {
+            copy(&copies.join(part), &run);
+        }
+    };
+    put_back();
+    merge(&place, "parts").ok();
+    assert_equal(&place, "whole", "parts");
+    let events = &event_files(&run)[0];
+    put_back();
+    fs::rename(events, run.join("events.out.part.1.host.2.0")).unwrap();
+    sweep(&place, "--run parts").fails(2, &["made in parts"]);
+    merge(&place, "parts").ok();
+    assert_equal(&place, "whole", "parts");
 }
 
 /// All at once, as an array of jobs whose tasks are killed and started again.
@@ -240,9 +263,8 @@ fn parts_at_the_same_time_killed_and_repeated() {
     };
     let mut killed: Vec<_> = (0..4).map(task).collect();
     let shows_steps = |part: usize| {
-        let text =
-            fs::read_to_string(place.path(&format!("runs/parts/parts/{part:05}/manifest.jsonl")));
-        text.is_ok_and(|text| text.lines().count() > 3)
+        let text = fs::read_to_string(place.path(&format!("runs/parts/part-{part}/state.jsonl")));
+        text.is_ok_and(|text| text.lines().count() > 1)
     };
     while !(0..4).any(shows_steps)
         && killed
@@ -260,6 +282,7 @@ fn parts_at_the_same_time_killed_and_repeated() {
         let err = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(ended.status.success(), "{err}");
     }
+    merge(&place, "parts").ok();
     assert_equal(&place, "whole", "parts");
 }
 
@@ -275,13 +298,19 @@ fn a_part_that_is_none_and_checkpoints_that_cannot_be_read() {
     let ran = sweep(&place, &format!("--run whole {skip}"));
     assert_eq!((ran.code(), ran.err().matches("skipped").count()), (1, 2));
     for (part, count) in [(0, 0), (1, 2), (2, 0)] {
-        let ran = sweep(&place, &format!("--run parts --shard {part}/3 {skip}"));
-        match count {
-            0 => drop(ran.ok()),
-            _ => assert_eq!(ran.code(), 1, "{}", ran.err()),
+        // The same once more.
+        for _ in 0..2 {
+            let ran = sweep(&place, &format!("--run parts --shard {part}/3 {skip}"));
+            match count {
+                0 => drop(ran.ok()),
+                _ => assert_eq!(ran.code(), 1, "{}", ran.err()),
+            }
         }
     }
+    let ran = merge(&place, "parts");
+    assert_eq!((ran.code(), ran.err().matches("skipped").count()), (1, 2));
     assert_equal(&place, "whole", "parts");
+    sweep(&place, &format!("--run whole {skip}")).fails(1, &["left out", "epoch_3.safetensors"]);
     let ran = sweep(&place, "--run more --shard 7/9").ok();
     assert!(
         ran.err()

@@ -24,7 +24,7 @@ fn vggscope(place: &Path, line: &str, more: &[&Path]) {
     if args[0] == "images" {
         args.push(format!("--weights={}", weights.display()));
     }
-    if !line.contains("--device") {
+    if !line.contains("--device") && args[0] != "merge" {
         args.insert(1, format!("--device={}", test_device()));
     }
     let output = Command::new(env!("CARGO_BIN_EXE_vggscope"))
@@ -186,6 +186,7 @@ fn runs_over_checkpoints_lie_next_to_each_other() {
             format!("checkpoints ckpts --run three --shard {part}/3 --layers pool* --images");
         vggscope(place.path(), &line, &[&photos]);
     }
+    vggscope(place.path(), "merge runs/three", &[]);
     let both = read(&place.path().join("runs"));
     for loader in ["slow", "fast"] {
         for run in ["x/one", "two", "three"] {

@@ -10,7 +10,8 @@ use crate::file::EventFile;
 use crate::graph::{Graph, GraphNode};
 use crate::inventory::Inventory;
 use crate::read::{Content, EventReader, ReadError};
-use crate::run_folder::{Visibility, event_files, seconds_behind};
+use crate::resume::whole_length;
+use crate::run_folder::{event_files, publish, published, seconds_behind};
 use crate::summary::Summary;
 
 fn loss(value: f32) -> Vec<Summary> {
@@ -107,7 +108,7 @@ fn names_come_behind_all_others() {
         ("a.tfevents", 10_000_000_000, None),
     ];
     for (last, now, expected) in cases {
-        let found = seconds_behind(Some(Path::new(last)), now, Visibility::Visible);
+        let found = seconds_behind(Some(Path::new(last)), now);
         assert_eq!(found, expected, "{last}");
     }
 }
@@ -311,4 +312,65 @@ fn an_earlier_file_that_cannot_be_opened_is_named() {
         format!("cannot resume: `{}` cannot be opened", lost.display())
     );
     assert_eq!(fs::read_dir(run.path()).unwrap().count(), 1);
+}
+
+/// Values that were written at the last step once there was no later one go, whatever their step.
+#[test]
+fn what_lies_behind_a_place_goes() {
+    let folder = tempdir().unwrap();
+    let scalar = |tag: &str| vec![Summary::scalar(tag, 1.0)];
+    let mut first = EventFile::create(folder.path()).unwrap();
+    first.write_step(1, scalar("a")).unwrap();
+    first.write_step(2, scalar("a")).unwrap();
+    let place = first.position();
+    first.write_step(2, scalar("end")).unwrap();
+    first.close().unwrap();
+    let mut second = EventFile::resume(folder.path(), 3).unwrap();
+    second.write_step(3, scalar("a")).unwrap();
+    second.close().unwrap();
+    let third = EventFile::resume_behind(folder.path(), &place, 3).unwrap();
+    third.close().unwrap();
+    let files = event_files(folder.path()).unwrap();
+    let inventory = Inventory::of(&files);
+    assert!(inventory.is_whole() && files.len() == 3);
+    let tags: Vec<&String> = inventory.tags.keys().collect();
+    assert_eq!(tags, ["a"]);
+    assert_eq!(inventory.tags["a"].values, 2);
+    assert_eq!(whole_length(&files[0]).unwrap(), place.length);
+    assert_eq!(whole_length(&folder.path().join("none")).unwrap(), 0);
+}
+
+#[test]
+fn joined_files_are_seen_once_they_are_published() {
+    let folder = tempdir().unwrap();
+    let parts = ["part-0", "part-1"].map(|name| folder.path().join(name));
+    for (first, part) in [(0, &parts[0]), (2, &parts[1])] {
+        let mut file = EventFile::create(part).unwrap();
+        for step in first..first + 2 {
+            file.write_step(step, vec![Summary::scalar("a", 1.0)])
+                .unwrap();
+        }
+        file.close().unwrap();
+    }
+    fs::write(folder.path().join("events.out.part.left"), "").unwrap();
+    let mut joined = EventFile::join(folder.path(), &parts).unwrap();
+    joined
+        .write_step(3, vec![Summary::scalar("b", 1.0)])
+        .unwrap();
+    let hidden = joined.path().to_owned();
+    joined.close().unwrap();
+    assert!(event_files(folder.path()).unwrap().is_empty());
+    let path = publish(&hidden).unwrap();
+    assert_eq!(published(&hidden), path);
+    assert_eq!(event_files(folder.path()).unwrap(), [path]);
+    let inventory = Inventory::of(&event_files(folder.path()).unwrap());
+    assert!(inventory.is_whole());
+    assert_eq!(inventory.tags["a"].slow, [0, 1, 2, 3]);
+    assert_eq!(inventory.tags["b"].slow, [3]);
+    // A part that is damaged.
+    let damaged = &event_files(&parts[1]).unwrap()[0];
+    let bytes = fs::read(damaged).unwrap();
+    fs::write(damaged, &bytes[..bytes.len() - 1]).unwrap();
+    let error = EventFile::join(folder.path(), &parts).unwrap_err();
+    assert!(error.to_string().contains("cannot join"), "{error}");
 }
