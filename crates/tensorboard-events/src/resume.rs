@@ -81,7 +81,7 @@ impl EventFile {
     }
 
     /// Joins the event files of several folders, whose steps follow one another, in one new file of `run_dir`, which
-    /// TensorBoard does not see before [`publish`](Self::publish). Further values may have any step, but no tag of
+    /// TensorBoard does not see before [`publish`](crate::publish). Further values may have any step, but no tag of
     /// those joined.
     ///
     /// # Errors
