@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::devices::render_place;
 use super::error::{CommandError, RunError};
 use super::report::Report;
 use crate::analysis::probe::{ImageLoader, ProbeImages};
@@ -15,7 +14,7 @@ use crate::data::on_error::OnError;
 use crate::data::transform::Preprocess;
 use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
-use crate::logger::{Builder, FeatureLogger, LoggerError};
+use crate::logger::{Builder, FeatureLogger, LoggerError, RenderOn};
 use crate::network::vgg::{Extent, Kernels, Placement};
 use crate::network::{Architecture, ForwardPass, select};
 use crate::settings::{OutputSettings, RunSettings};
@@ -168,6 +167,16 @@ impl<'a> RunContext<'a> {
             run_folder,
             ..report
         })
+    }
+}
+
+/// Where feature maps become grids. Tests set it to compare the two places, which give the same grids.
+pub(super) fn render_place() -> Result<RenderOn, CommandError> {
+    match std::env::var("VGGSCOPE_RENDER").as_deref() {
+        Err(_) | Ok("auto") => Ok(RenderOn::Auto),
+        Ok("device") => Ok(RenderOn::Device),
+        Ok("host") => Ok(RenderOn::Host),
+        Ok(other) => Err(CommandError::RenderOn(other.to_owned())),
     }
 }
 

@@ -1,22 +1,12 @@
 //! The devices of a run.
 
-use super::context::Context;
+use super::context::{Context, render_place};
 use super::error::{CommandError, RunError};
 #[cfg(unix)]
 use crate::device::NO_TF32;
 use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision};
 use crate::logger::RenderOn;
 use crate::settings::ComputeSettings;
-
-/// Where feature maps become grids. Tests set it to compare the two places, which give the same grids.
-pub(super) fn render_place() -> Result<RenderOn, CommandError> {
-    match std::env::var("VGGSCOPE_RENDER").as_deref() {
-        Err(_) | Ok("auto") => Ok(RenderOn::Auto),
-        Ok("device") => Ok(RenderOn::Device),
-        Ok("host") => Ok(RenderOn::Host),
-        Ok(other) => Err(CommandError::RenderOn(other.to_owned())),
-    }
-}
 
 pub(crate) fn open_devices(
     settings: &ComputeSettings,

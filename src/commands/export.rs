@@ -1,9 +1,9 @@
 //! `vggscope export`: the pictures of event files as files.
 
 mod animation;
+pub(super) mod error;
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use super::event_runs::{EventRun, event_runs};
 use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
 use animation::Animation;
+use error::ExportError;
 use feature_grid::Picture;
 use tensorboard_events::{Content, EventReader, Inventory, Place, ReadError, TagInventory, Value};
 
@@ -25,34 +26,6 @@ const IMAGES: &str = "images";
 const LONGEST_PART: usize = 200;
 
 const NAMED: usize = 5;
-
-/// Why nothing is exported, or no more.
-#[derive(Debug, Error)]
-pub(crate) enum ExportError {
-    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
-    NoTag {
-        run: PathBuf,
-        given: String,
-        there: String,
-    },
-    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
-    NoStep {
-        run: PathBuf,
-        tag: String,
-        there: String,
-    },
-    #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
-    Write(PathBuf, #[source] io::Error),
-    #[error("cannot write {} as an animation", .0.display())]
-    Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
-}
-
-impl ExportError {
-    /// Whether the command could never have worked as it was typed.
-    pub(super) fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::NoTag { .. } | Self::NoStep { .. })
-    }
-}
 
 /// Why a picture is left out.
 #[derive(Debug, Error)]

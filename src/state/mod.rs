@@ -4,9 +4,13 @@ mod error;
 mod files;
 mod folder;
 mod network;
+mod record;
 mod steps;
+mod writer;
 
 pub(crate) use error::StateError;
 pub(crate) use folder::{CONFIG, RunFolder, part_folders};
 pub(crate) use network::{RunNetwork, WidthMismatch};
-pub(crate) use steps::{Entry, PartOf, RunOf, STATE, Stamp, State, StateWriter};
+pub(crate) use record::{Entry, PartOf, RunOf, Stamp};
+pub(crate) use steps::{STATE, State};
+pub(crate) use writer::StateWriter;

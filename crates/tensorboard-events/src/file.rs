@@ -12,7 +12,6 @@ use crate::encode;
 use crate::error::EventFileError;
 use crate::graph::Graph;
 use crate::record;
-use crate::resume::Position;
 use crate::series::{SeriesBook, StepError};
 use crate::summary::Summary;
 
@@ -50,6 +49,15 @@ impl EventSink for File {
         }
         Ok(())
     }
+}
+
+/// A place in the event files of a run: the file's name, and how much of it comes before. Units: bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The file's name in the folder.
+    pub file: String,
+    /// How much of it comes before.
+    pub length: u64,
 }
 
 /// Where in its run a new event file begins.

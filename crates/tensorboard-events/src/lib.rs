@@ -18,14 +18,14 @@ mod series;
 mod summary;
 
 pub use error::EventFileError;
-pub use file::{EventFile, EventSink};
+pub use file::{EventFile, EventSink, Position};
 pub use graph::{Graph, GraphError, GraphNode};
 pub use histogram::Histogram;
 pub use hparams::{HparamValue, Hparams};
 pub use inventory::{FileInventory, Inventory, Place, TagInventory, count_steps};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
 pub use record::{Damage, RecordError};
-pub use resume::{Position, whole_length};
+pub use resume::whole_length;
 pub use run_folder::{event_files, is_event_file, publish, published};
 pub use series::StepError;
 pub use summary::{Summary, Value};

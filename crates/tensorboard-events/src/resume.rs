@@ -19,19 +19,10 @@ use std::path::{Path, PathBuf};
 
 use crate::decode::What;
 use crate::error::EventFileError;
-use crate::file::{EventFile, Start, wall_time};
+use crate::file::{EventFile, Position, Start, wall_time};
 use crate::read::{EventReader, ReadError};
 use crate::run_folder::{self, Visibility, lock};
 use crate::scan::{Kept, kept};
-
-/// A place in the event files of a run: the file's name, and how much of it comes before. Units: bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    /// The file's name in the folder.
-    pub file: String,
-    /// How much of it comes before.
-    pub length: u64,
-}
 
 impl EventFile {
     /// Makes `run_dir` when it is missing, and in it a new event file that TensorBoard can read at once. No file that

@@ -1,0 +1,35 @@
+//! Why an export ends.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why nothing is exported, or no more.
+#[derive(Debug, Error)]
+pub(crate) enum ExportError {
+    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
+    NoTag {
+        run: PathBuf,
+        given: String,
+        there: String,
+    },
+    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
+    NoStep {
+        run: PathBuf,
+        tag: String,
+        there: String,
+    },
+    #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    #[error("cannot write {} as an animation", .0.display())]
+    Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ExportError {
+    /// Whether the command could never have worked as it was typed.
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::NoTag { .. } | Self::NoStep { .. })
+    }
+}
