@@ -21,19 +21,18 @@ pub(crate) fn write(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) ->
         })
 }
 
-/// Removes what killed processes did not finish in a folder that no other process writes to. What cannot be removed
-/// costs only room.
-pub(crate) fn remove_unfinished(folder: &Path) {
+/// Removes what killed processes did not finish in a folder that no other process writes to, and files whose names
+/// `is_ours` says are of that kind. What cannot be removed costs only room.
+pub(crate) fn remove_unfinished(folder: &Path, is_ours: impl Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // Crates that write such files have names of their own: `NAME.part.PID.N.tmp` (burn-pack), `.tmpXXXXXX`
-        // (safetensors).
-        let is_ours = name.split('.').skip(1).any(|part| part == UNFINISHED);
-        let is_theirs = name
-            .strip_prefix(".tmp")
-            .is_some_and(|rest| rest.len() == 6);
-        if is_ours || is_theirs {
+        // With the digits: a download of somebody else ends with `.part` too.
+        let has_digits =
+            |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let parts: Vec<&str> = name.split('.').collect();
+        let mut pairs = parts.windows(2);
+        if pairs.any(|pair| has_digits(pair[0]) && pair[1] == UNFINISHED) || is_ours(&name) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -69,11 +68,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let unfinished = [
-            "step_000002.optimizer.part",
+            "config.toml.0123456789abcdef.part",
             "step_000002.optimizer.0123456789abcdef.part.77.0.tmp",
-            ".tmpA1b2C3",
+            "own",
         ];
         let others = [
+            "film.mp4.part",
+            ".tmpA1b2C3",
             "step_000002.optimizer",
             "part",
             "a.partial",
@@ -83,7 +84,7 @@ mod tests {
         for name in unfinished.iter().chain(&others) {
             fs::write(path(name), "").unwrap();
         }
-        remove_unfinished(folder.path());
+        remove_unfinished(folder.path(), |name| name == "own");
         assert!(unfinished.iter().all(|name| !path(name).exists()));
         assert!(others.iter().all(|name| path(name).exists()));
     }

@@ -78,7 +78,7 @@ impl GramsWriter {
         layers: &[String],
         first: i64,
     ) -> Result<Self, GramsError> {
-        durable::remove_unfinished(&folder);
+        durable::remove_unfinished(&folder, |_| false);
         let files = steps(&folder)?;
         let oldest = files.values().next().map(|path| GramsFile::open(path));
         let is_same =

@@ -66,7 +66,7 @@ pub(crate) fn run(
     let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
     run.context.skipped.splice(..0, skipped);
     let loader = run.loader(checkpoints, shown);
-    let report = show(run, loader, follow)?;
+    let report = show(run, loader, follow, earlier)?;
     let about = part.map(|part| part.describe(&run_folder));
     Ok(report.with(about.unwrap_or_default()))
 }
@@ -76,8 +76,9 @@ fn show(
     mut run: CheckpointRun<'_>,
     mut loader: Loader,
     mut follow: Option<Follow>,
+    earlier: Option<State>,
 ) -> Result<Report, RunError> {
-    let (state, remaining) = run.remaining(loader.network_shown())?;
+    let (state, remaining) = run.remaining(earlier, loader.network_shown())?;
     if state.last().is_some() {
         run.context.folder.is_used();
     }
@@ -128,7 +129,8 @@ fn found(state: &State) -> Summary {
 
 /// Refuses a part of a run that is whole.
 fn refuse_merged(run: &Path, sequence: &[Checkpoint]) -> Result<(), RunError> {
-    let Some(state) = State::read(run)? else {
+    // Without a step it is what a merge left that was killed.
+    let Some(state) = State::read(run)?.filter(|state| state.last().is_some()) else {
         return Ok(());
     };
     let folder = run.to_owned();
@@ -156,7 +158,7 @@ fn reserve(
         }
         None => output.run_folder(),
     };
-    if State::read(&path)?.is_none() {
+    if !State::has_begun(&path)? {
         let reserved = RunFolder::reserve(path, &context.interrupt);
         return Ok(reserved.map_err(StateError::without_state)?);
     }

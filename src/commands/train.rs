@@ -24,7 +24,7 @@ use crate::settings::{self, OptimizerName, RecordSettings, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
     CHECKPOINTS, CheckpointError, Optimizer, Reading, Record, Schedule, Session, Trainer,
-    TrainingProgress, TrainingSettings,
+    TrainingProgress, TrainingSettings, is_unfinished,
 };
 
 pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Report, RunError> {
@@ -34,7 +34,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     #[cfg(unix)]
     without_tf32(&devices)?;
     let folder = reserve(settings, context)?;
-    durable::remove_unfinished(&folder.path().join(CHECKPOINTS));
+    durable::remove_unfinished(&folder.path().join(CHECKPOINTS), is_unfinished);
     let resumed = Resumed::of(settings, &folder, context)?;
     let begins_again = settings.resume && resumed.is_none();
     settings.resume = resumed.is_some();

@@ -171,7 +171,7 @@ fn find_all<P: AsRef<Path>>(
     // What else such folders hold goes without saying.
     notes.extend(left_out.of_links());
     let is_file = |path: &PathBuf| path.metadata().map_or(true, |metadata| metadata.is_file());
-    // Opening a pipe would wait for whoever writes to it.
+    // Opening a pipe would wait for a writer.
     let (found, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_file);
     note_left_out(
         others.iter().map(|path| path.display()),

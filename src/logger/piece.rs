@@ -8,7 +8,7 @@ use crate::device::{PairSums, Span};
 use feature_grid::Statistics;
 use tensorboard_events::Summary;
 
-/// What becomes of an open step.
+/// How an open step ends.
 #[expect(
     clippy::large_enum_variant,
     reason = "most are pieces, each moved once"

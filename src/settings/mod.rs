@@ -23,6 +23,7 @@ mod values;
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +47,6 @@ pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 
-use crate::train::{CHECKPOINTS, kept_config};
 use error::{FileError, SettingsError};
 use paths::{absolute, path_parser};
 
@@ -214,10 +214,29 @@ fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, 
         return Ok(None);
     }
     let folder = config.parent().unwrap_or(Path::new(""));
-    kept_config(&folder.join(CHECKPOINTS))
-        .map(Some)
-        .ok_or(FileError::Lost)
+    let settings = kept_in(&folder.join(CHECKPOINTS));
+    settings.map(Some).ok_or(FileError::Lost)
 }
+
+/// The settings that the newest readable checkpoint in `folder` holds, under `config` in its TOML file.
+fn kept_in(folder: &Path) -> Option<String> {
+    let files = fs::read_dir(folder).ok()?.flatten().map(|file| file.path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    // `step_1000000` comes after `step_999999`.
+    files.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    files.iter().rev().find_map(|path| {
+        let position: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+        Some(position.get("config")?.as_str()?.to_owned())
+    })
+}
+
+/// The folder in that of a training which holds what can be resumed.
+const CHECKPOINTS: &str = "checkpoints";
 
 fn is_resumed(matches: &ArgMatches) -> bool {
     matches!(matches.try_get_one::<bool>("resume"), Ok(Some(true)))

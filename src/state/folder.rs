@@ -112,7 +112,7 @@ impl RunFolder {
 
     fn new(path: PathBuf, made: Vec<PathBuf>, interrupt: &Interrupt) -> Result<Self, StateError> {
         let lock = lock(&path)?;
-        durable::remove_unfinished(&path);
+        durable::remove_unfinished(&path, |_| false);
         let reserved = Self {
             lock,
             traces: Arc::new(Traces {

@@ -44,24 +44,22 @@ impl State {
         }
     }
 
+    /// Whether a run's folder has a state, of which the first line is whole.
+    pub(crate) fn has_begun(folder: &Path) -> Result<bool, StateError> {
+        let text = text(&folder.join(STATE))?.unwrap_or_default();
+        Ok(head(&mut whole_lines(&text)).is_some())
+    }
+
     /// That of a run's folder as far as its event files hold it; `None` where there is none, or not even its first
     /// line is whole. Lines that are damaged do not count, nor do those behind them.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, StateError> {
         let path = folder.join(STATE);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StateError::Read { path, source }),
-            Ok(bytes) => bytes,
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        // What no line end follows was not finished.
-        let mut lines = text
-            .split_inclusive('\n')
-            .filter_map(|line| line.strip_suffix('\n'));
-        let Some(Ok(Head {
+        let text = text(&path)?.unwrap_or_default();
+        let mut lines = whole_lines(&text);
+        let Some(Head {
             state: version,
             run,
-        })) = lines.next().map(serde_json::from_str)
+        }) = head(&mut lines)
         else {
             return Ok(None);
         };
@@ -193,6 +191,28 @@ impl State {
         write_text(&path, &text)?;
         StateWriter::open(path, settings)
     }
+}
+
+/// The text of a file, if there is one; what is no UTF-8 is damage of its line.
+fn text(path: &Path) -> Result<Option<String>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StateError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Its lines: what no line end follows was not finished.
+fn whole_lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.split_inclusive('\n');
+    lines.filter_map(|line| line.strip_suffix('\n'))
+}
+
+fn head<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<Head> {
+    serde_json::from_str(lines.next()?).ok()
 }
 
 /// How much of an event file is whole, which is found out once.

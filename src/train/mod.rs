@@ -45,7 +45,7 @@ pub(crate) use graph::graph;
 pub(crate) use hparams::changes;
 pub(crate) use optimizer::Optimizer;
 pub(crate) use saved::{
-    CHECKPOINTS, DAMAGED, SavedCheckpoint, TrainingProgress, kept_config, newest_checkpoint,
+    CHECKPOINTS, DAMAGED, SavedCheckpoint, TrainingProgress, is_unfinished, newest_checkpoint,
 };
 pub(crate) use schedule::Schedule;
 pub(crate) use session::{Record, Session};

@@ -177,6 +177,15 @@ impl SavedCheckpoint {
     }
 }
 
+/// Whether a file of that name is one that a killed process was writing: `step_000002.optimizer.part` of earlier versions,
+/// or safetensors' own `.tmpXXXXXX`.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let is_safetensors = name
+        .strip_prefix(".tmp")
+        .is_some_and(|rest| rest.len() == 6);
+    is_safetensors || name.starts_with("step_") && name.split('.').any(|part| part == "part")
+}
+
 /// The checkpoints in `folder`, oldest first.
 fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, CheckpointError> {
     let failed = |source| CheckpointError::Folder {
@@ -213,8 +222,8 @@ pub(super) fn prune(
     Ok(deleted.filter_map(SavedCheckpoint::delete).collect())
 }
 
-/// The newest checkpoint in `folder` that is whole. Newer ones, each of which `damaged` is told, are set aside: the run
-/// goes another way from here.
+/// The newest checkpoint in `folder` that is whole. Newer ones are set aside, since the run
+/// goes another way from here; `damaged` gets the error of each.
 ///
 /// # Errors
 ///
@@ -248,13 +257,6 @@ fn set_aside(network: &Path) -> Result<(), CheckpointError> {
         path: network.to_owned(),
         source,
     })
-}
-
-/// The configuration that the newest readable checkpoint in `folder` holds.
-pub(crate) fn kept_config(folder: &Path) -> Option<String> {
-    let saved = saved_in(folder).ok()?.into_iter().rev();
-    let mut progress = saved.filter_map(|saved| saved.read_progress().ok());
-    progress.find_map(|progress| Some(progress.config).filter(|config| !config.is_empty()))
 }
 
 pub(super) fn checksum(path: &Path) -> io::Result<u32> {

@@ -274,7 +274,8 @@ impl<'a> Modules<'a> {
                 channels: first.takes(),
                 widths: shown[..count].iter().map(|module| module.gives()).collect(),
                 beyond: beyond
-                    .map(|module| module.stem[prefix.len()..].to_owned())
+                    .map(|module| module.stem.strip_prefix(&prefix).unwrap_or(module.stem))
+                    .map(str::to_owned)
                     .collect(),
             },
             is_bare,

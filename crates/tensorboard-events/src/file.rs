@@ -15,6 +15,9 @@ use crate::record;
 use crate::series::{SeriesBook, StepError};
 use crate::summary::Summary;
 
+/// Records that are appended as they are go to the file in blocks of at least so many bytes.
+const BLOCK: usize = 1 << 20;
+
 /// TensorBoard's graphs have a step too.
 const GRAPH_STEP: i64 = 0;
 
@@ -257,14 +260,22 @@ impl<S: EventSink> EventFile<S> {
         })
     }
 
-    /// Appends the data of a record as it is.
+    /// Appends the data of a record as it is, once there are enough of them or with [`flush`](Self::flush).
     pub(crate) fn append_record(&mut self, data: &[u8]) -> Result<(), EventFileError> {
-        let written = record::append(&mut self.buffer, |buffer| {
+        let appended = record::append(&mut self.buffer, |buffer| {
             buffer.extend_from_slice(data);
             Ok(())
         });
-        let written = written.and_then(|()| self.write_buffer());
-        written.map_err(|error| EventFileError::Sync(self.path.clone(), error))?;
+        appended.map_err(|error| EventFileError::Begin(self.path.clone(), error))?;
+        if self.buffer.len() < BLOCK {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), EventFileError> {
+        let written = self.write_buffer();
+        written.map_err(|error| EventFileError::Begin(self.path.clone(), error))?;
         Ok(())
     }
 

@@ -94,6 +94,7 @@ impl EventFile {
                 joined.append_file(&path, &mut has_graph)?;
             }
         }
+        joined.flush()?;
         Ok(joined)
     }
 

@@ -1,7 +1,7 @@
 //! A matrix as colors.
 
 use super::canvas::{Canvas, GLYPH, Rgb, WHITE, width_of};
-use super::table::{Table, count};
+use super::table::{Cell, Table, count};
 use feature_grid::{Colormap, Picture};
 
 /// About how large the matrix is drawn. Units: pixels.
@@ -36,7 +36,13 @@ impl HeatMap {
             wide = wide.min(high);
             high = wide;
         }
-        let table = Table::new(&self.title, &self.rows, &self.columns, (wide, high), false);
+        let table = Table::new(
+            &self.title,
+            &self.rows,
+            &self.columns,
+            Cell { wide, high },
+            false,
+        );
         let (left, top, scale) = (table.left, table.top, table.scale);
         let (gap, line) = (4 * scale, GLYPH.1 * scale);
         let height = table.height.max(3 * line);
@@ -60,7 +66,7 @@ impl HeatMap {
     }
 
     fn draw_cells(&self, canvas: &mut Canvas, table: &Table<'_>) {
-        let (wide, high) = table.cell;
+        let Cell { wide, high } = table.cell;
         let texts = self.values.iter().map(|value| self.number(*value));
         let widest = texts.map(|text| width_of(&text, 1)).max().unwrap_or(0);
         // All of them, or none.

@@ -1,6 +1,6 @@
 //! Pictures over time.
 
-use super::table::Table;
+use super::table::{Cell, Table};
 use feature_grid::Picture;
 
 /// About how large a tile is drawn. Units: pixels.
@@ -24,8 +24,11 @@ impl Strip {
         let side = |of: fn(&Picture) -> u32| self.tiles.iter().flatten().map(of).max().unwrap_or(1);
         let (width, height) = (side(|tile| tile.width), side(|tile| tile.height));
         let factor = (SIDE / width.max(height)).max(1);
-        let (wide, high) = (width * factor + PADDING, height * factor + PADDING);
-        let table = Table::new(&self.title, &self.rows, &self.columns, (wide, high), true);
+        let cell = Cell {
+            wide: width * factor + PADDING,
+            high: height * factor + PADDING,
+        };
+        let table = Table::new(&self.title, &self.rows, &self.columns, cell, true);
         let height = table.top + table.height + PADDING;
         let mut canvas = table.canvas(table.left + table.width, height);
         for (at, tile) in self.tiles.iter().enumerate() {

@@ -9,13 +9,19 @@ const LABEL: usize = 14;
 /// Longer column labels are written upward. Units: characters.
 const LEVEL_LABEL: u32 = 5;
 
+/// The size of a cell. Units: pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) wide: u32,
+    pub(super) high: u32,
+}
+
 /// Cells in rows and columns, and where they stand. Units: pixels.
 pub(super) struct Table<'a> {
     title: &'a str,
     rows: &'a [String],
     columns: &'a [String],
-    /// Width and height of a cell.
-    pub(super) cell: (u32, u32),
+    pub(super) cell: Cell,
     /// The size of the text. Units: multiples of the font.
     pub(super) scale: u32,
     /// The upper left corner of the first cell.
@@ -35,7 +41,7 @@ impl<'a> Table<'a> {
         title: &'a str,
         rows: &'a [String],
         columns: &'a [String],
-        cell @ (wide, high): (u32, u32),
+        cell: Cell,
         every_row: bool,
     ) -> Self {
         let [row_label, column_label] = [rows, columns].map(longest);
@@ -46,12 +52,12 @@ impl<'a> Table<'a> {
             GLYPH.1
         };
         let most = if every_row {
-            (high / GLYPH.1).max(1)
+            (cell.high / GLYPH.1).max(1)
         } else {
             u32::MAX
         };
         // Of an empty table there is the scale of colors.
-        let height = high * count(rows).max(1);
+        let height = cell.high * count(rows).max(1);
         // The labels make the picture higher, which makes them larger: twice is near enough.
         let scale = text_scale(height).min(most);
         let scale = text_scale(height + (above + 2 * GLYPH.1) * scale).min(most);
@@ -63,8 +69,8 @@ impl<'a> Table<'a> {
             scale,
             left: (row_label * GLYPH.0 + 6) * scale,
             top: (GLYPH.1 + above + 8) * scale,
-            width: count(columns) * wide,
-            height: count(rows) * high,
+            width: count(columns) * cell.wide,
+            height: count(rows) * cell.high,
             is_upward,
             gap: scale * if every_row { 3 } else { 2 },
         }
@@ -74,7 +80,7 @@ impl<'a> Table<'a> {
     pub(super) fn corner(&self, at: usize) -> Option<(u32, u32)> {
         let columns = self.columns.len().max(1);
         let [column, row] = [at % columns, at / columns].map(|n| u32::try_from(n).ok());
-        let (x, y) = (column? * self.cell.0, row? * self.cell.1);
+        let (x, y) = (column? * self.cell.wide, row? * self.cell.high);
         (y < self.height).then_some((self.left + x, self.top + y))
     }
 
@@ -83,7 +89,7 @@ impl<'a> Table<'a> {
         let (scale, line) = (self.scale, GLYPH.1 * self.scale);
         let mut canvas = Canvas::new(width.max(width_of(self.title, scale) + 4 * scale), height);
         canvas.text(2 * scale, 2 * scale, self.title, scale);
-        for (label, y) in labels(self.rows, self.height, self.cell.1, line) {
+        for (label, y) in labels(self.rows, self.height, self.cell.high, line) {
             let x = self
                 .left
                 .saturating_sub(width_of(&label, scale) + 3 * scale);
@@ -94,7 +100,7 @@ impl<'a> Table<'a> {
         } else {
             (longest(self.columns) + 1) * GLYPH.0 * scale
         };
-        for (label, x) in labels(self.columns, self.width, self.cell.0, each) {
+        for (label, x) in labels(self.columns, self.width, self.cell.wide, each) {
             let (middle, length) = (self.left + x, width_of(&label, scale));
             if self.is_upward {
                 let y = self.top.saturating_sub(length + 3 * scale);

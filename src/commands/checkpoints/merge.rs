@@ -32,13 +32,13 @@ const NAMED: usize = 8;
 /// Runs the command.
 pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report, RunError> {
     let run = &settings.run;
-    let folders = part_folders(run)?;
-    let whole = State::read(run)?.filter(State::has_ended);
-    if folders.is_empty() && whole.is_none() {
+    if part_folders(run)?.is_empty() && State::read(run)?.is_none() {
         return Err(CheckpointsError::NoParts(run.clone()).into());
     }
+    // Another process may have merged them until this one has the lock.
     let folder = RunFolder::resume(run.clone())?;
-    if let Some(state) = whole {
+    let folders = part_folders(run)?;
+    if let Some(state) = State::read(run)?.filter(State::has_ended) {
         remove(folders.values())?;
         return Err(CheckpointsError::nothing_new(run.clone(), &state).into());
     }

@@ -114,8 +114,12 @@ impl Remaining {
 }
 
 impl CheckpointRun<'_> {
-    /// The state of the run, and what it lacks of the sequence.
-    pub(super) fn remaining(&self, network: &RunNetwork) -> Result<(State, Remaining), RunError> {
+    /// The state of the run, which may have an earlier one, and what it lacks of the sequence.
+    pub(super) fn remaining(
+        &self,
+        earlier: Option<State>,
+        network: &RunNetwork,
+    ) -> Result<(State, Remaining), RunError> {
         let path = self.context.folder.path();
         let of = RunOf {
             settings: self.settings.shown(&self.context.pass)?,
@@ -130,7 +134,7 @@ impl CheckpointRun<'_> {
         let (before, from) = self.sequence.split_at(block.start);
         let block = &from[..block.len()];
         self.context.folder.claim(STATE);
-        let mut state = State::read(path)?.unwrap_or_else(|| State::new(of.clone()));
+        let mut state = earlier.unwrap_or_else(|| State::new(of.clone()));
         self.check_same(&state.run, &of)?;
         self.cut_back(&mut state, block);
         let mut remaining = Remaining::of(block, &state, self.terminal());

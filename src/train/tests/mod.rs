@@ -4,6 +4,7 @@
 
 mod batches;
 mod checkpoint;
+mod damaged;
 mod divergence;
 mod learning;
 mod parity;

@@ -51,6 +51,18 @@ fn a_key_chooses() {
     assert_eq!(under(&names, Some("ema")), Ok(Some("ema.".into())));
 }
 
+/// What follows a network's list may lie outside its wrapper.
+#[test]
+fn convolutions_behind_it_need_not_have_its_prefix() {
+    let own = [0, 2, 5, 7].map(|at| format!("_checkpoint_wrapped_module.features.{at}.weight"));
+    let mut entries = tensors(own.iter().map(String::as_str));
+    let pointwise = Tensor::unreadable(DType::F32, vec![3, 3, 1, 1]);
+    entries.push(Entry::new("features.40.weight".to_owned(), pointwise));
+    let found = find(&entries, false, None).unwrap();
+    let beyond = found.map(|found| found.network.layout.beyond);
+    assert!(beyond.is_none_or(|beyond| beyond == ["features.40"]));
+}
+
 #[test]
 fn an_average_is_not_taken_for_the_network_and_the_others_are_known() {
     for average in ["net_ema", "ema_net", "averaged", "swa.module", "ema.shadow"] {

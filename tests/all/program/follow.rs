@@ -167,7 +167,7 @@ fn every_nth_stays_so_when_a_file_comes_late() {
     );
 }
 
-/// Opening it would wait for whoever writes to it.
+/// Opening it would wait for a writer.
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_left_out() {

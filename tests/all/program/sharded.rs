@@ -240,6 +240,9 @@ fn a_merge_is_repeated() {
     put_back();
     fs::rename(events, run.join("events.out.part.1.host.2.0")).unwrap();
     sweep(&place, "--run parts").fails(2, &["made in parts"]);
+    // A task of the array that is repeated meanwhile has nothing to do.
+    let ran = sweep(&place, "--run parts --shard 1/2").ok();
+    assert!(ran.err().contains("already: 15 steps"), "{}", ran.err());
     merge(&place, "parts").ok();
     assert_equal(&place, "whole", "parts");
 }
