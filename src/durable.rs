@@ -3,16 +3,27 @@
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tensorboard_events::host_name;
 
 /// How the names of files end that are not finished.
 const UNFINISHED: &str = "part";
 
-/// Writes a file completely or not at all: until it is on the disk it has a name that no process of any machine
-/// has used.
-pub(crate) fn write(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+/// Nobody goes on with a file that did not change for so long: clocks of machines differ by less.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// A name next to `path` that no process of any machine has used: in containers every process is number 1, and has the
+/// host's name.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
     let digits = RandomState::new().hash_one(());
-    let part = path.with_added_extension(format!("{digits:016x}.{UNFINISHED}"));
+    path.with_added_extension(format!("{}.{digits:016x}.{UNFINISHED}", host_name()))
+}
+
+/// Writes a file completely or not at all: until it is on the disk it has a name of its own.
+pub(crate) fn write(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let part = unfinished(path);
     write(&part)
         .and_then(|()| rename(&part, path))
         .inspect_err(|_| {
@@ -21,21 +32,37 @@ pub(crate) fn write(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) ->
         })
 }
 
-/// Removes what killed processes did not finish in a folder that no other process writes to, and files whose names
-/// `is_ours` says are of that kind. What cannot be removed costs only room.
+/// Removes what killed processes did not finish in a folder that no other process of this machine writes to, and files
+/// whose names `is_ours` says are of that kind. Another machine may be writing where locks do not reach it, so its files
+/// have to be old. What cannot be removed costs only room.
 pub(crate) fn remove_unfinished(folder: &Path, is_ours: impl Fn(&str) -> bool) {
+    let here = format!(".{}.", host_name());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // With the digits: a download of somebody else ends with `.part` too.
-        let has_digits =
-            |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let parts: Vec<&str> = name.split('.').collect();
-        let mut pairs = parts.windows(2);
-        if pairs.any(|pair| has_digits(pair[0]) && pair[1] == UNFINISHED) || is_ours(&name) {
+        let is_over = match before_digits(&name) {
+            Some(host) => host.ends_with(&here) || is_abandoned(&entry),
+            None => is_ours(&name),
+        };
+        if is_over {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// What stands before the digits in the name of an unfinished file, up to a point. A download of somebody else ends with
+/// `.part` too, but without them; what writes a file may have added an ending of its own.
+fn before_digits(name: &str) -> Option<&str> {
+    let (before, after) = name.rsplit_once(&format!(".{UNFINISHED}"))?;
+    let (before, digits) = before.split_at_checked(before.len().checked_sub(16)?)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_end = after.is_empty() || after.starts_with('.');
+    (is_hex && is_end && before.ends_with('.')).then_some(before)
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age >= ABANDONED))
 }
 
 /// Gives the finished file `part` its name, once its content is on the disk; a file of that name is replaced.
@@ -67,12 +94,17 @@ mod tests {
     fn what_a_killed_process_did_not_finish_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
+        let host = host_name();
+        let old = "config.toml.elsewhere.0123456789abcdef.part";
         let unfinished = [
-            "config.toml.0123456789abcdef.part",
-            "step_000002.optimizer.0123456789abcdef.part.77.0.tmp",
+            &format!("config.toml.{host}.0123456789abcdef.part"),
+            &format!("step_000002.optimizer.{host}.0123456789abcdef.part.77.0.tmp"),
+            old,
             "own",
         ];
         let others = [
+            "state.jsonl.elsewhere.0123456789abcdef.part",
+            &format!("state.jsonl.not-{host}.0123456789abcdef.part"),
             "film.mp4.part",
             ".tmpA1b2C3",
             "step_000002.optimizer",
@@ -80,10 +112,14 @@ mod tests {
             "a.partial",
             ".tmp",
             "party.toml",
+            &format!("config.toml.{host}.0123456789abcdef.partial"),
         ];
         for name in unfinished.iter().chain(&others) {
             fs::write(path(name), "").unwrap();
         }
+        let then = std::time::SystemTime::now() - 2 * ABANDONED;
+        let file = File::options().append(true).open(path(old)).unwrap();
+        file.set_modified(then).unwrap();
         remove_unfinished(folder.path(), |name| name == "own");
         assert!(unfinished.iter().all(|name| !path(name).exists()));
         assert!(others.iter().all(|name| path(name).exists()));

@@ -2,6 +2,7 @@
 
 mod calibrate;
 pub(crate) mod error;
+mod every;
 mod follow;
 mod loading;
 pub(crate) mod merge;
@@ -12,6 +13,7 @@ mod resume;
 mod setup;
 mod step_log;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::context::{self, Context, Steps};
@@ -23,6 +25,7 @@ use crate::settings::{CheckpointsSettings, array_task};
 use crate::state::{RunFolder, State, StateError, part_folders};
 
 use error::CheckpointsError;
+use every::EveryNth;
 use follow::Follow;
 use loading::Loader;
 use open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
@@ -42,25 +45,42 @@ pub(crate) fn run(
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
     let inputs = Inputs::open(settings, context)?;
-    let listed = (!settings.follows()).then(|| list(settings, context));
-    let listed = listed.transpose()?.unwrap_or_default();
+    let mut listed = match settings.follows() {
+        true => Vec::new(),
+        false => list(settings, context)?,
+    };
+    let total = listed.len();
     let run_folder = settings.run.output.run_folder();
-    let part = shard.map(|shard| {
-        refuse_merged(&run_folder, &listed)?;
-        Ok::<_, RunError>(Part::of(shard, &run_folder, &listed)?)
-    });
-    let part = part.transpose()?;
+    let mut part = None;
+    if let Some(shard) = shard {
+        refuse_merged(&run_folder, &listed, settings.every)?;
+        // The same ones in all parts, whatever this one has.
+        listed = EveryNth::new(settings.every, None).of(listed);
+        part = Some(Part::of(shard, &run_folder, &listed)?);
+    }
     let folder = reserve(settings, part.as_ref(), context)?;
     let settings = &*settings;
 
     let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
     let mut skipped = Vec::new();
-    let mut follow = settings.follows().then(|| Follow::new(settings, context));
-    let sequence = match &mut follow {
-        Some(follow) => follow.wait_for_first(&mut checkpoints, &mut skipped)?,
-        None => listed,
-    };
     let earlier = State::read(folder.path())?;
+    let nth = EveryNth::new(settings.every, earlier.as_ref());
+    let mut follow = None;
+    let sequence = if settings.follows() {
+        let follow = follow.insert(Follow::new(settings, nth, context));
+        follow.wait_for_first(&mut checkpoints, &mut skipped)?
+    } else if part.is_some() {
+        listed
+    } else {
+        nth.of(listed)
+    };
+    if sequence.len() < total {
+        context.terminal.note(&format!(
+            "one in {}: {} of {total} checkpoints are shown",
+            settings.every,
+            sequence.len()
+        ));
+    }
     let known = earlier.as_ref().map(|state| &state.run.network);
     let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
     let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
@@ -128,12 +148,13 @@ fn found(state: &State) -> Summary {
 }
 
 /// Refuses a part of a run that is whole.
-fn refuse_merged(run: &Path, sequence: &[Checkpoint]) -> Result<(), RunError> {
+fn refuse_merged(run: &Path, listed: &[Checkpoint], every: NonZeroUsize) -> Result<(), RunError> {
     // Without a step it is what a merge left that was killed.
     let Some(state) = State::read(run)?.filter(|state| state.last().is_some()) else {
         return Ok(());
     };
     let folder = run.to_owned();
+    let sequence = EveryNth::new(every, Some(&state)).of(listed.to_vec());
     let new = sequence
         .iter()
         .filter(|file| Some(file.step) > state.last());
@@ -168,7 +189,7 @@ fn reserve(
     Ok(RunFolder::resume(path)?)
 }
 
-/// The checkpoints, in the order of their steps.
+/// All checkpoints, in the order of their steps.
 fn list(settings: &CheckpointsSettings, context: &Context) -> Result<Vec<Checkpoint>, RunError> {
     let Sequence { checkpoints, notes } =
         list_checkpoints(&settings.checkpoints, &settings.selection())?;

@@ -6,7 +6,6 @@ mod steps;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -103,8 +102,6 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Selection<'a> {
     pub(crate) step: StepSource,
     pub(crate) exclude: &'a [Pattern],
-    /// Every so many of them are taken, the first included.
-    pub(crate) every: NonZeroUsize,
 }
 
 /// Checkpoints by strictly increasing step, and what is to be said of the files that are not among them.
@@ -130,20 +127,10 @@ pub(crate) fn list_checkpoints<P: AsRef<Path>>(
         StepSource::Name => steps::by_number(&all)?,
     };
     let with_steps = with_steps(all, steps, &mut notes);
-    let sequence = one_each_step(with_steps, &mut notes)?;
-    let total = sequence.len();
-    let checkpoints: Vec<Checkpoint> = sequence
+    let checkpoints = one_each_step(with_steps, &mut notes)?
         .into_iter()
-        .step_by(selection.every.get())
         .map(|(step, Candidate { path, name, .. })| Checkpoint { path, name, step })
         .collect();
-    if checkpoints.len() < total {
-        notes.push(format!(
-            "one in {}: {} of {total} checkpoints are shown",
-            selection.every,
-            checkpoints.len()
-        ));
-    }
     Ok(Sequence { checkpoints, notes })
 }
 

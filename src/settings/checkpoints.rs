@@ -62,7 +62,7 @@ pub(crate) struct CheckpointsSettings {
     #[arg(long, value_name = "GLOB")]
     #[serde(serialize_with = "as_texts")]
     pub(crate) exclude: Vec<Pattern>,
-    /// Show every Nth checkpoint (the first included)
+    /// Show every Nth checkpoint (the first included); a run that is resumed counts on from its last step
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
     pub(crate) every: NonZeroUsize,
     /// Wait for further checkpoints: until Ctrl-C, or until none came for so long (10m, 90s, 1h30m); a file is shown
@@ -149,7 +149,6 @@ impl CheckpointsSettings {
         Selection {
             step: self.step.clone(),
             exclude: &self.exclude,
-            every: self.every,
         }
     }
 

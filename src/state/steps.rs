@@ -102,6 +102,11 @@ impl State {
         self.entries.get(&step)
     }
 
+    /// All steps that it knows of, in order.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = i64> {
+        self.entries.keys().copied()
+    }
+
     /// The steps that are in the event files, in order.
     pub(crate) fn shown(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.values().filter(|entry| !entry.is_left_out())

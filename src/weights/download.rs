@@ -68,7 +68,7 @@ pub(super) fn fetch(
     // Without locks, nobody else may write into it.
     let path = match lock {
         Some(_) => with_ending(target, ".part"),
-        None => with_ending(target, &format!(".{}.part", std::process::id())),
+        None => durable::unfinished(target),
     };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -26,7 +26,7 @@ pub use inventory::{FileInventory, Inventory, Place, TagInventory, count_steps};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
 pub use record::{Damage, RecordError};
 pub use resume::whole_length;
-pub use run_folder::{event_files, is_event_file, publish, published};
+pub use run_folder::{event_files, host_name, is_event_file, publish, published};
 pub use series::StepError;
 pub use summary::{Summary, Value};
 /// A graph read back: TensorFlow's own message.

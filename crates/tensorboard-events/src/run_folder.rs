@@ -195,7 +195,8 @@ pub(crate) fn seconds_behind(last: Option<&Path>, now: u64) -> Option<u64> {
 }
 
 /// The machine's name as a part of a file name, for people to tell files apart.
-fn host_name() -> String {
+#[must_use]
+pub fn host_name() -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let name = gethostname::gethostname();
     let name = name.to_string_lossy();

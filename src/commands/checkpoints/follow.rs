@@ -1,19 +1,19 @@
 //! Checkpoints that another program goes on writing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::error::CheckpointsError;
+use super::every::EveryNth;
 use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
 use crate::commands::context::Context;
 use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::Terminal;
-use crate::data::checkpoints::{Checkpoint, CheckpointError, Selection, list_checkpoints};
+use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
@@ -34,6 +34,8 @@ const WAITED: Duration = Duration::from_secs(3);
 /// Gives the checkpoints that come, in the order of their steps.
 pub(super) struct Follow {
     settings: CheckpointsSettings,
+    /// Counted here: in the list, a file that comes late or goes would shift all that follow.
+    nth: EveryNth,
     terminal: Arc<Terminal>,
     interrupt: Interrupt,
     /// Files that were seen, as they were then and since when.
@@ -60,9 +62,10 @@ struct Sighting {
 }
 
 impl Follow {
-    pub(super) fn new(settings: &CheckpointsSettings, context: &Context) -> Self {
+    pub(super) fn new(settings: &CheckpointsSettings, nth: EveryNth, context: &Context) -> Self {
         Self {
             settings: settings.clone(),
+            nth,
             terminal: Arc::clone(&context.terminal),
             interrupt: context.interrupt.clone(),
             seen: HashMap::new(),
@@ -142,13 +145,9 @@ impl Follow {
     /// Finds the checkpoints that are there, up to the first that may still grow.
     fn list(&mut self) {
         self.grows = None;
-        // Counted here: in the list, a file that comes late or goes would shift all that follow.
-        let all = Selection {
-            every: NonZeroUsize::MIN,
-            ..self.settings.selection()
-        };
         // A folder may be empty, or its names ambiguous, until more of them are there.
-        let sequence = match list_checkpoints(&self.settings.checkpoints, &all) {
+        let settings = &self.settings;
+        let sequence = match list_checkpoints(&settings.checkpoints, &settings.selection()) {
             Ok(sequence) => sequence,
             Err(error) => {
                 if !self.given.is_empty() {
@@ -163,7 +162,6 @@ impl Follow {
             self.say(note);
         }
         for file in sequence.checkpoints {
-            let is_passed = !self.given.len().is_multiple_of(self.settings.every.get());
             let opened = match self.given.get(&file.path).copied() {
                 Some(was) if was == file.step => {
                     self.note_change(&file);
@@ -181,12 +179,11 @@ impl Follow {
                     continue;
                 }
                 None => match self.rest(&file.path) {
-                    rest if is_passed && rest >= REST => {
+                    rest if rest >= REST && self.nth.passes(file.step) => {
                         // Nor is it noted when it changes.
                         self.seen.remove(&file.path);
                         self.since = Instant::now();
-                        self.last = file.step;
-                        self.given.insert(file.path, file.step);
+                        self.give(&file);
                         continue;
                     }
                     rest => {
@@ -198,12 +195,19 @@ impl Follow {
                     }
                 },
             };
-            self.last = self.last.max(file.step);
-            self.given.insert(file.path.clone(), file.step);
+            self.give(&file);
             // The others are opened again: so many files are not kept open.
             let is_kept = opened.is_err() || self.ready.len() < OPENED;
             let opened = is_kept.then_some(opened);
             self.ready.push_back(NextCheckpoint { file, opened });
+        }
+    }
+
+    /// Notes that a file is given, or passed over.
+    fn give(&mut self, file: &Checkpoint) {
+        self.last = self.last.max(file.step);
+        if self.given.insert(file.path.clone(), file.step).is_none() {
+            self.nth.advance(file.step);
         }
     }
 

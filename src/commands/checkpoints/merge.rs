@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::CheckpointsError;
+use super::every::EveryNth;
 use super::loading::Loader;
 use super::open::{OpenCheckpoints, ShownNetwork};
 use super::part::hash_of;
@@ -199,7 +200,7 @@ impl Parts {
         context.terminal.note("drawing the images over all steps");
         let quiet = context.quiet();
         let inputs = Inputs::open(settings, &quiet)?;
-        let sequence = list(settings, &quiet)?;
+        let sequence = EveryNth::new(settings.every, None).of(list(settings, &quiet)?);
         if hash_of(&sequence) != self.of.sequence {
             return Err(CheckpointsError::OtherSequence {
                 folder: folder.path().to_owned(),

@@ -1,7 +1,5 @@
 //! Lists of checkpoints, of folders made for the test.
 
-use std::num::NonZeroUsize;
-
 use super::decoding::with_sources;
 use super::lists::folder_of;
 use crate::data::checkpoints::{
@@ -13,7 +11,6 @@ use proptest::prelude::*;
 pub(super) const BY_NAME: Selection<'static> = Selection {
     step: StepSource::Name,
     exclude: &[],
-    every: NonZeroUsize::MIN,
 };
 
 pub(super) fn shown(sequence: &Sequence) -> Vec<(String, i64)> {
