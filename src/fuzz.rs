@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::state::State;
+
 /// Decodes an image file.
 ///
 /// # Panics
@@ -22,5 +24,25 @@ pub fn config(path: &Path, command: usize) {
         // Its message is made too.
         _ = crate::settings::parse(&[&words[..], &[path.into()]].concat())
             .map_err(|e| e.to_string());
+    }
+}
+
+/// Reads the state of the run in a folder, and writes it again.
+///
+/// # Panics
+///
+/// When what was written is another state.
+pub fn state(folder: &Path) {
+    let Ok(Some(state)) = State::read(folder) else {
+        return;
+    };
+    _ = crate::commands::checkpoints::found(&state);
+    if state.write(folder).is_ok() {
+        let again = State::read(folder).ok().flatten();
+        let is_same = |again: State| {
+            let is_whole = !again.is_shortened() && again.has_ended() == state.has_ended();
+            is_whole && again.run == state.run && again.shown().eq(state.shown())
+        };
+        assert!(again.is_some_and(is_same));
     }
 }

@@ -68,10 +68,13 @@ pub(crate) enum GramsError {
 pub(crate) struct GramsWriter {
     folder: PathBuf,
     about: GramsAbout,
+    /// Whether there are steps from before, and none had to go.
+    pub(crate) is_whole: bool,
 }
 
 impl GramsWriter {
-    /// A writer into this folder, out of which the steps from `first` on go, and all steps of other images or layers.
+    /// A writer into this folder, out of which the steps from `first` on go, and all that are damaged or of other images
+    /// or layers.
     pub(crate) fn open(
         folder: PathBuf,
         about: GramsAbout,
@@ -79,22 +82,23 @@ impl GramsWriter {
         first: i64,
     ) -> Result<Self, GramsError> {
         durable::remove_unfinished(&folder, |_| false);
-        let files = steps(&folder)?;
-        let oldest = files.values().next().map(|path| GramsFile::open(path));
         let is_same =
-            |file: &GramsFile| file.about == about && file.layers().eq(layers.iter().cloned());
-        let continues = matches!(&oldest, Some(Ok(file)) if is_same(file));
-        for (step, path) in files {
-            if step >= first || !continues {
-                fs::remove_file(&path).map_err(|source| write_failed(&path, source))?;
+            |file: GramsFile| file.about == about && file.layers().eq(layers.iter().cloned());
+        let (mut kept, mut lost) = (0, 0);
+        for (step, path) in steps(&folder)? {
+            let is_earlier = step < first;
+            if is_earlier && GramsFile::open(&path).is_ok_and(is_same) {
+                kept += 1;
+                continue;
             }
+            lost += usize::from(is_earlier);
+            fs::remove_file(&path).map_err(|source| write_failed(&path, source))?;
         }
-        Ok(Self { folder, about })
-    }
-
-    /// Whether there are steps from before.
-    pub(crate) fn has_steps(&self) -> Result<bool, GramsError> {
-        Ok(!steps(&self.folder)?.is_empty())
+        Ok(Self {
+            folder,
+            about,
+            is_whole: kept > 0 && lost == 0,
+        })
     }
 
     /// Writes those of a step; a file of that step is replaced.

@@ -86,7 +86,7 @@ impl Observers {
     }
 
     /// Writes the Gram matrices of each step into the folder. Of a run that is resumed at the step `resumed` those
-    /// before it are kept; returns whether there are any.
+    /// before it are kept; returns whether there are any, and none had to go.
     pub(crate) fn keep_grams(
         &mut self,
         folder: PathBuf,
@@ -107,7 +107,7 @@ impl Observers {
         let layers: Vec<String> = pass.wanted.iter().map(Layer::tag).collect();
         let first = resumed.unwrap_or(i64::MIN);
         let writer = GramsWriter::open(folder, about, &layers, first)?;
-        let has_earlier = resumed.is_none() || writer.has_steps()?;
+        let has_earlier = resumed.is_none() || writer.is_whole;
         self.representations.writer = Some(writer);
         Ok(has_earlier)
     }

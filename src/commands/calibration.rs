@@ -1,6 +1,7 @@
 //! What is fixed before the first step of a run over several networks: one range a layer, the channels that are
 //! shown, and what the steps are compared with.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Tensor;
@@ -9,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{CommandError, RunError};
 use super::remedy::explain;
+use super::terminal::Terminal;
 use crate::analysis::probe::{ImageLoader, ProbeImages, kernels_tag};
 use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
 use crate::data::list::list_images;
@@ -19,13 +21,13 @@ use crate::settings::{
     ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
     RunSettings, settings_text,
 };
-use crate::state::RunFolder;
+use crate::state::{RunFolder, StateError};
 
 /// The calibrated ranges in a run's folder.
-pub(super) const RANGES: &str = "ranges.toml";
+const RANGES: &str = "ranges.toml";
 
 /// The chosen channels in a run's folder.
-pub(super) const CHANNELS: &str = "channels.toml";
+const CHANNELS: &str = "channels.toml";
 
 /// Maps, or kernels, that those of a tag are compared with.
 pub(super) struct ReferenceMaps {
@@ -69,18 +71,34 @@ impl RunStyle {
         }
     }
 
-    /// Keeps ranges and channels in the run's folder, for other runs to take.
-    pub(super) fn keep(&self, folder: &RunFolder) -> Result<(), RunError> {
+    /// The files in a run's folder that hold ranges and channels, by name, for its later steps and for other runs.
+    pub(super) fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
+        let mut files = BTreeMap::new();
         if !self.ranges.is_empty() {
             let about = "The range of each layer at every step: --range THIS_FILE shows another run with the same ones.";
-            folder.write(RANGES, &toml_text(about, &self.ranges)?)?;
+            files.insert(RANGES.to_owned(), toml_text(about, &self.ranges)?);
         }
         if !self.channels.is_empty() {
             let about = "The channels of each layer that are shown: --maps THIS_FOLDER shows the same ones of another run.";
-            folder.write(CHANNELS, &toml_text(about, &self.channels)?)?;
+            files.insert(CHANNELS.to_owned(), toml_text(about, &self.channels)?);
         }
-        Ok(())
+        Ok(files)
     }
+}
+
+/// Writes those files of a run that is resumed where they are not as it left them: all its steps are shown alike.
+pub(super) fn restore(
+    folder: &RunFolder,
+    files: &BTreeMap<String, String>,
+    terminal: &Terminal,
+) -> Result<(), StateError> {
+    for name in folder.restore(files)? {
+        terminal.note(&format!(
+            "{} is not as the run left it, and is written again",
+            folder.path().join(name).display()
+        ));
+    }
+    Ok(())
 }
 
 /// Takes the ranges and channels that are in the folder of a run that is resumed, unless others are asked for.

@@ -16,6 +16,7 @@ mod step_log;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use super::calibration;
 use super::context::{self, Context, Steps};
 use super::error::RunError;
 use super::report::Report;
@@ -98,9 +99,11 @@ fn show(
     mut follow: Option<Follow>,
     earlier: Option<State>,
 ) -> Result<Report, RunError> {
-    let (state, remaining) = run.remaining(earlier, loader.network_shown())?;
+    let (mut state, remaining) = run.remaining(earlier, loader.network_shown())?;
     if state.last().is_some() {
-        run.context.folder.is_used();
+        let folder = &run.context.folder;
+        folder.is_used();
+        calibration::restore(folder, &state.files, run.terminal())?;
     }
     let mut calibrated = run.calibrate(&mut loader, &remaining)?;
     if let Some(observers) = &mut calibrated.observers {
@@ -109,6 +112,10 @@ fn show(
     if let (Some(follow), Some(last)) = (&mut follow, state.last()) {
         follow.begin_after(last);
     }
+    if remaining.is_new() {
+        state.files = calibrated.run_style.files()?;
+    }
+    run.context.folder.restore(&state.files)?;
     // Before the event files lose any step: what the state lacks is written again.
     let writer = state.write(run.context.folder.path())?;
 
@@ -138,7 +145,7 @@ fn show(
 }
 
 /// What was found out of the weights of the steps that a run has.
-fn found(state: &State) -> Summary {
+pub(crate) fn found(state: &State) -> Summary {
     let mut all = Summary::default();
     for found in state.shown().filter_map(|entry| entry.found.as_deref()) {
         // What this program did not write says nothing.

@@ -47,7 +47,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         turn: 0,
     };
     run.folder.write_config(&config)?;
-    run_style.keep(&run.folder)?;
+    run.folder.restore(&run_style.files()?)?;
     describe(&run.pass, &mut log.logger, "feature_maps");
 
     let mut config = Some(as_markdown(&config));

@@ -54,6 +54,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
     let network = trainer.network();
+    if let Some(resumed) = &resumed {
+        calibration::restore(&run.folder, &resumed.progress.files, &context.terminal)?;
+    }
     let training = Training {
         settings,
         dataset: &dataset,
@@ -82,7 +85,8 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     run.folder.write_config(&config)?;
     let mut logger = run_style.apply(builder).create()?;
     run_style.give_references(&mut logger);
-    run_style.keep(&run.folder)?;
+    let files = run_style.files()?;
+    run.folder.restore(&files)?;
     probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();
@@ -91,6 +95,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         None => (None, first_progress(settings, &dataset)),
     };
     progress.config.clone_from(&config);
+    progress.files = files;
     let mut session = Session {
         record: record(&settings.record),
         pass: &run.pass,

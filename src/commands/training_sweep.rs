@@ -175,7 +175,7 @@ impl Training<'_> {
         let resumed = next.map(|step| step + 1);
         if !observers.keep_grams(folder, resumed, pass, preprocess)? {
             context.terminal.note(&format!(
-                "{GRAMS} begins at the step that the run resumes from: the earlier steps were compared over other images or layers, or not at all"
+                "{GRAMS} lacks earlier steps: they were compared over other images or layers, or not at all, or their files are damaged or gone"
             ));
         }
         Ok(())

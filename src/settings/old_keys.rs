@@ -1,5 +1,6 @@
 //! Keys and flags of earlier versions, and what is written now.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -91,6 +92,27 @@ fn translated(old: &str, value: &str, before: Option<&Value>) -> Option<String> 
         ("warm-up", _) => Some(format!("{},warm-up={value}", before.unwrap_or("constant"))),
         _ => Some(value.to_owned()),
     }
+}
+
+/// `--follow --idle-exit TIME` of an earlier version, as it is typed now, and a note that says so.
+pub(super) fn retyped(typed: &[OsString]) -> Option<(Vec<OsString>, String)> {
+    let mut words = typed.to_vec();
+    let is_idle = |word: &OsString| word == "--idle-exit" || text(word).starts_with("--idle-exit=");
+    let idle = words.iter().position(is_idle)?;
+    let flag = text(&words.remove(idle));
+    let time = match flag.split_once('=') {
+        Some((_, time)) => time.to_owned(),
+        None if idle < words.len() => text(&words.remove(idle)),
+        None => return None,
+    };
+    let follow = words.iter_mut().find(|word| *word == "--follow")?;
+    *follow = format!("--follow={time}").into();
+    let note = format!("--idle-exit is gone, and read as --follow={time}: write that instead");
+    Some((words, note))
+}
+
+fn text(word: &OsString) -> String {
+    word.to_string_lossy().into_owned()
 }
 
 /// What a typed flag of an earlier version is now, in place of clap's guess.

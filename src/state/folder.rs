@@ -147,14 +147,31 @@ impl RunFolder {
         move || traces.keep()
     }
 
-    /// Whether the resolved configuration is missing, or empty.
+    /// Whether the resolved configuration is missing, or as a power failure may leave it.
     pub(crate) fn lacks_config(&self) -> bool {
-        fs::metadata(self.path().join(CONFIG)).map_or(true, |file| file.len() == 0)
+        let bytes = fs::read(self.path().join(CONFIG));
+        bytes.map_or(true, |bytes| bytes.iter().all(|byte| *byte == 0))
     }
 
     /// Leaves the resolved configuration in it.
     pub(crate) fn write_config(&self, toml: &str) -> Result<(), StateError> {
         self.write(CONFIG, toml)
+    }
+
+    /// Writes those of these files, by name, that are not in it as they should be. Returns their names.
+    pub(crate) fn restore<'a>(
+        &self,
+        files: &'a BTreeMap<String, String>,
+    ) -> Result<Vec<&'a str>, StateError> {
+        let mut written = Vec::new();
+        for (name, text) in files {
+            let found = fs::read(self.path().join(name));
+            if found.ok().as_deref() != Some(text.as_bytes()) {
+                self.write(name, text)?;
+                written.push(name.as_str());
+            }
+        }
+        Ok(written)
     }
 
     /// Leaves a file in it.

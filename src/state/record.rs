@@ -1,5 +1,6 @@
 //! The lines of `state.jsonl`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -50,6 +51,8 @@ pub(super) struct Head {
     pub(super) state: u32,
     #[serde(flatten)]
     pub(super) run: RunOf,
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// A line behind the first.

@@ -25,6 +25,8 @@ pub(crate) const STATE: &str = "state.jsonl";
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) run: RunOf,
+    /// The text of the files next to it by which all steps are shown, by name.
+    pub(crate) files: BTreeMap<String, String>,
     /// By step.
     entries: BTreeMap<i64, Entry>,
     /// Where everything that follows the last step is there too.
@@ -38,6 +40,7 @@ impl State {
     pub(crate) fn new(run: RunOf) -> Self {
         Self {
             run,
+            files: BTreeMap::new(),
             entries: BTreeMap::new(),
             end: None,
             is_shortened: false,
@@ -59,6 +62,7 @@ impl State {
         let Some(Head {
             state: version,
             run,
+            files,
         }) = head(&mut lines)
         else {
             return Ok(None);
@@ -67,6 +71,7 @@ impl State {
             return Err(StateError::Version { path, version });
         }
         let mut state = Self::new(run);
+        state.files = files;
         let settings = state.settings_hash();
         let mut lengths = HashMap::new();
         for line in lines {
@@ -77,6 +82,7 @@ impl State {
                 Err(_) => (&None, 0),
             };
             let is_there = match events {
+                Some(file) if !is_name(file) => false,
                 Some(file) => whole(&mut lengths, folder, file)? >= end,
                 None => true,
             };
@@ -182,6 +188,7 @@ impl State {
         let head = Head {
             state: VERSION,
             run: self.run.clone(),
+            files: self.files.clone(),
         };
         let settings = self.settings_hash();
         let mut text = line(&head).map_err(failed)?;
@@ -218,6 +225,11 @@ fn whole_lines(text: &str) -> impl Iterator<Item = &str> {
 
 fn head<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<Head> {
     serde_json::from_str(lines.next()?).ok()
+}
+
+/// Whether it is the name of a file in a folder, not a path out of it.
+fn is_name(file: &str) -> bool {
+    Path::new(file).file_name() == Some(file.as_ref())
 }
 
 /// How much of an event file is whole, which is found out once.

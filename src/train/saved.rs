@@ -1,5 +1,6 @@
 //! Checkpoints on the disk: found, checked, deleted.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub(crate) struct TrainingProgress {
     /// The resolved configuration; empty in older checkpoints.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) config: String,
+    /// The text of the files by which all steps are shown, by name; none in older checkpoints.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) files: BTreeMap<String, String>,
     /// Of the other files; none in older checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksums: Option<Checksums>,

@@ -72,7 +72,7 @@ fn what_is_written_is_read() {
 #[test]
 fn a_run_that_resumes_has_the_steps_before() {
     let (folder, path) = written();
-    assert!(writer(&folder, 300).has_steps().unwrap());
+    assert!(writer(&folder, 300).is_whole);
     assert_eq!(read(&folder).steps().collect::<Vec<_>>(), [-5, 0]);
     writer(&folder, 300).write(300, &grams(9)).unwrap();
     assert_eq!(read(&folder).steps().count(), 3);
@@ -83,6 +83,10 @@ fn a_run_that_resumes_has_the_steps_before() {
     // A file of a process that was killed is no step.
     std::fs::write(path.with_extension("part"), "half").unwrap();
     assert_eq!(read(&folder).steps().count(), 3);
+    // What is damaged goes alone.
+    std::fs::write(&path, "damaged").unwrap();
+    assert!(!writer(&folder, 301).is_whole);
+    assert_eq!(read(&folder).steps().count(), 2);
     // Nothing of other images or layers.
     let other = GramsAbout {
         images: "b2".to_owned(),
@@ -90,11 +94,11 @@ fn a_run_that_resumes_has_the_steps_before() {
     };
     let place = folder.path().join(GRAMS);
     let writer = GramsWriter::open(place.clone(), other, &layers(), 300).unwrap();
-    assert!(!writer.has_steps().unwrap());
+    assert!(!writer.is_whole);
     let (folder, _) = written();
     let place = folder.path().join(GRAMS);
     let writer = GramsWriter::open(place, about(), &layers()[..1], 300).unwrap();
-    assert!(!writer.has_steps().unwrap());
+    assert!(!writer.is_whole);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::commands::calibration::{self, ReferenceMaps, RunStyle};
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
-use crate::settings::ChangeChoice;
+use crate::settings::{ChangeChoice, MapsChoice, RangeChoice};
 
 /// What the steps are shown and compared with.
 pub(super) struct Calibrated {
@@ -56,7 +56,13 @@ impl CheckpointRun<'_> {
         } = ends;
         let mut pictures = settings.pictures();
         if !remaining.is_new() {
-            // The steps that follow are shown as those before them.
+            // The steps that follow are shown as those before them: what other files said then is in the run's own.
+            if let Some(RangeChoice::File(_)) = pictures.range {
+                pictures.range = Some(RangeChoice::Run);
+            }
+            if let MapsChoice::Of(_) = pictures.maps {
+                pictures.maps = MapsChoice::All;
+            }
             calibration::take_from(folder, &mut pictures);
             let earlier = calibration::earlier_ranges(folder)?;
             calibration.ranges.keep_changes(earlier);

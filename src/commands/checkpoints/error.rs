@@ -83,6 +83,10 @@ pub(crate) enum CheckpointsError {
         missing: String,
         parts: usize,
     },
+    #[error(
+        "{0}: the config.toml of every part is lost; repeat the command of one part, which writes it again, then merge again"
+    )]
+    NoConfig(PathBuf),
     #[error("{0} is a part of another run than the parts next to it: delete it, and make it again")]
     OtherPart(PathBuf),
 }

@@ -16,7 +16,6 @@ use super::setup::{CheckpointRun, Inputs};
 use super::{found, list};
 use crate::analysis::grams::{GRAMS, copy_grams};
 use crate::analysis::{Observers, Role};
-use crate::commands::calibration::{CHANNELS, RANGES};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::remedy::explain;
@@ -74,7 +73,7 @@ struct Joined {
 /// All parts of a run, each of them whole, and held so that no process makes it again.
 struct Parts {
     folders: BTreeMap<usize, PathBuf>,
-    _held: Vec<RunFolder>,
+    held: Vec<RunFolder>,
     of: PartOf,
     /// That of the run.
     state: State,
@@ -92,8 +91,8 @@ impl Parts {
         }
         let first = states
             .values()
-            .find_map(|state| Some((&state.run, state.run.part.clone()?)));
-        let Some((first, of)) = first else {
+            .find_map(|state| Some((&state.run, &state.files, state.run.part.clone()?)));
+        let Some((first, files, of)) = first else {
             return Err(CheckpointsError::NoParts(run.to_owned()).into());
         };
         let is_done = |index: &usize| states.get(index).is_some_and(State::has_ended);
@@ -110,6 +109,7 @@ impl Parts {
             part: None,
             ..first.clone()
         });
+        state.files.clone_from(files);
         for (index, part) in states {
             let expected = PartOf {
                 index,
@@ -126,7 +126,7 @@ impl Parts {
         }
         Ok(Self {
             folders,
-            _held: held,
+            held,
             of,
             state,
         })
@@ -140,7 +140,12 @@ impl Parts {
     ) -> Result<(Logged, Vec<String>), RunError> {
         let run = &folder.path().to_owned();
         let parts: Vec<PathBuf> = self.folders.values().cloned().collect();
-        let config = CheckpointsSettings::of_run(&parts[0].join(CONFIG), run)?;
+        // Alike in all of them, as the settings are.
+        let has_config = |part: &&RunFolder| !part.lacks_config();
+        let part = self.held.iter().find(has_config);
+        let part = part.ok_or_else(|| CheckpointsError::NoConfig(run.clone()))?;
+        let path = part.path().join(CONFIG);
+        let config = CheckpointsSettings::of_run(&path, run)?;
         let events = EventFile::join(run, &parts)?;
         let hidden = events.path().to_owned();
         let Joined {
@@ -157,14 +162,9 @@ impl Parts {
                 lines: Vec::new(),
             },
         };
-        for name in [CONFIG, RANGES, CHANNELS] {
-            let path = parts[0].join(name);
-            match fs::read_to_string(&path) {
-                Ok(text) => folder.write(name, &text)?,
-                Err(_) if !path.exists() => {}
-                Err(source) => return Err(StateError::Read { path, source }.into()),
-            }
-        }
+        let text = fs::read_to_string(&path);
+        folder.write_config(&text.map_err(|source| StateError::Read { path, source })?)?;
+        folder.restore(&self.state.files)?;
         for part in &parts {
             copy_grams(&part.join(GRAMS), &run.join(GRAMS))?;
         }

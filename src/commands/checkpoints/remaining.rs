@@ -8,7 +8,7 @@ use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
 use crate::settings::{CheckpointsSettings, changed_settings};
-use crate::state::{RunNetwork, RunOf, STATE, State};
+use crate::state::{Entry, RunNetwork, RunOf, STATE, State};
 use tensorboard_events::event_files;
 
 /// Files that a note names.
@@ -136,6 +136,10 @@ impl CheckpointRun<'_> {
         self.context.folder.claim(STATE);
         let mut state = earlier.unwrap_or_else(|| State::new(of.clone()));
         self.check_same(&state.run, &of)?;
+        let folder = &self.context.folder;
+        if state.last().is_none() || folder.lacks_config() {
+            folder.write_config(&self.config)?;
+        }
         self.cut_back(&mut state, block);
         let mut remaining = Remaining::of(block, &state, self.terminal());
         if remaining.due.is_empty() && !self.settings.follows() {
@@ -190,14 +194,28 @@ impl CheckpointRun<'_> {
     }
 
     /// Drops the steps of which something is missing: values in the event files, Gram matrices, or of the last one
-    /// what follows it.
+    /// what follows it. Steps whose checkpoints are gone stay as they are, as they cannot be made again.
     fn cut_back(&self, state: &mut State, block: &[Checkpoint]) {
+        let is_there = |entry: &Entry| {
+            block
+                .iter()
+                .any(|file| file.step == entry.step && entry.is_of(file))
+        };
+        let can_repeat = |state: &State, from| {
+            let mut dropped = state.shown().filter(|entry| entry.step >= from);
+            dropped.all(is_there)
+        };
         let known = state.last();
         if self.comparison.is_some() {
             let steps: Vec<i64> = state.shown().map(|entry| entry.step).collect();
             let folder = self.context.folder.path().join(GRAMS);
-            if let Some(step) = first_without_grams(&folder, &steps) {
-                state.cut_from(step);
+            match first_without_grams(&folder, &steps) {
+                Some(step) if can_repeat(state, step) => state.cut_from(step),
+                Some(step) => self.terminal().note(&format!(
+                    "{}: lacks step {step}, and its checkpoint or a later one is gone or changed: compare does not show it",
+                    folder.display()
+                )),
+                None => {}
             }
         }
         if state.is_shortened() || state.last() != known {
@@ -207,12 +225,13 @@ impl CheckpointRun<'_> {
                 None => "all steps".to_owned(),
             };
             self.terminal().note(&format!(
-                "{folder}: files of earlier steps are damaged or gone; {from} are made again"
+                "{folder}: files of earlier steps are damaged or gone; {from} are made again where their checkpoints are still there"
             ));
         }
         if let Some(last) = state.last()
             && !state.has_ended()
             && block.iter().all(|file| file.step <= last)
+            && can_repeat(state, last)
         {
             state.cut_from(last);
         }
@@ -229,7 +248,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::Entry;
     use tensorboard_events::EventFile;
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {

@@ -62,12 +62,6 @@ impl<'a> StepLog<'a> {
         if before.anywhere {
             run.probes.already_shown();
         }
-        if before.here.is_none() || run.context.folder.lacks_config() {
-            run.context.folder.write_config(&run.config)?;
-        }
-        if before.here.is_none() {
-            run_style.keep(&run.context.folder)?;
-        }
         run.probes.describe(&run.context.pass, &mut logger);
         Ok(Self {
             first,

@@ -144,6 +144,10 @@ fn damaged_lines_do_not_count_nor_do_those_behind_them() {
     let other = String::from_utf8_lossy(lines[2]).replace("\"settings\":", "\"settings\":1");
     fs::write(&path, [lines[0], lines[1], other.as_bytes()].concat()).unwrap();
     assert_eq!(steps(&State::read(folder).unwrap().unwrap()), [1]);
+    // A path out of the folder.
+    let other = String::from_utf8_lossy(lines[2]).replace("\"events\":\"", "\"events\":\"./");
+    fs::write(&path, [lines[0], lines[1], other.as_bytes()].concat()).unwrap();
+    assert_eq!(steps(&State::read(folder).unwrap().unwrap()), [1]);
     let newer = String::from_utf8_lossy(lines[0]).replace("\"state\":1", "\"state\":2");
     fs::write(&path, newer).unwrap();
     let error = State::read(folder).err().unwrap().to_string();

@@ -1,10 +1,8 @@
-//! `vggscope checkpoints` where a run goes on: the same command again, and `--follow`.
+//! `vggscope checkpoints` where a run goes on: the same command again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::Stdio;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use safetensors::SafeTensors;
@@ -14,7 +12,7 @@ use crate::program::support::{
     Place, Ran, Seen, event_files, events_of, photo, root, steps, weights,
 };
 
-const LINE: &str =
+pub(super) const LINE: &str =
     "checkpoints ckpts --run a --resize 64 --crop 64 --layers conv1_1,relu3_1 --range layer";
 
 /// The narrow VGG16 with numbers that depend on the step.
@@ -53,7 +51,7 @@ pub(super) fn args(probe: &str) -> Vec<OsString> {
     ]
 }
 
-fn sweep(place: &Place, flags: &str) -> Ran {
+pub(super) fn sweep(place: &Place, flags: &str) -> Ran {
     place.run(&format!("{LINE} {flags}"), &args("chelsea.png"))
 }
 
@@ -63,7 +61,7 @@ fn sweep_alone(place: &Place) -> Ran {
 }
 
 /// The steps of which there are Gram matrices.
-fn grams(place: &Place) -> Vec<i64> {
+pub(super) fn grams(place: &Place) -> Vec<i64> {
     let files = std::fs::read_dir(place.path("runs/a/grams")).unwrap();
     let step = |file: std::io::Result<std::fs::DirEntry>| {
         let name = file.unwrap().file_name().into_string().unwrap();
@@ -75,12 +73,12 @@ fn grams(place: &Place) -> Vec<i64> {
     steps
 }
 
-fn run_of(place: &Place) -> Vec<Seen> {
+pub(super) fn run_of(place: &Place) -> Vec<Seen> {
     events_of(&event_files(&place.path("runs/a")))
 }
 
 /// What each step has by itself, and in comparison with the first one and the one before.
-fn of_steps(seen: &[Seen]) -> BTreeMap<(String, i64), String> {
+pub(super) fn of_steps(seen: &[Seen]) -> BTreeMap<(String, i64), String> {
     // Pictures over time, and the comparison with the last step, are of what there was when they were made.
     let is_of_step = |one: &&Seen| {
         let of_run = is_over_time(one) || ["summary", "config"].contains(&one.tag.as_str());
@@ -253,222 +251,31 @@ fn changes_go_on_from_the_first_step() {
     assert_eq!(steps(&run_of(&place), "change/11_relu3_1"), [2, 3]);
 }
 
-/// What is missing, or cannot be read, is made again: nothing twice, nothing lost.
+/// As one process would over the same folder, without the files that came late.
 #[test]
-fn the_event_file_is_the_truth() {
+fn every_nth_counts_on_from_the_last_step() {
     let place = Place::on_cpu();
-    for step in 1..=3 {
+    for step in [10, 20, 30, 40] {
         put(&place, step);
     }
-    sweep(&place, "").ok();
-    let state = place.path("runs/a/state.jsonl");
-    let text = std::fs::read_to_string(&state).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 5, "{text}");
-    let shows_all = || assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 2, 3]);
-    // The last line, an unfinished one, and a damaged one.
-    for (kept, said) in [
-        (lines[..4].join("\n") + "\n", ""),
-        (lines[..3].join("\n") + "\n{\"step\":3,", ""),
-        (
-            lines[..3].join("\n") + "\n{}\n",
-            "the steps after 2 are made again",
-        ),
-        (lines[0].to_owned() + "\n", ""),
-    ] {
-        std::fs::write(&state, kept).unwrap();
-        let ran = sweep(&place, "").ok();
-        assert!(ran.err().contains(said), "{}", ran.err());
-        shows_all();
-        assert_eq!(std::fs::read_to_string(&state).unwrap().lines().count(), 5);
-    }
-    // Event files that are cut off, and gone; Gram matrices, and the configuration.
-    let files = event_files(&place.path("runs/a"));
-    let file = std::fs::File::options()
-        .write(true)
-        .open(files.last().unwrap())
-        .unwrap();
-    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-    let ran = sweep(&place, "").ok();
-    assert!(ran.err().contains("are made again"), "{}", ran.err());
-    shows_all();
-    for path in event_files(&place.path("runs/a")) {
-        std::fs::remove_file(path).unwrap();
-    }
-    std::fs::write(place.path("runs/a/config.toml"), "").unwrap();
-    let ran = sweep(&place, "").ok();
-    assert!(
-        ran.err().contains("all steps are made again"),
-        "{}",
-        ran.err()
-    );
-    shows_all();
-    assert!(
-        std::fs::read_to_string(place.path("runs/a/config.toml"))
-            .unwrap()
-            .contains("layers")
-    );
-    let ran = sweep(&place, "").ok();
-    assert!(
-        ran.err()
-            .contains("shows every checkpoint already: 3 steps"),
-        "{}",
-        ran.err()
-    );
-    // Without a state nobody knows what is in the event file.
-    for text in ["", "{\"state\":1", "\0\0\0\0\n"] {
-        std::fs::write(&state, text).unwrap();
-        sweep(&place, "").fails(1, &["no whole state.jsonl", "name another --run"]);
-    }
-    std::fs::remove_file(&state).unwrap();
-    sweep(&place, "").fails(1, &["no whole state.jsonl"]);
-    shows_all();
-}
-
-/// Where a trainer keeps only its newest checkpoints, the run says what it compares with.
-#[test]
-fn earlier_files_may_be_gone() {
-    let place = Place::on_cpu();
-    for step in [1, 2] {
+    let flags = "--every 2";
+    sweep(&place, flags).ok();
+    for step in [5, 15, 50, 60] {
         put(&place, step);
     }
-    sweep(&place, "").ok();
-    for (gone, next, part) in [
-        (
-            1,
-            3,
-            "compared with epoch_2.safetensors instead of the first",
-        ),
-        (
-            2,
-            4,
-            "compared with epoch_3.safetensors instead of the first",
-        ),
-    ] {
-        std::fs::remove_file(place.path(&format!("ckpts/epoch_{gone}.safetensors"))).unwrap();
-        put(&place, next);
-        let ran = sweep(&place, "").ok();
-        assert!(ran.err().contains(part), "{}", ran.err());
-    }
-    for step in [3, 4] {
+    let ran = sweep(&place, flags).ok();
+    let said = "one in 2: 3 of 8 checkpoints are shown";
+    assert!(ran.err().contains(said), "{}", ran.err());
+    let shown = |place| steps(&run_of(place), "kernels/00_conv1_1");
+    assert_eq!(shown(&place), [10, 30, 50]);
+    // The trainer keeps only its newest.
+    for step in [5, 10, 15, 20, 30] {
         std::fs::remove_file(place.path(&format!("ckpts/epoch_{step}.safetensors"))).unwrap();
     }
-    put(&place, 5);
-    let ran = sweep(&place, "").ok();
-    assert!(
-        ran.err().contains("no file of the earlier steps"),
-        "{}",
-        ran.err()
-    );
-    assert_eq!(
-        steps(&run_of(&place), "kernels/00_conv1_1"),
-        [1, 2, 3, 4, 5]
-    );
-    // The Gram matrices of all steps are there for later.
-    place.write("ckpts/epoch_6.safetensors", weights_of(6));
-    sweep(&place, "").ok();
-    assert_eq!(grams(&place), [1, 2, 3, 4, 5, 6]);
-}
-
-/// In pieces, by renaming, and at once; one is damaged for good, and one comes late.
-#[test]
-fn checkpoints_are_shown_as_they_come() {
-    let place = Place::on_cpu();
-    std::fs::create_dir(place.path("ckpts")).unwrap();
-    let line = format!("{LINE} --follow=4s");
-    let child = place
-        .command(&line, &args("chelsea.png"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let path = |step: u8| place.path(&format!("ckpts/epoch_{step}.safetensors"));
-    let bytes = weights_of(1);
-    for end in [0, 100, bytes.len() / 2, bytes.len()] {
-        std::fs::write(path(1), &bytes[..end]).unwrap();
-        thread::sleep(Duration::from_millis(300));
-    }
-    std::fs::write(place.path("ckpts/half.tmp"), weights_of(3)).unwrap();
-    std::fs::rename(place.path("ckpts/half.tmp"), path(3)).unwrap();
-    std::fs::write(path(4), &bytes[..bytes.len() / 2]).unwrap();
-    at_rest(&path(4));
-    thread::sleep(Duration::from_millis(2500));
-    put(&place, 2);
-    put(&place, 5);
-    let ran = Ran(child.wait_with_output().unwrap());
-    assert_eq!(ran.code(), 1, "{}", ran.err());
-    for part in [
-        "waiting for the first complete checkpoint",
-        "epoch_4.safetensors is incomplete or damaged",
-        "epoch_2.safetensors came after a later step",
-    ] {
-        assert!(ran.err().contains(part), "no {part:?} in {}", ran.err());
-    }
-    assert!(ran.out().contains("a: 3 steps"), "{}", ran.out());
-    let seen = run_of(&place);
-    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 3, 5]);
-    let strips = steps(&seen, "evolution/11_relu3_1");
-    assert_eq!(strips.last(), Some(&5), "{strips:?}");
-    assert_eq!(grams(&place), [1, 3, 5]);
-    // What is damaged is so at the next start too.
-    let again = sweep(&place, "--follow=1s").fails(1, &["skipped", "epoch_4.safetensors"]);
-    assert!(again.err().contains("left out: "), "{}", again.err());
-    // The same command goes on, and a followed run is continued without following.
-    put(&place, 7);
-    std::fs::remove_file(path(4)).unwrap();
-    sweep(&place, "").ok();
-    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 3, 5, 7]);
-}
-
-#[test]
-fn following_nothing_says_so() {
-    let place = Place::on_cpu();
-    std::fs::create_dir(place.path("ckpts")).unwrap();
-    sweep(&place, "--follow=1s").fails(1, &["no complete checkpoint came", "--follow=TIME"]);
-    assert!(!place.path("runs").exists());
-    std::fs::remove_dir(place.path("ckpts")).unwrap();
-    let ran = sweep(&place, "--follow=1s");
-    assert!(
-        ran.err().contains("ckpts: there is no such file or folder"),
-        "{}",
-        ran.err()
-    );
-    sweep(&place, "--idle-exit 1s").fails(2, &["--idle-exit", "--follow"]);
-    sweep(&place, "--follow=soon").fails(2, &["--follow", "10m"]);
-    sweep(&place, "--follow --step index").fails(2, &["--follow", "--step REGEX"]);
-}
-
-/// As `kill -9` leaves it, at some moment: every tag has every step once in the end.
-#[test]
-fn a_killed_sweep_goes_on_where_it_was() {
-    let place = Place::on_cpu();
-    for step in 1..=6 {
+    for step in [70, 80, 90] {
         put(&place, step);
     }
-    for (kill, follow) in [(0, ""), (1, "--follow=1s"), (2, ""), (3, "--follow=1s")] {
-        let mut child = place
-            .command(&format!("{LINE} {follow}"), &args("chelsea.png"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(Duration::from_millis(250 + 130 * kill));
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    sweep(&place, "").ok();
-    let seen = run_of(&place);
-    for tag in [
-        "feature_maps/11_relu3_1",
-        "kernels/00_conv1_1",
-        "range/00_conv1_1/mean",
-    ] {
-        assert_eq!(steps(&seen, tag), [1, 2, 3, 4, 5, 6], "{tag}");
-    }
-    for tag in [
-        "similarity/11_relu3_1/cka_to_first",
-        "weight_change/05_conv2_1/to_previous",
-    ] {
-        assert_eq!(steps(&seen, tag), [2, 3, 4, 5, 6], "{tag}");
-    }
+    sweep(&place, "--every 2 --follow=1s").ok();
+    assert_eq!(shown(&place), [10, 30, 50, 70, 90]);
+    sweep(&place, "--every 3").fails(2, &["every 2 -> 3"]);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tensorboard_events::{Content, EventReader};
 
-use super::continued::{at_rest, put, weights_of};
-use crate::program::support::{Place, Ran, event_files, photo};
+use super::continued::{self, args, at_rest, grams, put, run_of, sweep, weights_of};
+use crate::program::support::{Place, Ran, event_files, photo, steps};
 
 const LINE: &str = "--run a --resize 32 --crop 32 --layers conv1_1 --compare off";
 
@@ -186,4 +186,77 @@ fn a_pipe_is_left_out() {
         ran.err()
     );
     assert_eq!(shown_by(&place), [1, 3]);
+}
+
+/// In pieces, by renaming, and at once; one is damaged for good, and one comes late.
+#[test]
+fn checkpoints_are_shown_as_they_come() {
+    let place = Place::on_cpu();
+    std::fs::create_dir(place.path("ckpts")).unwrap();
+    let line = format!("{} --follow=4s", continued::LINE);
+    let child = place
+        .command(&line, &args("chelsea.png"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let path = |step: u8| place.path(&format!("ckpts/epoch_{step}.safetensors"));
+    let bytes = weights_of(1);
+    for end in [0, 100, bytes.len() / 2, bytes.len()] {
+        std::fs::write(path(1), &bytes[..end]).unwrap();
+        thread::sleep(Duration::from_millis(300));
+    }
+    std::fs::write(place.path("ckpts/half.tmp"), weights_of(3)).unwrap();
+    std::fs::rename(place.path("ckpts/half.tmp"), path(3)).unwrap();
+    std::fs::write(path(4), &bytes[..bytes.len() / 2]).unwrap();
+    at_rest(&path(4));
+    thread::sleep(Duration::from_millis(2500));
+    put(&place, 2);
+    put(&place, 5);
+    let ran = Ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    for part in [
+        "waiting for the first complete checkpoint",
+        "epoch_4.safetensors is incomplete or damaged",
+        "epoch_2.safetensors came after a later step",
+    ] {
+        assert!(ran.err().contains(part), "no {part:?} in {}", ran.err());
+    }
+    assert!(ran.out().contains("a: 3 steps"), "{}", ran.out());
+    let seen = run_of(&place);
+    assert_eq!(steps(&seen, "kernels/00_conv1_1"), [1, 3, 5]);
+    let strips = steps(&seen, "evolution/11_relu3_1");
+    assert_eq!(strips.last(), Some(&5), "{strips:?}");
+    assert_eq!(grams(&place), [1, 3, 5]);
+    // What is damaged is so at the next start too.
+    let again = sweep(&place, "--follow=1s").fails(1, &["skipped", "epoch_4.safetensors"]);
+    assert!(again.err().contains("left out: "), "{}", again.err());
+    // The same command goes on, and a followed run is continued without following.
+    put(&place, 7);
+    std::fs::remove_file(path(4)).unwrap();
+    sweep(&place, "").ok();
+    assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 3, 5, 7]);
+}
+
+#[test]
+fn following_nothing_says_so() {
+    let place = Place::on_cpu();
+    std::fs::create_dir(place.path("ckpts")).unwrap();
+    sweep(&place, "--follow=1s").fails(1, &["no complete checkpoint came", "--follow=TIME"]);
+    assert!(!place.path("runs").exists());
+    std::fs::remove_dir(place.path("ckpts")).unwrap();
+    let ran = sweep(&place, "--follow=1s");
+    assert!(
+        ran.err().contains("ckpts: there is no such file or folder"),
+        "{}",
+        ran.err()
+    );
+    sweep(&place, "--idle-exit 1s").fails(2, &["--idle-exit", "--follow"]);
+    // As scripts of an earlier version have it.
+    for old in ["--follow --idle-exit 1s", "--idle-exit=1s --follow"] {
+        let ran = sweep(&place, old).fails(1, &["no complete checkpoint came"]);
+        assert!(ran.err().contains("--follow=1s"), "{}", ran.err());
+    }
+    sweep(&place, "--follow=soon").fails(2, &["--follow", "10m"]);
+    sweep(&place, "--follow --step index").fails(2, &["--follow", "--step REGEX"]);
 }

@@ -237,10 +237,16 @@ fn a_merge_is_repeated() {
     merge(&place, "parts").ok();
     assert_equal(&place, "whole", "parts");
     let events = &event_files(&run)[0];
+    // Of what all parts have, one of each is enough.
+    for name in ["config.toml", "ranges.toml"] {
+        fs::remove_file(copies.join("part-0").join(name)).unwrap();
+    }
     put_back();
     fs::rename(events, run.join("events.out.part.1.host.2.0")).unwrap();
     sweep(&place, "--run parts").fails(2, &["made in parts"]);
-    // A task of the array that is repeated meanwhile has nothing to do.
+    // A task of the array that is repeated meanwhile has nothing to do, but what is lost is there again.
+    fs::remove_file(run.join("part-1/config.toml")).unwrap();
+    merge(&place, "parts").fails(1, &["config.toml of every part", "repeat the command"]);
     let ran = sweep(&place, "--run parts --shard 1/2").ok();
     assert!(ran.err().contains("already: 15 steps"), "{}", ran.err());
     merge(&place, "parts").ok();

@@ -129,3 +129,21 @@ fn a_limit_on_the_size_of_files_is_an_error() {
     let ended = command.current_dir(place.path("")).output().unwrap();
     crate::program::support::Ran(ended).fails(1, &["runs/a", "--resume"]);
 }
+
+/// The newest checkpoint holds the ranges that the steps so far were shown with.
+#[test]
+fn a_training_is_shown_with_the_ranges_that_it_began_with() {
+    let place = Place::on_cpu();
+    let flags = "--run a --save-every 2 --range run --change";
+    train(&place, &format!("{flags} --steps 2")).ok();
+    let ranges = place.path("runs/a/ranges.toml");
+    let written = std::fs::read_to_string(&ranges).unwrap();
+    std::fs::remove_file(&ranges).unwrap();
+    let ran = train(&place, &format!("{flags} --steps 4 --resume")).ok();
+    assert!(
+        ran.err().contains("ranges.toml is not as the run left it"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(std::fs::read_to_string(&ranges).unwrap(), written);
+}
