@@ -15,7 +15,7 @@ use super::parameters::{choice_note, open_file};
 use crate::commands::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
-use crate::weights::{DType, Entry, WeightsError, WeightsFile};
+use crate::weights::{Entry, WeightsError, WeightsFile};
 use layer::{Event, LayerDiff, OldNew, is_weight, own_name};
 
 /// Files that cannot be compared.
@@ -182,7 +182,7 @@ fn stems(file: &WeightsFile) -> Vec<(&str, Vec<&Entry>)> {
 /// another network that stands beside it.
 fn is_of(file: &WeightsFile, entry: &Entry) -> bool {
     let is_parameter = is_weight(entry) || own_name(entry) == "bias";
-    let is_number = !matches!(entry.dtype(), DType::Other(_)) || is_parameter;
+    let is_number = entry.dtype().is_float() || is_parameter;
     let is_beside = |other: &str| {
         let rest = entry.raw_name().strip_prefix(other);
         other.starts_with(file.prefix()) && rest.is_some_and(|rest| rest.starts_with('.'))

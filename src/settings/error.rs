@@ -78,6 +78,8 @@ pub(crate) enum SettingsError {
         flag: &'static str,
         why: &'static str,
     },
+    #[error("there is no flag {0}; a file whose name begins with a dash is written ./{0}")]
+    Dashed(String),
     #[error("{flag} is gone: {now}")]
     Gone { flag: String, now: String },
     #[error("the configuration cannot be written as TOML")]

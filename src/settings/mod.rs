@@ -120,7 +120,10 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             return Err(help::asked_for(typed).unwrap_or(error).into());
         }
-        matches => matches.map_err(old_keys::renamed)?,
+        matches => matches.map_err(|error| match paths::dashed(typed, &error) {
+            Some(error) => error.into(),
+            None => old_keys::renamed(error),
+        })?,
     };
     if let Some((name, of_command)) = matches.subcommand()
         && let Ok(Some(path)) = of_command.try_get_one::<PathBuf>("config")

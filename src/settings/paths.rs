@@ -1,10 +1,14 @@
 //! Paths as they are typed.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thiserror::Error;
+
+use super::error::SettingsError;
 
 /// A path that is none on this machine.
 #[derive(Debug, Error)]
@@ -18,6 +22,21 @@ pub(crate) enum PathError {
     OtherHome(String),
     #[error("~ has no meaning here: no home folder is known; set HOME, or write the whole path")]
     NoHome,
+}
+
+/// The word that clap took for flags, if it is a file's name: of `-x.pth` it says that there is no `-x`.
+pub(super) fn dashed(typed: &[OsString], error: &clap::Error) -> Option<SettingsError> {
+    let flag = match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(flag) if error.kind() == ErrorKind::UnknownArgument => flag,
+        _ => return None,
+    };
+    let is_file = |word: &&str| {
+        let is_like_one = word.contains(['.', '/']) && !word.contains('=');
+        let is_number = word.parse::<f64>().is_ok();
+        word.starts_with(flag) && (is_like_one && !is_number || Path::new(word).exists())
+    };
+    let mut words = typed.iter().filter_map(|word| word.to_str());
+    Some(SettingsError::Dashed(words.find(is_file)?.to_owned()))
 }
 
 /// The path from the root, symbolic links and patterns left as they are.

@@ -19,6 +19,7 @@ use super::saved::{Checksums, SavedCheckpoint, TrainingProgress, checksum};
 use super::trainer::Trainer;
 use crate::device::caught;
 use crate::durable;
+use crate::network::vgg::Feature;
 use crate::network::{Network, Parameter};
 
 /// The key of the class names, as JSON, in the metadata of a network's file.
@@ -57,7 +58,7 @@ impl Trainer {
         })
         .map_err(failed(optimizer.clone()))?;
         durable::write(&saved.network, |path| {
-            let tensors = self.state_dict(progress.batches_seen);
+            let tensors = self.state_dict();
             write_network(&tensors, &progress.classes, path)?;
             let checksums = Some(Checksums {
                 optimizer: checksum(&optimizer)?,
@@ -75,10 +76,10 @@ impl Trainer {
     }
 
     /// The network's parameters and running statistics as torch names and keeps them.
-    fn state_dict(&self, batches_seen: u64) -> Vec<(String, TensorData)> {
+    fn state_dict(&self) -> Vec<(String, TensorData)> {
         let mut tensors = Vec::new();
         for Parameter { name, value, .. } in self.vgg.parameters().0 {
-            let counted = self.batches_tracked(&name, batches_seen);
+            let counted = self.batches_tracked(&name);
             tensors.push((name, value.into_data()));
             tensors.extend(counted);
         }
@@ -86,12 +87,15 @@ impl Trainer {
     }
 
     /// The `num_batches_tracked` that torch stores after `name`, if it does.
-    fn batches_tracked(&self, name: &str, batches_seen: u64) -> Option<(String, TensorData)> {
+    fn batches_tracked(&self, name: &str) -> Option<(String, TensorData)> {
         let layer = name.strip_suffix(".running_var")?;
         let index: usize = layer.strip_prefix("features.")?.parse().ok()?;
+        let Feature::BatchNorm(norm) = self.vgg.features.get(index)? else {
+            return None;
+        };
         let learns = (self.settings.frozen).is_none_or(|deepest| index > deepest);
-        let count = if learns { batches_seen } else { 0 };
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let seen = if learns { self.batches } else { 0 };
+        let count = norm.batches_tracked.saturating_add(seen);
         let count = TensorData::new(vec![count], [0; 0]);
         Some((format!("{layer}.num_batches_tracked"), count))
     }

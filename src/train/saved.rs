@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::optim::OptimizerRecord;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::error::CheckpointError;
@@ -30,9 +31,9 @@ pub(crate) struct TrainingProgress {
     /// Samples in a batch, the unit of `batch`.
     pub(crate) batch_size: usize,
     pub(crate) samples: usize,
-    /// Batches seen so far, for `num_batches_tracked` of batch normalization: unused, but required by
-    /// torch's strict loading.
-    pub(crate) batches_seen: u64,
+    /// Of older checkpoints: the network's file has it for each layer.
+    #[serde(default, skip_serializing)]
+    pub(crate) batches_seen: IgnoredAny,
     /// The step with the best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) best: Option<BestValidation>,

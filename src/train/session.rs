@@ -250,7 +250,6 @@ impl Session<'_> {
         with_histograms: bool,
     ) -> Result<Learned, TrainError> {
         let began = Instant::now();
-        let seen = group.batches.len() as u64;
         let mut histograms = Vec::new();
         let metrics = caught(|| {
             if group.batches.is_empty() {
@@ -283,7 +282,6 @@ impl Session<'_> {
         self.progress.step = number;
         self.progress.epoch = group.position.epoch;
         self.progress.batch = group.position.batch;
-        self.progress.batches_seen += seen;
         Ok(Learned {
             metrics,
             histograms,

@@ -125,6 +125,8 @@ pub(crate) struct Trainer {
     pub(super) settings: TrainingSettings,
     pub(super) device: Device,
     pub(super) steps: u64,
+    /// Those it has learned from since it was made.
+    pub(super) batches: i64,
 }
 
 impl Trainer {
@@ -148,6 +150,7 @@ impl Trainer {
             settings,
             device: device.clone(),
             steps: 0,
+            batches: 0,
         })
     }
 
@@ -244,6 +247,7 @@ impl Trainer {
         count: usize,
     ) -> Result<(GradientsParams, Unread), TrainError> {
         let Uploaded { pixels: x, labels } = samples.take(&self.device);
+        self.batches += 1;
         let logits = self.vgg.logits(x.clone()).ok_or(TrainError::NoClassifier)?;
         let loss = self.loss.forward(logits.clone(), labels);
         let logits = logits.inner();

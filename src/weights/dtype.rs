@@ -28,7 +28,9 @@ pub enum DType {
     BF16,
     /// `float64`
     F64,
-    /// Anything else, under `PyTorch`'s name (`int64`, `qint8`, `complex64`): listed, never read.
+    /// `int64`, of which a counter is read (`num_batches_tracked`).
+    I64,
+    /// Anything else, under `PyTorch`'s name (`qint8`, `complex64`): listed, never read.
     Other(String),
 }
 
@@ -38,9 +40,14 @@ impl DType {
         match self {
             Self::F16 | Self::BF16 => Some(2),
             Self::F32 => Some(4),
-            Self::F64 => Some(8),
+            Self::F64 | Self::I64 => Some(8),
             Self::Other(_) => None,
         }
+    }
+
+    /// Whether a parameter can be of it.
+    pub(crate) fn is_float(&self) -> bool {
+        !matches!(self, Self::I64 | Self::Other(_))
     }
 
     /// The type that `PyTorch` (without `torch.`) or another format calls `name`.
@@ -50,6 +57,7 @@ impl DType {
             "float16" | "half" | "f16" => Self::F16,
             "bfloat16" | "bf16" => Self::BF16,
             "float64" | "double" | "f64" => Self::F64,
+            "int64" | "i64" => Self::I64,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -62,6 +70,7 @@ impl fmt::Display for DType {
             Self::F16 => "float16",
             Self::BF16 => "bfloat16",
             Self::F64 => "float64",
+            Self::I64 => "int64",
             Self::Other(name) => name,
         })
     }
@@ -91,7 +100,7 @@ pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> i
                 *rounded = *value as f32;
             }
         }),
-        DType::Other(_) => Err(io::ErrorKind::Unsupported.into()),
+        DType::I64 | DType::Other(_) => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::classifier::{self, Classifier};
+use super::dtype::DType;
 use super::entry::{Entry, Stored};
 use super::error::{WeightsError, WeightsErrorKind};
 use super::format::{self, Format};
@@ -197,6 +198,23 @@ impl WeightsFile {
         })
     }
 
+    /// The batches that a batch norm was trained with (`num_batches_tracked`); 0 where the file does not say.
+    pub(crate) fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
+        let name = format!("{norm}.num_batches_tracked");
+        match self.get(&name) {
+            Some(entry) if *entry.dtype() == DType::I64 => entry
+                .tensor
+                .integer()
+                .map_err(|source| self.error(WeightsErrorKind::Tensor { name, source })),
+            // `half()` of all that a state dict has.
+            #[expect(clippy::cast_possible_truncation, reason = "as PyTorch loads it")]
+            Some(entry) if entry.dtype().is_float() => {
+                Ok(self.read(&name)?.first().map_or(0, |count| *count as i64))
+            }
+            _ => Ok(0),
+        }
+    }
+
     /// SHA-256 of the whole file, as `sha256sum` prints it.
     ///
     /// # Errors
@@ -224,7 +242,7 @@ impl WeightsFile {
                 name: raw,
             })
         })?;
-        if entry.dtype().size().is_none() {
+        if !entry.dtype().is_float() {
             return Err(self.error(WeightsErrorKind::NotFloat {
                 name: entry.raw_name.clone(),
                 found: entry.dtype().to_string(),

@@ -4,7 +4,6 @@ use std::io::{self, Read};
 
 use zip::ZipArchive;
 
-use super::dtype::{DType, decode};
 use super::source::Source;
 
 /// Bytes of a Burn pack read at a time, so that a tensor is never in memory twice.
@@ -67,19 +66,22 @@ impl Location {
         }
     }
 
-    /// Reads `count` elements in the order in which they are stored.
-    pub(super) fn read(&self, dtype: &DType, count: usize) -> io::Result<Vec<f32>> {
-        let mut out = vec![0.0; count];
+    /// Gives `take` what is stored, from the first byte on.
+    pub(super) fn read<T>(
+        &self,
+        take: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> io::Result<T> {
         match self {
             Self::Plain { part, crc32 } => {
                 let mut reader = Checksummed {
                     inner: part.whole(),
                     crc32: crc32.map(|_| crc32fast::Hasher::new()),
                 };
-                decode(&mut reader, dtype, &mut out)?;
+                let taken = take(&mut reader)?;
                 if reader.crc32.map(crc32fast::Hasher::finalize) != *crc32 {
                     return Err(invalid("its checksum does not match its bytes".into()));
                 }
+                Ok(taken)
             }
             Self::Compressed {
                 archive,
@@ -91,15 +93,14 @@ impl Location {
                 let mut archive = archive.clone();
                 let mut entry = archive.by_index(*index).map_err(io::Error::other)?;
                 io::copy(&mut (&mut entry).take(*skip), &mut io::sink())?;
-                decode(&mut entry, dtype, &mut out)?;
+                take(&mut entry)
             }
-            Self::Pack(tensor) => decode(&mut PackReader { tensor, at: 0 }, dtype, &mut out)?,
-            Self::Missing(why) => return Err(invalid(why.clone())),
+            Self::Pack(tensor) => take(&mut PackReader { tensor, at: 0 }),
+            Self::Missing(why) => Err(invalid(why.clone())),
             Self::Storage { key, .. } => {
-                return Err(invalid(format!("its storage {key} is not in the file")));
+                Err(invalid(format!("its storage {key} is not in the file")))
             }
         }
-        Ok(out)
     }
 }
 

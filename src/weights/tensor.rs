@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::dtype::DType;
+use super::dtype::{DType, decode};
 use super::location::{Location, invalid};
 
 /// Largest tensor that is read, in elements (2 GiB as `f32`; VGG's largest has a fifth of it).
@@ -58,10 +58,23 @@ impl Tensor {
                 "its shape {shape:?} has or spans more than {MAX_ELEMENTS} elements"
             )));
         };
-        let values = self.location.read(&self.dtype, span)?;
+        let values = self.location.read(|reader| {
+            let mut values = vec![0.0; span];
+            decode(reader, &self.dtype, &mut values)?;
+            Ok(values)
+        })?;
         Ok(match &self.stride {
             Some(stride) => gather(&values, shape, stride, count),
             None => values,
+        })
+    }
+
+    /// Reads the first element of a tensor of `int64`.
+    pub(super) fn integer(&self) -> io::Result<i64> {
+        self.location.read(|reader| {
+            let mut bytes = [0; 8];
+            reader.read_exact(&mut bytes)?;
+            Ok(i64::from_le_bytes(bytes))
         })
     }
 }

@@ -4,11 +4,12 @@ use burn::module::Param;
 use burn::module::RunningState;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
-use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d, Relu};
+use burn::nn::{BatchNormConfig, Linear, PaddingConfig2d, Relu};
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 use super::arch::Arch;
+use super::batch_norm::BatchNorm;
 use super::model::{Classifier, Feature, Vgg};
 use super::variant::Variant;
 use crate::network::{Layer, LayerKind};
@@ -32,6 +33,15 @@ pub(crate) trait ParameterSource {
     ///
     /// There is no such parameter, or it cannot be read.
     fn read(&self, name: &str) -> Result<Vec<f32>, SourceError>;
+
+    /// The batches that a batch norm was trained with.
+    ///
+    /// # Errors
+    ///
+    /// Their number cannot be read.
+    fn batches_tracked(&self, _norm: &str) -> Result<i64, SourceError> {
+        Ok(0)
+    }
 }
 
 /// Parameters that do not make the network.
@@ -241,17 +251,21 @@ impl Builder<'_> {
 
     fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, BuildError> {
         let mut layer = BatchNormConfig::new(width).init(self.place.device);
-        if self.is_affine(name) {
+        let is_affine = self.is_affine(name);
+        if is_affine {
             layer.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"))?);
             layer.beta = Param::from_tensor(self.tensor(&format!("{name}.bias"))?);
         } else {
-            // 1 and 0, which are not trained.
             layer.gamma = layer.gamma.set_require_grad(false);
             layer.beta = layer.beta.set_require_grad(false);
         }
         layer.running_mean = RunningState::new(self.tensor(&format!("{name}.running_mean"))?);
         layer.running_var = RunningState::new(self.tensor(&format!("{name}.running_var"))?);
-        Ok(layer)
+        Ok(BatchNorm {
+            layer,
+            is_affine,
+            batches_tracked: self.source.batches_tracked(name)?,
+        })
     }
 
     /// The classifier after feature maps of `width` channels, pooled to 7 x 7.

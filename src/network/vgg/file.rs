@@ -153,6 +153,10 @@ impl ParameterSource for WeightsFile {
     fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
         Ok(Self::read(self, name)?)
     }
+
+    fn batches_tracked(&self, norm: &str) -> Result<i64, SourceError> {
+        Ok(Self::batches_tracked(self, norm)?)
+    }
 }
 
 #[cfg(test)]

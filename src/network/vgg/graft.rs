@@ -29,4 +29,8 @@ impl<S: ParameterSource> ParameterSource for Grafted<S> {
     fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
         self.source_of(name).read(name)
     }
+
+    fn batches_tracked(&self, norm: &str) -> Result<i64, SourceError> {
+        self.source_of(norm).batches_tracked(norm)
+    }
 }

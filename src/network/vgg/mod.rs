@@ -27,7 +27,7 @@ pub(crate) use file::NetworkError;
 pub(crate) use file::{build_from, fitting_classifier, last_width};
 pub(crate) use graft::Grafted;
 pub(crate) use init::{RandomParameters, Sizes};
-pub(crate) use model::{Classifier, Vgg};
+pub(crate) use model::{Classifier, Feature, Vgg};
 pub(crate) use variant::Variant;
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
-use burn::nn::{BatchNorm, Dropout, DropoutConfig, Linear, Relu};
+use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::{Device, Tensor};
 
 use super::arch::Arch;
-use super::batch_norm::normalize;
+use super::batch_norm::BatchNorm;
 use super::variant::Variant;
 use crate::device::convolve;
 use crate::network::{Architecture, InputTooSmall, Layer, Network, Parameters};
@@ -47,7 +47,7 @@ impl Feature {
                 let bias = layer.bias.as_ref().map(Param::val);
                 convolve(x, layer.weight.val(), bias)
             }
-            Self::BatchNorm(layer) => normalize(layer, x),
+            Self::BatchNorm(layer) => layer.forward(x),
             Self::Relu(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),
         }

@@ -59,7 +59,9 @@ impl Feature {
                 }
             }
             Self::BatchNorm(norm) => {
-                for (part, parameter) in [("weight", &norm.gamma), ("bias", &norm.beta)] {
+                let (norm, is_affine) = (&norm.layer, norm.is_affine);
+                let scaling = [("weight", &norm.gamma), ("bias", &norm.beta)];
+                for (part, parameter) in scaling.into_iter().filter(|_| is_affine) {
                     add(
                         part,
                         Some(parameter.id),

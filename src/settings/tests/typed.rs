@@ -87,6 +87,29 @@ fn no_path_may_be_an_address() {
 }
 
 #[test]
+fn a_file_whose_name_begins_with_a_dash_is_no_flag() {
+    for line in [
+        &["images", "a.png", "--weights", "-x.pth"][..],
+        &["diff", "-x.pth", "b.pth"],
+        &["checkpoints", "e.pth", "--images", "a.png", "-x.pth"],
+        &["layers", "--config", "-x.pth"],
+    ] {
+        let error = parse_line(line).unwrap_err().to_string();
+        let advice = "there is no flag -x.pth; a file whose name begins with a dash is written ./-x.pth";
+        assert_eq!(error, advice, "{line:?}");
+    }
+    let typed = ["layers", "--weights", "./-x.pth"];
+    assert!(matches!(parse_line(&typed), Ok(Command::Layers(_))));
+    for line in [
+        &["layers", "--wieghts=./x.pth"][..],
+        &["images", "a.png", "--range", "-0.5"],
+    ] {
+        let error = parse_line(line).unwrap_err();
+        assert!(matches!(error, UsageError::Clap(_)), "{line:?}: {error}");
+    }
+}
+
+#[test]
 fn a_tilde_is_the_home_folder_in_a_file_and_behind_an_equals_sign() {
     let home = std::env::home_dir().unwrap();
     let settings = images(

@@ -10,7 +10,8 @@ use crate::train::{
 };
 use safetensors::{Dtype, SafeTensors};
 
-use super::reference::{Reference, floats};
+use super::parity::distance;
+use super::reference::{Reference, fixture, floats};
 use super::support::{alone, devices, load, narrow, parameters, trainer};
 
 /// A trainer with the settings of PyTorch's loop `case`.
@@ -66,7 +67,6 @@ pub(super) fn newest(folder: &Path) -> Result<SavedCheckpoint, CheckpointError> 
 pub(super) fn progress(trainer: &Trainer) -> TrainingProgress {
     TrainingProgress {
         step: trainer.steps(),
-        batches_seen: trainer.steps(),
         classes: ["a", "b", "c", "d", "e"].map(str::to_owned).into(),
         ..TrainingProgress::default()
     }
@@ -186,6 +186,42 @@ fn a_checkpoint_is_a_state_dict_of_torchvisions() {
             let again = tempfile::tempdir().unwrap();
             let again = trainer.save(again.path(), &progress(&trainer)).unwrap();
             assert!(std::fs::read(again.network).unwrap() == bytes);
+        }
+    }
+}
+
+/// From `no_affine.pth`, with an interruption: what PyTorch's state dict has after the same steps, and nothing
+/// else. A weight of batch norm in a checkpoint would be trained when the training is resumed.
+#[test]
+fn batch_norm_without_weight_and_bias_is_trained_as_pytorch_does() {
+    let _alone = alone();
+    let reference = Reference::read();
+    let bytes = std::fs::read(fixture("train/no_affine.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    for device in devices() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = fixture("train/no_affine.pth");
+        let vgg = load(&start, "vgg11_bn", &device).with_dropout(0.0);
+        let settings = reference.text.cases["batch_norm"].settings();
+        let mut trainer = trainer(vgg, settings, &device);
+        steps(&mut trainer, &reference, "batch_norm", 2);
+        let saved = trainer.save(folder.path(), &progress(&trainer)).unwrap();
+        let mut trainer = restored(&reference, "batch_norm", &device, 0.0, &saved);
+        steps(&mut trainer, &reference, "batch_norm", 3);
+        let saved = trainer.save(folder.path(), &progress(&trainer)).unwrap();
+        let bytes = std::fs::read(&saved.network).unwrap();
+        let found = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(found.len(), expected.len());
+        for (name, expected) in expected.iter() {
+            let found = found.tensor(name).unwrap();
+            assert_eq!(found.shape(), expected.shape(), "{name}");
+            if found.dtype() == Dtype::I64 {
+                assert_eq!(found.data(), i64::to_le_bytes(10), "{name}");
+                assert_eq!(found.data(), expected.data(), "{name}");
+                continue;
+            }
+            let far = distance(&floats(found.data()), &floats(expected.data()));
+            assert!(far < 1e-5, "{name} on {}: {far}", device.kind);
         }
     }
 }

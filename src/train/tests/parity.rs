@@ -8,7 +8,7 @@ use super::reference::{Case, Reference};
 use super::support::{alone, devices, gradients, narrow, parameters, trainer};
 
 /// Length of the difference by the length of what is expected.
-fn distance(found: &[f32], expected: &[f32]) -> f64 {
+pub(super) fn distance(found: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let length = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
     let pairs = || found.iter().zip(expected);
