@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::error::RunError;
-use super::parameters::open_file;
+use super::parameters::{notes, open_file};
+use super::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
 use crate::network::{Architecture, select};
 use crate::settings::{IMAGENET, LayersSettings};
@@ -14,7 +15,11 @@ const EXAMPLE_SIDE: u32 = 224;
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
 pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
     let held = match &settings.weights {
-        Some(path) if path != IMAGENET => open_file(path, &settings.network)?.0,
+        Some(path) if path != IMAGENET => {
+            let (held, file) = open_file(path, &settings.network)?;
+            Terminal::new(false).notes(&notes(&file, &held));
+            held
+        }
         _ => Variant::published(settings.network.arch.unwrap_or(Arch::VGG16)),
     };
     let side = settings.side().unwrap_or(EXAMPLE_SIDE);

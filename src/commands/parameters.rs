@@ -144,8 +144,8 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
     let (name, arch) = (file.path().display(), variant.arch);
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
-    if notes.is_empty() && !file.has_usual_prefix() {
-        let prefix = file.prefix().trim_end_matches('.');
+    let prefix = file.prefix().trim_end_matches('.');
+    if notes.is_empty() && !prefix.is_empty() {
         notes.push(format!("{name}: the network is the one under `{prefix}`"));
     }
     let (held, all) = (variant.layers(), variant.all_layers());
@@ -158,8 +158,8 @@ pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
     let beyond = &file.layout().beyond;
     if !beyond.is_empty() {
         notes.push(format!(
-            "{name} continues after {arch} (convolutions at {}), as SSD does: those are not shown, and pool3 and pool5 \
-             are torchvision's",
+            "{name} continues after {arch} (convolutions at {}): those are not shown, and pooling is torchvision's, 2 x 2 \
+             and rounded down, where SSD rounds pool3 up and pool5 keeps the size",
             listed(beyond, ", ", usize::MAX)
         ));
     }

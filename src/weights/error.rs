@@ -92,7 +92,7 @@ pub enum WeightsErrorKind {
         found: Vec<String>,
     },
     /// A tensor is missing.
-    #[error("has no tensor `{name}`{}; is this the whole network?", nearest(.near))]
+    #[error("has no tensor `{name}`{}; {}", nearest(.near), lacking(name))]
     Missing {
         /// The name that was looked for, as the file would spell it.
         name: String,
@@ -163,7 +163,17 @@ pub(super) fn instead(found: &str) -> &'static str {
              makes dense ones of a state dict"
         }
         META => "save the model after its weights are loaded",
-        _ => "save the model before it is quantized",
+        _ => "save the model before it is quantized or converted to that",
+    }
+}
+
+/// Why a file may lack a tensor of that name.
+fn lacking(name: &str) -> &'static str {
+    if name.ends_with(".running_mean") {
+        "either the parameters were saved alone (model.state_dict() has the statistics of batch norm too), or these are \
+         other norms, which vggscope does not run"
+    } else {
+        "is this the whole network?"
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`WeightsFile`]: a weights file of any supported format.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::classifier::{self, Classifier};
@@ -62,14 +62,10 @@ impl WeightsFile {
     }
 
     fn open_inner(path: &Path, key: Option<&str>) -> Result<Self, WeightsErrorKind> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(foreign::folder(path));
+        if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
+            return Err(other);
         }
-        if let Some(part) = foreign::part(path) {
-            return Err(part);
-        }
-        let source = Source::new(file)?;
+        let source = Source::new(File::open(path)?)?;
         let format = format::recognize(&source, path)?;
         let flat = |entries| Checkpoint {
             entries,
@@ -128,11 +124,6 @@ impl WeightsFile {
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.network.prefix
-    }
-
-    /// Whether the prefix is one that training scripts, `DataParallel` or `torch.compile` add, or none.
-    pub(crate) fn has_usual_prefix(&self) -> bool {
-        self.network.is_usual()
     }
 
     /// What the convolutions of the network show of it.

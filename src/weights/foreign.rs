@@ -1,6 +1,7 @@
 //! What other programs write: what a file or folder is, and how to make of it what is read here.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::Path;
 
 use super::dtype::{META, SPARSE};
@@ -51,8 +52,20 @@ const FOREIGN_NAMES: [(&str, &str); 15] = [
 /// How many names of another network's file a message shows.
 const FIRST_NAMES: usize = 4;
 
+/// What a path leads to that no weights can be read from: opening a pipe would wait for what writes into it.
+pub(super) fn no_file(path: &Path, metadata: &Metadata) -> Option<WeightsErrorKind> {
+    if metadata.is_dir() {
+        return Some(folder(path));
+    }
+    let what = "is a pipe or a device, and weights are read from several places of a file at once: write it into one first";
+    let is_other = !metadata.is_file();
+    is_other
+        .then(|| WeightsErrorKind::NotWeights(what.to_owned()))
+        .or_else(|| part(path))
+}
+
 /// What a folder is that was given in place of a file.
-pub(super) fn folder(path: &Path) -> WeightsErrorKind {
+fn folder(path: &Path) -> WeightsErrorKind {
     let dir = shell_quoted(path);
     let has = |name: &str| path.join(name).exists();
     if has("saved_model.pb") {
@@ -110,7 +123,7 @@ fn distributed(what: &str, dir: &Path) -> String {
 
 /// Whether a file is a part of a distributed checkpoint: each is a file of torch.save's that says nothing
 /// alone.
-pub(super) fn part(path: &Path) -> Option<WeightsErrorKind> {
+fn part(path: &Path) -> Option<WeightsErrorKind> {
     let is_part = path.extension()? == "distcp";
     let what = "is a part of a distributed checkpoint (FSDP, DCP)";
     is_part.then(|| WeightsErrorKind::NotWeights(distributed(what, parent(path))))
@@ -222,6 +235,13 @@ pub(super) fn network(checkpoint: &Checkpoint) -> WeightsErrorKind {
             "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
             checkpoint.root
         )
+    } else if names
+        .clone()
+        .all(|name| name.bytes().all(|letter| letter.is_ascii_digit()))
+    {
+        "holds a list of tensors, which have no names; in Python, `torch.save(dict(zip(model.state_dict(), \
+         torch.load(FILE))), \"weights.pth\")` gives them those of their model"
+            .to_owned()
     } else if let Some(kind) = [SPARSE, META]
         .into_iter()
         .find(|kind| holds(kind).is_some())

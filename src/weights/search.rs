@@ -91,7 +91,7 @@ impl Network {
     }
 
     /// Whether the prefix has only parts that wrappers add.
-    pub(super) fn is_usual(&self) -> bool {
+    fn is_usual(&self) -> bool {
         let mut parts = self.prefix.split_terminator('.');
         parts.all(|part| USUAL.contains(&part))
     }

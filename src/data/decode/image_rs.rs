@@ -11,10 +11,14 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::file::{Decoded, ImageFile, Oddities};
 use super::unsupported;
-use crate::data::error::{ImageError, MAX_PIXELS, check_decoded};
+use crate::data::error::{ImageError, check_decoded};
 
 /// Bytes of the largest pixel, RGBA with 16 bits a channel.
 const LARGEST_PIXEL: u64 = 8;
+
+/// Bytes that a decoder may take beside the image and the file's own: a color profile that is unpacked, the rest of a
+/// tile that reaches beyond the image.
+const BESIDE: u64 = 32 << 20;
 
 /// The offset of a PNG's color type (in its first chunk, `IHDR`), and the one of gray without an
 /// alpha channel. `image` reports gray with a transparent value (`tRNS`) only as gray with alpha.
@@ -37,7 +41,10 @@ pub(super) fn decode(mut file: ImageFile) -> Result<Decoded, ImageError> {
         return Err(refused);
     }
     let failure = |error| failure(error, name, length);
-    let reader = ImageReader::with_format(reader, format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(BESIDE + length);
+    let mut reader = ImageReader::with_format(reader, format);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = decoder.dimensions();
     // Before the others are refused, so that a decompression bomb is reported as one.
@@ -45,8 +52,8 @@ pub(super) fn decode(mut file: ImageFile) -> Result<Decoded, ImageError> {
     if let Some(refused) = refused {
         return Err(refused);
     }
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
+    let pixels = u64::from(width) * u64::from(height);
+    limits.max_alloc = Some(BESIDE + length + 2 * pixels * LARGEST_PIXEL);
     decoder.set_limits(limits).map_err(failure)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(failure)?;

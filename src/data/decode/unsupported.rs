@@ -38,6 +38,7 @@ pub(super) fn kind(file: &mut ImageFile) -> Option<ImageError> {
         }
         ImageFormat::Png => png(&file.head),
         ImageFormat::Gif => gif(&mut file.reader),
+        ImageFormat::WebP => webp(&mut file.reader),
         ImageFormat::Bmp => bmp(&file.head),
         ImageFormat::Pnm => pnm(&mut file.reader),
         _ => None,
@@ -206,4 +207,41 @@ fn gif(file: &mut (impl BufRead + Seek)) -> Option<String> {
     let place: [u8; 8] = next(file)?;
     let fills = place[..4] == [0; 4] && place[4..] == *canvas;
     (first == *b"," && !fills).then(|| "GIF whose first frame does not fill its canvas".to_owned())
+}
+
+/// Why this WebP is not read: `image` makes room for as much as a frame's bitstream claims, whatever its canvas.
+///
+/// Source: <https://developers.google.com/speed/webp/docs/riff_container>; RFC 6386, section 9.1.
+fn webp(file: &mut (impl BufRead + Seek)) -> Option<String> {
+    /// What stands before the chunks in that of an animation's frame.
+    const FRAME_HEADER: u64 = 16;
+    let [_, _, _, _, length @ .., _, _, _, _] = next::<12>(file)?;
+    let mut canvas = None;
+    while file.stream_position().ok()? < 8 + u64::from(u32::from_le_bytes(length)) {
+        let [name @ .., a, b, c, d] = next::<8>(file)?;
+        let size = u64::from(u32::from_le_bytes([a, b, c, d]));
+        let start = file.stream_position().ok()?;
+        let mut after = start + size.next_multiple_of(2);
+        match &name {
+            b"VP8X" => {
+                let [_, _, _, _, w0, w1, w2, h0, h1, h2] = next(file)?;
+                let sides = [[w0, w1, w2, 0], [h0, h1, h2, 0]];
+                canvas = Some(sides.map(|side| u32::from_le_bytes(side) + 1));
+            }
+            b"ANMF" => after = start + FRAME_HEADER,
+            b"VP8 " => {
+                let [_, _, _, _, _, _, w0, w1, h0, h1] = next(file)?;
+                // The upper two bits are not of the size.
+                let sides = [[w0, w1], [h0, h1]].map(|side| u16::from_le_bytes(side) & 0x3fff);
+                // Without a canvas, this is its size.
+                let [width, height] = canvas?;
+                if u32::from(sides[0]) > width || u32::from(sides[1]) > height {
+                    return Some("WebP with a frame larger than its canvas".to_owned());
+                }
+            }
+            _ => {}
+        }
+        file.seek(SeekFrom::Start(after)).ok()?;
+    }
+    None
 }

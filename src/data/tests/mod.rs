@@ -1,5 +1,6 @@
 //! Whole files against their real producers, and lists of files.
 
+mod bounds;
 mod checkpoints;
 mod crashing;
 mod decoding;

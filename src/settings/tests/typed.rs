@@ -95,7 +95,8 @@ fn a_file_whose_name_begins_with_a_dash_is_no_flag() {
         &["layers", "--config", "-x.pth"],
     ] {
         let error = parse_line(line).unwrap_err().to_string();
-        let advice = "there is no flag -x.pth; a file whose name begins with a dash is written ./-x.pth";
+        let advice =
+            "there is no flag -x.pth; a file whose name begins with a dash is written ./-x.pth";
         assert_eq!(error, advice, "{line:?}");
     }
     let typed = ["layers", "--weights", "./-x.pth"];
@@ -105,7 +106,7 @@ fn a_file_whose_name_begins_with_a_dash_is_no_flag() {
         &["images", "a.png", "--range", "-0.5"],
     ] {
         let error = parse_line(line).unwrap_err();
-        assert!(matches!(error, UsageError::Clap(_)), "{line:?}: {error}");
+        assert!(!error.to_string().contains("dash"), "{line:?}: {error}");
     }
 }
 

@@ -52,7 +52,8 @@ fn images_and_layers_agree_on_every_kind() {
         ("ssd.pth", "vgg16", "pool5"),
     ] {
         let file = fixture(name);
-        let table = place.run(&line("layers", &file), &[""; 0]).ok().out();
+        let ran = place.run(&line("layers", &file), &[""; 0]).ok();
+        let (table, said) = (ran.out(), ran.err());
         assert!(
             table.starts_with(&format!("{arch}, input 3 x 32 x 32\n")),
             "{name}: {table}"
@@ -60,7 +61,15 @@ fn images_and_layers_agree_on_every_kind() {
         let listed: Vec<&str> = table.lines().skip(2).collect();
         assert!(listed.last().unwrap().contains(last), "{name}: {table}");
         let run = format!("images --run {name} --no-kernels");
-        place.run(&line(&run, &file), &[photo("chelsea.png")]).ok();
+        let ran = place.run(&line(&run, &file), &[photo("chelsea.png")]).ok();
+        let weights = WeightsFile::open(&file).unwrap();
+        let prefix = weights.prefix().trim_end_matches('.');
+        let under = format!("the network is the one under `{prefix}`");
+        for said in [said, ran.err()] {
+            assert_eq!(said.contains(&under), !prefix.is_empty(), "{name}: {said}");
+            let goes_on = said.contains("pooling is torchvision's");
+            assert_eq!(goes_on, name == "ssd.pth", "{said}");
+        }
         let seen = events(&place.path("runs").join(name));
         let shown = tags(&seen);
         let maps = shown.iter().filter(|tag| tag.starts_with("feature_maps/"));
