@@ -16,6 +16,8 @@ pub(crate) struct Columns {
     places: Option<Vec<usize>>,
     /// Without known places: every so many steps, and the newest.
     every: usize,
+    /// Steps that earlier processes logged.
+    earlier: usize,
     /// The place and the number of each step that has one.
     shown: Vec<(usize, i64)>,
 }
@@ -26,32 +28,41 @@ impl Columns {
         Self {
             places: total.map(|total| evenly(total, MOST)),
             every: 1,
+            earlier: 0,
             shown: Vec::new(),
         }
     }
 
-    /// Whether it is known which steps have one.
-    pub(super) fn are_known(&self) -> bool {
-        self.places.is_some()
+    /// Goes on behind the steps of earlier processes.
+    pub(super) fn begin_behind(&mut self, earlier: usize) {
+        self.earlier = earlier;
+        self.spread(earlier.saturating_sub(1));
     }
 
-    /// Whether the step at a place is known to have one.
+    /// Whether the step at a place, of those of earlier processes, has one.
     pub(super) fn includes(&self, place: usize) -> bool {
-        let places = self.places.as_ref();
-        places.is_some_and(|places| places.contains(&place))
+        match &self.places {
+            Some(places) => places.contains(&place),
+            None => place.is_multiple_of(self.every) || place + 1 == self.earlier,
+        }
+    }
+
+    /// Leaves out more, so that there is room for the newest.
+    fn spread(&mut self, newest: usize) {
+        while newest.div_ceil(self.every) >= MOST {
+            self.every *= 2;
+        }
     }
 
     /// Makes room for the step at a place; returns whether it has a column.
     pub(super) fn begin(&mut self, place: usize, step: i64) -> bool {
-        if self.are_known() {
+        if self.places.is_some() {
             if self.includes(place) {
                 self.shown.push((place, step));
             }
             return self.includes(place);
         }
-        if place.div_ceil(self.every) >= MOST {
-            self.every *= 2;
-        }
+        self.spread(place);
         // The newest one goes when the next one comes.
         self.shown
             .retain(|(place, _)| place.is_multiple_of(self.every));
@@ -110,12 +121,32 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_has_the_columns_of_what_was_not_interrupted() {
+        for earlier in [1, 2, 24, 25, 100, 257] {
+            let (mut whole, mut other) = (Columns::of(None), Columns::of(None));
+            for place in 0..earlier {
+                whole.begin(place, 0);
+            }
+            other.begin_behind(earlier);
+            let again = (0..earlier).filter(|place| other.includes(*place));
+            for place in again.collect::<Vec<_>>() {
+                other.begin(place, 0);
+            }
+            assert_eq!(whole.shown, other.shown);
+            for place in earlier..300 {
+                whole.begin(place, 0);
+                other.begin(place, 0);
+                assert_eq!(whole.shown, other.shown);
+            }
+        }
+    }
+
+    #[test]
     fn a_known_number_of_steps_has_known_columns() {
         let mut columns = Columns::of(Some(100));
         let shown: Vec<usize> = (0..100).filter(|place| columns.begin(*place, 0)).collect();
         assert_eq!((shown.len(), shown[0], shown[23]), (MOST, 0, 99));
         let drawn: Vec<usize> = (0..100).filter(|place| columns.is_due(*place)).collect();
         assert_eq!(drawn, [shown[7], shown[15]]);
-        assert!(!Columns::of(None).includes(0));
     }
 }

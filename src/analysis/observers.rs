@@ -281,16 +281,19 @@ impl Observers {
         &self.change.latest
     }
 
-    /// Whether the step at a place among all is known to have a column in images over time.
+    /// Goes on behind the steps of earlier processes, of which those that have a column are replayed.
+    pub(crate) fn begin_behind(&mut self, earlier: usize) {
+        self.shared.columns.begin_behind(earlier);
+    }
+
+    /// Whether the step of an earlier process, at this place among all, has a column in images over time.
     pub(crate) fn has_column(&self, place: usize) -> bool {
         self.shared.columns.includes(place)
     }
 
-    /// Says at which place among all the next step is, where it is known how many there are.
+    /// Says at which place among all the next step is.
     pub(crate) fn set_place(&mut self, place: usize) {
-        if self.shared.columns.are_known() {
-            self.place = place;
-        }
+        self.place = place;
     }
 
     /// Draws images over time where a process that makes the whole run does: after the step before the next one.

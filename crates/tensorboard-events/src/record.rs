@@ -72,6 +72,9 @@ pub enum Damage {
     /// The length does not fit its checksum, so no later record can be found either.
     #[error("has a header that does not match its checksum")]
     HeaderCrc,
+    /// Where the record was to begin there are NUL bytes, which never reached the disk.
+    #[error("is empty, as a loss of power leaves it")]
+    Nul,
     /// The data does not fit its checksum.
     #[error("has data that does not match its checksum")]
     DataCrc,
@@ -153,6 +156,9 @@ impl<R: Read> RecordReader<R> {
         }
         let header = <[u8; HEADER_SIZE]>::try_from(header);
         let header = header.map_err(|_| self.error(Damage::Truncated))?;
+        if header == [0; HEADER_SIZE] {
+            return Err(self.error(Damage::Nul));
+        }
         let [l0, l1, l2, l3, l4, l5, l6, l7, crc @ ..] = header;
         let length = [l0, l1, l2, l3, l4, l5, l6, l7];
         if masked_crc(&length) != u32::from_le_bytes(crc) {

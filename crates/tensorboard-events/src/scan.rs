@@ -99,6 +99,7 @@ impl<R: Read + Seek> EventReader<R> {
         let beginning = match self.records.pass_over(decode::BEGINNING, length) {
             Ok(Some(beginning)) => beginning,
             Err(error) if error.is_io() => return Err(self.damaged(error)),
+            Err(error) if matches!(error.damage, Damage::Nul) => return Ok(None),
             // Where no record was before, nothing says that this is an event file at all.
             Err(_) if offset == 0 => return Err(self.foreign("something else")),
             Ok(None) | Err(_) => return Ok(None),

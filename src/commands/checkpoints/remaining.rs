@@ -228,12 +228,19 @@ impl CheckpointRun<'_> {
                 "{folder}: files of earlier steps are damaged or gone; {from} are made again where their checkpoints are still there"
             ));
         }
+        // A run that is followed may end without another step, and then draws what follows the last one again.
+        let lacks_its_end = !state.has_ended() || self.settings.follows();
         if let Some(last) = state.last()
-            && !state.has_ended()
+            && lacks_its_end
             && block.iter().all(|file| file.step <= last)
-            && can_repeat(state, last)
         {
-            state.cut_from(last);
+            if can_repeat(state, last) {
+                state.cut_from(last);
+            } else {
+                self.terminal().note(&format!(
+                    "images over time and the summary are not drawn again: the checkpoint of the last step, {last}, is gone or changed"
+                ));
+            }
         }
     }
 }

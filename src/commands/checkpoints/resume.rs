@@ -47,6 +47,7 @@ impl CheckpointRun<'_> {
             let network = self.observed(&network, &seen, &checkpoint.name);
             match (observers.as_deref_mut(), as_what) {
                 (Some(observers), Against::First) => {
+                    observers.begin_behind(remaining.earlier.len());
                     observers.replay(checkpoint.step, Role::First, &network)?;
                     self.add_columns(observers, first, loader, remaining)?;
                 }

@@ -20,6 +20,8 @@ mod repaired;
 mod run_folder;
 mod sharded;
 pub(crate) mod support;
+#[cfg(target_os = "linux")]
+mod torture;
 mod train;
 mod view;
 mod weights;

@@ -7,11 +7,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use safetensors::SafeTensors;
 use tensorboard_events::{Value, event_files as listed};
 
 use super::continued::{args, put};
-use crate::program::support::{Place, Ran, Seen, event_files, events_of, steps};
+use crate::program::support::{Place, Ran, Seen, content, event_files, events_of, steps};
 
 /// More steps than pictures over time have columns, so that some of these are drawn on the way.
 const STEPS: u8 = 30;
@@ -61,16 +60,8 @@ fn grams(place: &Place, run: &str) -> BTreeMap<String, String> {
     let files = fs::read_dir(place.path(&format!("runs/{run}/grams"))).unwrap();
     let file = |file: std::io::Result<fs::DirEntry>| {
         let file = file.unwrap();
-        let bytes = fs::read(file.path()).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let metadata: BTreeMap<_, _> = header.metadata().clone().unwrap().into_iter().collect();
-        let tensors: BTreeMap<_, _> = SafeTensors::deserialize(&bytes)
-            .unwrap()
-            .tensors()
-            .into_iter()
-            .collect();
         let name = file.file_name().into_string().unwrap();
-        (name, format!("{metadata:?} {tensors:?}"))
+        (name, content(&file.path()))
     };
     files.map(file).collect()
 }

@@ -1,9 +1,11 @@
 //! Running the program and looking at what it left.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
+use safetensors::SafeTensors;
 use tempfile::TempDir;
 use tensorboard_events::{Content, EventReader, Value};
 
@@ -204,6 +206,16 @@ pub(crate) fn events_of(files: &[PathBuf]) -> Vec<Seen> {
         }
     }
     seen
+}
+
+/// The tensors and the metadata of a safetensors file, whose order is not always the same.
+pub(crate) fn content(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata: BTreeMap<_, _> = header.metadata().clone().unwrap().into_iter().collect();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
+    format!("{metadata:?} {tensors:?}")
 }
 
 /// The steps of a tag.
