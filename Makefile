@@ -59,6 +59,10 @@ libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORC
 test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included; builds the examples
 	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) $(if $(TESTS),--test all -- $(TESTS),--workspace)
 
+.PHONY: torture
+torture: ## faults at every call of a run that writes, where `make test` tries some (an hour)
+	VGGSCOPE_TORTURE=all $(MAKE) test TESTS="program::torture"
+
 .PHONY: examples
 examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*
 	for example in $(EXAMPLES); do $(CARGO) run --release $(CARGOFLAGS) --example $$example || exit 1; done

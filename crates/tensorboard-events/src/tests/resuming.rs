@@ -66,6 +66,26 @@ fn name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
 }
 
+/// As XFS and ext4 leave a file that was not synced.
+#[test]
+fn a_file_of_which_only_the_length_reached_the_disk_is_begun_anew() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("events.out.tfevents.1700000000.a.1.0");
+    fs::write(&path, [0; 139]).unwrap();
+    assert_eq!(whole_length(&path).unwrap(), 0);
+    let mut file = EventFile::resume(folder.path(), 0).unwrap();
+    file.write_step(3, loss(0.5)).unwrap();
+    drop(file);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    assert_eq!(
+        steps(folder.path()),
+        BTreeMap::from([("loss".into(), vec![3])])
+    );
+    // One that begins so and has more is truncated there too; nothing of it can be found.
+    fs::write(&path, [&[0; 512][..], b"more"].concat()).unwrap();
+    assert_eq!(whole_length(&path).unwrap(), 0);
+}
+
 #[test]
 fn names_come_behind_all_others() {
     let cases = [
