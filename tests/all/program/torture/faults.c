@@ -3,7 +3,8 @@
  * FAULTS_JOURNAL=FILE   every call that succeeded, in order, with its data: "CALL NUMBER LENGTH PATH\n", then LENGTH bytes;
  *                       the number of a write is its offset, of a truncation the length, of a new or synced file its inode
  * FAULTS_AT=N           at the Nth such call, counted from 0, what FAULTS_MODE says happens:
- *                       kill_half (half of a write; nothing of other calls), kill_after, enospc, eio
+ *                       kill_half (half of a write; nothing of other calls), kill_after, eio,
+ *                       full (no space, from then on, for what is written or created)
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -53,16 +54,18 @@ static void end(void) {
     for (;;) pause();
 }
 
-/* Whether this call is the one; holds the turn until done(). */
+/* Whether this call is the one, or behind it where the disk is full; holds the turn until done(). */
 static int due(void) {
     pthread_mutex_lock(&turn);
     const char *at = getenv("FAULTS_AT");
-    return calls++ == (at ? atol(at) : -1);
+    long call = calls++;
+    return at && (call == atol(at) || (is_mode("full") && call > atol(at)));
 }
 
-static int fails(void) {
-    errno = is_mode("enospc") ? ENOSPC : EIO;
-    return is_mode("enospc") || is_mode("eio");
+static int fails(const char *call) {
+    int takes_space = !strcmp(call, "write") || !strcmp(call, "mkdir") || !strncmp(call, "open", 4);
+    errno = is_mode("full") ? ENOSPC : EIO;
+    return is_mode("eio") || (is_mode("full") && takes_space);
 }
 
 static void done(const char *call, const char *path, long number, const void *data, size_t length) {
@@ -93,12 +96,12 @@ ssize_t write(int fd, const void *data, size_t length) {
         syscall(SYS_write, fd, data, length / 2);
         end();
     }
-    if (now && fails()) {
+    if (now && fails("write")) {
         done(NULL, path, 0, NULL, 0);
         return -1;
     }
     ssize_t written = real(fd, data, length);
-    if (now) end();
+    if (now && is_mode("kill_after")) end();
     long offset = syscall(SYS_lseek, fd, 0, SEEK_CUR) - written;
     done(written < 0 ? NULL : "write", path, offset, data, written < 0 ? 0 : written);
     return written;
@@ -119,12 +122,12 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     do { \
         int now = due(); \
         if (now && is_mode("kill_half")) end(); \
-        if (now && fails()) { \
+        if (now && fails(#name)) { \
             done(NULL, path, 0, NULL, 0); \
             return -1; \
         } \
         int result = real arguments; \
-        if (now) end(); \
+        if (now && is_mode("kill_after")) end(); \
         journaled; \
         return result; \
     } while (0)

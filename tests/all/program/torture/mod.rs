@@ -16,7 +16,7 @@ use crate::program::support::root;
 /// How many calls of a process are tried in a way of failing, but for `make torture`.
 const FEW: usize = 3;
 
-const MODES: [&str; 4] = ["kill_half", "kill_after", "enospc", "eio"];
+const MODES: [&str; 4] = ["kill_half", "kill_after", "full", "eio"];
 
 /// `faults.c`, for `LD_PRELOAD`.
 static FAULTS: LazyLock<PathBuf> = LazyLock::new(|| {
