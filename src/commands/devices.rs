@@ -4,7 +4,7 @@ use super::context::{Context, render_place};
 use super::error::{CommandError, RunError};
 #[cfg(unix)]
 use crate::device::NO_TF32;
-use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision};
+use crate::device::{DeviceChoice, DeviceError, OpenDevice, Precision, draws};
 use crate::logger::RenderOn;
 use crate::settings::ComputeSettings;
 
@@ -16,7 +16,7 @@ pub(crate) fn open_devices(
     let open = |choice: &DeviceChoice| {
         let device = OpenDevice::open(*choice)?;
         let device = device.computing_in(settings.precision);
-        if place == RenderOn::Device && !device.draws() {
+        if place == RenderOn::Device && !draws(&device.device) {
             return Err(DeviceError::DrawsNot(device.kind));
         }
         Ok(device)

@@ -6,7 +6,7 @@ use indicatif::HumanBytes;
 
 use super::remedy::explain;
 use crate::device::{
-    DeviceChoice, Gpu, Libtorch, OpenDevice, Survey, Trial, accelerator, survey, try_convolution,
+    DeviceChoice, Gpu, Libtorch, OpenDevice, Survey, Trial, gpu, survey, try_convolution,
 };
 
 /// The report, a line a fact.
@@ -44,7 +44,7 @@ fn gpu_lines(survey: &Survey) -> impl Iterator<Item = String> {
             Ok(open) => open.device,
             Err(error) => return format!("GPU {number:<6} {}\n", explain(&error)),
         };
-        let gpu = match accelerator(&device).and_then(|accelerator| accelerator.gpu()) {
+        let gpu = match gpu(&device) {
             Some(Ok(gpu)) => describe(&gpu),
             Some(Err(why)) => format!("the driver does not answer: {why}"),
             None => "no NVIDIA GPU".to_owned(),

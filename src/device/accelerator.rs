@@ -1,11 +1,12 @@
 //! What devices do beyond Burn, for the rooms that log, load and train.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::error::BackendError;
-use super::library::{Accelerator, Event, Library};
+use super::library::{Event, Gpu, Library};
 #[cfg(feature = "libtorch")]
 use super::libtorch::Linked;
 
@@ -20,20 +21,19 @@ pub(super) fn library() -> Option<&'static dyn Library> {
     LIBRARIES.first().copied()
 }
 
-/// What a device offers beyond Burn.
-pub(crate) fn accelerator(device: &Device) -> Option<Box<dyn Accelerator>> {
-    library()?.accelerator(device)
+/// Whether feature maps can become grids on `device`.
+pub(crate) fn draws(device: &Device) -> bool {
+    library().is_some_and(|library| library.draws(device))
 }
 
 /// Whether `device` works while this thread goes on, so that uploading ahead of time hides the copy.
 pub(crate) fn is_asynchronous(device: &Device) -> bool {
-    accelerator(device).is_some_and(|accelerator| accelerator.is_apart())
+    library().is_some_and(|library| library.is_asynchronous(device))
 }
 
-/// What is free of the memory of the NVIDIA GPU that maps are on; `None` where they are elsewhere. Units: bytes.
-pub(crate) fn free_memory(maps: &Tensor<4>) -> Option<u64> {
-    let gpu = accelerator(&maps.device())?.gpu()?.ok()?;
-    Some(gpu.free_memory as u64)
+/// What the driver says of `device`, if it is an NVIDIA GPU.
+pub(crate) fn gpu(device: &Device) -> Option<Result<Gpu, BackendError>> {
+    library()?.gpu(device)
 }
 
 /// `values` as a tensor on `device`, with gradients where it has them.
@@ -42,10 +42,10 @@ pub(crate) fn upload<const D: usize>(
     shape: [usize; D],
     device: &Device,
 ) -> Tensor<D> {
-    let Some(accelerator) = accelerator(device).filter(|accelerator| accelerator.is_apart()) else {
-        return Tensor::from_data(burn::tensor::TensorData::new(values, shape), device);
+    let Some(library) = library().filter(|library| library.is_asynchronous(device)) else {
+        return Tensor::from_data(TensorData::new(values, shape), device);
     };
-    let row = accelerator.upload(&values);
+    let row = library.upload(&values, device);
     let row = if device.is_autodiff() {
         row.autodiff()
     } else {
@@ -54,50 +54,38 @@ pub(crate) fn upload<const D: usize>(
     row.reshape(shape)
 }
 
-/// A moment in the work of a device: after all that it was asked for so far.
-pub(crate) struct Mark {
-    at: Instant,
-    event: Option<Box<dyn Event>>,
+/// The moment after all that a device was asked for so far.
+pub(crate) fn mark(device: &Device) -> Arc<dyn Event> {
+    let event = library().and_then(|library| library.event(device));
+    event.unwrap_or_else(|| Arc::new(Instant::now()))
 }
 
-impl Mark {
-    pub(crate) fn on(device: &Device) -> Self {
-        Self::of(accelerator(device).as_deref())
+/// On a device that has computed when its operations return.
+impl Event for Instant {
+    fn wait(&self) -> Result<(), BackendError> {
+        Ok(())
     }
 
-    pub(super) fn of(accelerator: Option<&dyn Accelerator>) -> Self {
-        let event = accelerator.and_then(Accelerator::event);
-        let at = Instant::now();
-        Self { at, event }
-    }
-
-    pub(super) fn wait(&self) -> Result<(), BackendError> {
-        self.event.as_ref().map_or(Ok(()), |event| event.wait())
-    }
-
-    /// How long the device worked from an earlier moment to this one, once it is over; nothing where it cannot say.
-    fn since(&self, earlier: &Self) -> Duration {
-        match (&self.event, &earlier.event) {
-            (Some(end), Some(start)) => end.since(start.as_ref()).unwrap_or_default(),
-            (None, None) => self.at.saturating_duration_since(earlier.at),
-            _ => Duration::ZERO,
-        }
+    fn since(&self, earlier: &dyn Event) -> Option<Duration> {
+        let earlier: &dyn std::any::Any = earlier;
+        Some(self.saturating_duration_since(*earlier.downcast_ref()?))
     }
 }
 
 /// Work of a device, from one moment to another.
+#[derive(Clone)]
 pub(crate) struct Span {
-    pub(crate) start: Mark,
-    pub(crate) end: Mark,
+    pub(crate) start: Arc<dyn Event>,
+    pub(crate) end: Arc<dyn Event>,
 }
 
 impl Span {
-    /// How long it took; waits for its end.
+    /// How long it took; waits for its end. Nothing where the device cannot say.
     pub(crate) fn took(&self) -> Duration {
         // What failed on the device is reported where its results are read.
-        self.end
-            .wait()
-            .map_or(Duration::ZERO, |()| self.end.since(&self.start))
+        let ended = self.end.wait().ok();
+        let took = ended.and_then(|()| self.end.since(&*self.start));
+        took.unwrap_or_default()
     }
 }
 
@@ -109,12 +97,11 @@ mod tests {
     #[test]
     fn a_span_on_the_host_is_the_time_between() {
         let device = Device::flex();
-        let start = Mark::on(&device);
-        let end = Mark::on(&device);
+        let (start, end) = (mark(&device), mark(&device));
         assert!(end.wait().is_ok());
         let span = Span { start, end };
         assert!(span.took() < Duration::from_mins(1));
-        assert_eq!(span.start.since(&span.end), Duration::ZERO);
+        assert_eq!(span.start.since(&*span.end), Some(Duration::ZERO));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Bool, FloatDType, Tensor};
 use feature_grid::{Drawing, NARROWEST, NARROWEST_END, Range, Rendered, Statistics};
 
-use super::error::{BackendError, caught};
+use super::error::BackendError;
 use super::precision::in_float32;
 use super::read_back::{Arrived, ReadBack};
 
@@ -38,40 +38,29 @@ pub(crate) struct DrawnImage {
 impl Drawn {
     /// Draws the grids of `maps`, `[batch, channels, height, width]`, of the `chosen` channels or of the first ones,
     /// and measures every channel.
-    pub(crate) fn new(
-        maps: Tensor<4>,
-        drawing: Drawing,
-        chosen: Option<&[usize]>,
-    ) -> Result<Self, BackendError> {
-        caught(|| {
-            let [.., height, width] = maps.dims();
-            let rows: Tensor<3> = in_float32(maps).flatten(2, 3);
-            let numbers = measure(&rows, drawing.range);
-            let [low, high] =
-                [0, 1].map(|kind: usize| shown(&numbers[kind], drawing.count(), chosen));
-            let rows = shown(&rows, drawing.count(), chosen);
-            let levels = levels(rows, scales(low, high, &drawing), drawing.lowest_level);
-            Self {
-                levels: tiled(levels, [height, width], &drawing),
-                numbers: Tensor::cat(numbers, 1).flatten(1, 2),
-                drawing,
-                pixels: height * width,
-            }
-        })
+    pub(crate) fn new(maps: Tensor<4>, drawing: Drawing, chosen: Option<&[usize]>) -> Self {
+        let [.., height, width] = maps.dims();
+        let rows: Tensor<3> = in_float32(maps).flatten(2, 3);
+        let numbers = measure(&rows, drawing.range);
+        let [low, high] = [0, 1].map(|kind: usize| shown(&numbers[kind], &drawing, chosen));
+        let rows = shown(&rows, &drawing, chosen);
+        let levels = levels(rows, scales(low, high, &drawing), drawing.lowest_level);
+        Self {
+            levels: tiled(levels, [height, width], &drawing),
+            numbers: Tensor::cat(numbers, 1).flatten(1, 2),
+            drawing,
+            pixels: height * width,
+        }
     }
 
     /// Has the grid and the numbers of the image at a place in the batch read.
-    pub(crate) fn read(
-        &self,
-        at: usize,
-        read_back: &mut ReadBack,
-    ) -> Result<DrawnImage, BackendError> {
-        caught(|| DrawnImage {
+    pub(crate) fn read(&self, at: usize, read_back: &mut ReadBack) -> DrawnImage {
+        DrawnImage {
             drawing: self.drawing,
             levels: read_back.add_levels(self.levels.clone().narrow(0, at, 1)),
             numbers: read_back.add_numbers(self.numbers.clone().narrow(0, at, 1)),
             pixels: self.pixels,
-        })
+        }
     }
 }
 
@@ -142,9 +131,9 @@ fn measure(rows: &Tensor<3>, range: Range) -> Vec<Tensor<3>> {
 }
 
 /// Of all channels, `[batch, channels, …]`, those that are shown, in their order.
-fn shown(all: &Tensor<3>, count: usize, chosen: Option<&[usize]>) -> Tensor<3> {
+fn shown(all: &Tensor<3>, drawing: &Drawing, chosen: Option<&[usize]>) -> Tensor<3> {
     match chosen {
-        None => all.clone().narrow(1, 0, count),
+        None => all.clone().narrow(1, 0, drawing.count()),
         // A list of numbers would have to be uploaded.
         Some(chosen) => {
             let channel = |at: &usize| all.clone().narrow(1, *at, 1);
@@ -192,12 +181,9 @@ fn tiled(levels: Tensor<3>, [height, width]: [usize; 2], drawing: &Drawing) -> T
     let [batch, count, _] = levels.dims();
     let (columns, rows) = (drawing.columns(), drawing.rows());
     let (factor, padding) = (drawing.factor, drawing.padding());
-    let mut tiles = levels.reshape([batch, count, height, width]);
-    if factor > 1 {
-        let pixels = tiles.reshape([batch, count, height, 1, width, 1]);
-        let squares = pixels.expand([batch, count, height, factor, width, factor]);
-        tiles = squares.reshape([batch, count, height * factor, width * factor]);
-    }
+    let pixels = levels.reshape([batch, count, height, 1, width, 1]);
+    let squares = pixels.expand([batch, count, height, factor, width, factor]);
+    let tiles = squares.reshape([batch, count, height * factor, width * factor]);
     let missing = rows * columns - count;
     let tiles = tiles.pad([(0, missing), (padding, 0), (padding, 0)], BLANK);
     let [.., height, width] = tiles.dims();

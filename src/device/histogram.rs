@@ -1,117 +1,67 @@
 //! Histograms of tensors, counted where the tensors are.
 
-use burn::tensor::{Bool, FloatDType, Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor};
 use tensorboard_events::Histogram;
 
 use super::accelerator::is_asynchronous;
-use super::read_back::{copied, waited};
-
-/// What is counted of a tensor.
-const NUMBERS: usize = 5 + Histogram::BUCKETS;
+use super::read_back::copied;
 
 /// Values that are counted together: in double precision, with all intermediate results, 150 MB. Single precision
 /// counts up to 2^24.
 const PORTION: usize = 1 << 22;
 
-/// Histograms of one tensor after the other, all of them on one device.
-///
-/// On CUDA they are counted on the device, and what was counted is copied at the end, of all tensors at once.
-#[derive(Default)]
-pub(crate) struct Histograms {
-    counted: Vec<Histogram>,
-    /// What the device counted, `[NUMBERS]` each, and of how many values.
-    on_device: Vec<(Tensor<1>, usize)>,
-}
-
-impl Histograms {
-    /// Counts the values of `tensor`.
-    pub(crate) fn add<const D: usize>(&mut self, tensor: Tensor<D>) {
-        let tensor = tensor.inner();
-        let count = tensor.shape().num_elements();
-        if is_asynchronous(&tensor.device()) {
-            let numbers = count_on_device(tensor.reshape([count]), PORTION);
-            self.on_device.push((numbers, count));
-            return;
-        }
+/// How the values of a tensor are distributed. On CUDA they are counted on the device, unless some are not finite.
+pub(crate) fn histogram<const D: usize>(tensor: Tensor<D>) -> Histogram {
+    let tensor = tensor.inner().flatten(0, D - 1);
+    let is_apart = is_asynchronous(&tensor.device());
+    let counted = is_apart.then(|| counted(tensor.clone(), PORTION));
+    counted.flatten().unwrap_or_else(|| {
         let values = tensor.into_data();
         let values = values.as_slice::<f32>().unwrap_or_default();
-        self.counted.push(Histogram::of(values, Histogram::BUCKETS));
-    }
-
-    /// The histograms, in the order in which their tensors were added.
-    pub(crate) fn read(self) -> Vec<Histogram> {
-        if self.on_device.is_empty() {
-            return self.counted;
-        }
-        let (numbers, counts): (Vec<_>, Vec<_>) = self.on_device.into_iter().unzip();
-        let numbers = Tensor::cat(numbers, 0).into_data();
-        copied(numbers.num_elements() * size_of::<f64>());
-        waited();
-        histograms(&numbers, &counts)
-    }
+        Histogram::of(values, Histogram::BUCKETS)
+    })
 }
 
-fn histograms(numbers: &TensorData, counts: &[usize]) -> Vec<Histogram> {
-    let numbers = numbers.as_slice::<f64>().unwrap_or_default();
-    let each = numbers.as_chunks().0.iter().zip(counts);
-    each.map(|(numbers, count)| histogram(numbers, *count))
-        .collect()
-}
-
-fn histogram(numbers: &[f64; NUMBERS], values: usize) -> Histogram {
-    let &[min, max, sum, sum_squares, num, ref ends @ ..] = numbers;
+/// In the arithmetic of [`Histogram::of`], so that the counts are equal; `None` where a value is not finite.
+fn counted(values: Tensor<1>, portion: usize) -> Option<Histogram> {
+    let count = values.dims()[0];
+    let [min, max] = [values.clone().min(), values.clone().max()];
+    let [min, max] = [min, max].map(|end| end.cast(FloatDType::F64));
+    // By a tensor: CUDA divides by a number as it multiplies by its reciprocal, which may round otherwise.
+    #[expect(clippy::cast_precision_loss, reason = "it is small")]
+    let width = (max.clone() - min.clone()) / max.full_like(Histogram::BUCKETS as f64);
+    // The sum, that of the squares, and how many lie up to the end of each bucket but the last.
+    let sums = values.split(portion, 0).into_iter().map(|values| {
+        let values = values.cast(FloatDType::F64);
+        let bucket = (values.clone() - min.clone()) / width.clone();
+        let up_to = (1..Histogram::BUCKETS).map(|end| {
+            let below = bucket.clone().lower_scalar(end as u64);
+            below.float().sum().cast(FloatDType::F64)
+        });
+        let sums = [values.clone().sum(), (values.clone() * values).sum()];
+        Tensor::cat(sums.into_iter().chain(up_to).collect(), 0).unsqueeze::<2>()
+    });
+    let sums = Tensor::cat(sums.collect(), 0).sum_dim(0).flatten(0, 1);
+    let numbers = Tensor::cat(vec![min, max, sums], 0).into_data();
+    copied(numbers.bytes().len());
+    let [min, max, sum, sum_squares, ref ends @ ..] = *numbers.as_slice::<f64>().ok()? else {
+        return None;
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a count of values")]
+    let num = count as f64;
     let mut before = 0.0;
-    let counts = ends
-        .iter()
-        .map(|end| end - std::mem::replace(&mut before, *end))
-        .collect();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count of values"
-    )]
-    let finite = num as u64;
-    let (min, max) = if finite > 0 { (min, max) } else { (0.0, 0.0) };
-    Histogram {
+    let ends = ends.iter().chain([&num]);
+    let counts = ends.map(|end| end - std::mem::replace(&mut before, *end));
+    let histogram = Histogram {
         min,
         max,
         num,
         sum,
         sum_squares,
-        non_finite: values as u64 - finite,
         ..Histogram::default()
-    }
-    .filled(Histogram::BUCKETS, |_| counts)
-}
-
-/// The smallest value, the largest, the sum, the sum of squares and the number of all that are finite, then how many
-/// of them lie up to the end of each bucket: `[NUMBERS]`, in the arithmetic of [`Histogram::of`], so that the counts
-/// are equal.
-fn count_on_device(values: Tensor<1>, portion: usize) -> Tensor<1> {
-    let hidden = values.clone().is_finite().bool_not();
-    let min = values.clone().mask_fill(hidden.clone(), f32::INFINITY);
-    let max = values.clone().mask_fill(hidden, f32::NEG_INFINITY);
-    let [min, max] = [min.min(), max.max()].map(|end| end.cast(FloatDType::F64));
-    // By a tensor: CUDA divides by a number as it multiplies by its reciprocal, which may round otherwise.
-    #[expect(clippy::cast_precision_loss, reason = "it is small")]
-    let width = (max.clone() - min.clone()) / max.full_like(Histogram::BUCKETS as f64);
-    let numbers = values.split(portion, 0).into_iter().map(|values| {
-        let count = |hits: Tensor<1, Bool>| hits.float().sum().cast(FloatDType::F64);
-        let hidden = values.clone().is_finite().bool_not();
-        let finite = count(hidden.clone().bool_not());
-        let values = values.cast(FloatDType::F64);
-        let bucket = (values.clone() - min.clone()) / width.clone();
-        // What is not finite lies behind all inner ends.
-        let bucket = bucket.mask_fill(hidden.clone(), f64::INFINITY);
-        let values = values.mask_fill(hidden, 0.0);
-        let sums = [values.clone().sum(), (values.clone() * values).sum()];
-        let up_to = (1..Histogram::BUCKETS).map(|end| bucket.clone().lower_scalar(end as u64));
-        let sums = sums.into_iter().chain([finite.clone()]);
-        let all = sums.chain(up_to.map(count)).chain([finite]);
-        Tensor::cat(all.collect(), 0).unsqueeze::<2>()
-    });
-    let numbers = Tensor::cat(numbers.collect(), 0).sum_dim(0);
-    Tensor::cat(vec![min, max, numbers.flatten(0, 1)], 0)
+    };
+    let is_finite = sum_squares.is_finite();
+    is_finite.then(|| histogram.filled(Histogram::BUCKETS, |_| counts.collect()))
 }
 
 #[cfg(test)]
@@ -127,8 +77,11 @@ mod tests {
         for device in test_devices() {
             for portion in [1000, PORTION] {
                 let tensor = Tensor::from_floats(values, &device);
-                let numbers = count_on_device(tensor, portion).into_data();
-                let found = histograms(&numbers, &[values.len()]).remove(0);
+                let Some(found) = counted(tensor.clone(), portion) else {
+                    assert!(!values.iter().all(|value| value.is_finite()));
+                    assert_eq!(histogram(tensor), expected, "{device:?}");
+                    continue;
+                };
                 let near = |found: f64, expected: f64, scale: f64| {
                     (found - expected).abs() <= 1e-12 * scale.max(f64::MIN_POSITIVE)
                 };
@@ -185,15 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn several_tensors_are_read_in_their_order() {
+    fn tensors_of_every_device_and_rank_are_counted() {
         for device in test_devices() {
-            let mut histograms = Histograms::default();
-            let values = [[3.0, 1.0], [5.0, 1.0]];
-            for of_tensor in values {
-                histograms.add(Tensor::<2>::from_floats([of_tensor], &device));
+            for device in [device.clone(), device.autodiff()] {
+                let tensor = Tensor::<2>::from_floats([[3.0, 1.0]], &device);
+                assert_eq!(histogram(tensor), Histogram::of(&[3.0, 1.0], 30));
             }
-            let expected = values.map(|values| Histogram::of(&values, 30));
-            assert_eq!(histograms.read(), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What libtorch offers beyond Burn: all of it stands behind these traits.
+//! What libtorch offers beyond Burn: all of it stands behind [`Library`].
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,18 +11,25 @@ use feature_grid::Floats;
 use super::choice::{DeviceChoice, Unavailable};
 use super::error::BackendError;
 
-/// What a device does that Burn has no word for. A device without one computes when it is asked, in the host's
-/// memory.
-pub(crate) trait Accelerator: Send {
-    /// Whether it has a memory of its own and works while the host goes on: an NVIDIA GPU.
-    fn is_apart(&self) -> bool;
+/// A library of devices that is part of this build, and what its devices do that Burn has no word for.
+pub(super) trait Library: Sync {
+    fn survey(&self) -> Libtorch;
 
-    /// What follows all that it was asked for; `None` where it has computed when its operations return.
-    fn event(&self) -> Option<Box<dyn Event>>;
+    /// The device of that name, which was found.
+    fn open(&self, choice: DeviceChoice) -> Device;
 
-    /// Copies values to it without waiting for the work that is queued there, which `Tensor::from_data` would:
+    /// Whether feature maps can become grids on a device. Apple's GPU has no double precision.
+    fn draws(&self, device: &Device) -> bool;
+
+    /// Whether a device has a memory of its own and works while the host goes on: an NVIDIA GPU.
+    fn is_asynchronous(&self, device: &Device) -> bool;
+
+    /// What follows all that a device was asked for; `None` where it has computed when its operations return.
+    fn event(&self, device: &Device) -> Option<Arc<dyn Event>>;
+
+    /// Copies values to a device without waiting for the work that is queued there, which `Tensor::from_data` would:
     /// `[values]`, without gradients.
-    fn upload(&self, values: &[f32]) -> Tensor<1>;
+    fn upload(&self, values: &[f32], device: &Device) -> Tensor<1>;
 
     /// Starts one copy to the host of all `numbers`, of double precision, and behind them of all `levels`, from 0 to
     /// 255, which are cut off to whole numbers of a byte each.
@@ -30,38 +37,24 @@ pub(crate) trait Accelerator: Send {
         &self,
         numbers: Vec<Tensor<1>>,
         levels: Vec<Tensor<1>>,
-    ) -> Result<Arc<dyn HostBytes>, BackendError>;
+    ) -> Result<HostBytes, BackendError>;
 
     /// The values of a tensor, row by row, where they lie so in the host's memory; nothing is copied.
     fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>>;
 
-    /// What its driver says of it, if it is an NVIDIA GPU.
-    fn gpu(&self) -> Option<Result<Gpu, BackendError>>;
+    /// What its driver says of a device, if it is an NVIDIA GPU.
+    fn gpu(&self, device: &Device) -> Option<Result<Gpu, BackendError>>;
 }
 
-/// A library of devices that is part of this build.
-pub(super) trait Library: Sync {
-    fn survey(&self) -> Libtorch;
+/// Copies bytes that have arrived, from a number on, into all of a slice.
+pub(super) type HostBytes = Arc<dyn Fn(usize, &mut [u8]) -> Result<(), BackendError> + Send + Sync>;
 
-    /// The device of that name, which was found.
-    fn open(&self, choice: DeviceChoice) -> Device;
-
-    /// `None` where the device is not the library's, or has no double precision (Apple's GPU).
-    fn accelerator(&self, device: &Device) -> Option<Box<dyn Accelerator>>;
-}
-
-/// Bytes on their way to the host, or there.
-pub(crate) trait HostBytes: Send + Sync {
-    /// Copies those from number `at` on into all of `out`; they must have arrived.
-    fn read(&self, at: usize, out: &mut [u8]) -> Result<(), BackendError>;
-}
-
-/// A moment in the work of a GPU.
-pub(crate) trait Event: Any + Send {
+/// A moment in the work of a device.
+pub(crate) trait Event: Any + Send + Sync {
     /// Waits for it.
     fn wait(&self) -> Result<(), BackendError>;
 
-    /// How long the GPU worked from an earlier moment to this one, once it is over; `None` where it cannot say.
+    /// How long the device worked from an earlier moment to this one, once it is over; `None` where it cannot say.
     fn since(&self, earlier: &dyn Event) -> Option<Duration>;
 }
 

@@ -1,7 +1,7 @@
 //! Devices: choosing and opening one, copying to and from it, and the operations that burn-tch lacks.
 //!
 //! The only module that names a backend. A device that was asked for and is missing is an error that
-//! says what was found; only `auto` chooses. What is done next to a GPU stands behind [`Accelerator`].
+//! says what was found; only `auto` chooses. What libtorch does beyond Burn stands behind one trait, `Library`.
 #![cfg_attr(
     feature = "libtorch",
     expect(
@@ -26,13 +26,13 @@ mod read;
 mod read_back;
 mod survey;
 
-pub(crate) use accelerator::{Mark, Span, accelerator, free_memory, is_asynchronous, upload};
+pub(crate) use accelerator::{Span, draws, gpu, is_asynchronous, mark, upload};
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
 pub(crate) use draw::{Drawn, DrawnImage};
 pub use error::BackendError;
 pub(crate) use error::caught;
-pub(crate) use histogram::Histograms;
-pub(crate) use library::{Accelerator, Gpu, Libtorch};
+pub(crate) use histogram::histogram;
+pub(crate) use library::{Gpu, Libtorch};
 pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, convolve, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::accelerator::{accelerator, library};
+use super::accelerator::library;
 use super::choice::{DeviceChoice, DeviceError, Unavailable};
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
@@ -49,11 +49,6 @@ impl OpenDevice {
             allow_tf32(true);
         }
         Self { precision, ..self }
-    }
-
-    /// Whether feature maps can become grids on it.
-    pub(crate) fn draws(&self) -> bool {
-        accelerator(&self.device).is_some()
     }
 
     pub(crate) fn is_cuda(&self) -> bool {

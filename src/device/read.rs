@@ -1,12 +1,12 @@
 //! Reading the floats of a tensor, in pieces where the device allows it.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Element, Tensor};
 use feature_grid::Floats;
 
-use super::accelerator::{accelerator, is_asynchronous};
+use super::accelerator::{is_asynchronous, library};
 use super::error::BackendError;
 use super::precision::in_float32;
-use super::read_back::{copied, waited};
+use super::read_back::copied;
 
 /// The values of a tensor without gradients, row by row.
 ///
@@ -17,19 +17,10 @@ impl TensorFloats {
     /// The values of `tensor`, any shape, row-major.
     pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, BackendError> {
         let tensor = in_float32(tensor);
-        if let Some(floats) = in_place(&tensor) {
-            return Ok(Self(floats));
-        }
-        let is_apart = is_asynchronous(&tensor.device());
-        let data = tensor.try_into_data();
-        let data = data.map_err(|error| BackendError::from_error(&error))?;
-        if is_apart {
-            copied(data.num_elements() * size_of::<f32>());
-            waited();
-        }
-        let values = data.try_into_vec::<f32>();
-        let values = values.map_err(|error| BackendError::of(&format!("{error:?}")))?;
-        Ok(Self(Box::new(values)))
+        Ok(Self(match in_place(&tensor) {
+            Some(floats) => floats,
+            None => Box::new(fetched::<f32, D>(tensor)?),
+        }))
     }
 
     /// How many there are.
@@ -62,17 +53,23 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Back
     Ok(values)
 }
 
-/// All values of several tensors without gradients, on one device; a GPU is asked once.
-pub(crate) fn all_values(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, BackendError> {
-    let is_apart = |tensor: &Tensor<1>| is_asynchronous(&tensor.device());
-    if tensors.len() < 2 || !tensors.iter().all(is_apart) {
-        return tensors.into_iter().map(values).collect();
-    }
+/// All values of several tensors without gradients on one device, which is asked once. At least one tensor.
+pub(crate) fn all_values<T: Element>(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<T>>, BackendError> {
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
-    let tensors = tensors.into_iter().map(in_float32).collect();
-    let mut all = values(Tensor::cat(tensors, 0))?.into_iter();
+    let mut all = fetched(Tensor::cat(tensors, 0))?.into_iter();
     let part = |length| all.by_ref().take(length).collect();
     Ok(lengths.into_iter().map(part).collect())
+}
+
+fn fetched<T: Element, const D: usize>(tensor: Tensor<D>) -> Result<Vec<T>, BackendError> {
+    let is_apart = is_asynchronous(&tensor.device());
+    let data = tensor.try_into_data();
+    let data = data.map_err(|error| BackendError::from_error(&error))?;
+    if is_apart {
+        copied(data.bytes().len());
+    }
+    let values = data.convert::<T>().try_into_vec();
+    values.map_err(|error| BackendError::of(&format!("{error:?}")))
 }
 
 /// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
@@ -84,7 +81,7 @@ pub(crate) fn is_channels_last(maps: &Tensor<4>) -> bool {
 }
 
 fn in_place<const D: usize>(tensor: &Tensor<D>) -> Option<Box<dyn Floats + Send + Sync>> {
-    accelerator(&tensor.device())?.in_place(tensor.clone().into_dispatch())
+    library()?.in_place(tensor.clone().into_dispatch())
 }
 
 #[cfg(test)]

@@ -3,21 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
-use super::accelerator::{Mark, Span};
+use super::accelerator::{Span, library, mark};
 use super::error::{BackendError, caught};
-use super::library::{Accelerator, HostBytes};
+use super::library::{Event, HostBytes, Library};
 
 /// Bytes of a number of double precision.
 const NUMBER: usize = size_of::<f64>();
 
 /// What is to be copied.
 pub(crate) struct ReadBack {
-    accelerator: Box<dyn Accelerator>,
-    began: Mark,
+    library: &'static dyn Library,
+    pub(crate) device: Device,
+    began: Arc<dyn Event>,
     numbers: Vec<Tensor<1>>,
     levels: Vec<Tensor<1>>,
     /// How many of both there are.
@@ -25,15 +25,16 @@ pub(crate) struct ReadBack {
 }
 
 impl ReadBack {
-    /// Nothing yet; what the device does from here on is drawing.
-    pub(crate) fn new(accelerator: Box<dyn Accelerator>) -> Self {
-        Self {
-            began: Mark::of(Some(accelerator.as_ref())),
-            accelerator,
+    /// Nothing yet; what the device does from here on is drawing. `None` where it is Burn's own.
+    pub(crate) fn new(device: Device) -> Option<Self> {
+        Some(Self {
+            library: library()?,
+            began: mark(&device),
+            device,
             numbers: Vec::new(),
             levels: Vec::new(),
             counts: [0; 2],
-        }
+        })
     }
 
     /// Adds the numbers of a tensor; returns their place among all.
@@ -47,20 +48,23 @@ impl ReadBack {
         place(&mut self.levels, &mut self.counts[1], levels)
     }
 
-    /// Starts the copy, into page-locked memory where the device is a GPU, and goes on; also says how long the device
-    /// drew.
-    pub(crate) fn start(self) -> Result<(Copying, Span), BackendError> {
+    /// Starts the copy, into page-locked memory where the device is a GPU, and goes on.
+    pub(crate) fn start(self) -> Result<Copying, BackendError> {
         let [numbers, levels] = self.counts;
-        let mark = || Mark::of(Some(self.accelerator.as_ref()));
-        let (end, start) = (mark(), mark());
-        let bytes = caught(|| self.accelerator.read_back(self.numbers, self.levels))??;
+        let drawn = mark(&self.device);
+        let bytes = caught(|| self.library.read_back(self.numbers, self.levels))??;
         copied(numbers * NUMBER + levels);
-        let copying = Copying {
+        Ok(Copying {
             arrived: Arrived { bytes, numbers },
-            span: Span { start, end: mark() },
-        };
-        let start = self.began;
-        Ok((copying, Span { start, end }))
+            drawing: Span {
+                start: self.began,
+                end: Arc::clone(&drawn),
+            },
+            copying: Span {
+                start: drawn,
+                end: mark(&self.device),
+            },
+        })
     }
 }
 
@@ -78,15 +82,14 @@ fn place<const D: usize>(
 /// A copy that may not have arrived.
 pub(crate) struct Copying {
     arrived: Arrived,
-    span: Span,
+    pub(crate) drawing: Span,
+    pub(crate) copying: Span,
 }
 
 impl Copying {
-    /// Waits for it; also says how long the device copied.
-    pub(crate) fn wait(self) -> Result<(Arrived, Duration), BackendError> {
-        self.span.end.wait()?;
-        waited();
-        Ok((self.arrived, self.span.took()))
+    pub(crate) fn wait(self) -> Result<Arrived, BackendError> {
+        self.copying.end.wait()?;
+        Ok(self.arrived)
     }
 }
 
@@ -94,14 +97,14 @@ impl Copying {
 #[derive(Clone)]
 pub(crate) struct Arrived {
     /// All numbers, then all levels.
-    bytes: Arc<dyn HostBytes>,
+    bytes: HostBytes,
     numbers: usize,
 }
 
 impl Arrived {
     pub(crate) fn numbers(&self, place: &Range<usize>) -> Result<Vec<f64>, BackendError> {
         let mut bytes = vec![0; place.len() * NUMBER];
-        self.bytes.read(place.start * NUMBER, &mut bytes)?;
+        (self.bytes)(place.start * NUMBER, &mut bytes)?;
         let (numbers, _) = bytes.as_chunks();
         Ok(numbers.iter().copied().map(f64::from_ne_bytes).collect())
     }
@@ -115,46 +118,38 @@ impl Arrived {
 
     pub(crate) fn levels(&self, place: &Range<usize>) -> Result<Vec<u8>, BackendError> {
         let mut levels = vec![0; place.len()];
-        let at = self.numbers * NUMBER + place.start;
-        self.bytes.read(at, &mut levels)?;
+        (self.bytes)(self.numbers * NUMBER + place.start, &mut levels)?;
         Ok(levels)
     }
 }
 
-/// Copies, waits and bytes since the program began. On libtorch's CPU and flex nothing is copied unless the device
-/// draws.
-static TRAFFIC: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+/// Copies, which are waited for once each, and their bytes since the program began. On libtorch's CPU and flex nothing
+/// is copied unless the device draws.
+static TRAFFIC: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// What was read from devices in the mean of so many steps, in a line.
 pub(crate) fn traffic(steps: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
     let mean = |all: &AtomicU64| all.load(Ordering::Relaxed) as f64 / steps.max(1) as f64;
-    let [copies, waits, bytes] = TRAFFIC.each_ref().map(mean);
+    let [copies, bytes] = TRAFFIC.each_ref().map(mean);
     let megabytes = bytes / 1e6;
-    format!("read from the device a step: {copies:.1} copies, {waits:.1} waits, {megabytes:.1} MB")
+    format!("read from the device a step: {copies:.1} copies, {megabytes:.1} MB")
 }
 
 /// A copy was started.
 pub(super) fn copied(bytes: usize) {
     TRAFFIC[0].fetch_add(1, Ordering::Relaxed);
-    TRAFFIC[2].fetch_add(bytes as u64, Ordering::Relaxed);
-}
-
-/// The host waited for one.
-pub(super) fn waited() {
-    TRAFFIC[1].fetch_add(1, Ordering::Relaxed);
+    TRAFFIC[1].fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
 #[cfg(all(test, feature = "libtorch"))]
 mod tests {
     use super::*;
-    use crate::device::accelerator;
-    use burn::tensor::Device;
 
     #[test]
     fn all_parts_arrive_in_their_places_with_one_copy() {
         let device = Device::libtorch();
-        let mut read_back = ReadBack::new(accelerator(&device).unwrap());
+        let mut read_back = ReadBack::new(device.clone()).unwrap();
         let tensor = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
         let levels = read_back.add_levels(tensor(&[7.0, 8.9, 255.0]));
         let numbers = [vec![1.5, -2.0], vec![f32::MIN_POSITIVE]];
@@ -162,8 +157,7 @@ mod tests {
             .each_ref()
             .map(|numbers| read_back.add_numbers(tensor(numbers)));
         assert_eq!((&levels, &places), (&(0..3), &[0..2, 2..3]));
-        let (copying, _) = read_back.start().unwrap();
-        let (arrived, _) = copying.wait().unwrap();
+        let arrived = read_back.start().unwrap().wait().unwrap();
         assert_eq!(arrived.levels(&levels).unwrap(), [7, 8, 255]);
         for (place, expected) in places.iter().zip(numbers) {
             let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn::tensor::Tensor;
 
 use super::error::LoggerError;
-use crate::device::PairSums;
+use crate::device::{PairSums, caught};
 use feature_grid::{Floats, ReadError};
 
 /// Values that are read and compared at a time: both pieces stay in the first-level cache.
@@ -22,8 +22,12 @@ pub enum Against {
     Given,
 }
 
-/// Their names in tags, in the order of [`Against`].
-const NAMES: [&str; 3] = ["first", "previous", "reference"];
+/// All of them, in order, with their names in tags.
+const KINDS: [(Against, &str); 3] = [
+    (Against::First, "first"),
+    (Against::Previous, "previous"),
+    (Against::Given, "reference"),
+];
 
 /// The maps of earlier steps by tag. Tensors are shared with the step they come from, not copied.
 #[derive(Default)]
@@ -59,12 +63,12 @@ impl References {
         self.measured || self.pictured.is_some()
     }
 
-    /// What the maps of `tag` are compared with.
+    /// What the maps of `tag` are compared with, on their device.
     pub(super) fn of(&self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
         let none = [const { None }; 3];
         let known = self.by_tag.get(tag).unwrap_or(&none);
         let mut earlier = Earlier::default();
-        for (old, name) in known.iter().zip(NAMES) {
+        for (old, (against, name)) in known.iter().zip(KINDS) {
             let Some(old) = old else { continue };
             if old.dims() != maps.dims() {
                 return Err(LoggerError::OtherShape {
@@ -73,12 +77,16 @@ impl References {
                     reference: old.dims(),
                 });
             }
+            // An earlier batch may have been another device's.
+            let old = caught(|| old.clone().to_device(&maps.device()));
+            let old = old.map_err(|error| LoggerError::Copy(tag.to_owned(), error))?;
+            if self.pictured == Some(against) {
+                earlier.pictured = Some(old.clone());
+            }
             if self.measured {
-                earlier.measured.push((name, old.clone()));
+                earlier.measured.push((name, old));
             }
         }
-        let pictured = self.pictured.map(|against| &known[against as usize]);
-        earlier.pictured = pictured.cloned().flatten();
         Ok(earlier)
     }
 

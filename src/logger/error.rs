@@ -60,11 +60,6 @@ pub enum LoggerError {
     /// The device cannot draw the grids, or did not hand them over.
     #[error("{0}: the device cannot render it")]
     Draw(String, #[source] BackendError),
-    /// Maps that cannot be rendered where they are.
-    #[error(
-        "{0}: only maps on an NVIDIA GPU or on the CPU of libtorch are rendered on their device"
-    )]
-    NoDeviceRenderer(String),
     /// The values do not make a grid.
     #[error("{0}")]
     Render(String, #[source] RenderError),

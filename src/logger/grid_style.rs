@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::channels::Channels;
 use super::error::LoggerError;
 use super::ranges::Ranges;
+use crate::device::{draws, is_asynchronous};
+use burn::tensor::Device;
 use feature_grid::{Colormap, Range, Style};
 
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
@@ -20,6 +22,17 @@ pub(crate) enum RenderOn {
     Device,
     /// The host, to which the maps are copied.
     Host,
+}
+
+impl RenderOn {
+    /// Whether maps on this device are rendered there.
+    pub(super) fn is_at(self, device: &Device) -> bool {
+        match self {
+            Self::Auto => is_asynchronous(device),
+            Self::Device => draws(device),
+            Self::Host => false,
+        }
+    }
 }
 
 /// How images are made.

@@ -4,13 +4,13 @@ use burn::tensor::Tensor;
 
 use super::comparison::Earlier;
 use super::error::LoggerError;
-use super::grid_style::Job;
+use super::grid_style::{Job, RenderOn};
 use super::maps::BatchMaps;
 use super::on_device::draw;
 use super::piece::{Measure, MeasureKey, Piece};
 use super::renderer::change;
 use super::step::Step;
-use crate::device::{DrawnImage, PairSums, ReadBack, caught, free_memory, in_float32, values};
+use crate::device::{DrawnImage, PairSums, ReadBack, caught, gpu, in_float32, values};
 use feature_grid::RenderError;
 
 impl Step<'_> {
@@ -63,7 +63,7 @@ impl Step<'_> {
         let grid = options.of_kernels(&tag);
         let of_change = options.of_change(&tag, &grid);
         let job = self.job(tag.clone(), tag.clone(), count, grid);
-        self.kernel_grid(job, kernels.clone(), None)?;
+        self.kernel_grid(job, kernels.clone());
         let Some(old) = earlier.pictured else {
             return Ok(());
         };
@@ -72,7 +72,10 @@ impl Step<'_> {
             _ => format!("change/{tag}"),
         };
         let job = self.job(change, tag, count, of_change);
-        self.kernel_grid(job, kernels, Some(old))
+        let change = caught(|| kernels - old);
+        let change = change.map_err(|error| LoggerError::Draw(job.tag.clone(), error))?;
+        self.kernel_grid(job, change);
+        Ok(())
     }
 
     /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are
@@ -93,13 +96,13 @@ impl Step<'_> {
         grid.dead = self.dead.get(&layer).cloned().unwrap_or_default();
         let earlier = self.earlier(tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
-            writing.queue.bound(|| free_memory(&maps));
+            let free = || Some(gpu(&maps.device())?.ok()?.free_memory as u64);
+            writing.queue.bound(free);
         }
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let job = self.job(tag.to_owned(), layer.clone(), shape[1], grid);
         self.grid(job, maps.clone(), None, |job, read_back| {
-            let image = batch.drawn(|all| draw(job, all))?.read(at, read_back);
-            image.map_err(|error| LoggerError::Draw(job.tag.clone(), error))
+            Ok(batch.drawn(|all| draw(job, all))?.read(at, read_back))
         })?;
         for (name, old) in earlier.measured {
             let key = MeasureKey {
@@ -115,9 +118,7 @@ impl Step<'_> {
         let job = self.job(format!("change/{of}"), layer, shape[1], of_change);
         let (new, before) = (maps.clone(), old.clone());
         self.grid(job, maps, Some(old), move |job, read_back| {
-            let error = |error| LoggerError::Draw(job.tag.clone(), error);
-            let difference = caught(|| new - before).map_err(error)?;
-            draw(job, difference)?.read(0, read_back).map_err(error)
+            Ok(draw(job, new - before)?.read(0, read_back))
         })
     }
 
@@ -130,10 +131,9 @@ impl Step<'_> {
         on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<DrawnImage, LoggerError>,
     ) -> Result<(), LoggerError> {
         let tag = job.tag.clone();
-        let both: Vec<&Tensor<4>> = [&maps].into_iter().chain(&old).collect();
-        let renderer = &self.logger.renderer;
-        if let Some(device) = self.on_devices.of(renderer, &tag, &both)? {
-            let drawn = on_device(&job, &mut device.read_back)?;
+        if let Some(device) = self.on_devices.of(&maps, self.place()) {
+            let drawn = caught(|| on_device(&job, &mut device.read_back));
+            let drawn = drawn.map_err(|error| LoggerError::Draw(tag.clone(), error))??;
             device.then(tag, move |renderer, arrived| {
                 renderer.drawn_maps(job, &drawn, arrived, maps, old)
             });
@@ -153,14 +153,13 @@ impl Step<'_> {
         old: Tensor<4>,
     ) -> Result<(), LoggerError> {
         let (slot, tag) = (self.next_slot(), tag.to_owned());
-        let renderer = &self.logger.renderer;
-        let Some(device) = self.on_devices.of(renderer, &tag, &[&maps, &old])? else {
+        let Some(device) = self.on_devices.of(&maps, self.place()) else {
             self.sender
                 .spawn(tag.clone(), move |_| change(slot, &tag, key, maps, old));
             return Ok(());
         };
         let rows = |maps: &Tensor<4>| maps.clone().flatten::<3>(2, 3).flatten::<2>(0, 1);
-        let sums = PairSums::over_rows(rows(&old), rows(&maps));
+        let sums = caught(|| PairSums::over_rows(rows(&old), rows(&maps)));
         let sums = sums.map_err(|error| LoggerError::Draw(tag.clone(), error))?;
         let place = device.read_back.add_numbers(sums);
         device.then(tag.clone(), move |_, arrived| {
@@ -180,6 +179,10 @@ impl Step<'_> {
         Ok(())
     }
 
+    fn place(&self) -> RenderOn {
+        self.logger.renderer.options.on
+    }
+
     /// What `maps` are compared with; remembers them for later steps.
     fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
         let references = &self.past.references;
@@ -189,39 +192,18 @@ impl Step<'_> {
         references.of(tag, maps)
     }
 
-    /// Has the grid of kernels made, or of what they have more than the `old` ones.
-    fn kernel_grid(
-        &mut self,
-        job: Job,
-        kernels: Tensor<4>,
-        old: Option<Tensor<4>>,
-    ) -> Result<(), LoggerError> {
+    /// Has the grid of kernels made.
+    fn kernel_grid(&mut self, job: Job, kernels: Tensor<4>) {
         let (tag, shape) = (job.tag.clone(), kernels.dims());
-        let renderer = &self.logger.renderer;
-        let both: Vec<&Tensor<4>> = [&kernels].into_iter().chain(&old).collect();
-        if let Some(device) = self.on_devices.of(renderer, &tag, &both)? {
-            let new = device.read_back.add_numbers(kernels);
-            let old = old.map(|old| device.read_back.add_numbers(old));
+        if let Some(device) = self.on_devices.of(&kernels, self.place()) {
+            let place = device.read_back.add_numbers(kernels);
             device.then(tag, move |renderer, arrived| {
-                let read = |place| arrived.floats(&place);
-                let both = || Ok(difference(read(new)?, old.map(read).transpose()?));
-                renderer.kernels(job, shape, both)
+                renderer.kernels(job, shape, || arrived.floats(&place))
             });
         } else {
             self.sender.spawn(tag, move |renderer| {
-                let read = values::<4>;
-                let both = || Ok(difference(read(kernels)?, old.map(read).transpose()?));
-                renderer.kernels(job, shape, both)
+                renderer.kernels(job, shape, || values(kernels))
             });
         }
-        Ok(())
     }
-}
-
-/// The values, minus the `old` ones.
-fn difference(mut values: Vec<f32>, old: Option<Vec<f32>>) -> Vec<f32> {
-    for (new, old) in values.iter_mut().zip(old.unwrap_or_default()) {
-        *new -= old;
-    }
-    values
 }

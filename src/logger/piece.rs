@@ -1,7 +1,5 @@
 //! What a step is made of on its way to the writer.
 
-use std::time::Duration;
-
 use super::error::LoggerError;
 use super::timings::{Stage, StageTimings};
 use crate::device::{PairSums, Span};
@@ -16,8 +14,6 @@ use tensorboard_events::Summary;
 pub(super) enum Part {
     /// A value of the step.
     Piece(Result<Piece, LoggerError>),
-    /// Time that was spent on the step.
-    Took(Stage, Duration),
     /// The step is complete: it is written once all its pieces have come.
     Finished(Finished),
 }

@@ -11,19 +11,19 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, LazyLock};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use super::channels::chosen_first;
 use super::comparison::{Difference, compare};
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::grid_style::{GridStyle, Job, Options, RenderOn};
+use super::grid_style::{GridStyle, Job, Options};
 use super::maps::MapFloats;
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
-use crate::device::{Accelerator, Arrived, BackendError, DrawnImage, accelerator, caught};
+use crate::device::{Arrived, BackendError, DrawnImage, caught, is_asynchronous};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
@@ -76,20 +76,6 @@ impl PartSender {
 }
 
 impl Renderer {
-    /// What a device offers to draw maps that are on it, if it draws them.
-    pub(super) fn on_device(
-        &self,
-        tag: &str,
-        device: &Device,
-    ) -> Result<Option<Box<dyn Accelerator>>, LoggerError> {
-        match (self.options.on, accelerator(device)) {
-            (RenderOn::Host, _) | (RenderOn::Auto, None) => Ok(None),
-            (RenderOn::Auto, Some(device)) => Ok(device.is_apart().then_some(device)),
-            (RenderOn::Device, Some(device)) => Ok(Some(device)),
-            (RenderOn::Device, None) => Err(LoggerError::NoDeviceRenderer(tag.to_owned())),
-        }
-    }
-
     /// The grid of `maps`, `[1, channels, height, width]`, or of what they have more than the `old` ones.
     pub(super) fn maps(
         &self,
@@ -131,18 +117,15 @@ impl Renderer {
         maps: Tensor<4>,
         old: Option<Tensor<4>>,
     ) -> Result<Piece, LoggerError> {
-        let mut timings = StageTimings::default();
-        let chosen = job.grid.chosen.as_deref();
-        let rendered = timings.time(Stage::Copy, || drawn.rendered(arrived, chosen));
+        let rendered = drawn.rendered(arrived, job.grid.chosen.as_deref());
         let rendered = rendered.map_err(|error| LoggerError::Draw(job.tag.clone(), error))?;
-        let is_apart = accelerator(&maps.device()).is_some_and(|device| device.is_apart());
-        let threads = if is_apart {
+        let threads = if is_asynchronous(&maps.device()) {
             Threads::Idle
         } else {
             Threads::One
         };
         match rendered {
-            Some(rendered) => self.finish(job, rendered, threads, timings),
+            Some(rendered) => self.finish(job, rendered, threads, StageTimings::default()),
             None => self.maps(job, maps, old),
         }
     }

@@ -147,7 +147,6 @@ impl Writer {
         for part in &pending.parts {
             match part {
                 Part::Piece(piece) => pieces.push(piece),
-                Part::Took(stage, time) => timings.record(stage, time),
                 Part::Finished(whole) => finished = Some(whole),
             }
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Activations, Architecture, InputTooSmall, Layer, Network};
 use crate::data::prepared::PreparedImage;
-use crate::device::{BackendError, Mark, OpenDevice, Span, caught, in_float32, planar, upload};
+use crate::device::{BackendError, OpenDevice, Span, caught, in_float32, mark, planar, upload};
 
 /// Images that cannot go through a network.
 #[derive(Debug, Error)]
@@ -103,7 +103,7 @@ impl ForwardPass {
         let network = turn.checked_sub(1).map_or(network, |other| &*copies[other]);
         let size = images.first().map_or([0; 2], |image| image.size());
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
-        let start = Mark::on(&device.device);
+        let start = mark(&device.device);
         let passed = caught(|| {
             let mut seen = network.forward(self.batch(device, &pixels, size), &self.wanted);
             if device.precision.is_reduced() {
@@ -114,7 +114,7 @@ impl ForwardPass {
             seen
         });
         let seen = passed.map_err(|why| backend(what, why))?;
-        let end = Mark::on(&device.device);
+        let end = mark(&device.device);
         Ok((seen, Span { start, end }))
     }
 

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use super::noise::GradientNoise;
 use super::score::Score;
 use super::trainer::StepMetrics;
-use crate::device::Histograms;
+use crate::device::histogram;
 use crate::network::vgg::Vgg;
 use crate::network::{Network, Parameter, ParameterValue};
 use tensorboard_events::Summary;
@@ -50,28 +50,24 @@ pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<S
 
 /// Histograms of all parameters and their gradients.
 pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams) -> Vec<Summary> {
-    let (mut tags, mut histograms) = (Vec::new(), Histograms::default());
+    let mut summaries = Vec::new();
     for parameter in vgg.parameters().iter() {
         let name = tag(parameter);
         if let Some(gradient) = gradient(parameter, gradients) {
-            tags.push(format!("gradients/{name}"));
-            add(&mut histograms, gradient);
+            summaries.push(summary(format!("gradients/{name}"), gradient));
         }
-        tags.push(format!("weights/{name}"));
-        add(&mut histograms, parameter.value.clone());
+        summaries.push(summary(format!("weights/{name}"), parameter.value.clone()));
     }
-    let tagged = tags.into_iter().zip(histograms.read());
-    tagged
-        .map(|(tag, histogram)| Summary::histogram(tag, histogram))
-        .collect()
+    summaries
 }
 
-fn add(histograms: &mut Histograms, values: ParameterValue) {
-    match values {
-        ParameterValue::Vector(values) => histograms.add(values),
-        ParameterValue::Matrix(values) => histograms.add(values),
-        ParameterValue::Kernels(values) => histograms.add(values),
-    }
+fn summary(tag: String, values: ParameterValue) -> Summary {
+    let histogram = match values {
+        ParameterValue::Vector(values) => histogram(values),
+        ParameterValue::Matrix(values) => histogram(values),
+        ParameterValue::Kernels(values) => histogram(values),
+    };
+    Summary::histogram(tag, histogram)
 }
 
 /// The gradient of a parameter, if it has one; of a linear layer as Burn has it, `[inputs, outputs]`.

@@ -58,10 +58,8 @@ impl WeightChange {
                 at.summary(Scalar::scalar(tag, change.whole.relative()));
             }
         }
-        let mut non_finite = compared.non_finite;
-        non_finite.retain(|layer| layer.count > 0);
         let [changes, ..] = &compared.changes;
-        self.add(at, changes, &non_finite);
+        self.add(at, changes, &compared.non_finite);
         Ok(())
     }
 

@@ -3,11 +3,12 @@
 use burn::tensor::{FloatDType, Tensor};
 
 use super::layer::{LayerChange, NEARLY_EQUAL};
-use crate::device::{BackendError, PairSums};
+use super::snapshot::Compared;
+use crate::device::{BackendError, PairSums, all_values};
 
 /// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
-pub(crate) struct DeviceWeights {
+pub(super) struct DeviceWeights {
     /// As people call it: `conv3_1`.
     pub(super) name: String,
     /// `[filters, weights of each]`.
@@ -16,30 +17,51 @@ pub(crate) struct DeviceWeights {
     bias: Option<Tensor<1>>,
 }
 
-impl DeviceWeights {
-    /// Of `weights` `[filters, …]`, which are shared, not copied.
-    pub(crate) fn new(name: String, weights: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
-        Self {
-            name,
-            rows: weights.flatten(1, 3),
-            bias,
+/// Compares layers with those of earlier snapshots, which may be empty; the device is asked once.
+pub(super) fn compare<const N: usize>(
+    layers: &[DeviceWeights],
+    earlier: [&[DeviceWeights]; N],
+) -> Result<Compared<N>, BackendError> {
+    let numbers = layers.iter().enumerate().map(|(at, layer)| {
+        let changes = earlier.iter().filter_map(|old| old.get(at));
+        let changes = changes.map(|old| layer.change_from(old));
+        Tensor::cat([layer.condition()].into_iter().chain(changes).collect(), 0)
+    });
+    let mut compared = Compared::new(earlier.map(|_| Vec::new()));
+    for (layer, numbers) in layers.iter().zip(all_values(numbers.collect())?) {
+        let (condition, changes) = numbers.split_at(2);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
+        compared.add(&layer.name, condition[0] as usize, condition[1]);
+        let mut changes = changes.chunks_exact(1 + 4 * layer.rows.dims()[0]);
+        let has_old = compared.changes.iter_mut().zip(earlier);
+        for (of_old, _) in has_old.filter(|(_, old)| !old.is_empty()) {
+            of_old.extend(changes.next().map(|change| layer.change(change)));
         }
     }
+    Ok(compared)
+}
 
-    fn values(&self) -> Tensor<1> {
-        self.rows.clone().flatten(0, 1)
+impl DeviceWeights {
+    /// Of `weights` `[filters, …]`, which are shared, not copied.
+    pub(super) fn new(name: String, weights: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
+        let rows = weights.flatten(1, 3);
+        Self { name, rows, bias }
     }
 
-    /// How many weights and biases are NaN or infinite, and how many pairs of filters are nearly equal, in double
-    /// precision: `[2]`.
-    pub(crate) fn condition(&self) -> Tensor<1> {
-        let non_finite = |row: Tensor<1>| row.is_finite().bool_not().float().sum();
-        let biases = self.bias.clone().map(non_finite);
-        let non_finite = non_finite(self.values());
-        let non_finite = match biases {
-            Some(biases) => non_finite + biases,
-            None => non_finite,
-        };
+    /// Weights and biases together.
+    fn values(&self) -> Tensor<1> {
+        let weights = self.rows.clone().flatten(0, 1);
+        let all = [weights].into_iter().chain(self.bias.clone());
+        Tensor::cat(all.collect(), 0)
+    }
+
+    /// How many values are NaN or infinite, and how many pairs of filters are nearly equal, in double precision: `[2]`.
+    fn condition(&self) -> Tensor<1> {
+        let non_finite = self.values().is_finite().bool_not().float().sum();
         let condition = vec![non_finite, self.nearly_equal()];
         Tensor::cat(condition, 0).cast(FloatDType::F64)
     }
@@ -56,29 +78,21 @@ impl DeviceWeights {
 
     /// How they changed from `old`, which must have the same shape, for [`change`](Self::change), in double precision:
     /// `[1 + 4 * filters]`.
-    pub(crate) fn sums(&self, old: &Self) -> Result<Tensor<1>, BackendError> {
-        let mut count = differing(self.values(), old.values());
-        if let (Some(now), Some(then)) = (&self.bias, &old.bias) {
-            count = count + differing(now.clone(), then.clone());
-        }
-        let sums = PairSums::over_rows(old.rows.clone(), self.rows.clone())?;
-        let count = count.cast(FloatDType::F64);
-        Ok(Tensor::cat(vec![count, sums.flatten(0, 1)], 0))
+    fn change_from(&self, old: &Self) -> Tensor<1> {
+        let (now, then) = (self.values(), old.values());
+        let are_nan = now.clone().is_nan().bool_and(then.clone().is_nan());
+        let differ = now.not_equal(then).bool_and(are_nan.bool_not());
+        let differing = differ.float().sum().cast(FloatDType::F64);
+        let sums = PairSums::over_rows(old.rows.clone(), self.rows.clone());
+        Tensor::cat(vec![differing, sums.flatten(0, 1)], 0)
     }
 
-    /// The change that `sums` say.
-    pub(crate) fn change(&self, sums: &[f64]) -> LayerChange {
-        let (differing, by_filter) = sums.split_at(1);
-        let filters = PairSums::read(by_filter).collect();
+    /// The change that these numbers say.
+    fn change(&self, numbers: &[f64]) -> LayerChange {
+        let (differing, sums) = numbers.split_at(1);
+        let filters = PairSums::read(sums).collect();
         LayerChange::of(self.name.clone(), differing == [0.0], filters)
     }
-}
-
-/// How many values are not the same, as [`are_same`](super::layer::are_same) means it: `[1]`.
-fn differing(now: Tensor<1>, then: Tensor<1>) -> Tensor<1> {
-    let are_nan = now.clone().is_nan().bool_and(then.clone().is_nan());
-    let differ = now.not_equal(then).bool_and(are_nan.bool_not());
-    differ.float().sum()
 }
 
 fn square(values: Tensor<2>) -> Tensor<2> {

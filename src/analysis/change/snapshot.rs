@@ -1,9 +1,7 @@
 //! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
 
-use burn::tensor::Tensor;
-
 use super::layer::{LayerChange, LayerWeights, NonFinite, nearly_equal};
-use super::on_device::DeviceWeights;
+use super::on_device::{self, DeviceWeights};
 use crate::analysis::{AnalysisError, ObservedNetwork, asking};
 use crate::device::{BackendError, is_asynchronous, values};
 use crate::network::Convolution;
@@ -11,10 +9,11 @@ use crate::network::Convolution;
 /// What errors name.
 const CONVOLUTIONS: &str = "the convolutions";
 
-#[derive(Debug, Clone)]
-pub(super) enum Snapshot {
-    Host(Vec<LayerWeights>),
-    Device(Vec<DeviceWeights>),
+/// The layers; one of both is empty.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    on_host: Vec<LayerWeights>,
+    on_device: Vec<DeviceWeights>,
 }
 
 /// A snapshot compared with `N` earlier ones.
@@ -24,13 +23,28 @@ pub(super) struct Compared<const N: usize> {
     pub(super) changes: [Vec<LayerChange>; N],
     /// Pairs of filters that are nearly equal, by layer.
     pub(super) nearly_equal: Vec<f64>,
-    /// By layer.
+    /// The layers that have some.
     pub(super) non_finite: Vec<NonFinite>,
 }
 
-impl Default for Snapshot {
-    fn default() -> Self {
-        Self::Host(Vec::new())
+impl<const N: usize> Compared<N> {
+    pub(super) fn new(changes: [Vec<LayerChange>; N]) -> Self {
+        Self {
+            changes,
+            nearly_equal: Vec::new(),
+            non_finite: Vec::new(),
+        }
+    }
+
+    /// Adds what is found of a layer by itself.
+    pub(super) fn add(&mut self, layer: &str, non_finite: usize, nearly_equal: f64) {
+        self.nearly_equal.push(nearly_equal);
+        if non_finite > 0 {
+            self.non_finite.push(NonFinite {
+                layer: layer.to_owned(),
+                count: non_finite,
+            });
+        }
     }
 }
 
@@ -38,20 +52,23 @@ impl Snapshot {
     /// Copies them to the host, or shares them where they are on a GPU.
     pub(super) fn of(network: &ObservedNetwork<'_>) -> Result<Self, AnalysisError> {
         let parameters = network.network.parameters();
-        let convolutions = parameters.convolutions();
+        let mut snapshot = Self::default();
         asking(CONVOLUTIONS, || {
             if is_asynchronous(&network.pass.device().device) {
-                return Ok(Self::Device(
-                    convolutions.map(|of| on_device(&of)).collect(),
-                ));
+                let convolutions = parameters.convolutions();
+                snapshot.on_device = convolutions.map(|of| on_device(&of)).collect();
+            } else {
+                let convolutions = parameters.convolutions();
+                let on_host = convolutions.map(|of| on_host(&of));
+                snapshot.on_host = on_host.collect::<Result<_, _>>()?;
             }
-            let on_host = convolutions.map(|of| on_host(&of));
-            Ok(Self::Host(on_host.collect::<Result<_, _>>()?))
-        })
+            Ok(())
+        })?;
+        Ok(snapshot)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.on_host().is_empty() && self.on_device().is_empty()
+        self.on_host.is_empty() && self.on_device.is_empty()
     }
 
     /// Compares them with earlier ones of the same network, which are where these are.
@@ -59,27 +76,14 @@ impl Snapshot {
         &self,
         earlier: [&Self; N],
     ) -> Result<Compared<N>, AnalysisError> {
-        match self {
-            Self::Host(layers) => Ok(compare_on_host(layers, earlier.map(Self::on_host))),
-            Self::Device(layers) => {
-                let earlier = earlier.map(Self::on_device);
-                asking(CONVOLUTIONS, || compare_on_device(layers, earlier))
-            }
+        if self.on_device.is_empty() {
+            let earlier = earlier.map(|earlier| &earlier.on_host[..]);
+            return Ok(compare_on_host(&self.on_host, earlier));
         }
-    }
-
-    fn on_host(&self) -> &[LayerWeights] {
-        match self {
-            Self::Host(layers) => layers,
-            Self::Device(_) => &[],
-        }
-    }
-
-    fn on_device(&self) -> &[DeviceWeights] {
-        match self {
-            Self::Host(_) => &[],
-            Self::Device(layers) => layers,
-        }
+        let earlier = earlier.map(|earlier| &earlier.on_device[..]);
+        asking(CONVOLUTIONS, || {
+            on_device::compare(&self.on_device, earlier)
+        })
     }
 }
 
@@ -102,65 +106,23 @@ fn compare_on_host<const N: usize>(
     layers: &[LayerWeights],
     earlier: [&[LayerWeights]; N],
 ) -> Compared<N> {
-    let between = |old: &[LayerWeights]| {
+    let mut compared = Compared::new(earlier.map(|old| {
         let pairs = old.iter().zip(layers);
         let changes = pairs.map(|(old, new)| LayerChange::between(old, new));
         changes.collect()
-    };
-    let non_finite = |layer: &LayerWeights| NonFinite {
-        layer: layer.name.clone(),
-        count: layer.non_finite(),
-    };
-    #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
-    let pairs = |layer: &LayerWeights| nearly_equal(layer).len() as f64;
-    Compared {
-        changes: earlier.map(between),
-        nearly_equal: layers.iter().map(pairs).collect(),
-        non_finite: layers.iter().map(non_finite).collect(),
+    }));
+    for layer in layers {
+        #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
+        let pairs = nearly_equal(layer).len() as f64;
+        compared.add(&layer.name, layer.non_finite(), pairs);
     }
-}
-
-/// What the device computed is read at once.
-fn compare_on_device<const N: usize>(
-    layers: &[DeviceWeights],
-    earlier: [&[DeviceWeights]; N],
-) -> Result<Compared<N>, BackendError> {
-    let conditions = layers.iter().map(|layer| Ok(layer.condition()));
-    let sums = earlier.iter().flat_map(|old| old.iter().zip(layers));
-    let sums = sums.map(|(old, new)| new.sums(old));
-    let all = conditions.chain(sums).collect::<Result<Vec<_>, _>>()?;
-    let lengths: Vec<usize> = all.iter().map(|numbers| numbers.dims()[0]).collect();
-    let read = Tensor::cat(all, 0).into_data().convert::<f64>();
-    let mut rest = read.as_slice::<f64>().unwrap_or_default();
-    let mut lengths = lengths.into_iter();
-    let mut next = || {
-        let (part, after) = rest.split_at(lengths.next().unwrap_or(0).min(rest.len()));
-        rest = after;
-        part
-    };
-    let conditions: Vec<&[f64]> = layers.iter().map(|_| next()).collect();
-    let mut change = |(_, new): (_, &DeviceWeights)| new.change(next());
-    let changes = earlier.map(|old| old.iter().zip(layers).map(&mut change).collect());
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count"
-    )]
-    let non_finite = |(layer, condition): (&DeviceWeights, &&[f64])| NonFinite {
-        layer: layer.name.clone(),
-        count: condition[0] as usize,
-    };
-    Ok(Compared {
-        changes,
-        nearly_equal: conditions.iter().map(|of| of[1]).collect(),
-        non_finite: layers.iter().zip(&conditions).map(non_finite).collect(),
-    })
+    compared
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
 
     use crate::device::{Descent, OpenDevice, descend};
 
@@ -209,7 +171,7 @@ mod tests {
             let [(one, one_there), (two, two_there)] = earlier.map(|of| layer(&device, of));
             let expected = compare_on_host(&[new], [&[one], &[two]]);
             let there: [&[_]; 2] = [&[one_there], &[two_there]];
-            let found = compare_on_device(&[new_there], there).unwrap();
+            let found = on_device::compare(&[new_there], there).unwrap();
             assert_eq!(found.nearly_equal, expected.nearly_equal);
             assert_eq!(found.non_finite, expected.non_finite);
             for (found, expected) in found.changes.iter().zip(&expected.changes) {
@@ -295,7 +257,7 @@ mod tests {
             };
             let (weights, _) = descend(weights, tensor(1.0), tensor(0.0), descent);
             let after = DeviceWeights::new("conv1_1".to_owned(), weights, None);
-            let compared = compare_on_device(&[after], [&[before]]).unwrap();
+            let compared = on_device::compare(&[after], [&[before]]).unwrap();
             assert_near(compared.changes[0][0].whole.relative(), 0.25);
         }
     }

@@ -14,7 +14,6 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             "give every step images of one size, or do not compare steps (--compare off)"
         }
         LoggerError::Channel { .. } => "choose others with --maps",
-        LoggerError::NoDeviceRenderer(_) => "set VGGSCOPE_RENDER to auto or host",
         LoggerError::WritePng(..) => {
             "free some space or choose another folder for PNG files (--png)"
         }

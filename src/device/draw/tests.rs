@@ -2,7 +2,7 @@
 mod cases;
 
 use super::*;
-use crate::device::{OpenDevice, accelerator};
+use crate::device::OpenDevice;
 use burn::tensor::TensorData;
 use cases::{Case, cases};
 use feature_grid::{Colormap, Layout, Maps, Style, feature_maps};
@@ -44,12 +44,12 @@ fn drawn(values: &[f32], shape: [usize; 4], layout: Layout, drawing: &Drawing) -
         let by_pixel = maps.permute([0, 2, 3, 1]).into_data();
         maps = Tensor::from_data(by_pixel, &device).permute([0, 3, 1, 2]);
     }
-    let drawn = Drawn::new(maps, *drawing, None).unwrap();
-    let mut read_back = ReadBack::new(accelerator(&device).unwrap());
+    let drawn = Drawn::new(maps, *drawing, None);
+    let mut read_back = ReadBack::new(device).unwrap();
     let images: Vec<_> = (0..shape[0])
-        .map(|at| drawn.read(at, &mut read_back).unwrap())
+        .map(|at| drawn.read(at, &mut read_back))
         .collect();
-    let (arrived, _) = read_back.start().unwrap().0.wait().unwrap();
+    let arrived = read_back.start().unwrap().wait().unwrap();
     let read = |image: &DrawnImage| arrived.levels(&image.levels).unwrap();
     images.iter().map(read).collect()
 }

@@ -47,7 +47,7 @@ pub(super) fn gpu(number: usize) -> Result<Gpu, BackendError> {
 
 /// An event behind all that libtorch asked a GPU for; it uses one stream, the default one. Where the driver does not
 /// take part, the GPU is waited for here and now.
-pub(super) fn event(number: usize) -> Option<Box<dyn Event>> {
+pub(super) fn event(number: usize) -> Option<Arc<dyn Event>> {
     // Whoever waits for it sleeps: rendering needs the cores.
     let sleeping = Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC);
     let event = context(number).and_then(|context| {
@@ -58,7 +58,7 @@ pub(super) fn event(number: usize) -> Option<Box<dyn Event>> {
         tch::Cuda::synchronize(i64::try_from(number).unwrap_or(0));
         return None;
     };
-    Some(Box::new(event))
+    Some(Arc::new(event))
 }
 
 impl Event for CudaEvent {

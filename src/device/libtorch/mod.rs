@@ -16,7 +16,7 @@ use tch::{Kind, TchError};
 
 use super::choice::DeviceChoice;
 use super::error::BackendError;
-use super::library::{Accelerator, Event, Gpu, HostBytes, Library, Libtorch};
+use super::library::{Event, Gpu, HostBytes, Library, Libtorch};
 
 /// The libtorch that this program is linked with.
 pub(super) struct Linked;
@@ -47,41 +47,33 @@ impl Library for Linked {
         }
     }
 
-    fn accelerator(&self, device: &Device) -> Option<Box<dyn Accelerator>> {
-        let device = match device.as_dispatch().clone().inner() {
-            DispatchDevice::LibTorch(LibTorchDevice::Cpu) => tch::Device::Cpu,
-            DispatchDevice::LibTorch(LibTorchDevice::Cuda(number)) => tch::Device::Cuda(number),
-            _ => return None,
-        };
-        Some(Box::new(TorchDevice(device)))
+    fn draws(&self, device: &Device) -> bool {
+        let device = device.as_dispatch().clone().inner();
+        matches!(
+            device,
+            DispatchDevice::LibTorch(LibTorchDevice::Cpu | LibTorchDevice::Cuda(_))
+        )
     }
-}
 
-/// libtorch's CPU or an NVIDIA GPU.
-struct TorchDevice(tch::Device);
-
-impl Accelerator for TorchDevice {
     /// With the feature `apart` libtorch's CPU counts as one too: so what is done only next to a GPU is tested
     /// without one.
-    fn is_apart(&self) -> bool {
-        self.0.is_cuda() || cfg!(feature = "apart")
+    fn is_asynchronous(&self, device: &Device) -> bool {
+        cuda_number(device).is_some() || cfg!(feature = "apart") && self.draws(device)
     }
 
-    fn event(&self) -> Option<Box<dyn Event>> {
-        match self.0 {
-            tch::Device::Cuda(number) => cuda::event(number),
-            _ => None,
-        }
+    fn event(&self, device: &Device) -> Option<Arc<dyn Event>> {
+        cuda::event(cuda_number(device)?)
     }
 
     /// Through page-locked memory.
-    fn upload(&self, values: &[f32]) -> Tensor<1> {
+    fn upload(&self, values: &[f32], device: &Device) -> Tensor<1> {
         let mut row = tch::Tensor::from_slice(values);
-        if self.0.is_cuda() {
+        if let Some(number) = cuda_number(device) {
+            let device = tch::Device::Cuda(number);
             // Not `pin_memory`, which since libtorch 2.7 warns that it should not be given a device.
-            let locked = row.internal_pin_memory(self.0);
+            let locked = row.internal_pin_memory(device);
             let (non_blocking, copy) = (true, false);
-            row = locked.to_device_(self.0, Kind::Float, non_blocking, copy);
+            row = locked.to_device_(device, Kind::Float, non_blocking, copy);
         }
         Tensor::from_primitive::<LibTorch>(TchTensor::new(row))
     }
@@ -91,7 +83,7 @@ impl Accelerator for TorchDevice {
         &self,
         numbers: Vec<Tensor<1>>,
         levels: Vec<Tensor<1>>,
-    ) -> Result<Arc<dyn HostBytes>, BackendError> {
+    ) -> Result<HostBytes, BackendError> {
         let of_number = |part: tch::Tensor| part.f_contiguous()?.f_view_dtype(Kind::Uint8);
         let of_level = |part: tch::Tensor| part.f_to_kind(Kind::Uint8);
         let numbers = numbers.into_iter().filter_map(torch).map(of_number);
@@ -106,15 +98,15 @@ impl Accelerator for TorchDevice {
                 copy,
             )
         };
-        let bytes: tch::Tensor = copy().map_err(torch_error)?;
-        Ok(Arc::new(Row(TchTensor::new(bytes))))
+        let bytes = Row(TchTensor::new(copy().map_err(torch_error)?));
+        Ok(Arc::new(move |at, out| bytes.copy(at, out)))
     }
 
     fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>> {
         let DispatchTensorKind::LibTorch(BackendTensor::Float(tensor)) = tensor.kind else {
             return None;
         };
-        let readable = self.0 == tch::Device::Cpu
+        let readable = tensor.tensor.device() == tch::Device::Cpu
             && tensor.tensor.kind() == Kind::Float
             && tensor.tensor.is_contiguous();
         // With the tensor's storage, or Burn would take it for unshared and write into it.
@@ -122,11 +114,16 @@ impl Accelerator for TorchDevice {
         readable.then(|| -> Box<dyn Floats + Send + Sync> { Box::new(Row(row())) })
     }
 
-    fn gpu(&self) -> Option<Result<Gpu, BackendError>> {
-        match self.0 {
-            tch::Device::Cuda(number) => Some(cuda::gpu(number)),
-            _ => None,
-        }
+    fn gpu(&self, device: &Device) -> Option<Result<Gpu, BackendError>> {
+        cuda_number(device).map(cuda::gpu)
+    }
+}
+
+/// The number of an NVIDIA GPU.
+fn cuda_number(device: &Device) -> Option<usize> {
+    match device.as_dispatch().clone().inner() {
+        DispatchDevice::LibTorch(LibTorchDevice::Cuda(number)) => Some(number),
+        _ => None,
     }
 }
 
@@ -134,17 +131,12 @@ impl Accelerator for TorchDevice {
 struct Row(TchTensor);
 
 impl Row {
-    /// `length` elements from number `at` on, without a copy.
-    fn part(&self, at: usize, length: usize) -> Result<tch::Tensor, TchError> {
+    /// Copies the elements from number `at` on into all of `out`.
+    fn copy<T: tch::kind::Element>(&self, at: usize, out: &mut [T]) -> Result<(), BackendError> {
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.0.tensor.f_narrow(0, number(at), number(length))
-    }
-}
-
-impl HostBytes for Row {
-    fn read(&self, at: usize, out: &mut [u8]) -> Result<(), BackendError> {
-        let part = self.part(at, out.len()).map_err(torch_error)?;
-        part.f_copy_data(out, out.len()).map_err(torch_error)
+        let part = self.0.tensor.f_narrow(0, number(at), number(out.len()));
+        let copied = part.and_then(|part| part.f_copy_data(out, out.len()));
+        copied.map_err(torch_error)
     }
 }
 
@@ -154,8 +146,7 @@ impl Floats for Row {
     }
 
     fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
-        let part = self.part(at, out.len()).map_err(torch_error)?;
-        Ok(part.f_copy_data(out, out.len()).map_err(torch_error)?)
+        Ok(self.copy(at, out)?)
     }
 }
 
