@@ -11,31 +11,23 @@ use feature_grid::{Drawing, NARROWEST, NARROWEST_END, Range, Rendered, Statistic
 
 use super::error::BackendError;
 use super::precision::in_float32;
-use super::read_back::{Arrived, ReadBack};
+use super::read_back::{Arriving, ReadBack};
 
 /// Nothing is drawn in the padding.
 const BLANK: PadMode = PadMode::Constant(0.0);
 
-/// What a device made of the maps of a batch, and keeps.
-pub(crate) struct Drawn {
+/// What a device made of maps: tensors of a whole batch, or places of one image among what is read back.
+pub(crate) struct Drawn<T> {
     drawing: Drawing,
     /// The grids, from 0 to 255: `[batch, height * width]`.
-    levels: Tensor<2>,
+    levels: T,
     /// `[batch, kinds of numbers * channels]`, kind after kind.
-    numbers: Tensor<2>,
+    numbers: T,
     /// Values of a map.
     pixels: usize,
 }
 
-/// A grid and its numbers, as places among what is read back.
-pub(crate) struct DrawnImage {
-    drawing: Drawing,
-    levels: Place<usize>,
-    numbers: Place<usize>,
-    pixels: usize,
-}
-
-impl Drawn {
+impl Drawn<Tensor<2>> {
     /// Draws the grids of `maps`, `[batch, channels, height, width]`, of the `chosen` channels or of the first ones,
     /// and measures every channel.
     pub(crate) fn new(maps: Tensor<4>, drawing: Drawing, chosen: Option<&[usize]>) -> Self {
@@ -54,24 +46,24 @@ impl Drawn {
     }
 
     /// Has the grid and the numbers of the image at a place in the batch read.
-    pub(crate) fn read(&self, at: usize, read_back: &mut ReadBack) -> DrawnImage {
-        DrawnImage {
-            drawing: self.drawing,
+    pub(crate) fn read(&self, at: usize, read_back: &mut ReadBack) -> Drawn<Place<usize>> {
+        Drawn {
             levels: read_back.add_levels(self.levels.clone().narrow(0, at, 1)),
             numbers: read_back.add_numbers(self.numbers.clone().narrow(0, at, 1)),
+            drawing: self.drawing,
             pixels: self.pixels,
         }
     }
 }
 
-impl DrawnImage {
+impl Drawn<Place<usize>> {
     /// The grid of the channels that were `chosen`, and the distribution of all; `None` where a value is not finite.
     pub(crate) fn rendered(
         &self,
-        arrived: &Arrived,
+        arriving: &Arriving,
         chosen: Option<&[usize]>,
     ) -> Result<Option<Rendered>, BackendError> {
-        let numbers = arrived.numbers(&self.numbers)?;
+        let numbers = arriving.numbers(&self.numbers)?;
         if !numbers.iter().all(|number| number.is_finite()) {
             return Ok(None);
         }
@@ -103,7 +95,7 @@ impl DrawnImage {
             Some(chosen) => together(&mut chosen.iter().copied()),
             None => together(&mut (0..self.drawing.count())),
         };
-        let levels = arrived.levels(&self.levels)?;
+        let levels = arriving.levels(&self.levels)?;
         let all = together(&mut (0..channels));
         let rendered = self.drawing.rendered(levels, shown.min, shown.max, all);
         Ok(Some(rendered))

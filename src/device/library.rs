@@ -31,13 +31,9 @@ pub(super) trait Library: Sync {
     /// `[values]`, without gradients.
     fn upload(&self, values: &[f32], device: &Device) -> Tensor<1>;
 
-    /// Starts one copy to the host of all `numbers`, of double precision, and behind them of all `levels`, from 0 to
-    /// 255, which are cut off to whole numbers of a byte each.
-    fn read_back(
-        &self,
-        numbers: Vec<Tensor<1>>,
-        levels: Vec<Tensor<1>>,
-    ) -> Result<HostBytes, BackendError>;
+    /// Starts one copy to the host of the bytes of all parts: of numbers of double precision, or of others, from 0 to
+    /// 255, which are cut off to a byte each.
+    fn read_back(&self, parts: Vec<Tensor<1>>) -> Result<HostBytes, BackendError>;
 
     /// The values of a tensor, row by row, where they lie so in the host's memory; nothing is copied.
     fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>>;

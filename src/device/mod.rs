@@ -28,7 +28,7 @@ mod survey;
 
 pub(crate) use accelerator::{Span, draws, gpu, is_asynchronous, mark, upload};
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
-pub(crate) use draw::{Drawn, DrawnImage};
+pub(crate) use draw::Drawn;
 pub use error::BackendError;
 pub(crate) use error::caught;
 pub(crate) use histogram::histogram;
@@ -38,7 +38,7 @@ pub(crate) use operations::{Descent, convolve, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{NO_TF32, Precision, in_float32};
 pub(crate) use read::{TensorFloats, all_values, is_channels_last, values};
-pub(crate) use read_back::{Arrived, Copying, ReadBack, traffic};
+pub(crate) use read_back::{Arriving, ReadBack, traffic};
 pub(crate) use survey::{Survey, Trial, survey, try_convolution};
 
 /// One device of each backend of this build.

@@ -18,10 +18,9 @@ pub(crate) struct ReadBack {
     library: &'static dyn Library,
     pub(crate) device: Device,
     began: Arc<dyn Event>,
-    numbers: Vec<Tensor<1>>,
-    levels: Vec<Tensor<1>>,
-    /// How many of both there are.
-    counts: [usize; 2],
+    parts: Vec<Tensor<1>>,
+    /// Of all parts.
+    bytes: usize,
 }
 
 impl ReadBack {
@@ -31,31 +30,35 @@ impl ReadBack {
             library: library()?,
             began: mark(&device),
             device,
-            numbers: Vec::new(),
-            levels: Vec::new(),
-            counts: [0; 2],
+            parts: Vec::new(),
+            bytes: 0,
         })
     }
 
-    /// Adds the numbers of a tensor; returns their place among all.
+    /// Adds the numbers of a tensor; returns the place of their bytes.
     pub(crate) fn add_numbers<const D: usize>(&mut self, numbers: Tensor<D>) -> Range<usize> {
-        let numbers = numbers.cast(FloatDType::F64);
-        place(&mut self.numbers, &mut self.counts[0], numbers)
+        self.add(numbers.cast(FloatDType::F64), NUMBER)
     }
 
     /// Adds whole numbers from 0 to 255.
     pub(crate) fn add_levels<const D: usize>(&mut self, levels: Tensor<D>) -> Range<usize> {
-        place(&mut self.levels, &mut self.counts[1], levels)
+        self.add(levels.cast(FloatDType::F32), 1)
+    }
+
+    fn add<const D: usize>(&mut self, part: Tensor<D>, size: usize) -> Range<usize> {
+        let (start, count) = (self.bytes, part.shape().num_elements());
+        self.bytes += count * size;
+        self.parts.push(part.reshape([count]));
+        start..self.bytes
     }
 
     /// Starts the copy, into page-locked memory where the device is a GPU, and goes on.
-    pub(crate) fn start(self) -> Result<Copying, BackendError> {
-        let [numbers, levels] = self.counts;
+    pub(crate) fn start(self) -> Result<Arriving, BackendError> {
         let drawn = mark(&self.device);
-        let bytes = caught(|| self.library.read_back(self.numbers, self.levels))??;
-        copied(numbers * NUMBER + levels);
-        Ok(Copying {
-            arrived: Arrived { bytes, numbers },
+        let bytes = caught(|| self.library.read_back(self.parts))??;
+        copied(self.bytes);
+        Ok(Arriving {
+            bytes,
             drawing: Span {
                 start: self.began,
                 end: Arc::clone(&drawn),
@@ -68,43 +71,17 @@ impl ReadBack {
     }
 }
 
-fn place<const D: usize>(
-    parts: &mut Vec<Tensor<1>>,
-    count: &mut usize,
-    part: Tensor<D>,
-) -> Range<usize> {
-    let start = *count;
-    *count += part.shape().num_elements();
-    parts.push(part.reshape([*count - start]));
-    start..*count
-}
-
-/// A copy that may not have arrived.
-pub(crate) struct Copying {
-    arrived: Arrived,
+/// What is on its way; clones share it. Reading waits for it.
+#[derive(Clone)]
+pub(crate) struct Arriving {
+    bytes: HostBytes,
     pub(crate) drawing: Span,
     pub(crate) copying: Span,
 }
 
-impl Copying {
-    pub(crate) fn wait(self) -> Result<Arrived, BackendError> {
-        self.copying.end.wait()?;
-        Ok(self.arrived)
-    }
-}
-
-/// What has arrived; clones share it.
-#[derive(Clone)]
-pub(crate) struct Arrived {
-    /// All numbers, then all levels.
-    bytes: HostBytes,
-    numbers: usize,
-}
-
-impl Arrived {
+impl Arriving {
     pub(crate) fn numbers(&self, place: &Range<usize>) -> Result<Vec<f64>, BackendError> {
-        let mut bytes = vec![0; place.len() * NUMBER];
-        (self.bytes)(place.start * NUMBER, &mut bytes)?;
+        let bytes = self.levels(place)?;
         let (numbers, _) = bytes.as_chunks();
         Ok(numbers.iter().copied().map(f64::from_ne_bytes).collect())
     }
@@ -117,8 +94,9 @@ impl Arrived {
     }
 
     pub(crate) fn levels(&self, place: &Range<usize>) -> Result<Vec<u8>, BackendError> {
+        self.copying.end.wait()?;
         let mut levels = vec![0; place.len()];
-        (self.bytes)(self.numbers * NUMBER + place.start, &mut levels)?;
+        (self.bytes)(place.start, &mut levels)?;
         Ok(levels)
     }
 }
@@ -156,13 +134,13 @@ mod tests {
         let places = numbers
             .each_ref()
             .map(|numbers| read_back.add_numbers(tensor(numbers)));
-        assert_eq!((&levels, &places), (&(0..3), &[0..2, 2..3]));
-        let arrived = read_back.start().unwrap().wait().unwrap();
+        assert_eq!((&levels, &places), (&(0..3), &[3..19, 19..27]));
+        let arrived = read_back.start().unwrap();
         assert_eq!(arrived.levels(&levels).unwrap(), [7, 8, 255]);
         for (place, expected) in places.iter().zip(numbers) {
             let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
             assert_eq!(arrived.numbers(place).unwrap(), expected);
         }
-        assert!(arrived.numbers(&(2..4)).is_err());
+        assert!(arrived.numbers(&(19..35)).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! How the grids of a step, and their changes, are begun: by a device, or by a rendering thread.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::comparison::Earlier;
@@ -7,10 +9,10 @@ use super::error::LoggerError;
 use super::grid_style::{Job, RenderOn};
 use super::maps::BatchMaps;
 use super::on_device::draw;
-use super::piece::{Measure, MeasureKey, Piece};
-use super::renderer::change;
+use super::piece::MeasureKey;
+use super::renderer::{change, changed};
 use super::step::Step;
-use crate::device::{DrawnImage, PairSums, ReadBack, caught, gpu, in_float32, values};
+use crate::device::{Drawn, PairSums, ReadBack, caught, gpu, in_float32, values};
 use feature_grid::RenderError;
 
 impl Step<'_> {
@@ -128,14 +130,15 @@ impl Step<'_> {
         job: Job,
         maps: Tensor<4>,
         old: Option<Tensor<4>>,
-        on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<DrawnImage, LoggerError>,
+        on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<Drawn<Range<usize>>, LoggerError>,
     ) -> Result<(), LoggerError> {
         let tag = job.tag.clone();
         if let Some(device) = self.on_devices.of(&maps, self.place()) {
             let drawn = caught(|| on_device(&job, &mut device.read_back));
             let drawn = drawn.map_err(|error| LoggerError::Draw(tag.clone(), error))??;
-            device.then(tag, move |renderer, arrived| {
-                renderer.drawn_maps(job, &drawn, arrived, maps, old)
+            device.then(tag, move |renderer, arriving| {
+                let drawn = drawn.rendered(arriving, job.grid.chosen.as_deref())?;
+                Ok(renderer.drawn_maps(job, drawn, maps, old))
             });
         } else {
             self.sender
@@ -162,19 +165,14 @@ impl Step<'_> {
         let sums = caught(|| PairSums::over_rows(rows(&old), rows(&maps)));
         let sums = sums.map_err(|error| LoggerError::Draw(tag.clone(), error))?;
         let place = device.read_back.add_numbers(sums);
-        device.then(tag.clone(), move |_, arrived| {
-            let sums = arrived.numbers(&place);
-            let sums = sums.map_err(|error| LoggerError::Draw(tag.clone(), error))?;
+        device.then(tag.clone(), move |_, arriving| {
+            let sums = arriving.numbers(&place)?;
             // Pairs that are not finite are left out by the host.
             if !sums.iter().all(|sum| sum.is_finite()) {
-                return change(slot, &tag, key, maps, old);
+                return Ok(change(slot, &tag, key, maps, old));
             }
             let sums = PairSums::read(&sums).fold(PairSums::default(), PairSums::merged);
-            Ok(Piece {
-                slot,
-                measure: Some((key, Measure::Change(sums))),
-                ..Piece::default()
-            })
+            Ok(Ok(changed(slot, key, sums)))
         });
         Ok(())
     }
@@ -197,12 +195,14 @@ impl Step<'_> {
         let (tag, shape) = (job.tag.clone(), kernels.dims());
         if let Some(device) = self.on_devices.of(&kernels, self.place()) {
             let place = device.read_back.add_numbers(kernels);
-            device.then(tag, move |renderer, arrived| {
-                renderer.kernels(job, shape, || arrived.floats(&place))
+            device.then(tag, move |renderer, arriving| {
+                Ok(renderer.kernels(job, shape, &arriving.floats(&place)?))
             });
         } else {
             self.sender.spawn(tag, move |renderer| {
-                renderer.kernels(job, shape, || values(kernels))
+                let values = values(kernels);
+                let values = values.map_err(|error| LoggerError::Copy(job.tag.clone(), error))?;
+                renderer.kernels(job, shape, &values)
             });
         }
     }

@@ -12,7 +12,7 @@ use feature_grid::{Floats, Layout, ReadError};
 pub(crate) struct BatchMaps {
     pub(super) all: Tensor<4>,
     /// Made when the first image is logged: all are shown alike.
-    drawn: OnceCell<Drawn>,
+    drawn: OnceCell<Drawn<Tensor<2>>>,
 }
 
 impl BatchMaps {
@@ -35,8 +35,8 @@ impl BatchMaps {
     /// What the device makes of all images.
     pub(super) fn drawn(
         &self,
-        draw: impl FnOnce(Tensor<4>) -> Result<Drawn, LoggerError>,
-    ) -> Result<&Drawn, LoggerError> {
+        draw: impl FnOnce(Tensor<4>) -> Result<Drawn<Tensor<2>>, LoggerError>,
+    ) -> Result<&Drawn<Tensor<2>>, LoggerError> {
         if let Some(drawn) = self.drawn.get() {
             return Ok(drawn);
         }

@@ -4,14 +4,17 @@ use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use super::grid_style::{Job, RenderOn};
-use super::piece::{Part, Piece};
+use super::piece::Piece;
 use super::renderer::{PartSender, Renderer};
 use super::timings::Stage;
-use crate::device::{Arrived, Copying, Drawn, ReadBack, Span};
+use crate::device::{Arriving, BackendError, Drawn, ReadBack, Span};
 use feature_grid::Drawing;
 
+/// A piece that was made of what arrived, unless it did not.
+pub(super) type Rendered = Result<Result<Piece, LoggerError>, BackendError>;
+
 /// What is left to be done for a tag once the bytes have arrived.
-type Rest = Box<dyn FnOnce(&Renderer, &Arrived) -> Result<Piece, LoggerError> + Send>;
+type Rest = Box<dyn FnOnce(&Renderer, &Arriving) -> Rendered + Send>;
 
 /// What the devices draw of a step. Each has its own copy.
 #[derive(Default)]
@@ -42,23 +45,22 @@ impl OnDevices {
         self.0.get_mut(at)
     }
 
-    /// Copies all that is on a device at once, and has a rendering thread wait for it; returns how long the devices
-    /// draw and copy.
+    /// Copies all that is on a device at once, and has rendering threads wait for it; returns how long the devices draw
+    /// and copy.
     pub(super) fn start(self, sender: &PartSender) -> Vec<(Stage, Span)> {
         let mut spans = Vec::new();
         for OnDevice { read_back, rest } in self.0 {
-            let first = rest.first().map(|(tag, _)| tag.clone());
-            match read_back.start() {
-                Ok(copying) => {
-                    spans.push((Stage::Render, copying.drawing.clone()));
-                    spans.push((Stage::Copy, copying.copying.clone()));
-                    let (threads, sender) = (sender.renderer.threads, sender.clone());
-                    threads.spawn_fifo(move || deliver(copying, rest, &sender));
-                }
-                Err(error) => {
-                    let error = LoggerError::Draw(first.unwrap_or_default(), error);
-                    sender.send(Part::Piece(Err(error)));
-                }
+            let arriving = read_back.start();
+            if let Ok(arriving) = &arriving {
+                spans.push((Stage::Render, arriving.drawing.clone()));
+                spans.push((Stage::Copy, arriving.copying.clone()));
+            }
+            for (tag, rest) in rest {
+                let arriving = arriving.clone();
+                sender.spawn(tag.clone(), move |renderer| {
+                    let read = arriving.and_then(|arriving| rest(renderer, &arriving));
+                    read.map_err(|error| LoggerError::Draw(tag, error))?
+                });
             }
         }
         spans
@@ -66,7 +68,7 @@ impl OnDevices {
 }
 
 /// Has the device of `maps`, `[batch, channels, height, width]`, draw the grids of all images.
-pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn, LoggerError> {
+pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn<Tensor<2>>, LoggerError> {
     let [_, channels, height, width] = maps.dims();
     let drawing = Drawing::new([channels, height, width], &job.grid.style)
         .map_err(|error| LoggerError::Render(job.tag.clone(), error))?;
@@ -74,24 +76,12 @@ pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn, LoggerError> {
 }
 
 impl OnDevice {
-    /// Does this with what has arrived.
+    /// Does this with what arrives.
     pub(super) fn then(
         &mut self,
         tag: String,
-        rest: impl FnOnce(&Renderer, &Arrived) -> Result<Piece, LoggerError> + Send + 'static,
+        rest: impl FnOnce(&Renderer, &Arriving) -> Rendered + Send + 'static,
     ) {
         self.rest.push((tag, Box::new(rest)));
-    }
-}
-
-/// Waits for the bytes, and has every tag made of them.
-fn deliver(copying: Copying, rest: Vec<(String, Rest)>, sender: &PartSender) {
-    let arrived = copying.wait();
-    for (tag, rest) in rest {
-        let arrived = arrived.clone();
-        sender.spawn(tag.clone(), move |renderer| {
-            let arrived = arrived.map_err(|error| LoggerError::Draw(tag, error))?;
-            rest(renderer, &arrived)
-        });
     }
 }

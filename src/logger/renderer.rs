@@ -23,7 +23,7 @@ use super::maps::MapFloats;
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
-use crate::device::{Arrived, BackendError, DrawnImage, caught, is_asynchronous};
+use crate::device::{BackendError, PairSums, caught, is_asynchronous};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
@@ -112,20 +112,17 @@ impl Renderer {
     pub(super) fn drawn_maps(
         &self,
         job: Job,
-        drawn: &DrawnImage,
-        arrived: &Arrived,
+        drawn: Option<Rendered>,
         maps: Tensor<4>,
         old: Option<Tensor<4>>,
     ) -> Result<Piece, LoggerError> {
-        let rendered = drawn.rendered(arrived, job.grid.chosen.as_deref());
-        let rendered = rendered.map_err(|error| LoggerError::Draw(job.tag.clone(), error))?;
         let threads = if is_asynchronous(&maps.device()) {
             Threads::Idle
         } else {
             Threads::One
         };
-        match rendered {
-            Some(rendered) => self.finish(job, rendered, threads, StageTimings::default()),
+        match drawn {
+            Some(drawn) => self.finish(job, drawn, threads, StageTimings::default()),
             None => self.maps(job, maps, old),
         }
     }
@@ -135,19 +132,16 @@ impl Renderer {
         &self,
         mut job: Job,
         shape: [usize; 4],
-        read: impl FnOnce() -> Result<Vec<f32>, BackendError>,
+        values: &[f32],
     ) -> Result<Piece, LoggerError> {
-        let mut timings = StageTimings::default();
-        let values = timings
-            .time(Stage::Copy, read)
-            .map_err(|source| LoggerError::Copy(job.tag.clone(), source))?;
         if job.grid.is_change && job.grid.style.range == Range::Layer {
             // Colors have no range by step with 0 in the middle.
-            job.grid.style.range = around_zero(&values);
+            job.grid.style.range = around_zero(values);
         }
         let style = &job.grid.style;
+        let mut timings = StageTimings::default();
         let rendered = timings.time(Stage::Render, || {
-            feature_grid::kernels(&values, shape, self.options.bgr, style)
+            feature_grid::kernels(values, shape, self.options.bgr, style)
         });
         let rendered = rendered.map_err(|source| LoggerError::Render(job.tag.clone(), source))?;
         self.finish(job, rendered, Threads::One, timings)
@@ -253,11 +247,18 @@ pub(super) fn change(
     });
     let sums = sums.map_err(|source| LoggerError::Copy(tag.to_owned(), source))?;
     Ok(Piece {
+        timings,
+        ..changed(slot, key, sums)
+    })
+}
+
+/// How much maps changed, over pairs of values.
+pub(super) fn changed(slot: usize, key: MeasureKey, sums: PairSums) -> Piece {
+    Piece {
         slot,
         measure: Some((key, Measure::Change(sums))),
-        timings,
         ..Piece::default()
-    })
+    }
 }
 
 /// The range of these values with 0 in the middle.

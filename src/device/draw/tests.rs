@@ -49,8 +49,8 @@ fn drawn(values: &[f32], shape: [usize; 4], layout: Layout, drawing: &Drawing) -
     let images: Vec<_> = (0..shape[0])
         .map(|at| drawn.read(at, &mut read_back))
         .collect();
-    let arrived = read_back.start().unwrap().wait().unwrap();
-    let read = |image: &DrawnImage| arrived.levels(&image.levels).unwrap();
+    let arrived = read_back.start().unwrap();
+    let read = |image: &Drawn<Place<usize>>| arrived.levels(&image.levels).unwrap();
     images.iter().map(read).collect()
 }
 

@@ -79,24 +79,16 @@ impl Library for Linked {
     }
 
     /// Into page-locked memory where the device is a GPU.
-    fn read_back(
-        &self,
-        numbers: Vec<Tensor<1>>,
-        levels: Vec<Tensor<1>>,
-    ) -> Result<HostBytes, BackendError> {
-        let of_number = |part: tch::Tensor| part.f_contiguous()?.f_view_dtype(Kind::Uint8);
-        let of_level = |part: tch::Tensor| part.f_to_kind(Kind::Uint8);
-        let numbers = numbers.into_iter().filter_map(torch).map(of_number);
-        let levels = levels.into_iter().filter_map(torch).map(of_level);
+    fn read_back(&self, parts: Vec<Tensor<1>>) -> Result<HostBytes, BackendError> {
+        let bytes = |part: tch::Tensor| match part.kind() {
+            Kind::Double => part.f_contiguous()?.f_view_dtype(Kind::Uint8),
+            _ => part.f_to_kind(Kind::Uint8),
+        };
         let copy = || {
-            let parts = numbers.chain(levels).collect::<Result<Vec<_>, _>>()?;
+            let parts = parts.into_iter().filter_map(torch).map(bytes);
+            let all = tch::Tensor::f_cat(&parts.collect::<Result<Vec<_>, _>>()?, 0)?;
             let (non_blocking, copy) = (true, false);
-            tch::Tensor::f_cat(&parts, 0)?.f_to_device_(
-                tch::Device::Cpu,
-                Kind::Uint8,
-                non_blocking,
-                copy,
-            )
+            all.f_to_device_(tch::Device::Cpu, Kind::Uint8, non_blocking, copy)
         };
         let bytes = Row(TchTensor::new(copy().map_err(torch_error)?));
         Ok(Arc::new(move |at, out| bytes.copy(at, out)))
