@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::channel_statistics::{Buffers, ChannelStatistics, statistics};
+use super::channel_statistics::{ChannelStatistics, statistics};
 use super::probe::kernels_tag;
 use super::{AnalysisError, ObservedNetwork, asking};
 use crate::logger::Ranges;
@@ -53,17 +53,17 @@ impl Calibration {
                 });
             }
         }
-        let measure = |buffers: &mut Buffers,
+        let measure = |place: &mut Vec<f32>,
                        (number, (tag, maps)): (usize, &(String, Tensor<4>))| {
             // Kernels are measured one by one, as channels are.
             let of_kernels = tag.starts_with("kernels/");
             let base = base(number);
             asking(tag, || {
-                statistics(maps, base, of_kernels, with_change, buffers)
+                statistics(maps, base, of_kernels, with_change, place)
             })
         };
         let measured = all.par_iter().enumerate();
-        let measured = measured.map_init(Buffers::default, measure);
+        let measured = measured.map_init(Vec::new, measure);
         let measured: Vec<ChannelStatistics> = measured.collect::<Result<_, _>>()?;
         for ((tag, _), statistics) in all.iter().zip(&measured) {
             self.include(tag, statistics, is_first);

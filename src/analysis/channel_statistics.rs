@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::device::{BackendError, TensorFloats, is_channels_last};
-use crate::logger::Ranges;
+use crate::device::{BackendError, TensorFloats, layout_of};
+use crate::logger::{Difference, Ranges};
+use feature_grid::{Floats, Layout};
 
 /// What is known of a layer, by channel, or by kernel.
 pub(super) struct ChannelStatistics {
@@ -15,80 +16,57 @@ pub(super) struct ChannelStatistics {
     pub(super) change: Vec<f64>,
 }
 
-/// Places for values, used again for the next layer: new ones cost more than what is done with them.
-#[derive(Default)]
-pub(super) struct Buffers {
-    values: Vec<f32>,
-    changes: Vec<f32>,
-}
-
 /// Measures feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`,
-/// and how they changed from a base; `with_change` says whether the range of that is wanted.
+/// and how they changed from a base; `with_change` says whether the range of that is wanted. `values` are a place, used
+/// again for the next layer: a new one costs more than what is done with it.
 pub(super) fn statistics(
     maps: &Tensor<4>,
     base: Option<&Tensor<4>>,
     of_kernels: bool,
     with_change: bool,
-    Buffers { values, changes }: &mut Buffers,
+    values: &mut Vec<f32>,
 ) -> Result<ChannelStatistics, BackendError> {
     let [first, channels, ..] = maps.dims();
     let count = if of_kernels { first } else { channels };
-    let interleaved = [Some(maps), base]
-        .into_iter()
-        .flatten()
-        .all(is_channels_last);
-    let order = if interleaved && !of_kernels {
-        Order::Pixels
+    let is_interleaved = |maps| layout_of(maps) == Layout::Interleaved;
+    let layout = if !of_kernels && [maps].into_iter().chain(base).all(is_interleaved) {
+        Layout::Interleaved
     } else {
-        Order::Channels
+        Layout::Planar
     };
-    read(maps, order, values)?;
-    let (mut change, mut change_range) = (vec![0.0; count], None);
-    if let Some(base) = base {
-        read(base, order, changes)?;
-        for (change, value) in changes.iter_mut().zip(values.iter()) {
-            *change = value - *change;
-        }
-        let moments = moments(changes, count, order);
-        change = moments.map(|(_, squares)| squares).collect();
-        change_range = with_change.then(|| Ranges::of_values(changes)).flatten();
-    }
-    let variance = moments(values, count, order).map(|(mean, squares)| squares - mean * mean);
-    Ok(ChannelStatistics {
+    let new = TensorFloats::of_maps(maps.clone(), layout)?;
+    read(&new, values)?;
+    let variance = moments(values, count, layout).map(|(mean, squares)| squares - mean * mean);
+    let mut measured = ChannelStatistics {
         variance: variance.collect(),
-        change,
-        change_range,
         range: Ranges::of_values(values),
-    })
+        change: vec![0.0; count],
+        change_range: None,
+    };
+    if let Some(base) = base {
+        let old = &TensorFloats::of_maps(base.clone(), layout)?;
+        read(&Difference { new: &new, old }, values)?;
+        let squares = moments(values, count, layout).map(|(_, squares)| squares);
+        measured.change = squares.collect();
+        measured.change_range = with_change.then(|| Ranges::of_values(values)).flatten();
+    }
+    Ok(measured)
 }
 
-/// Which values lie next to each other.
-#[derive(Clone, Copy, PartialEq)]
-enum Order {
-    /// All channels of a pixel.
-    Pixels,
-    /// All pixels of a channel.
-    Channels,
-}
-
-fn read(maps: &Tensor<4>, order: Order, values: &mut Vec<f32>) -> Result<(), BackendError> {
-    let floats = TensorFloats::new(match order {
-        Order::Pixels => maps.clone().permute([0, 2, 3, 1]),
-        Order::Channels => maps.clone(),
-    })?;
+fn read(floats: &dyn Floats, values: &mut Vec<f32>) -> Result<(), BackendError> {
     values.resize(floats.count(), 0.0);
-    floats.read(0, values)
+    Ok(floats.read(0, values)?)
 }
 
 /// Values whose sum is taken in `f32` before it is added to the others.
 const SHORT: usize = 256;
 
 /// The mean of each channel's values, and that of their squares.
-fn moments(values: &[f32], channels: usize, order: Order) -> impl Iterator<Item = (f64, f64)> {
+fn moments(values: &[f32], channels: usize, layout: Layout) -> impl Iterator<Item = (f64, f64)> {
     let each = (values.len() / channels.max(1)).max(1);
     let mut sums = vec![(0.0, 0.0); channels];
-    match order {
-        Order::Pixels => {
+    match layout {
+        Layout::Interleaved => {
             for pixels in values.chunks(SHORT * channels) {
                 let mut short = vec![(0.0_f32, 0.0_f32); channels];
                 for pixel in pixels.chunks_exact(channels) {
@@ -103,7 +81,7 @@ fn moments(values: &[f32], channels: usize, order: Order) -> impl Iterator<Item 
                 }
             }
         }
-        Order::Channels => {
+        Layout::Planar => {
             for ((sum, squares), channel) in sums.iter_mut().zip(values.chunks_exact(each)) {
                 for value in channel.iter().copied().map(f64::from) {
                     *sum += value;
@@ -145,7 +123,7 @@ mod tests {
             for maps in [planar, interleaved] {
                 let base = maps.clone() * 0.5;
                 let measured =
-                    statistics(&maps, Some(&base), false, true, &mut Buffers::default()).unwrap();
+                    statistics(&maps, Some(&base), false, true, &mut Vec::new()).unwrap();
                 is_near(
                     &measured.variance,
                     &[0.486_386_9, 0.491_648_2, 0.520_739_0, 0.478_233_1],

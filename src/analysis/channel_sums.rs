@@ -5,6 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::device::{BackendError, TensorFloats};
+use feature_grid::Floats;
 
 /// Values that are read at a time.
 const PIECE: usize = 1 << 14;

@@ -10,10 +10,10 @@ use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
     channel_sums, name_of, read_all,
 };
-use crate::device::{BackendError, is_channels_last};
+use crate::device::{BackendError, layout_of};
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, LayerKind};
-use feature_grid::Colormap;
+use feature_grid::{Colormap, Layout};
 use tensorboard_events::Summary;
 
 /// A channel whose mean activation is at most this fraction of its layer's is dormant.
@@ -167,7 +167,7 @@ impl Activity {
         #[expect(clippy::cast_precision_loss, reason = "pixels of a map, and images")]
         let (area, images) = ((height * width) as f64, images as f64);
         self.sums.resize(2 * channels, 0.0);
-        if is_channels_last(&maps) {
+        if layout_of(&maps) == Layout::Interleaved {
             let sums = channel_sums::in_memory(&maps)?;
             channel_sums::add(&mut self.sums, sums.iter().map(|sum| sum / area));
         } else {

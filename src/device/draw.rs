@@ -78,7 +78,7 @@ impl Drawn<Place<usize>> {
         )]
         let of_channel = |channel: usize| Statistics {
             count: self.pixels as u64,
-            zeros: (self.pixels as u64).saturating_sub(number(4, channel) as u64),
+            zeros: number(4, channel) as u64,
             min: number(0, channel) as f32,
             max: number(1, channel) as f32,
             mean: number(2, channel),
@@ -87,23 +87,25 @@ impl Drawn<Place<usize>> {
             outside: fixed.map_or(0, |_| number(5, channel) as u64),
             ..Statistics::default()
         };
-        let together = |channels: &mut dyn Iterator<Item = usize>| {
-            let statistics = channels.map(of_channel).reduce(Statistics::merged);
-            statistics.unwrap_or_default()
+        let together = |channels: &[usize]| {
+            let statistics = channels.iter().map(|channel| of_channel(*channel));
+            statistics.reduce(Statistics::merged).unwrap_or_default()
         };
-        let shown = match chosen {
-            Some(chosen) => together(&mut chosen.iter().copied()),
-            None => together(&mut (0..self.drawing.count())),
-        };
+        let all: Vec<usize> = (0..channels).collect();
+        let shown = together(chosen.unwrap_or(&all[..self.drawing.count()]));
         let levels = arriving.levels(&self.levels)?;
-        let all = together(&mut (0..channels));
-        let rendered = self.drawing.rendered(levels, shown.min, shown.max, all);
-        Ok(Some(rendered))
+        let (low, high) = (shown.min, shown.max);
+        Ok(Some(self.drawing.rendered(
+            levels,
+            low,
+            high,
+            together(&all),
+        )))
     }
 }
 
 /// Of every channel, `[batch, channels, 1]` each: its lowest and highest value, mean and variance, how many values are
-/// not 0, and how many are outside of a range that is fixed. The mean is not finite where a value is not.
+/// 0, and how many are outside of a range that is fixed. The mean is not finite where a value is not.
 fn measure(rows: &Tensor<3>, range: Range) -> Vec<Tensor<3>> {
     let count = |hits: Tensor<3, Bool>| hits.float().sum_dim(2);
     let (variance, mean) = rows.clone().var_mean_bias(2);
@@ -112,7 +114,7 @@ fn measure(rows: &Tensor<3>, range: Range) -> Vec<Tensor<3>> {
         rows.clone().max_dim(2),
         mean,
         variance,
-        count(rows.clone().not_equal_scalar(0.0)),
+        count(rows.clone().equal_scalar(0.0)),
     ];
     if let Range::Fixed(low, high) = range {
         let below = rows.clone().lower_scalar(low);

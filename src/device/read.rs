@@ -1,7 +1,7 @@
 //! Reading the floats of a tensor, in pieces where the device allows it.
 
 use burn::tensor::{Element, Tensor};
-use feature_grid::Floats;
+use feature_grid::{Floats, Layout, ReadError};
 
 use super::accelerator::{is_asynchronous, library};
 use super::error::BackendError;
@@ -23,24 +23,30 @@ impl TensorFloats {
         }))
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
+    /// The values of maps, `[images, channels, height, width]`, in the order of a layout; no value moves where they lie
+    /// so.
+    pub(crate) fn of_maps(maps: Tensor<4>, layout: Layout) -> Result<Self, BackendError> {
+        Self::new(match layout {
+            Layout::Interleaved => maps.permute([0, 2, 3, 1]),
+            Layout::Planar => maps,
+        })
+    }
+}
+
+impl Floats for TensorFloats {
+    fn count(&self) -> usize {
         self.0.count()
     }
 
-    /// Copies the values from number `at` on into all of `out`.
-    pub(crate) fn read(&self, at: usize, out: &mut [f32]) -> Result<(), BackendError> {
-        if at
-            .checked_add(out.len())
-            .is_none_or(|end| end > self.count())
-        {
-            return Err(BackendError::of("there are not so many values"));
+    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        let end = at.checked_add(out.len());
+        if end.is_none_or(|end| end > self.count()) {
+            return Err("there are not so many values".to_owned().into());
         }
-        Ok(self.0.read(at, out)?)
+        self.0.read(at, out)
     }
 
-    /// All of them, where they were fetched as a whole.
-    pub(crate) fn slice(&self) -> Option<&[f32]> {
+    fn slice(&self) -> Option<&[f32]> {
         self.0.slice()
     }
 }
@@ -72,12 +78,15 @@ fn fetched<T: Element, const D: usize>(tensor: Tensor<D>) -> Result<Vec<T>, Back
     values.map_err(|error| BackendError::of(&format!("{error:?}")))
 }
 
-/// Whether `maps` `[batch, channels, height, width]` lie channels-last in libtorch's CPU memory, so that
-/// [`TensorFloats`] reads `maps.permute([0, 2, 3, 1])` without a copy. False on every other device.
+/// How `maps`, `[batch, channels, height, width]`, lie in memory: interleaved only in that of libtorch's CPU, where
+/// [`TensorFloats::of_maps`] reads them without a copy.
 ///
-/// A single channel has both layouts; it counts as channels-last.
-pub(crate) fn is_channels_last(maps: &Tensor<4>) -> bool {
-    in_place(&maps.clone().permute([0, 2, 3, 1])).is_some()
+/// A single channel has both layouts; it counts as interleaved.
+pub(crate) fn layout_of(maps: &Tensor<4>) -> Layout {
+    match in_place(&maps.clone().permute([0, 2, 3, 1])) {
+        Some(_) => Layout::Interleaved,
+        None => Layout::Planar,
+    }
 }
 
 fn in_place<const D: usize>(tensor: &Tensor<D>) -> Option<Box<dyn Floats + Send + Sync>> {
@@ -121,9 +130,10 @@ mod tests {
 
     #[test]
     fn channels_last_is_found_on_libtorch_only() {
-        let found = |device: &Device| both_layouts(device).map(|maps| is_channels_last(&maps));
-        assert_eq!(found(&Device::flex()), [false, false]);
+        use Layout::{Interleaved, Planar};
+        let found = |device: &Device| both_layouts(device).map(|maps| layout_of(&maps));
+        assert_eq!(found(&Device::flex()), [Planar, Planar]);
         #[cfg(feature = "libtorch")]
-        assert_eq!(found(&Device::libtorch()), [false, true]);
+        assert_eq!(found(&Device::libtorch()), [Planar, Interleaved]);
     }
 }

@@ -116,9 +116,9 @@ pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, Re
 }
 
 /// What `new` has more than `old`.
-pub(super) struct Difference<'a> {
-    pub(super) new: &'a dyn Floats,
-    pub(super) old: &'a dyn Floats,
+pub(crate) struct Difference<'a> {
+    pub(crate) new: &'a dyn Floats,
+    pub(crate) old: &'a dyn Floats,
 }
 
 impl Floats for Difference<'_> {

@@ -36,6 +36,7 @@ mod writer;
 pub use crate::device::BackendError;
 pub use channels::Channels;
 pub use comparison::Against;
+pub(crate) use comparison::Difference;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
 pub(crate) use grid_style::RenderOn;

@@ -19,11 +19,10 @@ use super::comparison::{Difference, compare};
 use super::describe::Describer;
 use super::error::LoggerError;
 use super::grid_style::{GridStyle, Job, Options};
-use super::maps::MapFloats;
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
-use crate::device::{BackendError, PairSums, caught, is_asynchronous};
+use crate::device::{BackendError, PairSums, TensorFloats, caught, is_asynchronous, layout_of};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
@@ -89,9 +88,11 @@ impl Renderer {
             Some(chosen) => chosen_first(maps, chosen),
             None => maps,
         };
+        let maps = in_place(maps);
+        let layout = layout_of(&maps);
         let copied = timings.time(Stage::Copy, || {
-            let new = MapFloats::new(in_place(maps))?;
-            let old = old.map(|old| MapFloats::in_layout(in_place(old), new.layout));
+            let new = TensorFloats::of_maps(maps, layout)?;
+            let old = old.map(|old| TensorFloats::of_maps(in_place(old), layout));
             Ok((new, old.transpose()?))
         });
         let (new, old) = copied.map_err(|source| LoggerError::Copy(job.tag.clone(), source))?;
@@ -99,8 +100,8 @@ impl Renderer {
             let difference = old.as_ref().map(|old| Difference { new: &new, old });
             let shape = [channels, height, width];
             let maps = match &difference {
-                Some(difference) => Maps::new(difference, shape, new.layout)?,
-                None => Maps::new(&new, shape, new.layout)?,
+                Some(difference) => Maps::new(difference, shape, layout)?,
+                None => Maps::new(&new, shape, layout)?,
             };
             feature_grid::feature_maps(&maps, &job.grid.style)
         });
@@ -241,8 +242,9 @@ pub(super) fn change(
 ) -> Result<Piece, LoggerError> {
     let mut timings = StageTimings::default();
     let sums = timings.time(Stage::Measure, || {
-        let new = MapFloats::new(maps)?;
-        let old = MapFloats::in_layout(old, new.layout)?;
+        let layout = layout_of(&maps);
+        let new = TensorFloats::of_maps(maps, layout)?;
+        let old = TensorFloats::of_maps(old, layout)?;
         Ok::<_, BackendError>(compare(&new, &old)?)
     });
     let sums = sums.map_err(|source| LoggerError::Copy(tag.to_owned(), source))?;

@@ -107,6 +107,8 @@ pub fn encode(picture: &Picture, threads: Threads) -> Result<Vec<u8>, PngError> 
         blocks.zlib(out);
     });
     chunk(&mut out, *b"IEND", |_| {});
+    // Files wait for being written, many at a time.
+    out.shrink_to_fit();
     Ok(out)
 }
 
