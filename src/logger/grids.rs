@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::comparison::Earlier;
 use super::error::LoggerError;
-use super::grid_style::{Job, RenderOn};
+use super::grid_style::Job;
 use super::maps::BatchMaps;
 use super::on_device::draw;
 use super::piece::MeasureKey;
@@ -133,7 +133,7 @@ impl Step<'_> {
         on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<Drawn<Range<usize>>, LoggerError>,
     ) -> Result<(), LoggerError> {
         let tag = job.tag.clone();
-        if let Some(device) = self.on_devices.of(&maps, self.place()) {
+        if let Some(device) = self.on_devices.of(&maps) {
             let drawn = caught(|| on_device(&job, &mut device.read_back));
             let drawn = drawn.map_err(|error| LoggerError::Draw(tag.clone(), error))??;
             device.then(tag, move |renderer, arriving| {
@@ -156,7 +156,7 @@ impl Step<'_> {
         old: Tensor<4>,
     ) -> Result<(), LoggerError> {
         let (slot, tag) = (self.next_slot(), tag.to_owned());
-        let Some(device) = self.on_devices.of(&maps, self.place()) else {
+        let Some(device) = self.on_devices.of(&maps) else {
             self.sender
                 .spawn(tag.clone(), move |_| change(slot, &tag, key, maps, old));
             return Ok(());
@@ -177,10 +177,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn place(&self) -> RenderOn {
-        self.logger.renderer.options.on
-    }
-
     /// What `maps` are compared with; remembers them for later steps.
     fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
         let references = &self.past.references;
@@ -193,7 +189,7 @@ impl Step<'_> {
     /// Has the grid of kernels made.
     fn kernel_grid(&mut self, job: Job, kernels: Tensor<4>) {
         let (tag, shape) = (job.tag.clone(), kernels.dims());
-        if let Some(device) = self.on_devices.of(&kernels, self.place()) {
+        if let Some(device) = self.on_devices.of(&kernels) {
             let place = device.read_back.add_numbers(kernels);
             device.then(tag, move |renderer, arriving| {
                 Ok(renderer.kernels(job, shape, &arriving.floats(&place)?))

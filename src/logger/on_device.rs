@@ -11,14 +11,17 @@ use crate::device::{Arriving, BackendError, Drawn, ReadBack, Span};
 use feature_grid::Drawing;
 
 /// A piece that was made of what arrived, unless it did not.
-pub(super) type Rendered = Result<Result<Piece, LoggerError>, BackendError>;
+pub(super) type Made = Result<Result<Piece, LoggerError>, BackendError>;
 
 /// What is left to be done for a tag once the bytes have arrived.
-type Rest = Box<dyn FnOnce(&Renderer, &Arriving) -> Rendered + Send>;
+type Rest = Box<dyn FnOnce(&Renderer, &Arriving) -> Made + Send>;
 
 /// What the devices draw of a step. Each has its own copy.
 #[derive(Default)]
-pub(super) struct OnDevices(Vec<OnDevice>);
+pub(super) struct OnDevices {
+    pub(super) on: RenderOn,
+    pub(super) devices: Vec<OnDevice>,
+}
 
 /// What one device draws of a step, and what becomes of it.
 pub(super) struct OnDevice {
@@ -28,28 +31,28 @@ pub(super) struct OnDevice {
 
 impl OnDevices {
     /// The device that these maps are on, if they are drawn there.
-    pub(super) fn of(&mut self, maps: &Tensor<4>, on: RenderOn) -> Option<&mut OnDevice> {
+    pub(super) fn of(&mut self, maps: &Tensor<4>) -> Option<&mut OnDevice> {
         let device = maps.device();
-        if !on.is_at(&device) {
+        if !self.on.is_at(&device) {
             return None;
         }
-        let mut known = self.0.iter();
+        let mut known = self.devices.iter();
         let known = known.position(|known| known.read_back.device == device);
-        let at = known.unwrap_or(self.0.len());
+        let at = known.unwrap_or(self.devices.len());
         if known.is_none() {
-            self.0.push(OnDevice {
+            self.devices.push(OnDevice {
                 read_back: ReadBack::new(device)?,
                 rest: Vec::new(),
             });
         }
-        self.0.get_mut(at)
+        self.devices.get_mut(at)
     }
 
     /// Copies all that is on a device at once, and has rendering threads wait for it; returns how long the devices draw
     /// and copy.
     pub(super) fn start(self, sender: &PartSender) -> Vec<(Stage, Span)> {
         let mut spans = Vec::new();
-        for OnDevice { read_back, rest } in self.0 {
+        for OnDevice { read_back, rest } in self.devices {
             let arriving = read_back.start();
             if let Ok(arriving) = &arriving {
                 spans.push((Stage::Render, arriving.drawing.clone()));
@@ -80,7 +83,7 @@ impl OnDevice {
     pub(super) fn then(
         &mut self,
         tag: String,
-        rest: impl FnOnce(&Renderer, &Arriving) -> Rendered + Send + 'static,
+        rest: impl FnOnce(&Renderer, &Arriving) -> Made + Send + 'static,
     ) {
         self.rest.push((tag, Box::new(rest)));
     }

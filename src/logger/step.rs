@@ -95,7 +95,10 @@ impl FeatureLogger {
             new_tags: Vec::new(),
             references: Vec::new(),
             dead: HashMap::new(),
-            on_devices: OnDevices::default(),
+            on_devices: OnDevices {
+                on: self.renderer.options.on,
+                devices: Vec::new(),
+            },
             size: 0,
         })
     }
