@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn channels_last_is_found_on_libtorch_only() {
-        use Layout::{Interleaved, Planar};
+        let planar = Layout::Planar;
         let found = |device: &Device| both_layouts(device).map(|maps| layout_of(&maps));
-        assert_eq!(found(&Device::flex()), [Planar, Planar]);
+        assert_eq!(found(&Device::flex()), [planar, planar]);
         #[cfg(feature = "libtorch")]
-        assert_eq!(found(&Device::libtorch()), [Planar, Interleaved]);
+        assert_eq!(found(&Device::libtorch()), [planar, Layout::Interleaved]);
     }
 }
