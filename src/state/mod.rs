@@ -11,6 +11,6 @@ mod writer;
 pub(crate) use error::StateError;
 pub(crate) use folder::{CONFIG, RunFolder, part_folders};
 pub(crate) use network::{RunNetwork, WidthMismatch};
-pub(crate) use record::{Entry, PartOf, RunOf, Stamp};
+pub(crate) use record::{Entry, PartOf, RunOf, Stamp, checksum};
 pub(crate) use steps::{STATE, State};
 pub(crate) use writer::StateWriter;

@@ -26,6 +26,9 @@ pub(crate) struct RunOf {
     /// The same of the comparison images, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) comparison_images: Option<String>,
+    /// The checksum of the file that changes are shown against, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change_file: Option<u32>,
     /// The network that it shows.
     pub(crate) network: RunNetwork,
     /// Where it is a part of another run.
@@ -173,7 +176,8 @@ impl Entry {
     }
 }
 
-fn checksum(path: &Path) -> io::Result<u32> {
+/// The checksum of a file's content.
+pub(crate) fn checksum(path: &Path) -> io::Result<u32> {
     crc32c(&mut File::open(path)?)
 }
 

@@ -8,7 +8,7 @@ use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
 use crate::settings::{CheckpointsSettings, changed_settings};
-use crate::state::{Entry, RunNetwork, RunOf, STATE, State};
+use crate::state::{Entry, RunNetwork, RunOf, STATE, State, StateError, checksum};
 use tensorboard_events::event_files;
 
 /// Files that a note names.
@@ -121,10 +121,15 @@ impl CheckpointRun<'_> {
         network: &RunNetwork,
     ) -> Result<(State, Remaining), RunError> {
         let path = self.context.folder.path();
+        let change_file = self.settings.comparison.change.file().map(|path| {
+            let path = path.to_owned();
+            checksum(&path).map_err(|source| StateError::Read { path, source })
+        });
         let of = RunOf {
             settings: self.settings.shown(&self.context.pass)?,
             probe_images: self.probes.hash(),
             comparison_images: self.comparison.as_ref().map(|images| images.hash.clone()),
+            change_file: change_file.transpose()?,
             network: network.clone(),
             part: self.part.map(|part| part.of.clone()),
         };
@@ -180,7 +185,13 @@ impl CheckpointRun<'_> {
             }
         }
         let defaults = CheckpointsSettings::default_shown(&self.context.pass);
-        let changed = changed_settings(&before.settings, &now.settings, &defaults);
+        let mut changed = changed_settings(&before.settings, &now.settings, &defaults);
+        if before.change_file.is_some()
+            && changed.is_empty()
+            && before.change_file != now.change_file
+        {
+            changed.push("the file of --change holds other weights".to_owned());
+        }
         if !changed.is_empty() {
             let changed = changed.join(", ");
             return Err(CheckpointsError::OtherSettings { folder, changed });
@@ -279,6 +290,7 @@ mod tests {
             settings: toml::Table::new(),
             probe_images: String::new(),
             comparison_images: None,
+            change_file: None,
             network: RunNetwork::default(),
             part: None,
         };

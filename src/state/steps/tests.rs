@@ -11,6 +11,7 @@ fn run_of(probe_images: &str) -> RunOf {
         settings: toml::toml! { layers = "conv1_1" },
         probe_images: probe_images.to_owned(),
         comparison_images: None,
+        change_file: None,
         network: RunNetwork::default(),
         part: None,
     }

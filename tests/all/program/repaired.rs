@@ -219,6 +219,21 @@ fn ranges_of_a_file_stay_as_they_were() {
     assert_eq!(ranges(), before);
 }
 
+/// All changes are shown against the same weights.
+#[test]
+fn another_file_of_change_is_refused() {
+    let place = Place::on_cpu();
+    put(&place, 1);
+    let file = place.write("base.safetensors", weights_of(7));
+    let flags = format!("--change={}", file.display());
+    sweep(&place, &flags).ok();
+    put(&place, 2);
+    std::fs::write(&file, weights_of(8)).unwrap();
+    sweep(&place, &flags).fails(2, &["runs/a", "other weights", "--run"]);
+    std::fs::write(&file, weights_of(7)).unwrap();
+    sweep(&place, &flags).ok();
+}
+
 /// What cannot be made again is kept: nothing that is damaged takes a whole step with it.
 #[test]
 fn steps_whose_checkpoints_are_gone_are_kept() {
