@@ -46,9 +46,10 @@ pub(crate) fn run(
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
     let inputs = Inputs::open(settings, context)?;
-    let mut listed = match settings.follows() {
-        true => Vec::new(),
-        false => list(settings, context)?,
+    let mut listed = if settings.follows() {
+        Vec::new()
+    } else {
+        list(settings, context)?
     };
     let total = listed.len();
     let run_folder = settings.run.output.run_folder();

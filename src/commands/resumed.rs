@@ -1,5 +1,6 @@
 //! The checkpoint that a training resumes from.
 
+use super::calibration;
 use super::context::Context;
 use super::error::{CommandError, RunError};
 use crate::data::labeled::Dataset;
@@ -43,6 +44,7 @@ impl Resumed {
             saved => {
                 let saved = saved?;
                 let progress = saved.read_progress()?;
+                calibration::restore(folder, &progress.files, &context.terminal)?;
                 Ok(Some(Self { saved, progress }))
             }
         }

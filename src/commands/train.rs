@@ -54,9 +54,6 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
     let network = trainer.network();
-    if let Some(resumed) = &resumed {
-        calibration::restore(&run.folder, &resumed.progress.files, &context.terminal)?;
-    }
     let training = Training {
         settings,
         dataset: &dataset,
@@ -85,8 +82,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     run.folder.write_config(&config)?;
     let mut logger = run_style.apply(builder).create()?;
     run_style.give_references(&mut logger);
-    let files = run_style.files()?;
-    run.folder.restore(&files)?;
+    run.folder.restore(&run_style.files()?)?;
     probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();
@@ -95,7 +91,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         None => (None, first_progress(settings, &dataset)),
     };
     progress.config.clone_from(&config);
-    progress.files = files;
+    progress.files = run_style.files()?;
     let mut session = Session {
         record: record(&settings.record),
         pass: &run.pass,
@@ -121,8 +117,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let ended = begun.and_then(|()| session.train()).map_err(RunError::from);
     let mut notes = session.notes();
     if session.is_unfinished() {
-        let config = run.folder.path().join(CONFIG);
-        let config = shell_quoted(&config);
+        let config = shell_quoted(&run.folder.path().join(CONFIG));
         notes.push(format!(
             "to resume:  vggscope train --config {config} --resume"
         ));
