@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use image::{ImageError, ImageFormat};
+use image::ImageError;
 use thiserror::Error;
 
 use super::error::RunError;
@@ -185,13 +185,13 @@ impl Series<'_> {
             let count = pictures.len();
             for (number, bytes) in pictures.into_iter().enumerate() {
                 let name = match count {
-                    1 => format!("step_{step:06}.png"),
-                    _ => format!("step_{step:06}_{number}.png"),
+                    1 => format!("step_{step:06}"),
+                    _ => format!("step_{step:06}_{number}"),
                 };
-                let png = as_png(bytes);
-                if let Some(png) = self.or_skip(step, png, &mut exported.skipped) {
-                    let path = path.join(name);
-                    fs::write(&path, png).map_err(|error| ExportError::Write(path, error))?;
+                let ending = ending(&bytes);
+                if let Some(ending) = self.or_skip(step, ending, &mut exported.skipped) {
+                    let path = path.join(format!("{name}.{ending}"));
+                    fs::write(&path, bytes).map_err(|error| ExportError::Write(path, error))?;
                     exported.files += 1;
                 }
             }
@@ -279,14 +279,10 @@ fn make_folder(folder: &Path) -> Result<(), ExportError> {
     fs::create_dir_all(folder).map_err(|error| ExportError::Write(folder.to_owned(), error))
 }
 
-/// PNG as it is, anything else as PNG.
-fn as_png(bytes: Vec<u8>) -> Result<Vec<u8>, PictureError> {
-    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        return Ok(bytes);
-    }
-    let mut png = io::Cursor::new(Vec::new());
-    image::load_from_memory(&bytes)?.write_to(&mut png, ImageFormat::Png)?;
-    Ok(png.into_inner())
+/// How the name of a picture's file ends, which is written as it was logged.
+fn ending(bytes: &[u8]) -> Result<&'static str, PictureError> {
+    let endings = image::guess_format(bytes)?.extensions_str();
+    Ok(endings.first().copied().unwrap_or("png"))
 }
 
 fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {

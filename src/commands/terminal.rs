@@ -79,7 +79,8 @@ impl Terminal {
 
     pub(crate) fn notes(&self, lines: &[String]) {
         for line in lines {
-            self.note(line);
+            // A name in it may have several lines.
+            self.note(&line.replace('\n', "\\n"));
         }
     }
 

@@ -87,7 +87,8 @@ impl WeightsFile {
         reparametrized::join(&mut entries).map_err(|name| {
             WeightsErrorKind::NotWeights(format!(
                 "`{name}` is stored in parts that vggscope cannot put together; in Python, save the state dict after \
-                 torch.nn.utils.parametrize.remove_parametrizations (or prune.remove, remove_weight_norm) on its layer"
+                 torch.nn.utils.parametrize.remove_parametrizations (or prune.remove, remove_weight_norm) on its layer, or \
+                 after merge_and_unload() of LoRA"
             ))
         })?;
         let classifier = classifier::find(&mut entries);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::path::Path;
 
+use super::chain::ENOUGH;
 use super::dtype::{META, SPARSE};
 use super::entry::Entry;
 use super::error::{Framework, WeightsErrorKind, instead};
@@ -24,8 +25,17 @@ const ONNX: &str = "is an ONNX model; in Python, `torch.save({t.name: torch.tens
 const LUA: &str =
     "is a file of Lua Torch, which vggscope does not read; in Python, torchfile.load reads it";
 
+/// How compressed files begin.
+const COMPRESSED: [(&[u8], &str); 5] = [
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf", "7-Zip"),
+];
+
 /// How other networks, and VGG in other libraries, name their tensors.
-const FOREIGN_NAMES: [(&str, &str); 15] = [
+const FOREIGN_NAMES: [(&str, &str); 16] = [
     (
         "block1_conv1",
         "Keras' VGG (`block1_conv1`), not torchvision's (`features.0`)",
@@ -47,6 +57,10 @@ const FOREIGN_NAMES: [(&str, &str); 15] = [
     ("self_attn", "a transformer"),
     ("conv1.weight", "a network whose first layer is `conv1`"),
     ("down1.", "a U-Net"),
+    (
+        "_flat_param",
+        "FSDP's flattened parameters, which are saved as they were under StateDictType.FULL_STATE_DICT",
+    ),
 ];
 
 /// How many names of another network's file a message shows.
@@ -170,8 +184,8 @@ pub(super) fn file(path: &Path, head: &[u8]) -> WeightsErrorKind {
         LUA.to_owned()
     } else if let Some(text) = text(head) {
         text
-    } else if starts(b"\x1f\x8b") {
-        "is compressed with gzip: unpack it first".to_owned()
+    } else if let Some((_, how)) = COMPRESSED.iter().find(|(mark, _)| starts(mark)) {
+        format!("is compressed with {how}: unpack it first")
     } else if starts(b"\x93NUMPY") {
         format!("is a NumPy array; {EXPECTED}")
     } else if starts(b"GGUF") {
@@ -205,6 +219,10 @@ pub(super) fn archive(names: &[String]) -> String {
     let ends_in = |ending: &str| names.iter().find(|name| name.ends_with(ending));
     if ends_in(".npy").is_some() {
         "is a NumPy archive (.npz); in Python, `torch.save({k: torch.tensor(v) for k, v in numpy.load(FILE).items()}, \
+         \"weights.pth\")` saves what vggscope reads"
+            .to_owned()
+    } else if ends_in("/models/model.json").is_some() {
+        "is a program of torch.export, not a state dict; in Python, `torch.save(torch.export.load(FILE).state_dict, \
          \"weights.pth\")` saves what vggscope reads"
             .to_owned()
     } else if ends_in(".weights.h5").is_some() {
@@ -281,6 +299,14 @@ fn guess(entries: &[Entry]) -> String {
     if let Some((_, network)) = FOREIGN_NAMES.iter().find(|(part, _)| seen(part)) {
         return format!("it looks like {network}");
     }
+    let lies_otherwise = |entry: &&Entry| {
+        let is_3x3 = matches!(entry.shape(), [3, 3, _, _] | [_, 3, 3, _]);
+        is_3x3 && !entry.shape().ends_with(&[3, 3])
+    };
+    if entries.iter().filter(lies_otherwise).count() >= ENOUGH {
+        return "its kernels lie as TensorFlow's, JAX' or MLX' do, not as [outputs, inputs, height, width]"
+            .to_owned();
+    }
     let of_features = entries.iter().filter_map(|entry| {
         let (_, rest) = entry.raw_name().split_once("features.")?;
         let index = rest.strip_suffix(".weight")?.parse::<u32>().ok()?;
@@ -292,8 +318,11 @@ fn guess(entries: &[Entry]) -> String {
     };
     let indices: Vec<String> = convolutions.keys().map(u32::to_string).collect();
     let indices = indices.join(", ");
+    let other = convolutions.iter().find(|(_, size)| **size != 3);
     let kernels = match kernel {
-        3 => String::new(),
+        3 => other.map_or_else(String::new, |(index, size)| {
+            format!("; that at {index} is {size} x {size}, VGG's are 3 x 3")
+        }),
         11 => "; its first kernels are 11 x 11, as AlexNet's are".to_owned(),
         size => format!("; its first kernels are {size} x {size}, VGG's are 3 x 3"),
     };

@@ -29,6 +29,9 @@ const HEAD: u64 = 512;
 /// 0x1950a86a20f9469cfc6c, the first thing in a legacy file, as protocols 2 and up write it.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
+/// The members of the tar archives that `torch.save` wrote until 2016.
+const TAR_MEMBERS: [&[u8]; 4] = [b"sys_info", b"pickle", b"tensors", b"storages"];
+
 /// The same number as protocols 0 and 1 write it.
 const TEXT_MAGIC: &[u8] = b"L119547037146038801333356L\n";
 
@@ -46,7 +49,12 @@ pub(super) fn recognize(source: &Source, path: &Path) -> Result<Format, WeightsE
         } else if head.starts_with(&burn_pack::MAGIC_NUMBER.to_le_bytes()) {
             Format::BurnPack
         } else if head.get(257..262) == Some(b"ustar") {
-            return Err(WeightsErrorKind::TooOld("a tar archive"));
+            let is_saved = TAR_MEMBERS.iter().any(|name| head.starts_with(name));
+            return Err(if is_saved {
+                WeightsErrorKind::TooOld("a tar archive")
+            } else {
+                WeightsErrorKind::NotWeights("is a tar archive: unpack it first".to_owned())
+            });
         } else if head.starts_with(TEXT_MAGIC) {
             return Err(WeightsErrorKind::TooOld("a pickle of protocol 0 or 1"));
         } else if is_safetensors(&head) {

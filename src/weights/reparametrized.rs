@@ -71,6 +71,10 @@ fn part(name: &str) -> Option<(String, Option<Part>)> {
         let part = PARAMETRIZED.iter().find(|(ending, _)| *ending == rest);
         return Some((format!("{layer}.{parameter}"), part.map(|(_, part)| *part)));
     }
+    // The low-rank matrices of LoRA, next to its `base_layer`.
+    if let Some((layer, _)) = name.split_once(".lora_") {
+        return Some((format!("{layer}.weight"), None));
+    }
     PARTS.iter().find_map(|(ending, part)| {
         let parameter = name.strip_suffix(ending)?;
         let is_parameter = [".weight", ".bias"]

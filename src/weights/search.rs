@@ -197,8 +197,9 @@ impl<'a> Modules<'a> {
                 let start = alike.partition_point(|module| module.name < chain[0].name);
                 let end = start + chain.len();
                 // What follows in the same list, up to the next network's beginning.
-                let is_next =
-                    |module: &&Module| is_image(module.takes()) || module.is_named_first();
+                let is_next = |module: &&Module| {
+                    is_image(module.takes()) && module.is_3x3() || module.is_named_first()
+                };
                 let rest = alike[end..].split(is_next).next().unwrap_or_default();
                 // torchvision's names say that it goes on, whatever shapes say: those are checked with the others.
                 let is_own = |module: &&&Module| module.is_3x3() && chain[0].is_named_first();

@@ -183,9 +183,8 @@ impl ShownNetwork {
         let Some((shown, network)) = shown.and_then(|one| Some((one, one.network.clone()?))) else {
             return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
         };
-        for note in notes(&shown.checkpoint.weights, &shown.held) {
-            context.terminal.note(&note);
-        }
+        let notes = notes(&shown.checkpoint.weights, &shown.held);
+        context.terminal.notes(&notes);
         // The first layers alone may be those of several networks.
         checkpoints.settings.arch = Some(shown.held.arch);
         Ok(Self {

@@ -10,7 +10,7 @@ use image::codecs::png::PngDecoder;
 use tensorboard_events::{EventFile, Summary};
 
 use super::inspect::fixtures;
-use crate::program::support::{Place, decode, photo};
+use crate::program::support::{Place, decode, photo, root};
 
 #[test]
 fn pictures_are_the_bytes_that_were_logged() {
@@ -139,6 +139,28 @@ fn animations_have_a_frame_a_step() {
             frames[1].buffer().as_raw()[..5000],
             frames[2].buffer().as_raw()[..5000]
         );
+    }
+}
+
+/// TensorBoard shows JPEG and GIF too: `tf.summary.image` with encoded bytes, `add_video` of PyTorch.
+#[test]
+fn pictures_of_other_formats_stay_as_they_were_logged() {
+    let place = Place::new();
+    let logged = ["420.jpg", "palette.gif"].map(|name| {
+        let path = root().join("tests/fixtures/input/decode").join(name);
+        fs::read(path).unwrap()
+    });
+    let mut file = EventFile::create(&place.path("run")).unwrap();
+    file.write_step(1, vec![Summary::image("a", "", 8, 6, logged.to_vec())])
+        .unwrap();
+    file.close().unwrap();
+    let ran = place.run("export run --out out", &[] as &[PathBuf]).ok();
+    assert_eq!(ran.out(), "out: 2 files\n");
+    for (name, bytes) in ["step_000001_0.jpg", "step_000001_1.gif"]
+        .iter()
+        .zip(logged)
+    {
+        assert!(fs::read(place.path("out/a").join(name)).unwrap() == bytes);
     }
 }
 

@@ -78,6 +78,22 @@ fn images_and_layers_agree_on_every_kind() {
 }
 
 #[test]
+fn a_note_is_one_line_whatever_a_name_holds() {
+    let place = Place::new();
+    let file = place.path("a\nb.pth");
+    std::fs::copy(fixture("lightning.pth"), &file).unwrap();
+    let said = place.run("layers --weights", &[file]).ok().err();
+    assert!(
+        said.contains("a\\nb.pth: the network is the one under"),
+        "{said}"
+    );
+    assert!(
+        !said.lines().any(|line| line.starts_with("b.pth")),
+        "{said}"
+    );
+}
+
+#[test]
 fn all_means_the_layers_that_are_there() {
     let place = Place::new();
     let file = fixture("state_dict.pth");

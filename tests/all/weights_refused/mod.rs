@@ -2,6 +2,7 @@
 //! way out, and none with a panic or a command run.
 
 mod damaged;
+mod formats;
 mod hostile;
 mod others;
 

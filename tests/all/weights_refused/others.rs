@@ -5,6 +5,7 @@ use std::path::Path;
 #[cfg(unix)]
 use std::process::Command;
 
+use safetensors::tensor::{Dtype, TensorView};
 use vggscope::weights::WeightsFile;
 
 use super::{assert_says, fixture, message, message_for, refused};
@@ -143,6 +144,58 @@ fn other_objects_are_named() {
     );
 }
 
+/// The message for a file of such tensors.
+fn message_of(shapes: &[(&str, &[usize])]) -> String {
+    let zeros = vec![0; 1 << 16];
+    let tensors = shapes.iter().map(|(name, shape)| {
+        let bytes = 4 * shape.iter().product::<usize>();
+        let view = TensorView::new(Dtype::F32, shape.to_vec(), &zeros[..bytes]);
+        (*name, view.unwrap())
+    });
+    message_for(&safetensors::serialize(tensors, None).unwrap())
+}
+
+/// The low-rank matrices of PEFT's LoRA change what the layer next to them computes.
+#[test]
+fn layers_with_lora_are_refused() {
+    let parts: [(&str, &[usize]); 3] = [
+        ("base_layer", &[3, 3, 3, 3]),
+        ("lora_A.default", &[2, 3, 3, 3]),
+        ("lora_B.default", &[3, 2, 1, 1]),
+    ];
+    let tensors = [0, 2, 5, 7].into_iter().flat_map(|index| {
+        let name = move |part| format!("base_model.model.features.{index}.{part}.weight");
+        parts.map(|(part, shape)| (name(part), shape))
+    });
+    let tensors: Vec<(String, &[usize])> = tensors.collect();
+    let shapes: Vec<_> = tensors
+        .iter()
+        .map(|(name, shape)| (&**name, *shape))
+        .collect();
+    assert_says(&message_of(&shapes), &["`features.", "merge_and_unload()"]);
+}
+
+/// Channels last, as MLX has them: the first convolution looks like PyTorch's.
+#[test]
+fn kernels_in_another_order_are_refused() {
+    let others = [5, 10, 15, 20].map(|index| format!("features.{index}.weight"));
+    let mut shapes: Vec<(&str, &[usize])> = vec![("features.0.weight", &[8, 3, 3, 3])];
+    shapes.extend(others.iter().map(|name| (&**name, &[8, 3, 3, 8][..])));
+    assert_says(&message_of(&shapes), &["[outputs, inputs, height, width]"]);
+}
+
+/// VGG16 C has the indices of D, which a message lists.
+#[test]
+fn the_kernel_that_is_no_vggs_is_named() {
+    let text = message_of(&[
+        ("features.0.weight", &[8, 3, 3, 3]),
+        ("features.2.weight", &[8, 8, 3, 3]),
+        ("features.5.weight", &[8, 8, 1, 1]),
+        ("features.7.weight", &[8, 8, 3, 3]),
+    ]);
+    assert_says(&text, &["that at 5 is 1 x 1"]);
+}
+
 #[test]
 fn tensors_without_names_are_called_so() {
     let text = message("list.pth");
@@ -246,26 +299,6 @@ fn tensors_without_values_are_called_what_they_are() {
     );
 }
 
-/// Containers and pickles that `torch.save` no longer writes.
-#[test]
-fn files_from_before_2017_say_how_to_convert_them() {
-    let convert = "torch.save(torch.load(FILE, weights_only=False), \"weights.pth\")";
-    let mut tar = [0; 1024];
-    tar[..8].copy_from_slice(b"sys_info");
-    tar[257..262].copy_from_slice(b"ustar");
-    assert_says(&message_for(&tar), &["before 2017", "tar archive", convert]);
-    // `torch.save(…, pickle_protocol=0)`: the first pickle is the magic number, as text.
-    let magic = b"L119547037146038801333356L\n.";
-    assert_says(&message_for(magic), &["protocol 0 or 1", convert]);
-    // Protocol 1 names itself in no opcode, or in a `PROTO` of its own.
-    let legacy = fs::read(fixture("legacy.pth")).unwrap();
-    let second = legacy.iter().position(|&byte| byte == b'.').unwrap() + 1;
-    for dict in [&b"}q\x00."[..], b"\x80\x01}q\x00."] {
-        let bytes = [&legacy[..second], dict].concat();
-        assert_says(&message_for(&bytes), &["protocol 0 or 1", convert]);
-    }
-}
-
 #[test]
 fn what_is_missing_is_named_as_the_file_names_it() {
     let file = WeightsFile::open(fixture("training.pth")).unwrap();
@@ -296,79 +329,28 @@ fn integers_are_no_weights() {
     assert_says(&error.to_string(), &["`features.2.weight`", "int8"]);
 }
 
+/// docs/files.md lists what is refused in the words of the messages.
 #[test]
-fn files_of_another_kind_are_called_what_they_are() {
-    let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:397923af\nsize 553433881\n";
-    assert_says(
-        &message_for(lfs.as_bytes()),
-        &["Git LFS pointer", "git lfs pull"],
-    );
-    assert_says(
-        &message_for(b"<!DOCTYPE html>\n<html><body>404: not found</body></html>"),
-        &["web page"],
-    );
-    assert_says(&message_for(b"\n  <html>caf\xc3\xa9"), &["web page"]);
-    assert_says(
-        &message_for(b"epoch 1 loss 0.5\n"),
-        &["text file", ".safetensors"],
-    );
-    assert_says(&message_for("größe".as_bytes()), &["text file"]);
-    assert_says(&message_for(b""), &["is empty"]);
-    assert_says(&message_for(b"\x89HDF\r\n\x1a\n\0\0"), &["HDF5"]);
-    assert_says(&message_for(b"\x1f\x8b\x08\0\0\0"), &["gzip"]);
-    assert_says(&message_for(b"\x93NUMPY\x01\0"), &["NumPy"]);
-    assert_says(&message_for(&[0; 64]), &["an unknown weights format"]);
-    assert_says(
-        &message_for(b"\xff\xd8\xff\xe0JFIF"),
-        &["an unknown weights format"],
-    );
-    let folder = tempfile::tempdir().unwrap();
-    assert_says(&refused(folder.path()).to_string(), &["is a folder"]);
-    let missing = folder.path().join("missing.pth");
-    let error = refused(&missing);
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_says(&cause, &["No such file"]);
-}
-
-#[test]
-fn zip_archives_of_another_kind_are_called_what_they_are() {
-    let zip_with = |names: &[&str]| {
-        let mut bytes = Vec::new();
-        let mut directory = Vec::new();
-        for name in names {
-            let start = u32::try_from(bytes.len()).unwrap();
-            let len = u16::try_from(name.len()).unwrap().to_le_bytes();
-            bytes.extend(*b"PK\x03\x04\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-            bytes.extend(len);
-            bytes.extend([0, 0]);
-            bytes.extend(name.as_bytes());
-            directory.extend(*b"PK\x01\x02\x0a\0\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-            directory.extend(len);
-            directory.extend([0; 12]);
-            directory.extend(start.to_le_bytes());
-            directory.extend(name.as_bytes());
-        }
-        let count = u16::try_from(names.len()).unwrap().to_le_bytes();
-        let start = u32::try_from(bytes.len()).unwrap();
-        let len = u32::try_from(directory.len()).unwrap();
-        bytes.extend(directory);
-        bytes.extend(*b"PK\x05\x06\0\0\0\0");
-        bytes.extend(count);
-        bytes.extend(count);
-        bytes.extend(len.to_le_bytes());
-        bytes.extend(start.to_le_bytes());
-        bytes.extend([0, 0]);
-        bytes
-    };
-    assert_says(&message_for(&zip_with(&["arr_0.npy"])), &["NumPy archive"]);
-    assert_says(
-        &message_for(&zip_with(&["config.json", "model.weights.h5"])),
-        &["Keras"],
-    );
-    assert_says(
-        &message_for(&zip_with(&["run/vgg16.pth"])),
-        &["`run/vgg16.pth`", "unpack"],
-    );
-    assert_says(&message_for(&zip_with(&["x"])), &["without `data.pkl`"]);
-    assert_says(&message_for(&zip_with(&[])), &["without `data.pkl`"]);
+fn the_list_in_the_documentation_is_true() {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/files.md")).unwrap();
+    let (_, refused) = docs
+        .split_once("Refused, with a line that says so:")
+        .unwrap();
+    let (refused, _) = refused.split_once("## Checkpoints").unwrap();
+    for (words, name) in [
+        ("a sparse tensor", "sparse.pth"),
+        ("ZeRO-3", "zero3.pth"),
+        ("NumPy arrays", "numpy.pth"),
+        ("a single tensor", "one_tensor.pth"),
+        ("a list of tensors", "list.pth"),
+        ("a TorchScript archive", "torchscript.pt"),
+        ("remove_parametrizations", "unknown_parametrization.pth"),
+        ("can run commands", "evil_root.pth"),
+        ("a ResNet", "resnet.pth"),
+        ("a SqueezeNet", "squeezenet.pth"),
+        ("several networks", "two_networks.pth"),
+    ] {
+        assert!(refused.contains(words), "{words} is not in docs/files.md");
+        assert_says(&message(name), &[words]);
+    }
 }
