@@ -155,7 +155,7 @@ fn message_of(shapes: &[(&str, &[usize])]) -> String {
     message_for(&safetensors::serialize(tensors, None).unwrap())
 }
 
-/// The low-rank matrices of PEFT's LoRA change what the layer next to them computes.
+/// The low-rank matrices that `peft` adds change what the layer next to them computes.
 #[test]
 fn layers_with_lora_are_refused() {
     let parts: [(&str, &[usize]); 3] = [
