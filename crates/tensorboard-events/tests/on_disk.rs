@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 
 use tempfile::tempdir;
 use tensorboard_events::{
-    Content, EventFile, EventFileError, EventReader, Inventory, ReadError, Summary, event_files,
+    Content, EventFile, EventFileError, EventReader, EventSink, Inventory, ReadError, Summary,
+    event_files, is_event_file, whole_length,
 };
 
 fn picture(tag: &str) -> Summary {
@@ -44,6 +46,47 @@ fn a_run_is_written_and_listed() {
         ("maps", vec![2, 4, 6]),
     ];
     assert_eq!(steps, expected.map(|(tag, steps)| (tag.to_owned(), steps)));
+}
+
+#[test]
+fn a_file_forgets_what_is_behind_a_place_and_goes_on_there() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut file = File::create(&path).unwrap();
+    file.write_all(b"whole, half").unwrap();
+    file.truncate(5).unwrap();
+    file.write_all(b".").unwrap();
+    file.sync().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole.");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_deleted_is_not_on_the_disk() {
+    let run = tempdir().unwrap();
+    let mut file = EventFile::create(run.path()).unwrap();
+    file.sync().unwrap();
+    fs::remove_file(file.path()).unwrap();
+    let error = file.sync().unwrap_err();
+    assert!(matches!(error, EventFileError::Sync(..)), "{error}");
+}
+
+#[test]
+fn what_is_no_event_file_by_its_name_or_cannot_be_opened() {
+    let folder = tempdir().unwrap();
+    for (name, expected) in [
+        ("events.out.tfevents.1700000000.a.1.0", true),
+        ("mine.tfevents", true),
+        ("events.out.part.1700000000.a.1.0", false),
+        ("state.jsonl", false),
+    ] {
+        assert_eq!(is_event_file(&folder.path().join(name)), expected, "{name}");
+    }
+    assert_eq!(whole_length(&folder.path().join("none")).unwrap(), 0);
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = whole_length(&file.join("below")).unwrap_err();
+    assert!(matches!(error, ReadError::Open(..)), "{error}");
 }
 
 #[test]

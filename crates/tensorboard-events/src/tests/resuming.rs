@@ -366,6 +366,7 @@ fn joined_files_are_seen_once_they_are_published() {
     let parts = ["part-0", "part-1"].map(|name| folder.path().join(name));
     for (first, part) in [(0, &parts[0]), (2, &parts[1])] {
         let mut file = EventFile::create(part).unwrap();
+        file.write_graph(&graph()).unwrap();
         for step in first..first + 2 {
             file.write_step(step, vec![Summary::scalar("a", 1.0)])
                 .unwrap();
@@ -374,6 +375,11 @@ fn joined_files_are_seen_once_they_are_published() {
     }
     fs::write(folder.path().join("events.out.part.left"), "").unwrap();
     let mut joined = EventFile::join(folder.path(), &parts).unwrap();
+    // They are in the file, which has the graph of one.
+    let whole = whole_length(joined.path()).unwrap();
+    assert!(whole > 200 && whole == fs::metadata(joined.path()).unwrap().len());
+    assert_eq!(steps_of(joined.path())["__run_graph__"], [0]);
+    assert_eq!(joined.write_graph(&graph()).unwrap(), 0);
     joined
         .write_step(3, vec![Summary::scalar("b", 1.0)])
         .unwrap();
