@@ -106,6 +106,9 @@ fn show(
         folder.is_used();
         calibration::restore(folder, &state.files, run.terminal())?;
     }
+    let as_before = |name| format!("{name} could not be read before, and did not change");
+    let unreadable = remaining.unreadable.iter().map(as_before);
+    run.context.skipped.extend(unreadable);
     let mut calibrated = run.calibrate(&mut loader, &remaining)?;
     if let Some(observers) = &mut calibrated.observers {
         *observers.summary() = found(&state);

@@ -14,6 +14,7 @@ use toml::{Table, Value};
 use super::Command;
 use super::choices::{FollowChoice, RangeChoice};
 use super::error::{SettingsError, UsageError, check_probes, exclude, require, swallowed};
+use super::file::key_of;
 use super::paths::{absolute, make_absolute};
 use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
@@ -103,9 +104,13 @@ pub(crate) struct MergeSettings {
     pub(crate) quiet: bool,
 }
 
-/// Which settings differ, a text each; a key that one of both lacks has the default value.
+/// Which settings differ, a text each; a key that one of both lacks has the default value, and so has one of another
+/// version that this one does not know.
 pub(crate) fn changed_settings(before: &Table, now: &Table, defaults: &Table) -> Vec<String> {
-    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let command = CheckpointsSettings::augment_args(clap::Command::new("checkpoints"));
+    let is_known = |key: &&String| command.get_arguments().any(|arg| key_of(arg) == **key);
+    let before_known = before.keys().filter(is_known);
+    let keys: BTreeSet<&String> = before_known.chain(now.keys()).collect();
     let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
     let changed = |key: &String| {
         let [before, now] = [before, now].map(|of| of.get(key).or_else(|| defaults.get(key)));
@@ -230,5 +235,24 @@ impl CheckpointsSettings {
             Ok(Command::Checkpoints(settings)) => settings.shown(pass).unwrap_or_default(),
             _ => Table::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A newer program goes on with an older run, whose keys it may not have, and the reverse.
+    #[test]
+    fn a_key_that_only_one_version_has_is_its_default() {
+        let table = |text: &str| text.parse::<Table>().unwrap();
+        let defaults = table("maps = 'all'\ncrop = '224'");
+        let changed = |before, now| changed_settings(&table(before), &table(now), &defaults);
+        assert!(changed("older = 3", "maps = 'all'\ncrop = '224'").is_empty());
+        assert!(changed("maps = 'all'", "crop = '224'").is_empty());
+        assert_eq!(
+            changed("older = 3\nmaps = '64'", "maps = 'all'"),
+            [r#"maps "64" -> "all""#]
+        );
     }
 }

@@ -97,7 +97,7 @@ fn parse(text: &str) -> Result<Table, FileError> {
 }
 
 /// A key is a flag's long name, or a positional argument's.
-fn key_of(arg: &Arg) -> String {
+pub(super) fn key_of(arg: &Arg) -> String {
     arg.get_long()
         .map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned)
 }

@@ -73,12 +73,6 @@ impl Remaining {
         };
         note(&came, "came after a later step was shown");
         note(&changed, "changed since it was shown");
-        if !unreadable.is_empty() {
-            terminal.note(&format!(
-                "left out as before, since it could not be read and did not change: {}",
-                named(&unreadable)
-            ));
-        }
         let first = state.shown().next().map(|entry| entry.step);
         Self {
             unreadable: unreadable.iter().map(|file| file.name.clone()).collect(),
