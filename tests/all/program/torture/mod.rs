@@ -13,8 +13,8 @@ use self::disk::Loss;
 use self::runs::{Kind, Torture};
 use crate::program::support::root;
 
-/// How many calls of a process are tried in a way of failing, but for `make torture`.
-const FEW: usize = 3;
+/// How many calls of a run's processes are tried in a way of failing, but for `make torture`.
+const FEW: usize = 6;
 
 const MODES: [&str; 4] = ["kill_half", "kill_after", "full", "eio"];
 
@@ -73,8 +73,10 @@ fn training() {
 fn torture(kind: Kind) {
     let torture = Torture::new(kind);
     let (mut tried, mut wrong) = (0, String::new());
-    for (n, process) in torture.processes().iter().enumerate() {
-        for at in some(process.calls.len()) {
+    let processes = torture.processes();
+    let few = (FEW / processes.len()).min(3);
+    for (n, process) in processes.iter().enumerate() {
+        for at in some(process.calls.len(), few) {
             let call = &process.calls[at];
             let mut found = |how: &str, what: Vec<String>| {
                 tried += 1;
@@ -96,10 +98,10 @@ fn torture(kind: Kind) {
     assert!(wrong.is_empty(), "of {tried} points:\n{wrong}");
 }
 
-/// Which of so many calls.
-fn some(calls: usize) -> Vec<usize> {
-    if std::env::var_os("VGGSCOPE_TORTURE").is_some() || calls <= FEW {
+/// Which of so many calls are tried: all, or a few from the first to the last.
+fn some(calls: usize, few: usize) -> Vec<usize> {
+    if std::env::var_os("VGGSCOPE_TORTURE").is_some() || calls <= few {
         return (0..calls).collect();
     }
-    (0..FEW).map(|i| i * (calls - 1) / (FEW - 1)).collect()
+    (0..few).map(|i| i * (calls - 1) / (few - 1)).collect()
 }
