@@ -76,12 +76,11 @@ pub(crate) trait Observer {
 }
 
 /// The network of a step.
-#[derive(Clone, Copy)]
 pub(crate) struct ObservedNetwork<'a> {
     pub(crate) pass: &'a ForwardPass,
     pub(crate) network: &'a dyn Network,
     /// What it makes of the probe images.
-    pub(crate) probes: &'a ProbeActivations,
+    pub(crate) probes: ProbeActivations,
     /// Names it in errors.
     pub(crate) name: &'a str,
 }

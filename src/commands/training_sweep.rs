@@ -6,14 +6,14 @@ use super::error::RunError;
 use super::parameters;
 use super::start;
 use crate::analysis::grams::GRAMS;
-use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::probe::ProbeImages;
 use crate::analysis::{Calibration, ObservedNetwork, Observers, Role};
 use crate::commands::remedy::explain;
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
+use crate::network::ForwardPass;
 use crate::network::vgg::{self, Vgg};
-use crate::network::{ForwardPass, Network};
 use crate::schedule::Interval;
 use crate::settings::TrainSettings;
 use crate::state::RunFolder;
@@ -57,8 +57,7 @@ impl Training<'_> {
             let (extent, place) = shown_part(pass, 1);
             let network = vgg::build_from(&weights, path, &held, extent, place)?;
             let name = path.display().to_string();
-            let seen = probes.run(pass, &network, &name)?;
-            let network = self.observed(&network, &seen, &name);
+            let network = probes.run(pass, &network, &name)?;
             calibration.set_base(&network);
             references = calibration::references(&network, probes, Against::Given);
         }
@@ -70,9 +69,8 @@ impl Training<'_> {
         let mut seen = None;
         if calibration::is_needed(&pictures, comparison) {
             let what = "the network before training";
-            let looked = probes.run(pass, self.network, what)?;
-            calibration.add(&self.observed(self.network, &looked, what), true)?;
-            seen = Some(looked);
+            let network = seen.insert(probes.run(pass, self.network, what)?);
+            calibration.add(network, true)?;
         }
         if settings.resume {
             let earlier = calibration::earlier_ranges(self.folder)?;
@@ -96,43 +94,26 @@ impl Training<'_> {
         Ok((run_style.with_references(references), observers))
     }
 
-    fn observed<'a>(
-        &'a self,
-        network: &'a dyn Network,
-        probes: &'a ProbeActivations,
-        name: &'a str,
-    ) -> ObservedNetwork<'a> {
-        ObservedNetwork {
-            pass: self.pass,
-            network,
-            probes,
-            name,
-        }
-    }
-
     /// Continues the comparison where an earlier process left it: with the network that the training started
     /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
     fn resume(
         &self,
         mut observers: Option<&mut Observers>,
         step: u64,
-        seen: &ProbeActivations,
+        now: &ObservedNetwork<'_>,
         context: &Context,
     ) -> Result<Vec<ReferenceMaps>, RunError> {
         let (pass, probes) = (self.pass, self.probes);
-        let name = "the network that the training resumes from";
-        let now = self.observed(self.network, seen, name);
         let mut references = match self.initial(step, context) {
             Some(first) => {
                 let name = "the network that the training started from";
-                let seen = probes.run(pass, &first, name)?;
-                let network = self.observed(&first, &seen, name);
+                let network = probes.run(pass, &first, name)?;
                 if let Some(observers) = observers.as_deref_mut() {
                     observers.replay(0, Role::First, &network)?;
                 }
                 calibration::references(&network, probes, Against::First)
             }
-            None => calibration::references(&now, probes, Against::First),
+            None => calibration::references(now, probes, Against::First),
         };
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         if self.logged_steps().binary_search(&step).is_err() {
@@ -141,9 +122,9 @@ impl Training<'_> {
             ));
         }
         if let Some(observers) = observers {
-            observers.replay(step, Role::Previous, &now)?;
+            observers.replay(step, Role::Previous, now)?;
         }
-        references.extend(calibration::references(&now, probes, Against::Previous));
+        references.extend(calibration::references(now, probes, Against::Previous));
         Ok(references)
     }
 

@@ -90,11 +90,11 @@ impl Session<'_> {
             step.summary(summary);
         }
         let network = self.trainer.network();
-        let mut seen = self.probes.run(self.pass, &network, "step 0")?;
+        let observed = self.probes.run(self.pass, &network, "step 0")?;
         if let Some(observers) = &mut self.observers {
-            observers.observe(&mut step, &observed(self.pass, &network, &seen, "step 0"))?;
+            observers.observe(&mut step, &observed)?;
         }
-        self.probes.log(&mut seen, self.pass, &network, &mut step)?;
+        self.probes.log(observed, &mut step)?;
         step.finish();
         if self.record.save_every != Interval::Never {
             self.save()?;
@@ -169,8 +169,12 @@ impl Session<'_> {
         let due = |every: Interval| last || every.includes(number, ends_epoch);
         let with_histograms = self.record.histograms_every.includes(number, ends_epoch);
         if let Some(observers) = self.observers.as_mut().filter(|_| due(self.record.every)) {
-            let (network, seen) = (self.trainer.network(), ProbeActivations::default());
-            observers.before_update(&observed(self.pass, &network, &seen, "the last step"))?;
+            observers.before_update(&ObservedNetwork {
+                pass: self.pass,
+                network: &self.trainer.network(),
+                probes: ProbeActivations::default(),
+                name: "the last step",
+            })?;
         }
         let learned = self.learn(number, group, coming, with_histograms)?;
 
@@ -199,11 +203,11 @@ impl Session<'_> {
         }
         if due(self.record.every) {
             let what = format!("step {number}");
-            let mut seen = self.probes.run(self.pass, &network, &what)?;
+            let observed = self.probes.run(self.pass, &network, &what)?;
             if let Some(observers) = &mut self.observers {
-                observers.observe(&mut step, &observed(self.pass, &network, &seen, &what))?;
+                observers.observe(&mut step, &observed)?;
             }
-            self.probes.log(&mut seen, self.pass, &network, &mut step)?;
+            self.probes.log(observed, &mut step)?;
         }
         // A validation that failed does not take the step with it.
         let (validation, failed) = match validated {
@@ -339,20 +343,6 @@ impl Session<'_> {
             .map(|saved| format!("last checkpoint: {}", saved.network.display()));
         let undeleted = self.undeleted.iter().cloned();
         best.into_iter().chain(saved).chain(undeleted).collect()
-    }
-}
-
-fn observed<'a>(
-    pass: &'a ForwardPass,
-    network: &'a Vgg,
-    probes: &'a ProbeActivations,
-    name: &'a str,
-) -> ObservedNetwork<'a> {
-    ObservedNetwork {
-        pass,
-        network,
-        probes,
-        name,
     }
 }
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::loader::ImageLoader;
 use super::maps::{BatchPictures, describe, log_kernels};
-use crate::analysis::AnalysisError;
+use crate::analysis::{AnalysisError, ObservedNetwork};
 use crate::data::list::ImageFile;
 use crate::data::prepared::PreparedImage;
 use crate::device::Span;
@@ -90,36 +90,40 @@ impl ProbeImages {
         }
     }
 
-    /// Runs them through a network; `what` names it in errors.
-    pub(crate) fn run(
+    /// Runs them through a network; `name` names it in errors.
+    pub(crate) fn run<'a>(
         &self,
-        pass: &ForwardPass,
-        network: &dyn Network,
-        what: &str,
-    ) -> Result<ProbeActivations, ForwardError> {
-        let copies = pass.copies(network, what)?;
-        let mut seen = ProbeActivations::default();
+        pass: &'a ForwardPass,
+        network: &'a dyn Network,
+        name: &'a str,
+    ) -> Result<ObservedNetwork<'a>, ForwardError> {
+        let copies = pass.copies(network, name)?;
+        let mut probes = ProbeActivations::default();
         for (turn, batch) in self.batches.iter().enumerate() {
             let batch: Vec<&PreparedImage> = batch.iter().collect();
-            let (activations, span) = pass.run(network, &copies, turn, &batch, what)?;
-            seen.batches.push(activations);
-            seen.spans.push(span);
+            let (activations, span) = pass.run(network, &copies, turn, &batch, name)?;
+            probes.batches.push(activations);
+            probes.spans.push(span);
         }
-        Ok(seen)
+        Ok(ObservedNetwork {
+            pass,
+            network,
+            probes,
+            name,
+        })
     }
 
     /// Logs what a network made of them, with the inputs in the run's first step.
     pub(crate) fn log(
         &mut self,
-        seen: &mut ProbeActivations,
-        pass: &ForwardPass,
-        network: &dyn Network,
+        observed: ObservedNetwork<'_>,
         step: &mut Step<'_>,
     ) -> Result<(), AnalysisError> {
-        for span in seen.spans.drain(..) {
+        let ProbeActivations { batches, spans } = observed.probes;
+        for span in spans {
             step.record_span(Stage::Forward, span);
         }
-        for (batch, activations) in self.batches.iter().zip(&seen.batches) {
+        for (batch, activations) in self.batches.iter().zip(&batches) {
             let pictures = BatchPictures::of(activations);
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
@@ -132,7 +136,7 @@ impl ProbeImages {
         }
         self.shown = true;
         step.set_png_folder(format!("{:06}", step.number()));
-        Ok(log_kernels(pass, network, step)?)
+        Ok(log_kernels(observed.pass, observed.network, step)?)
     }
 
     /// An earlier process has logged the inputs.

@@ -24,7 +24,7 @@ pub(super) struct Calibrated {
 /// What a checkpoint made of the probe images before its step.
 pub(super) struct FirstPass {
     pub(super) step: i64,
-    pub(super) seen: ProbeActivations,
+    pub(super) probes: ProbeActivations,
 }
 
 impl CheckpointRun<'_> {
@@ -107,8 +107,7 @@ impl EndPoints<'_> {
             let Some((Checkpoint { name, step, .. }, network)) = found else {
                 continue;
             };
-            let seen = run.activations(&network, name)?;
-            let observed = run.observed(&network, &seen, name);
+            let observed = run.probes.run(&run.context.pass, &network, name)?;
             // What changes from step to step is smaller than what changes over the run.
             let is_previous = run.settings.comparison.change == ChangeChoice::Previous;
             calibration.add(&observed, !is_previous || place == 1)?;
@@ -118,7 +117,10 @@ impl EndPoints<'_> {
                 observers.replay(*step, Role::Last, &observed)?;
             }
             if place == 0 {
-                self.first = Some(FirstPass { step: *step, seen });
+                self.first = Some(FirstPass {
+                    step: *step,
+                    probes: observed.probes,
+                });
             }
         }
         Ok(calibration)
@@ -152,9 +154,11 @@ impl EndPoints<'_> {
             name: name.clone(),
             step: 0,
         })?;
-        let seen = self.run.activations(&network, &name)?;
-        let observed = self.run.observed(&network, &seen, &name);
-        self.given = calibration::references(&observed, &self.run.probes, Against::Given);
+        let CheckpointRun {
+            context, probes, ..
+        } = self.run;
+        let observed = probes.run(&context.pass, &network, &name)?;
+        self.given = calibration::references(&observed, probes, Against::Given);
         calibration.set_base(&observed);
         Ok(())
     }

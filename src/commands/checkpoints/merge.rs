@@ -251,8 +251,7 @@ impl Parts {
             };
             match loader.network(file) {
                 Ok(network) => {
-                    let seen = run.activations(&network, name)?;
-                    let network = run.observed(&network, &seen, name);
+                    let network = run.probes.run(&run.context.pass, &network, name)?;
                     observers.set_place(place);
                     observers.replay(*step, Role::Column, &network)?;
                     observers.draw_if_due(logger, *step)?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::loading::Loader;
 use super::open::{OpenCheckpoints, ShownNetwork};
 use super::part::Part;
-use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::{ComparisonImages, ObservedNetwork};
+use crate::analysis::ComparisonImages;
+use crate::analysis::probe::ProbeImages;
 use crate::commands::calibration;
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::open_devices;
@@ -17,7 +17,6 @@ use crate::data::checkpoints::Checkpoint;
 use crate::data::list::{ImageFile, list_images};
 use crate::data::notes::InputNotes;
 use crate::device::OpenDevice;
-use crate::network::Network;
 use crate::settings::CheckpointsSettings;
 use crate::state::RunFolder;
 
@@ -108,30 +107,6 @@ impl<'a> CheckpointRun<'a> {
     /// The checkpoints, from the first of the network that is shown.
     pub(super) fn shown(&self) -> &'a [Checkpoint] {
         self.sequence.get(self.first..).unwrap_or_default()
-    }
-
-    /// What a network makes of the probe images; `name` names it in errors.
-    pub(super) fn activations(
-        &self,
-        network: &dyn Network,
-        name: &str,
-    ) -> Result<ProbeActivations, RunError> {
-        Ok(self.probes.run(&self.context.pass, network, name)?)
-    }
-
-    /// A network and what it made of the probe images; `name` names it in errors.
-    pub(super) fn observed<'b>(
-        &'b self,
-        network: &'b dyn Network,
-        probes: &'b ProbeActivations,
-        name: &'b str,
-    ) -> ObservedNetwork<'b> {
-        ObservedNetwork {
-            pass: &self.context.pass,
-            network,
-            probes,
-            name,
-        }
     }
 
     /// How the checkpoints become networks.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::calibrate::{Calibrated, FirstPass};
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
 use super::setup::CheckpointRun;
-use crate::analysis::Observers;
+use crate::analysis::{ObservedNetwork, Observers};
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::{CommandError, RunError};
@@ -164,20 +164,24 @@ impl<'a> StepLog<'a> {
             step.text("config", as_markdown(&config));
         }
         step.text("checkpoint", format!("`{}`", file.name));
-        let mut seen = match self.first.take() {
-            Some(first) if first.step == file.step => first.seen,
-            _ => self.run.activations(&network, &file.name)?,
-        };
-        if let Some(observers) = &mut self.observers {
-            let network = self.run.observed(&network, &seen, &file.name);
-            observers.observe(&mut step, &network)?;
-            entry.found = toml::to_string(observers.latest()).ok();
-        }
-        self.state.expect(entry);
         let CheckpointRun {
             context, probes, ..
         } = &mut self.run;
-        probes.log(&mut seen, &context.pass, &network, &mut step)?;
+        let observed = match self.first.take() {
+            Some(first) if first.step == file.step => ObservedNetwork {
+                pass: &context.pass,
+                network: &network,
+                probes: first.probes,
+                name: &file.name,
+            },
+            _ => probes.run(&context.pass, &network, &file.name)?,
+        };
+        if let Some(observers) = &mut self.observers {
+            observers.observe(&mut step, &observed)?;
+            entry.found = toml::to_string(observers.latest()).ok();
+        }
+        self.state.expect(entry);
+        probes.log(observed, &mut step)?;
         step.finish();
         Ok(())
     }

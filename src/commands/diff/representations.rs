@@ -91,7 +91,7 @@ fn run(
     let network = ObservedNetwork {
         pass,
         network: &vgg,
-        probes: &ProbeActivations::default(),
+        probes: ProbeActivations::default(),
         name: &file.path().display().to_string(),
     };
     let mut grams = GramCollector::new(set.features);
