@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::trainer::Samples;
-use crate::data::labeled::{Batch, Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
+use crate::data::labeled::{Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
 
 /// How the samples of a training are read.
 pub(crate) struct Reading {
@@ -48,16 +48,7 @@ pub(super) struct Groups {
     loader: Loader,
     accumulate: u64,
     /// The next batch, where it was uploaded before it was asked for.
-    pub(super) ahead: Option<Result<Next, LoaderError>>,
-}
-
-/// The next batch of the loader.
-pub(super) struct Next {
-    samples: Samples,
-    at: Position,
-    /// Where a run resumes that has learned from it.
-    position: Position,
-    skipped: Vec<String>,
+    pub(super) ahead: Option<Result<Samples, LoaderError>>,
 }
 
 /// The batches of one step; none where no image of them can be read.
@@ -75,18 +66,19 @@ impl Groups {
     pub(super) fn next(&mut self) -> Result<Group, LoaderError> {
         let mut group = Group::default();
         loop {
-            let next = match self.ahead.take() {
-                Some(next) => next?,
+            let mut samples = match self.ahead.take() {
+                Some(samples) => samples?,
                 // The plan has no end.
-                None => Next::of(self.loader.next().unwrap_or(Err(LoaderError::Stopped))?),
+                None => Samples::from(self.loader.next().unwrap_or(Err(LoaderError::Stopped))?),
             };
-            group.images += next.samples.labels.len();
-            group.position = next.position;
-            let epoch_ends = next.position.epoch != next.at.epoch;
-            let full = (next.at.batch + 1).is_multiple_of(self.accumulate);
-            group.skipped.extend(next.skipped);
-            if !next.samples.labels.is_empty() {
-                group.batches.push(next.samples);
+            let batch = &mut samples.batch;
+            group.images += batch.labels.len();
+            group.position = batch.position;
+            let epoch_ends = batch.position.epoch != batch.at.epoch;
+            let full = (batch.at.batch + 1).is_multiple_of(self.accumulate);
+            group.skipped.append(&mut batch.skipped);
+            if !batch.labels.is_empty() {
+                group.batches.push(samples);
             }
             if epoch_ends || full {
                 return Ok(group);
@@ -98,28 +90,12 @@ impl Groups {
     pub(super) fn upload_ahead(&mut self, device: &Device) {
         if self.ahead.is_none() {
             self.ahead = self.loader.ready().map(|batch| {
-                let mut next = Next::of(batch?);
-                if !next.samples.labels.is_empty() {
-                    next.samples.upload(device);
+                let mut samples = Samples::from(batch?);
+                if !samples.batch.labels.is_empty() {
+                    samples.upload(device);
                 }
-                Ok(next)
+                Ok(samples)
             });
         }
     }
-}
-
-impl Next {
-    fn of(mut batch: Batch) -> Self {
-        Self {
-            at: batch.at,
-            position: batch.position,
-            skipped: std::mem::take(&mut batch.skipped),
-            samples: samples(batch),
-        }
-    }
-}
-
-/// What the network gets of a batch.
-pub(super) fn samples(batch: Batch) -> Samples {
-    Samples::new(batch.pixels, batch.labels, [batch.height, batch.width])
 }

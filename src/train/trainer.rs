@@ -14,6 +14,7 @@ use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::score::Score;
+use crate::data::labeled::Batch;
 use crate::device::{upload, values};
 use crate::network::vgg::Vgg;
 
@@ -37,12 +38,8 @@ pub(crate) struct TrainingSettings {
 /// A batch of images of one size with their labels.
 #[derive(Debug, Clone)]
 pub(crate) struct Samples {
-    /// Normalized, `[samples, height, width, channels]`; none once they are uploaded.
-    pub(crate) pixels: Vec<f32>,
-    /// Class indices, `[samples]`.
-    pub(crate) labels: Vec<usize>,
-    /// Height and width.
-    size: [usize; 2],
+    /// Without pixels and pictures once they are uploaded.
+    pub(super) batch: Batch,
     uploaded: Option<Uploaded>,
 }
 
@@ -55,16 +52,14 @@ pub(super) struct Uploaded {
     pub(super) labels: Tensor<1, Int>,
 }
 
-impl Samples {
-    pub(crate) fn new(pixels: Vec<f32>, labels: Vec<usize>, size: [usize; 2]) -> Self {
-        Self {
-            pixels,
-            labels,
-            size,
-            uploaded: None,
-        }
+impl From<Batch> for Samples {
+    fn from(batch: Batch) -> Self {
+        let uploaded = None;
+        Self { batch, uploaded }
     }
+}
 
+impl Samples {
     /// Copies them to `device`, which CUDA does while this thread goes on.
     pub(super) fn upload(&mut self, device: &Device) {
         self.uploaded = Some(self.take(device));
@@ -75,13 +70,16 @@ impl Samples {
         if let Some(uploaded) = self.uploaded.take() {
             return uploaded;
         }
-        let (samples, [height, width]) = (self.labels.len(), self.size);
-        let channels = self.pixels.len() / (samples * height * width).max(1);
+        let batch = &mut self.batch;
+        // Those are for validation; the memory is for the backward pass.
+        batch.pictures.clear();
+        let (samples, height, width) = (batch.labels.len(), batch.height, batch.width);
+        let channels = batch.pixels.len() / (samples * height * width).max(1);
         let shape = [samples, height, width, channels];
-        let pixels = upload(std::mem::take(&mut self.pixels), shape, device);
+        let pixels = upload(std::mem::take(&mut batch.pixels), shape, device);
         // As floats, so that there is one way to copy.
         #[expect(clippy::cast_precision_loss, reason = "fewer classes than 2^24")]
-        let labels = self.labels.iter().map(|label| *label as f32).collect();
+        let labels = batch.labels.iter().map(|label| *label as f32).collect();
         let labels = upload(labels, [samples], device).int();
         // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
         Uploaded {
@@ -255,7 +253,7 @@ impl Trainer {
         let results = vec![loss.clone().inner(), logits.reshape([all])];
         let unread = Unread {
             x,
-            labels: samples.labels,
+            labels: samples.batch.labels,
             results: Tensor::cat(results, 0),
         };
         #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use burn::tensor::Device;
 
-use super::batches::{Reading, samples};
+use super::batches::Reading;
 use super::error::TrainError;
 use super::record;
 use super::score::{Score, cross_entropy, predicted};
@@ -71,9 +71,8 @@ impl Validation {
         if places.is_empty() {
             return Ok(());
         }
-        let samples = samples(batch);
-        let labels = samples.labels.clone();
-        let scores = caught(|| logits(network, samples, device))
+        let labels = batch.labels.clone();
+        let scores = caught(|| logits(network, batch.into(), device))
             .map_err(|source| TrainError::Backend {
                 what: "validation".to_owned(),
                 source,

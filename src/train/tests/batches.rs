@@ -58,11 +58,11 @@ fn batches_uploaded_ahead_are_those_that_come_next() {
         upload_ahead(&mut ahead);
         let (expected, found) = (plain.next().unwrap(), ahead.next().unwrap());
         assert_eq!(found.batches.len(), batches);
-        assert!(found.batches[0].pixels.is_empty(), "they are on the device");
+        assert!(found.batches[0].batch.pixels.is_empty(), "they are on the device");
         assert_eq!(found.position, expected.position);
         assert_eq!(found.images, expected.images);
         for (mut found, mut expected) in found.batches.into_iter().zip(expected.batches) {
-            assert_eq!(found.labels, expected.labels);
+            assert_eq!(found.batch.labels, expected.batch.labels);
             let [found, expected] = [&mut found, &mut expected].map(|samples| {
                 let Uploaded { pixels, labels } = samples.take(&Device::flex());
                 (pixels.into_data(), labels.into_data())

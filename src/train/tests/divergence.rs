@@ -100,7 +100,7 @@ fn the_first_layer_whose_maps_are_not_finite_is_named() {
     for device in devices() {
         for arch in ["vgg16", "vgg11_bn"] {
             let mut exploding = samples();
-            exploding.pixels.fill(3e38);
+            exploding.batch.pixels.fill(3e38);
             let mut trainer = trainer(narrow(arch, &device), settings(), &device);
             let diverged = diverged(&mut trainer, exploding);
             assert!(matches!(diverged.symptom, Symptom::Loss { value, .. } if value.is_nan()));
@@ -161,7 +161,7 @@ fn a_step_that_fails_leaves_the_parameters_as_they_were() {
         trainer.step(vec![samples()], |_, _| ()).unwrap();
         let before = parameters(&trainer.network());
         let mut exploding = samples();
-        exploding.pixels.fill(f32::INFINITY);
+        exploding.batch.pixels.fill(f32::INFINITY);
         trainer
             .step(vec![samples(), exploding], |_, _| ())
             .unwrap_err();

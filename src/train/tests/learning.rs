@@ -12,7 +12,6 @@ use crate::network::vgg::{
 };
 use crate::schedule::Decay;
 use crate::train::score::Score;
-use crate::train::trainer::Samples;
 use crate::train::{Optimizer, Schedule, TrainingSettings};
 
 use super::reference::fixture;
@@ -86,8 +85,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     for batch in Loader::train(&dataset.train, &recipe, plan, Position::default(), &work).unwrap() {
         let batch = batch.unwrap();
         let epoch = usize::try_from(batch.at.epoch).unwrap();
-        let samples = Samples::new(batch.pixels, batch.labels, [batch.height, batch.width]);
-        let outcome = trainer.step(vec![samples], |_, _| ()).unwrap();
+        let outcome = trainer.step(vec![batch.into()], |_, _| ()).unwrap();
         epochs[epoch].add(&outcome.score);
     }
     epochs

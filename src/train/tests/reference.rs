@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::schedule::Decay;
+use crate::data::labeled::Batch;
 use crate::train::trainer::Samples;
 use crate::train::{Optimizer, Schedule, TrainingSettings};
 use safetensors::SafeTensors;
@@ -115,7 +116,13 @@ impl Reference {
         let pixels = images.iter().flat_map(|image| pool[*image]);
         let pixels = pixels.map(|byte| f32::from(byte) / 64.0 - 2.0);
         let labels = images.iter().map(|image| self.text.labels[*image]);
-        Samples::new(pixels.collect(), labels.collect(), [SIDE; 2])
+        Samples::from(Batch {
+            pixels: pixels.collect(),
+            labels: labels.collect(),
+            height: SIDE,
+            width: SIDE,
+            ..Batch::default()
+        })
     }
 }
 
