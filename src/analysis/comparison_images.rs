@@ -126,7 +126,14 @@ impl ComparisonImages {
                 }
             };
             let (pass, name) = (network.pass, network.name);
-            pass.visit(network.network, &pixels, self.size, name, take)?;
+            pass.visit(
+                pass.device(),
+                network.network,
+                &pixels,
+                self.size,
+                name,
+                take,
+            )?;
             taken?;
         }
         Ok(())

@@ -103,32 +103,27 @@ impl ForwardPass {
         let network = turn.checked_sub(1).map_or(network, |other| &*copies[other]);
         let size = images.first().map_or([0; 2], |image| image.size());
         let pixels: Vec<&[f32]> = images.iter().map(|image| &*image.pixels).collect();
+        let mut seen = Activations::default();
+        let keep = &mut |layer: &Layer, maps: &Tensor<4>| {
+            seen.layers.push((layer.clone(), maps.clone()));
+        };
         let start = mark(&device.device);
-        let passed = caught(|| {
-            let mut seen = network.forward(self.batch(device, &pixels, size), &self.wanted);
-            if device.precision.is_reduced() {
-                for (_, maps) in &mut seen.layers {
-                    *maps = in_float32(maps.clone());
-                }
-            }
-            seen
-        });
-        let seen = passed.map_err(|why| backend(what, why))?;
+        self.visit(device, network, &pixels, size, what, keep)?;
         let end = mark(&device.device);
         Ok((seen, Span { start, end }))
     }
 
-    /// Runs images' pixels, `[height, width, channels]` each, through a network on the first device. `take` gets the
-    /// maps of the layers that are shown as they come.
+    /// Runs images' pixels, `[height, width, channels]` each, through a network on its `device`. `take` gets the maps of
+    /// the layers that are shown as they come.
     pub(crate) fn visit(
         &self,
+        device: &OpenDevice,
         network: &dyn Network,
         images: &[&[f32]],
         size: [usize; 2],
         what: &str,
         take: &mut dyn FnMut(&Layer, &Tensor<4>),
     ) -> Result<(), ForwardError> {
-        let device = self.device();
         let visited = caught(|| {
             let batch = self.batch(device, images, size);
             network.visit(batch, &self.wanted, &mut |layer, maps| {

@@ -51,15 +51,6 @@ pub(crate) trait Network: Architecture {
     /// Shapes: `batch` `[batch, channels, height, width]`, normalized as the network was trained.
     fn visit(&self, batch: Tensor<4>, wanted: &[Layer], take: &mut dyn FnMut(&Layer, &Tensor<4>));
 
-    /// The same, keeping all of them.
-    fn forward(&self, batch: Tensor<4>, wanted: &[Layer]) -> Activations {
-        let mut layers = Vec::with_capacity(wanted.len());
-        self.visit(batch, wanted, &mut |layer, maps| {
-            layers.push((layer.clone(), maps.clone()));
-        });
-        Activations { layers }
-    }
-
     /// Its parameters, which share memory with it.
     fn parameters(&self) -> Parameters;
 

@@ -58,7 +58,10 @@ fn batches_uploaded_ahead_are_those_that_come_next() {
         upload_ahead(&mut ahead);
         let (expected, found) = (plain.next().unwrap(), ahead.next().unwrap());
         assert_eq!(found.batches.len(), batches);
-        assert!(found.batches[0].batch.pixels.is_empty(), "they are on the device");
+        assert!(
+            found.batches[0].batch.pixels.is_empty(),
+            "they are on the device"
+        );
         assert_eq!(found.position, expected.position);
         assert_eq!(found.images, expected.images);
         for (mut found, mut expected) in found.batches.into_iter().zip(expected.batches) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::schedule::Decay;
 use crate::data::labeled::Batch;
+use crate::schedule::Decay;
 use crate::train::trainer::Samples;
 use crate::train::{Optimizer, Schedule, TrainingSettings};
 use safetensors::SafeTensors;
