@@ -200,7 +200,12 @@ impl Trainer {
         }
         let learning_rate = self.next_rate();
         // Moved, not cloned: a shared parameter cannot be updated in place.
-        let vgg = std::mem::replace(&mut self.vgg, Vgg::empty());
+        let lost = Vgg {
+            features: Vec::new(),
+            classifier: None,
+            variant: self.vgg.variant.clone(),
+        };
+        let vgg = std::mem::replace(&mut self.vgg, lost);
         self.vgg = self.optimizer.step(learning_rate, vgg, gradients);
         self.steps += 1;
         Ok(StepMetrics {

@@ -6,7 +6,6 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
 use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::{Device, Tensor};
 
-use super::arch::Arch;
 use super::batch_norm::BatchNorm;
 use super::variant::Variant;
 use crate::device::convolve;
@@ -107,15 +106,6 @@ impl Vgg {
             observe(index, &x);
         }
         x
-    }
-
-    /// An empty network, a placeholder while another is modified.
-    pub(crate) fn empty() -> Self {
-        Self {
-            features: Vec::new(),
-            classifier: None,
-            variant: Variant::whole(Arch::VGG16, [0; 5]),
-        }
     }
 
     /// The class scores, or `None` when the network was built without its classifier.
