@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::error::CheckpointsError;
-use super::open::{NextCheckpoint, OpenCheckpoint, OpenCheckpoints, ShownNetwork};
+use super::open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
 use crate::commands::context::kernel_layout;
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
@@ -15,10 +15,10 @@ use crate::logger::{Stage, StageTimings};
 use crate::network::ForwardPass;
 use crate::network::vgg::{self, Extent, Kernels, Placement, Variant, Vgg};
 use crate::state::{Entry, RunNetwork};
+use crate::weights::WeightsFile;
 
 /// A checkpoint whose network is on the device.
 pub(super) struct LoadedCheckpoint {
-    pub(super) file: Checkpoint,
     pub(super) network: Vgg,
     pub(super) timings: StageTimings,
     /// What the state says of its file.
@@ -63,14 +63,11 @@ impl Loader {
         &self.shown.network
     }
 
-    fn build(
-        &self,
-        OpenCheckpoint { file, weights, .. }: &OpenCheckpoint,
-    ) -> Result<Vgg, RunError> {
+    fn build(&self, weights: &WeightsFile) -> Result<Vgg, RunError> {
         let arch = self.shown.held.arch;
         let held = Variant::of(weights, Some(arch))?;
         if held.is_gray() != self.shown.held.is_gray() {
-            return Err(CheckpointsError::OtherColors(file.path.clone()).into());
+            return Err(CheckpointsError::OtherColors(weights.path().to_owned()).into());
         }
         self.shown.network.check(weights)?;
         let extent = Extent::Features {
@@ -80,13 +77,19 @@ impl Loader {
             device: &self.device.device,
             kernels: self.kernels,
         };
-        Ok(vgg::build_from(weights, &file.path, &held, extent, place)?)
+        Ok(vgg::build_from(
+            weights,
+            weights.path(),
+            &held,
+            extent,
+            place,
+        )?)
     }
 
     /// The network of a file.
     pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Vgg, RunError> {
         let open = self.checkpoints.open(file)?;
-        self.build(&open)
+        self.build(&open.weights)
     }
 
     /// The checkpoint at a place, or where checkpoints that cannot be read are skipped, before it.
@@ -117,11 +120,11 @@ impl Loader {
                     Some(open) if open.is_current() => Arc::new(open),
                     _ => self.checkpoints.take(&file)?,
                 };
-                let network = self.build(&open)?;
+                let network = self.build(&open.weights)?;
                 Ok::<_, RunError>((open, network))
             };
             let (open, network) = timings.time(Stage::Load, load)?;
-            Ok((network, open.entry()?))
+            Ok((network, open.entry(&file)?))
         };
         let loaded = caught(load).unwrap_or_else(|source| {
             let path = file.path.clone();
@@ -129,7 +132,6 @@ impl Loader {
         });
         match loaded {
             Ok((network, entry)) => Ok(LoadedCheckpoint {
-                file,
                 network,
                 timings,
                 entry,

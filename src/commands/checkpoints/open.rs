@@ -34,7 +34,6 @@ impl From<Checkpoint> for NextCheckpoint {
 
 /// A checkpoint whose header was read.
 pub(super) struct OpenCheckpoint {
-    pub(super) file: Checkpoint,
     pub(super) weights: WeightsFile,
     stamp: Stamp,
 }
@@ -46,19 +45,18 @@ impl OpenCheckpoint {
         let weights = WeightsFile::open_under(&file.path, settings.weights_key.as_deref())?;
         Ok(Self {
             stamp: stamp.map_err(|source| unreadable(file, source))?,
-            file: file.clone(),
             weights,
         })
     }
 
     /// Whether the file is still as it was when it was opened.
     pub(super) fn is_current(&self) -> bool {
-        Stamp::of(&self.file.path).is_ok_and(|now| now == self.stamp)
+        Stamp::of(self.weights.path()).is_ok_and(|now| now == self.stamp)
     }
 
-    /// What the state says of it.
-    pub(super) fn entry(&self) -> Result<Entry, WeightsError> {
-        Ok(Entry::new(&self.file, self.stamp, self.weights.crc32c()?))
+    /// What the state says of `file`, which this is.
+    pub(super) fn entry(&self, file: &Checkpoint) -> Result<Entry, WeightsError> {
+        Ok(Entry::new(file, self.stamp, self.weights.crc32c()?))
     }
 }
 
@@ -104,7 +102,7 @@ impl OpenCheckpoints {
     pub(super) fn keep(&mut self, open: OpenCheckpoint) -> Arc<OpenCheckpoint> {
         let open = Arc::new(open);
         if self.open.len() < OPENED {
-            let path = open.file.path.clone();
+            let path = open.weights.path().to_owned();
             self.open.insert(path, Arc::clone(&open));
         }
         open

@@ -119,8 +119,9 @@ impl<'a> CheckpointRun<'a> {
         &self,
         loader: &mut Loader,
     ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
-        let first = loader.checkpoints.open(&self.sequence[self.first])?;
-        let (count, name) = (self.sequence.len(), &first.file.name);
+        let file = &self.sequence[self.first];
+        let first = loader.checkpoints.open(file)?;
+        let (count, name) = (self.sequence.len(), &file.name);
         let label = format!("the first of {count} checkpoints is {name}");
         let network = &self.settings.run.network;
         Ok(hashed_label(label, network, move || first.weights.sha256()))

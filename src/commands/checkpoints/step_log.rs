@@ -151,37 +151,36 @@ impl<'a> StepLog<'a> {
     /// One checkpoint's step.
     fn add(&mut self, loaded: LoadedCheckpoint) -> Result<(), RunError> {
         let LoadedCheckpoint {
-            file,
             network,
             timings,
             mut entry,
         } = loaded;
-        self.last = Some(file.step);
-        let mut step = self.logger.step(file.step)?;
-        step.set_title(file.name.clone());
+        self.last = Some(entry.step);
+        let mut step = self.logger.step(entry.step)?;
+        step.set_title(entry.name.clone());
         step.record_all(&timings);
         if let Some(config) = self.config.take() {
             step.text("config", as_markdown(&config));
         }
-        step.text("checkpoint", format!("`{}`", file.name));
+        step.text("checkpoint", format!("`{}`", entry.name));
         let CheckpointRun {
             context, probes, ..
         } = &mut self.run;
         let observed = match self.first.take() {
-            Some(first) if first.step == file.step => ObservedNetwork {
+            Some(first) if first.step == entry.step => ObservedNetwork {
                 pass: &context.pass,
                 network: &network,
                 probes: first.probes,
-                name: &file.name,
+                name: &entry.name,
             },
-            _ => probes.run(&context.pass, &network, &file.name)?,
+            _ => probes.run(&context.pass, &network, &entry.name)?,
         };
         if let Some(observers) = &mut self.observers {
             observers.observe(&mut step, &observed)?;
             entry.found = toml::to_string(observers.latest()).ok();
         }
-        self.state.expect(entry);
         probes.log(observed, &mut step)?;
+        self.state.expect(entry);
         step.finish();
         Ok(())
     }
