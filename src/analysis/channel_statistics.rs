@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::device::{BackendError, TensorFloats, layout_of};
+use crate::device::{BackendError, floats_of_maps, layout_of};
 use crate::logger::{Difference, Ranges};
 use feature_grid::{Floats, Layout};
 
@@ -34,8 +34,8 @@ pub(super) fn statistics(
     } else {
         Layout::Planar
     };
-    let new = TensorFloats::of_maps(maps.clone(), layout)?;
-    read(&new, values)?;
+    let new = floats_of_maps(maps.clone(), layout)?;
+    read(&*new, values)?;
     let variance = moments(values, count, layout).map(|(mean, squares)| squares - mean * mean);
     let mut measured = ChannelStatistics {
         variance: variance.collect(),
@@ -44,8 +44,8 @@ pub(super) fn statistics(
         change_range: None,
     };
     if let Some(base) = base {
-        let old = &TensorFloats::of_maps(base.clone(), layout)?;
-        read(&Difference { new: &new, old }, values)?;
+        let old = &*floats_of_maps(base.clone(), layout)?;
+        read(&Difference { new: &*new, old }, values)?;
         let squares = moments(values, count, layout).map(|(_, squares)| squares);
         measured.change = squares.collect();
         measured.change_range = with_change.then(|| Ranges::of_values(values)).flatten();

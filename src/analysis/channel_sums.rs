@@ -4,8 +4,7 @@ use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::device::{BackendError, TensorFloats};
-use feature_grid::Floats;
+use crate::device::{BackendError, floats};
 
 /// Values that are read at a time.
 const PIECE: usize = 1 << 14;
@@ -35,7 +34,7 @@ pub(super) fn in_memory(maps: &Tensor<4>) -> Result<Vec<f64>, BackendError> {
 /// Of one image, `[1, height, width, channels]`.
 fn of_image(image: Tensor<4>) -> Result<Vec<f64>, BackendError> {
     let [.., channels] = image.dims();
-    let floats = TensorFloats::new(image)?;
+    let floats = floats(image)?;
     let piece = (PIECE / channels).max(1) * channels;
     let mut values = vec![0.0; piece.min(floats.count())];
     let mut sums = vec![0.0; 2 * channels];

@@ -37,7 +37,7 @@ pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, convolve, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{NO_TF32, Precision, in_float32};
-pub(crate) use read::{TensorFloats, all_values, layout_of, values};
+pub(crate) use read::{all_values, floats, floats_of_maps, layout_of, values};
 pub(crate) use read_back::{Arriving, ReadBack, traffic};
 pub(crate) use survey::{Survey, Trial, survey, try_convolution};
 

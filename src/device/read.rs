@@ -1,59 +1,40 @@
 //! Reading the floats of a tensor, in pieces where the device allows it.
 
 use burn::tensor::{Element, Tensor};
-use feature_grid::{Floats, Layout, ReadError};
+use feature_grid::{Floats, Layout};
 
 use super::accelerator::{is_asynchronous, library};
 use super::error::BackendError;
 use super::precision::in_float32;
 use super::read_back::copied;
 
-/// The values of a tensor without gradients, row by row.
+/// The values of a tensor without gradients, any shape, row by row.
 ///
-/// On libtorch's CPU each [`read`](Self::read) copies its piece; elsewhere all were fetched at once.
-pub(crate) struct TensorFloats(Box<dyn Floats + Send + Sync>);
-
-impl TensorFloats {
-    /// The values of `tensor`, any shape, row-major.
-    pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Result<Self, BackendError> {
-        let tensor = in_float32(tensor);
-        Ok(Self(match in_place(&tensor) {
-            Some(floats) => floats,
-            None => Box::new(fetched::<f32, D>(tensor)?),
-        }))
-    }
-
-    /// The values of maps, `[images, channels, height, width]`, in the order of a layout; no value moves where they lie
-    /// so.
-    pub(crate) fn of_maps(maps: Tensor<4>, layout: Layout) -> Result<Self, BackendError> {
-        Self::new(match layout {
-            Layout::Interleaved => maps.permute([0, 2, 3, 1]),
-            Layout::Planar => maps,
-        })
-    }
+/// On libtorch's CPU each [`read`](Floats::read) copies its piece; elsewhere all were fetched at once.
+pub(crate) fn floats<const D: usize>(
+    tensor: Tensor<D>,
+) -> Result<Box<dyn Floats + Send + Sync>, BackendError> {
+    let tensor = in_float32(tensor);
+    Ok(match in_place(&tensor) {
+        Some(floats) => floats,
+        None => Box::new(fetched::<f32, D>(tensor)?),
+    })
 }
 
-impl Floats for TensorFloats {
-    fn count(&self) -> usize {
-        self.0.count()
-    }
-
-    fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
-        let end = at.checked_add(out.len());
-        if end.is_none_or(|end| end > self.count()) {
-            return Err("there are not so many values".to_owned().into());
-        }
-        self.0.read(at, out)
-    }
-
-    fn slice(&self) -> Option<&[f32]> {
-        self.0.slice()
-    }
+/// The values of maps, `[images, channels, height, width]`, in the order of a layout; no value moves where they lie so.
+pub(crate) fn floats_of_maps(
+    maps: Tensor<4>,
+    layout: Layout,
+) -> Result<Box<dyn Floats + Send + Sync>, BackendError> {
+    floats(match layout {
+        Layout::Interleaved => maps.permute([0, 2, 3, 1]),
+        Layout::Planar => maps,
+    })
 }
 
 /// All values of a tensor without gradients, row by row.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, BackendError> {
-    let floats = TensorFloats::new(tensor)?;
+    let floats = floats(tensor)?;
     let mut values = vec![0.0; floats.count()];
     floats.read(0, &mut values)?;
     Ok(values)
@@ -79,7 +60,7 @@ fn fetched<T: Element, const D: usize>(tensor: Tensor<D>) -> Result<Vec<T>, Back
 }
 
 /// How `maps`, `[batch, channels, height, width]`, lie in memory: interleaved only in that of libtorch's CPU, where
-/// [`TensorFloats::of_maps`] reads them without a copy.
+/// [`floats_of_maps`] reads them without a copy.
 ///
 /// A single channel has both layouts; it counts as interleaved.
 pub(crate) fn layout_of(maps: &Tensor<4>) -> Layout {
@@ -109,7 +90,7 @@ mod tests {
     }
 
     fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        let floats = TensorFloats::new(tensor).unwrap();
+        let floats = floats(tensor).unwrap();
         let mut out = vec![0.0; floats.count()];
         let (first, rest) = out.split_at_mut(5);
         floats.read(0, first).unwrap();

@@ -22,7 +22,7 @@ use super::grid_style::{GridStyle, Job, Options};
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
-use crate::device::{BackendError, PairSums, TensorFloats, caught, is_asynchronous, layout_of};
+use crate::device::{BackendError, PairSums, caught, floats_of_maps, is_asynchronous, layout_of};
 use feature_grid::png::{self, Threads};
 use feature_grid::{Maps, Picture, Range, Rendered};
 use tensorboard_events::Summary;
@@ -91,17 +91,17 @@ impl Renderer {
         let maps = in_place(maps);
         let layout = layout_of(&maps);
         let copied = timings.time(Stage::Copy, || {
-            let new = TensorFloats::of_maps(maps, layout)?;
-            let old = old.map(|old| TensorFloats::of_maps(in_place(old), layout));
+            let new = floats_of_maps(maps, layout)?;
+            let old = old.map(|old| floats_of_maps(in_place(old), layout));
             Ok((new, old.transpose()?))
         });
         let (new, old) = copied.map_err(|source| LoggerError::Copy(job.tag.clone(), source))?;
         let rendered = timings.time(Stage::Render, || {
-            let difference = old.as_ref().map(|old| Difference { new: &new, old });
+            let difference = old.as_deref().map(|old| Difference { new: &*new, old });
             let shape = [channels, height, width];
             let maps = match &difference {
                 Some(difference) => Maps::new(difference, shape, layout)?,
-                None => Maps::new(&new, shape, layout)?,
+                None => Maps::new(&*new, shape, layout)?,
             };
             feature_grid::feature_maps(&maps, &job.grid.style)
         });
@@ -243,9 +243,9 @@ pub(super) fn change(
     let mut timings = StageTimings::default();
     let sums = timings.time(Stage::Measure, || {
         let layout = layout_of(&maps);
-        let new = TensorFloats::of_maps(maps, layout)?;
-        let old = TensorFloats::of_maps(old, layout)?;
-        Ok::<_, BackendError>(compare(&new, &old)?)
+        let new = floats_of_maps(maps, layout)?;
+        let old = floats_of_maps(old, layout)?;
+        Ok::<_, BackendError>(compare(&*new, &*old)?)
     });
     let sums = sums.map_err(|source| LoggerError::Copy(tag.to_owned(), source))?;
     Ok(Piece {

@@ -42,7 +42,11 @@ impl<T: AsRef<[f32]>> Floats for T {
     }
 
     fn read(&self, at: usize, out: &mut [f32]) -> Result<(), ReadError> {
-        out.copy_from_slice(&self.as_ref()[at..at + out.len()]);
+        let from = self.as_ref().get(at..).unwrap_or_default();
+        let part = from
+            .get(..out.len())
+            .ok_or_else(|| ReadError("there are not so many values".to_owned()))?;
+        out.copy_from_slice(part);
         Ok(())
     }
 
