@@ -1,8 +1,9 @@
 //! The first-layer kernels, with how much each differs from that of the first step.
 
+use super::change::LayerChange;
 use super::figure::kernel_bars;
-use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, asking};
-use crate::device::{PairSums, values};
+use super::{AnalysisError, Moment, ObservedNetwork, asking};
+use crate::device::values;
 use crate::logger::LoggerError;
 use feature_grid::{self as render, Picture, Style};
 
@@ -11,48 +12,31 @@ const TILE: u32 = 24;
 
 const TAG: &str = "kernels/change";
 
-/// Compares the kernels of each step with those of the first one.
-#[derive(Default)]
-pub(super) struct KernelChange {
-    /// Those of the first step, row by row.
-    first: Option<Vec<f32>>,
-}
-
-impl Observer for KernelChange {
-    fn weights(
-        &mut self,
-        at: &mut Moment<'_, '_>,
-        network: &ObservedNetwork<'_>,
-    ) -> Result<(), AnalysisError> {
-        let kernels = network.network.parameters().kernels().cloned();
-        let kernels = kernels.filter(|_| network.pass.kernels);
-        let Some(kernels) = kernels else {
-            return Ok(());
-        };
-        match at.role {
-            Role::Column | Role::Last => return Ok(()),
-            Role::Previous if self.first.is_some() => return Ok(()),
-            Role::First | Role::Previous | Role::Logged => {}
-        }
-        let shape = kernels.dims();
-        let now = asking(TAG, || values(kernels))?;
-        let (Some(first), Some(step)) = (&self.first, &mut at.step) else {
-            self.first = Some(now);
-            return Ok(());
-        };
-        let style = Style {
-            min_tile: Some(TILE),
-            ..Style::default()
-        };
-        let rendered = render::kernels(&now, shape, at.shared.is_bgr, &style)
-            .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
-        let each = shape[1..].iter().product();
-        let pairs = first.chunks(each).zip(now.chunks(each));
-        let cosines = pairs.map(|(old, new)| PairSums::over(old, new).cosine());
-        let tiles: Vec<Picture> = rendered.singles().collect();
-        let bars = kernel_bars(&tiles, &cosines.collect::<Vec<_>>());
-        step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
-        step.image(TAG, &bars)?;
-        Ok(())
-    }
+/// Shows the kernels of a logged step with their `change` from those of the first one.
+pub(super) fn log_change(
+    at: &mut Moment<'_, '_>,
+    network: &ObservedNetwork<'_>,
+    change: &LayerChange,
+) -> Result<(), AnalysisError> {
+    let parameters = network.network.parameters();
+    let kernels = parameters.kernels().filter(|_| network.pass.kernels);
+    let (Some(kernels), Some(step)) = (kernels, &mut at.step) else {
+        return Ok(());
+    };
+    let style = Style {
+        min_tile: Some(TILE),
+        ..Style::default()
+    };
+    let now = asking(TAG, || values(kernels.clone()))?;
+    let rendered = render::kernels(&now, kernels.dims(), at.shared.is_bgr, &style)
+        .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
+    let cosines: Vec<f64> = change
+        .filters
+        .iter()
+        .map(|filter| filter.cosine())
+        .collect();
+    let tiles: Vec<Picture> = rendered.singles().collect();
+    step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
+    step.image(TAG, &kernel_bars(&tiles, &cosines))?;
+    Ok(())
 }

@@ -8,7 +8,6 @@ use super::columns::Columns;
 use super::evolution::Evolution;
 use super::grams::{GramsAbout, GramsError, GramsWriter};
 use super::health::Health;
-use super::kernels::KernelChange;
 use super::probe::{ProbeImages, kernels_tag};
 use super::representations::Representations;
 use super::{
@@ -25,7 +24,6 @@ pub(crate) struct Observers {
     representations: Representations,
     health: Health,
     change: WeightChange,
-    kernels: KernelChange,
     evolution: Evolution,
     shared: Shared,
     /// The place of the next step among all.
@@ -51,7 +49,6 @@ impl Observers {
             representations: Representations::new(features.unwrap_or_default()),
             health: Health::new(images.is_some()),
             change: WeightChange::default(),
-            kernels: KernelChange::default(),
             evolution: Evolution::default(),
             shared: Shared {
                 columns: Columns::of(total),
@@ -174,13 +171,11 @@ impl Observers {
             representations,
             health,
             change,
-            kernels,
             evolution,
             shared,
             ..
         } = self;
-        let mut observers: [&mut dyn Observer; 5] =
-            [representations, health, change, kernels, evolution];
+        let mut observers: [&mut dyn Observer; 4] = [representations, health, change, evolution];
         let is_known = role == Role::Logged && shared.ahead == Some(number);
         let mut at = Moment {
             number,
@@ -218,10 +213,9 @@ impl Observers {
     }
 
     /// What changes in weights stands first, then what activations show.
-    fn all(&self) -> [&dyn Observer; 5] {
+    fn all(&self) -> [&dyn Observer; 4] {
         [
             &self.evolution,
-            &self.kernels,
             &self.change,
             &self.health,
             &self.representations,

@@ -8,7 +8,7 @@ mod summary;
 
 use tensorboard_events::Summary as Scalar;
 
-use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, name_of};
+use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, kernels, name_of};
 
 pub(crate) use events::{Kind, of_filters};
 pub(crate) use layer::{LayerChange, LayerWeights, NonFinite, are_same};
@@ -58,7 +58,10 @@ impl WeightChange {
                 at.summary(Scalar::scalar(tag, change.whole.relative()));
             }
         }
-        let [changes, ..] = &compared.changes;
+        let [changes, from_first, _] = &compared.changes;
+        if let Some(change) = from_first.first() {
+            kernels::log_change(at, network, change)?;
+        }
         self.add(at, changes, &compared.non_finite);
         Ok(())
     }
