@@ -3,7 +3,7 @@
 use super::change::LayerChange;
 use super::figure::kernel_bars;
 use super::{AnalysisError, Moment, ObservedNetwork, asking};
-use crate::device::values;
+use crate::device::{PairSums, values};
 use crate::logger::LoggerError;
 use feature_grid::{self as render, Picture, Style};
 
@@ -30,11 +30,7 @@ pub(super) fn log_change(
     let now = asking(TAG, || values(kernels.clone()))?;
     let rendered = render::kernels(&now, kernels.dims(), at.shared.is_bgr, &style)
         .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
-    let cosines: Vec<f64> = change
-        .filters
-        .iter()
-        .map(|filter| filter.cosine())
-        .collect();
+    let cosines: Vec<f64> = change.filters.iter().map(PairSums::cosine).collect();
     let tiles: Vec<Picture> = rendered.singles().collect();
     step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
     step.image(TAG, &kernel_bars(&tiles, &cosines))?;
