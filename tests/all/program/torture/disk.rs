@@ -170,7 +170,11 @@ impl Disk {
             "rename" => {
                 let to = PathBuf::from(String::from_utf8(call.data.clone()).unwrap());
                 let node = self.now.remove(path).unwrap();
-                assert!(node != Node::Folder, "a folder was renamed: {path:?}");
+                assert!(
+                    node != Node::Folder,
+                    "a folder was renamed: {}",
+                    path.display()
+                );
                 self.now.insert(to, node);
             }
             "sync" if self.now.get(path) == Some(&Node::Folder) => {
@@ -209,7 +213,7 @@ impl Disk {
         let there = Self::of(&self.root);
         assert!(there.now.keys().eq(self.now.keys()), "{:?}", self.now);
         for (path, bytes) in self.files(&self.now, |content| content.now.clone()) {
-            assert!(bytes == fs::read(path).unwrap(), "{path:?}");
+            assert!(bytes == fs::read(path).unwrap(), "{}", path.display());
         }
     }
 

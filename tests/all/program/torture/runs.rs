@@ -45,7 +45,7 @@ pub(super) struct Process {
 /// What a run holds: each tag's value at each step, and the files beside it.
 #[derive(Default)]
 struct Values {
-    values: BTreeMap<(String, i64), Value>,
+    logged: BTreeMap<(String, i64), Value>,
     files: BTreeMap<PathBuf, String>,
     /// Values that are there twice or out of order, files that nobody finished.
     wrong: Vec<String>,
@@ -97,7 +97,7 @@ impl Torture {
     fn expect(&mut self, logdir: &str) {
         self.run_all(logdir);
         let values = self.values(logdir);
-        assert!(values.values.len() > 20, "{:?}", values.values.keys());
+        assert!(values.logged.len() > 20, "{:?}", values.logged.keys());
         assert!(values.wrong.is_empty(), "{:?}", values.wrong);
         self.expected.push(values);
     }
@@ -156,7 +156,9 @@ impl Torture {
             let calls = Call::read(&journal);
             // There are no calls that were not seen.
             let mut disk = before.clone();
-            calls.iter().for_each(|call| disk.apply(call));
+            for call in &calls {
+                disk.apply(call);
+            }
             disk.assert_is_there();
             Process {
                 line: line.clone(),
@@ -281,7 +283,7 @@ impl Values {
                 if before.is_some_and(|before| before >= event.step) {
                     self.wrong.push(format!("twice or out of order: {key:?}"));
                 }
-                self.values.insert(key, one.value.unwrap());
+                self.logged.insert(key, one.value.unwrap());
             }
         }
     }
@@ -302,7 +304,7 @@ impl Values {
                     self.add_files(run, &path, may_be_unfinished);
                 }
             } else if is_unfinished && !may_be_unfinished {
-                self.wrong.push(format!("left: {path:?}"));
+                self.wrong.push(format!("left: {}", path.display()));
             } else if path.ends_with("ranges.toml") {
                 self.files.insert(name, fs::read_to_string(path).unwrap());
             } else if folder.ends_with("grams") && !is_unfinished {
@@ -313,7 +315,7 @@ impl Values {
 
     fn differences(&self, expected: &Self) -> Vec<String> {
         let mut all = self.others(expected);
-        all.extend(lack("values", &self.values, &expected.values));
+        all.extend(lack("values", &self.logged, &expected.logged));
         all.extend(lack("files", &self.files, &expected.files));
         all
     }
@@ -321,7 +323,7 @@ impl Values {
     /// What is wrong with what is there.
     fn others(&self, expected: &Self) -> Vec<String> {
         let mut all = self.wrong.clone();
-        all.extend(others("values", &self.values, &expected.values));
+        all.extend(others("values", &self.logged, &expected.logged));
         all.extend(others("files", &self.files, &expected.files));
         all
     }
@@ -333,7 +335,7 @@ fn lack<K: Ord + Debug, V>(
     expected: &BTreeMap<K, V>,
 ) -> Option<String> {
     let all = expected.keys().filter(|key| !found.contains_key(key));
-    some_of(&format!("{what} are not there"), all.collect())
+    some_of(&format!("{what} are not there"), &all.collect::<Vec<_>>())
 }
 
 fn others<K: Ord + Debug, V: PartialEq>(
@@ -346,11 +348,11 @@ fn others<K: Ord + Debug, V: PartialEq>(
         .filter(|(key, value)| expected.get(key) != Some(value));
     some_of(
         &format!("{what} are others"),
-        all.map(|(key, _)| key).collect(),
+        &all.map(|(key, _)| key).collect::<Vec<_>>(),
     )
 }
 
-fn some_of<T: Debug>(what: &str, all: Vec<T>) -> Option<String> {
+fn some_of<T: Debug>(what: &str, all: &[T]) -> Option<String> {
     let first = all.first()?;
     Some(format!("{} {what}, {first:?} is the first", all.len()))
 }
