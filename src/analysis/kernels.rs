@@ -1,9 +1,8 @@
 //! The first-layer kernels, with how much each differs from that of the first step.
 
-use super::change::LayerChange;
 use super::figure::kernel_bars;
 use super::{AnalysisError, Moment, ObservedNetwork, asking};
-use crate::device::{PairSums, values};
+use crate::device::values;
 use crate::logger::LoggerError;
 use feature_grid::{self as render, Picture, Style};
 
@@ -12,11 +11,11 @@ const TILE: u32 = 24;
 
 const TAG: &str = "kernels/change";
 
-/// Shows the kernels of a logged step with their `change` from those of the first one.
+/// Shows the kernels of a logged step with the cosine of each to itself at the first one.
 pub(super) fn log_change(
     at: &mut Moment<'_, '_>,
     network: &ObservedNetwork<'_>,
-    change: &LayerChange,
+    cosines: &[f64],
 ) -> Result<(), AnalysisError> {
     let parameters = network.network.parameters();
     let kernels = parameters.kernels().filter(|_| network.pass.kernels);
@@ -30,9 +29,8 @@ pub(super) fn log_change(
     let now = asking(TAG, || values(kernels.clone()))?;
     let rendered = render::kernels(&now, kernels.dims(), at.shared.is_bgr, &style)
         .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
-    let cosines: Vec<f64> = change.filters.iter().map(PairSums::cosine).collect();
     let tiles: Vec<Picture> = rendered.singles().collect();
     step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
-    step.image(TAG, &kernel_bars(&tiles, &cosines))?;
+    step.image(TAG, &kernel_bars(&tiles, cosines))?;
     Ok(())
 }

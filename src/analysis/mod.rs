@@ -34,9 +34,8 @@ use burn::tensor::Tensor;
 
 use crate::device::all_values;
 use crate::logger::{LoggerError, Step};
-use crate::network::{ForwardPass, Layer, Network};
+use crate::network::{ForwardPass, Layer};
 use columns::Columns;
-use probe::ProbeActivations;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
@@ -44,6 +43,7 @@ pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
 use error::asking;
 pub(crate) use observers::Observers;
+pub(crate) use probe::ObservedNetwork;
 pub(crate) use representations::GramCollector;
 
 /// What measures something at every step. Its methods are called in this order.
@@ -73,16 +73,6 @@ pub(crate) trait Observer {
     fn finish(&self, _shared: &Shared) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// The network of a step.
-pub(crate) struct ObservedNetwork<'a> {
-    pub(crate) pass: &'a ForwardPass,
-    pub(crate) network: &'a dyn Network,
-    /// What it makes of the probe images.
-    pub(crate) probes: ProbeActivations,
-    /// Names it in errors.
-    pub(crate) name: &'a str,
 }
 
 /// What a layer makes of some images.

@@ -1,5 +1,6 @@
 //! What changes in the weights of the convolutions from step to step, and what of it is worth saying at the end.
 
+mod compared;
 mod events;
 mod layer;
 mod on_device;
@@ -9,6 +10,7 @@ mod summary;
 use tensorboard_events::Summary as Scalar;
 
 use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, kernels, name_of};
+use crate::device::PairSums;
 
 pub(crate) use events::{Kind, of_filters};
 pub(crate) use layer::{LayerChange, LayerWeights, NonFinite, are_same};
@@ -60,7 +62,8 @@ impl WeightChange {
         }
         let [changes, from_first, _] = &compared.changes;
         if let Some(change) = from_first.first() {
-            kernels::log_change(at, network, change)?;
+            let cosines: Vec<f64> = change.filters.iter().map(PairSums::cosine).collect();
+            kernels::log_change(at, network, &cosines)?;
         }
         self.add(at, changes, &compared.non_finite);
         Ok(())

@@ -2,8 +2,8 @@
 
 use burn::tensor::{FloatDType, Tensor};
 
+use super::compared::Compared;
 use super::layer::{LayerChange, NEARLY_EQUAL};
-use super::snapshot::Compared;
 use crate::device::{BackendError, PairSums, all_values};
 
 /// The weights of a layer, on a device without gradients.

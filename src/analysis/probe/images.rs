@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::loader::ImageLoader;
 use super::maps::{BatchPictures, describe, log_kernels};
-use crate::analysis::{AnalysisError, ObservedNetwork};
+use crate::analysis::error::AnalysisError;
 use crate::data::list::ImageFile;
 use crate::data::prepared::PreparedImage;
 use crate::device::Span;
@@ -18,6 +18,16 @@ pub(crate) struct ProbeActivations {
     batches: Vec<Activations>,
     /// When each was computed.
     spans: Vec<Span>,
+}
+
+/// The network of a step.
+pub(crate) struct ObservedNetwork<'a> {
+    pub(crate) pass: &'a ForwardPass,
+    pub(crate) network: &'a dyn Network,
+    /// What it makes of the probe images.
+    pub(crate) probes: ProbeActivations,
+    /// Names it in errors.
+    pub(crate) name: &'a str,
 }
 
 impl ProbeActivations {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::analysis::AnalysisError;
+use crate::analysis::error::AnalysisError;
 use crate::data::list::ImageFile;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;

@@ -5,6 +5,6 @@ mod images;
 mod loader;
 mod maps;
 
-pub(crate) use images::{ProbeActivations, ProbeImages};
+pub(crate) use images::{ObservedNetwork, ProbeActivations, ProbeImages};
 pub(crate) use loader::ImageLoader;
 pub(crate) use maps::{BatchPictures, describe, kernels_tag, log_kernels};

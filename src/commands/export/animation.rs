@@ -10,7 +10,7 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, DynamicImage, Frame, ImageResult, RgbImage};
 use png::EncodingError;
 
-use super::ExportError;
+use super::error::ExportError;
 use crate::analysis::figure::Frames;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
