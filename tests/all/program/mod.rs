@@ -20,7 +20,8 @@ mod repaired;
 mod run_folder;
 mod sharded;
 pub(crate) mod support;
-#[cfg(target_os = "linux")]
+// What writes is the same without libtorch.
+#[cfg(all(target_os = "linux", feature = "libtorch"))]
 mod torture;
 mod train;
 mod view;
