@@ -46,6 +46,9 @@ pub(crate) struct TrainingProgress {
     /// The text of the files by which all steps are shown, by name; none in older checkpoints.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<String, String>,
+    /// The event file could not take all steps up to this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lacks_events: bool,
     /// Of the other files; none in older checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksums: Option<Checksums>,
@@ -227,8 +230,9 @@ pub(super) fn prune(
     Ok(deleted.filter_map(SavedCheckpoint::delete).collect())
 }
 
-/// The newest checkpoint in `folder` that is whole. Newer ones are set aside, since the run
-/// goes another way from here; `damaged` gets the error of each.
+/// The newest checkpoint in `folder` that is whole, of those whose steps are in the event file if there is one: what
+/// it lacks is made again. Damaged ones are set aside, since the run goes another way from here; `damaged` gets the
+/// error of each.
 ///
 /// # Errors
 ///
@@ -238,18 +242,26 @@ pub(crate) fn newest_checkpoint(
     mut damaged: impl FnMut(&CheckpointError),
 ) -> Result<SavedCheckpoint, CheckpointError> {
     let mut errors: Vec<(SavedCheckpoint, CheckpointError)> = Vec::new();
+    let mut taken = None;
     for saved in saved_in(folder)?.into_iter().rev() {
         match saved.check() {
+            Ok(()) if saved.read_progress()?.lacks_events => {
+                taken.get_or_insert(saved);
+            }
             Ok(()) => {
-                for (newer, error) in &errors {
-                    set_aside(&newer.network)?;
-                    damaged(error);
-                }
-                return Ok(saved);
+                taken = Some(saved);
+                break;
             }
             Err(error @ CheckpointError::Read { .. }) => errors.push((saved, error)),
             Err(error) => return Err(error),
         }
+    }
+    if let Some(taken) = taken {
+        for (saved, error) in &errors {
+            set_aside(&saved.network)?;
+            damaged(error);
+        }
+        return Ok(taken);
     }
     let folder = folder.to_owned();
     let newest = errors.into_iter().next();

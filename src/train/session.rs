@@ -139,10 +139,11 @@ impl Session<'_> {
         }
         // Even where the event file did not take the last steps: the network is worth more than their record.
         let logged = self.logger.flush();
+        self.progress.lacks_events = logged.is_err();
         let kept = match (self.save_network(), logged) {
             (Ok(()), Ok(())) => return error,
             (Ok(()), Err(_)) => format!(
-                "step {step} is saved, but the event file lacks the steps that could not be written"
+                "step {step} is saved, but the event file lacks the steps that could not be written; resumed, the run makes them again from the checkpoint before"
             ),
             (Err(unsaved), _) => format!(
                 "what was learned up to step {step} could not be saved ({})",
@@ -298,6 +299,7 @@ impl Session<'_> {
     /// begins with the step after it.
     fn save(&mut self) -> Result<(), TrainError> {
         self.logger.flush()?;
+        self.progress.lacks_events = false;
         self.save_network()
     }
 

@@ -7,7 +7,9 @@ use super::reference::Reference;
 use super::support::{alone, devices, load, parameters, trainer};
 use crate::commands::remedy::explain;
 use crate::device::OpenDevice;
-use crate::train::{CheckpointError, SavedCheckpoint, TrainError, newest_checkpoint};
+use crate::train::{
+    CheckpointError, SavedCheckpoint, TrainError, TrainingProgress, newest_checkpoint,
+};
 
 fn saved(folder: &Path) -> (Reference, OpenDevice, SavedCheckpoint) {
     let reference = Reference::read();
@@ -110,6 +112,25 @@ fn a_damaged_or_missing_position_is_an_error_that_names_it() {
     std::fs::remove_file(saved.progress()).unwrap();
     let error = saved.read_progress().unwrap_err().to_string();
     assert!(error.contains("step_000001.toml"), "{error}");
+}
+
+/// What the event file lacks is made again, where there is a checkpoint to begin from.
+#[test]
+fn a_checkpoint_whose_steps_are_not_in_the_event_file_is_taken_last() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (reference, device, first) = saved(folder.path());
+    let mut trainer = begin(&reference, "adam", &device, 0.0);
+    steps(&mut trainer, &reference, "adam", 2);
+    let lacking = TrainingProgress {
+        lacks_events: true,
+        ..progress(&trainer)
+    };
+    let second = trainer.save(folder.path(), &lacking).unwrap();
+    assert_eq!(newest(folder.path()).unwrap(), first);
+    assert!(second.network.exists());
+    std::fs::remove_file(&first.network).unwrap();
+    assert_eq!(newest(folder.path()).unwrap(), second);
 }
 
 /// The checkpoint before is taken: of a flipped bit anywhere, a file that is cut, and one that is gone.
