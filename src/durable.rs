@@ -11,7 +11,7 @@ use tensorboard_events::host_name;
 /// How the names of files end that are not finished.
 const UNFINISHED: &str = "part";
 
-/// Nobody goes on with a file that did not change for so long: clocks of machines differ by less.
+/// No process still writes a file that did not change for so long: clocks of machines differ by less.
 const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A name next to `path` that no process of any machine has used: in containers every process is number 1, and has the

@@ -242,7 +242,7 @@ impl CheckpointsSettings {
 mod tests {
     use super::*;
 
-    /// A newer program goes on with an older run, whose keys it may not have, and the reverse.
+    /// A newer program resumes an older run, whose keys it may not have, and the reverse.
     #[test]
     fn a_key_that_only_one_version_has_is_its_default() {
         let table = |text: &str| text.parse::<Table>().unwrap();

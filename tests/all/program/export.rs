@@ -185,7 +185,7 @@ fn tags_of_one_path_are_exported_apart() {
     for folder in folders {
         assert!(folder.unwrap().path().join("step_000001.png").exists());
     }
-    // Where cases are told apart, that of the first one that is called so.
+    // On file systems that are case-sensitive, the first one of that name.
     assert!(place.path("out/A_b/step_000001.png").exists());
     let ran = place
         .run("export run --out gifs --as gif", &[] as &[PathBuf])

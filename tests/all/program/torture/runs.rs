@@ -211,7 +211,7 @@ impl Torture {
     /// What is wrong once the rest was typed again.
     fn again(&self, process: &Process) -> Vec<String> {
         if self.kind == Kind::Images {
-            // Nothing goes on with these. What is there is right.
+            // These are not resumed. What is there is right.
             return self.values("faulty").others(&self.expected[0]);
         }
         for line in &process.rest {
@@ -242,7 +242,7 @@ impl Torture {
         let mut all = Values::default();
         if run.exists() {
             all.add_values(&run, |tag| self.is_repeatable(tag));
-            // Nothing goes on with what `images` left, and so nobody removes it.
+            // What `images` left is not resumed, and so not cleared.
             all.add_files(&run, &run, self.kind == Kind::Images);
         }
         all
