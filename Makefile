@@ -98,7 +98,8 @@ fuzz: $(CARGO_FUZZ) ## TARGET=events|png|weights|images|config|state SECONDS=300
 	  echo "make fuzz TARGET=$$(cd fuzz/targets && ls | sed 's/\.rs//' | paste -sd '|') [SECONDS=$(SECONDS)]" >&2; exit 2; }
 	mkdir -p fuzz/corpus/$(TARGET)
 	PATH="$(CURDIR)/$(dir $(CARGO_FUZZ)):$$PATH" $(CARGO) fuzz run --sanitizer none $(TARGET) fuzz/corpus/$(TARGET) $(SEEDS_$(TARGET)) \
-	  -- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536
+	  -- -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536; \
+	  status=$$?; rm -rf /dev/shm/vggscope-fuzz-*; exit $$status
 
 .PHONY: gpu-check
 gpu-check: need-python ## on a machine with an NVIDIA GPU: build for CUDA, doctor, the tests on it, benchmarks: benches/runs/

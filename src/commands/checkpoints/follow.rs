@@ -13,7 +13,7 @@ use crate::commands::context::Context;
 use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::Terminal;
-use crate::data::checkpoints::{Checkpoint, CheckpointError, list_checkpoints};
+use crate::data::checkpoints::{Checkpoint, CheckpointError, Sequence, list_checkpoints};
 use crate::interrupt::Interrupt;
 use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
@@ -34,6 +34,8 @@ const WAITED: Duration = Duration::from_secs(3);
 /// Gives the checkpoints that come, in the order of their steps.
 pub(super) struct Follow {
     settings: CheckpointsSettings,
+    /// Those of its arguments that are folders.
+    folders: Vec<PathBuf>,
     /// Counted here: in the list, a file that comes late or goes would shift all that follow.
     nth: EveryNth,
     terminal: Arc<Terminal>,
@@ -63,7 +65,9 @@ struct Sighting {
 
 impl Follow {
     pub(super) fn new(settings: &CheckpointsSettings, nth: EveryNth, context: &Context) -> Self {
+        let arguments = settings.checkpoints.iter();
         Self {
+            folders: arguments.filter(|path| path.is_dir()).cloned().collect(),
             settings: settings.clone(),
             nth,
             terminal: Arc::clone(&context.terminal),
@@ -146,8 +150,7 @@ impl Follow {
     fn list(&mut self) {
         self.grows = None;
         // A folder may be empty, or its names ambiguous, until more of them are there.
-        let settings = &self.settings;
-        let sequence = match list_checkpoints(&settings.checkpoints, &settings.selection()) {
+        let sequence = match self.sequence() {
             Ok(sequence) => sequence,
             Err(error) => {
                 if !self.given.is_empty() {
@@ -200,6 +203,13 @@ impl Follow {
             let is_kept = opened.is_err() || self.ready.len() < OPENED;
             let opened = is_kept.then_some(opened);
             self.ready.push_back(NextCheckpoint { file, opened });
+        }
+    }
+
+    fn sequence(&self) -> Result<Sequence, CheckpointError> {
+        match self.folders.iter().find(|path| path.is_file()) {
+            Some(path) => Err(CheckpointError::NoFolder(path.clone())),
+            None => list_checkpoints(&self.settings.checkpoints, &self.settings.selection()),
         }
     }
 

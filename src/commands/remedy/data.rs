@@ -20,6 +20,7 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
     Some(match error {
+        CheckpointError::NoFolder(_) => "restore it, and repeat the command",
         CheckpointError::AllExcluded { .. } => "leave an --exclude out",
         CheckpointError::NoNumber { .. } => {
             "name one file alone, or number the checkpoints in natural order with --step index"

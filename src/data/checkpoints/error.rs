@@ -10,6 +10,8 @@ use crate::data::find::FindError;
 pub(crate) enum CheckpointError {
     #[error("{0}")]
     Find(#[from] FindError),
+    #[error("{0}: was a folder of checkpoints, and is a file now")]
+    NoFolder(PathBuf),
     #[error("no checkpoint is left: all {count} are excluded; the first: {first}")]
     AllExcluded { count: usize, first: PathBuf },
     #[error("no whole number in these names to take the step from: {names}")]

@@ -114,11 +114,15 @@ fn a_folder_that_goes_ends_the_run_with_one_line() {
     let gone = "there is no such file or folder";
     let empty = "no checkpoint in this folder";
     let link = "a link to ckpts, which leads nowhere";
-    for why in [gone, empty, link] {
+    let file = "was a folder of checkpoints, and is a file now";
+    for why in [gone, empty, link, file] {
         let following = Following::start(&[1], 2, "", 1);
         let there = remove(&following.place);
         if why == empty {
             fs::create_dir(&there).unwrap();
+        }
+        if why == file {
+            fs::write(&there, "a note").unwrap();
         }
         #[cfg(unix)]
         if why == link {
