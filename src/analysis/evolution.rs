@@ -6,7 +6,7 @@ use std::mem::take;
 use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
 
-use super::figure::Strip;
+use super::figure::{Cells, Figure, Tiles};
 use super::probe::kernels_tag;
 use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, read_all,
@@ -146,19 +146,22 @@ impl Observer for Evolution {
             let name = if is_of_kernels(tag) { "kernels" } else { tag };
             let of_layer = || self.columns.values().map(|column| column.get(tag));
             let row = |row: usize| of_layer().map(move |tiles| tiles?.get(row).cloned());
-            let strip = Strip {
+            let tiles: Vec<Option<Picture>> = (0..layer.channels.len()).flat_map(row).collect();
+            let strip = Figure {
                 title: name.to_owned(),
+                row_axis: "channel".to_owned(),
+                column_axis: "step".to_owned(),
                 rows: layer.channels.iter().map(ToString::to_string).collect(),
                 columns: shared.columns.labels(),
-                tiles: (0..layer.channels.len()).flat_map(row).collect(),
+                cells: Cells::Tiles(Tiles::new(tiles.iter().flatten())),
+                ..Figure::default()
             };
             let tag = format!("evolution/{name}");
             let heading = format!(
                 "**{name}**: the channels that change most (rows) at the steps (columns), over {}, with one range for all",
                 shared.probe
             );
-            step.describe(&tag, heading);
-            step.image(tag, &strip.picture())?;
+            strip.log(step, tag, heading)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::mem::take;
 
 use burn::tensor::Tensor;
 
-use super::figure::HeatMap;
+use super::figure::{Cells, Figure, Matrix};
 use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
     channel_sums, name_of, read_all,
@@ -109,24 +109,28 @@ impl Observer for Health {
                 rate.copied().unwrap_or(f32::NAN)
             };
             let row = |channel| columns.iter().map(move |column| value(column, channel));
-            let map = HeatMap {
-                title: layer.clone(),
+            let map = Figure {
+                title: format!("{}: how often channels are on", name_of(layer)),
+                row_axis: "channel".to_owned(),
+                column_axis: "step".to_owned(),
                 rows: (0..rates.len())
                     .map(|channel| channel.to_string())
                     .collect(),
                 columns: shared.columns.labels(),
-                values: (0..rates.len()).flat_map(row).collect(),
-                range: (0.0, 1.0),
-                colormap: Colormap::Magma,
-                numbers: false,
+                cells: Cells::Matrix(Matrix {
+                    values: (0..rates.len()).flat_map(row).collect(),
+                    measure: "fraction above 0".to_owned(),
+                    colormap: Colormap::Magma,
+                    ..Matrix::default()
+                }),
+                ..Figure::default()
             };
             let tag = format!("health/{layer}");
             let heading = format!(
                 "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; a dead channel is black",
                 shared.over
             );
-            step.describe(&tag, heading);
-            step.image(tag, &map.picture())?;
+            map.log(step, tag, heading)?;
         }
         Ok(())
     }

@@ -1,13 +1,10 @@
 //! The first-layer kernels, with how much each differs from that of the first step.
 
-use super::figure::kernel_bars;
+use super::figure::{Cells, Figure, Tiles};
 use super::{AnalysisError, Moment, ObservedNetwork, asking};
 use crate::device::values;
 use crate::logger::LoggerError;
 use feature_grid::{self as render, Picture, Style};
-
-/// Enlarged to this, kernels of 3 x 3 can be seen. Units: pixels.
-const TILE: u32 = 24;
 
 const TAG: &str = "kernels/change";
 
@@ -22,15 +19,26 @@ pub(super) fn log_change(
     let (Some(kernels), Some(step)) = (kernels, &mut at.step) else {
         return Ok(());
     };
-    let style = Style {
-        min_tile: Some(TILE),
-        ..Style::default()
-    };
+    let style = Style::default();
     let now = asking(TAG, || values(kernels.clone()))?;
     let rendered = render::kernels(&now, kernels.dims(), at.shared.is_bgr, &style)
         .map_err(|source| LoggerError::Render(TAG.to_owned(), source))?;
     let tiles: Vec<Picture> = rendered.singles().collect();
-    step.describe(TAG, "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less");
-    step.image(TAG, &kernel_bars(&tiles, cosines))?;
-    Ok(())
+    // Rows are about twice as long as there are of them, as the picture is.
+    let columns = (2 * tiles.len()).isqrt().max(1);
+    let numbers = |every| (0..tiles.len()).step_by(every);
+    #[expect(clippy::cast_possible_truncation, reason = "pixels")]
+    let bars = cosines.iter().map(|cosine| *cosine as f32);
+    let figure = Figure {
+        title: "kernels; bar: cosine to the first step, green is 1".to_owned(),
+        rows: numbers(columns).map(|number| number.to_string()).collect(),
+        columns: numbers(1)
+            .take(columns)
+            .map(|number| format!("+{number}"))
+            .collect(),
+        cells: Cells::Tiles(Tiles::new(&tiles).with_bars(bars)),
+        ..Figure::default()
+    };
+    let heading = "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less";
+    Ok(figure.log(step, TAG, heading)?)
 }

@@ -11,7 +11,7 @@ use super::grams::{Grams, GramsWriter};
 use super::similarity::{Gram, Labeled, Similarity, heat_map};
 use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
-    read_all,
+    name_of, read_all,
 };
 use crate::device::BackendError;
 use crate::logger::{LoggerError, Step};
@@ -91,7 +91,7 @@ impl Observer for Representations {
         Ok(())
     }
 
-    /// Heat maps: step x step for each layer, and layer x layer, the last step against the first.
+    /// Heat maps: step x step for each layer, and layer x layer, of the last step and of the last against the first.
     fn draw(&self, step: &mut Step<'_>, shared: &Shared) -> Result<(), LoggerError> {
         let (Some(first), Some(last)) = (&self.first, &self.previous) else {
             return Ok(());
@@ -103,25 +103,32 @@ impl Observer for Representations {
                 gram: grams.get(layer),
             });
             let steps: Vec<Labeled<&Gram>> = steps.collect();
-            let tag = format!("similarity/steps/{layer}");
+            let title = format!("{}: CKA of its steps", name_of(layer));
+            let axes = ["step"; 2].map(str::to_owned);
             let heading =
                 format!("**{layer}**: debiased linear CKA of all steps with all steps, {over}");
-            step.describe(&tag, heading);
-            step.image(tag, &heat_map(layer.clone(), &steps, &steps).picture())?;
+            let tag = format!("similarity/steps/{layer}");
+            heat_map(title, axes, &steps, &steps).log(step, tag, heading)?;
         }
-        let map = heat_map("last x first".to_owned(), &layers(last), &layers(first));
-        let heading = format!(
-            "Debiased linear CKA of the layers at the last step (rows) with those at the first (columns), {over}"
-        );
-        step.describe("similarity/layers", heading);
-        step.image("similarity/layers", &map.picture())
+        let now = step.number();
+        let earliest = shared.columns.steps().next().unwrap_or(now);
+        for (tag, other, grams) in [("layers", now, last), ("layers_to_first", earliest, first)] {
+            let axes = [now, other].map(|step| format!("step {step}"));
+            let heading = format!(
+                "Debiased linear CKA of the layers at the last step (rows) with those at step {other} (columns), {over}"
+            );
+            let title = "CKA of layers".to_owned();
+            let tag = format!("similarity/{tag}");
+            heat_map(title, axes, &layers(last), &layers(grams)).log(step, tag, heading)?;
+        }
+        Ok(())
     }
 }
 
 /// The layers of a step.
 fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
-    let layer = |(layer, gram)| Labeled {
-        label: String::clone(layer),
+    let layer = |(layer, gram): (&String, _)| Labeled {
+        label: name_of(layer).to_owned(),
         gram: Some(gram),
     };
     grams.iter().map(layer).collect()

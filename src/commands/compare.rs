@@ -98,8 +98,7 @@ fn finish(
     let mut lines = Vec::new();
     for pair in pairs {
         for tagged in pair.heat_maps().map_err(CompareError::from)? {
-            step.describe(&tagged.tag, tagged.heading);
-            step.image(tagged.tag, &tagged.map.picture())?;
+            tagged.map.log(&mut step, tagged.tag, tagged.heading)?;
         }
         lines.push(pair.line().map_err(CompareError::from)?);
     }

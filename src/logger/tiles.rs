@@ -1,7 +1,10 @@
 //! What is drawn into a grid of feature maps.
 
-use super::text::{GLYPH, mask, width_of};
+use super::text::{dots, width_of};
 use feature_grid::{Color, Colormap, Picture};
+
+/// The height of a number. Units: pixels.
+const LINE: u16 = 12;
 
 /// Smaller tiles get no number: it would hide too much. Units: pixels.
 const SMALLEST: usize = 40;
@@ -14,21 +17,22 @@ const FRAME: [u8; 3] = [255, 140, 0];
 pub(super) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers: &[usize]) {
     for ([left, top, width, height], number) in tiles.iter().zip(numbers) {
         let text = number.to_string();
-        let length = width_of(&text, 1) as usize + 1;
+        let length = width_of(&text, LINE.into()) as usize + 1;
         if *width.min(height) < SMALLEST || length > *width {
             continue;
         }
-        for (x, y) in (0..length).flat_map(|x| (0..=GLYPH.1 as usize).map(move |y| (x, y))) {
+        for (x, y) in (0..length).flat_map(|x| (0..LINE.into()).map(move |y| (x, y))) {
             set(picture, left + x, top + y, 0, [0; 3]);
         }
-        for (x, y) in mask(&text) {
-            set(
-                picture,
-                left + 1 + x as usize,
-                top + 1 + y as usize,
-                255,
-                [255; 3],
-            );
+        for dot in dots(&text, LINE.into()) {
+            let (x, y) = (left + 1 + dot.x as usize, top + dot.y as usize);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "0 to 255"
+            )]
+            let level = (dot.cover * 255.0) as u8;
+            set(picture, x, y, level, [level; 3]);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::error::TrainError;
 use super::record;
 use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
-use crate::analysis::figure::HeatMap;
+use crate::analysis::figure::{Cells, Figure, Matrix};
 use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
 use crate::device::caught;
@@ -109,7 +109,7 @@ impl Validation {
         Ok(())
     }
 
-    fn confusion_matrix(&self, classes: &[String]) -> HeatMap {
+    fn confusion_matrix(&self, classes: &[String]) -> Figure {
         let row = |row: &[u32]| {
             let all: u32 = row.iter().sum();
             // A class without validation images has no fractions.
@@ -117,18 +117,21 @@ impl Validation {
             let fraction = |count: &u32| *count as f32 / all as f32;
             row.iter().map(fraction).collect::<Vec<_>>()
         };
-        HeatMap {
-            title: "class x predicted".to_owned(),
+        let rows = self.confusion.chunks_exact(classes.len().max(1));
+        Figure {
+            title: "validation images".to_owned(),
+            row_axis: "class".to_owned(),
+            column_axis: "predicted as".to_owned(),
             rows: classes.to_vec(),
             columns: classes.to_vec(),
-            values: self
-                .confusion
-                .chunks_exact(classes.len().max(1))
-                .flat_map(row)
-                .collect(),
-            range: (0.0, 1.0),
-            colormap: Colormap::Viridis,
-            numbers: true,
+            cells: Cells::Matrix(Matrix {
+                values: rows.flat_map(row).collect(),
+                measure: "fraction of the class".to_owned(),
+                colormap: Colormap::Viridis,
+                has_numbers: true,
+                ..Matrix::default()
+            }),
+            ..Figure::default()
         }
     }
 
@@ -144,11 +147,8 @@ impl Validation {
         }
         if !self.confusion.is_empty() {
             let heading = "Validation images by class (rows) and predicted class (columns): the fraction of the class";
-            step.describe("val/confusion", heading);
-            step.image(
-                "val/confusion",
-                &self.confusion_matrix(&data.classes).picture(),
-            )?;
+            self.confusion_matrix(&data.classes)
+                .log(step, "val/confusion", heading)?;
         }
         if !self.mistakes.is_empty() {
             step.text("misclassified", table(&self.mistakes, data));

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::CompareError;
 use super::run::ComparedRun;
-use crate::analysis::figure::{HeatMap, evenly};
+use crate::analysis::figure::{Figure, evenly};
 use crate::analysis::grams::GramsError;
 use crate::analysis::name_of;
 use crate::analysis::similarity::{Estimate, Gram, Labeled, Similarity, heat_map};
@@ -124,7 +124,12 @@ impl<'a> Pair<'a> {
             maps.push(TaggedMap {
                 tag: format!("similarity/steps/{tag}{}", self.in_tags),
                 heading: format!("**{tag}**: debiased linear CKA of {sides}"),
-                map: heat_map(self.title(name_of(tag)), &side(0)?, &side(1)?),
+                map: heat_map(
+                    self.title(name_of(tag)),
+                    self.axes("step"),
+                    &side(0)?,
+                    &side(1)?,
+                ),
             });
         }
         let ends = self.ends();
@@ -137,7 +142,12 @@ impl<'a> Pair<'a> {
         maps.push(TaggedMap {
             tag: format!("similarity/layers{}", self.in_tags),
             heading: format!("Debiased linear CKA {when} of {sides}"),
-            map: heat_map(self.title("layers"), &side(0)?, &side(1)?),
+            map: heat_map(
+                self.title("layers"),
+                self.axes("layer"),
+                &side(0)?,
+                &side(1)?,
+            ),
         });
         Ok(maps)
     }
@@ -157,7 +167,12 @@ impl<'a> Pair<'a> {
 
     fn title(&self, what: &str) -> String {
         let [first, other] = self.runs.map(|run| end_of(&run.name));
-        format!("{what}: rows {first}, columns {other}")
+        format!("CKA of {what}: {first} x {other}")
+    }
+
+    fn axes(&self, what: &str) -> [String; 2] {
+        self.runs
+            .map(|run| format!("{what} of {}", end_of(&run.name)))
     }
 
     fn sides(&self, of: &str) -> String {
@@ -210,7 +225,7 @@ impl<'a> Pair<'a> {
 pub(crate) struct TaggedMap {
     pub(crate) tag: String,
     pub(crate) heading: String,
-    pub(crate) map: HeatMap,
+    pub(crate) map: Figure,
 }
 
 /// The steps that have a row or column.

@@ -1,6 +1,11 @@
 //! A picture of an animation, with a line above it that says what it is.
 
-use super::canvas::{Canvas, GLYPH, width_of};
+use plotters::backend::BitMapBackend;
+use plotters::drawing::IntoDrawingArea;
+
+use super::painter::{Anchor, Painter, Place};
+use super::rgb;
+use crate::logger::text::width_of;
 use feature_grid::Picture;
 
 /// Smaller pictures are enlarged to about this. Units: pixels.
@@ -13,8 +18,8 @@ const PADDING: u32 = 4;
 pub(crate) struct Frames {
     /// How many times the pictures are enlarged.
     factor: u32,
-    /// The size of the text. Units: multiples of the font.
-    scale: u32,
+    /// The height of the line above. Units: pixels.
+    line: u32,
     width: u32,
     height: u32,
 }
@@ -24,13 +29,13 @@ impl Frames {
     pub(crate) fn new([width, height]: [u32; 2], characters: usize) -> Self {
         let factor = (SIDE / width.max(height).max(1)).max(1);
         let (width, height) = (width * factor, height * factor);
-        let scale = super::text_scale(height);
-        let longest = width_of(&"0".repeat(characters), scale) + 2 * PADDING;
+        let line = (height / 17).max(16);
+        let longest = width_of(&"0".repeat(characters), line as f32) + 2 * PADDING;
         Self {
             factor,
-            scale,
+            line,
             width: width.max(longest),
-            height: height + Self::line(scale),
+            height: height + line + 2 * PADDING,
         }
     }
 
@@ -38,15 +43,31 @@ impl Frames {
         (self.width, self.height)
     }
 
-    /// The height of the line above a picture. Units: pixels.
-    fn line(scale: u32) -> u32 {
-        GLYPH.1 * scale + 2 * PADDING
-    }
-
     pub(crate) fn draw(&self, picture: &Picture, label: &str) -> Picture {
-        let mut canvas = Canvas::new(self.width, self.height);
-        canvas.text(PADDING, PADDING, label, self.scale);
-        canvas.picture(0, Self::line(self.scale), picture, self.factor);
-        canvas.into_picture()
+        let mut pixels = vec![255; 3 * self.width as usize * self.height as usize];
+        let size = (self.width, self.height);
+        let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+        let [line, padding] = [self.line, PADDING].map(|pixels| pixels as i32);
+        let painter = Painter {
+            area: &area,
+            size: self.line as f32,
+            is_svg: false,
+        };
+        // Pixels do not fail.
+        let _ = painter.text(padding, padding + line / 2, Anchor::Left, label, [0; 3]);
+        drop(area);
+        let place = Place {
+            x: 0,
+            y: line + 2 * padding,
+            width: (picture.width * self.factor) as i32,
+            height: (picture.height * self.factor) as i32,
+        };
+        place.paste(
+            &rgb(picture),
+            [picture.width, picture.height],
+            &mut pixels,
+            self.width,
+        );
+        Picture::rgb(self.width, self.height, pixels)
     }
 }

@@ -1,26 +1,199 @@
-//! Labeled pictures: numbers and pictures in, a picture out.
+//! Figures: rows and columns of colors or small pictures, with their names, at any size.
 //!
-//! TensorBoard's Time Series tab shows a picture about 170 pixels high until it is opened, so text grows with
-//! the picture.
+//! TensorBoard shows a picture at 350 x 210 pixels or so until it is opened: text is as high as can be read there.
 
-mod bars;
-mod canvas;
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "places, parts and colors, all of them small"
+)]
+
+mod draw;
 mod frame;
-mod heat_map;
-mod strip;
-mod table;
+mod painter;
+mod scale;
 
-pub(crate) use bars::kernel_bars;
+use std::collections::{BTreeMap, BTreeSet};
+
+use plotters::backend::{BitMapBackend, SVGBackend};
+use plotters::drawing::IntoDrawingArea;
+use serde::{Deserialize, Serialize};
+
+use crate::logger::{LoggerError, Step};
+use feature_grid::{Color, Colormap, Picture};
+
 pub(crate) use frame::Frames;
-pub(crate) use heat_map::HeatMap;
-pub(crate) use strip::Strip;
+pub(crate) use scale::Scale;
 
-/// Lines of text that the height of a picture has room for: each can be read at 170 pixels.
-const LINES: u32 = 17;
+/// What figures are logged at. Units: pixels.
+const SIZE: [u32; 2] = [700, 420];
 
-/// The text size that can be read in a picture of this height. Units: pixels, and multiples of the font.
-fn text_scale(height: u32) -> u32 {
-    height.div_ceil(LINES * canvas::GLYPH.1).max(1)
+/// Rows and columns with names, drawn on white.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Figure {
+    pub(crate) title: String,
+    /// What the rows are: `layer`. Empty for no name.
+    pub(crate) row_axis: String,
+    /// What the columns are: `step`.
+    pub(crate) column_axis: String,
+    /// A name for each.
+    pub(crate) rows: Vec<String>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) cells: Cells,
+    /// Cells with a red frame, counted row by row.
+    pub(crate) framed: BTreeSet<usize>,
+    /// Text below; long lines are wrapped.
+    pub(crate) lines: Vec<String>,
+}
+
+/// What stands in rows and columns, row by row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Cells {
+    Matrix(Matrix),
+    Tiles(Tiles),
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self::Matrix(Matrix::default())
+    }
+}
+
+/// Numbers as colors.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Matrix {
+    /// Row by row; NaN is no value.
+    #[serde(skip)]
+    pub(crate) values: Vec<f32>,
+    /// What the values are, and their unit: it stands beside the colors.
+    pub(crate) measure: String,
+    pub(crate) scale: Scale,
+    #[serde(with = "ColormapName")]
+    pub(crate) colormap: Colormap,
+    /// Whether every value is written into its cell, where there is room.
+    pub(crate) has_numbers: bool,
+    /// What is written into cells at any rate.
+    pub(crate) notes: BTreeMap<usize, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Colormap", rename_all = "lowercase")]
+enum ColormapName {
+    Gray,
+    Viridis,
+    Magma,
+    Diverging,
+}
+
+/// Pictures of one size.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Tiles {
+    /// One below the other, each as wide as the whole, `[count, height, width, 3]`.
+    #[serde(skip)]
+    pixels: Vec<u8>,
+    width: u32,
+    height: u32,
+    /// A bar under each that is as long as this fraction of it, green at 1, red at 0 and below.
+    bars: Vec<f32>,
+}
+
+impl Tiles {
+    /// Of pictures of the size of the first, where there is one.
+    pub(crate) fn new<'a>(pictures: impl IntoIterator<Item = &'a Picture>) -> Self {
+        let mut tiles = Self::default();
+        for picture in pictures {
+            (tiles.width, tiles.height) = (picture.width, picture.height);
+            tiles.pixels.extend(rgb(picture));
+        }
+        tiles
+    }
+
+    /// Gives each tile a bar.
+    pub(crate) fn with_bars(self, bars: impl IntoIterator<Item = f32>) -> Self {
+        Self {
+            bars: bars.into_iter().collect(),
+            ..self
+        }
+    }
+
+    fn count(&self) -> usize {
+        let size = 3 * self.width as usize * self.height as usize;
+        self.pixels.len() / size.max(1)
+    }
+
+    /// The bytes of a tile.
+    fn tile(&self, at: usize) -> Option<&[u8]> {
+        let size = 3 * self.width as usize * self.height as usize;
+        self.pixels.get(at * size..(at + 1) * size)
+    }
+}
+
+impl Matrix {
+    fn color(&self, value: f32) -> [u8; 3] {
+        self.part_color(self.scale.part(value))
+    }
+
+    /// The color of a part of the scale, from 0 to 1. Level 0 of a palette is the padding's of a grid.
+    fn part_color(&self, part: f32) -> [u8; 3] {
+        self.colormap.palette()[1 + (part * 254.0) as usize % 255]
+    }
+}
+
+impl Figure {
+    /// Its pixels. Units: pixels.
+    pub(crate) fn picture(&self, width: u32, height: u32) -> Picture {
+        let (width, height) = (width.max(1), height.max(1));
+        let mut pixels = vec![255; 3 * width as usize * height as usize];
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        // Neither pixels nor a text fail, and what is beyond the edges is left out.
+        let places = draw::draw(self, &area, false).unwrap_or_default();
+        drop(area);
+        if let Cells::Tiles(tiles) = &self.cells {
+            for (at, place) in places.into_iter().enumerate() {
+                if let Some(tile) = tiles.tile(at) {
+                    place.paste(tile, [tiles.width, tiles.height], &mut pixels, width);
+                }
+            }
+        }
+        Picture::rgb(width, height, pixels)
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "for export"))]
+    /// The same as SVG, for text in which letters are letters. Units: pixels.
+    pub(crate) fn svg(&self, width: u32, height: u32) -> String {
+        let mut text = String::new();
+        let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
+        let _ = draw::draw(self, &area, true);
+        drop(area);
+        text
+    }
+
+    /// Logs it, with what TensorBoard says about it.
+    pub(crate) fn log(
+        &self,
+        step: &mut Step<'_>,
+        tag: impl Into<String>,
+        heading: impl Into<String>,
+    ) -> Result<(), LoggerError> {
+        let tag = tag.into();
+        step.describe(&*tag, heading);
+        let [width, height] = SIZE;
+        step.image(tag, &self.picture(width, height))
+    }
+}
+
+/// The colors of a picture's pixels.
+pub(crate) fn rgb(picture: &Picture) -> Vec<u8> {
+    let palette = match picture.color {
+        Color::Rgb => return picture.pixels.clone(),
+        Color::Gray => Colormap::Gray.palette(),
+        Color::Indexed(colormap) => colormap.palette(),
+    };
+    let levels = picture.pixels.iter();
+    let colors = levels.map(|level| palette[usize::from(*level)]);
+    colors.collect::<Vec<_>>().into_flattened()
 }
 
 /// At most `most` of the numbers below `count`, evenly taken, the first and the last among them.

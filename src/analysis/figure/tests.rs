@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use feature_grid::{Color, Colormap, Picture};
 
 #[test]
 fn the_first_and_the_last_are_kept() {
@@ -17,17 +16,31 @@ fn the_first_and_the_last_are_kept() {
     }
 }
 
-fn heat_map(rows: usize, columns: usize, value: impl Fn(usize) -> f32) -> HeatMap {
-    HeatMap {
+fn labels(count: usize, label: impl Fn(usize) -> String) -> Vec<String> {
+    (0..count).map(label).collect()
+}
+
+fn heat_map(rows: usize, columns: usize, value: impl Fn(usize) -> f32) -> Figure {
+    Figure {
         title: "13_relu3_2".to_owned(),
-        rows: (0..rows).map(|row| format!("row {row}")).collect(),
-        columns: (0..columns)
-            .map(|column| (500 * column).to_string())
-            .collect(),
-        values: (0..rows * columns).map(value).collect(),
-        range: (0.0, 1.0),
-        colormap: Colormap::Viridis,
-        numbers: false,
+        row_axis: "row".to_owned(),
+        column_axis: "step".to_owned(),
+        rows: labels(rows, |row| format!("row {row}")),
+        columns: labels(columns, |column| (500 * column).to_string()),
+        cells: Cells::Matrix(Matrix {
+            values: (0..rows * columns).map(value).collect(),
+            measure: "fraction".to_owned(),
+            colormap: Colormap::Viridis,
+            ..Matrix::default()
+        }),
+        ..Figure::default()
+    }
+}
+
+fn matrix(figure: &mut Figure) -> &mut Matrix {
+    match &mut figure.cells {
+        Cells::Matrix(matrix) => matrix,
+        Cells::Tiles(_) => unreachable!(),
     }
 }
 
@@ -46,113 +59,181 @@ fn count(picture: &Picture, color: [u8; 3]) -> usize {
 #[test]
 fn cells_have_the_colors_of_their_values() {
     let palette = Colormap::Viridis.palette();
-    let map = heat_map(2, 2, |at| [0.0, 1.0, 0.5, f32::NAN][at]);
-    let picture = map.picture();
-    // 64 pixels a cell at most; the middle value only in its cell and in one line of the scale.
-    let middle = count(&picture, palette[128]);
-    assert!((64 * 64..64 * 64 + 64).contains(&middle), "{middle}");
-    // Without a value: hatched.
-    assert!(count(&picture, [80; 3]) > 300 && count(&picture, [30; 3]) > 3000);
+    let picture = heat_map(2, 2, |at| [0.0, 1.0, 0.5, f32::NAN][at]).picture(700, 420);
+    // Four cells share about two thirds of the picture.
+    let cell = 700 * 420 / 7;
+    for color in [palette[1], palette[255], palette[128], [205; 3]] {
+        let found = count(&picture, color);
+        assert!((cell..2 * cell).contains(&found), "{color:?}: {found}");
+    }
     // Values beyond the ends have the colors of the ends.
-    let beyond = heat_map(1, 2, |at| [-7.0, 7.0][at]).picture();
-    assert!(count(&beyond, palette[1]) >= 64 * 64 && count(&beyond, palette[255]) >= 64 * 64);
+    let beyond = heat_map(1, 2, |at| [-7.0, 7.0][at]).picture(700, 420);
+    assert!(count(&beyond, palette[1]) > 2 * cell && count(&beyond, palette[255]) > 2 * cell);
+    // Each decade of a log scale has as much of it.
+    let mut log = heat_map(1, 3, |at| [1e-4, 1e-2, 1.0][at]);
+    matrix(&mut log).scale = Scale::Log {
+        low: 1e-4,
+        high: 1.0,
+    };
+    let log = log.picture(700, 420);
+    assert!(count(&log, palette[128]) > cell && count(&log, palette[1]) > cell);
 }
 
 #[test]
-fn text_can_be_read_at_170_pixels() {
-    for (rows, columns) in [
-        (12, 12),
-        (24, 24),
-        (31, 31),
-        (512, 12),
-        (10, 10),
-        (1000, 1000),
-    ] {
-        let picture = heat_map(rows, columns, |_| 0.5).picture();
-        // The title's letters are 7 of 10 pixels high, enlarged; nothing else stands in its rows.
-        let width = picture.width as usize;
-        let white: Vec<usize> = pixels(&picture)
-            .chunks(width)
+fn text_can_be_read_at_half_the_size() {
+    for (rows, columns) in [(12, 12), (31, 31), (512, 12), (1000, 1000)] {
+        let mut figure = heat_map(rows, columns, |_| 0.5);
+        figure.lines = vec!["word ".repeat(500)];
+        let picture = figure.picture(700, 420);
+        // The title's letters; nothing else stands in its rows.
+        let dark: Vec<usize> = pixels(&picture)
+            .chunks(700)
             .enumerate()
-            .filter(|(_, row)| row.contains(&[235; 3]))
+            .filter(|(_, row)| row[300..].iter().any(|pixel| pixel[0] < 90))
             .map(|(y, _)| y)
             .collect();
-        let gap = white
-            .windows(2)
-            .position(|pair| pair[1] > pair[0] + 1)
-            .unwrap();
-        let letters = white[gap] - white[0] + 1;
-        let shown = letters * 170 / picture.height as usize;
-        assert!(shown >= 5, "{rows} x {columns}: {shown}");
-        assert!(picture.width < 4096 && picture.height < 4096);
+        let gap = dark.windows(2).position(|pair| pair[1] > pair[0] + 1);
+        let letters = dark[gap.unwrap()] - dark[0] + 1;
+        assert!((14..20).contains(&letters), "{rows} x {columns}: {letters}");
     }
+}
+
+#[test]
+fn what_stands_out_is_framed_and_carries_its_number() {
+    let mut figure = heat_map(4, 6, |_| 0.0);
+    let plain = figure.picture(700, 420);
+    let white = |picture: &Picture| {
+        let pixels = pixels(picture).into_iter();
+        pixels
+            .filter(|pixel| pixel.iter().min() > Some(&200))
+            .count()
+    };
+    matrix(&mut figure).notes.insert(8, "dead".to_owned());
+    let noted = figure.picture(700, 420);
+    assert!(white(&noted) > white(&plain) + 20);
+    figure.framed.insert(8);
+    let framed = figure.picture(700, 420);
+    assert!(count(&framed, [230, 0, 0]) > 300);
+    matrix(&mut figure).notes.clear();
+    matrix(&mut figure).has_numbers = true;
+    assert!(white(&figure.picture(700, 420)) > white(&framed) + 100);
+}
+
+#[test]
+fn numbers_have_the_digits_that_their_scale_asks_for() {
+    let scale = |low, high| Scale::Linear { low, high };
+    for (scale, value, text) in [
+        (scale(0.0, 1.0), 0.97312, "0.973"),
+        (scale(0.0, 1.0), 1.0, "1"),
+        (scale(0.0, 1.0), -0.0001, "0"),
+        (scale(0.9999, 1.0), 0.999_93, "0.99993"),
+        (scale(0.0, 5000.0), 1200.0, "1200"),
+        (
+            Scale::Log {
+                low: 1e-3,
+                high: 2.0,
+            },
+            0.0123,
+            "0.0123",
+        ),
+        (
+            Scale::Log {
+                low: 1e-3,
+                high: 2.0,
+            },
+            100.0,
+            "100",
+        ),
+    ] {
+        assert_eq!(scale.number(value), text);
+    }
+    assert_eq!(scale(0.0, 1.0).ticks(), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+    let ticks = Scale::Log {
+        low: 1e-3,
+        high: 2.0,
+    }
+    .ticks();
+    assert_eq!(ticks, [1e-3, 1e-2, 1e-1, 1.0]);
 }
 
 fn tile(level: u8) -> Picture {
-    Picture {
-        width: 14,
-        height: 14,
-        color: Color::Gray,
-        pixels: vec![level; 14 * 14],
-    }
+    Picture::rgb(14, 14, [level, 7, 99].repeat(14 * 14))
 }
 
 #[test]
-fn a_strip_has_its_tiles_in_rows_and_columns() {
-    let strip = Strip {
+fn tiles_stand_apart_in_rows_and_columns() {
+    let tiles: Vec<Picture> = (0..6 * 12)
+        .map(|at| tile(if at == 13 { 90 } else { 40 }))
+        .collect();
+    let mut figure = Figure {
         title: "evolution".to_owned(),
-        rows: (0..16).map(|row| (row * 31).to_string()).collect(),
-        columns: (0..24).map(|step| (step * 500).to_string()).collect(),
-        tiles: (0..16 * 24)
-            .map(|at| (at != 5).then(|| tile(if at == 0 { 90 } else { 40 })))
-            .collect(),
+        rows: labels(6, |row| (row * 31).to_string()),
+        columns: labels(12, |step| (step * 500).to_string()),
+        cells: Cells::Tiles(Tiles::new(&tiles)),
+        ..Figure::default()
     };
-    let picture = strip.picture();
-    // Enlarged four times.
-    assert_eq!(count(&picture, [90; 3]), 56 * 56);
-    assert_eq!(count(&picture, [40; 3]), (16 * 24 - 2) * 56 * 56);
-    let first = pixels(&picture)
-        .iter()
-        .position(|pixel| *pixel == [90; 3])
-        .unwrap();
-    let (x, y) = (
-        first % picture.width as usize,
-        first / picture.width as usize,
-    );
-    assert!(x > 30 && y > 30, "labels stand left and above: {x}, {y}");
+    let picture = figure.picture(700, 420);
+    let one = count(&picture, [90, 7, 99]);
+    assert!((40 * 40..54 * 54).contains(&one), "{one}");
+    assert!(count(&picture, [40, 7, 99]).abs_diff(71 * one) < 71 * 60);
+    // All around it is white.
+    let rows = pixels(&picture);
+    let first = rows.iter().position(|pixel| *pixel == [90, 7, 99]).unwrap();
+    assert_eq!([rows[first - 1], rows[first - 700]], [[255; 3]; 2]);
+    assert!(first % 700 > 60 && first / 700 > 60);
+    figure.framed.insert(13);
+    assert!(count(&figure.picture(700, 420), [230, 0, 0]) > 4 * 40);
 }
 
 #[test]
 fn bars_are_as_long_as_cosines_are_large() {
-    let tiles = vec![Picture::rgb(24, 24, vec![7; 3 * 24 * 24]); 3];
-    let picture = kernel_bars(&tiles, &[1.0, 0.5, -1.0]);
-    assert_eq!(count(&picture, [7; 3]), 3 * 24 * 24);
-    // Four rows of each.
-    assert_eq!(count(&picture, [30, 230, 40]), 4 * 24);
-    assert_eq!(count(&picture, [130, 130, 40]), 4 * 12);
-    assert_eq!(count(&picture, [230, 30, 40]), 4 * 2);
-    // Two columns and two rows, the kernels' numbers in a line below the bars.
-    assert_eq!((picture.width, picture.height), (2 * 26 + 2, 2 * 42 + 2));
-    let bright = |picture: &Picture| count(picture, [235; 3]);
-    assert!(bright(&picture) > 15);
-    let narrow = vec![Picture::rgb(4, 4, vec![7; 3 * 4 * 4]); 3];
-    assert_eq!(bright(&kernel_bars(&narrow, &[1.0; 3])), 0);
+    let tiles = vec![tile(7); 3];
+    let figure = Figure {
+        rows: labels(1, |row| row.to_string()),
+        columns: labels(3, |column| column.to_string()),
+        cells: Cells::Tiles(Tiles::new(&tiles).with_bars([1.0, 0.5, -1.0])),
+        ..Figure::default()
+    };
+    let picture = figure.picture(700, 420);
+    let [full, half, none] =
+        [[30, 200, 40], [130, 100, 40], [230, 0, 40]].map(|color| count(&picture, color));
+    assert!(
+        full.abs_diff(2 * half) <= 10 && full > 400,
+        "{full}, {half}"
+    );
+    assert!(none > 0 && none < 20, "{none}");
+}
+
+#[test]
+fn svg_has_its_text_as_text() {
+    let figure = heat_map(3, 3, |_| 0.5);
+    let svg = figure.svg(700, 420);
+    for text in ["13_relu3_2", "row 2", "1000", "fraction"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    assert!(svg.ends_with("</svg>\n") && svg.len() < 30_000);
 }
 
 proptest! {
     #[test]
-    fn nothing_is_too_small_or_too_large(rows in 0_usize..80, columns in 0_usize..80, values in 0_usize..100, label in "\\PC{0,40}") {
-        let mut map = heat_map(rows, columns, |_| 0.3);
-        map.values.truncate(values);
-        map.title.clone_from(&label);
-        map.numbers = true;
-        map.rows = map.rows.iter().map(|_| label.clone()).collect();
-        map.columns = map.columns.iter().map(|_| label.clone()).collect();
-        let picture = map.picture();
-        prop_assert_eq!(picture.pixels.len(), 3 * picture.width as usize * picture.height as usize);
-        let tiles = (0..rows * columns).map(|at| (at % 3 > 0).then(|| tile(9))).take(values);
-        let strip = Strip { title: label.clone(), rows: map.rows, columns: map.columns, tiles: tiles.collect() };
-        let picture = strip.picture();
-        prop_assert_eq!(picture.pixels.len(), 3 * picture.width as usize * picture.height as usize);
+    fn no_figure_is_too_small_or_too_large(
+        rows in 0_usize..80, columns in 0_usize..80, values in 0_usize..100, label in "\\PC{0,40}",
+        width in 0_u32..900, height in 0_u32..900,
+    ) {
+        let mut figure = heat_map(rows, columns, |_| 0.3);
+        matrix(&mut figure).values.truncate(values);
+        matrix(&mut figure).has_numbers = true;
+        matrix(&mut figure).notes.insert(values, label.clone());
+        figure.framed.insert(values);
+        figure.title.clone_from(&label);
+        figure.rows = figure.rows.iter().map(|_| label.clone()).collect();
+        figure.lines = figure.rows.clone();
+        let size = |picture: &Picture| (picture.width, picture.height, picture.pixels.len());
+        let expected = (width.max(1), height.max(1), 3 * width.max(1) as usize * height.max(1) as usize);
+        prop_assert_eq!(size(&figure.picture(width, height)), expected);
+        let tiles: Vec<Picture> = (0..values).map(|_| tile(9)).collect();
+        figure.cells = Cells::Tiles(Tiles::new(&tiles));
+        prop_assert_eq!(size(&figure.picture(width, height)), expected);
+        prop_assert!(figure.svg(width, height).ends_with("</svg>\n"));
     }
 }

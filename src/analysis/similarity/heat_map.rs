@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::cka::cka;
 use super::gram::Gram;
-use crate::analysis::figure::HeatMap;
+use crate::analysis::figure::{Cells, Figure, Matrix};
 use feature_grid::Colormap;
 
 /// A row or a column of a heat map.
@@ -16,12 +16,13 @@ pub(crate) struct Labeled<G> {
     pub(crate) gram: Option<G>,
 }
 
-/// The debiased linear CKA of each row with each column, with the number in its cell; small differences near 1 are seen.
+/// The debiased linear CKA of each row with each column, with the number in its cell. Colors go from 0 to 1 in every run.
 pub(crate) fn heat_map<G: Borrow<Gram> + Sync>(
     title: String,
+    [row_axis, column_axis]: [String; 2],
     rows: &[Labeled<G>],
     columns: &[Labeled<G>],
-) -> HeatMap {
+) -> Figure {
     let cells = rows
         .iter()
         .flat_map(|row| columns.iter().map(move |column| (row, column)));
@@ -33,22 +34,20 @@ pub(crate) fn heat_map<G: Borrow<Gram> + Sync>(
         value.map_or(f32::NAN, |value| value as f32)
     };
     let values: Vec<f32> = cells.par_iter().map(value).collect();
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    let least = finite.fold(1.0, f32::min);
     let labels = |all: &[Labeled<G>]| all.iter().map(|one| one.label.clone()).collect();
-    HeatMap {
+    Figure {
         title,
+        row_axis,
+        column_axis,
         rows: labels(rows),
         columns: labels(columns),
-        values,
-        range: (round_below(least), 1.0),
-        colormap: Colormap::Viridis,
-        numbers: true,
+        cells: Cells::Matrix(Matrix {
+            values,
+            measure: "debiased linear CKA".to_owned(),
+            colormap: Colormap::Viridis,
+            has_numbers: true,
+            ..Matrix::default()
+        }),
+        ..Figure::default()
     }
-}
-
-/// A round number below a similarity: 0, or as many nines as it has.
-fn round_below(least: f32) -> f32 {
-    let mut nines = [0.9999, 0.999, 0.99, 0.9].into_iter();
-    nines.find(|round| least >= *round).unwrap_or(0.0)
 }

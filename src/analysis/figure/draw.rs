@@ -1,0 +1,425 @@
+//! Where everything stands in a figure.
+
+use plotters::backend::DrawingBackend;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::style::WHITE;
+
+use super::painter::{Anchor, Drawn, Painter, Place};
+use super::{Cells, Figure, Matrix, Tiles};
+
+const BLACK: [u8; 3] = [0; 3];
+const RED: [u8; 3] = [230, 0, 0];
+/// A cell without a value.
+const NONE: [u8; 3] = [205; 3];
+
+/// The height of a line of text in a picture of 700 x 420, which can be read at half the size. Units: pixels.
+const LINE: f32 = 20.0;
+
+/// How much smaller numbers in cells are.
+const SMALL: f32 = 0.8;
+
+/// The fraction of the height that lines of text leave to the rest.
+const LEAST: f32 = 0.55;
+
+/// The most pixels of a cell with a tile: its longer side by its shorter one.
+const LONGEST: f32 = 1.3;
+
+/// Draws a figure; returns the places of its tiles, which are left white.
+pub(super) fn draw<B: DrawingBackend>(
+    figure: &Figure,
+    area: &DrawingArea<B, Shift>,
+    is_svg: bool,
+) -> Drawn<B, Vec<Place>> {
+    area.fill(&WHITE)?;
+    let (width, height) = area.dim_in_pixel();
+    let unit = (width as f32 / 700.0).min(height as f32 / 300.0);
+    let painter = Painter {
+        area,
+        size: (LINE * unit).max(1.0),
+        is_svg,
+    };
+    let [width, height] = [width, height].map(|side| i32::try_from(side).unwrap_or(i32::MAX));
+    let gap = painter.line() / 4;
+    let whole = Place {
+        x: gap,
+        y: gap,
+        width: width - 2 * gap,
+        height: height - 2 * gap,
+    };
+    Layout {
+        figure,
+        painter,
+        gap,
+    }
+    .draw(whole)
+}
+
+struct Layout<'a, B: DrawingBackend> {
+    figure: &'a Figure,
+    painter: Painter<'a, B>,
+    /// Between parts. Units: pixels.
+    gap: i32,
+}
+
+impl<B: DrawingBackend> Layout<'_, B> {
+    fn draw(&self, whole: Place) -> Drawn<B, Vec<Place>> {
+        let Self {
+            figure,
+            painter,
+            gap,
+        } = self;
+        let line = painter.line();
+        let title = painter.fitted(&figure.title, whole.width);
+        let middle = whole.x + whole.width / 2;
+        painter.text(middle, whole.y + line / 2, Anchor::Center, &title, BLACK)?;
+        let top = whole.y + line + gap;
+        let bottom = self.draw_lines(whole)?;
+        let axis = |name: &str| if name.is_empty() { 0 } else { line };
+        let row_label = self.longest(&figure.rows).min(whole.width / 4);
+        let left = whole.x + axis(&figure.row_axis) + row_label + 2 * gap;
+        let width = whole.right() - self.width_beside() - left;
+        let is_upward = self.is_upward(width);
+        let below = match is_upward {
+            true => self.longest(&figure.columns).min((bottom - top) / 3),
+            false => line,
+        };
+        let height = bottom - below - axis(&figure.column_axis) - gap - top;
+        let plot = self.shrunk(Place {
+            x: left,
+            y: top,
+            width: width.max(1),
+            height: height.max(1),
+        });
+        self.draw_rows(plot, whole.x)?;
+        self.draw_columns(plot, below, is_upward)?;
+        match &figure.cells {
+            Cells::Matrix(matrix) => {
+                self.draw_matrix(matrix, plot)?;
+                self.draw_colors(matrix, plot)?;
+                Ok(Vec::new())
+            }
+            Cells::Tiles(tiles) => self.draw_tiles(tiles, plot),
+        }
+    }
+
+    /// Writes the lines below, as many as there is room for; returns where they begin.
+    fn draw_lines(&self, whole: Place) -> Drawn<B, i32> {
+        let painter = &self.painter;
+        let line = painter.line() + painter.line() / 8;
+        let most = ((1.0 - LEAST) * whole.height as f32) as usize / line.unsigned_abs() as usize;
+        let mut lines: Vec<String> = Vec::new();
+        for text in &self.figure.lines {
+            let first = lines.len();
+            for word in text.split_whitespace() {
+                let longer = lines
+                    .get(first..)
+                    .and_then(|own| Some(format!("{} {word}", own.last()?)));
+                match longer.filter(|longer| painter.width_of(longer) <= whole.width) {
+                    Some(longer) => *lines.last_mut().unwrap_or(&mut String::new()) = longer,
+                    None => lines.push(word.to_owned()),
+                }
+            }
+        }
+        if lines.len() > most {
+            lines.truncate(most);
+            lines
+                .last_mut()
+                .into_iter()
+                .for_each(|last| last.push_str(" …"));
+        }
+        let top = whole.bottom() - line * lines.len() as i32;
+        for (at, text) in (0..).zip(&lines) {
+            let text = painter.fitted(text, whole.width);
+            painter.text(
+                whole.x,
+                top + at * line + line / 2,
+                Anchor::Left,
+                &text,
+                BLACK,
+            )?;
+        }
+        Ok(top - if lines.is_empty() { 0 } else { self.gap })
+    }
+
+    fn longest(&self, labels: &[String]) -> i32 {
+        let widths = labels.iter().map(|label| self.painter.width_of(label));
+        widths.max().unwrap_or(0)
+    }
+
+    /// What colors take on the right.
+    fn width_beside(&self) -> i32 {
+        let (line, gap) = (self.painter.line(), self.gap);
+        match &self.figure.cells {
+            Cells::Matrix(matrix) => {
+                let ticks = matrix.scale.ticks().into_iter();
+                let labels: Vec<String> = ticks.map(|tick| matrix.scale.number(tick)).collect();
+                let measure = if matrix.measure.is_empty() {
+                    0
+                } else {
+                    line + gap
+                };
+                4 * gap + line + self.longest(&labels) + measure
+            }
+            Cells::Tiles(_) => 2 * gap,
+        }
+    }
+
+    /// Whether columns' names are too long to stand side by side.
+    fn is_upward(&self, width: i32) -> bool {
+        let columns = &self.figure.columns;
+        let all = (self.longest(columns) + self.gap) * columns.len() as i32;
+        all > 3 * width && self.longest(columns) > 3 * self.painter.line()
+    }
+
+    /// Tiles are about squares.
+    fn shrunk(&self, plot: Place) -> Place {
+        let (rows, columns) = self.counts();
+        match &self.figure.cells {
+            Cells::Matrix(_) => plot,
+            Cells::Tiles(_) => {
+                let most = |other: i32, n: i32, m: i32| (LONGEST * (other / n * m) as f32) as i32;
+                Place {
+                    width: plot.width.min(most(plot.height, rows, columns)),
+                    height: plot.height.min(most(plot.width, columns, rows)),
+                    ..plot
+                }
+            }
+        }
+    }
+
+    fn counts(&self) -> (i32, i32) {
+        let count = |labels: &[String]| i32::try_from(labels.len()).unwrap_or(i32::MAX).max(1);
+        (count(&self.figure.rows), count(&self.figure.columns))
+    }
+
+    fn draw_rows(&self, plot: Place, axis: i32) -> Drawn<B, ()> {
+        let (painter, line, (rows, _)) = (&self.painter, self.painter.line(), self.counts());
+        let middle = plot.y + plot.height / 2;
+        let name = painter.fitted(&self.figure.row_axis, plot.height);
+        painter.upward(axis + line / 2, middle, Anchor::Center, &name)?;
+        // Few letters are as high as a line, or as deep.
+        let every = stride(line - line / 6, plot.height, rows);
+        let room = plot.x - self.gap - axis;
+        for (at, label) in (0..).zip(&self.figure.rows).step_by(every) {
+            let y = plot.y + (2 * at + 1) * plot.height / (2 * rows);
+            let label = painter.fitted(label, room);
+            painter.text(plot.x - self.gap, y, Anchor::Right, &label, BLACK)?;
+        }
+        Ok(())
+    }
+
+    fn draw_columns(&self, plot: Place, below: i32, is_upward: bool) -> Drawn<B, ()> {
+        let (painter, line, (_, columns)) = (&self.painter, self.painter.line(), self.counts());
+        let labels = &self.figure.columns;
+        let each = if is_upward {
+            line
+        } else {
+            self.longest(labels) + self.gap
+        };
+        let every = stride(each, plot.width, columns);
+        for (at, label) in (0..).zip(labels).step_by(every) {
+            let x = plot.x + (2 * at + 1) * plot.width / (2 * columns);
+            if is_upward {
+                let label = painter.fitted(label, below);
+                painter.upward(x, plot.bottom() + self.gap, Anchor::Right, &label)?;
+            } else {
+                painter.text(
+                    x,
+                    plot.bottom() + self.gap + line / 2,
+                    Anchor::Center,
+                    label,
+                    BLACK,
+                )?;
+            }
+        }
+        let y = plot.bottom() + self.gap + below + line / 2;
+        let middle = plot.x + plot.width / 2;
+        painter.text(middle, y, Anchor::Center, &self.figure.column_axis, BLACK)
+    }
+
+    /// Where a cell is, counted row by row.
+    fn cell(&self, plot: Place, at: usize) -> Place {
+        let (rows, columns) = self.counts();
+        let at = i32::try_from(at).unwrap_or(i32::MAX);
+        let (row, column) = (at / columns, at % columns);
+        let part =
+            |n: i32, of: i32, all: i32| (i64::from(n) * i64::from(all) / i64::from(of)) as i32;
+        let [left, right] = [column, column + 1].map(|n| part(n, columns, plot.width));
+        let [top, bottom] = [row, row + 1].map(|n| part(n, rows, plot.height));
+        Place {
+            x: plot.x + left,
+            y: plot.y + top,
+            width: right - left,
+            height: bottom - top,
+        }
+    }
+
+    fn draw_matrix(&self, matrix: &Matrix, plot: Place) -> Drawn<B, ()> {
+        let (painter, count) = (
+            &self.painter,
+            self.figure.rows.len() * self.figure.columns.len(),
+        );
+        let values = || matrix.values.iter().take(count).copied().enumerate();
+        painter.fill(plot, NONE)?;
+        for (at, value) in values().filter(|(_, value)| !value.is_nan()) {
+            painter.fill(self.cell(plot, at), matrix.color(value))?;
+        }
+        let small = Painter {
+            size: SMALL * painter.size,
+            ..*painter
+        };
+        let numbers = || values().map(|(at, value)| (at, matrix.scale.number(value)));
+        let cell = self.cell(plot, 0);
+        let fits =
+            |text: &str| small.width_of(text) + 4 <= cell.width && small.line() <= cell.height;
+        if matrix.has_numbers && numbers().all(|(_, text)| fits(&text)) {
+            for (at, text) in numbers().filter(|(at, _)| !matrix.values[*at].is_nan()) {
+                self.write_in(&small, matrix, plot, at, &text)?;
+            }
+        }
+        for (at, text) in matrix.notes.iter().filter(|(at, _)| **at < count) {
+            self.write_in(&small, matrix, plot, *at, text)?;
+        }
+        for at in self.figure.framed.iter().filter(|at| **at < count) {
+            painter.frame(self.cell(plot, *at), (3 * self.gap / 5).max(1), RED)?;
+        }
+        painter.frame(plot.grown(1), 1, BLACK)
+    }
+
+    /// Writes into a cell, and beyond it where it is too small.
+    fn write_in(
+        &self,
+        painter: &Painter<'_, B>,
+        matrix: &Matrix,
+        plot: Place,
+        at: usize,
+        text: &str,
+    ) -> Drawn<B, ()> {
+        let color = match matrix.values.get(at) {
+            Some(value) if !value.is_nan() => matrix.color(*value),
+            _ => NONE,
+        };
+        let cell = self.cell(plot, at);
+        let (x, y) = (cell.x + cell.width / 2, cell.y + cell.height / 2);
+        let (width, height) = (painter.width_of(text) + 2, painter.line());
+        let around = Place {
+            x: x - width / 2,
+            y: y - height / 2,
+            width,
+            height,
+        };
+        painter.fill(around, color)?;
+        let light = 3 * u32::from(color[0]) + 6 * u32::from(color[1]) + u32::from(color[2]);
+        painter.text(
+            x,
+            y,
+            Anchor::Center,
+            text,
+            [if light > 1200 { 0 } else { 255 }; 3],
+        )
+    }
+
+    /// The scale on the right, and what it is of.
+    fn draw_colors(&self, matrix: &Matrix, plot: Place) -> Drawn<B, ()> {
+        let (painter, gap, line) = (&self.painter, self.gap, self.painter.line());
+        let bar = Place {
+            x: plot.right() + 2 * gap,
+            width: line,
+            ..plot
+        };
+        let levels = 128.min(plot.height.max(1));
+        for level in 0..levels {
+            let [top, bottom] = [level, level + 1].map(|n| n * plot.height / levels);
+            let part = 1.0 - (level as f32 + 0.5) / levels as f32;
+            painter.fill(
+                Place {
+                    y: plot.y + top,
+                    height: bottom - top,
+                    ..bar
+                },
+                matrix.part_color(part),
+            )?;
+        }
+        painter.frame(bar.grown(1), 1, BLACK)?;
+        let mut widest = 0;
+        for tick in matrix.scale.ticks() {
+            let (part, text) = (matrix.scale.part(tick), matrix.scale.number(tick));
+            let y = plot.bottom() - (part * plot.height as f32) as i32;
+            widest = widest.max(painter.width_of(&text));
+            painter.fill(
+                Place {
+                    x: bar.right(),
+                    y,
+                    width: gap / 2,
+                    height: 1,
+                },
+                BLACK,
+            )?;
+            painter.text(bar.right() + gap, y, Anchor::Left, &text, BLACK)?;
+        }
+        let x = bar.right() + 2 * gap + widest + line / 2;
+        let measure = painter.fitted(&matrix.measure, plot.height + 2 * line);
+        painter.upward(x, plot.y + plot.height / 2, Anchor::Center, &measure)
+    }
+
+    fn draw_tiles(&self, tiles: &Tiles, plot: Place) -> Drawn<B, Vec<Place>> {
+        let (painter, margin) = (&self.painter, (3 * self.gap / 5).max(1));
+        let bar = if tiles.bars.is_empty() {
+            0
+        } else {
+            self.painter.line() / 3
+        };
+        let [width, height] =
+            [tiles.width, tiles.height].map(|side| i32::try_from(side).unwrap_or(1).max(1));
+        let place = |at: usize| {
+            let cell = self.cell(plot, at).grown(-margin - 1);
+            let room = [cell.width.max(1), (cell.height - bar).max(1)];
+            let is_wide =
+                i64::from(room[0]) * i64::from(height) <= i64::from(room[1]) * i64::from(width);
+            let (width, height) = match is_wide {
+                true => (room[0], room[0] * height / width),
+                false => (room[1] * width / height, room[1]),
+            };
+            Place {
+                x: cell.x + (cell.width - width) / 2,
+                y: cell.y + (cell.height - bar - height) / 2,
+                width,
+                height,
+            }
+        };
+        let places: Vec<Place> = (0..tiles.count()).map(place).collect();
+        for at in &self.figure.framed {
+            if let Some(place) = places.get(*at) {
+                painter.frame(place.grown(margin), margin, RED)?;
+            }
+        }
+        for (place, part) in places.iter().zip(&tiles.bars) {
+            let below = Place {
+                y: place.bottom() + 2,
+                height: bar - 2,
+                ..*place
+            };
+            painter.fill(below, NONE)?;
+            // NaN counts as 0, and a negative one is seen as well.
+            let part = if *part > 0.0 { part.min(1.0) } else { 0.0 };
+            let (length, level) = ((part * place.width as f32) as i32, (part * 200.0) as u8);
+            painter.fill(
+                Place {
+                    width: length.max(2),
+                    ..below
+                },
+                [230 - level, level, 40],
+            )?;
+        }
+        Ok(places)
+    }
+}
+
+/// Every how many names there is room for one, each of which takes so much of all.
+fn stride(each: i32, all: i32, count: i32) -> usize {
+    let [each, all, count] = [each, all.max(1), count].map(i32::unsigned_abs);
+    (each as usize * count as usize)
+        .div_ceil(all as usize)
+        .max(1)
+}
