@@ -103,7 +103,7 @@ mod tests {
             assert!(
                 numbered
                     .iter()
-                    .all(|(x, y)| ((2..10).contains(x) || (45..65).contains(x))
+                    .all(|(x, y)| ((2..12).contains(x) || (45..68).contains(x))
                         && (2..14).contains(y))
             );
             assert!(picture.pixels.contains(&255) && picture.pixels.contains(&0));

@@ -94,7 +94,7 @@ fn text_can_be_read_at_half_the_size() {
             .collect();
         let gap = dark.windows(2).position(|pair| pair[1] > pair[0] + 1);
         let letters = dark[gap.unwrap()] - dark[0] + 1;
-        assert!((14..20).contains(&letters), "{rows} x {columns}: {letters}");
+        assert!((12..20).contains(&letters), "{rows} x {columns}: {letters}");
     }
 }
 
