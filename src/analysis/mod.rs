@@ -14,6 +14,7 @@ mod calibration;
 pub(crate) mod change;
 mod channel_statistics;
 mod channel_sums;
+mod charts;
 mod columns;
 pub(crate) mod compare;
 mod comparison_images;
@@ -39,6 +40,7 @@ use columns::Columns;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
+pub(crate) use charts::charts;
 pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
 use error::asking;

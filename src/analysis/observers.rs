@@ -64,6 +64,11 @@ impl Observers {
         }
     }
 
+    /// Whether there are comparison images.
+    pub(super) fn compare_images(&self) -> bool {
+        self.images.is_some()
+    }
+
     /// Shows in strips the channels that change most between the calibrated networks, with their ranges and the colors
     /// of `style`.
     pub(crate) fn set_calibration(

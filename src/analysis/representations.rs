@@ -76,7 +76,12 @@ impl Observer for Representations {
                 for (layer, old) in reference.iter().flat_map(|reference| reference.iter()) {
                     let similarity = grams.get(layer).map(|gram| Similarity::between(gram, old));
                     for (measure, end, value) in similarity.iter().flat_map(Similarity::numbers) {
-                        let tag = format!("similarity/{layer}/{measure}_to_{name}{end}");
+                        let group = if end.is_empty() {
+                            "similarity"
+                        } else {
+                            "intervals"
+                        };
+                        let tag = format!("{group}/{layer}/{measure}_to_{name}{end}");
                         at.summary(Summary::scalar(tag, value));
                     }
                 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::error::{CommandError, RunError};
 use super::remedy::explain;
 use super::terminal::Terminal;
-use crate::analysis::probe::{ImageLoader, ProbeImages, kernels_tag};
+use crate::analysis::probe::{ImageLoader, ProbeImages};
 use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -177,10 +177,8 @@ pub(super) fn references(
 ) -> Vec<ReferenceMaps> {
     let of_probes = network.probes.each();
     let of_probes = of_probes.map(|(image, layer, maps)| (probes.tag(image, layer), maps));
-    let kernels = network.network.parameters().kernels().cloned();
-    let kernels = kernels.map(|kernels| (kernels_tag(network.pass), kernels));
     let reference = |(tag, maps)| ReferenceMaps { tag, maps, as_what };
-    of_probes.chain(kernels).map(reference).collect()
+    of_probes.map(reference).collect()
 }
 
 /// The comparison images, if there are any.

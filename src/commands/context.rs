@@ -126,6 +126,7 @@ impl<'a> RunContext<'a> {
             .render_on(render_place().unwrap_or_default())
             .bgr(preprocess.is_bgr())
             .about(about)
+            .scalars(settings.output.scalars)
             .timings(settings.output.timings);
         match &settings.output.png {
             Some(folder) => builder.png(folder),

@@ -17,6 +17,7 @@ use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::logger::{FeatureLogger, Stage, StageTimings};
 use crate::network::Network;
 use crate::settings::ImagesSettings;
+use crate::tags::Scalars;
 
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
     let notes = InputNotes::default();
@@ -39,10 +40,14 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let network = timings.time(Stage::Load, || start.build(extent, place))?;
     let run_style = calibration::uncalibrated(&settings.run.pictures, &run.pass)?;
     let steps = Steps::all(total as u64, "images");
+    let mut builder = run.logger(start.label, &steps);
+    if settings.run.output.scalars == Scalars::Few {
+        builder = builder.scalars(Scalars::One);
+    }
     let mut log = ImageLog {
         copies: run.pass.copies(&network, "the network")?,
         network: &network,
-        logger: run_style.apply(run.logger(start.label, &steps)).create()?,
+        logger: run_style.apply(builder).create()?,
         timings,
         turn: 0,
     };

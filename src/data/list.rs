@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::find::{self, FindError, LeftOut, Wanted};
 use super::notes::InputNotes;
-use crate::tags::GROUPS;
 
 /// How images are recognized in folders and among a pattern's matches.
 pub(crate) const IMAGES: Wanted = Wanted {
@@ -57,8 +56,7 @@ fn unique_names(paths: &[PathBuf]) -> Vec<String> {
     for path in paths {
         groups.entry(key(path)).or_default().push(path);
     }
-    // An image of the name of a group would be drawn into it.
-    let mut taken: HashSet<String> = GROUPS.iter().map(|&group| group.to_owned()).collect();
+    let mut taken: HashSet<String> = HashSet::new();
     let unique = |path: &PathBuf| {
         let group = &groups[&key(path)];
         let common = common_folders(group.iter().copied());
@@ -171,17 +169,6 @@ mod tests {
             ["my_photo__1__über_", "__", "_hidden", "日本", "a_b_c"]
         );
         assert_eq!(names(&[&format!("/{}.png", "x".repeat(200))])[0].len(), 64);
-    }
-
-    #[test]
-    fn names_of_tag_groups_are_not_used() {
-        assert_eq!(
-            names(&["/probes/kernels.png", "/Input.png", "/config"]),
-            ["kernels_2", "Input_2", "config_2"]
-        );
-        for group in GROUPS {
-            assert_eq!(names(&[&format!("/{group}.png")]), [format!("{group}_2")]);
-        }
     }
 
     proptest! {

@@ -36,7 +36,7 @@ impl Describer {
         let (one, range) = (grid.one(), grid.style.range);
         let shown = grid.style.max_maps.map_or(*count, |most| most.min(*count));
         let how = if grid.is_change {
-            change_text(range, grid.tiles)
+            change_text(range)
         } else {
             let range = range_text(range, one, &job.layer);
             format!("\n\n* range: {range}; NaN and infinite values are painted in color")
@@ -72,16 +72,14 @@ impl GridStyle {
 }
 
 /// What the colors of a change stand for.
-fn change_text(range: Range, tiles: Tiles) -> String {
-    let (zero, colors) = match tiles {
-        Tiles::Kernels => ("gray", "red, green and blue as in the kernels"),
-        Tiles::Maps => ("near white", "red above, blue below"),
-    };
+fn change_text(range: Range) -> String {
     let range = match range {
         Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
         Range::Map | Range::Layer => "by step".to_owned(),
     };
-    format!(": this step minus an earlier one\n\n* 0 is {zero}; {colors}; range: {range}")
+    format!(
+        ": this step minus an earlier one\n\n* 0 is near white; red above, blue below; range: {range}"
+    )
 }
 
 /// What black and white stand for. No number that changes from step to step: TensorBoard shows the text of

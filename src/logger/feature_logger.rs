@@ -15,6 +15,7 @@ use super::queue::Queue;
 use super::ranges::Ranges;
 use super::renderer::{Renderer, threads};
 use super::writer::{self, Calls, Logged, OnDurable, OnWritten, Order};
+use crate::tags::Scalars;
 use burn::tensor::Tensor;
 
 use feature_grid::{Range, Style};
@@ -112,7 +113,7 @@ impl FeatureLogger {
             .set_heading(tag.into(), heading.into());
     }
 
-    /// The feature maps, or kernels, that those of `tag` are compared with; the tag is that of the maps.
+    /// The feature maps that those of `tag` are compared with; the tag is that of the maps.
     ///
     /// [`Against::Given`] stands for these at every step. The first step and the step before need be handed over
     /// only where they were logged by an earlier process, which this one resumes.
@@ -171,6 +172,7 @@ pub struct Builder {
     changes: Option<Against>,
     png: Option<PathBuf>,
     about: Option<Box<dyn FnOnce() -> String + Send>>,
+    scalars: Scalars,
     timings: bool,
     resume_from: Option<i64>,
     behind: Option<Position>,
@@ -221,7 +223,7 @@ impl Builder {
         self
     }
 
-    /// Also writes the change of maps and kernels as pictures, `change/LAYER`: this step minus another.
+    /// Also writes the change of maps as pictures, `change/LAYER`: this step minus another.
     pub fn changes(mut self, against: Against) -> Self {
         self.changes = Some(against);
         self
@@ -249,6 +251,12 @@ impl Builder {
     /// Worked out when it is first needed, on a rendering thread.
     pub fn about(mut self, text: impl FnOnce() -> String + Send + 'static) -> Self {
         self.about = Some(Box::new(text));
+        self
+    }
+
+    /// Which scalars are written; all without this call.
+    pub(crate) fn scalars(mut self, scalars: Scalars) -> Self {
+        self.scalars = scalars;
         self
     }
 
@@ -319,7 +327,7 @@ impl Builder {
             written: self.on_written.unwrap_or_else(|| Box::new(|_, _| ())),
             durable: self.on_durable,
         };
-        let (queue, thread) = writer::start(events, calls, self.timings);
+        let (queue, thread) = writer::start(events, calls, self.scalars, self.timings);
         let past = Past {
             writing: Some(Writing { queue, thread }),
             described: HashSet::new(),

@@ -60,23 +60,9 @@ impl Step<'_> {
             let source = RenderError::KernelChannels { channels };
             return Err(LoggerError::Render(tag, source));
         }
-        let earlier = self.earlier(&tag, &kernels)?;
-        let options = &self.logger.renderer.options;
-        let grid = options.of_kernels(&tag);
-        let of_change = options.of_change(&tag, &grid);
+        let grid = self.logger.renderer.options.of_kernels(&tag);
         let job = self.job(tag.clone(), tag.clone(), count, grid);
-        self.kernel_grid(job, kernels.clone());
-        let Some(old) = earlier.pictured else {
-            return Ok(());
-        };
-        let change = match tag.split_once('/') {
-            Some(("kernels", _)) => "change/kernels".to_owned(),
-            _ => format!("change/{tag}"),
-        };
-        let job = self.job(change, tag, count, of_change);
-        let change = caught(|| kernels - old);
-        let change = change.map_err(|error| LoggerError::Draw(job.tag.clone(), error))?;
-        self.kernel_grid(job, change);
+        self.kernel_grid(job, kernels);
         Ok(())
     }
 

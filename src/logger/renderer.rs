@@ -24,7 +24,7 @@ use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
 use crate::device::{BackendError, PairSums, caught, floats_of_maps, is_asynchronous, layout_of};
 use feature_grid::png::{self, Threads};
-use feature_grid::{Maps, Picture, Range, Rendered};
+use feature_grid::{Maps, Picture, Rendered};
 use tensorboard_events::Summary;
 
 /// The threads of all loggers of the process together: as many as rayon's global pool has, but none of them: who waits for a logger may be one of those.
@@ -128,17 +128,13 @@ impl Renderer {
         }
     }
 
-    /// The grid of convolution kernels of a shape, `[kernels, channels, height, width]`, or of their change.
+    /// The grid of convolution kernels of a shape, `[kernels, channels, height, width]`.
     pub(super) fn kernels(
         &self,
-        mut job: Job,
+        job: Job,
         shape: [usize; 4],
         values: &[f32],
     ) -> Result<Piece, LoggerError> {
-        if job.grid.is_change && job.grid.style.range == Range::Layer {
-            // Colors have no range by step with 0 in the middle.
-            job.grid.style.range = around_zero(values);
-        }
         let style = &job.grid.style;
         let mut timings = StageTimings::default();
         let rendered = timings.time(Stage::Render, || {
@@ -261,13 +257,6 @@ pub(super) fn changed(slot: usize, key: MeasureKey, sums: PairSums) -> Piece {
         measure: Some((key, Measure::Change(sums))),
         ..Piece::default()
     }
-}
-
-/// The range of these values with 0 in the middle.
-fn around_zero(values: &[f32]) -> Range {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    let most = finite.fold(0.0, |most: f32, value| most.max(value.abs()));
-    Range::around_zero(-most, most)
 }
 
 /// Writes the numbers of channels that were chosen into their tiles, and frames those that are dead.

@@ -9,7 +9,8 @@ use super::error::LoggerError;
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::queue::Queue;
 use super::timings::{Stage, StageTimings};
-use tensorboard_events::{EventFile, Position, Summary};
+use crate::tags::{Scalars, description};
+use tensorboard_events::{EventFile, Position, Summary, Value};
 
 /// Steps are put on the disk together so often: of a power failure so much is lost.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -66,6 +67,7 @@ impl Logged {
 pub(super) fn start(
     events: EventFile,
     calls: Calls,
+    scalars: Scalars,
     write_timings: bool,
 ) -> (Queue<Order>, JoinHandle<Result<Logged, LoggerError>>) {
     let (queue, jobs, done) = Queue::new();
@@ -73,6 +75,7 @@ pub(super) fn start(
         events,
         calls,
         logged: Logged::default(),
+        scalars,
         write_timings,
         late: None,
         unsynced: Vec::new(),
@@ -85,6 +88,7 @@ struct Writer {
     events: EventFile,
     calls: Calls,
     logged: Logged,
+    scalars: Scalars,
     write_timings: bool,
     /// The last step's timings, which are complete only after it was written.
     late: Option<(i64, StageTimings)>,
@@ -209,9 +213,17 @@ impl Writer {
         }
         let scalars = measures.iter();
         summaries.extend(scalars.flat_map(|(key, measure)| measure.scalars(key)));
-        for Summary { tag, .. } in &summaries {
-            if !logged.tags.contains(tag) {
-                logged.tags.insert(tag.clone());
+        let are = self.scalars;
+        summaries.retain(|Summary { tag, value, .. }| match value {
+            Value::Scalar(value) => are.include(tag, *value),
+            _ => true,
+        });
+        for summary in &mut summaries {
+            if !logged.tags.contains(&summary.tag) {
+                logged.tags.insert(summary.tag.clone());
+                if summary.description.is_empty() {
+                    summary.description = description(&summary.tag);
+                }
             }
         }
         summaries

@@ -10,6 +10,7 @@ use super::paths::{absolute, make_absolute};
 use super::shared::{OutputSettings, check_run};
 use super::text::toml_text;
 use crate::data::on_error::OnError;
+use crate::tags::Scalars;
 
 /// Settings of `vggscope compare`.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
@@ -47,6 +48,7 @@ impl CompareSettings {
             logdir: self.logdir.clone(),
             run: self.run.clone(),
             png: None,
+            scalars: Scalars::All,
             on_error: OnError::Stop,
             config: None,
             quiet: self.quiet,

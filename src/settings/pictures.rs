@@ -87,7 +87,7 @@ impl PictureSettings {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Comparison of the steps")]
 pub(crate) struct ComparisonSettings {
-    /// Also show the change of maps and kernels: this step minus the first, the previous, or a weights file
+    /// Also show the change of maps: this step minus the first, the previous, or a weights file
     /// [default: off; without a value: first]
     #[arg(
         long,

@@ -16,6 +16,7 @@ use crate::data::transform::{ChannelOrder, Preprocess, Preset};
 use crate::device::{Devices, Precision};
 use crate::network::vgg::Arch;
 use crate::network::{ForwardPass, Layer};
+use crate::tags::Scalars;
 
 /// Settings of every command that runs the network.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
@@ -115,6 +116,14 @@ pub(crate) struct OutputSettings {
     /// Also write PNG files: every grid and every map, into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) png: Option<PathBuf>,
+    /// Scalars: few (those that a person looks at: of images one a layer), or all that are measured
+    #[arg(
+        long,
+        value_name = "few|all",
+        default_value = "few",
+        hide_possible_values = true
+    )]
+    pub(crate) scalars: Scalars,
     /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
     #[arg(long, value_name = "stop|skip", default_value = "stop")]
     pub(crate) on_error: OnError,

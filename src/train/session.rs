@@ -14,7 +14,7 @@ use super::trainer::{StepMetrics, Trainer};
 use super::validation::{Validation, validate};
 use super::{hparams, record};
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::{ObservedNetwork, Observers};
+use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::data::labeled::{Dataset, Position};
 use crate::device::{caught, is_asynchronous};
 use crate::interrupt::Interrupt;
@@ -86,6 +86,8 @@ impl Session<'_> {
         let mut step = self.logger.step(0)?;
         step.set_title("before training");
         step.text("config", markdown);
+        let observers = self.observers.as_ref();
+        step.summary(charts(&self.pass.wanted, observers, true));
         for summary in hparams::start(config, hyperparameters) {
             step.summary(summary);
         }

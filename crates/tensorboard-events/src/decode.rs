@@ -9,8 +9,9 @@ use tensorboard_proto::types::DataType::{DT_DOUBLE, DT_FLOAT, DT_STRING};
 
 use crate::histogram::Histogram;
 use crate::hparams::Hparams;
+use crate::layout::Layout;
 use crate::lengths;
-use crate::summary::{HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
+use crate::summary::{CUSTOM_SCALARS, HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
 
 /// Source: `tensorboard/compat/proto/event.proto`, `Event`.
 pub(crate) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
@@ -71,6 +72,9 @@ pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
     match (plugin, tensor.dtype, shape.as_slice()) {
         (IMAGES, DT_STRING, &[length]) => image(length, tensor),
         (TEXT, DT_STRING, []) => text(tensor),
+        (CUSTOM_SCALARS, DT_STRING, []) => {
+            Layout::read(tensor.string_val.first()?).map(Value::Layout)
+        }
         (SCALARS, DT_FLOAT, []) => scalar(&tensor),
         (HISTOGRAMS, DT_DOUBLE, &[buckets, 3]) => buckets_tensor(buckets, tensor),
         // The value itself says nothing: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.

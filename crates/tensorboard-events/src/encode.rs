@@ -7,7 +7,7 @@
 //! TensorBoard's own `summary_v2` writes no `data_class`; both of its loaders derive it from the plugin name, so it
 //! is left out here too.
 //!
-//! Source: `tensorboard/plugins/{image,text,hparams}/summary_v2.py` and `data_compat.py`.
+//! Source: `tensorboard/plugins/{image,text,hparams}/summary_v2.py`, `custom_scalar/summary.py` and `data_compat.py`.
 
 use std::io;
 
@@ -61,7 +61,7 @@ pub(crate) fn summary(summary: Summary, first: bool) -> io::Result<What> {
     } else {
         None
     };
-    let mut message = message(summary.tag, summary.value);
+    let mut message = message(summary.tag, summary.value)?;
     if let (Some(metadata), Some(value)) = (metadata, message.value.first_mut()) {
         value.set_metadata(metadata);
     }
@@ -91,11 +91,11 @@ fn metadata(value: &Value, description: String) -> io::Result<Option<SummaryMeta
     }))
 }
 
-fn message(tag: String, value: Value) -> SummaryMessage {
+fn message(tag: String, value: Value) -> io::Result<SummaryMessage> {
     let tensor = match value {
-        Value::Scalar(value) => return tensorboard_rs::summary::scalar(&tag, value),
+        Value::Scalar(value) => return Ok(tensorboard_rs::summary::scalar(&tag, value)),
         Value::Histogram(of) => {
-            return tensorboard_rs::summary::histogram_raw(
+            return Ok(tensorboard_rs::summary::histogram_raw(
                 &tag,
                 of.min,
                 of.max,
@@ -104,7 +104,7 @@ fn message(tag: String, value: Value) -> SummaryMessage {
                 of.sum_squares,
                 &of.bucket_limits,
                 &of.bucket_counts,
-            );
+            ));
         }
         Value::Image {
             width,
@@ -118,6 +118,7 @@ fn message(tag: String, value: Value) -> SummaryMessage {
             tensor(DataType::DT_STRING, &[length], strings)
         }
         Value::Text(markdown) => tensor(DataType::DT_STRING, &[], vec![markdown.into_bytes()]),
+        Value::Layout(layout) => tensor(DataType::DT_STRING, &[], vec![layout.to_bytes()?]),
         // All of it is in the metadata: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.
         Value::Hparams(_) => tensor(DataType::DT_FLOAT, &[0], Vec::new()),
     };
@@ -126,10 +127,10 @@ fn message(tag: String, value: Value) -> SummaryMessage {
         value: Some(Content::tensor(tensor)),
         ..Summary_Value::default()
     };
-    SummaryMessage {
+    Ok(SummaryMessage {
         value: vec![value].into(),
         ..SummaryMessage::default()
-    }
+    })
 }
 
 fn tensor(dtype: DataType, shape: &[i64], strings: Vec<Vec<u8>>) -> TensorProto {

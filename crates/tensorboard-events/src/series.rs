@@ -100,7 +100,9 @@ impl SeriesBook {
             return Err(match self.series.get(&tag) {
                 _ if bytes > MESSAGE_LIMIT => StepError::TooLarge { tag, bytes },
                 _ if !tags.insert(&summary.tag) => StepError::TagTwice(tag),
-                Some(_) if matches!(summary.value, Value::Hparams(_)) => StepError::Again(tag),
+                Some(_) if matches!(summary.value, Value::Hparams(_) | Value::Layout(_)) => {
+                    StepError::Again(tag)
+                }
                 Some(&Series { last_step, .. }) if step <= last_step => StepError::NotAfter {
                     tag,
                     last: last_step,

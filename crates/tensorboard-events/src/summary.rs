@@ -4,6 +4,7 @@ use protobuf::Message;
 
 use crate::histogram::Histogram;
 use crate::hparams::Hparams;
+use crate::layout::Layout;
 
 /// One value of a tag, to be written at some step by `EventFile::write_step`.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,8 @@ pub enum Value {
     Histogram(Histogram),
     /// What tells the run from others in a comparison; made by [`Summary::hparams`].
     Hparams(Hparams),
+    /// The charts of the Custom Scalars tab; made by [`Summary::layout`].
+    Layout(Layout),
 }
 
 impl Summary {
@@ -99,6 +102,12 @@ impl Summary {
         Self::new(hparams.tag(), Value::Hparams(hparams))
     }
 
+    /// Charts for TensorBoard's Custom Scalars tab, whose tag is fixed. Once a run, at any step.
+    #[must_use]
+    pub fn layout(layout: Layout) -> Self {
+        Self::new(Layout::TAG, Value::Layout(layout))
+    }
+
     /// Near enough how long the record of this summary gets. Units: bytes.
     pub(crate) fn size_hint(&self) -> u64 {
         // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
@@ -114,6 +123,7 @@ impl Summary {
             Value::Scalar(_) => 0,
             Value::Histogram(histogram) => histogram.bucket_counts.len() as u64 * PER_BUCKET,
             Value::Hparams(hparams) => hparams.message().compute_size().into(),
+            Value::Layout(layout) => layout.size_hint(),
         };
         FIXED + self.tag.len() as u64 + self.description.len() as u64 + value
     }
@@ -122,7 +132,7 @@ impl Summary {
 impl Value {
     /// The TensorBoard plugin that shows such a value.
     ///
-    /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar,histogram,hparams}/metadata.py`.
+    /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar,histogram,hparams,custom_scalar}/metadata.py`.
     #[must_use]
     pub fn plugin(&self) -> &'static str {
         match self {
@@ -131,6 +141,7 @@ impl Value {
             Self::Scalar(_) => SCALARS,
             Self::Histogram(_) => HISTOGRAMS,
             Self::Hparams(_) => HPARAMS,
+            Self::Layout(_) => CUSTOM_SCALARS,
         }
     }
 }
@@ -140,3 +151,4 @@ pub(crate) const TEXT: &str = "text";
 pub(crate) const SCALARS: &str = "scalars";
 pub(crate) const HISTOGRAMS: &str = "histograms";
 pub(crate) const HPARAMS: &str = "hparams";
+pub(crate) const CUSTOM_SCALARS: &str = "custom_scalars";

@@ -54,7 +54,12 @@ impl WeightChange {
             at.summary(Scalar::scalar(tag, *pairs));
         }
         let names = ["to_previous", "to_first", "update_ratio"];
+        let has_ratio = !compared.changes[2].is_empty();
         for (name, changes) in names.iter().zip(&compared.changes) {
+            // One after every optimization step, these are the same.
+            if has_ratio && *name == "to_previous" {
+                continue;
+            }
             for (tag, change) in convolutions().zip(changes) {
                 let tag = format!("weight_change/{tag}/{name}");
                 at.summary(Scalar::scalar(tag, change.whole.relative()));

@@ -88,8 +88,15 @@ impl<'a> Pair<'a> {
         }
         let layers = self.similarities([step; 2])?;
         let scalars = |(layer, similarity): (String, Similarity)| {
-            let tag = format!("compare/{layer}{}", self.in_tags);
-            let scalar = |(name, end, value)| Summary::scalar(format!("{tag}/{name}{end}"), value);
+            let of = format!("{layer}{}", self.in_tags);
+            let scalar = |(name, end, value): (&str, &str, f64)| {
+                let group = if end.is_empty() {
+                    "compare"
+                } else {
+                    "intervals"
+                };
+                Summary::scalar(format!("{group}/{of}/{name}{end}"), value)
+            };
             similarity.numbers().map(scalar).collect::<Vec<_>>()
         };
         Ok(layers.into_iter().flat_map(scalars).collect())

@@ -93,7 +93,7 @@ impl ProbeImages {
     /// Describes the tags of all probe images in TensorBoard.
     pub(crate) fn describe(&self, pass: &ForwardPass, logger: &mut FeatureLogger) {
         for image in self.images() {
-            describe(pass, logger, self.group(image));
+            describe(pass, logger, &group(image));
             let title = image.title();
             let heading = format!("**input**: {title} as the network saw it, not normalized");
             logger.describe(format!("input/{}", image.name), heading);
@@ -137,7 +137,7 @@ impl ProbeImages {
             let pictures = BatchPictures::of(activations);
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
-                pictures.log(step, at, self.group(image))?;
+                pictures.log(step, at, &group(image))?;
                 if !self.shown {
                     step.record(Stage::Decode, image.took);
                     step.image(format!("input/{}", image.name), &image.picture)?;
@@ -167,7 +167,7 @@ impl ProbeImages {
     /// The tag of a layer's maps of the image with this number.
     pub(crate) fn tag(&self, number: usize, layer: &Layer) -> String {
         let image = self.images().nth(number);
-        let group = image.map_or("feature_maps", |image| self.group(image));
+        let group = image.map(group).unwrap_or_default();
         format!("{group}/{}", layer.tag())
     }
 
@@ -185,12 +185,9 @@ impl ProbeImages {
     fn images(&self) -> impl Iterator<Item = &PreparedImage> {
         self.batches.iter().flatten()
     }
+}
 
-    /// What stands before the layer in tags: a single probe image need not be named.
-    fn group<'a>(&self, image: &'a PreparedImage) -> &'a str {
-        match &self.batches[..] {
-            [only] if only.len() == 1 => "feature_maps",
-            _ => &image.name,
-        }
-    }
+/// What stands before the layer in tags.
+fn group(image: &PreparedImage) -> String {
+    format!("feature_maps/{}", image.name)
 }

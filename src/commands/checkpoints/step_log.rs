@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::calibrate::{Calibrated, FirstPass};
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
 use super::setup::CheckpointRun;
-use crate::analysis::{ObservedNetwork, Observers};
+use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::{CommandError, RunError};
@@ -161,6 +161,8 @@ impl<'a> StepLog<'a> {
         step.record_all(&timings);
         if let Some(config) = self.config.take() {
             step.text("config", as_markdown(&config));
+            let layers = &self.run.context.pass.wanted;
+            step.summary(charts(layers, self.observers.as_ref(), false));
         }
         step.text("checkpoint", format!("`{}`", entry.name));
         let CheckpointRun {

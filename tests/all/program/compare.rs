@@ -101,8 +101,9 @@ fn curves_are_those_of_numpy() {
         };
         let step = step.parse().unwrap();
         for (measure, expected) in measures {
-            let of = |end: &str| scalar(&seen, &format!("compare/{layer}/{measure}{end}"), step);
-            let (found, low, high) = (of(""), of("_low"), of("_high"));
+            let of = |group, end| scalar(&seen, &format!("{group}/{layer}/{measure}{end}"), step);
+            let found = of("compare", "");
+            let [low, high] = ["_low", "_high"].map(|end| of("intervals", end));
             assert!(
                 (found - expected).abs() < 1e-5,
                 "{at} {measure}: {found}, expected {expected}"
@@ -234,7 +235,7 @@ fn the_configuration_compares_again_from_anywhere() {
         let seen = events(&place.path(run));
         let at = |tag| scalar(&seen, tag, 30).to_bits();
         [
-            at("compare/00_conv1_1/cka_low"),
+            at("intervals/00_conv1_1/cka_low"),
             at("compare/05_conv2_1/neighbors"),
         ]
     };

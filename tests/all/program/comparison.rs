@@ -89,7 +89,7 @@ fn text(seen: &[Seen], tag: &str) -> String {
     }
 }
 
-const SMALL: &str = "--resize 64 --crop 64 --layers conv1_1,relu3_1,relu4_1";
+const SMALL: &str = "--resize 64 --crop 64 --layers conv1_1,relu3_1,relu4_1 --scalars all";
 
 #[test]
 fn what_happened_is_named_with_its_step() {
@@ -206,7 +206,7 @@ fn changes_are_shown_against_the_first_the_previous_or_a_file() {
     let tag = "change/11_relu3_1";
     assert_eq!(steps(&first, tag), [2, 3, 4, 5, 6]);
     assert_eq!(steps(&file, tag), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(steps(&first, "change/kernels"), [2, 3, 4, 5, 6]);
+    assert_eq!(steps(&first, "kernels/change"), [2, 3, 4, 5, 6]);
     // The middle of the colormap in every tile.
     let is_still = |seen: &[Seen], step| {
         let (.., pixels) = picture(seen, tag, step);
@@ -231,7 +231,7 @@ fn a_run_has_one_range_which_others_can_take() {
         .ok();
     let [a, b] = ["runs/a", "runs/b"].map(|run| events(&place.path(run)));
     for step in [1, 6] {
-        let tag = "feature_maps/00_conv1_1";
+        let tag = "feature_maps/chelsea/00_conv1_1";
         assert!(
             picture(&a, tag, step) == picture(&b, tag, step),
             "step {step}"
@@ -252,8 +252,8 @@ fn a_run_has_one_range_which_others_can_take() {
     );
     place.run(&line, &[&photo]).ok();
     let c = events(&place.path("runs/c"));
-    let tag = "feature_maps/00_conv1_1";
-    assert!(picture(&c, tag, 0) == picture(&a, tag, 6));
+    let of_c = picture(&c, "feature_maps/00_conv1_1", 0);
+    assert!(of_c == picture(&a, "feature_maps/chelsea/00_conv1_1", 6));
     place
         .run(
             "images --run d --layers conv5_3 --range runs/a/ranges.toml",
@@ -287,7 +287,7 @@ fn chosen_channels_stay_in_their_places() {
         .run(&format!("{line} short --maps 2"), &args(&[], false))
         .ok();
     let of_run = |run: &str| events(&place.path("runs").join(run));
-    let tag = "feature_maps/00_conv1_1";
+    let tag = "feature_maps/chelsea/00_conv1_1";
     let (list, from) = (of_run("list"), of_run("from"));
     for step in 1..=6 {
         assert!(picture(&list, tag, step) == picture(&from, tag, step));
@@ -323,13 +323,12 @@ fn representations_are_compared_over_images() {
     let seen = events(&place.path("runs/a"));
     for reference in ["first", "previous", "last"] {
         for measure in ["cka", "procrustes", "neighbors"] {
-            let of = |end: &str| {
-                scalar(
-                    &seen,
-                    &format!("similarity/11_relu3_1/{measure}_to_{reference}{end}"),
-                )
+            let of = |group: &str, end: &str| {
+                let tag = format!("{group}/11_relu3_1/{measure}_to_{reference}{end}");
+                scalar(&seen, &tag)
             };
-            let (values, low, high) = (of(""), of("_low"), of("_high"));
+            let values = of("similarity", "");
+            let [low, high] = ["_low", "_high"].map(|end| of("intervals", end));
             assert_eq!(values.len(), if reference == "last" { 6 } else { 5 });
             for ((value, low), high) in values.iter().zip(low).zip(high) {
                 assert!(

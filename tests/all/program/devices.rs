@@ -186,7 +186,7 @@ fn networks_without_biases_compute_in_reduced_numbers() {
         "--weights=no_bias.safetensors".into(),
         photo("coffee.png").into_os_string(),
     ];
-    let line = "images --layers conv1_1,conv2_1 --run";
+    let line = "images --scalars all --layers conv1_1,conv2_1 --run";
     let [full, half] = [("full", "f32"), ("half", "f16")].map(|(run, dtype)| {
         place
             .run(&format!("{line} {run} --precision {dtype}"), &args)
@@ -231,7 +231,7 @@ fn several_devices_share_the_images() {
     ];
     place
         .run(
-            "checkpoints c --layers conv1_1,relu2_2 --run three",
+            "checkpoints c --scalars all --layers conv1_1,relu2_2 --run three",
             &probes,
         )
         .ok();

@@ -38,13 +38,11 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
     }
     // Scalars at every step, so that TensorBoard can link its image cards to them.
     for layer in ["00_conv1_1", "14_conv3_3", "30_pool5", "kernels/00_conv1_1"] {
-        for number in ["min", "max", "mean", "std", "zeros", "nan", "infinite"] {
-            let tag = format!("range/{layer}/{number}");
-            assert_eq!(steps(&seen, &tag), [0, 1, 2], "{tag}");
-        }
+        let tag = format!("range/{layer}/max");
+        assert_eq!(steps(&seen, &tag), [0, 1, 2], "{tag}");
     }
     let out = ran.out();
-    assert!(out.contains("3 steps, 35 tags"), "{out}");
+    assert!(out.contains("3 steps, 11 tags"), "{out}");
     assert!(
         out.contains(
             "tensorboard --logdir runs --samples_per_plugin images=10,text=10,scalars=1000"

@@ -185,7 +185,7 @@ fn sweep(place: &Place, flags: &str) -> Ran {
 #[track_caller]
 fn assert_steps(place: &Place, expected: &[i64]) {
     let seen = events_of(&event_files(&place.path("runs/a")));
-    assert_eq!(steps(&seen, "feature_maps/08_relu2_2"), expected);
+    assert_eq!(steps(&seen, "feature_maps/chelsea/08_relu2_2"), expected);
     assert_eq!(steps(&seen, "kernels/00_conv1_1"), expected);
 }
 

@@ -146,9 +146,9 @@ fn a_killed_sweep_goes_on_where_it_was() {
     sweep(&place, "").ok();
     let seen = run_of(&place);
     for tag in [
-        "feature_maps/11_relu3_1",
+        "feature_maps/chelsea/11_relu3_1",
         "kernels/00_conv1_1",
-        "range/00_conv1_1/mean",
+        "range/00_conv1_1/max",
     ] {
         assert_eq!(steps(&seen, tag), [1, 2, 3, 4, 5, 6], "{tag}");
     }

@@ -191,7 +191,11 @@ fn runs_over_checkpoints_lie_next_to_each_other() {
     for loader in ["slow", "fast"] {
         for run in ["x/one", "two", "three"] {
             let at = |tag: &str| steps(&both[loader], &format!("{run}:{tag}"));
-            assert_eq!(at("chelsea/04_pool1"), [0, 5, 10, 15], "{loader}");
+            assert_eq!(
+                at("feature_maps/chelsea/04_pool1"),
+                [0, 5, 10, 15],
+                "{loader}"
+            );
             assert_eq!(at("kernels/00_conv1_1"), [0, 5, 10, 15]);
             assert_eq!(at("input/coffee"), [0]);
         }

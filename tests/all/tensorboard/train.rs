@@ -33,8 +33,8 @@ fn a_training_shows_in_every_tab_of_both_loaders() {
         let view = &both[loader];
         let every: Vec<i64> = (0..=12).collect();
         for tag in [
-            "chelsea/00_conv1_1",
-            "coffee/28_pool5",
+            "feature_maps/chelsea/00_conv1_1",
+            "feature_maps/coffee/28_pool5",
             "kernels/00_conv1_1",
         ] {
             assert_eq!(steps(view, &format!("a:{tag}")), every, "{loader} {tag}");
@@ -164,7 +164,7 @@ fn a_resumed_training_is_one_run() {
     for loader in ["slow", "fast"] {
         let view = &both[loader];
         assert_eq!(
-            steps(view, "a:chelsea/00_conv1_1"),
+            steps(view, "a:feature_maps/chelsea/00_conv1_1"),
             (0..=8).collect::<Vec<_>>(),
             "{loader}"
         );
@@ -176,7 +176,7 @@ fn a_resumed_training_is_one_run() {
             view["hparams"]["rows"]["a"]["runs"]["a"], "STATUS_SUCCESS",
             "{loader}"
         );
-        let description = &view["images"]["a:chelsea/00_conv1_1"]["description"];
+        let description = &view["images"]["a:feature_maps/chelsea/00_conv1_1"]["description"];
         assert!(
             description.as_str().unwrap().contains("conv1_1"),
             "{loader}"

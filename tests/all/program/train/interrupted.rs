@@ -87,8 +87,8 @@ fn a_killed_run_resumes_to_the_same_course() {
         let seen = run_of(&place, &format!("runs/{run}"));
         assert_eq!(from_anywhere(&seen), from_anywhere(&whole));
         for tag in [
-            "chelsea/00_conv1_1",
-            "coffee/28_pool5",
+            "feature_maps/chelsea/00_conv1_1",
+            "feature_maps/coffee/28_pool5",
             "kernels/00_conv1_1",
         ] {
             assert_eq!(
@@ -300,7 +300,7 @@ fn a_run_can_be_made_longer_by_its_own_configuration() {
     assert!(seen.len() > before);
     assert_eq!(course(&seen), course(&run_of(&place, "runs/long")));
     assert_eq!(
-        steps(&seen, "chelsea/00_conv1_1"),
+        steps(&seen, "feature_maps/chelsea/00_conv1_1"),
         (0..=18).collect::<Vec<_>>()
     );
 }
@@ -368,7 +368,7 @@ fn a_resumed_run_compares_as_one_that_was_not_interrupted() {
 fn a_first_network_that_is_gone_is_noted() {
     let place = Place::on_cpu();
     let first = place.put(&weights(), "first.safetensors");
-    let line = "train --run a --resize 32 --crop 32 --layers pool5 --validate-every off --weights";
+    let line = "train --run a --scalars all --resize 32 --crop 32 --layers pool5 --validate-every off --weights";
     let train = |flags: &str| {
         place
             .run(

@@ -113,7 +113,7 @@ fn a_batch_that_is_unreadable_as_a_whole_does_not_shift_epochs() {
     );
     assert_eq!(losses.len(), 14);
     assert_eq!(
-        steps(&seen, "chelsea/00_conv1_1"),
+        steps(&seen, "feature_maps/chelsea/00_conv1_1"),
         (0..=16).collect::<Vec<_>>()
     );
     let text = std::fs::read_to_string(place.path("runs/a/checkpoints/step_000016.toml")).unwrap();

@@ -12,10 +12,10 @@ use super::{
 use crate::program::support::{Place, Seen, event_files, photo, picture, steps, tags, test_device};
 
 const PICTURES: [&str; 5] = [
-    "chelsea/00_conv1_1",
-    "chelsea/28_pool5",
-    "coffee/00_conv1_1",
-    "coffee/28_pool5",
+    "feature_maps/chelsea/00_conv1_1",
+    "feature_maps/chelsea/28_pool5",
+    "feature_maps/coffee/00_conv1_1",
+    "feature_maps/coffee/28_pool5",
     "kernels/00_conv1_1",
 ];
 const SCALARS: [&str; 5] = [
@@ -78,7 +78,13 @@ fn every_step_shows_the_network_and_its_numbers() {
             ]
             .iter()
             .any(|p| tag.starts_with(p))
-            || ["config", "summary", "kernels/change"].contains(&tag.as_str())
+            || [
+                "config",
+                "summary",
+                "kernels/change",
+                "custom_scalars__config__",
+            ]
+            .contains(&tag.as_str())
             || tag.starts_with("_hparams_/")
     };
     assert_eq!(names.iter().find(|tag| !known(tag)), None);
@@ -133,7 +139,10 @@ fn what_is_written_when_can_be_chosen() {
     .ok();
     let seen = run_of(&place, "runs/a");
     // The last step is always shown, validated and saved.
-    assert_eq!(steps(&seen, "chelsea/00_conv1_1"), [0, 4, 8, 10]);
+    assert_eq!(
+        steps(&seen, "feature_maps/chelsea/00_conv1_1"),
+        [0, 4, 8, 10]
+    );
     assert_eq!(steps(&seen, "kernels/00_conv1_1"), [0, 4, 8, 10]);
     assert_eq!(steps(&seen, "val/loss"), [3, 6, 9, 10]);
     assert_eq!(steps(&seen, "weights/00_conv1_1.bias"), [2, 4, 6, 8, 10]);
@@ -158,7 +167,7 @@ fn what_is_written_when_can_be_chosen() {
     )
     .ok();
     let seen = run_of(&place, "runs/b");
-    assert_eq!(steps(&seen, "chelsea/00_conv1_1"), [0, 7]);
+    assert_eq!(steps(&seen, "feature_maps/chelsea/00_conv1_1"), [0, 7]);
     assert_eq!(steps(&seen, "val/loss"), [7]);
     assert_eq!(saved_steps(&place, "runs/b"), [7]);
     let names = tags(&seen);
@@ -248,7 +257,7 @@ fn a_single_probe_image_has_the_tags_of_a_single_image() {
         .ok();
     let names = tags(&run_of(&place, "runs/a"));
     assert!(
-        names.contains(&"feature_maps/03_pool1".to_owned()),
+        names.contains(&"feature_maps/coffee/03_pool1".to_owned()),
         "{names:?}"
     );
 }
