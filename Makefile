@@ -63,6 +63,10 @@ test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoar
 torture: ## faults at every call of a run that writes, where `make test` tries some (an hour)
 	VGGSCOPE_TORTURE=all $(MAKE) test TESTS="program::torture"
 
+.PHONY: reference
+reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the program takes
+	VGGSCOPE_WRITE_REFERENCE=1 $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) --lib the_reference
+
 .PHONY: examples
 examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*
 	for example in $(EXAMPLES); do $(CARGO) run --release $(CARGOFLAGS) --example $$example || exit 1; done

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
+use super::event_runs::event_runs;
 use super::tensorboard::{command, samples_for};
 use crate::logger::Logged;
-use crate::one_line::listed;
+use crate::one_line::{listed, shell_quoted};
+use tensorboard_events::count_steps;
 
 /// What the steps of a run hold, by the plugin that shows it.
 const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
@@ -37,9 +41,12 @@ impl Report {
         self.earlier_steps + self.logged.steps
     }
 
-    /// The command that shows every step of the run, whatever the kind of its values.
+    /// The command that shows every step of all runs in the folder, whatever the kind of their values.
     fn tensorboard_command(&self) -> String {
+        let runs = event_runs(&self.logdir).unwrap_or_default();
+        let longest = runs.par_iter().map(|run| count_steps(&run.files)).max();
         let steps = usize::try_from(self.steps()).unwrap_or(usize::MAX);
+        let steps = steps.max(longest.unwrap_or_default());
         let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, steps)));
         command(&self.logdir, samples)
     }
@@ -68,7 +75,11 @@ impl Report {
                 listed(&self.logged.one_pixel, ", ", usize::MAX)
             ));
         }
-        lines.push(format!("see it with:  {}", self.tensorboard_command()));
+        lines.push(format!(
+            "see it with:  vggscope view {}",
+            shell_quoted(&self.logdir)
+        ));
+        lines.push(format!("         or:  {}", self.tensorboard_command()));
         lines
     }
 }

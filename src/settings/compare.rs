@@ -23,7 +23,7 @@ pub(crate) struct CompareSettings {
     /// The folder to give to TensorBoard
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) logdir: PathBuf,
-    /// The folder in it of the run that is written [default: the command's name and the time]
+    /// The folder in it of the run that is written [default: the time and the command's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<PathBuf>,
     /// Read settings from a TOML file; flags win

@@ -110,7 +110,7 @@ pub(crate) struct OutputSettings {
     /// The folder to give to TensorBoard
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) logdir: PathBuf,
-    /// The run's folder in it [default: the command's name and the time]
+    /// The run's folder in it [default: the time and the command's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<PathBuf>,
     /// Also write PNG files: every grid and every map, into this folder

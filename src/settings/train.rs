@@ -1,11 +1,13 @@
 //! `vggscope train`.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::Command;
 use super::error::{SettingsError, check_probes, exclude, require, swallowed};
 use super::paths::{absolute, make_absolute};
 use super::pictures::ComparisonSettings;
@@ -229,7 +231,8 @@ impl TrainSettings {
         self.run.check()
     }
 
-    /// The names of the settings that TensorBoard compares runs by.
+    /// The names of the settings that TensorBoard compares runs by: the learning rate and those that are not their
+    /// defaults first.
     pub(crate) fn hyperparameters(&self) -> Vec<String> {
         let groups = [
             toml::Table::try_from(&self.samples),
@@ -237,10 +240,18 @@ impl TrainSettings {
         ];
         let names = groups.into_iter().flatten().flatten().map(|(name, _)| name);
         let others = "arch weights preset resize crop normalize seed epochs".split(' ');
+        let names = names.filter(|name| name != "threads");
+        let mut names: Vec<String> = names.chain(others.map(str::to_owned)).collect();
+        let words = ["vggscope", "train", ".", "--images", "."].map(OsString::from);
+        let default = match super::parse(&words).map(|parsed| parsed.command) {
+            Ok(Command::Train(settings)) => toml::Table::try_from(&settings),
+            _ => Ok(toml::Table::new()),
+        };
+        if let (Ok(default), Ok(own)) = (default, toml::Table::try_from(self)) {
+            let is_default = |name: &String| own.get(name) == default.get(name);
+            names.sort_by_key(|name| (name != "learning-rate", is_default(name)));
+        }
         names
-            .filter(|name| name != "threads")
-            .chain(others.map(str::to_owned))
-            .collect()
     }
 
     pub(crate) fn resolved(&self, pass: &ForwardPass) -> Result<String, toml::ser::Error> {

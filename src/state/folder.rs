@@ -71,20 +71,21 @@ impl RunFolder {
         Ok(reserved)
     }
 
-    /// A folder in `logdir` that no other process gets, named by `command` and the time.
+    /// A folder in `logdir` that no other process gets, named by the time and `command`: what tells runs apart stands in
+    /// the part of a name that TensorBoard shows.
     pub(crate) fn reserve_new(
         logdir: &Path,
         command: &str,
         interrupt: &Interrupt,
     ) -> Result<Self, StateError> {
         let mut made = make(logdir)?;
-        // It sorts by time: `images-2026-11-24_14-03-22`.
-        let time = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S").to_string();
+        // It sorts by time: `26-11-24_14-03-22-images`.
+        let time = jiff::Zoned::now().strftime("%y-%m-%d_%H-%M-%S").to_string();
         let mut n = 1;
         loop {
             let path = logdir.join(match n {
-                1 => format!("{command}-{time}"),
-                n => format!("{command}-{time}-{n}"),
+                1 => format!("{time}-{command}"),
+                n => format!("{time}.{n}-{command}"),
             });
             // Made, not found: no two processes get the same.
             match fs::create_dir(&path) {

@@ -13,7 +13,7 @@ const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train
 /// What the first step of a training holds: the settings called `names` in its resolved configuration.
 pub(super) fn start(resolved: &str, names: &[String]) -> Vec<Summary> {
     let mut table: Table = resolved.parse().unwrap_or_default();
-    let hparams = names
+    let hparams: Vec<(String, HparamValue)> = names
         .iter()
         .filter_map(|name| Some((name.clone(), hparam(table.remove(name)?))))
         .collect();

@@ -18,6 +18,9 @@ use crate::logger::{LoggerError, Step};
 use crate::network::vgg::Vgg;
 use feature_grid::{Colormap, Picture};
 
+/// Between the images of a contact sheet. Units: pixels.
+const GAP: usize = 4;
+
 /// What a validation gave.
 #[derive(Default)]
 pub(super) struct Validation {
@@ -135,7 +138,7 @@ impl Validation {
         }
     }
 
-    /// Logs the scores, a confusion matrix, a table of the mistakes, and a tag for each pair of classes with the pictures, the
+    /// Logs the scores, a confusion matrix, a table of the mistakes, and a contact sheet for each pair of classes, the
     /// worst first. Returns the files that were left out.
     pub(super) fn log(
         self,
@@ -165,9 +168,40 @@ impl Validation {
                 &*tag,
                 format!("validation images of **{label}** predicted as **{predicted}**, highest loss first"),
             );
-            step.images(tag, pictures)?;
+            step.image(tag, &contact_sheet(&pictures))?;
         }
         Ok(self.skipped)
+    }
+}
+
+/// Pictures of one size in one, in rows.
+fn contact_sheet(pictures: &[Picture]) -> Picture {
+    let (first, count) = (&pictures[0], pictures.len());
+    let columns = (1..).find(|side| side * side >= count).unwrap_or(1);
+    let (width, height) = (first.width as usize + GAP, first.height as usize + GAP);
+    let (channels, rows) = (first.color.channels(), count.div_ceil(columns));
+    let whole = [columns * width - GAP, rows * height - GAP];
+    let mut pixels = vec![u8::MAX; channels * whole[0] * whole[1]];
+    for (place, picture) in pictures.iter().enumerate() {
+        let (left, top) = (place % columns * width, place / columns * height);
+        let lines = picture
+            .pixels
+            .chunks_exact(channels * picture.width as usize);
+        for (row, line) in lines.enumerate() {
+            let start = channels * ((top + row) * whole[0] + left);
+            pixels[start..start + line.len()].copy_from_slice(line);
+        }
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "pixels of few small pictures"
+    )]
+    let [width, height] = whole.map(|side| side as u32);
+    Picture {
+        width,
+        height,
+        color: first.color,
+        pixels,
     }
 }
 

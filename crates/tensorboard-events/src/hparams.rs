@@ -7,8 +7,6 @@
 //! Source: `tensorboard/plugins/hparams/{metadata,summary_v2}.py`, `plugin_data.proto` and `api.proto`. The messages
 //! have no packed fields, so the generated code reads them safely.
 
-use std::collections::BTreeMap;
-
 use protobuf::Message;
 use protobuf::well_known_types::{Value as AnyValue, Value_oneof_kind as Kind};
 use tensorboard_proto::api::{DataType, Experiment, HParamInfo, MetricInfo, Status};
@@ -32,19 +30,15 @@ pub enum HparamValue {
 }
 
 impl Hparams {
-    /// The columns of the tab: `settings` by their names and kinds, and the scalars `metrics`, whose last values are
+    /// The columns of the tab: `settings` by their names and kinds, in this order, and the scalars `metrics`, whose last values are
     /// results. `created` is in seconds since 1970.
     ///
     /// TensorBoard takes the first that it finds in any run of a log directory and shows these columns for all of
     /// them. Where no run has one, it shows every setting of every [`start`](Self::start), and every scalar of those
     /// runs as a result.
     #[must_use]
-    pub fn experiment(
-        settings: &BTreeMap<String, HparamValue>,
-        metrics: &[&str],
-        created: f64,
-    ) -> Self {
-        let info = |(name, value): (&String, &HparamValue)| HParamInfo {
+    pub fn experiment(settings: &[(String, HparamValue)], metrics: &[&str], created: f64) -> Self {
+        let info = |(name, value): &(String, HparamValue)| HParamInfo {
             name: name.clone(),
             field_type: match value {
                 HparamValue::Flag(_) => DataType::DATA_TYPE_BOOL,
@@ -70,7 +64,7 @@ impl Hparams {
     ///
     /// Runs of one `group` are one row of the tab, with the mean of their results; empty for a row of its own.
     #[must_use]
-    pub fn start(settings: &BTreeMap<String, HparamValue>, group: &str, started: f64) -> Self {
+    pub fn start(settings: &[(String, HparamValue)], group: &str, started: f64) -> Self {
         let value = |value: &HparamValue| AnyValue {
             kind: Some(match value {
                 HparamValue::Flag(flag) => Kind::bool_value(*flag),
@@ -79,7 +73,7 @@ impl Hparams {
             }),
             ..AnyValue::default()
         };
-        let hparams = settings.iter().map(|(k, v)| (k.clone(), value(v)));
+        let hparams = settings.iter().map(|(name, of)| (name.clone(), value(of)));
         Self(Data::session_start_info(SessionStartInfo {
             hparams: hparams.collect(),
             group_name: group.to_owned(),

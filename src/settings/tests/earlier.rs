@@ -18,9 +18,9 @@ fn help_of(line: &[&str]) -> String {
 #[test]
 fn flags_are_few_and_h_fits_a_screen() {
     for (command, most) in [
-        ("images", 24),
-        ("checkpoints", 32),
-        ("train", 54),
+        ("images", 25),
+        ("checkpoints", 33),
+        ("train", 55),
         ("diff", 12),
     ] {
         let help = help_of(&[command, "--help"]);

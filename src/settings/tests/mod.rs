@@ -6,6 +6,7 @@ use clap::CommandFactory;
 use super::*;
 
 mod earlier;
+mod reference;
 mod typed;
 
 fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
@@ -56,6 +57,8 @@ const LINES: [&[&str]; 3] = [
         "9",
         "--min-tile",
         "32",
+        "--scalars",
+        "all",
         "--colormap",
         "magma",
         "--no-kernels",

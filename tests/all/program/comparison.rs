@@ -203,7 +203,7 @@ fn changes_are_shown_against_the_first_the_previous_or_a_file() {
         place.run(&line, &args(&[], false)).ok();
     }
     let [first, previous, file] = ["a", "b", "c"].map(|run| events(&place.path("runs").join(run)));
-    let tag = "change/11_relu3_1";
+    let tag = "change/chelsea/11_relu3_1";
     assert_eq!(steps(&first, tag), [2, 3, 4, 5, 6]);
     assert_eq!(steps(&file, tag), [1, 2, 3, 4, 5, 6]);
     assert_eq!(steps(&first, "kernels/change"), [2, 3, 4, 5, 6]);

@@ -247,7 +247,7 @@ fn changes_go_on_from_the_first_step() {
     sweep_alone(&place).ok();
     put(&place, 3);
     sweep_alone(&place).ok();
-    assert_eq!(steps(&run_of(&place), "change/11_relu3_1"), [2, 3]);
+    assert_eq!(steps(&run_of(&place), "change/chelsea/11_relu3_1"), [2, 3]);
 }
 
 /// As one process would over the same folder, without the files that came late.

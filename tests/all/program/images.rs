@@ -383,7 +383,7 @@ fn an_address_makes_no_folder() {
 fn every_device_computes_in_single_precision() {
     let place = Place::new();
     let line = format!(
-        "images --weights {} --resize 64 --crop 64 --run",
+        "images --weights {} --resize 64 --crop 64 --scalars all --run",
         weights().display()
     );
     for (run, device) in [("here", test_device()), ("cpu", CPU.to_owned())] {

@@ -294,15 +294,15 @@ fn the_graphs_tab_draws_the_model() {
     }
 }
 
-fn session(lr: f64, augment: bool) -> BTreeMap<String, HparamValue> {
-    BTreeMap::from([
+fn session(lr: f64, augment: bool) -> [(String, HparamValue); 3] {
+    [
         ("lr".to_owned(), HparamValue::Number(lr)),
         ("augment".to_owned(), HparamValue::Flag(augment)),
         ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
-    ])
+    ]
 }
 
-fn start(hparams: &BTreeMap<String, HparamValue>) -> Hparams {
+fn start(hparams: &[(String, HparamValue)]) -> Hparams {
     Hparams::start(hparams, "", 1_700_000_000.0)
 }
 

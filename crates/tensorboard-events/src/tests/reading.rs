@@ -148,7 +148,7 @@ fn steps_over_what_others_write() {
             "hparams",
             "",
             Some(Value::Hparams(Hparams::start(
-                &[("lr".to_owned(), HparamValue::Number(0.1))].into(),
+                &[("lr".to_owned(), HparamValue::Number(0.1))],
                 "trial",
                 0.0,
             ))),

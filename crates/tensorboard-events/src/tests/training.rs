@@ -39,7 +39,7 @@ fn graph() -> Graph {
 }
 
 fn hparams() -> [Hparams; 3] {
-    let settings = BTreeMap::from([
+    let settings = ([
         ("lr".to_owned(), HparamValue::Number(0.1)),
         ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
         ("augment".to_owned(), HparamValue::Flag(false)),
@@ -264,7 +264,7 @@ fn hparams_are_written_once() {
 
 #[test]
 fn kinds_of_settings_come_back() {
-    let settings = BTreeMap::from([
+    let settings = ([
         ("a".to_owned(), HparamValue::Text("b".to_owned())),
         ("b".to_owned(), HparamValue::Number(2.0)),
         ("c".to_owned(), HparamValue::Flag(true)),

@@ -29,7 +29,10 @@ fn a_training_that_was_killed_before_its_first_checkpoint_begins_again() {
         assert!(ran.err().contains(&note), "{}", ran.err());
         let seen = run_of(&place, &format!("runs/{run}"));
         assert_eq!(course(&seen), course(&whole), "{run}");
-        assert_eq!(steps(&seen, "feature_maps/00_conv1_1"), [0, 1, 2, 3, 4]);
+        assert_eq!(
+            steps(&seen, "feature_maps/chelsea/00_conv1_1"),
+            [0, 1, 2, 3, 4]
+        );
         assert_eq!(saved_steps(&place, &format!("runs/{run}")), [0, 2, 4]);
     }
 }
