@@ -28,12 +28,7 @@ pub(crate) struct PairSums {
 impl PairSums {
     /// Over all pairs; what is NaN or infinite makes its sums so.
     pub(crate) fn over(old: &[f32], new: &[f32]) -> Self {
-        Arch::new().dispatch(Sum::<false> { old, new })
-    }
-
-    /// Over the pairs of which both values are finite.
-    pub(crate) fn over_finite(old: &[f32], new: &[f32]) -> Self {
-        Arch::new().dispatch(Sum::<true> { old, new })
+        Arch::new().dispatch(Sum { old, new })
     }
 
     /// Over each row of tensors on one device, `[rows, values]`, where they are: `[rows, 4]` in double precision,
@@ -119,12 +114,12 @@ impl PairSums {
     }
 }
 
-struct Sum<'a, const FINITE_ONLY: bool> {
+struct Sum<'a> {
     old: &'a [f32],
     new: &'a [f32],
 }
 
-impl<const FINITE_ONLY: bool> WithSimd for Sum<'_, FINITE_ONLY> {
+impl WithSimd for Sum<'_> {
     type Output = PairSums;
 
     #[inline(always)]
@@ -139,7 +134,7 @@ impl<const FINITE_ONLY: bool> WithSimd for Sum<'_, FINITE_ONLY> {
         for (old, new) in old.iter().zip(new) {
             let (mut a, mut b) = ([0.0; BLOCK], [0.0; BLOCK]);
             for i in 0..BLOCK {
-                (a[i], b[i]) = Self::pair(old[i], new[i]);
+                (a[i], b[i]) = (f64::from(old[i]), f64::from(new[i]));
             }
             let [a, b] = [&a, &b].map(|wide| S::as_simd_f64s(wide).0.as_chunks::<CHAINS>().0);
             for (a, b) in a.iter().zip(b) {
@@ -162,26 +157,13 @@ impl<const FINITE_ONLY: bool> WithSimd for Sum<'_, FINITE_ONLY> {
             difference,
         };
         for (&old, &new) in old_rest.iter().zip(new_rest) {
-            let (a, b) = Self::pair(old, new);
+            let (a, b) = (f64::from(old), f64::from(new));
             sums.product += a * b;
             sums.old += a * a;
             sums.new += b * b;
             sums.difference += (b - a) * (b - a);
         }
         sums
-    }
-}
-
-impl<const FINITE_ONLY: bool> Sum<'_, FINITE_ONLY> {
-    /// Both values, 0 in place of those that take no part.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "part of what is compiled for AVX2")]
-    fn pair(old: f32, new: f32) -> (f64, f64) {
-        let (old, new) = (f64::from(old), f64::from(new));
-        if FINITE_ONLY && (new - old) * 0.0 != 0.0 {
-            return (0.0, 0.0);
-        }
-        (old, new)
     }
 }
 
@@ -213,27 +195,16 @@ mod tests {
         ] {
             let [old, new] =
                 [&old, &new].map(|all| all.iter().map(|value| value * scale).collect::<Vec<_>>());
-            for sums in [
-                PairSums::over(&old, &new),
-                PairSums::over_finite(&old, &new),
-            ] {
-                assert!(
-                    (sums.cosine() - 0.707_085_6).abs() < 1e-6,
-                    "{}",
-                    sums.cosine()
-                );
-                assert!(
-                    (sums.relative() - 1.000_143_4).abs() < 1e-6,
-                    "{}",
-                    sums.relative()
-                );
-            }
+            let sums = PairSums::over(&old, &new);
+            let [cosine, relative] = [sums.cosine(), sums.relative()];
+            assert!((cosine - 0.707_085_6).abs() < 1e-6, "{cosine}");
+            assert!((relative - 1.000_143_4).abs() < 1e-6, "{relative}");
             let same = PairSums::over(&old, &old);
             assert_eq!((same.cosine(), same.relative()), (1.0, 0.0));
         }
         // Squares of 4.8e21, exactly.
         let (old, new) = (vec![4.8e21_f32; 19], vec![-2.4e21_f32; 19]);
-        let sums = PairSums::over_finite(&old, &new);
+        let sums = PairSums::over(&old, &new);
         let square = f64::from(4.8e21_f32) * f64::from(4.8e21_f32);
         assert_near(sums.old, 19.0 * square);
         assert_near(sums.difference, 19.0 * 2.25 * square);
@@ -260,17 +231,25 @@ mod tests {
         }
     }
 
+    /// All of them, some, and squares that are finite in double precision only.
     #[test]
-    fn pairs_that_are_not_finite_take_no_part_where_asked() {
-        let mut old = vec![1.0; 40];
-        let mut new = vec![2.0; 40];
-        (old[3], new[20], new[39]) = (f32::NAN, f32::INFINITY, f32::NAN);
-        let sums = PairSums::over_finite(&old, &new);
-        assert_eq!((sums.cosine(), sums.relative()), (1.0, 1.0));
-        assert_near(sums.old, 37.0);
-        assert!(PairSums::over(&old, &new).relative().is_nan());
-        // A difference that is not finite in single precision is.
-        let sums = PairSums::over_finite(&[f32::MAX; 9], &[f32::MIN; 9]);
+    fn what_is_not_finite_has_no_direction_and_no_distance() {
+        let finite = vec![1.0; 40];
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut one = finite.clone();
+            one[39] = value;
+            for sums in [
+                PairSums::over(&finite, &one),
+                PairSums::over(&one, &finite),
+                PairSums::over(&one, &one),
+                PairSums::over(&[value; 40], &finite),
+                PairSums::over(&[0.0; 40], &[value; 40]),
+            ] {
+                assert!(sums.cosine().is_nan(), "{sums:?}");
+                assert!(!sums.relative().is_finite(), "{sums:?}");
+            }
+        }
+        let sums = PairSums::over(&[f32::MAX; 9], &[f32::MIN; 9]);
         assert_eq!((sums.cosine(), sums.relative()), (-1.0, 2.0));
     }
 

@@ -102,7 +102,7 @@ impl References {
     }
 }
 
-/// Sums over the pairs of values of which both are finite; the values are in the same order.
+/// Sums over all pairs of values, which are in the same order; a value that is not finite makes its sums so.
 pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, ReadError> {
     let mut sums = PairSums::default();
     let (mut now, mut then) = (vec![0.0; PIECE], vec![0.0; PIECE]);
@@ -110,7 +110,7 @@ pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, Re
         let length = PIECE.min(new.count() - at);
         new.read(at, &mut now[..length])?;
         old.read(at, &mut then[..length])?;
-        sums = sums.merged(PairSums::over_finite(&then[..length], &now[..length]));
+        sums = sums.merged(PairSums::over(&then[..length], &now[..length]));
     }
     Ok(sums)
 }

@@ -85,6 +85,11 @@ impl Measure {
                 (change("cosine"), Some(sums.cosine())),
                 (change("distance"), Some(sums.relative())),
             ],
+            // Nothing is known of values none of which is finite, but how many there are.
+            Self::Values(of) if of.count == 0 => vec![
+                (values("nan"), Some(of.nan as f64)),
+                (values("infinite"), Some(of.infinite as f64)),
+            ],
             Self::Values(of) => vec![
                 (values("min"), Some(of.min.into())),
                 (values("max"), Some(of.max.into())),
@@ -96,8 +101,11 @@ impl Measure {
                 (values("clipped"), of.clipped_fraction()),
             ],
         };
+        // Maps with a value that is not finite have no direction and no distance.
         let known = scalars.into_iter();
-        let known = known.filter_map(|(tag, value)| Some(Summary::scalar(tag, value?)));
-        known.collect()
+        let known = known.filter_map(|(tag, value)| Some((tag, value.filter(|v| v.is_finite())?)));
+        known
+            .map(|(tag, value)| Summary::scalar(tag, value))
+            .collect()
     }
 }
