@@ -194,7 +194,13 @@ const SCALARS: &[ScalarTag] = &[
         "health",
         "dead",
         Always,
-        "The fraction of the layer's channels that are never above 0 after ReLU, over the images that are measured.",
+        "The fraction of the layer's channels that are never above 0 after ReLU, over at least 64 probe and comparison images.",
+    ),
+    row(
+        "health",
+        "inactive",
+        Always,
+        "The fraction of the layer's channels that are never above 0 after ReLU, over the probe and comparison images: fewer than the 64 that it takes to call them dead.",
     ),
     row(
         "health",

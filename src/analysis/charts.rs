@@ -22,7 +22,10 @@ pub(crate) fn charts(
             true => ("update ratio", lines("weight_change/.*/update_ratio")),
             false => ("weight change", lines("weight_change/.*/to_previous")),
         };
-        let dead = ("dead channels", lines("health/.*/dead"));
+        let dead = (
+            "dead or inactive channels",
+            lines("health/.*/(dead|inactive)"),
+        );
         let cosine = lines("similarity/.*/cosine_to_first");
         all.extend([change, dead, ("cosine to the first step", cosine)]);
     }

@@ -100,6 +100,11 @@ impl ComparisonImages {
         self.images.len()
     }
 
+    /// The probe images that are among them.
+    pub(crate) fn probes(&self) -> impl Iterator<Item = usize> {
+        self.images.iter().filter_map(|image| image.probe)
+    }
+
     /// Runs a network over the images that are no probe images. For each minibatch `take` gets each layer's maps in the
     /// order of its images, those of probe images among them: parts of `[images, channels, height, width]`.
     pub(crate) fn run(

@@ -1,14 +1,15 @@
 //! Health of channels: which ones are dead or dormant, and how often each is on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
 use burn::tensor::Tensor;
 
+use super::change::{ImageCount, Inactive};
 use super::figure::{Cells, Figure, Matrix};
 use super::{
-    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role, Shared, asking,
-    channel_sums, name_of, read_all,
+    AnalysisError, ComparisonImages, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role,
+    Shared, asking, channel_sums, name_of, read_all,
 };
 use crate::device::{BackendError, layout_of};
 use crate::logger::{LoggerError, Step};
@@ -21,27 +22,30 @@ use tensorboard_events::Summary;
 /// Source: Sokar and others, "The Dormant Neuron Phenomenon in Deep Reinforcement Learning" (2023), tau.
 const DORMANT: f64 = 0.025;
 
-/// A layer of which more than this fraction is dead is worth a line in the terminal.
-const MANY_DEAD: f64 = 0.1;
-
 /// Measures how active channels are after ReLU, at every step.
 #[derive(Default)]
 pub(super) struct Health {
-    /// Which images that is measured over.
-    over_comparison_images: bool,
+    images: ImageCount,
+    /// The probe images that are comparison images too, and are counted once.
+    compared: BTreeSet<usize>,
     /// Of the step that comes, by the layer's tag.
     layers: BTreeMap<String, Activity>,
     ahead: Option<BTreeMap<String, Activity>>,
     /// How often every channel of each layer is on, by step.
     columns: BTreeMap<i64, BTreeMap<String, Vec<f32>>>,
-    /// Layers of which many channels are dead at the last step.
-    many_dead: Vec<String>,
 }
 
 impl Health {
-    pub(super) fn new(over_comparison_images: bool) -> Self {
+    /// Over probe images, and comparison images where there are some.
+    pub(super) fn new(probes: usize, images: Option<&ComparisonImages>) -> Self {
+        let compared: BTreeSet<usize> = images.into_iter().flat_map(|all| all.probes()).collect();
+        let comparison = images.map_or(0, ComparisonImages::count);
         Self {
-            over_comparison_images,
+            images: ImageCount {
+                probe: probes,
+                comparison: comparison - compared.len().min(comparison),
+            },
+            compared,
             ..Self::default()
         }
     }
@@ -53,8 +57,11 @@ impl Observer for Health {
         _: &Moment<'_, '_>,
         maps: &LayerMaps<'_>,
     ) -> Result<(), AnalysisError> {
-        let is_measured = self.over_comparison_images == (maps.images == Images::Comparison);
-        if !is_measured || !shows_activity(maps.pass, maps.layer) {
+        let comes_again = match maps.images {
+            Images::Probe(number) => self.compared.contains(&number),
+            Images::Comparison => false,
+        };
+        if comes_again || !shows_activity(maps.pass, maps.layer) {
             return Ok(());
         }
         let tag = maps.layer.tag();
@@ -75,19 +82,28 @@ impl Observer for Health {
         let Some(layers) = at.collected(layers, &mut self.ahead) else {
             return Ok(());
         };
-        let dead = |(tag, of_layer): (&String, &Activity)| (tag.clone(), of_layer.dead().collect());
-        at.shared.dead = layers.iter().map(dead).collect();
+        let shown = &mut at.shared.activations;
+        shown.images = self.images;
+        let inactive = |(tag, of_layer): (&String, &Activity)| {
+            let channels = of_layer.inactive().collect();
+            let of = of_layer.on().len();
+            (tag.clone(), Inactive { channels, of })
+        };
+        shown.inactive = layers.iter().map(inactive).collect();
+        let non_finite = |(tag, of_layer): (&String, &Activity)| {
+            let sums = of_layer.positive().iter();
+            let count = sums.filter(|sum| !sum.is_finite()).count();
+            (count > 0).then(|| (tag.clone(), count))
+        };
+        shown.non_finite = layers.iter().filter_map(non_finite).collect();
         for (tag, of_layer) in &layers {
-            for (name, value) in of_layer.numbers() {
+            for (name, value) in of_layer.numbers(self.images.word()) {
                 at.summary(Summary::scalar(format!("health/{tag}/{name}"), value));
             }
         }
         if at.role == Role::Previous {
             return Ok(());
         }
-        self.many_dead = (layers.iter())
-            .filter_map(|(tag, of_layer)| many_dead(tag, of_layer))
-            .collect();
         if at.has_column {
             #[expect(clippy::cast_possible_truncation, reason = "for a color")]
             let rates = |of_layer: &Activity| of_layer.on_rates().map(|rate| rate as f32).collect();
@@ -127,31 +143,13 @@ impl Observer for Health {
             };
             let tag = format!("health/{layer}");
             let heading = format!(
-                "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; a dead channel is black",
-                shared.over
+                "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; a channel that is never above 0 is black",
+                self.images.over()
             );
             map.log(step, tag, heading)?;
         }
         Ok(())
     }
-
-    fn finish(&self, shared: &Shared) -> Vec<String> {
-        if self.many_dead.is_empty() {
-            return Vec::new();
-        }
-        vec![format!(
-            "more than 10% of the channels are dead (never above 0 after ReLU, {}) at the last step: {}",
-            shared.over,
-            self.many_dead.join(", ")
-        )]
-    }
-}
-
-fn many_dead(tag: &str, of_layer: &Activity) -> Option<String> {
-    let (dead, all) = (of_layer.dead().count(), of_layer.on().len());
-    #[expect(clippy::cast_precision_loss, reason = "channels")]
-    let fraction = dead as f64 / all as f64;
-    (fraction > MANY_DEAD).then(|| format!("{} ({dead} of {all})", name_of(tag)))
 }
 
 /// The activity of a layer's channels after ReLU, over the images of one step.
@@ -194,22 +192,26 @@ impl Activity {
         self.on().iter().map(|on| on / self.images.max(1.0))
     }
 
-    /// The channels that are never above 0. NaN is no sign of death.
-    fn dead(&self) -> impl Iterator<Item = usize> {
+    /// The channels that are never above 0. NaN is no sign of that.
+    fn inactive(&self) -> impl Iterator<Item = usize> {
         let both = self.on().iter().zip(self.positive()).enumerate();
         both.filter_map(|(channel, (on, sum))| (*on == 0.0 && *sum == 0.0).then_some(channel))
     }
 
-    fn numbers(&self) -> [(&'static str, f64); 3] {
+    /// `word` is what channels that are never above 0 are called.
+    fn numbers(&self, word: &'static str) -> Vec<(&'static str, f64)> {
         #[expect(clippy::cast_precision_loss, reason = "channels")]
-        let [count, dead] = [self.on().len() as f64, self.dead().count() as f64];
+        let [count, inactive] = [self.on().len() as f64, self.inactive().count() as f64];
         let sums = self.positive();
+        if !sums.iter().all(|sum| sum.is_finite()) {
+            return Vec::new();
+        }
         let mean = sums.iter().sum::<f64>() / count;
         let dormant = sums.iter().filter(|sum| **sum <= DORMANT * mean);
         #[expect(clippy::cast_precision_loss, reason = "channels")]
         let dormant = dormant.count() as f64;
-        [
-            ("dead", dead / count),
+        vec![
+            (word, inactive / count),
             ("dormant", dormant / count),
             ("on_rate", self.on_rates().sum::<f64>() / count),
         ]

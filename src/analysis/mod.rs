@@ -29,17 +29,17 @@ pub(crate) mod probe;
 mod representations;
 pub(crate) mod similarity;
 
-use std::collections::BTreeMap;
-
 use burn::tensor::Tensor;
 
 use crate::device::all_values;
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer};
+use change::Activations;
 use columns::Columns;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
+pub(crate) use change::NUMBERS;
 pub(crate) use charts::charts;
 pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
@@ -69,11 +69,6 @@ pub(crate) trait Observer {
     /// Logs images over time, as far as they go.
     fn draw(&self, _step: &mut Step<'_>, _shared: &Shared) -> Result<(), LoggerError> {
         Ok(())
-    }
-
-    /// What there is to say after the last step, a line each.
-    fn finish(&self, _shared: &Shared) -> Vec<String> {
-        Vec::new()
     }
 }
 
@@ -124,11 +119,11 @@ pub(crate) struct Moment<'a, 'l> {
 /// What observers share.
 pub(crate) struct Shared {
     pub(crate) columns: Columns,
-    /// The channels that are dead, by the layer's tag; grids frame them.
-    pub(crate) dead: BTreeMap<String, Vec<usize>>,
+    /// What is known of the activations of the step; grids frame the channels that are never above 0.
+    pub(crate) activations: Activations,
     /// The last step, where what it makes of the comparison images is known before its turn comes.
     ahead: Option<i64>,
-    /// What activations are measured over: `over 24 comparison images`.
+    /// What representations are compared over: `over 24 comparison images`.
     pub(crate) over: String,
     pub(crate) probe: String,
     /// Whether the network takes blue first.

@@ -1,9 +1,8 @@
 //! The observers of a run, step after step: of one process, of one that resumes, and of a part of a run.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::change::{Summary, WeightChange};
+use super::change::{Activations, Found, Summary, WeightChange};
 use super::columns::Columns;
 use super::evolution::Evolution;
 use super::grams::{GramsAbout, GramsError, GramsWriter};
@@ -14,7 +13,7 @@ use super::{
     AnalysisError, Calibration, ComparisonImages, Images, LayerMaps, Moment, ObservedNetwork,
     Observer, Role, Shared,
 };
-use crate::logger::{FeatureLogger, LoggerError, Step};
+use crate::logger::{FeatureLogger, Framed, LoggerError, Step};
 use crate::network::{ForwardPass, Layer};
 use feature_grid::Style;
 
@@ -47,12 +46,12 @@ impl Observers {
         };
         Self {
             representations: Representations::new(features.unwrap_or_default()),
-            health: Health::new(images.is_some()),
+            health: Health::new(probes.names().count(), images.as_ref()),
             change: WeightChange::default(),
             evolution: Evolution::default(),
             shared: Shared {
                 columns: Columns::of(total),
-                dead: BTreeMap::new(),
+                activations: Activations::default(),
                 ahead: None,
                 over,
                 probe: probes.names().next().unwrap_or_default().to_owned(),
@@ -123,8 +122,15 @@ impl Observers {
         self.place += 1;
         let has_column = self.shared.columns.begin(place, number);
         self.visit(number, Role::Logged, has_column, Some(step), network)?;
-        for (tag, dead) in &self.shared.dead {
-            step.mark_dead(tag.clone(), dead.clone());
+        let Activations {
+            images, inactive, ..
+        } = &self.shared.activations;
+        for (tag, inactive) in inactive {
+            let framed = Framed {
+                channels: inactive.channels.clone(),
+                what: images.verdict(),
+            };
+            step.frame(tag.clone(), framed);
         }
         if self.shared.columns.is_due(place) {
             self.draw(step)?;
@@ -250,24 +256,24 @@ impl Observers {
         Ok(())
     }
 
-    /// Draws what is known only after the last step, and sums it up, a line each.
+    /// Draws what is known only after the last step, and logs the summary.
     pub(crate) fn finish(
-        &self,
+        self,
         logger: &mut FeatureLogger,
         last: i64,
-    ) -> Result<Vec<String>, LoggerError> {
+    ) -> Result<Summary, LoggerError> {
         if self.place == 0 {
-            return Ok(Vec::new());
+            return Ok(self.change.summary);
         }
-        let finished = self.all().map(|observer| observer.finish(&self.shared));
-        let lines = finished.concat();
         let mut step = logger.after_step(last)?;
         if self.drawn != Some(last) {
             self.draw(&mut step)?;
         }
-        step.text("summary", format!("* {}\n", lines.join("\n* ")));
+        let summary = self.change.summary;
+        let lines = summary.lines().join("\n* ");
+        step.text("Overview/summary", format!("* {lines}\n"));
         step.finish();
-        Ok(lines)
+        Ok(summary)
     }
 
     /// What was found out of the weights of the steps so far, which the process that makes those after them continues.
@@ -276,7 +282,7 @@ impl Observers {
     }
 
     /// What the last step added to that.
-    pub(crate) fn latest(&self) -> &Summary {
+    pub(crate) fn latest(&self) -> &Found {
         &self.change.latest
     }
 

@@ -65,6 +65,7 @@ impl Observer for Representations {
             return Ok(());
         };
         if at.role == Role::Logged {
+            at.shared.activations.cka.clear();
             if let Some(writer) = &self.writer {
                 writer.write(at.number, &grams)?;
             }
@@ -75,6 +76,10 @@ impl Observer for Representations {
             ] {
                 for (layer, old) in reference.iter().flat_map(|reference| reference.iter()) {
                     let similarity = grams.get(layer).map(|gram| Similarity::between(gram, old));
+                    if let ("first", Some(cka)) = (name, similarity.and_then(|all| all.cka)) {
+                        let known = &mut at.shared.activations.cka;
+                        known.insert(layer.clone(), cka.value);
+                    }
                     for (measure, end, value) in similarity.iter().flat_map(Similarity::numbers) {
                         let group = if end.is_empty() {
                             "similarity"

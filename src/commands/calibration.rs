@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::error::{CommandError, RunError};
 use super::remedy::explain;
 use super::terminal::Terminal;
+use crate::analysis::change::Summary;
 use crate::analysis::probe::{ImageLoader, ProbeImages};
 use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
 use crate::data::list::list_images;
@@ -293,12 +294,12 @@ pub(super) fn finish(
     logger: &mut FeatureLogger,
     last: Option<i64>,
     ended: Result<(), RunError>,
-) -> (Vec<String>, Result<(), RunError>) {
+) -> (Summary, Result<(), RunError>) {
     let (Some(observers), Some(last)) = (observers, last) else {
-        return (Vec::new(), ended);
+        return (Summary::default(), ended);
     };
     match observers.finish(logger, last) {
-        Ok(lines) => (lines, ended),
-        Err(error) => (Vec::new(), ended.and(Err(error.into()))),
+        Ok(summary) => (summary, ended),
+        Err(error) => (Summary::default(), ended.and(Err(error.into()))),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod merge;
 mod open;
 mod part;
 mod remaining;
+mod rest;
 mod resume;
 mod setup;
 mod step_log;
@@ -138,9 +139,11 @@ fn show(
         (Some(step), None) => builder.resume_from(step),
         (None, _) => builder,
     };
+    let first = remaining.shown.first().filter(|_| remaining.has_first);
     let shown_before = ShownBefore {
         here: state.last(),
         anywhere: remaining.goes_on(),
+        first: first.map(|file| file.path.clone()),
     };
     let due = remaining.due.into_iter().map(NextCheckpoint::from);
     let networks = loader.load_ahead(due.chain(follow.into_iter().flatten()));
@@ -148,12 +151,12 @@ fn show(
     log.show_all(&networks, steps)
 }
 
-/// What was found out of the weights of the steps that a run has.
+/// What was found at the steps that a run has.
 pub(crate) fn found(state: &State) -> Summary {
     let mut all = Summary::default();
     for found in state.shown().filter_map(|entry| entry.found.as_deref()) {
         // What this program did not write says nothing.
-        all.append(toml::from_str(found).unwrap_or_default());
+        all.add(toml::from_str(found).unwrap_or_default());
     }
     all
 }

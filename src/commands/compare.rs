@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::context::{Context, Steps, as_markdown, conclude, report_steps, reserve};
 use super::error::RunError;
 use super::report::Report;
@@ -33,15 +35,19 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
         .iter()
         .take_while(is_on)
         .try_for_each(|step| log_step(&pairs, *step, &mut logger));
-    let mut summary = Vec::new();
+    let (mut summary, mut layers) = (Vec::new(), Vec::new());
     if ended.is_ok() && !context.interrupt.is_requested() {
         match finish(&pairs, &config, &mut logger) {
             Ok(lines) => summary = lines,
             Err(error) => ended = Err(error),
         }
+        for pair in &pairs {
+            layers.extend(pair.json().map_err(CompareError::from)?);
+        }
     }
     let report = conclude(logger, ended, &output, &due, Vec::new(), context)?;
-    Ok(report.with(summary))
+    let json = json!({"version": 1, "lines": summary, "layers": layers});
+    report.sum_up(summary, &json, &settings.summary)
 }
 
 /// The first run with each of the others.
@@ -111,7 +117,7 @@ fn finish(
     let items = lines
         .iter()
         .fold(String::new(), |text, line| text + "* " + line + "\n");
-    step.text("summary", items);
+    step.text("Overview/summary", items);
     step.text("config", as_markdown(config));
     step.finish();
     Ok(lines)

@@ -298,6 +298,7 @@ pub(crate) fn conclude(
         logged: outcome,
         skipped,
         notes: Vec::new(),
+        failed: Vec::new(),
         interrupted,
     })
 }

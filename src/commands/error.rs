@@ -131,6 +131,11 @@ pub(crate) enum CommandError {
     },
     #[error("{file}: {why}; expected the file that a run left there")]
     ParseCalibration { file: PathBuf, why: String },
+    #[error("cannot write the summary to {path}")]
+    WriteSummary {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("nothing is left to show: all {count} {what} were skipped; the first: {first}")]
     NothingLeft {
         count: usize,

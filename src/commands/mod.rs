@@ -19,6 +19,7 @@ pub(crate) mod remedy;
 pub(crate) mod report;
 mod resumed;
 mod start;
+mod summary;
 mod tensorboard;
 pub(crate) mod terminal;
 pub(crate) mod train;

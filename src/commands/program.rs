@@ -229,7 +229,11 @@ fn conclude(report: &Report, quiet: bool) -> u8 {
     } else {
         print(&(report.lines().join("\n") + "\n"))
     };
-    let code = report_skipped(&report.skipped).max(printed);
+    let mut code = report_skipped(&report.skipped).max(printed);
+    for why in &report.failed {
+        print_error(why);
+        code = code.max(FAILED);
+    }
     report.interrupted.map_or(code, by_signal)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) timings: Option<String>,
     /// What else there is to say at the end, a line each.
     pub(crate) notes: Vec<String>,
+    /// The conditions under which the command fails, and why each holds.
+    pub(crate) failed: Vec<String>,
     /// The signal that ended it early.
     pub(crate) interrupted: Option<i32>,
 }
@@ -104,6 +106,7 @@ mod tests {
             skipped: Vec::new(),
             timings: None,
             notes: Vec::new(),
+            failed: Vec::new(),
             interrupted: None,
         }
     }

@@ -11,8 +11,8 @@ use crate::data::prepared::file_name;
 use crate::network::ForwardPass;
 use crate::network::select;
 use crate::network::vgg::{
-    Arch, Grafted, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant, Vgg,
-    fitting_classifier, last_width,
+    Arch, Extent, Grafted, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant,
+    Vgg, fitting_classifier, last_width,
 };
 use crate::settings::TrainSettings;
 use crate::train::{classes_of, graph};
@@ -51,7 +51,7 @@ pub(super) fn open_network(
     ))
 }
 
-/// The part of that network that is shown, made again for a training that has begun; without notes.
+/// That network, made again for a training that has begun; without notes.
 pub(super) fn initial_network(
     settings: &TrainSettings,
     dataset: &Dataset,
@@ -59,8 +59,8 @@ pub(super) fn initial_network(
     context: &Context,
 ) -> Result<Vgg, RunError> {
     let start = open_network(settings, dataset, None, &context.quiet())?;
-    let (extent, place) = shown_part(pass, 1);
-    Ok(start.build(extent, place)?)
+    let (_, place) = shown_part(pass, 1);
+    Ok(start.build(Extent::Whole, place)?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {

@@ -63,7 +63,12 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         folder: &run.folder,
         length: &length,
     };
-    let (mut run_style, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
+    let (mut run_style, mut observers) =
+        training.calibrate(&run.notes, &mut run.skipped, context)?;
+    if let (Some(observers), Some(resumed)) = (&mut observers, &resumed) {
+        // Older checkpoints hold none.
+        *observers.summary() = toml::from_str(&resumed.progress.found).unwrap_or_default();
+    }
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -132,7 +137,8 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     run.skipped = skipped;
     let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
     let report = run.conclude(logger, ended, &steps)?;
-    Ok(report.with(notes).with(summary))
+    let report = report.with(notes);
+    report.sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
 
 impl Length {

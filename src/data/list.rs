@@ -44,6 +44,9 @@ pub(crate) fn list_images<P: AsRef<Path>>(
         .collect())
 }
 
+/// What else `Overview/` has than images.
+const OVERVIEW: [&str; 2] = ["summary", "dead"];
+
 /// Characters of a file's or folder's name that are kept; file systems allow 255 bytes, a card's
 /// title less.
 const LONGEST: usize = 64;
@@ -56,7 +59,8 @@ fn unique_names(paths: &[PathBuf]) -> Vec<String> {
     for path in paths {
         groups.entry(key(path)).or_default().push(path);
     }
-    let mut taken: HashSet<String> = HashSet::new();
+    // `Overview/NAME` is no image's.
+    let mut taken: HashSet<String> = OVERVIEW.map(str::to_owned).into();
     let unique = |path: &PathBuf| {
         let group = &groups[&key(path)];
         let common = common_folders(group.iter().copied());

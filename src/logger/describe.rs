@@ -39,7 +39,9 @@ impl Describer {
             change_text(range)
         } else {
             let range = range_text(range, one, &job.layer);
-            format!("\n\n* range: {range}; NaN and infinite values are painted in color")
+            let framed = grid.framed.as_ref();
+            let framed = framed.map_or_else(String::new, |of| format!("\n* framed: {}", of.what));
+            format!("\n\n* range: {range}; NaN and infinite values are painted in color{framed}")
         };
         let (heading, about) = (self.heading(&job.tag), &*self.about);
         format!("{heading}{shown} of {count} {one}s{how}\n{about}")

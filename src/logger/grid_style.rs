@@ -53,6 +53,14 @@ pub(super) enum Tiles {
     Kernels,
 }
 
+/// Channels that are framed in grids.
+#[derive(Debug, Clone)]
+pub(crate) struct Framed {
+    pub(crate) channels: Vec<usize>,
+    /// What is said of them in descriptions.
+    pub(crate) what: String,
+}
+
 /// How the grid of a layer is drawn.
 #[derive(Clone)]
 pub(super) struct GridStyle {
@@ -62,8 +70,8 @@ pub(super) struct GridStyle {
     pub(super) style: Style,
     /// The channels that were chosen.
     pub(super) chosen: Option<Vec<usize>>,
-    /// Channels that are marked as dead.
-    pub(super) dead: Vec<usize>,
+    /// Channels that are marked.
+    pub(super) framed: Option<Framed>,
     /// Whether the range of the layer stands in for that of each map, which is one pixel.
     pub(super) one_pixel: bool,
 }
@@ -123,7 +131,7 @@ impl Options {
             is_change: false,
             style,
             chosen: chosen.map(<[usize]>::to_vec),
-            dead: Vec::new(),
+            framed: None,
             one_pixel,
         })
     }
@@ -139,7 +147,7 @@ impl Options {
                 ..self.style(layer)
             },
             chosen: None,
-            dead: Vec::new(),
+            framed: None,
             one_pixel: false,
         }
     }

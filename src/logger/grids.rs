@@ -81,7 +81,7 @@ impl Step<'_> {
         let options = &self.logger.renderer.options;
         let mut grid = options.of_maps(tag, &layer, shape)?;
         let of_change = options.of_change(&layer, &grid);
-        grid.dead = self.dead.get(&layer).cloned().unwrap_or_default();
+        grid.framed = self.framed.get(&layer).cloned();
         let earlier = self.earlier(tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
             let free = || Some(gpu(&maps.device())?.ok()?.free_memory as u64);

@@ -39,7 +39,7 @@ pub use comparison::Against;
 pub(crate) use comparison::Difference;
 pub use error::LoggerError;
 pub use feature_logger::{Builder, FeatureLogger};
-pub(crate) use grid_style::RenderOn;
+pub(crate) use grid_style::{Framed, RenderOn};
 pub(crate) use maps::BatchMaps;
 pub use ranges::{Ranges, RangesError};
 pub use step::Step;

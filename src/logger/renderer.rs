@@ -259,9 +259,10 @@ pub(super) fn changed(slot: usize, key: MeasureKey, sums: PairSums) -> Piece {
     }
 }
 
-/// Writes the numbers of channels that were chosen into their tiles, and frames those that are dead.
+/// Writes the numbers of channels that were chosen into their tiles, and frames those that are to be.
 fn mark(rendered: &mut Rendered, grid: &GridStyle) {
-    if grid.chosen.is_none() && grid.dead.is_empty() {
+    let framed = grid.framed.iter().flat_map(|framed| &framed.channels);
+    if grid.chosen.is_none() && framed.clone().next().is_none() {
         return;
     }
     let tiles = rendered.tiles();
@@ -272,7 +273,7 @@ fn mark(rendered: &mut Rendered, grid: &GridStyle) {
         Some(chosen) => chosen.iter().position(|chosen| chosen == channel),
         None => Some(*channel),
     };
-    let framed: Vec<usize> = grid.dead.iter().filter_map(place).collect();
+    let framed: Vec<usize> = framed.filter_map(place).collect();
     frame_tiles(&mut rendered.picture, &tiles, &framed);
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use super::error::LoggerError;
 use super::feature_logger::{FeatureLogger, Past};
-use super::grid_style::{GridStyle, Job};
+use super::grid_style::{Framed, GridStyle, Job};
 use super::on_device::OnDevices;
 use super::piece::{Finished, Part, Piece};
 use super::renderer::PartSender;
@@ -34,8 +34,8 @@ pub struct Step<'a> {
     new_tags: Vec<String>,
     /// Maps that later steps are compared with.
     pub(super) references: Vec<(String, Tensor<4>)>,
-    /// The channels to mark as dead, by layer.
-    pub(super) dead: HashMap<String, Vec<usize>>,
+    /// The channels to frame, by layer.
+    pub(super) framed: HashMap<String, Framed>,
     /// What devices draw of this step.
     pub(super) on_devices: OnDevices,
     /// Bytes of the maps, while they are kept.
@@ -94,7 +94,7 @@ impl FeatureLogger {
             folder: format!("{number:06}"),
             new_tags: Vec::new(),
             references: Vec::new(),
-            dead: HashMap::new(),
+            framed: HashMap::new(),
             on_devices: OnDevices {
                 on: self.renderer.options.on,
                 devices: Vec::new(),
@@ -121,9 +121,9 @@ impl Step<'_> {
         self.logger.describe(tag, heading);
     }
 
-    /// Frames these channels of a layer as dead in the grids that follow.
-    pub(crate) fn mark_dead(&mut self, layer: String, channels: Vec<usize>) {
-        self.dead.insert(layer, channels);
+    /// Frames channels of a layer in the grids that follow.
+    pub(crate) fn frame(&mut self, layer: String, framed: Framed) {
+        self.framed.insert(layer, framed);
     }
 
     /// The folder for this step's PNG files, below the one given to

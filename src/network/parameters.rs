@@ -63,8 +63,8 @@ pub(crate) struct Convolution<'a> {
     pub(crate) layer: &'a Layer,
     /// `[filters, channels, height, width]`.
     pub(crate) kernels: &'a Tensor<4>,
-    /// `[filters]`.
-    pub(crate) bias: Option<&'a Tensor<1>>,
+    /// What else stands before the next convolution, each a value a filter: the bias, and batch normalization.
+    pub(crate) vectors: Vec<&'a Tensor<1>>,
 }
 
 impl Parameters {
@@ -81,16 +81,32 @@ impl Parameters {
             else {
                 return None;
             };
-            let bias = self.0.get(at + 1).and_then(|next| match &next.value {
-                ParameterValue::Vector(bias) if next.layer.as_ref() == Some(layer) => Some(bias),
+            let of_features = |parameter: &&Parameter| parameter.layer.is_some();
+            let vectors = self.0[at + 1..].iter().take_while(of_features);
+            let vectors = vectors.map_while(|next| match &next.value {
+                ParameterValue::Vector(vector) => Some(vector),
                 _ => None,
             });
-            (layer.kind == LayerKind::Convolution).then_some(Convolution {
+            (layer.kind == LayerKind::Convolution).then(|| Convolution {
                 layer,
                 kernels,
-                bias,
+                vectors: vectors.collect(),
             })
         })
+    }
+
+    /// The weights of the linear layers, which belong to no layer with maps, by PyTorch's name of the layer:
+    /// `[inputs, outputs]`, as Burn has them.
+    pub(crate) fn linears(&self) -> impl Iterator<Item = (&str, Tensor<2>)> {
+        self.0
+            .iter()
+            .filter_map(|parameter| match &parameter.value {
+                ParameterValue::Matrix(weights) => {
+                    let name = parameter.name.strip_suffix(".weight")?;
+                    Some((name, weights.clone().transpose()))
+                }
+                _ => None,
+            })
     }
 
     /// Those of the first convolution, `[filters, channels, height, width]`.

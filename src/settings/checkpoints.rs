@@ -19,6 +19,7 @@ use super::paths::{absolute, make_absolute};
 use super::pictures::{ComparisonSettings, PictureSettings};
 use super::shard::{Shard, ShardChoice, ShardError};
 use super::shared::RunSettings;
+use super::summary::SummarySettings;
 use super::text::{as_texts, toml_text};
 use super::values::parse_count;
 use crate::data::checkpoints::{Selection, StepSource};
@@ -87,6 +88,9 @@ pub(crate) struct CheckpointsSettings {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) comparison: ComparisonSettings,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) summary: SummarySettings,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::{SettingsError, require};
 use super::paths::{absolute, make_absolute};
 use super::shared::{OutputSettings, check_run};
+use super::summary::SummarySettings;
 use super::text::toml_text;
 use crate::data::on_error::OnError;
 use crate::tags::Scalars;
@@ -30,6 +31,9 @@ pub(crate) struct CompareSettings {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) summary: SummarySettings,
     /// Print nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,

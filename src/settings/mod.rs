@@ -16,6 +16,7 @@ mod pictures;
 mod read_back;
 mod shard;
 mod shared;
+mod summary;
 mod text;
 mod train;
 mod tuning;
@@ -45,6 +46,7 @@ pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
+pub(crate) use summary::{Condition, SummarySettings};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 
 use error::{FileError, SettingsError};

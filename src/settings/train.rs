@@ -12,6 +12,7 @@ use super::error::{SettingsError, check_probes, exclude, require, swallowed};
 use super::paths::{absolute, make_absolute};
 use super::pictures::ComparisonSettings;
 use super::shared::{RunSettings, make_weights_absolute};
+use super::summary::SummarySettings;
 use super::text::toml_text;
 use super::tuning::{Augment, Schedule};
 use super::values::{
@@ -58,6 +59,9 @@ pub(crate) struct TrainSettings {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) comparison: ComparisonSettings,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) summary: SummarySettings,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) run: RunSettings,

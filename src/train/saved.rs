@@ -46,6 +46,9 @@ pub(crate) struct TrainingProgress {
     /// The text of the files by which all steps are shown, by name; none in older checkpoints.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<String, String>,
+    /// What was found at the logged steps so far, as TOML; none in older checkpoints.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) found: String,
     /// The event file could not take all steps up to this one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) lacks_events: bool,

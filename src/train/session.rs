@@ -309,6 +309,9 @@ impl Session<'_> {
         if !self.trainer.is_whole() {
             return Err(TrainError::NetworkLost);
         }
+        if let Some(observers) = &mut self.observers {
+            self.progress.found = toml::to_string(observers.summary()).unwrap_or_default();
+        }
         let saved = self.trainer.save(&self.checkpoints, &self.progress)?;
         self.last_saved = Some(saved);
         let best = self.progress.best.map(|best| best.step);

@@ -190,6 +190,28 @@ impl WeightsFile {
         })
     }
 
+    /// Reads a tensor of this file and of another one that has it in the same shape, piece by piece where both lie row by
+    /// row: `take` gets the values of both, in order.
+    pub(crate) fn read_beside(
+        &self,
+        other: &Self,
+        name: &str,
+        mut take: impl FnMut(&[f32], &[f32]),
+    ) -> Result<(), WeightsError> {
+        let (one, two) = (self.find(name)?, other.find(name)?);
+        let in_rows = |entry: &Entry| entry.stored == Stored::Whole && entry.tensor.is_in_rows();
+        if !in_rows(one) || !in_rows(two) {
+            take(&self.read(name)?, &other.read(name)?);
+            return Ok(());
+        }
+        one.tensor
+            .read_beside(&two.tensor, &mut take)
+            .map_err(|source| {
+                let name = one.raw_name.clone();
+                self.error(WeightsErrorKind::Tensor { name, source })
+            })
+    }
+
     /// The batches that a batch norm was trained with (`num_batches_tracked`); 0 where the file does not say.
     pub(crate) fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
         let name = format!("{norm}.num_batches_tracked");

@@ -10,6 +10,9 @@ use super::location::{Location, invalid};
 /// A view can repeat its storage (stride 0), so the file's size alone bounds nothing.
 const MAX_ELEMENTS: usize = 1 << 29;
 
+/// Elements of two tensors that are read next to each other at a time.
+const PIECE: usize = 1 << 20;
+
 #[derive(Debug, Clone)]
 pub(super) struct Tensor {
     pub(super) dtype: DType,
@@ -66,6 +69,33 @@ impl Tensor {
         Ok(match &self.stride {
             Some(stride) => gather(&values, shape, stride, count),
             None => values,
+        })
+    }
+
+    /// Whether it is row-major, without gaps.
+    pub(super) fn is_in_rows(&self) -> bool {
+        self.stride.is_none()
+    }
+
+    /// Reads the elements of two row-major tensors of one shape next to each other, a piece at a time.
+    pub(super) fn read_beside(
+        &self,
+        other: &Self,
+        take: &mut dyn FnMut(&[f32], &[f32]),
+    ) -> io::Result<()> {
+        let mut left = self.span().unwrap_or_default();
+        let (mut one, mut two) = (vec![0.0; PIECE.min(left)], vec![0.0; PIECE.min(left)]);
+        self.location.read(|first| {
+            other.location.read(|second| {
+                while left > 0 {
+                    let length = PIECE.min(left);
+                    decode(first, &self.dtype, &mut one[..length])?;
+                    decode(second, &other.dtype, &mut two[..length])?;
+                    take(&one[..length], &two[..length]);
+                    left -= length;
+                }
+                Ok(())
+            })
         })
     }
 

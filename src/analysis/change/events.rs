@@ -14,6 +14,12 @@ const SMALLEST: f64 = 0.2;
 /// Filters whose direction changes by less do not stand out, however still the others are. Units: radians, two degrees.
 const SMALLEST_ANGLE: f64 = 0.035;
 
+/// Layers that change by less of their norm do not stand out.
+const SMALLEST_OF_LAYER: f64 = 0.01;
+
+/// Changes before one, and after it, that are its trend.
+const NEIGHBORS: usize = 3;
+
 /// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Kind {
@@ -21,9 +27,9 @@ pub(crate) enum Kind {
     Zeroed,
     /// They were, and are not any more.
     CameBack,
-    /// It has another direction and about the same norm; its cosine to the old one.
+    /// It has another direction; its cosine to the old one.
     Turned(f64),
-    /// It changed by this part of its norm.
+    /// It changed by this part of its norm, and kept its direction.
     Changed(f64),
 }
 
@@ -69,15 +75,12 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
         if filter.came_back() {
             return Some(Kind::CameBack);
         }
-        let growth = filter.new_norm() / filter.old_norm() / typical_growth(change);
         // The direction of a small filter is soon another by noise alone.
         if filter.distance() <= STANDS_OUT * usual_distance {
             return None;
         }
         let cosine = filter.cosine();
-        if (0.5..=2.0).contains(&growth)
-            && angle(cosine) > SMALLEST_ANGLE.max(STANDS_OUT * usual_angle)
-        {
+        if angle(cosine) > SMALLEST_ANGLE.max(STANDS_OUT * usual_angle) {
             return Some(Kind::Turned(cosine));
         }
         let relative = filter.relative();
@@ -94,15 +97,6 @@ pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
         })
     };
     filters.filter_map(event).collect()
-}
-
-/// How much larger the filters of a layer became, most of them.
-fn typical_growth(change: &LayerChange) -> f64 {
-    let filters = change.filters.iter();
-    let factors = filters.map(|filter| filter.new_norm() / filter.old_norm());
-    let factors = factors.filter(|factor| factor.is_finite() && *factor > 0.0);
-    let factor = median(factors.collect());
-    if factor > 0.0 { factor } else { 1.0 }
 }
 
 /// Units: radians.
@@ -127,7 +121,22 @@ pub(super) fn is_unusual(event: &FilterEvent, sum: f64, others: usize) -> bool {
     }
 }
 
-/// Whether a layer's change at a step stands out from that of the other layers and from its own at other steps.
-pub(super) fn stands_out(relative: f64, of_others: f64, of_itself: f64) -> bool {
-    relative > 0.01 && relative > STANDS_OUT * of_others && relative > STANDS_OUT * of_itself
+/// Whether one of a layer's changes, in the order of their steps, stands out from its own trend: from the changes
+/// right before it, and from those right after it. A learning rate that falls, or a layer that is unfrozen, is a trend.
+pub(super) fn stands_out(changes: &[f64], at: usize) -> bool {
+    let finite = |changes: &mut dyn Iterator<Item = &f64>| -> Vec<f64> {
+        let finite = changes.copied().filter(|change| change.is_finite());
+        finite.take(NEIGHBORS).collect()
+    };
+    let before = finite(&mut changes[..at].iter().rev());
+    let after = finite(&mut changes[at + 1..].iter());
+    // A training begins with larger changes.
+    let at_first = if before.is_empty() { STANDS_OUT } else { 1.0 };
+    let is_beyond = |neighbors: Vec<f64>, times: f64| {
+        neighbors.is_empty() || changes[at] > times * STANDS_OUT * median(neighbors)
+    };
+    !(before.is_empty() && after.is_empty())
+        && changes[at] > SMALLEST_OF_LAYER
+        && is_beyond(before, 1.0)
+        && is_beyond(after, at_first)
 }

@@ -13,7 +13,7 @@ const PIECE: usize = 64;
 /// Weights of a layer that are NaN or infinite.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NonFinite {
-    /// As people call it: `conv3_1`.
+    /// Its tag, `10_conv3_1`.
     pub(crate) layer: String,
     pub(crate) count: usize,
 }
@@ -21,12 +21,13 @@ pub(crate) struct NonFinite {
 /// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerWeights {
-    /// As people call it: `conv3_1`.
+    /// Its tag, `10_conv3_1`, or as people call it: `conv3_1`.
     pub(crate) name: String,
     pub(crate) filters: usize,
     /// `[filters, …]`, row by row.
     pub(crate) values: Vec<f32>,
-    /// `[filters]`, or none.
+    /// A value a filter, or none; of a layer that is followed from step to step, those of its batch normalization
+    /// behind them.
     pub(crate) bias: Vec<f32>,
 }
 

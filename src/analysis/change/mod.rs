@@ -2,18 +2,25 @@
 
 mod compared;
 mod events;
+mod found;
+mod json;
 mod layer;
+mod linear;
+mod lines;
 mod on_device;
 mod snapshot;
 mod summary;
 
 use tensorboard_events::Summary as Scalar;
 
-use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, kernels, name_of};
+use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, kernels};
 use crate::device::PairSums;
 
 pub(crate) use events::{Kind, of_filters};
-pub(crate) use layer::{LayerChange, LayerWeights, NonFinite, are_same};
+pub(crate) use found::{Activations, Change, Found, ImageCount, Inactive};
+pub(crate) use json::NUMBERS;
+pub(crate) use layer::{LayerChange, LayerWeights, are_same};
+use linear::FirstLinears;
 use snapshot::Snapshot;
 pub(crate) use summary::Summary;
 
@@ -21,12 +28,13 @@ pub(crate) use summary::Summary;
 #[derive(Default)]
 pub(super) struct WeightChange {
     first: Snapshot,
+    first_linears: FirstLinears,
     previous: Snapshot,
     /// The weights before the optimization step that comes, or came.
     before: Snapshot,
     pub(super) summary: Summary,
     /// What the last step adds to it.
-    pub(super) latest: Summary,
+    pub(super) latest: Found,
 }
 
 impl WeightChange {
@@ -60,25 +68,28 @@ impl WeightChange {
             if has_ratio && *name == "to_previous" {
                 continue;
             }
-            for (tag, change) in convolutions().zip(changes) {
+            // Of weights that are not finite nothing is known.
+            let changes = changes.iter().map(|change| change.whole.relative());
+            let known = convolutions().zip(changes).filter(|(_, by)| !by.is_nan());
+            for (tag, by) in known {
                 let tag = format!("weight_change/{tag}/{name}");
-                at.summary(Scalar::scalar(tag, change.whole.relative()));
+                at.summary(Scalar::scalar(tag, by));
             }
         }
-        let [changes, from_first, _] = &compared.changes;
+        let [changes, from_first, updates] = &compared.changes;
         if let Some(change) = from_first.first() {
             let cosines: Vec<f64> = change.filters.iter().map(PairSums::cosine).collect();
             kernels::log_change(at, network, &cosines)?;
         }
-        self.add(at, changes, &compared.non_finite);
+        let found = Found::new(
+            at.number,
+            [changes, from_first, updates],
+            &compared.non_finite,
+        );
+        let rest = self.first_linears.compare(&parameters)?;
+        self.latest = found.with(rest, at.shared.activations.clone());
+        self.summary.add(self.latest.clone());
         Ok(())
-    }
-
-    fn add(&mut self, at: &Moment<'_, '_>, changes: &[LayerChange], non_finite: &[NonFinite]) {
-        let dead = at.shared.dead.iter();
-        let dead = dead.map(|(tag, dead)| (name_of(tag), dead.as_slice()));
-        self.latest = Summary::of_step(at.number, changes, non_finite, dead);
-        self.summary.append(self.latest.clone());
     }
 }
 
@@ -92,22 +103,17 @@ impl Observer for WeightChange {
             return Ok(());
         }
         let now = Snapshot::of(network)?;
-        match at.role {
-            Role::Logged => self.measure(at, network, &now)?,
-            Role::Previous => self.add(at, &[], &[]),
-            Role::First | Role::Column | Role::Last => {}
+        if at.role == Role::Logged {
+            self.measure(at, network, &now)?;
         }
         if at.role == Role::First || self.first.is_empty() {
             self.first = now.clone();
+            self.first_linears.set(&network.network.parameters());
         }
         if at.role != Role::First {
             self.previous = now;
         }
         Ok(())
-    }
-
-    fn finish(&self, _: &Shared) -> Vec<String> {
-        self.summary.lines()
     }
 }
 

@@ -9,11 +9,11 @@ use crate::device::{BackendError, PairSums, all_values};
 /// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
 pub(super) struct DeviceWeights {
-    /// As people call it: `conv3_1`.
+    /// Its tag, `10_conv3_1`.
     pub(super) name: String,
     /// `[filters, weights of each]`.
     rows: Tensor<2>,
-    /// `[filters]`.
+    /// Biases, and what batch normalization has.
     bias: Option<Tensor<1>>,
 }
 

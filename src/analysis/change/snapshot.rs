@@ -6,6 +6,7 @@ use super::on_device::{self, DeviceWeights};
 use crate::analysis::{AnalysisError, ObservedNetwork, asking};
 use crate::device::{BackendError, is_asynchronous, values};
 use crate::network::Convolution;
+use burn::tensor::Tensor;
 
 /// What errors name.
 const CONVOLUTIONS: &str = "the convolutions";
@@ -57,18 +58,23 @@ impl Snapshot {
 }
 
 fn on_host(convolution: &Convolution<'_>) -> Result<LayerWeights, BackendError> {
-    let bias = convolution.bias.cloned().map(values);
+    let vectors = convolution.vectors.iter().copied().cloned().map(values);
     Ok(LayerWeights {
-        name: convolution.layer.name().to_owned(),
+        name: convolution.layer.tag(),
         filters: convolution.kernels.dims()[0],
         values: values(convolution.kernels.clone())?,
-        bias: bias.transpose()?.unwrap_or_default(),
+        bias: vectors.collect::<Result<Vec<_>, _>>()?.concat(),
     })
 }
 
 fn on_device(convolution: &Convolution<'_>) -> DeviceWeights {
-    let name = convolution.layer.name().to_owned();
-    DeviceWeights::new(name, convolution.kernels.clone(), convolution.bias.cloned())
+    let vectors: Vec<_> = convolution.vectors.iter().copied().cloned().collect();
+    let vectors = (!vectors.is_empty()).then(|| Tensor::cat(vectors, 0));
+    DeviceWeights::new(
+        convolution.layer.tag(),
+        convolution.kernels.clone(),
+        vectors,
+    )
 }
 
 fn compare_on_host<const N: usize>(
@@ -91,7 +97,7 @@ fn compare_on_host<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn::tensor::{Device, TensorData};
 
     use crate::device::{Descent, OpenDevice, descend};
 

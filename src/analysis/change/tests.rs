@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::layer::nearly_equal;
+use super::layer::{NonFinite, nearly_equal};
 use super::*;
 
 /// Four layers, the first of which has kernels of 3 x 3 over 3 channels.
@@ -39,29 +41,61 @@ fn filter(layer: &mut LayerWeights, number: usize) -> &mut [f32] {
     &mut layer.values[number * each..(number + 1) * each]
 }
 
-/// What is said of twelve networks; `edit` changes the one of each step after its noise.
-fn lines(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> Vec<String> {
+fn changes(old: &[LayerWeights], new: &[LayerWeights]) -> Vec<LayerChange> {
+    let pairs = old.iter().zip(new);
+    pairs
+        .map(|(old, new)| LayerChange::between(old, new))
+        .collect()
+}
+
+/// What is found at a step of networks, of which all up to it are given; `dead` of the 8 channels of `relu1_1`.
+fn found(networks: &[Vec<LayerWeights>], dead: &[usize]) -> Found {
+    let (now, earlier) = networks.split_last().unwrap();
+    let from = |old: Option<&Vec<LayerWeights>>| old.map_or(Vec::new(), |old| changes(old, now));
+    let (previous, first) = (from(earlier.last()), from(earlier.first()));
+    let non_finite = now.iter().map(|layer| NonFinite {
+        layer: layer.name.clone(),
+        count: layer.non_finite(),
+    });
+    let non_finite: Vec<_> = non_finite.filter(|layer| layer.count > 0).collect();
+    let step = i64::try_from(earlier.len()).unwrap();
+    let inactive = Inactive {
+        channels: dead.to_vec(),
+        of: 8,
+    };
+    let activations = Activations {
+        images: ImageCount {
+            probe: 1,
+            comparison: 64,
+        },
+        inactive: BTreeMap::from([("01_relu1_1".to_owned(), inactive)]),
+        ..Activations::default()
+    };
+    Found::new(step, [&previous, &first, &[]], &non_finite).with(BTreeMap::new(), activations)
+}
+
+/// What is said of twelve networks, the first of which has the number 1; `edit` changes that of each step after its noise.
+fn summary(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> Summary {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut now = network(&mut rng);
     let mut summary = Summary::default();
-    let mut before: Option<Vec<LayerWeights>> = None;
+    let mut networks = Vec::new();
     for step in 1..=12 {
         add_noise(&mut rng, &mut now, noise);
         edit(step, &mut now);
-        let changes: Vec<LayerChange> = before
-            .iter()
-            .flat_map(|before| before.iter().zip(&now))
-            .map(|(old, new)| LayerChange::between(old, new))
-            .collect();
-        let non_finite = now.iter().map(|layer| NonFinite {
-            layer: layer.name.clone(),
-            count: layer.non_finite(),
-        });
-        let non_finite: Vec<_> = non_finite.filter(|layer| layer.count > 0).collect();
-        summary.append(Summary::of_step(step, &changes, &non_finite, []));
-        before = Some(now.clone());
+        networks.push(now.clone());
+        let mut found = found(&networks, &[]);
+        found.step += 1;
+        for event in &mut found.filters {
+            event.step += 1;
+        }
+        summary.add(found);
     }
-    summary.lines()
+    summary
+}
+
+fn lines(seed: u64, noise: f32, edit: impl Fn(i64, &mut Vec<LayerWeights>)) -> Vec<String> {
+    summary(seed, noise, edit).lines()
 }
 
 /// Rotated by 90 degrees, as `numpy.rot90` does it.
@@ -94,12 +128,19 @@ fn a_doubled_layer_a_zeroed_filter_and_a_turned_kernel_are_each_named() {
         ] {
             assert!(text.contains(expected), "noise {noise}: {text}");
         }
-        assert!(lines.len() <= 7);
-        assert_eq!(
-            text.matches(" at step ").count(),
-            3 + usize::from(text.contains("conv4_1 at step 6: by")),
+        assert!(lines.len() <= 5, "{text}");
+        assert!(
+            lines[0].starts_with("changed most from step 1 to step 12: conv3_1 "),
             "{text}"
         );
+        let named = text
+            .lines()
+            .skip(1)
+            .filter(|line| !line.starts_with("weights unchanged"));
+        let events: usize = named.map(|line| line.matches(" at step ").count()).sum();
+        let zeroed = usize::from(text.contains("conv4_1 at step 6: by"));
+        let turned = usize::from(text.contains("conv1_1 at step 6: by"));
+        assert_eq!(events, 3 + zeroed + turned, "{text}");
     }
 }
 
@@ -110,8 +151,9 @@ fn other_things_that_happen_are_named_too() {
             network[1].values.iter_mut().for_each(|value| *value *= 0.5);
         }
     });
+    assert!(halved[0].contains(": conv2_1 x 0.50, "), "{halved:?}");
     assert!(
-        halved[0].contains("conv2_1 at step 9: x 0.50"),
+        halved[1].contains("conv2_1 at step 9: x 0.50"),
         "{halved:?}"
     );
     let replaced = lines(6, 0.005, |step, network| {
@@ -144,9 +186,10 @@ fn other_things_that_happen_are_named_too() {
     });
     assert!(
         nan.join("\n")
-            .contains("NaN or infinite: 1 weights of conv4_1 from step 10 on"),
+            .contains("NaN or infinite: 1 weights of conv4_1 (from step 10 on)"),
         "{nan:?}"
     );
+    assert!(!nan.join("\n").contains("only biases"), "{nan:?}");
 }
 
 #[test]
@@ -159,80 +202,167 @@ fn a_sequence_in_which_nothing_happens_says_so() {
     for noise in [0.001, 0.01, 0.1] {
         let even = lines(10, noise, |_, _| ());
         assert_eq!(even.len(), 1, "{even:?}");
-        assert!(even[0].starts_with("layers changed evenly"), "{even:?}");
+        assert!(
+            even[0].starts_with("changed most from step 1 to step 12: "),
+            "{even:?}"
+        );
     }
     let biases = lines(11, 0.0, |step, network| {
         if step == 5 {
             network[0].bias[3] = 1.0;
         }
     });
-    assert_eq!(biases, ["only biases changed, no weight"]);
+    assert_eq!(
+        biases[0],
+        "no weights of convolutions and linear layers changed, only biases or batch normalization"
+    );
 }
 
 /// Large steps at the beginning, smaller ones later, as a training takes them.
 #[test]
 fn a_training_is_no_event() {
     let mut rng = ChaCha8Rng::seed_from_u64(12);
-    let mut now = network(&mut rng);
+    let mut networks = vec![network(&mut rng)];
     let mut summary = Summary::default();
-    let mut before = now.clone();
     for step in 0..100 {
-        add_noise(&mut rng, &mut now, 0.5 * 0.9_f32.powi(step));
-        let changes: Vec<_> = before
-            .iter()
-            .zip(&now)
-            .map(|(old, new)| LayerChange::between(old, new))
-            .collect();
-        let changes = if step == 0 { Vec::new() } else { changes };
-        summary.append(Summary::of_step(i64::from(step), &changes, &[], []));
-        before.clone_from(&now);
+        let mut next = networks.last().unwrap().clone();
+        add_noise(&mut rng, &mut next, 0.5 * 0.9_f32.powi(step));
+        networks.push(next);
+        summary.add(found(&networks, &[]));
     }
     let lines = summary.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("evenly"), "{lines:?}");
 }
 
+/// Each at a time: all layers scaled, a layer frozen, one NaN and finite again, one back where it was.
 #[test]
-fn channels_that_died_and_stayed_so_are_named() {
-    let mut summary = Summary::default();
-    let mut rng = ChaCha8Rng::seed_from_u64(13);
-    let mut now = network(&mut rng);
-    for step in 0..6 {
-        let before = now.clone();
-        add_noise(&mut rng, &mut now, 0.01);
-        let changes: Vec<_> = before
-            .iter()
-            .zip(&now)
-            .map(|(old, new)| LayerChange::between(old, new))
-            .collect();
-        let changes = if step == 0 { Vec::new() } else { changes };
-        // 1 was never alive, 2 comes back, 3 dies.
-        let dead = match step {
-            0..2 => vec![1],
-            2 => vec![1, 2],
-            _ => vec![1, 3],
-        };
-        summary.append(Summary::of_step(
-            step,
-            &changes,
-            &[],
-            [("relu1_1", dead.as_slice())],
-        ));
-    }
-    let text = summary.lines().join("\n");
+fn what_happens_to_layers_is_named() {
+    let all = lines(20, 0.005, |step, network| {
+        if step == 6 {
+            let values = network.iter_mut().flat_map(|layer| &mut layer.values);
+            values.for_each(|value| *value *= 2.0);
+        }
+    });
+    // There are four layers: each is named.
+    let text = "stands out from its own trend: conv1_1 at step 6: x 2.00; ";
     assert!(
-        text.contains("dead since: relu1_1, channel 3 (step 3)"),
-        "{text}"
+        all[1].starts_with(text) || all[1].matches("at step 6: x 2.00").count() == 4,
+        "{all:?}"
+    );
+    let frozen = summary(21, 0.0, |step, network| {
+        let mut rng = ChaCha8Rng::seed_from_u64(u64::try_from(step).unwrap());
+        add_noise(&mut rng, &mut network[..1], 0.01);
+        add_noise(&mut rng, &mut network[2..], 0.01);
+        if step < 5 {
+            add_noise(&mut rng, &mut network[2..3], 0.01);
+        }
+    });
+    assert_eq!(frozen.lines()[1], "weights unchanged: conv2_1");
+    let paused = lines(22, 0.0, |step, network| {
+        let mut rng = ChaCha8Rng::seed_from_u64(u64::try_from(step).unwrap());
+        add_noise(&mut rng, &mut network[..2], 0.01);
+        if step <= 5 {
+            add_noise(&mut rng, &mut network[2..], 0.01);
+        }
+    });
+    assert_eq!(
+        paused[1],
+        "weights unchanged: conv3_1 since step 5; conv4_1 since step 5"
+    );
+    let nan = summary(23, 0.005, |step, network| {
+        // What was NaN is replaced, as a training that is resumed from an earlier checkpoint has it.
+        let value = if step == 5 { f32::NAN } else { 0.1 };
+        network[2].values.fill(value);
+    });
+    let text = nan.lines().join("\n");
+    let expected = "NaN or infinite: 13824 weights of conv3_1 (step 5, finite again at step 6)";
+    assert!(text.contains(expected), "{text}");
+    let json = nan.json();
+    let layer = &json["layers"][3];
+    assert_eq!(
+        (&layer["layer"], &layer["nan"]),
+        (&"conv3_1".into(), &1.into())
+    );
+    assert_eq!(
+        layer["changes"][3],
+        serde_json::json!({"step": 5, "change": null})
+    );
+    let back = lines(24, 0.0, |step, network| {
+        network[1].values[0] = if step == 5 { 9.0 } else { 0.1 };
+    });
+    assert_eq!(
+        back[0],
+        "the weights of steps 1 and 12 are equal, but not those between them"
     );
 }
 
-/// Two processes that see a part of the steps each, the second one with the last step of the first before them.
+/// The weights of other layers, which are known of the first step and the last one only.
 #[test]
-fn what_two_saw_is_what_one_saw() {
+fn layers_that_are_not_followed_are_among_those_that_changed_most() {
+    let mut all = summary(25, 0.005, |_, _| ());
+    let classifier = Change {
+        relative: 0.5,
+        cosine: 0.9,
+        factor: 1.0,
+    };
+    all.add_rest([("classifier.0".to_owned(), classifier)]);
+    let line = &all.lines()[0];
+    assert!(line.contains("step 12: classifier.0 by 50%, "), "{line}");
+    assert!(line.contains("median of 5 layers"), "{line}");
+}
+
+#[test]
+fn dead_channels_are_named_first_where_they_are_many() {
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let mut networks = vec![network(&mut rng)];
+    let (mut summary, mut few) = (Summary::default(), Summary::default());
+    for step in 0..6 {
+        let mut next = networks.last().unwrap().clone();
+        add_noise(&mut rng, &mut next, 0.01);
+        networks.push(next);
+        // 1 was never alive, 2 comes back, 3 dies.
+        let dead: &[usize] = match step {
+            0..2 => &[1],
+            2 => &[1, 2],
+            _ => &[1, 3],
+        };
+        let found = found(&networks, dead);
+        summary.add(found.clone());
+        let mut with_few = found;
+        with_few.activations.images.comparison = 0;
+        few.add(with_few);
+    }
+    let lines = summary.lines();
+    assert_eq!(
+        lines[0],
+        "dead (never above 0 on 65 images) at step 6: relu1_1, 2 of 8 channels (first: 1)"
+    );
+    let text = lines.join("\n");
+    let expected = "dead for a while: relu1_1, channel 2 (step 3)";
+    assert!(text.contains(expected), "{text}");
+    let text = few.lines().join("\n");
+    let expected = "not active on your 1 probe image (too few to call dead: --compare-images) at step 6: relu1_1, channel 3, since step 4";
+    assert!(text.ends_with(expected), "{text}");
+    assert!(!text.contains("dead ("), "{text}");
+    let [json, of_few] = [summary, few].map(|summary| summary.json()["layers"][0].clone());
+    assert_eq!(
+        (&json["dead"], &json["inactive"]),
+        (&0.25.into(), &0.25.into())
+    );
+    assert_eq!(
+        (&of_few["dead"], &of_few["inactive"]),
+        (&serde_json::Value::Null, &0.25.into())
+    );
+}
+
+/// As the state of a run keeps each step, and the checkpoint of a training all steps before it; NaN included.
+#[test]
+fn what_was_kept_is_what_was_found() {
     let mut rng = ChaCha8Rng::seed_from_u64(17);
     let mut networks = vec![network(&mut rng)];
-    for step in 1..10 {
-        let mut next = networks[step - 1].clone();
+    let (mut whole, mut kept) = (Summary::default(), Summary::default());
+    for step in 1..10_usize {
+        let mut next = networks.last().unwrap().clone();
         add_noise(&mut rng, &mut next, 0.01);
         match step {
             3 => filter(&mut next[1], 5).fill(0.0),
@@ -240,64 +370,27 @@ fn what_two_saw_is_what_one_saw() {
             _ => {}
         }
         networks.push(next);
-    }
-    // 1 dies before the seam, 2 behind it, 3 comes back behind it, 4 is dead from the first step on.
-    let dead = |step: usize| {
         let is_dead = [(1, step >= 2), (2, step >= 8), (3, step < 6), (4, true)];
         let dead = is_dead.into_iter().filter(|(_, is_dead)| *is_dead);
-        dead.map(|(channel, _)| channel).collect::<Vec<usize>>()
-    };
-    let seen = |steps: std::ops::Range<usize>, seam: Option<usize>| {
-        let mut summary = Summary::default();
-        if let Some(seam) = seam {
-            let dead = [("relu1_1", &dead(seam)[..])];
-            summary.append(Summary::of_step(
-                i64::try_from(seam).unwrap(),
-                &[],
-                &[],
-                dead,
-            ));
+        let dead: Vec<usize> = dead.map(|(channel, _)| channel).collect();
+        let found = found(&networks, &dead);
+        let written = toml::to_string(&found).unwrap();
+        kept.add(toml::from_str(&written).unwrap());
+        if step == 5 {
+            kept = toml::from_str(&toml::to_string(&kept).unwrap()).unwrap();
         }
-        for step in steps {
-            let before = step.checked_sub(1).map(|before| &networks[before]);
-            let changes: Vec<LayerChange> = before
-                .into_iter()
-                .flat_map(|before| before.iter().zip(&networks[step]))
-                .map(|(old, new)| LayerChange::between(old, new))
-                .collect();
-            let count = networks[step][3].non_finite();
-            let non_finite: Vec<_> = (count > 0)
-                .then(|| NonFinite {
-                    layer: "conv4_1".to_owned(),
-                    count,
-                })
-                .into_iter()
-                .collect();
-            summary.append(Summary::of_step(
-                i64::try_from(step).unwrap(),
-                &changes,
-                &non_finite,
-                [("relu1_1", &dead(step)[..])],
-            ));
-        }
-        summary
-    };
-    let whole = seen(0..10, None);
+        whole.add(found);
+    }
     let text = whole.lines().join("\n");
     for part in [
         "zeroed: filter 5 of conv2_1 at step 3",
-        "relu1_1, 2 channels (first: 1, step 2)",
-        "conv4_1 from step 7 on",
+        "relu1_1, 3 of 8 channels (first: 1, since step 2)",
+        "432 weights of conv4_1 (from step 7 on)",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let mut parts = seen(0..5, None);
-    for later in [seen(5..6, Some(4)), seen(6..10, Some(5))] {
-        // As it is passed on, NaN included.
-        let written = toml::to_string(&later).unwrap();
-        parts.append(toml::from_str(&written).unwrap());
-    }
-    assert_eq!(parts.lines(), whole.lines());
+    assert_eq!(kept.lines(), whole.lines());
+    assert_eq!(kept.json(), whole.json());
 }
 
 /// `NumPy`: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.

@@ -1,6 +1,7 @@
 //! Two runs compared with each other.
 
 use rayon::prelude::*;
+use serde_json::{Value, json};
 
 use super::CompareError;
 use super::run::ComparedRun;
@@ -193,6 +194,19 @@ impl<'a> Pair<'a> {
             [first, other] if first == other => format!("at step {first}"),
             [first, other] => format!("(steps {first} and {other}, none in common)"),
         }
+    }
+
+    /// How alike each layer is at the last steps, as the layers of the summary's JSON.
+    pub(crate) fn json(&self) -> Result<Vec<Value>, GramsError> {
+        let layers = self.similarities(self.ends())?.into_iter();
+        let layer = |(tag, similarity): (String, Similarity)| {
+            let mut layer = json!({"layer": name_of(&tag), "tag": tag, "with": self.runs[1].name});
+            for (name, end, value) in similarity.numbers() {
+                layer[format!("{name}{end}")] = json!(value);
+            }
+            layer
+        };
+        Ok(layers.map(layer).collect())
     }
 
     /// Which layers are most alike at the last steps, and which least, in a line.

@@ -1,5 +1,6 @@
 //! How checkpoints become networks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -19,6 +20,7 @@ use crate::weights::WeightsFile;
 
 /// A checkpoint whose network is on the device.
 pub(super) struct LoadedCheckpoint {
+    pub(super) path: PathBuf,
     pub(super) network: Vgg,
     pub(super) timings: StageTimings,
     /// What the state says of its file.
@@ -132,6 +134,7 @@ impl Loader {
         });
         match loaded {
             Ok((network, entry)) => Ok(LoadedCheckpoint {
+                path: file.path,
                 network,
                 timings,
                 entry,

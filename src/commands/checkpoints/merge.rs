@@ -57,6 +57,7 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
             .collect(),
         timings: None,
         notes: lines,
+        failed: Vec::new(),
         interrupted: None,
     })
 }
@@ -224,7 +225,12 @@ impl Parts {
         if let Some(mut observers) = calibrated.observers {
             self.replay(&run, &mut loader, &mut observers, &mut logger)?;
             *observers.summary() = found(&self.state);
-            lines = observers.finish(&mut logger, last)?;
+            let file = |step: i64| run.sequence.iter().find(|file| file.step == step);
+            let first = self.state.shown().next().and_then(|entry| file(entry.step));
+            if let (Some(first), Some(last)) = (first, file(last)) {
+                run.add_rest(observers.summary(), &first.path, &last.path);
+            }
+            lines = observers.finish(&mut logger, last)?.lines();
         }
         Ok(Joined {
             folder: run.context.folder,

@@ -1,5 +1,6 @@
 //! The steps of a run as they come: each network is run, compared, shown, and noted in the state.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -31,16 +32,19 @@ pub(super) struct StepLog<'a> {
     state: StateWriter,
     /// The number of the last step of this process.
     last: Option<i64>,
+    /// The files of the run's first step and of its last one.
+    files: [Option<PathBuf>; 2],
     before: ShownBefore,
 }
 
 /// Where steps were shown before the first of this process.
-#[derive(Clone, Copy)]
 pub(super) struct ShownBefore {
     /// The last one in this folder.
     pub(super) here: Option<i64>,
     /// Whether there are any, here or in the parts before this one.
     pub(super) anywhere: bool,
+    /// The file of the first one, if it is there.
+    pub(super) first: Option<PathBuf>,
 }
 
 impl<'a> StepLog<'a> {
@@ -71,6 +75,7 @@ impl<'a> StepLog<'a> {
             run,
             state,
             last: None,
+            files: [before.first.clone(), None],
             before,
         })
     }
@@ -111,6 +116,7 @@ impl<'a> StepLog<'a> {
             mut logger,
             state,
             last,
+            files,
             before,
             ..
         } = self;
@@ -120,7 +126,10 @@ impl<'a> StepLog<'a> {
             run.context.folder.is_used();
         }
         // What all parts have in common is drawn once they are merged.
-        let observers = self.observers.filter(|_| !is_part);
+        let mut observers = self.observers.filter(|_| !is_part);
+        if let (Some(observers), [Some(first), Some(last)]) = (&mut observers, &files) {
+            run.add_rest(observers.summary(), first, last);
+        }
         let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
         let report = run.context.conclude(logger, ended, &steps);
         match &report {
@@ -129,7 +138,8 @@ impl<'a> StepLog<'a> {
             Err(error) if is_part && is_nothing_left(error) => state.end(None, 0)?,
             Err(_) => {}
         }
-        Ok(report?.with(summary))
+        let settings = &run.settings.summary;
+        report?.sum_up(summary.lines(), &summary.json(), settings)
     }
 
     /// Leaves out a checkpoint that cannot be shown, or ends the run.
@@ -151,11 +161,16 @@ impl<'a> StepLog<'a> {
     /// One checkpoint's step.
     fn add(&mut self, loaded: LoadedCheckpoint) -> Result<(), RunError> {
         let LoadedCheckpoint {
+            path,
             network,
             timings,
             mut entry,
         } = loaded;
         self.last = Some(entry.step);
+        if !self.before.anywhere {
+            self.files[0].get_or_insert_with(|| path.clone());
+        }
+        self.files[1] = Some(path);
         let mut step = self.logger.step(entry.step)?;
         step.set_title(entry.name.clone());
         step.record_all(&timings);

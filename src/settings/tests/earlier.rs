@@ -19,8 +19,8 @@ fn help_of(line: &[&str]) -> String {
 fn flags_are_few_and_h_fits_a_screen() {
     for (command, most) in [
         ("images", 25),
-        ("checkpoints", 33),
-        ("train", 55),
+        ("checkpoints", 34),
+        ("train", 57),
         ("diff", 12),
     ] {
         let help = help_of(&[command, "--help"]);

@@ -70,6 +70,7 @@ fn several_probe_images_have_tags_of_their_own() {
     assert_eq!(
         tags(&seen),
         [
+            "Overview/summary",
             "checkpoint",
             "config",
             "custom_scalars__config__",
@@ -83,7 +84,6 @@ fn several_probe_images_have_tags_of_their_own() {
             "input/coffee",
             "kernels/00_conv1_1",
             "kernels/change",
-            "summary",
         ]
     );
 }

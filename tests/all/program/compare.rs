@@ -177,7 +177,7 @@ fn the_summary_names_the_layers() {
     assert!(at("most alike conv1_1 0.53") < at("least alike conv2_1 0.21"));
     assert!(line.ends_with("; dead or not finite conv3_1"), "{line}");
     let seen = events(&place.path("runs/ab"));
-    assert_eq!(text(&seen, "summary"), format!("* {line}\n"));
+    assert_eq!(text(&seen, "Overview/summary"), format!("* {line}\n"));
     assert!(text(&seen, "config").contains("command = \"compare\""));
 }
 

@@ -105,10 +105,10 @@ fn what_happened_is_named_with_its_step() {
         "conv3_1 at step 4: x 2.00",
         "zeroed: filter 1 of conv4_1 at step 4",
         "direction changed: kernel 2 of conv1_1 at step 4",
-        "dead since: relu4_1, channel 1 (step 4)",
+        "not active on your 1 probe image (too few to call dead: --compare-images) at step 6: relu4_1, channel 1, since step 4",
     ] {
         assert!(ran.out().contains(expected), "{expected}: {}", ran.out());
-        assert!(text(&seen, "summary").contains(expected));
+        assert!(text(&seen, "Overview/summary").contains(expected));
     }
     let relative = scalar(&seen, "weight_change/10_conv3_1/to_previous");
     assert_eq!(relative, [(2, 0.0), (3, 0.0), (4, 1.0), (5, 0.0), (6, 0.0)]);
@@ -131,7 +131,7 @@ fn what_happened_is_named_with_its_step() {
         assert_eq!(steps(&seen, tag), [6], "{tag}");
     }
     assert_eq!(steps(&seen, "kernels/change"), [2, 3, 4, 5, 6]);
-    let dead = scalar(&seen, "health/18_relu4_1/dead");
+    let dead = scalar(&seen, "health/18_relu4_1/inactive");
     assert!(dead[3].1 > dead[2].1, "{dead:?}");
 }
 
@@ -158,7 +158,7 @@ fn nothing_changed_is_said_too() {
         "health",
         "evolution",
         "weight_change",
-        "summary",
+        "Overview",
     ];
     assert!(
         seen.iter()
@@ -180,7 +180,7 @@ fn strips_of_a_long_run_are_drawn_as_it_goes_on() {
     for tag in ["evolution/18_relu4_1", "health/18_relu4_1"] {
         assert_eq!(steps(&seen, tag), [15, 31, 47], "{tag}");
     }
-    assert_eq!(steps(&seen, "summary"), [47]);
+    assert_eq!(steps(&seen, "Overview/summary"), [47]);
     // Ended at a step that has its strips.
     place.write("ckpts/epoch_16.safetensors", "no weights");
     place
@@ -188,7 +188,7 @@ fn strips_of_a_long_run_are_drawn_as_it_goes_on() {
         .fails(1, &["epoch_16.safetensors"]);
     let seen = events(&place.path("runs/b"));
     assert_eq!(steps(&seen, "evolution/18_relu4_1"), [15]);
-    assert_eq!(steps(&seen, "summary"), [15]);
+    assert_eq!(steps(&seen, "Overview/summary"), [15]);
 }
 
 #[test]

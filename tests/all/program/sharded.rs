@@ -162,7 +162,7 @@ fn parts_make_the_run_that_one_process_makes() {
     assert_equal(&place, "whole", "parts");
     let summary = |run: &str| {
         let seen = seen(&place, run);
-        let texts = seen.into_iter().filter(|one| one.tag == "summary");
+        let texts = seen.into_iter().filter(|one| one.tag == "Overview/summary");
         texts
             .map(|one| format!("{:?}", one.value))
             .collect::<Vec<_>>()

@@ -80,7 +80,7 @@ fn every_step_shows_the_network_and_its_numbers() {
             .any(|p| tag.starts_with(p))
             || [
                 "config",
-                "summary",
+                "Overview/summary",
                 "kernels/change",
                 "custom_scalars__config__",
             ]

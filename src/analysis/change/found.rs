@@ -1,0 +1,172 @@
+//! What is found at one step, as the state of a run keeps it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::events::{FilterEvent, of_filters};
+use super::layer::{LayerChange, NonFinite};
+use crate::device::PairSums;
+
+/// How much the weights of a layer differ from earlier ones, without biases.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    /// The norm of the difference over that of the earlier weights.
+    pub(crate) relative: f64,
+    pub(crate) cosine: f64,
+    /// The least-squares factor from the earlier weights to these.
+    pub(crate) factor: f64,
+}
+
+impl From<&PairSums> for Change {
+    fn from(sums: &PairSums) -> Self {
+        Self {
+            relative: sums.relative(),
+            cosine: sums.cosine(),
+            factor: sums.factor(),
+        }
+    }
+}
+
+/// The weights of a layer at a step, next to earlier ones.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LayerFound {
+    /// From the step before.
+    pub(super) previous: Option<Change>,
+    /// From the first step.
+    pub(super) first: Option<Change>,
+    /// The relative change by the last optimization step, in a training.
+    pub(super) update: Option<f64>,
+}
+
+/// The channels of a layer that were above 0 on no image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Inactive {
+    pub(crate) channels: Vec<usize>,
+    /// All channels of the layer.
+    pub(crate) of: usize,
+}
+
+/// Images that activations are measured over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageCount {
+    /// Probe images.
+    pub(crate) probe: usize,
+    /// Comparison images that are no probe images.
+    pub(crate) comparison: usize,
+}
+
+impl ImageCount {
+    /// Fewer images say nothing about whether a channel ever answers.
+    const ENOUGH: usize = 64;
+
+    pub(crate) fn all(self) -> usize {
+        self.probe + self.comparison
+    }
+
+    /// Whether a channel that is above 0 on none of them is called dead.
+    pub(crate) fn is_enough(self) -> bool {
+        self.all() >= Self::ENOUGH
+    }
+
+    /// `dead`, or where the images are too few to say so, `inactive`.
+    pub(crate) fn word(self) -> &'static str {
+        if self.is_enough() { "dead" } else { "inactive" }
+    }
+
+    /// `over 70 images`.
+    pub(crate) fn over(self) -> String {
+        format!("over {}", self.text())
+    }
+
+    fn text(self) -> String {
+        let s = if self.all() == 1 { "" } else { "s" };
+        let kind = if self.comparison == 0 { "probe " } else { "" };
+        format!("{} {kind}image{s}", self.all())
+    }
+
+    /// What a channel is, with the images: `dead (never above 0 on 70 images)`.
+    pub(crate) fn verdict(self) -> String {
+        let images = self.text();
+        if self.is_enough() {
+            format!("dead (never above 0 on {images})")
+        } else {
+            format!("not active on your {images} (too few to call dead: --compare-images)")
+        }
+    }
+}
+
+/// What is known of the activations of a step.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Activations {
+    pub(crate) images: ImageCount,
+    /// By the layer's tag, as all that follows.
+    pub(crate) inactive: BTreeMap<String, Inactive>,
+    /// The channels that have values that are NaN or infinite, of layers that have some.
+    pub(crate) non_finite: BTreeMap<String, usize>,
+    /// Debiased linear CKA with the first step.
+    pub(crate) cka: BTreeMap<String, f64>,
+}
+
+/// What is found at one step.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Found {
+    pub(super) step: i64,
+    /// By the layer's tag.
+    pub(super) layers: BTreeMap<String, LayerFound>,
+    /// The change from the first step of weights that are not followed from step to step.
+    pub(super) rest: BTreeMap<String, Change>,
+    pub(super) filters: Vec<FilterEvent>,
+    /// Each filter's distance from the step before, by layer.
+    pub(super) distances: BTreeMap<String, Vec<f64>>,
+    /// Whether any weight, bias or running statistic changed since the step before.
+    pub(super) changed: bool,
+    /// Weights that are NaN or infinite, of layers that have some.
+    pub(super) non_finite: BTreeMap<String, usize>,
+    pub(super) activations: Activations,
+}
+
+impl Found {
+    /// Of one step: the changes of its layers from the step before and from the first one (none at the first),
+    /// and by the last optimization step.
+    pub(crate) fn new(step: i64, changes: [&[LayerChange]; 3], non_finite: &[NonFinite]) -> Self {
+        let mut found = Self {
+            step,
+            ..Self::default()
+        };
+        let [previous, first, update] = changes;
+        for change in first {
+            let layer = found.layers.entry(change.name.clone()).or_default();
+            layer.first = Some((&change.whole).into());
+        }
+        for change in update {
+            let layer = found.layers.entry(change.name.clone()).or_default();
+            layer.update = Some(change.whole.relative());
+        }
+        for change in previous {
+            found.changed |= !change.is_equal;
+            let layer = found.layers.entry(change.name.clone()).or_default();
+            layer.previous = Some((&change.whole).into());
+            // NaN would hide everything else.
+            let finite = |distance: f64| if distance.is_finite() { distance } else { 0.0 };
+            let distances = change.filters.iter().map(PairSums::distance).map(finite);
+            let distances = distances.collect();
+            found.distances.insert(change.name.clone(), distances);
+            found.filters.extend(of_filters(step, change));
+        }
+        for NonFinite { layer, count } in non_finite {
+            found.non_finite.insert(layer.clone(), *count);
+        }
+        found
+    }
+
+    /// The same with the change of further weights from the first step, and what the images made of it.
+    pub(super) fn with(self, rest: BTreeMap<String, Change>, activations: Activations) -> Self {
+        Self {
+            rest,
+            activations,
+            ..self
+        }
+    }
+}

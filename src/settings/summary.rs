@@ -1,0 +1,127 @@
+//! What becomes of a run's summary.
+
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::analysis::NUMBERS;
+
+/// Where the summary goes, and what of it makes a command fail.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct SummarySettings {
+    /// Also write the summary as JSON into this file
+    #[arg(long = "json", value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Exit with 1 where this holds for a number that the summary has of a layer: NAME OP NUMBER, such as 'dead>0.1' or
+    /// 'cka<0.9'; may be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) fail_if: Vec<Condition>,
+}
+
+/// A condition on the numbers of a layer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Condition {
+    /// A key of the summary's layers.
+    pub(crate) name: String,
+    comparison: Comparison,
+    limit: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+}
+
+impl Comparison {
+    /// All of them, those first that others begin with.
+    const ALL: [(&'static str, Self); 4] = [
+        (">=", Self::AtLeast),
+        ("<=", Self::AtMost),
+        (">", Self::Above),
+        ("<", Self::Below),
+    ];
+}
+
+impl Condition {
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::Above => value > self.limit,
+            Comparison::AtLeast => value >= self.limit,
+            Comparison::Below => value < self.limit,
+            Comparison::AtMost => value <= self.limit,
+        }
+    }
+}
+
+impl Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Comparison::ALL
+            .iter()
+            .find(|(_, it)| *it == self.comparison);
+        let sign = known.map_or("", |(sign, _)| sign);
+        write!(f, "{}{sign}{}", self.name, self.limit)
+    }
+}
+
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Comparison::ALL.into_iter().find_map(|(sign, comparison)| {
+            let (name, limit) = text.split_once(sign)?;
+            Some((name.trim().to_owned(), comparison, limit.trim()))
+        });
+        let names = NUMBERS.join(", ");
+        let Some((name, comparison, limit)) = found else {
+            return Err(format!(
+                "expected NAME OP NUMBER with >, >=, < or <=, such as dead>0.1; names: {names}"
+            ));
+        };
+        if !NUMBERS.contains(&&*name) {
+            return Err(format!("no number is called {name:?}; names: {names}"));
+        }
+        match limit.parse() {
+            Ok(limit) if f64::is_finite(limit) => Ok(Self {
+                name,
+                comparison,
+                limit,
+            }),
+            _ => Err(format!("{limit:?} is no number")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_a_name_a_sign_and_a_number() {
+        for (text, below, above) in [
+            ("dead>0.1", 0.1, 0.2),
+            ("dead >= 0.1", 0.09, 0.1),
+            ("cka<0.9", 0.9, 0.8),
+            ("cka <=0.9", 0.91, 0.9),
+        ] {
+            let condition: Condition = text.parse().unwrap();
+            assert!(!condition.holds(below) && condition.holds(above), "{text}");
+            assert!(!condition.holds(f64::NAN));
+            assert_eq!(condition.to_string(), text.replace(' ', ""));
+        }
+        for text in [
+            "dead", "dead=1", "dead>", "dead>x", "dead>nan", ">1", "ded>0.1", "",
+        ] {
+            let error = text.parse::<Condition>().unwrap_err();
+            assert!(
+                error.contains("dead") || error.contains("no number"),
+                "{text}: {error}"
+            );
+        }
+    }
+}
