@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt::Display;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// The longest message, in characters: names and values in files may have any length.
@@ -13,7 +14,15 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let next = error.to_string();
+        let next = match error.downcast_ref::<io::Error>() {
+            // Without its number, which says nothing to a reader.
+            Some(error)
+                if error.raw_os_error().is_some() && error.kind() == ErrorKind::NotFound =>
+            {
+                "there is no such file or folder".to_owned()
+            }
+            _ => error.to_string(),
+        };
         // Transparent wrappers say the same as what they wrap.
         if !text.ends_with(&next) {
             text = text + ": " + &next;

@@ -87,6 +87,14 @@ impl<'a> RunContext<'a> {
             kernels: !settings.pictures.no_kernels,
         };
         let preprocess = settings.input.preprocess().for_network(pass.is_gray());
+        if let (Some(side), Some(crop)) = (preprocess.resize, preprocess.crop)
+            && side < crop
+        {
+            context.terminal.note(&format!(
+                "images are {side} pixels on the shorter side, and padded with black to the crop of {crop} x {crop}: \
+                 --resize {crop} or more fills it"
+            ));
+        }
         if let Some(side) = preprocess.crop {
             pass.check_size([side.get() as usize; 2])?;
         }

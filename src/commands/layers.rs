@@ -17,7 +17,7 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
     let held = match &settings.weights {
         Some(path) if path != IMAGENET => {
             let (held, file) = open_file(path, &settings.network)?;
-            Terminal::new(false).notes(&notes(&file, &held));
+            Terminal::new(false).notes(&notes(&file, &held, None));
             held
         }
         _ => Variant::published(settings.network.arch.unwrap_or(Arch::VGG16)),

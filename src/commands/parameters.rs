@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -12,7 +13,7 @@ use crate::data::prepared::file_name;
 use crate::network::Architecture;
 use crate::network::vgg::{
     self, Arch, Extent, NetworkError, ParameterSource, Placement, RandomParameters, Sizes, Variant,
-    Vgg,
+    Vgg, input_side,
 };
 use crate::one_line::{listed, one_line, panic_text};
 use crate::settings::{IMAGENET, NetworkSettings, RunSettings};
@@ -42,7 +43,8 @@ impl OpenNetwork {
             return Ok(Self::random(arch, Sizes::PUBLISHED, seed, "", terminal));
         };
         let (variant, file) = open_file(&path, &settings.network)?;
-        terminal.notes(&notes(&file, &variant));
+        let crop = settings.input.preprocess().crop;
+        terminal.notes(&notes(&file, &variant, crop));
         let hashed = path.clone();
         let hash = move || sha256(&mut File::open(&hashed)?);
         Ok(Self {
@@ -141,7 +143,11 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 }
 
 /// What there is to say of how a weights file was read.
-pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
+pub(crate) fn notes(
+    file: &WeightsFile,
+    variant: &Variant,
+    crop: Option<NonZeroU32>,
+) -> Vec<String> {
     let (name, arch) = (file.path().display(), variant.arch);
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
     let prefix = file.prefix().trim_end_matches('.');
@@ -161,6 +167,14 @@ pub(crate) fn notes(file: &WeightsFile, variant: &Variant) -> Vec<String> {
             "{name} continues after {arch} (convolutions at {}): those are not shown, and pooling is torchvision's, 2 x 2 \
              and rounded down, where SSD rounds pool3 up and pool5 keeps the size",
             listed(beyond, ", ", usize::MAX)
+        ));
+    }
+    if let (Some(trained), Some(crop)) = (input_side(file, arch), crop)
+        && trained != crop.get() as usize
+    {
+        notes.push(format!(
+            "{name}: its classifier takes as many values as {trained} x {trained} inputs give; shown at {crop} x {crop}: \
+             --resize {trained} --crop {trained} shows it as it was trained"
         ));
     }
     if variant.is_gray() {

@@ -75,6 +75,16 @@ fn exit(code: u8) -> ! {
 
 fn run(command: Command) -> u8 {
     let quiet = command.is_quiet();
+    if let Err(error) = command.check_paths() {
+        let code = match command {
+            Command::Images(_)
+            | Command::Checkpoints(_)
+            | Command::Train(_)
+            | Command::Merge(_) => FAILED,
+            _ => WRONG_USE,
+        };
+        return fail(&error, code);
+    }
     let ended = match command {
         Command::Images(mut settings) => {
             log_run(quiet, |context| images::run(&mut settings, context))

@@ -89,7 +89,10 @@ fn from_file(
     }
     let classes = dataset.classes.len();
     let (held, file) = parameters::open_file(path, &network)?;
-    context.terminal.notes(&parameters::notes(&file, &held));
+    // The crop is what it is trained at from now on.
+    context
+        .terminal
+        .notes(&parameters::notes(&file, &held, None));
     let label = format!("trained from {}", file_name(path));
     let arch = held.arch;
     let opened = |parameters| OpenNetwork {

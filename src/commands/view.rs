@@ -37,11 +37,7 @@ pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8,
 
 /// The flags: where the runs are, and room for all of their steps.
 fn arguments(settings: &ViewSettings) -> Result<Vec<String>, RunError> {
-    let default = [PathBuf::from("runs")];
-    let paths = match settings.runs.as_slice() {
-        [] => &default,
-        paths => paths,
-    };
+    let paths = settings.runs.as_slice();
     let mut most = 0;
     for path in paths {
         let runs = event_runs(path)?;

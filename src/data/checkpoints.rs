@@ -19,6 +19,13 @@ use crate::one_line::listed;
 use candidate::{Candidate, EXTENSIONS, NAMED, any_numbered};
 pub(crate) use error::CheckpointError;
 
+/// How checkpoints are recognized in folders and among a pattern's matches.
+pub(crate) const CHECKPOINTS: Wanted = Wanted {
+    noun: "checkpoint",
+    extensions: EXTENSIONS,
+    recursive: true,
+};
+
 /// Notes what is left out, if anything is.
 fn note_left_out(
     names: impl ExactSizeIterator<Item = impl fmt::Display>,
@@ -139,9 +146,8 @@ fn find_all<P: AsRef<Path>>(
     notes: &mut Vec<String>,
 ) -> Result<Vec<PathBuf>, FindError> {
     let wanted = |recursive| Wanted {
-        noun: "checkpoint",
-        extensions: EXTENSIONS,
         recursive,
+        ..CHECKPOINTS
     };
     let mut left_out = LeftOut::default();
     if args.is_empty() {

@@ -36,6 +36,8 @@ pub(crate) enum ImageError {
         /// Its first bytes, escaped and in hexadecimal.
         found: String,
     },
+    #[error("this is a weights file, not an image")]
+    Weights,
     #[error("{0} is not read; convert the image to an RGB PNG or JPEG first")]
     Unsupported(String),
     #[error("its header claims {width} x {height} pixels, {} in all, and the limit is {MAX_PIXELS}; a small file that claims this is a decompression bomb, a real picture must be scaled down first", u64::from(*width) * u64::from(*height))]

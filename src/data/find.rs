@@ -9,6 +9,8 @@ use glob::MatchOptions;
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::checkpoints::CHECKPOINTS;
+use super::list::IMAGES;
 use super::natural::NaturalKey;
 use crate::one_line::listed;
 
@@ -24,7 +26,8 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn accepts(&self, path: &Path) -> bool {
+    /// Whether a file's name ends as wanted ones do.
+    pub(super) fn accepts(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         let name = name.to_string_lossy().to_ascii_lowercase();
         let stem = |extension| name.strip_suffix(extension)?.strip_suffix('.');
@@ -112,7 +115,7 @@ impl LeftOut {
 pub(crate) enum FindError {
     #[error("no {}s given; name files, folders or quoted patterns such as 'folder/*.{}'", .0.noun, .0.extensions[0])]
     Nothing(Wanted),
-    #[error("{path}: there is no such file or folder; check the path")]
+    #[error("{path}: there is no such file or folder")]
     Missing { path: PathBuf },
     #[error(
         "{path}: no {} in this folder; looked for files ending in {}{}, hidden ones skipped",
@@ -120,6 +123,15 @@ pub(crate) enum FindError {
         if wanted.recursive { ", in folders below it too" } else { ", not in folders below it" }
     )]
     EmptyFolder { path: PathBuf, wanted: Wanted },
+    /// Images were looked for among checkpoints, or the reverse.
+    #[error("{path}: no {wanted} in this folder, which holds {}", counted(*count, other))]
+    Other {
+        path: PathBuf,
+        wanted: &'static str,
+        other: &'static str,
+        /// How many files of the other kind there are.
+        count: usize,
+    },
     #[error(
         "'{pattern}': this pattern matches no {}: {others} other files match it; looked for files ending in {}, \
          hidden ones skipped; a file named directly is read whatever its ending",
@@ -187,7 +199,7 @@ pub(crate) fn identity(file: &Path) -> Result<PathBuf, FindError> {
     Ok(canonical.join(file.file_name().unwrap_or_default()))
 }
 
-fn parent(file: &Path) -> &Path {
+pub(super) fn parent(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -203,9 +215,8 @@ fn find_arg(
     let source = match arg.metadata() {
         Ok(metadata) if metadata.is_dir() => {
             let files = walk(arg, wanted, left_out)?;
-            let wanted = *wanted;
             return if files.is_empty() {
-                Err(FindError::EmptyFolder { path, wanted })
+                Err(empty(path, wanted))
             } else {
                 Ok(files)
             };
@@ -225,6 +236,29 @@ fn find_arg(
         }
         _ => Err(FindError::Missing { path }),
     }
+}
+
+/// Why a folder without a wanted file is of no use, which may hold what another argument wants.
+fn empty(path: PathBuf, wanted: &Wanted) -> FindError {
+    let mut others = [IMAGES, CHECKPOINTS].into_iter();
+    let other = others.find(|other| other.noun != wanted.noun);
+    let other = other.unwrap_or(*wanted);
+    match walk(&path, &other, &mut LeftOut::default()) {
+        Ok(files) if !files.is_empty() => FindError::Other {
+            path,
+            wanted: wanted.noun,
+            other: other.noun,
+            count: files.len(),
+        },
+        _ => FindError::EmptyFolder {
+            path,
+            wanted: *wanted,
+        },
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 pub(crate) fn is_absent(error: &io::Error) -> bool {

@@ -16,6 +16,7 @@ pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod labeled;
 pub(crate) mod list;
+pub(crate) mod missing;
 pub(crate) mod natural;
 pub(crate) mod notes;
 pub(crate) mod on_error;

@@ -19,6 +19,36 @@ pub(crate) enum SelectError {
         /// The layer whose name is nearest.
         nearest: String,
     },
+    /// A block, or a kind of layers, without a sign that stands for the rest of the name.
+    #[error("no layer {item:?} in {arch}: did you mean '{pattern}'?")]
+    Several {
+        /// The item as the user wrote it.
+        item: String,
+        /// The network.
+        arch: String,
+        /// The pattern that the layers' names match.
+        pattern: String,
+    },
+    /// A layer behind the feature maps.
+    #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {}", extent(*.count))]
+    Classifier {
+        /// The item as the user wrote it.
+        item: String,
+        /// The network.
+        arch: String,
+        /// How many layers there are.
+        count: usize,
+    },
+    /// An index past the last one.
+    #[error("no layer {item:?}: {arch} has {}", extent(*.count))]
+    Beyond {
+        /// The item as the user wrote it.
+        item: String,
+        /// The network.
+        arch: String,
+        /// How many layers there are.
+        count: usize,
+    },
     /// A layer that the weights do not reach.
     #[error("layers {list:?}: the weights go up to {last} only")]
     TooDeep {
@@ -82,11 +112,7 @@ fn select_of(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Sel
             }
         }
         if !any {
-            return Err(SelectError::Unknown {
-                item: name.to_owned(),
-                arch: arch.to_owned(),
-                nearest: nearest(layers, name),
-            });
+            return Err(unknown(layers, arch, name));
         }
     }
     let picked = layers.iter().zip(chosen);
@@ -110,12 +136,74 @@ fn matcher(name: &str) -> impl Fn(&Layer) -> bool {
     }
 }
 
-/// The name of the layer that `wrong` was probably meant to be.
+fn extent(count: usize) -> String {
+    format!("features.0 to features.{}", count.saturating_sub(1))
+}
+
+/// Why no layer is called `item`, and what was probably meant.
+fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
+    let (lower, count) = (paper_name(item), layers.len());
+    let (item, arch) = (item.to_owned(), arch.to_owned());
+    let index = lower.strip_prefix("features.").unwrap_or(&lower);
+    if index.parse::<usize>().is_ok() {
+        return SelectError::Beyond { item, arch, count };
+    }
+    if CLASSIFIER.iter().any(|head| lower.starts_with(head)) {
+        return SelectError::Classifier { item, arch, count };
+    }
+    let patterns = ["_*", "*"].map(|end| format!("{lower}{end}"));
+    let is_several = |pattern: &String| {
+        let fits = matcher(pattern);
+        !lower.is_empty() && layers.iter().filter(|layer| fits(layer)).count() > 1
+    };
+    match patterns.into_iter().find(is_several) {
+        Some(pattern) => SelectError::Several {
+            item,
+            arch,
+            pattern,
+        },
+        None => SelectError::Unknown {
+            nearest: nearest(layers, &lower),
+            item,
+            arch,
+        },
+    }
+}
+
+/// How the names of what stands behind the feature maps begin, in torchvision, Caffe, Keras and timm.
+const CLASSIFIER: [&str; 11] = [
+    "fc",
+    "classifier",
+    "linear",
+    "dense",
+    "head",
+    "last_linear",
+    "pre_logits",
+    "avgpool",
+    "flatten",
+    "softmax",
+    "predictions",
+];
+
+/// The name in lower case, Keras's `block3_conv2` as the paper's `conv3_2`.
+fn paper_name(item: &str) -> String {
+    let lower = item.to_ascii_lowercase();
+    let keras = lower.strip_prefix("block").map(|rest| {
+        let (block, layer) = rest.split_once('_').unwrap_or((rest, "conv"));
+        match layer.strip_prefix("conv") {
+            Some("") => format!("conv{block}"),
+            Some(number) => format!("conv{block}_{number}"),
+            None => format!("{layer}{block}"),
+        }
+    });
+    keras.unwrap_or(lower)
+}
+
+/// The name of the layer that `wrong`, in lower case, was probably meant to be.
 fn nearest(layers: &[Layer], wrong: &str) -> String {
-    let wrong = wrong.to_ascii_lowercase();
     let near = |a: &&str, b: &&str| {
-        let edits = |name: &str| strsim::osa_distance(name, &wrong);
-        let similarity = |name: &str| strsim::jaro_winkler(name, &wrong);
+        let edits = |name: &str| strsim::osa_distance(name, wrong);
+        let similarity = |name: &str| strsim::jaro_winkler(name, wrong);
         // Fewest edits; among equals, the most similar beginning.
         (edits(a).cmp(&edits(b))).then(similarity(b).total_cmp(&similarity(a)))
     };
@@ -183,6 +271,44 @@ mod tests {
         assert!(error("features.31").contains("features.3"));
         assert!(error("!rleu*").contains("did you mean relu"));
         assert!(error("[").contains("no layer"));
+    }
+
+    #[test]
+    fn blocks_classifiers_and_indices_are_told_apart() {
+        for (item, said) in [
+            ("conv1", "did you mean 'conv1_*'?"),
+            ("RELU5", "did you mean 'relu5_*'?"),
+            ("pool", "did you mean 'pool*'?"),
+            ("block3", "did you mean 'conv3_*'?"),
+            ("block3_conv9", "did you mean conv3_"),
+            ("block4_pool", "did you mean pool4?"),
+            ("features.99", "vgg16 has features.0 to features.30"),
+            ("31", "vgg16 has features.0 to features.30"),
+            ("!99", "vgg16 has features.0 to features.30"),
+        ] {
+            assert!(
+                error(item).ends_with(said) || said.ends_with('_') && error(item).contains(said),
+                "{}",
+                error(item)
+            );
+        }
+        for item in [
+            "fc1",
+            "fc6",
+            "FC8",
+            "classifier.0",
+            "classifier",
+            "linear0",
+            "dense_1",
+            "head.fc",
+            "avgpool",
+        ] {
+            let text = error(item);
+            assert!(
+                text.contains("layers are not shown: vgg16 has features.0 to"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::paths;
 use super::text::written_as_text;
 use super::values::{ParseValueError, expected, numbers};
+use crate::data::missing::meant;
 use feature_grid::Range;
 
 written_as_text!(RangeChoice, MapsChoice, ChangeChoice, FollowChoice);
@@ -117,10 +118,11 @@ impl Display for MapsChoice {
     }
 }
 
-/// Whether a value is a path and not a word: it has a separator, or is there.
+/// Whether a value is a path and not a word: it has a separator, is there, or is like what is there.
 fn is_path(text: &str) -> bool {
     let is_separator = |c| c == '/' || c == MAIN_SEPARATOR;
-    text.starts_with('~') || text.contains(is_separator) || Path::new(text).exists()
+    let path = Path::new(text);
+    text.starts_with('~') || text.contains(is_separator) || path.exists() || meant(path).is_some()
 }
 
 /// What pictures of changes show the difference from.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::data::find::FindError;
 use crate::data::list::IMAGES;
 use crate::one_line::shell_quoted;
 
@@ -17,6 +18,8 @@ pub(crate) enum UsageError {
     File { path: PathBuf, problem: FileError },
     #[error("{0}")]
     Settings(#[from] SettingsError),
+    #[error("{0}")]
+    Missing(#[from] FindError),
 }
 
 /// Why a configuration file cannot be used.

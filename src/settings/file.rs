@@ -111,8 +111,12 @@ fn find<'a>(command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError>
             .map(key_of)
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
     };
+    let is_alias = |arg: &&Arg| {
+        let aliases = arg.get_all_aliases().unwrap_or_default();
+        aliases.contains(&key)
+    };
     known()
-        .find(|arg| key_of(arg) == key)
+        .find(|arg| key_of(arg) == key || is_alias(arg))
         .ok_or_else(|| FileError::UnknownKey {
             key: key.to_owned(),
             command: command.get_name().to_owned(),

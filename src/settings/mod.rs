@@ -49,8 +49,11 @@ pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettin
 pub(crate) use summary::{Condition, SummarySettings};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 
+use crate::data::find::FindError;
+use crate::data::missing::is_missing;
 use error::{FileError, SettingsError};
 use paths::{absolute, path_parser};
+use shared::weights_path;
 
 /// See what every layer of a VGG network responds to, in TensorBoard.
 #[derive(Debug, Parser)]
@@ -141,6 +144,10 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         };
         let lists = typed_lists(command, of_command);
         let kept = kept_settings(path, of_command).map_err(failed)?;
+        if kept.is_none() && is_missing(path) {
+            let path = path.clone();
+            return Err(FindError::Missing { path }.into());
+        }
         let mut from_file = file::read(path, kept, command, &lists).map_err(failed)?;
         from_file.flags.extend(moved_run(path, of_command));
         note = from_file.note;
@@ -184,7 +191,8 @@ fn described() -> clap::Command {
         // The texts of flags name them.
         arg.hide_possible_values(true)
     };
-    Cli::command().mut_subcommands(|command| command.mut_args(rules))
+    Cli::command()
+        .mut_subcommands(|command| help::with_examples(command.mut_args(rules), "Examples:"))
 }
 
 /// The command line as it is read: a switch takes `=false` too, so that what is typed wins over a file.
@@ -299,6 +307,58 @@ impl Command {
         }
     }
 
+    /// The files and folders that it reads, patterns among them. The weights of a training that is resumed may be gone.
+    fn reads(&self) -> Vec<&Path> {
+        match self {
+            Self::Images(settings) => {
+                let weights = weights_path(settings.weights.as_deref());
+                let pictures = settings.run.pictures.reads();
+                paths(&settings.images)
+                    .chain(weights)
+                    .chain(pictures)
+                    .collect()
+            }
+            Self::Checkpoints(settings) => paths(&settings.checkpoints)
+                .chain(paths(&settings.images))
+                .chain(settings.comparison.reads())
+                .chain(settings.run.pictures.reads())
+                .collect(),
+            Self::Train(settings) => {
+                let weights = weights_path(settings.weights.as_deref());
+                std::iter::once(settings.data())
+                    .chain(paths(&settings.images))
+                    .chain(weights.filter(|_| !settings.resume))
+                    .chain(settings.comparison.reads())
+                    .chain(settings.run.pictures.reads())
+                    .collect()
+            }
+            Self::Merge(settings) => vec![&settings.run],
+            Self::Compare(settings) => paths(&settings.runs).collect(),
+            Self::Layers(settings) => weights_path(settings.weights.as_deref())
+                .into_iter()
+                .collect(),
+            Self::Diff(settings) => [&*settings.old, &*settings.new]
+                .into_iter()
+                .chain(paths(&settings.images))
+                .collect(),
+            Self::Inspect(settings) => paths(&settings.runs).collect(),
+            Self::Export(settings) => vec![&settings.run],
+            Self::View(settings) => paths(&settings.runs).collect(),
+            Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Vec::new(),
+        }
+    }
+
+    /// Refuses a path that leads nowhere. Patterns are looked up later.
+    pub(crate) fn check_paths(&self) -> Result<(), FindError> {
+        let is_pattern = |path: &Path| path.to_string_lossy().contains(['*', '?', '[']);
+        let mut paths = self.reads().into_iter();
+        let missing = paths.find(|path| is_missing(path) && !is_pattern(path));
+        missing.map_or(Ok(()), |path| {
+            let path = path.to_owned();
+            Err(FindError::Missing { path })
+        })
+    }
+
     /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
         match self {
@@ -310,6 +370,10 @@ impl Command {
             _ => Ok(()),
         }
     }
+}
+
+fn paths(paths: &[PathBuf]) -> impl Iterator<Item = &Path> {
+    paths.iter().map(PathBuf::as_path)
 }
 
 #[cfg(test)]

@@ -39,9 +39,10 @@ pub(super) fn dashed(typed: &[OsString], error: &clap::Error) -> Option<Settings
     Some(SettingsError::Dashed(words.find(is_file)?.to_owned()))
 }
 
-/// The path from the root, symbolic links and patterns left as they are.
+/// The path from the root, symbolic links and patterns left as they are; `probes/` and `./probes` are `probes`.
 pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.components().collect()
 }
 
 /// Makes every path absolute.
@@ -111,6 +112,18 @@ mod tests {
         }
         assert!(parsed("~bob/runs").unwrap_err().contains("(~bob)"));
         assert!(parse_path("~".into(), None).is_err());
+    }
+
+    #[test]
+    fn one_place_is_one_path() {
+        let path = absolute(Path::new("probes"));
+        for typed in ["probes/", "./probes", "././probes//", ".//probes/."] {
+            assert_eq!(
+                absolute(Path::new(typed)).as_os_str(),
+                path.as_os_str(),
+                "{typed}"
+            );
+        }
     }
 
     #[test]

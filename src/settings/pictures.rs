@@ -1,7 +1,7 @@
 //! How feature maps become grids, and how steps are compared.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -72,6 +72,19 @@ impl PictureSettings {
         )
     }
 
+    /// The file and the folder of other runs that are shown alike.
+    pub(super) fn reads(&self) -> impl Iterator<Item = &Path> {
+        let range = match &self.range {
+            Some(RangeChoice::File(path)) => Some(&**path),
+            _ => None,
+        };
+        let maps = match &self.maps {
+            MapsChoice::Of(path) => Some(&**path),
+            _ => None,
+        };
+        range.into_iter().chain(maps)
+    }
+
     pub(super) fn resolve(&mut self) {
         if let Some(RangeChoice::File(path)) = &mut self.range {
             *path = absolute(path);
@@ -124,6 +137,12 @@ impl ComparisonSettings {
             "--compare-images",
             "--compare off compares nothing: leave one of the two out",
         )
+    }
+
+    /// The comparison images and the weights that changes are shown against.
+    pub(super) fn reads(&self) -> impl Iterator<Item = &Path> {
+        let images = self.compare_images.iter().map(PathBuf::as_path);
+        images.chain(self.change.file())
     }
 
     pub(super) fn resolve(&mut self) {

@@ -63,8 +63,8 @@ pub(crate) enum ExportFormat {
 /// Settings of `vggscope view`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct ViewSettings {
-    /// Runs, or log folders with runs [default: runs]
-    #[arg(value_name = "RUN")]
+    /// Runs, or log folders with runs
+    #[arg(value_name = "RUN", default_value = "runs")]
     pub(crate) runs: Vec<PathBuf>,
     /// Print the command instead of running it
     #[arg(long)]

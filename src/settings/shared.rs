@@ -233,6 +233,11 @@ impl OutputSettings {
 /// The `--weights` that are the published ones.
 pub(crate) const IMAGENET: &str = "imagenet";
 
+/// The value of `--weights`, where it is a path.
+pub(super) fn weights_path(weights: Option<&Path>) -> Option<&Path> {
+    weights.filter(|path| *path != IMAGENET)
+}
+
 /// Makes the value of `--weights` absolute, where it is a path.
 pub(super) fn make_weights_absolute(weights: &mut Option<PathBuf>) {
     if let Some(path) = weights.as_mut().filter(|path| *path != IMAGENET) {

@@ -181,7 +181,8 @@ impl ShownNetwork {
         let Some((shown, network)) = shown.and_then(|one| Some((one, one.network.clone()?))) else {
             return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
         };
-        let notes = notes(&shown.checkpoint.weights, &shown.held);
+        let crop = settings.run.input.preprocess().crop;
+        let notes = notes(&shown.checkpoint.weights, &shown.held, crop);
         context.terminal.notes(&notes);
         // The first layers alone may be those of several networks.
         checkpoints.settings.arch = Some(shown.held.arch);

@@ -2,20 +2,25 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::data::checkpoints::CheckpointError;
-use crate::data::error::ImageError;
+use crate::data::error::{ImageError, LoadError};
 use crate::data::find::FindError;
 use crate::data::labeled::LoaderError;
+use crate::data::missing::meant;
+use crate::network::vgg::Arch;
+use crate::one_line::shell_quoted;
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     let checkpoints = error.downcast_ref().and_then(of_checkpoints);
     let step = checkpoints
-        .or_else(|| error.downcast_ref().and_then(of_files))
         .or_else(|| error.downcast_ref().and_then(of_image))
-        .or_else(|| error.downcast_ref().and_then(of_batches))?;
-    Some(step.to_owned())
+        .or_else(|| error.downcast_ref().and_then(of_batches));
+    step.map(str::to_owned)
+        .or_else(|| error.downcast_ref().and_then(of_files))
+        .or_else(|| error.downcast_ref().and_then(of_file))
 }
 
 fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
@@ -42,14 +47,39 @@ fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
     })
 }
 
-fn of_files(error: &FindError) -> Option<&'static str> {
-    match error {
+fn of_files(error: &FindError) -> Option<String> {
+    let advice = match error {
+        FindError::Missing { path } => return of_missing(path),
         FindError::Unreadable { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            Some("check its permissions, or leave it out")
+            "check its permissions, or leave it out"
         }
-        FindError::Link { .. } => Some("name the file itself, or remove the link"),
-        _ => None,
+        FindError::Link { .. } => "name the file itself, or remove the link",
+        FindError::Other { .. } => {
+            "were the two swapped? vggscope checkpoints CHECKPOINTS --images IMAGES"
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// What was probably meant by a path that leads nowhere.
+fn of_missing(path: &Path) -> Option<String> {
+    let network = path.to_str().filter(|name| name.parse::<Arch>().is_ok());
+    if let Some(name) = network {
+        return Some(format!(
+            "did you mean --weights imagenet, or --arch {name}?"
+        ));
     }
+    let meant = meant(path)?;
+    Some(format!("did you mean {}?", meant.display()))
+}
+
+/// What to do about a weights file that was given as an image.
+fn of_file(error: &LoadError) -> Option<String> {
+    let path = shell_quoted(&error.path);
+    matches!(error.error, ImageError::Weights).then(|| {
+        format!("give it with --weights {path}, or to `vggscope checkpoints`, and name the images")
+    })
 }
 
 fn of_image(error: &ImageError) -> Option<&'static str> {
@@ -73,8 +103,29 @@ fn of_batches(error: &LoaderError) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::explain;
     use super::*;
     use std::path::PathBuf;
+
+    #[test]
+    fn what_was_meant_is_named() {
+        let missing = |name: &str| FindError::Missing { path: name.into() };
+        let cargo = explain(&missing("Cargo.tom"));
+        let text = "Cargo.tom: there is no such file or folder; did you mean Cargo.toml?";
+        assert_eq!(cargo, text);
+        let network = explain(&missing("vgg16_bn"));
+        assert!(
+            network.contains("--weights imagenet, or --arch vgg16_bn?"),
+            "{network}"
+        );
+        let error = LoadError {
+            path: "vgg16.pth".into(),
+            error: ImageError::Weights,
+        };
+        let text = "vgg16.pth: this is a weights file, not an image; give it with --weights vgg16.pth, or to \
+                    `vggscope checkpoints`, and name the images";
+        assert_eq!(explain(&error), text);
+    }
 
     #[test]
     fn pictures_of_the_wrong_size_have_a_way_on() {

@@ -10,7 +10,10 @@ use crate::network::{ForwardError, InputTooSmall, SelectError};
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SelectError>() {
         return Some(match error {
-            SelectError::Unknown { .. } => "`vggscope layers` lists them all".to_owned(),
+            SelectError::Unknown { .. }
+            | SelectError::Several { .. }
+            | SelectError::Classifier { .. }
+            | SelectError::Beyond { .. } => "`vggscope layers` lists them all".to_owned(),
             SelectError::TooDeep { .. } => "choose --layers up to that one".to_owned(),
             SelectError::Empty(_) => "exclude fewer of them, or write \"all\"".to_owned(),
         });

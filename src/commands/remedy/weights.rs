@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use crate::network::vgg::Arch;
 use crate::weights::imagenet::ImagenetError;
 use crate::weights::{Framework, WeightsError, WeightsErrorKind};
 
@@ -13,7 +12,6 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         Some(ImagenetError::NoCache(_)) => "set VGGSCOPE_CACHE, or pass --weights FILE",
         Some(_) => return None,
         None => match &error.downcast_ref::<WeightsError>()?.kind {
-            WeightsErrorKind::Io(_) => return mistaken(error.downcast_ref()?),
             WeightsErrorKind::Ambiguous(_) => "choose one with --weights-key",
             WeightsErrorKind::NoKey { .. } => "choose one of these with --weights-key",
             WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
@@ -24,13 +22,6 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         },
     };
     Some(advice.to_owned())
-}
-
-/// What was probably meant where a network's name was given in place of a file.
-fn mistaken(error: &WeightsError) -> Option<String> {
-    let name = error.path.to_str()?;
-    let is_network = name.parse::<Arch>().is_ok() && !error.path.exists();
-    is_network.then(|| format!("did you mean --weights imagenet, or --arch {name}?"))
 }
 
 #[cfg(test)]
@@ -53,13 +44,6 @@ mod tests {
                 "; choose one with --weights-key",
             ),
             (of(WeightsErrorKind::NoKey { key, found }), "--weights-key"),
-            (
-                explain(&WeightsError::new(
-                    Path::new("vgg16_bn"),
-                    WeightsErrorKind::Io(io::ErrorKind::NotFound.into()),
-                )),
-                "did you mean --weights imagenet, or --arch vgg16_bn?",
-            ),
             (
                 of(WeightsErrorKind::Framework(Framework::Caffe)),
                 "--preset caffe",

@@ -7,6 +7,7 @@ use std::path::Path;
 use feature_grid::Picture;
 use image::ImageFormat;
 
+use crate::data::checkpoints::CHECKPOINTS;
 use crate::data::error::ImageError;
 
 #[derive(Debug)]
@@ -52,7 +53,10 @@ impl ImageFile {
         let mut head = Vec::new();
         let read = file.by_ref().take(HEAD).read_to_end(&mut head);
         read.map_err(ImageError::Read)?;
-        let (format, name) = sniff(&head)?;
+        let (format, name) = sniff(&head).map_err(|error| match error {
+            ImageError::NotAnImage { .. } if is_weights(path, &head) => ImageError::Weights,
+            error => error,
+        })?;
         let metadata = file.metadata().map_err(ImageError::Read)?;
         let (reader, length): (Box<dyn BufReadSeek>, u64) = if metadata.is_file() {
             file.rewind().map_err(ImageError::Read)?;
@@ -95,6 +99,14 @@ fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {
         other => return unsupported(format!("the format {other:?}")),
     };
     Ok((format, name))
+}
+
+/// Whether what is no image is a weights file: by its name, as PyTorch's archive, or as safetensors, whose header is
+/// JSON behind its length.
+fn is_weights(path: &Path, head: &[u8]) -> bool {
+    !head.is_empty() && CHECKPOINTS.accepts(path)
+        || head.starts_with(b"PK\x03\x04")
+        || head.get(8..10) == Some(b"{\"") && head[4..8] == [0; 4]
 }
 
 /// `it begins with "# Notes" (23 20 4e …)`: shows whether it is text, a web page or an archive.

@@ -12,7 +12,7 @@ use crate::data::find::FindError;
 /// What keeps a folder from being a data set.
 #[derive(Debug, Error)]
 pub(crate) enum DatasetError {
-    #[error("{path}: there is no such folder; check the path of the data set")]
+    #[error("{path}: there is no such folder")]
     Missing { path: PathBuf },
     #[error("{path}: this is a file; name the folder that holds a folder of images for each class")]
     NotAFolder { path: PathBuf },

@@ -113,6 +113,22 @@ pub(crate) fn fitting_classifier(file: &WeightsFile, arch: Arch) -> Option<[[usi
     (shapes[0][1] == width * 49).then_some(*shapes)
 }
 
+/// The side of the images that a network with the file's classifier was trained on: five times pooled, they have as many
+/// positions as its first linear layer takes of each channel. `None` for 7 x 7, to which torchvision pools
+/// images of every size, and without a classifier. Units: pixels.
+pub(crate) fn input_side(file: &WeightsFile, arch: Arch) -> Option<usize> {
+    const POOLED: usize = 32;
+    let inputs = match file.classifier() {
+        Classifier::None => return None,
+        Classifier::Three([first, ..]) => first[1],
+        Classifier::Other(shapes) => *shapes.first()?.get(1)?,
+    };
+    let positions = inputs / last_width(file, arch)?;
+    let side = positions.isqrt();
+    let is_square = positions > 0 && side * side * last_width(file, arch)? == inputs;
+    (is_square && positions != 49).then_some(side * POOLED)
+}
+
 /// Channels of the last feature maps, if they are there.
 pub(crate) fn last_width(file: &WeightsFile, arch: Arch) -> Option<usize> {
     let widths = &file.layout().widths;

@@ -24,7 +24,7 @@ pub(crate) use build::SourceError;
 pub(crate) use build::build;
 pub(crate) use build::{Extent, Kernels, ParameterSource, Placement};
 pub(crate) use file::NetworkError;
-pub(crate) use file::{build_from, fitting_classifier, last_width};
+pub(crate) use file::{build_from, fitting_classifier, input_side, last_width};
 pub(crate) use graft::Grafted;
 pub(crate) use init::{RandomParameters, Sizes};
 pub(crate) use model::{Classifier, Feature, Vgg};

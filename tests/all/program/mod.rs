@@ -14,6 +14,7 @@ mod follow;
 mod images;
 mod information;
 mod inspect;
+mod mistyped;
 mod notes;
 mod other_networks;
 mod repaired;

@@ -115,11 +115,11 @@ fn what_is_not_shown_is_noted() {
         ("craft.pth", &["up to pool4", "convolutions at slice5.1"]),
     ] {
         let file = WeightsFile::open(fixture("weights").join(name)).unwrap();
-        let notes = notes(&file, &Variant::of(&file, None).unwrap());
+        let notes = notes(&file, &Variant::of(&file, None).unwrap(), None);
         assert_says(&notes.join("\n"), parts);
     }
     let file = WeightsFile::open(fixture("weights/zip.pth")).unwrap();
-    assert_eq!(notes(&file, &held_in("zip.pth")), [""; 0]);
+    assert_eq!(notes(&file, &held_in("zip.pth"), None), [""; 0]);
 }
 
 #[test]
