@@ -77,11 +77,12 @@ fn run(command: Command) -> u8 {
     let quiet = command.is_quiet();
     if let Err(error) = command.check_paths() {
         let code = match command {
-            Command::Images(_)
-            | Command::Checkpoints(_)
-            | Command::Train(_)
-            | Command::Merge(_) => FAILED,
-            _ => WRONG_USE,
+            Command::Layers(_)
+            | Command::Diff(_)
+            | Command::Inspect(_)
+            | Command::Export(_)
+            | Command::View(_) => WRONG_USE,
+            _ => FAILED,
         };
         return fail(&error, code);
     }

@@ -52,7 +52,7 @@ pub(crate) struct CheckpointsSettings {
     #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoints: Vec<PathBuf>,
     /// The probe images: files, folders or glob patterns
-    #[arg(long, value_name = "IMAGE", num_args = 1.., alias = "probes")]
+    #[arg(long, value_name = "IMAGE", num_args = 1.., aliases = ["probes", "probe"])]
     pub(crate) images: Vec<PathBuf>,
     /// A checkpoint's step: name (the number in its file name that varies), index (its place in the natural order of
     /// the names), or a regular expression whose first group captures it in the file's name, or in its path below the

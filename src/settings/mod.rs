@@ -318,8 +318,9 @@ impl Command {
                     .chain(pictures)
                     .collect()
             }
-            Self::Checkpoints(settings) => paths(&settings.checkpoints)
-                .chain(paths(&settings.images))
+            // A training that is followed may not have begun.
+            Self::Checkpoints(settings) => paths(&settings.images)
+                .chain(paths(&settings.checkpoints).filter(|_| !settings.follows()))
                 .chain(settings.comparison.reads())
                 .chain(settings.run.pictures.reads())
                 .collect(),

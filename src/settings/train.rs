@@ -34,7 +34,7 @@ pub(crate) struct TrainSettings {
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
     /// The probe images: files, folders or glob patterns, shown to the network as it learns
-    #[arg(long, value_name = "IMAGE", num_args = 1.., alias = "probes")]
+    #[arg(long, value_name = "IMAGE", num_args = 1.., aliases = ["probes", "probe"])]
     pub(crate) images: Vec<PathBuf>,
     /// Weights to start from: a .pth, .pt, .safetensors or .bpk file, or "imagenet"; the last layer is
     /// new where the number of classes differs; without it the network is random

@@ -186,6 +186,8 @@ pub(super) fn file(path: &Path, head: &[u8]) -> WeightsErrorKind {
         text
     } else if let Some((_, how)) = COMPRESSED.iter().find(|(mark, _)| starts(mark)) {
         format!("is compressed with {how}: unpack it first")
+    } else if image::guess_format(head).is_ok() {
+        "is an image, not a weights file: were the two swapped?".to_owned()
     } else if starts(b"\x93NUMPY") {
         format!("is a NumPy array; {EXPECTED}")
     } else if starts(b"GGUF") {

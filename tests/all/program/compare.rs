@@ -288,7 +288,7 @@ fn what_is_no_other_run_is_refused() {
     refused(&place, "compare runs/a", 2, &["two or more folders"]);
     refused(&place, "compare", 2, &["two or more folders"]);
     refused(&place, "compare runs/a runs/./a", 2, &["is named twice"]);
-    let parts = ["runs/none has no grams", "--compare-images"];
+    let parts = ["runs/none: there is no such file or folder"];
     refused(&place, "compare runs/a runs/none", 1, &parts);
     fs::create_dir_all(place.path("runs/begun/grams")).unwrap();
     let parts = ["runs/begun has no grams", "--compare-images"];

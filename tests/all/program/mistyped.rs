@@ -30,9 +30,9 @@ fn a_path_that_leads_nowhere_says_what_was_probably_meant() {
     let weights = "vgg16.pht: there is no such file or folder; did you mean vgg16.pth?";
     let probes = "probs: there is no such file or folder; did you mean probes?";
     for (code, line, said) in [
-        (2, "compare sweep12 runs/sweep12".to_owned(), by_run),
+        (1, "compare sweep12 runs/sweep12".to_owned(), by_run),
         (
-            2,
+            1,
             "compare runs/sweep12 runs/sweep21".to_owned(),
             misspelled,
         ),
@@ -122,6 +122,10 @@ fn weights_and_images_that_took_each_others_place_are_told_apart() {
             "ckpts: no image in this folder, which holds 3 checkpoints",
         ),
         (
+            "checkpoints probes/cat.png --images probes",
+            "probes/cat.png: is an image, not a weights file: were the two swapped?",
+        ),
+        (
             "checkpoints probes --images probes",
             "probes: no checkpoint in this folder, which holds 1 image; were the two swapped?",
         ),
@@ -169,7 +173,7 @@ fn a_run_goes_on_whatever_slashes_its_paths_have() {
     let run = |flags: &str| place.run::<&str>(&format!("checkpoints {flags} {line}"), &[]);
     place
         .run(
-            "checkpoints ckpts --images probes --maps 2,3 --layers conv1_1 --crop 32 --run ranges",
+            "checkpoints ckpts --images probes --maps 0,2 --layers conv1_1 --crop 32 --run ranges",
             &[""; 0],
         )
         .ok();

@@ -22,7 +22,7 @@ fn data_sets_that_are_none() {
     place
         .run("train", &[crops()])
         .fails(2, &["no probe images", "--images"]);
-    train_on(&place, "gone", "").fails(1, &["gone", "no such folder"]);
+    train_on(&place, "gone", "").fails(1, &["gone: there is no such file or folder"]);
     place.write("data/notes.txt", "");
     train_on(&place, "data", "").fails(1, &["data", "no class folders", "CLASS/*.jpg"]);
     place.put(&photo("coffee.png"), "data/coffee.png");
