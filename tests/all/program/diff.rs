@@ -265,7 +265,8 @@ fn what_cannot_be_compared_is_exit_code_2() {
         &["holds a vgg16 and", "zip.pth a vgg11", "the same network"],
     );
     diff(&place, "--arch vgg16", &weights(), &other).fails(2, &["--arch vgg11"]);
-    diff(&place, "", &weights(), &place.path("none.pth")).fails(2, &["none.pth: there is no such file"]);
+    diff(&place, "", &weights(), &place.path("none.pth"))
+        .fails(2, &["none.pth: there is no such file"]);
     let two = fixture("weights/two_networks.pth");
     diff(&place, "", &two, &two).fails(2, &["choose one with --weights-key"]);
     ends(&diff(&place, "--weights-key teacher", &two, &two), 0);
