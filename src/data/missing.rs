@@ -19,6 +19,7 @@ pub(crate) fn is_missing(path: &Path) -> bool {
 /// What a path that leads nowhere was probably meant to be: a run by its name alone, else the most similar name in the
 /// same folder, else that of a run.
 pub(crate) fn meant(path: &Path) -> Option<PathBuf> {
+    path.file_name()?;
     let run = Path::new(RUNS).join(path);
     if run.exists() {
         return Some(run);

@@ -202,11 +202,17 @@ fn names_without_an_order_are_refused() {
     assert!(matches!(error, CheckpointError::OutOfRange { .. }));
     assert!(text.contains("9223372036854775807"), "{text}");
 
-    let folder = folder_of(&["a.png"]);
-    let error = list_checkpoints(&[folder.path()], &BY_NAME).unwrap_err();
+    let found = |name| {
+        let folder = folder_of(&[name]);
+        list_checkpoints(&[folder.path()], &BY_NAME).unwrap_err()
+    };
     assert!(matches!(
-        error,
+        found("a.txt"),
         CheckpointError::Find(FindError::EmptyFolder { .. })
+    ));
+    assert!(matches!(
+        found("a.png"),
+        CheckpointError::Find(FindError::Other { count: 1, .. })
     ));
     assert!(
         error.to_string().contains("no checkpoint in this folder"),

@@ -125,7 +125,7 @@ fn links_are_followed() {
     for (name, expected) in [
         (
             "gone.png",
-            "gone.png: a link to nowhere.jpg, which leads nowhere: No such file",
+            "gone.png: a link to nowhere.jpg, which leads nowhere: there is no such file",
         ),
         (
             "self.png",
