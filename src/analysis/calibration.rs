@@ -24,9 +24,35 @@ pub(crate) struct Calibration {
     /// The maps, and the kernels, that changes are counted from.
     #[serde(skip)]
     base: Vec<(String, Tensor<4>)>,
+    /// Of the first network, and of the last one so far.
     variance: ByChannel,
+    #[serde(default)]
+    last_variance: ByChannel,
     change: ByChannel,
 }
+
+/// A channel, or kernel, that is worth showing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ranked {
+    pub(super) channel: usize,
+    /// How far it changes, as a multiple of the layer's median; `None` where most do not change.
+    pub(super) change: Option<f64>,
+}
+
+impl Ranked {
+    /// `243 ×12`.
+    pub(super) fn label(&self) -> String {
+        let Self { channel, change } = self;
+        match change {
+            Some(change) if *change < 9.95 => format!("{channel}  ×{change:.1}"),
+            Some(change) => format!("{channel}  ×{change:.0}"),
+            None => channel.to_string(),
+        }
+    }
+}
+
+/// A channel with less than this fraction of the variance that it had shows nothing any more.
+const CONSTANT: f64 = 1e-9;
 
 impl Calibration {
     /// Takes the network that changes are shown against, where that is none of the steps.
@@ -44,6 +70,7 @@ impl Calibration {
         let all = all_of(network);
         let is_first = self.networks == 0;
         self.networks += 1;
+        self.last_variance.clear();
         let base = |number: usize| self.base.get(number).map(|(_, base)| base);
         for (number, (layer, maps)) in all.iter().enumerate() {
             if base(number).is_some_and(|base| base.dims() != maps.dims()) {
@@ -84,6 +111,7 @@ impl Calibration {
         if is_first {
             add_to(&mut self.variance, tag, &statistics.variance);
         }
+        add_to(&mut self.last_variance, tag, &statistics.variance);
         add_to(&mut self.change, tag, &statistics.change);
     }
 
@@ -92,9 +120,31 @@ impl Calibration {
         largest_first(self.variance.get(&layer.tag()))
     }
 
-    /// The kernels by how much they change, under their tag; in order where nothing changes.
-    pub(crate) fn kernels_by_change(&self, tag: &str) -> Vec<usize> {
-        largest_first(self.change.get(tag))
+    /// The channels of a layer, or the kernels, by its tag: those that died, which are the same everywhere at last, then
+    /// by how much they change.
+    pub(super) fn ranked(&self, tag: &str) -> Vec<Ranked> {
+        let of = |all: &ByChannel| all.get(tag).cloned().unwrap_or_default();
+        let (first, last, change) = (
+            of(&self.variance),
+            of(&self.last_variance),
+            of(&self.change),
+        );
+        let by_change = match change.iter().any(|one| *one > 0.0) {
+            true => largest_first(Some(&change)),
+            false => largest_first(Some(&first)),
+        };
+        let has_died = |channel: &usize| last[*channel] < CONSTANT * first[*channel];
+        let (died, others): (Vec<usize>, Vec<usize>) =
+            by_change.iter().partition(|channel| has_died(channel));
+        let median = by_change
+            .get(by_change.len() / 2)
+            .map_or(0.0, |middle| change[*middle]);
+        let ranked = |channel: usize| Ranked {
+            channel,
+            // Squares are compared.
+            change: (median > 0.0).then(|| (change[channel] / median).sqrt()),
+        };
+        died.into_iter().chain(others).map(ranked).collect()
     }
 
     /// The channels of a layer by how much they change between the references, largest first; by variance

@@ -6,56 +6,59 @@ use std::mem::take;
 use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
 
-use super::figure::{Cells, Figure, Tiles};
+use super::calibration::Ranked;
+use super::figure::{Cells, Figure, Tiles, evenly};
 use super::probe::kernels_tag;
 use super::{
-    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, read_all,
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, name_of,
+    read_all,
 };
-use crate::logger::{LoggerError, Ranges, Step};
-use feature_grid::{self as render, Layout, Maps, Picture, Range, Style};
+use crate::logger::{LoggerError, Step};
+use feature_grid::{self as render, Colormap, Layout, Maps, Picture, Range, RenderError, Style};
 
-/// Channels of a strip.
-const ROWS: usize = 16;
+/// Channels that are shown, and steps: more are too small in a card.
+const ROWS: usize = 6;
+const COLUMNS: usize = 12;
 
 /// Larger maps are averaged down to at most this. Units: pixels.
-const SIDE: usize = 64;
+const SIDE: usize = 48;
 
 /// The strips of all layers, and of the kernels.
 #[derive(Default)]
 pub(super) struct Evolution {
-    layers: BTreeMap<String, Chosen>,
+    /// The channels of each that are shown, by tag.
+    layers: BTreeMap<String, Vec<Ranked>>,
+    style: Style,
     /// What is still to be read of the newest column, by tag, which may be on a device: it is asked once.
     unread: BTreeMap<String, Tensor<4>>,
     /// By step and tag.
-    columns: BTreeMap<i64, BTreeMap<String, Vec<Picture>>>,
+    columns: BTreeMap<i64, BTreeMap<String, Column>>,
+    is_bgr: bool,
 }
 
-/// The channels of one layer, or kernels, that are shown.
-struct Chosen {
-    channels: Vec<usize>,
-    style: Style,
+/// What a layer has at a step.
+struct Column {
+    /// Of the channels that are shown, one after the other.
+    values: Vec<f32>,
+    shape: [usize; 4],
+    /// Which of the channels are never above 0.
+    is_inactive: Vec<bool>,
 }
 
 impl Evolution {
-    /// Strips of these channels of each layer, by tag, with the run's ranges; `style` has the colors.
-    pub(super) fn new(
-        channels: impl Iterator<Item = (String, Vec<usize>)>,
-        ranges: &Ranges,
-        style: Style,
-    ) -> Self {
-        let chosen = |(tag, mut channels): (String, Vec<usize>)| {
+    /// Strips of the first of these channels of each layer, by tag; `style` has the colors.
+    pub(super) fn new(channels: impl Iterator<Item = (String, Vec<Ranked>)>, style: Style) -> Self {
+        let first = |(tag, mut channels): (String, Vec<Ranked>)| {
             channels.truncate(ROWS);
-            let (low, high) = ranges.get(&tag)?;
-            let style = Style {
-                range: Range::Fixed(low, high),
+            (tag, channels)
+        };
+        Self {
+            layers: channels.map(first).collect(),
+            style: Style {
                 max_maps: None,
                 min_tile: None,
                 ..style
-            };
-            Some((tag, Chosen { channels, style }))
-        };
-        Self {
-            layers: channels.filter_map(chosen).collect(),
+            },
             ..Self::default()
         }
     }
@@ -64,38 +67,126 @@ impl Evolution {
     fn add(
         &mut self,
         tag: String,
-        select: impl FnOnce(&[usize]) -> Tensor<4>,
+        select: impl FnOnce(&[Ranked]) -> Tensor<4>,
     ) -> Result<(), AnalysisError> {
-        if let Some(layer) = self.layers.get(&tag) {
-            let selected = asking(&tag, || Ok(select(&layer.channels)))?;
+        if let Some(channels) = self.layers.get(&tag) {
+            let selected = asking(&tag, || Ok(select(channels)))?;
             self.unread.insert(tag, selected);
         }
         Ok(())
     }
 
-    fn column(&mut self, is_bgr: bool) -> Result<BTreeMap<String, Vec<Picture>>, AnalysisError> {
+    fn column(&mut self, shared: &Shared) -> Result<BTreeMap<String, Column>, AnalysisError> {
         let unread = take(&mut self.unread);
         let read = unread
             .iter()
             .map(|(tag, values)| (tag.as_str(), values.clone().flatten(0, 3)));
         let read = read_all(read)?;
-        let mut column = BTreeMap::new();
-        for ((tag, values), read) in unread.iter().zip(read) {
-            let Some(layer) = self.layers.get(tag) else {
-                continue;
+        let column = |((tag, tensor), values): ((String, Tensor<4>), Vec<f32>)| {
+            let inactive = shared.activations.inactive.get(&tag);
+            let is_inactive = |ranked: &Ranked| {
+                inactive.is_some_and(|all| all.channels.contains(&ranked.channel))
             };
-            let shape @ [_, channels, height, width] = values.dims();
+            let channels = self.layers.get(&tag).into_iter().flatten();
+            let column = Column {
+                values,
+                shape: tensor.dims(),
+                is_inactive: channels.map(is_inactive).collect(),
+            };
+            (tag, column)
+        };
+        Ok(unread.into_iter().zip(read).map(column).collect())
+    }
+
+    /// The tiles of a channel at some steps, with one range for all.
+    fn row(&self, tag: &str, row: usize, columns: &[&Column]) -> Result<Vec<Picture>, RenderError> {
+        let values = |column: &&Column| -> Vec<f32> {
+            let size = column.values.len() / column.is_inactive.len().max(1);
+            column
+                .values
+                .chunks(size.max(1))
+                .nth(row)
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let tiles: Vec<Vec<f32>> = columns.iter().map(values).collect();
+        let finite = || {
+            tiles
+                .iter()
+                .flatten()
+                .copied()
+                .filter(|value| value.is_finite())
+        };
+        let (low, high) = (
+            finite().fold(f32::MAX, f32::min),
+            finite().fold(f32::MIN, f32::max),
+        );
+        let range = match (self.style.colormap, low < high) {
+            (Colormap::Diverging, true) => Range::around_zero(low, high),
+            (_, true) => Range::Fixed(low, high),
+            (_, false) => Range::Map,
+        };
+        let style = Style {
+            range,
+            ..self.style
+        };
+        let tile = |(values, column): (&Vec<f32>, &&Column)| {
+            let [_, channels, height, width] = column.shape;
             let rendered = if is_of_kernels(tag) {
-                render::kernels(&read, shape, is_bgr, &layer.style)
+                render::kernels(values, [1, channels, height, width], self.is_bgr, &style)
             } else {
-                Maps::new(&read, [channels, height, width], Layout::Planar)
-                    .and_then(|maps| render::feature_maps(&maps, &layer.style))
+                Maps::new(values, [1, height, width], Layout::Planar)
+                    .and_then(|maps| render::feature_maps(&maps, &style))
             };
-            let rendered = rendered
-                .map_err(|source| LoggerError::Render(format!("evolution/{tag}"), source))?;
-            column.insert(tag.clone(), rendered.singles().collect());
+            Ok(rendered?.picture)
+        };
+        tiles.iter().zip(columns).map(tile).collect()
+    }
+
+    /// The strip of a layer, or of the kernels, and what is said of it.
+    fn figure(
+        &self,
+        tag: &str,
+        channels: &[Ranked],
+        shared: &Shared,
+    ) -> Result<Figure, RenderError> {
+        let all: Vec<(&i64, &Column)> = (self.columns.iter())
+            .filter_map(|(step, column)| Some((step, column.get(tag)?)))
+            .collect();
+        let shown: Vec<_> = evenly(all.len(), COLUMNS)
+            .into_iter()
+            .map(|at| all[at])
+            .collect();
+        let columns: Vec<&Column> = shown.iter().map(|(_, column)| *column).collect();
+        let mut tiles = Vec::new();
+        let mut figure = Figure {
+            title: if is_of_kernels(tag) {
+                "kernels that change most (× the median)".to_owned()
+            } else {
+                let (name, probe) = (name_of(tag), &shared.probe);
+                format!("{name}, {probe}: change most (× the median); red: never above 0")
+            },
+            row_axis: if is_of_kernels(tag) {
+                "kernel"
+            } else {
+                "channel"
+            }
+            .to_owned(),
+            column_axis: "step".to_owned(),
+            columns: shown.iter().map(|(step, _)| step.to_string()).collect(),
+            ..Figure::default()
+        };
+        for (row, ranked) in channels.iter().enumerate() {
+            tiles.extend(self.row(tag, row, &columns)?);
+            let is_inactive = |column: &Column| column.is_inactive.get(row) == Some(&true);
+            figure.rows.push(ranked.label());
+            let framed = (0..columns.len()).filter(|at| is_inactive(columns[*at]));
+            figure
+                .framed
+                .extend(framed.map(|at| row * columns.len() + at));
         }
-        Ok(column)
+        figure.cells = Cells::Tiles(Tiles::new(&tiles));
+        Ok(figure)
     }
 }
 
@@ -136,32 +227,24 @@ impl Observer for Evolution {
                 chosen(kernels, 0, channels)
             })?;
         }
-        let column = self.column(at.shared.is_bgr)?;
+        self.is_bgr = at.shared.is_bgr;
+        let column = self.column(at.shared)?;
         at.shared.columns.keep(&mut self.columns, at.number, column);
         Ok(())
     }
 
     fn draw(&self, step: &mut Step<'_>, shared: &Shared) -> Result<(), LoggerError> {
-        for (tag, layer) in &self.layers {
+        for (tag, channels) in &self.layers {
             let name = if is_of_kernels(tag) { "kernels" } else { tag };
-            let of_layer = || self.columns.values().map(|column| column.get(tag));
-            let row = |row: usize| of_layer().map(move |tiles| tiles?.get(row).cloned());
-            let tiles: Vec<Option<Picture>> = (0..layer.channels.len()).flat_map(row).collect();
-            let strip = Figure {
-                title: name.to_owned(),
-                row_axis: "channel".to_owned(),
-                column_axis: "step".to_owned(),
-                rows: layer.channels.iter().map(ToString::to_string).collect(),
-                columns: shared.columns.labels(),
-                cells: Cells::Tiles(Tiles::new(tiles.iter().flatten())),
-                ..Figure::default()
-            };
-            let tag = format!("evolution/{name}");
+            let tag_of_strip = format!("evolution/{name}");
+            let figure = self.figure(tag, channels, shared);
+            let figure =
+                figure.map_err(|source| LoggerError::Render(tag_of_strip.clone(), source))?;
             let heading = format!(
-                "**{name}**: the channels that change most (rows) at the steps (columns), over {}, with one range for all",
+                "**{name}**: the channels that change most (rows; by how many times the layer's median change) at the steps (columns), over {}; each row has its own range, the same at all steps; a red frame: never above 0",
                 shared.probe
             );
-            strip.log(step, tag, heading)?;
+            figure.log(step, tag_of_strip, heading)?;
         }
         Ok(())
     }
@@ -171,8 +254,8 @@ fn is_of_kernels(tag: &str) -> bool {
     tag.starts_with("kernels/")
 }
 
-/// These places of a dimension, in their order. A list of numbers would have to be uploaded to a GPU.
-fn chosen(all: &Tensor<4>, dimension: usize, places: &[usize]) -> Tensor<4> {
-    let place = |place: &usize| all.clone().narrow(dimension, *place, 1);
-    Tensor::cat(places.iter().map(place).collect(), dimension)
+/// These channels' places of a dimension, in their order. A list of numbers would have to be uploaded to a GPU.
+fn chosen(all: &Tensor<4>, dimension: usize, channels: &[Ranked]) -> Tensor<4> {
+    let place = |ranked: &Ranked| all.clone().narrow(dimension, ranked.channel, 1);
+    Tensor::cat(channels.iter().map(place).collect(), dimension)
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::device::{BackendError, layout_of};
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, LayerKind};
+use crate::one_line;
 use feature_grid::{Colormap, Layout};
 use tensorboard_events::Summary;
 
@@ -119,37 +120,131 @@ impl Observer for Health {
     /// A heat map of each layer, channel x step.
     fn draw(&self, step: &mut Step<'_>, shared: &Shared) -> Result<(), LoggerError> {
         let columns: Vec<_> = self.columns.values().collect();
-        for (layer, rates) in columns.first().into_iter().flat_map(|first| first.iter()) {
-            let value = |column: &&BTreeMap<String, Vec<f32>>, channel: usize| {
-                let rate = column.get(layer).and_then(|rates| rates.get(channel));
-                rate.copied().unwrap_or(f32::NAN)
+        for layer in columns.first().into_iter().flat_map(|first| first.keys()) {
+            let of_layer = columns.iter().filter_map(|column| column.get(layer));
+            let rates: Vec<&[f32]> = of_layer.map(Vec::as_slice).collect();
+            let bands = Band::of(&rates);
+            let value = |channels: &[usize], rates: &[f32]| {
+                let rates = channels.iter().filter_map(|channel| rates.get(*channel));
+                rates.sum::<f32>() / channels.len() as f32
             };
-            let row = |channel| columns.iter().map(move |column| value(column, channel));
+            let row = |band: &Band| {
+                rates
+                    .iter()
+                    .map(|rates| value(&band.channels, rates))
+                    .collect::<Vec<_>>()
+            };
+            let all = rates.last().map_or(0, |last| last.len());
             let map = Figure {
                 title: format!("{}: how often channels are on", name_of(layer)),
-                row_axis: "channel".to_owned(),
+                row_axis: if all > APART {
+                    "channels, quietest first"
+                } else {
+                    "channel"
+                }
+                .to_owned(),
                 column_axis: "step".to_owned(),
-                rows: (0..rates.len())
-                    .map(|channel| channel.to_string())
-                    .collect(),
+                rows: bands.iter().map(|band| band.label.clone()).collect(),
                 columns: shared.columns.labels(),
                 cells: Cells::Matrix(Matrix {
-                    values: (0..rates.len()).flat_map(row).collect(),
+                    values: bands.iter().flat_map(row).collect(),
                     measure: "fraction above 0".to_owned(),
                     colormap: Colormap::Magma,
                     ..Matrix::default()
                 }),
+                lines: rates
+                    .last()
+                    .map(|last| silent_line(last))
+                    .into_iter()
+                    .collect(),
                 ..Figure::default()
             };
-            let tag = format!("health/{layer}");
             let heading = format!(
-                "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; a channel that is never above 0 is black",
+                "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; of more than {APART} channels those that are never above 0 at a step come first, then the others in {BANDS} groups of as many each",
                 self.images.over()
             );
-            map.log(step, tag, heading)?;
+            map.log(step, format!("health/{layer}"), heading)?;
         }
         Ok(())
     }
+}
+
+/// Channels that have a row of their own; more are gathered.
+const APART: usize = 64;
+
+/// The groups of more channels than that.
+const BANDS: usize = 16;
+
+/// Channels that are never on which have a row of their own; more are gathered.
+const NAMED: usize = 8;
+
+/// Channels that share a row.
+struct Band {
+    label: String,
+    channels: Vec<usize>,
+}
+
+impl Band {
+    /// Those of a layer, by how often its channels are on at each step.
+    fn of(rates: &[&[f32]]) -> Vec<Self> {
+        let count = rates.first().map_or(0, |first| first.len());
+        let each = |channel: usize| Self {
+            label: channel.to_string(),
+            channels: vec![channel],
+        };
+        if count <= APART {
+            return (0..count).map(each).collect();
+        }
+        let rates_of = |channel: usize| {
+            rates
+                .iter()
+                .filter_map(move |rates| rates.get(channel).copied())
+        };
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|a, b| {
+            let sum = |channel: &usize| rates_of(*channel).sum::<f32>();
+            sum(a).total_cmp(&sum(b))
+        });
+        let is_silent = |channel: &usize| rates_of(*channel).any(|rate| rate == 0.0);
+        let (mut silent, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_silent);
+        // Those that are so at last come first.
+        silent.sort_by_key(|channel| rates_of(*channel).last() != Some(0.0));
+        let size = count.div_ceil(BANDS);
+        let gathered = silent.chunks(size).map(|channels| Self {
+            label: format!("{} silent", channels.len()),
+            channels: channels.to_vec(),
+        });
+        let mut bands: Vec<Self> = match silent.len() {
+            0..=NAMED => silent.iter().copied().map(each).collect(),
+            _ => gathered.collect(),
+        };
+        let percent = |part: usize| 100 * part / others.len();
+        bands.extend(others.chunks(size).enumerate().map(|(at, channels)| Self {
+            label: format!(
+                "{}–{}%",
+                percent(at * size),
+                percent(at * size + channels.len())
+            ),
+            channels: channels.to_vec(),
+        }));
+        bands
+    }
+}
+
+/// Which channels are never on.
+fn silent_line(rates: &[f32]) -> String {
+    let silent =
+        (rates.iter().enumerate()).filter_map(|(channel, rate)| (*rate == 0.0).then_some(channel));
+    let silent: Vec<usize> = silent.collect();
+    let mut line = format!(
+        "never above 0 at the last step: {} of {}",
+        silent.len(),
+        rates.len()
+    );
+    if !silent.is_empty() {
+        line += &format!(" ({})", one_line::listed(&silent, ", ", NAMED));
+    }
+    line
 }
 
 /// The activity of a layer's channels after ReLU, over the images of one step.

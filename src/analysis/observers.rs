@@ -68,8 +68,7 @@ impl Observers {
         self.images.is_some()
     }
 
-    /// Shows in strips the channels that change most between the calibrated networks, with their ranges and the colors
-    /// of `style`.
+    /// Shows in strips the channels that change most between the calibrated networks, with the colors of `style`.
     pub(crate) fn set_calibration(
         &mut self,
         calibration: &Calibration,
@@ -77,13 +76,13 @@ impl Observers {
         style: Style,
     ) {
         let layers = pass.wanted.iter();
-        let layers = layers.map(|layer| (layer.tag(), calibration.by_change(layer)));
+        let layers = layers.map(|layer| (layer.tag(), calibration.ranked(&layer.tag())));
         let tag = kernels_tag(pass);
         let kernels = pass.kernels.then(|| {
-            let order = calibration.kernels_by_change(&tag);
+            let order = calibration.ranked(&tag);
             (tag, order)
         });
-        self.evolution = Evolution::new(layers.chain(kernels), &calibration.ranges, style);
+        self.evolution = Evolution::new(layers.chain(kernels), style);
     }
 
     /// Writes the Gram matrices of each step into the folder. Of a run that is resumed at the step `resumed` those

@@ -11,7 +11,7 @@ use crate::histogram::Histogram;
 use crate::hparams::Hparams;
 use crate::layout::Layout;
 use crate::lengths;
-use crate::summary::{CUSTOM_SCALARS, HISTOGRAMS, HPARAMS, IMAGES, SCALARS, TEXT, Value};
+use crate::summary::{CUSTOM_SCALARS, HISTOGRAMS, HPARAMS, IMAGES, KNOWN, SCALARS, TEXT, Value};
 
 /// Source: `tensorboard/compat/proto/event.proto`, `Event`.
 pub(crate) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
@@ -79,6 +79,12 @@ pub(crate) fn value(tag: &str, plugin: &str, content: Content, metadata: &[u8]) 
         (HISTOGRAMS, DT_DOUBLE, &[buckets, 3]) => buckets_tensor(buckets, tensor),
         // The value itself says nothing: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.
         (HPARAMS, DT_FLOAT, [0]) => Hparams::read(tag, metadata).map(Value::Hparams),
+        (_, DT_STRING, &[length]) if !KNOWN.contains(&plugin) && !plugin.is_empty() => {
+            let strings = tensor.string_val.into_vec();
+            let plugin = plugin.to_owned();
+            let is_whole = i64::try_from(strings.len()) == Ok(length);
+            is_whole.then_some(Value::Data { plugin, strings })
+        }
         _ => None,
     }
 }

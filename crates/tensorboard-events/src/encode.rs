@@ -117,6 +117,10 @@ fn message(tag: String, value: Value) -> io::Result<SummaryMessage> {
             let length = i64::try_from(strings.len()).unwrap_or(i64::MAX);
             tensor(DataType::DT_STRING, &[length], strings)
         }
+        Value::Data { strings, .. } => {
+            let length = i64::try_from(strings.len()).unwrap_or(i64::MAX);
+            tensor(DataType::DT_STRING, &[length], strings)
+        }
         Value::Text(markdown) => tensor(DataType::DT_STRING, &[], vec![markdown.into_bytes()]),
         Value::Layout(layout) => tensor(DataType::DT_STRING, &[], vec![layout.to_bytes()?]),
         // All of it is in the metadata: `NULL_TENSOR` in `tensorboard/plugins/hparams/metadata.py`.

@@ -33,9 +33,9 @@ pub enum StepError {
         /// The tag.
         tag: String,
         /// The plugin of the tag's first value.
-        expected: &'static str,
+        expected: String,
         /// The plugin of this value.
-        found: &'static str,
+        found: String,
     },
     /// The summary is longer than a record may be: it holds too many or too large pictures.
     #[error("tag `{tag}` has {bytes} bytes, expected at most {MESSAGE_LIMIT}")]
@@ -76,7 +76,7 @@ pub(crate) struct SeriesBook {
 #[derive(Debug)]
 struct Series {
     last_step: i64,
-    plugin: &'static str,
+    plugin: String,
 }
 
 impl SeriesBook {
@@ -107,10 +107,10 @@ impl SeriesBook {
                     tag,
                     last: last_step,
                 },
-                Some(&Series { plugin, .. }) if plugin != found => StepError::KindChanged {
+                Some(Series { plugin, .. }) if plugin != found => StepError::KindChanged {
                     tag,
-                    expected: plugin,
-                    found,
+                    expected: plugin.clone(),
+                    found: found.to_owned(),
                 },
                 _ => continue,
             });
@@ -122,7 +122,7 @@ impl SeriesBook {
     pub(crate) fn note(&mut self, step: i64, summary: &Summary) -> bool {
         let series = Series {
             last_step: step,
-            plugin: summary.value.plugin(),
+            plugin: summary.value.plugin().to_owned(),
         };
         self.series.insert(summary.tag.clone(), series).is_none()
     }

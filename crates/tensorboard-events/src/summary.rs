@@ -40,6 +40,13 @@ pub enum Value {
     Hparams(Hparams),
     /// The charts of the Custom Scalars tab; made by [`Summary::layout`].
     Layout(Layout),
+    /// Data that TensorBoard keeps and shows nowhere; made by [`Summary::data`].
+    Data {
+        /// The plugin that they are for, which is none of TensorBoard's.
+        plugin: String,
+        /// Any bytes.
+        strings: Vec<Vec<u8>>,
+    },
 }
 
 impl Summary {
@@ -108,17 +115,26 @@ impl Summary {
         Self::new(Layout::TAG, Value::Layout(layout))
     }
 
+    /// Data for programs other than TensorBoard, which shows nothing of a plugin that it does not know.
+    #[must_use]
+    pub fn data(tag: impl Into<String>, plugin: impl Into<String>, strings: Vec<Vec<u8>>) -> Self {
+        let plugin = plugin.into();
+        Self::new(tag, Value::Data { plugin, strings })
+    }
+
     /// Near enough how long the record of this summary gets. Units: bytes.
     pub(crate) fn size_hint(&self) -> u64 {
         // Field tags, lengths, step, wall time, plugin name and framing of a whole record.
         const FIXED: u64 = 256;
         const PER_PICTURE: u64 = 8;
         const PER_BUCKET: u64 = 16;
+        let bytes = |all: &[Vec<u8>]| {
+            let each = all.iter().map(|one| one.len() as u64 + PER_PICTURE);
+            each.sum::<u64>()
+        };
         let value = match &self.value {
-            Value::Image { pngs, .. } => pngs
-                .iter()
-                .map(|png| png.len() as u64 + PER_PICTURE)
-                .sum::<u64>(),
+            Value::Image { pngs, .. } => bytes(pngs),
+            Value::Data { strings, .. } => bytes(strings),
             Value::Text(markdown) => markdown.len() as u64,
             Value::Scalar(_) => 0,
             Value::Histogram(histogram) => histogram.bucket_counts.len() as u64 * PER_BUCKET,
@@ -134,7 +150,7 @@ impl Value {
     ///
     /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar,histogram,hparams,custom_scalar}/metadata.py`.
     #[must_use]
-    pub fn plugin(&self) -> &'static str {
+    pub fn plugin(&self) -> &str {
         match self {
             Self::Image { .. } => IMAGES,
             Self::Text(_) => TEXT,
@@ -142,6 +158,7 @@ impl Value {
             Self::Histogram(_) => HISTOGRAMS,
             Self::Hparams(_) => HPARAMS,
             Self::Layout(_) => CUSTOM_SCALARS,
+            Self::Data { plugin, .. } => plugin,
         }
     }
 }
@@ -152,3 +169,6 @@ pub(crate) const SCALARS: &str = "scalars";
 pub(crate) const HISTOGRAMS: &str = "histograms";
 pub(crate) const HPARAMS: &str = "hparams";
 pub(crate) const CUSTOM_SCALARS: &str = "custom_scalars";
+
+/// Plugins of TensorBoard's, none of which takes any bytes.
+pub(crate) const KNOWN: [&str; 6] = [IMAGES, TEXT, SCALARS, HISTOGRAMS, HPARAMS, CUSTOM_SCALARS];

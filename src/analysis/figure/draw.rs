@@ -269,7 +269,9 @@ impl<B: DrawingBackend> Layout<'_, B> {
             size: SMALL * painter.size,
             ..*painter
         };
-        let numbers = || values().map(|(at, value)| (at, matrix.scale.number(value)));
+        let digits = matrix.own_scale();
+        let numbers =
+            || values().map(|(at, value)| (at, digits.number(value).replacen("0.", ".", 1)));
         let cell = self.cell(plot, 0);
         let fits =
             |text: &str| small.width_of(text) + 4 <= cell.width && small.line() <= cell.height;
@@ -401,8 +403,8 @@ impl<B: DrawingBackend> Layout<'_, B> {
                 ..*place
             };
             painter.fill(below, NONE)?;
-            // NaN counts as 0, and a negative one is seen as well.
-            let part = if *part > 0.0 { part.min(1.0) } else { 0.0 };
+            let part = part.min(1.0);
+            // One of 0 and less is seen as well.
             let (length, level) = ((part * place.width as f32) as i32, (part * 200.0) as u8);
             painter.fill(
                 Place {

@@ -22,10 +22,15 @@ use plotters::drawing::IntoDrawingArea;
 use serde::{Deserialize, Serialize};
 
 use crate::logger::{LoggerError, Step};
+use feature_grid::png::{self, Threads};
 use feature_grid::{Color, Colormap, Picture};
+use tensorboard_events::Summary;
 
 pub(crate) use frame::Frames;
 pub(crate) use scale::Scale;
+
+/// What the data of figures are logged under: no plugin of TensorBoard's, so that it shows none.
+pub(crate) const PLUGIN: &str = "vggscope";
 
 /// What figures are logged at. Units: pixels.
 const SIZE: [u32; 2] = [700, 420];
@@ -113,9 +118,16 @@ impl Tiles {
     /// Gives each tile a bar.
     pub(crate) fn with_bars(self, bars: impl IntoIterator<Item = f32>) -> Self {
         Self {
-            bars: bars.into_iter().collect(),
+            // NaN counts as 0.
+            bars: bars.into_iter().map(|bar| bar.max(0.0)).collect(),
             ..self
         }
+    }
+
+    /// All of them, one below the other.
+    fn stack(&self) -> Picture {
+        let rows = self.pixels.len() / (3 * self.width.max(1) as usize);
+        Picture::rgb(self.width, rows as u32, self.pixels.clone())
     }
 
     fn count(&self) -> usize {
@@ -131,6 +143,28 @@ impl Tiles {
 }
 
 impl Matrix {
+    /// From the lowest to the highest of its values: numbers tell these apart.
+    fn own_scale(&self) -> Scale {
+        let finite = || {
+            self.values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+        };
+        let (low, high) = (
+            finite().fold(f32::MAX, f32::min),
+            finite().fold(f32::MIN, f32::max),
+        );
+        match self.scale {
+            // Four digits: rounding of single precision is no finding.
+            Scale::Linear { .. } if low < high => Scale::Linear {
+                low: low.min(high - 0.02),
+                high,
+            },
+            scale => scale,
+        }
+    }
+
     fn color(&self, value: f32) -> [u8; 3] {
         self.part_color(self.scale.part(value))
     }
@@ -165,9 +199,20 @@ impl Figure {
     pub(crate) fn svg(&self, width: u32, height: u32) -> String {
         let mut text = String::new();
         let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
-        let _ = draw::draw(self, &area, true);
+        let places = draw::draw(self, &area, true).unwrap_or_default();
         drop(area);
-        text
+        let end = text.rfind("</svg>").unwrap_or(text.len());
+        let rest = text.split_off(end);
+        if let Cells::Tiles(all) = &self.cells {
+            for (at, place) in places.into_iter().enumerate() {
+                if let Some(tile) = all.tile(at) {
+                    let tile = Picture::rgb(all.width, all.height, tile.to_vec());
+                    // plotters knows pictures in SVG only together with an old version of image.
+                    text += &place.svg_image(&png::encode(&tile, Threads::One).unwrap_or_default());
+                }
+            }
+        }
+        text + &rest
     }
 
     /// Logs it, with what TensorBoard says about it.
@@ -180,7 +225,46 @@ impl Figure {
         let tag = tag.into();
         step.describe(&*tag, heading);
         let [width, height] = SIZE;
+        step.summary(Summary::data(
+            format!("figures/{tag}"),
+            PLUGIN,
+            self.to_data(),
+        ));
         step.image(tag, &self.picture(width, height))
+    }
+
+    /// What it is drawn from: its names as JSON, then its values as little-endian `f32`, or its tiles as a PNG, one below
+    /// the other.
+    fn to_data(&self) -> Vec<Vec<u8>> {
+        // Names and numbers are always JSON, and a stack of tiles fits a picture.
+        let names = serde_json::to_vec(self).unwrap_or_default();
+        let values = match &self.cells {
+            Cells::Matrix(matrix) => matrix
+                .values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            Cells::Tiles(tiles) => png::encode(&tiles.stack(), Threads::One).unwrap_or_default(),
+        };
+        vec![names, values]
+    }
+
+    /// The figure that such data are of; `None` where they are none.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for export"))]
+    pub(crate) fn from_data(data: &[Vec<u8>]) -> Option<Self> {
+        let [names, values] = data else { return None };
+        let mut figure: Self = serde_json::from_slice(names).ok()?;
+        match &mut figure.cells {
+            Cells::Matrix(matrix) => {
+                let (numbers, rest) = values.as_chunks();
+                matrix.values = numbers.iter().copied().map(f32::from_le_bytes).collect();
+                rest.is_empty().then_some(())?;
+            }
+            Cells::Tiles(tiles) => {
+                tiles.pixels = image::load_from_memory(values).ok()?.into_rgb8().into_raw()
+            }
+        }
+        Some(figure)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What figures are drawn with.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use plotters::backend::DrawingBackend;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
@@ -40,6 +42,20 @@ impl Place {
             width: self.width + 2 * by,
             height: self.height + 2 * by,
         }
+    }
+
+    /// A PNG in it, for SVG.
+    pub(super) fn svg_image(self, png: &[u8]) -> String {
+        let Self {
+            x,
+            y,
+            width,
+            height,
+        } = self;
+        let png = BASE64_STANDARD.encode(png);
+        format!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>\n"
+        )
     }
 
     /// Copies an RGB tile of a size into it, in a picture of a width, as the nearest pixels.

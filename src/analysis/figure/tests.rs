@@ -214,6 +214,24 @@ fn svg_has_its_text_as_text() {
     assert!(svg.ends_with("</svg>\n") && svg.len() < 30_000);
 }
 
+#[test]
+fn a_figure_is_drawn_again_from_its_data() {
+    let mut figure = heat_map(2, 3, |at| [0.1, f32::NAN, 1e-9, 7.0, -1.0, 0.5][at]);
+    matrix(&mut figure).notes.insert(3, "7".to_owned());
+    figure.framed.insert(3);
+    let mut tiles = figure.clone();
+    let pictures: Vec<Picture> = (0..6).map(tile).collect();
+    tiles.cells = Cells::Tiles(Tiles::new(&pictures).with_bars([1.0, f32::NAN, 0.3]));
+    for figure in [figure, tiles] {
+        let data = figure.to_data();
+        let again = Figure::from_data(&data).unwrap();
+        assert_eq!(again.picture(700, 420), figure.picture(700, 420));
+        assert_eq!(again.svg(700, 420), figure.svg(700, 420));
+        assert!(Figure::from_data(&data[1..]).is_none());
+        assert!(Figure::from_data(&[data[0].clone(), vec![1, 2, 3]]).is_none());
+    }
+}
+
 proptest! {
     #[test]
     fn no_figure_is_too_small_or_too_large(

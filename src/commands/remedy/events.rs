@@ -123,8 +123,8 @@ mod tests {
                     step: 3,
                     source: StepError::KindChanged {
                         tag: "maps".to_owned(),
-                        expected: "images",
-                        found: "text",
+                        expected: "images".to_owned(),
+                        found: "text".to_owned(),
                     },
                 },
                 "cannot write step 3 to `runs/a/events`: tag `maps` has images, found text; choose \

@@ -129,6 +129,17 @@ fn what_happened_is_named_with_its_step() {
         "health/18_relu4_1",
     ] {
         assert_eq!(steps(&seen, tag), [6], "{tag}");
+        // What it is drawn from goes with it.
+        let data = seen.iter().find(|one| one.tag == format!("figures/{tag}"));
+        let Value::Data { plugin, strings } = &data.unwrap().value else {
+            panic!("{data:?}");
+        };
+        assert_eq!((plugin.as_str(), strings.len()), ("vggscope", 2));
+        let names = str::from_utf8(&strings[0]).unwrap();
+        assert!(
+            names.contains(r#""columns":["2","3","4","5","6"]"#),
+            "{names}"
+        );
     }
     assert_eq!(steps(&seen, "kernels/change"), [2, 3, 4, 5, 6]);
     let dead = scalar(&seen, "health/18_relu4_1/inactive");

@@ -100,8 +100,9 @@ fn is_over_time(one: &Seen) -> bool {
         "similarity/layers",
         "health/",
     ];
+    let tag = one.tag.strip_prefix("figures/").unwrap_or(&one.tag);
     let is_scalar = matches!(one.value, Value::Scalar(_));
-    !is_scalar && groups.iter().any(|group| one.tag.starts_with(group))
+    !is_scalar && groups.iter().any(|group| tag.starts_with(group))
 }
 
 /// The pictures over time at a step.

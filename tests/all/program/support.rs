@@ -226,8 +226,8 @@ pub(crate) fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
         .collect()
 }
 
-/// The groups of the scalars that every layer has.
-const OF_LAYERS: [&str; 4] = ["range", "similarity", "health", "weight_change"];
+/// The groups of the scalars that every layer has, and of the data of figures.
+const OF_LAYERS: [&str; 5] = ["range", "similarity", "health", "weight_change", "figures"];
 
 /// The tags but those of layers' scalars, each once, sorted.
 pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {

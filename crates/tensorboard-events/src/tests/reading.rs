@@ -8,11 +8,12 @@ use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::node_def::NodeDef;
 
 use super::{FOREIGN, GOLDEN, GRAY, RGB};
+use crate::file::EventFile;
 use crate::histogram::Histogram;
 use crate::hparams::{HparamValue, Hparams};
 use crate::read::{Content, Event, EventReader, ReadError, ReadSummary};
 use crate::record::{self, Damage, RecordError, RecordReader};
-use crate::summary::Value;
+use crate::summary::{Summary, Value};
 
 pub(super) fn read(bytes: &[u8]) -> (Vec<Event>, Option<ReadError>) {
     let mut events = Vec::new();
@@ -63,6 +64,34 @@ pub(super) fn image(pngs: &[&[u8]]) -> Value {
         height: 2,
         pngs: pngs.iter().map(|png| png.to_vec()).collect(),
     }
+}
+
+#[test]
+fn data_for_other_programs_are_read_as_they_were_written() {
+    let strings = vec![b"{}".to_vec(), vec![0, 255, 128], Vec::new()];
+    let data = |tag: &str| Summary::data(tag, "ours", strings.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = EventFile::create(folder.path()).unwrap();
+    file.write_step(1, vec![data("a"), data("b")]).unwrap();
+    file.write_step(2, vec![data("a")]).unwrap();
+    let other = file.write_step(3, vec![Summary::data("a", "others", Vec::new())]);
+    assert!(other.is_err(), "{other:?}");
+    let path = file.path().to_owned();
+    file.close().unwrap();
+    let read = EventReader::open(&path)
+        .unwrap()
+        .filter_map(|event| match event.unwrap().content {
+            Content::Summaries(all) => Some(all),
+            _ => None,
+        });
+    let expected = |tag: &str| ReadSummary {
+        tag: tag.to_owned(),
+        plugin: "ours".to_owned(),
+        description: String::new(),
+        value: Some(data(tag).value),
+    };
+    let read: Vec<ReadSummary> = read.flatten().collect();
+    assert_eq!(read, ["a", "b", "a"].map(expected));
 }
 
 #[test]
