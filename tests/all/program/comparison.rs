@@ -132,7 +132,7 @@ fn what_happened_is_named_with_its_step() {
         // What it is drawn from goes with it.
         let data = seen.iter().find(|one| one.tag == format!("figures/{tag}"));
         let Value::Data { plugin, strings } = &data.unwrap().value else {
-            panic!("{data:?}");
+            panic!("{tag}");
         };
         assert_eq!((plugin.as_str(), strings.len()), ("vggscope", 2));
         let names = str::from_utf8(&strings[0]).unwrap();
