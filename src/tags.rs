@@ -118,7 +118,7 @@ use Written::{Always, OnRequest, Where};
 const COSINE: &str =
     "The cosine of the layer's feature maps at two steps: 1 where they differ in scale only.";
 const DISTANCE: &str = "The norm of the difference of the layer's feature maps at two steps, relative to the earlier ones'.";
-const CKA: &str = "Debiased linear CKA of the layer in two networks, over the comparison images: 1 where both tell them apart in the same way, near 0 where they have nothing in common.";
+const CKA: &str = "Debiased linear CKA of the layer in two networks, over the comparison images, in one batch where all their maps fit 1 GB, else the mean over minibatches: 1 where both tell the images apart in the same way, near 0 where they have nothing in common.";
 const PROCRUSTES: &str = "Procrustes similarity of the layer in two networks, over the comparison images: 1 where one is the other, turned and scaled.";
 const NEIGHBORS: &str = "The fraction of each comparison image's nearest neighbors that the layer has in common in two networks.";
 

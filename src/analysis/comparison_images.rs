@@ -10,7 +10,7 @@ use super::probe::{ImageLoader, ProbeImages};
 use super::similarity::minibatches;
 use super::{AnalysisError, ObservedNetwork};
 use crate::data::list::ImageFile;
-use crate::network::Layer;
+use crate::network::{ForwardPass, Layer};
 use crate::weights::sha256;
 
 /// Fewer images say nothing about how alike representations are.
@@ -34,6 +34,9 @@ impl Display for Features {
         })
     }
 }
+
+/// The maps of all images are kept up to this, and compared in one batch. Units: bytes.
+const WHOLE: usize = 1 << 30;
 
 /// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
 /// minibatches.
@@ -78,7 +81,7 @@ impl ComparisonImages {
             });
             Ok(())
         })?;
-        let count = images.len();
+        let (count, pass) = (images.len(), loader.pass);
         if count < FEWEST {
             let fewest = FEWEST;
             return Err(AnalysisError::TooFew { count, fewest });
@@ -86,8 +89,10 @@ impl ComparisonImages {
         let size = size.unwrap_or_default();
         Ok(Self {
             sizes: match features {
-                Features::Flattened => minibatches(count, largest(size)),
-                Features::MeanPooled => vec![count],
+                Features::Flattened if bytes_of_maps(pass, size) * count > WHOLE => {
+                    minibatches(count, largest(size))
+                }
+                Features::Flattened | Features::MeanPooled => vec![count],
             },
             images,
             size,
@@ -98,6 +103,16 @@ impl ComparisonImages {
 
     pub(crate) fn count(&self) -> usize {
         self.images.len()
+    }
+
+    /// `over 24 comparison images, in one batch`.
+    pub(crate) fn over(&self) -> String {
+        let count = self.count();
+        let how = match self.sizes[..] {
+            [_] => "in one batch".to_owned(),
+            _ => format!("the mean over {} minibatches", self.sizes.len()),
+        };
+        format!("over {count} comparison images, {how}")
     }
 
     /// The probe images that are among them.
@@ -169,6 +184,17 @@ fn in_order(
         Some(new?.clone().narrow(0, at, 1))
     };
     batch.iter().filter_map(of_image).collect()
+}
+
+/// What all layers that are shown make of an image. Units: bytes.
+fn bytes_of_maps(pass: &ForwardPass, size: [usize; 2]) -> usize {
+    let shapes = pass.architecture.output_shapes(size).unwrap_or_default();
+    let shown = pass
+        .wanted
+        .iter()
+        .filter_map(|layer| shapes.get(layer.index));
+    let values: usize = shown.map(|shape| shape.iter().product::<usize>()).sum();
+    values * size_of::<f32>()
 }
 
 /// The largest minibatch: 64 images of 224 x 224, fewer larger ones, so that their maps fit into memory.

@@ -123,7 +123,7 @@ pub(crate) struct Shared {
     pub(crate) activations: Activations,
     /// The last step, where what it makes of the comparison images is known before its turn comes.
     ahead: Option<i64>,
-    /// What representations are compared over: `over 24 comparison images`.
+    /// What representations are compared over: `over 24 comparison images, in one batch`.
     pub(crate) over: String,
     pub(crate) probe: String,
     /// Whether the network takes blue first.

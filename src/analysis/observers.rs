@@ -39,13 +39,12 @@ impl Observers {
         is_bgr: bool,
         probes: &ProbeImages,
     ) -> Self {
-        let features = images.as_ref().map(|images| images.features);
         let over = match &images {
-            Some(images) => format!("over {} comparison images", images.count()),
+            Some(images) => images.over(),
             None => "over the probe images".to_owned(),
         };
         Self {
-            representations: Representations::new(features.unwrap_or_default()),
+            representations: Representations::new(images.as_ref()),
             health: Health::new(probes.names().count(), images.as_ref()),
             change: WeightChange::default(),
             evolution: Evolution::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::comparison_images::Features;
+use super::comparison_images::{ComparisonImages, Features};
 use super::grams::{Grams, GramsWriter};
 use super::similarity::{Gram, Labeled, Similarity, heat_map};
 use super::{
@@ -31,9 +31,9 @@ pub(super) struct Representations {
 }
 
 impl Representations {
-    pub(super) fn new(features: Features) -> Self {
+    pub(super) fn new(images: Option<&ComparisonImages>) -> Self {
         Self {
-            collector: GramCollector::new(features),
+            collector: images.map(GramCollector::new).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -122,11 +122,14 @@ impl Observer for Representations {
         }
         let now = step.number();
         let earliest = shared.columns.steps().next().unwrap_or(now);
-        for (tag, other, grams) in [("layers", now, last), ("layers_to_first", earliest, first)] {
-            let axes = [now, other].map(|step| format!("step {step}"));
-            let heading = format!(
-                "Debiased linear CKA of the layers at the last step (rows) with those at step {other} (columns), {over}"
-            );
+        for (tag, from, grams) in [("layers", now, last), ("layers_to_first", earliest, first)] {
+            let axes = [now, from].map(|step| format!("step {step}"));
+            // Without a number of a step: the text of the first one stands beside all.
+            let other = match tag {
+                "layers" => "each other",
+                _ => "those at the first step (columns)",
+            };
+            let heading = format!("Debiased linear CKA of the layers (rows) with {other}, {over}");
             let title = "CKA of layers".to_owned();
             let tag = format!("similarity/{tag}");
             heat_map(title, axes, &layers(last), &layers(grams)).log(step, tag, heading)?;
@@ -148,6 +151,8 @@ fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
 #[derive(Default)]
 pub(crate) struct GramCollector {
     features: Features,
+    /// Whether all images are one batch.
+    is_whole: bool,
     layers: BTreeMap<String, Collected>,
 }
 
@@ -156,13 +161,15 @@ pub(crate) struct GramCollector {
 struct Collected {
     /// The products of each minibatch, which may be on a device.
     blocks: Vec<Tensor<1>>,
-    means: Vec<Tensor<2>>,
+    /// The features of all images, where these are one batch.
+    features: Vec<Tensor<2>>,
 }
 
 impl GramCollector {
-    pub(crate) fn new(features: Features) -> Self {
+    pub(crate) fn new(images: &ComparisonImages) -> Self {
         Self {
-            features,
+            features: images.features,
+            is_whole: images.sizes.len() == 1,
             layers: BTreeMap::new(),
         }
     }
@@ -172,16 +179,17 @@ impl GramCollector {
         let of_layer = self.layers.entry(tag.to_owned()).or_default();
         let maps = maps.iter().cloned();
         asking(tag, || {
-            match self.features {
+            let features = |maps: Tensor<4>| match self.features {
                 // The order of the features does not matter, so they are taken as they lie in memory.
-                Features::Flattened => {
-                    let rows = maps.map(|maps| maps.permute([0, 2, 3, 1]).flatten(1, 3));
-                    of_layer.blocks.push(products(&rows.collect::<Vec<_>>())?);
-                }
-                Features::MeanPooled => {
-                    let means = maps.map(|maps| maps.mean_dims(&[2, 3]).flatten(1, 3));
-                    of_layer.means.extend(means);
-                }
+                Features::Flattened => maps.permute([0, 2, 3, 1]).flatten(1, 3),
+                Features::MeanPooled => maps.mean_dims(&[2, 3]).flatten(1, 3),
+            };
+            let features = maps.map(features);
+            if self.is_whole {
+                of_layer.features.extend(features);
+            } else {
+                let block = products(&features.collect::<Vec<_>>())?;
+                of_layer.blocks.push(block);
             }
             Ok(())
         })
@@ -191,8 +199,8 @@ impl GramCollector {
     pub(crate) fn finish(&mut self) -> Result<Grams, AnalysisError> {
         let mut layers = take(&mut self.layers);
         for (tag, of_layer) in &mut layers {
-            if !of_layer.means.is_empty() {
-                let block = asking(tag, || products(&of_layer.means))?;
+            if !of_layer.features.is_empty() {
+                let block = asking(tag, || products(&take(&mut of_layer.features)))?;
                 of_layer.blocks.push(block);
             }
         }

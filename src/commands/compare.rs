@@ -107,6 +107,7 @@ fn finish(
             tagged.map.log(&mut step, tagged.tag, tagged.heading)?;
         }
         lines.push(pair.line().map_err(CompareError::from)?);
+        lines.extend(pair.difference());
     }
     if lines.len() > LINES {
         let more = lines.split_off(LINES - 1).len();

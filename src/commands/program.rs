@@ -241,8 +241,8 @@ fn conclude(report: &Report, quiet: bool) -> u8 {
         print(&(report.lines().join("\n") + "\n"))
     };
     let mut code = report_skipped(&report.skipped).max(printed);
-    for why in &report.failed {
-        print_error(why);
+    if !report.failed.is_empty() {
+        print_error(&report.failed.join("; "));
         code = code.max(FAILED);
     }
     report.interrupted.map_or(code, by_signal)

@@ -82,7 +82,7 @@ pub(crate) struct SampleSettings {
     /// Images in a batch
     #[arg(long, value_name = "N", default_value = "32", value_parser = parse_count)]
     pub(crate) batch_size: NonZeroUsize,
-    /// Batches whose gradients are averaged into one step
+    /// Batches in one step, in whose gradient each image weighs the same
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
     pub(crate) accumulate: NonZeroUsize,
     /// Fraction of each class that is kept for validation where DATA has no train and val folders

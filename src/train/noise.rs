@@ -12,15 +12,18 @@ pub(crate) struct GradientNoise {
 }
 
 impl GradientNoise {
-    /// From the norms of the gradients of equal batches, of `samples` together, and that of their mean; `None` where
-    /// there are not several.
+    /// From the norms of the gradients of batches with so many images each, and that of the mean over all images; `None`
+    /// where there are not several batches.
     #[expect(clippy::cast_precision_loss, reason = "batches are small")]
-    pub(super) fn of(norms: &[f64], samples: usize, of_mean: f64) -> Option<Self> {
-        let (count, large) = (norms.len() as f64, samples as f64);
-        let small = large / count.max(1.0);
+    pub(super) fn of(norms: &[f64], sizes: &[usize], of_mean: f64) -> Option<Self> {
+        let count = norms.len() as f64;
+        let large = sizes.iter().sum::<usize>() as f64;
+        // The squared norm of a batch's gradient has the variance over its images: over batches of several sizes, that
+        // of the harmonic mean.
+        let small = sizes.len() as f64 / sizes.iter().map(|size| 1.0 / *size as f64).sum::<f64>();
         let of_batches = norms.iter().map(|norm| norm * norm).sum::<f64>() / count.max(1.0);
         let of_all = of_mean * of_mean;
-        (small > 0.0 && large > small).then(|| Self {
+        (norms.len() > 1 && large > small).then(|| Self {
             signal: (large * of_all - small * of_batches) / (large - small),
             variance: (of_batches - of_all) / (1.0 / small - 1.0 / large),
         })
@@ -43,13 +46,17 @@ mod tests {
     fn signal_and_variance_are_found_again() {
         let (signal, variance) = (4.0_f64, 48.0_f64);
         let norm = |samples: f64| (signal + variance / samples).sqrt();
-        let noise = GradientNoise::of(&[norm(8.0); 4], 32, norm(32.0)).unwrap();
-        assert!((noise.signal - signal).abs() < 1e-12);
-        assert!((noise.variance - variance).abs() < 1e-12);
-        assert!((noise.scale().unwrap() - 12.0).abs() < 1e-12);
-        assert_eq!(GradientNoise::of(&[norm(8.0)], 8, norm(8.0)), None);
-        assert_eq!(GradientNoise::of(&[], 8, norm(8.0)), None);
-        let negative = GradientNoise::of(&[1.0; 4], 32, 2.0_f64.sqrt()).unwrap();
+        for sizes in [[8_u8; 4], [8, 8, 8, 3]] {
+            let norms = sizes.map(|size| norm(f64::from(size)));
+            let all = norm(sizes.iter().copied().map(f64::from).sum());
+            let noise = GradientNoise::of(&norms, &sizes.map(usize::from), all).unwrap();
+            assert!((noise.signal - signal).abs() < 1e-11);
+            assert!((noise.variance - variance).abs() < 1e-11);
+            assert!((noise.scale().unwrap() - 12.0).abs() < 1e-11);
+        }
+        assert_eq!(GradientNoise::of(&[norm(8.0)], &[8], norm(8.0)), None);
+        assert_eq!(GradientNoise::of(&[], &[8], norm(8.0)), None);
+        let negative = GradientNoise::of(&[1.0; 4], &[8; 4], 2.0_f64.sqrt()).unwrap();
         assert_eq!(negative.scale(), None);
     }
 }

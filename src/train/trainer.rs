@@ -60,6 +60,11 @@ impl From<Batch> for Samples {
 }
 
 impl Samples {
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.batch.labels.len()
+    }
+
     /// Copies them to `device`, which CUDA does while this thread goes on.
     pub(super) fn upload(&mut self, device: &Device) {
         self.uploaded = Some(self.take(device));
@@ -176,7 +181,7 @@ impl Trainer {
         self.vgg.valid()
     }
 
-    /// One optimization step over `batches`, whose gradients are averaged. `inspect` gets the network and its
+    /// One optimization step over `batches`, in whose gradient each image weighs the same. `inspect` gets the network and its
     /// gradients before clipping. The loss of a single batch is not read by then, so that the device goes on
     /// meanwhile; it may turn out to end the training.
     pub(crate) fn step(
@@ -187,6 +192,7 @@ impl Trainer {
         // So that a resumed run draws the same dropout masks.
         self.device.seed(step_seed(self.settings.seed, self.steps));
         let mut score = Score::default();
+        let sizes: Vec<usize> = batches.iter().map(Samples::count).collect();
         let (mut gradients, unread, of_batches) = self.gradients(batches, &mut score)?;
         inspect(&self.vgg, &gradients);
         let norm = self.read(unread, &gradients, &mut score)?;
@@ -212,11 +218,11 @@ impl Trainer {
             score,
             learning_rate,
             gradient_norm: norm,
-            noise: GradientNoise::of(&of_batches, score.samples, norm),
+            noise: GradientNoise::of(&of_batches, &sizes, norm),
         })
     }
 
-    /// The mean of the batches' gradients. Of a single batch what is unread; where there are several, the
+    /// The mean of the images' gradients. Of a single batch what is unread; where there are several, the
     /// norm of each.
     fn gradients(
         &mut self,
@@ -225,10 +231,14 @@ impl Trainer {
     ) -> Result<(GradientsParams, Option<Unread>, Vec<f64>), TrainError> {
         let mut sum = GradientsAccumulator::new();
         let count = batches.len();
+        let images: usize = batches.iter().map(Samples::count).sum();
         let mut norms = Vec::with_capacity(count);
         let mut batches = batches.into_iter();
         while let Some(samples) = batches.next() {
-            let (gradients, unread) = self.backward(samples, count)?;
+            // The last batch of an epoch may have fewer images.
+            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
+            let parts = images as f64 / samples.count().max(1) as f64;
+            let (gradients, unread) = self.backward(samples, parts)?;
             if count == 1 {
                 return Ok((gradients, Some(unread), norms));
             }
@@ -236,18 +246,17 @@ impl Trainer {
                 next.upload(&self.device);
             }
             let norm = self.read(Some(unread), &gradients, score)?;
-            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
-            norms.push(norm * count as f64);
+            norms.push(norm * parts);
             sum.accumulate(&self.vgg, gradients);
         }
         Ok((sum.grads(), None, norms))
     }
 
-    /// The gradients of one of `count` batches. Nothing is waited for.
+    /// The gradients of a batch that is one of so many `parts` of a step's images. Nothing is waited for.
     fn backward(
         &mut self,
         mut samples: Samples,
-        count: usize,
+        parts: f64,
     ) -> Result<(GradientsParams, Unread), TrainError> {
         let Uploaded { pixels: x, labels } = samples.take(&self.device);
         self.batches += 1;
@@ -261,8 +270,7 @@ impl Trainer {
             labels: samples.batch.labels,
             results: Tensor::cat(results, 0),
         };
-        #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
-        let part = loss.div_scalar(count as f32);
+        let part = loss.div_scalar(parts);
         let gradients = GradientsParams::from_grads(part.backward(), &self.vgg);
         Ok((gradients, unread))
     }

@@ -30,6 +30,8 @@ pub(crate) struct Pair<'a> {
     layers: Vec<[String; 2]>,
     /// The steps that both have.
     pub(crate) steps: Vec<i64>,
+    /// The minibatches that both are compared in.
+    minibatches: &'a [usize],
 }
 
 impl<'a> Pair<'a> {
@@ -54,6 +56,7 @@ impl<'a> Pair<'a> {
                 of_other: of_other.join(", "),
             });
         }
+        let [in_first, in_other] = [first, other].map(|run| &run.about().minibatches[..]);
         let is_common = |step: &i64| other.grams.steps().any(|other| other == *step);
         Ok(Self {
             runs: [first, other],
@@ -63,6 +66,11 @@ impl<'a> Pair<'a> {
                 String::new()
             },
             layers,
+            minibatches: if in_first.len() > 1 {
+                in_first
+            } else {
+                in_other
+            },
             steps: first.grams.steps().filter(is_common).collect(),
         })
     }
@@ -112,7 +120,9 @@ impl<'a> Pair<'a> {
         let similarity = |[in_first, in_other]: &[String; 2]| {
             let one = first.grams.gram(in_first, of_first)?;
             let both = one.zip(other.grams.gram(in_other, of_other)?);
-            Ok(both.map(|(one, two)| (in_first.clone(), Similarity::between(&one, &two))))
+            let cut = |gram: Gram| gram.cut(self.minibatches);
+            let similarity = |(one, two)| Similarity::between(&cut(one), &cut(two));
+            Ok(both.map(|both| (in_first.clone(), similarity(both))))
         };
         let similarities = self.layers.par_iter().map(similarity);
         similarities.filter_map(Result::transpose).collect()
@@ -168,6 +178,7 @@ impl<'a> Pair<'a> {
     ) -> Result<Vec<Labeled<Gram>>, GramsError> {
         let read = places.map(|(layer, step, label)| {
             let gram = self.runs[run].grams.gram(layer, step)?;
+            let gram = gram.map(|gram| gram.cut(self.minibatches));
             Ok(Labeled { label, gram })
         });
         read.collect()
@@ -194,6 +205,17 @@ impl<'a> Pair<'a> {
             [first, other] if first == other => format!("at step {first}"),
             [first, other] => format!("(steps {first} and {other}, none in common)"),
         }
+    }
+
+    /// That the runs were made differently, if they were, and how they are compared.
+    pub(crate) fn difference(&self) -> Option<String> {
+        let whole = |run: &&&ComparedRun| run.about().minibatches != self.minibatches;
+        let whole = self.runs.iter().find(whole)?;
+        Some(format!(
+            "{} was compared in one batch, the other run in {} minibatches: both are compared in these",
+            whole.name,
+            self.minibatches.len()
+        ))
     }
 
     /// How alike each layer is at the last steps, as the layers of the summary's JSON.

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::CompareError;
 use crate::analysis::grams::{GRAMS, GramsAbout, GramsReader};
 
+/// What an error calls them.
+const MINIBATCHES: &str = "minibatches";
+
 /// The file in which earlier versions kept all steps.
 const OLD_GRAMS: &str = "grams.safetensors";
 
@@ -61,10 +64,15 @@ impl ComparedRun {
         &self.grams.about
     }
 
-    /// Refuses a run over other images, or the same in another form.
+    /// Refuses a run over other images, or the same in another form. One batch of all images can be cut into minibatches.
     fn check_alike(&self, other: &Self) -> Result<(), CompareError> {
         let [of_first, of_other] = [self, other].map(|run| facts(run.about()));
+        let is_whole = |run: &Self| run.about().minibatches.len() == 1;
+        let can_cut = is_whole(self) || is_whole(other);
         let mut facts = of_first.into_iter().zip(of_other);
+        let mut facts = facts
+            .by_ref()
+            .filter(|(one, _)| !(can_cut && one.0 == MINIBATCHES));
         match facts.find(|(one, two)| one != two) {
             None => Ok(()),
             Some(((what, of_first), (_, of_other))) => Err(CompareError::Differ {
@@ -86,7 +94,7 @@ fn facts(about: &GramsAbout) -> [(&'static str, String); 4] {
         ("comparison images", images),
         ("preprocessing", about.preprocess.clone()),
         ("features", about.features.clone()),
-        ("minibatches", format!("{:?}", about.minibatches)),
+        (MINIBATCHES, format!("{:?}", about.minibatches)),
     ]
 }
 

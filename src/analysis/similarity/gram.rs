@@ -14,9 +14,33 @@ pub(super) struct Block {
     pub(super) values: Vec<f32>,
 }
 
+/// Features whose variance over the images is a smaller part of their squares do not vary: single precision, in which the
+/// products are, does not tell it from rounding.
+const VARIES: f64 = 1e-5;
+
 impl Block {
     pub(super) fn at(&self, row: usize, column: usize) -> f64 {
         f64::from(self.values[row * self.images + column])
+    }
+
+    /// The sum of the squares of all features, and that of their differences from the mean over the images.
+    fn squares(&self) -> [f64; 2] {
+        let all = self.values.iter().copied().map(f64::from).sum::<f64>();
+        let squares: f64 = (0..self.images).map(|image| self.at(image, image)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "images")]
+        let images = self.images.max(1) as f64;
+        [squares, squares - all / images]
+    }
+
+    /// Of the images from one on, so many.
+    fn part(&self, from: usize, images: usize) -> Self {
+        let rows = (from..from + images).map(|row| row * self.images + from);
+        Self {
+            images,
+            values: rows
+                .flat_map(|at| self.values[at..at + images].to_vec())
+                .collect(),
+        }
     }
 }
 
@@ -46,10 +70,35 @@ impl Gram {
             .flat_map(|block| block.values.iter().copied())
     }
 
-    /// The pairs of minibatches of the same images; `None` where they are not of the same images.
+    /// Whether the features differ from image to image by more than rounding, and are finite.
+    fn varies(&self) -> bool {
+        let sum = |[a, b]: [f64; 2], [c, d]: [f64; 2]| [a + c, b + d];
+        let [squares, centered] = self.blocks.iter().map(Block::squares).fold([0.0; 2], sum);
+        centered > VARIES * squares
+    }
+
+    /// The pairs of minibatches of the same images; `None` where they are not of the same images, or where one of both
+    /// does not tell them apart.
     pub(super) fn pairs<'a>(&'a self, other: &'a Self) -> Option<Vec<(&'a Block, &'a Block)>> {
-        let same = self.sizes().eq(other.sizes());
+        let same = self.sizes().eq(other.sizes()) && self.varies() && other.varies();
         same.then(|| self.blocks.iter().zip(&other.blocks).collect())
+    }
+
+    /// One batch of all images in minibatches of these sizes; what is in minibatches stays so.
+    pub(crate) fn cut(self, sizes: &[usize]) -> Self {
+        let [all] = &self.blocks[..] else {
+            return self;
+        };
+        let mut from = 0;
+        let block = |size: &usize| {
+            from += size;
+            all.part(from - size, *size)
+        };
+        let fits = sizes.iter().sum::<usize>() == all.images;
+        let blocks = fits.then(|| sizes.iter().map(block).collect());
+        Self {
+            blocks: blocks.unwrap_or_else(|| self.blocks.clone()),
+        }
     }
 
     /// Only these images of each minibatch.

@@ -20,15 +20,17 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// Measures over all images, and over halves of every minibatch drawn without replacement: their values spread
+    /// Measures over all images what is at least `least` and at most 1, and over halves of every minibatch drawn without replacement: their values spread
     /// as those of whole samples do (`McCarthy` 1969; Politis and Romano 1994). A bootstrap with replacement would pair
     /// doubled images with themselves, which an unbiased estimator leaves out for a reason.
     pub(super) fn of(
         one: &Gram,
         two: &Gram,
+        least: f64,
         measure: impl Fn(&Gram, &Gram) -> Option<f64> + Sync,
     ) -> Option<Self> {
-        let value = measure(one, two)?;
+        // But for rounding.
+        let value = measure(one, two)?.clamp(least, 1.0);
         let of_half = |seed| {
             let half = half(one, seed);
             measure(&one.part(&half), &two.part(&half))
@@ -43,7 +45,8 @@ impl Estimate {
         // Half as many images may lie elsewhere; only how far they spread counts.
         let end = |percent: usize| {
             let place = (halves.len() * percent / 1000).min(halves.len().saturating_sub(1));
-            halves.get(place).map_or(value, |half| value + half - mean)
+            let end = halves.get(place).map_or(value, |half| value + half - mean);
+            end.clamp(least, 1.0)
         };
         Some(Self {
             value,

@@ -1,8 +1,8 @@
 //! How alike two representations of the same images are, from their Gram matrices alone.
 //!
 //! A layer's features are `[images, features]`; their Gram matrix holds the products of all images with all
-//! images. It is kept for minibatches of images, since the flattened maps of hundreds of images do not fit into
-//! memory; every measure is a mean over minibatches.
+//! images. Where the features of all images do not fit into memory it is kept for minibatches of them, and every measure is
+//! a mean over minibatches.
 //!
 //! Sources: Song and others (2007) and Székely and Rizzo (2014) for the unbiased estimator of HSIC; Kornblith and
 //! others (2019) for CKA; Nguyen, Raghu and Kornblith (2021) for minibatches; Harvey, Larsen and Williams (2023) for
@@ -22,7 +22,7 @@ pub(crate) use interval::Estimate;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Similarity {
     /// Debiased linear CKA: 1 for representations that differ by a rotation and a scale, near 0 for unrelated
-    /// ones. `None` where a representation does not tell the images apart, or is not finite.
+    /// ones. `None` where a representation does not tell the images apart by more than rounding, or is not finite.
     pub(crate) cka: Option<Estimate>,
     /// The Procrustes similarity, 0 to 1. `None` as above.
     pub(crate) procrustes: Option<Estimate>,
@@ -35,9 +35,9 @@ impl Similarity {
     /// Compares two representations of the same images in the same minibatches.
     pub(crate) fn between(one: &Gram, two: &Gram) -> Self {
         Self {
-            cka: Estimate::of(one, two, cka::cka),
-            procrustes: Estimate::of(one, two, procrustes::procrustes),
-            neighbors: Estimate::of(one, two, neighbors::mutual_neighbors),
+            cka: Estimate::of(one, two, -1.0, cka::cka),
+            procrustes: Estimate::of(one, two, 0.0, procrustes::procrustes),
+            neighbors: Estimate::of(one, two, 0.0, neighbors::mutual_neighbors),
         }
     }
 

@@ -160,6 +160,54 @@ fn what_says_nothing_has_no_similarity() {
     assert_eq!(cka(&fine, &gram(&x())), None, "other images");
 }
 
+/// Features that are the same for all images, but for rounding of their products; and none at all below them.
+#[test]
+fn features_that_do_not_vary_have_no_similarity() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let fine = gram(&x()[..20]);
+    for (scale, noise) in [(3.7_f32, 0.0), (3.7e5, 1e-7), (1e-3, 3e-7), (3.7, 1e-6)] {
+        let values = (0..400).map(|_| scale * (1.0 + noise * rng.random_range(-1.0..1.0)));
+        let still = Gram::new([values.collect::<Vec<_>>()]);
+        for (one, two) in [(&still, &fine), (&fine, &still), (&still, &still)] {
+            let of = Similarity::between(one, two);
+            assert_eq!((of.cka, of.procrustes, of.neighbors), (None, None, None));
+        }
+    }
+    // A hundredth of the mean is more than rounding.
+    let shifted = |image: &Vec<f32>| image.iter().map(|v| v * 0.01 + 1.0).collect();
+    let shifted: Vec<Vec<f32>> = x().iter().map(shifted).collect();
+    near(cka(&gram(&x()), &gram(&shifted)), 1.0, 1e-2);
+}
+
+/// What is in one batch is compared with what is in minibatches in those.
+#[test]
+fn one_batch_is_cut_into_minibatches() {
+    let halves = [60, 40];
+    let whole = gram(&x()).cut(&halves);
+    assert_eq!(whole, gram_of(&x(), &halves));
+    assert_eq!(whole.clone().cut(&[100]), whole);
+    assert_eq!(gram(&x()).cut(&[50, 40]), gram(&x()));
+}
+
+#[test]
+fn no_interval_goes_beyond_1() {
+    let near_x = |seed| -> Vec<Vec<f32>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut near = |v: &f32| v + rng.random_range(-0.05..0.05);
+        x().iter()
+            .map(|image| image.iter().map(&mut near).collect())
+            .collect()
+    };
+    for seed in 0..5 {
+        let all = Similarity::between(&gram(&x()), &gram(&near_x(seed)));
+        for Estimate { value, low, high } in
+            [all.cka, all.procrustes, all.neighbors].map(Option::unwrap)
+        {
+            assert!(low <= value && value <= high && high <= 1.0, "{all:?}");
+        }
+    }
+}
+
 #[test]
 fn minibatches_are_nearly_equal() {
     assert_eq!(minibatches(64, 64), [64]);

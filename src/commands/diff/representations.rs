@@ -94,7 +94,7 @@ fn run(
         probes: ProbeActivations::default(),
         name: &file.path().display().to_string(),
     };
-    let mut grams = GramCollector::new(set.features);
+    let mut grams = GramCollector::new(set);
     set.run(&network, |layer, maps| grams.add(&layer.tag(), maps))?;
     Ok(grams.finish()?)
 }

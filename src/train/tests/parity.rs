@@ -112,3 +112,28 @@ fn the_first_gradients_are_pytorchs() {
         }
     }
 }
+
+/// Whatever batches the images of a step come in: PyTorch's gradients and loss of all of them at once.
+#[test]
+fn images_of_a_short_batch_weigh_as_much_as_others() {
+    let _alone = alone();
+    let reference = Reference::read();
+    let case = &reference.text.cases["plain"];
+    let expected = reference.tensors(&format!("{}/gradients/", case.arch));
+    let images = &case.order[0][0];
+    for device in devices() {
+        let mut trainer = trainer(narrow(&case.arch, &device), case.settings(), &device);
+        let (long, short) = images.split_at(images.len() - 1);
+        let batches = [long, short].map(|batch| reference.samples(batch));
+        let mut found = BTreeMap::new();
+        let outcome = trainer
+            .step(batches.into(), |vgg, all| found = gradients(vgg, all))
+            .unwrap();
+        let loss = outcome.score.loss();
+        assert_near(loss, case.loss[0], 1e-5, "loss");
+        for (parameter, expected) in &expected {
+            let far = distance(&found[parameter], expected);
+            assert!(far <= 1e-5, "{parameter} on {}: {far}", device.kind);
+        }
+    }
+}

@@ -146,6 +146,72 @@ fn what_happened_is_named_with_its_step() {
     assert!(dead[3].1 > dead[2].1, "{dead:?}");
 }
 
+/// From torch: a layer whose weights are NaN has NaN maps, all after it too, and is what it was at the next step.
+#[test]
+fn a_layer_that_is_nan_for_a_step_has_no_numbers_there() {
+    let place = Place::on_cpu();
+    let mut now = tensors();
+    let kept = now["features.10.weight"].1.clone();
+    for step in 1..=6 {
+        let weights = &mut now.get_mut("features.10.weight").unwrap().1;
+        weights.clone_from(&kept);
+        if step == 4 {
+            weights.fill(f32::NAN);
+        }
+        let classifier = now.get_mut("classifier.6.weight").unwrap();
+        classifier.1.iter_mut().for_each(|value| *value *= 1.1);
+        write(&place, &format!("ckpts/epoch_{step}.safetensors"), &now);
+    }
+    let line = "checkpoints ckpts --resize 64 --crop 64 --scalars all --json s.json --run";
+    for (run, layers) in [("all", "conv1_1,relu3_1"), ("few", "conv1_1")] {
+        let line = format!("{line} {run} --layers {layers} --fail-if change>9");
+        let ran = place.run(&line, &args(&[], false)).ok();
+        // 1.1^5: whatever layers are shown.
+        let most = "changed most from step 1 to step 6: classifier.6 x 1.61, ";
+        assert!(ran.out().contains(most), "{}", ran.out());
+    }
+    let ran = place.run(
+        &format!("{line} a --layers conv1_1,relu3_1 --fail-if nan>0 --fail-if dead>0.1"),
+        &args(&[], false),
+    );
+    let ran = ran.fails(
+        1,
+        &[
+            "--fail-if nan>0: conv3_1 has 1",
+            "--fail-if dead>0.1: no layer",
+        ],
+    );
+    let expected = "weights of conv3_1 (step 4, finite again at step 5)";
+    assert!(ran.out().contains(expected), "{}", ran.out());
+    let seen = events(&place.path("runs/all"));
+    for tag in ["cosine_to_first", "distance_to_previous"] {
+        let values = scalar(&seen, &format!("similarity/11_relu3_1/{tag}"));
+        let steps: Vec<i64> = values.iter().map(|(step, _)| *step).collect();
+        let expected = if tag == "cosine_to_first" {
+            &[2, 3, 5, 6][..]
+        } else {
+            &[2, 3, 6]
+        };
+        assert_eq!(steps, expected, "{tag}");
+    }
+    assert_eq!(steps(&seen, "range/11_relu3_1/max"), [1, 2, 3, 5, 6]);
+    assert_eq!(steps(&seen, "range/11_relu3_1/nan"), [4]);
+    assert_eq!(
+        steps(&seen, "weight_change/10_conv3_1/to_previous"),
+        [2, 3, 6]
+    );
+    assert_eq!(steps(&seen, "health/11_relu3_1/inactive"), [1, 2, 3, 5, 6]);
+    let json = std::fs::read(place.path("s.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let layers = json["layers"].as_array().unwrap();
+    let conv3_1 = layers
+        .iter()
+        .find(|layer| layer["layer"] == "conv3_1")
+        .unwrap();
+    assert_eq!(conv3_1["nan"], 1);
+    assert_eq!(conv3_1["events"][0]["until"], 5);
+}
+
 #[test]
 fn nothing_changed_is_said_too() {
     let place = Place::on_cpu();
