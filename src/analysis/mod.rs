@@ -25,6 +25,7 @@ pub(crate) mod grams;
 mod health;
 mod kernels;
 mod observers;
+mod pca;
 pub(crate) mod probe;
 mod representations;
 pub(crate) mod similarity;
@@ -45,6 +46,7 @@ pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
 use error::asking;
 pub(crate) use observers::Observers;
+pub(crate) use pca::{BASES, Bases};
 pub(crate) use probe::ObservedNetwork;
 pub(crate) use representations::GramCollector;
 

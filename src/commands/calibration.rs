@@ -2,6 +2,7 @@
 //! shown, and what the steps are compared with.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use burn::tensor::Tensor;
@@ -13,7 +14,9 @@ use super::remedy::explain;
 use super::terminal::Terminal;
 use crate::analysis::change::Summary;
 use crate::analysis::probe::{ImageLoader, ProbeImages};
-use crate::analysis::{Calibration, ComparisonImages, Features, ObservedNetwork, Observers};
+use crate::analysis::{
+    BASES, Bases, Calibration, ComparisonImages, Features, ObservedNetwork, Observers,
+};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
@@ -22,7 +25,7 @@ use crate::settings::{
     ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
     RunSettings, settings_text,
 };
-use crate::state::{RunFolder, StateError};
+use crate::state::{RunFolder, StateError, binary};
 
 /// The calibrated ranges in a run's folder.
 const RANGES: &str = "ranges.toml";
@@ -45,6 +48,8 @@ pub(super) struct RunStyle {
     changes: Option<Against>,
     compare: bool,
     references: Vec<ReferenceMaps>,
+    /// Those of the PCA pictures, if there are any.
+    pub(super) bases: Option<Bases>,
 }
 
 impl RunStyle {
@@ -65,6 +70,11 @@ impl RunStyle {
         Self { references, ..self }
     }
 
+    /// The same with PCA pictures that have these bases.
+    pub(super) fn with_bases(self, bases: Option<Bases>) -> Self {
+        Self { bases, ..self }
+    }
+
     /// Hands over those maps.
     pub(super) fn give_references(&mut self, logger: &mut FeatureLogger) {
         for reference in self.references.drain(..) {
@@ -83,8 +93,56 @@ impl RunStyle {
             let about = "The channels of each layer that are shown: --maps THIS_FOLDER shows the same ones of another run.";
             files.insert(CHANNELS.to_owned(), toml_text(about, &self.channels)?);
         }
+        if let Some(bases) = &self.bases {
+            files.insert(BASES.to_owned(), binary(&bases.to_bytes()?));
+        }
         Ok(files)
     }
+}
+
+/// The bases of a run that is resumed in this folder, or those next to the ranges of another run. `None` where they are
+/// to be made, since there are none or those are of another network.
+pub(super) fn known_bases(
+    folder: Option<&RunFolder>,
+    pictures: &PictureSettings,
+    pass: &ForwardPass,
+    terminal: &Terminal,
+) -> Result<Option<Bases>, RunError> {
+    if pictures.no_pca {
+        return Ok(None);
+    }
+    let own = folder.map(|folder| folder.path().join(BASES));
+    let given = match &pictures.range {
+        Some(RangeChoice::File(ranges)) => Some(ranges.with_file_name(BASES)),
+        _ => None,
+    };
+    let mut known = own.into_iter().chain(given);
+    let Some(file) = known.find(|file| file.exists()) else {
+        return Ok(None);
+    };
+    let bytes = fs::read(&file).map_err(|source| CommandError::ReadCalibration {
+        file: file.clone(),
+        source,
+    })?;
+    let bases = Bases::from_bytes(&bytes).map_err(|error| CommandError::ParseCalibration {
+        file: file.clone(),
+        why: error.to_string(),
+    })?;
+    // Larger than the smallest input of any.
+    let shapes = pass.architecture.output_shapes([1 << 10; 2])?;
+    let channels = |layer: &Layer| {
+        shapes
+            .get(layer.index)
+            .map_or(0, |[channels, ..]| *channels)
+    };
+    if bases.fit(pass.wanted.iter().map(|layer| (layer, channels(layer)))) {
+        return Ok(Some(bases));
+    }
+    terminal.note(&format!(
+        "{} is of another network or of other layers: PCA pictures have colors of their own",
+        file.display()
+    ));
+    Ok(None)
 }
 
 /// Writes those files of a run that is resumed where they are not as it left them: all its steps are shown alike.
@@ -159,6 +217,7 @@ pub(super) fn run_style(
         changes,
         compare: comparison.is_some_and(ComparisonSettings::is_on),
         references: Vec::new(),
+        bases: None,
     })
 }
 

@@ -118,7 +118,11 @@ fn show(
         follow.begin_after(last);
     }
     if remaining.is_new() {
-        state.files = calibrated.run_style.files()?;
+        state.files.clear();
+    }
+    // A run of an older version may lack some.
+    for (name, held) in calibrated.run_style.files()? {
+        state.files.entry(name).or_insert(held);
     }
     run.context.folder.restore(&state.files)?;
     // Before the event files lose any step: what the state lacks is written again.

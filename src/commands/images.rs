@@ -3,21 +3,28 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use super::calibration;
+use super::calibration::{self, RunStyle};
 use super::context::{Context, RunContext, Steps, as_markdown, reserve, shown_part};
 use super::devices::open_devices;
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
-use crate::analysis::probe::{BatchPictures, describe, log_kernels};
+use crate::analysis::Bases;
+use crate::analysis::probe::{BatchPictures, describe, describe_pca, log_kernels};
 use crate::data::error::LoadError;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::data::prepared::{PreparedImage, prepare_ahead};
+use crate::device::Span;
 use crate::logger::{FeatureLogger, Stage, StageTimings};
-use crate::network::Network;
+use crate::network::{Activations, Network};
 use crate::settings::ImagesSettings;
 use crate::tags::Scalars;
+
+/// The bases of the PCA pictures are those of so many images, unless the maps of fewer take more than so many bytes:
+/// they wait for them.
+const BASIS_IMAGES: usize = 16;
+const BASIS_BYTES: usize = 512 << 20;
 
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
     let notes = InputNotes::default();
@@ -38,7 +45,10 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let mut timings = StageTimings::default();
     let (extent, place) = shown_part(&run.pass, total);
     let network = timings.time(Stage::Load, || start.build(extent, place))?;
-    let run_style = calibration::uncalibrated(&settings.run.pictures, &run.pass)?;
+    let pictures = &settings.run.pictures;
+    let bases = calibration::known_bases(None, pictures, &run.pass, &context.terminal)?;
+    let is_waiting = bases.is_none() && !pictures.no_pca;
+    let run_style = calibration::uncalibrated(pictures, &run.pass)?.with_bases(bases);
     let steps = Steps::all(total as u64, "images");
     let mut builder = run.logger(start.label, &steps);
     if settings.run.output.scalars == Scalars::Few {
@@ -50,20 +60,26 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         logger: run_style.apply(builder).create()?,
         timings,
         turn: 0,
+        config: Some(as_markdown(&config)),
+        waiting: is_waiting.then(Vec::new),
+        run_style,
     };
     run.folder.write_config(&config)?;
-    run.folder.restore(&run_style.files()?)?;
     describe(&run.pass, &mut log.logger, "feature_maps");
+    if !is_waiting {
+        log.begin(&run)?;
+    }
 
-    let mut config = Some(as_markdown(&config));
     let mut ended = Ok(());
     while ended.is_ok() && !context.interrupt.is_requested() {
         ended = match next_batch(&mut images, most, &mut run) {
             Ok(batch) if batch.is_empty() => break,
-            Ok(batch) => log.add(&batch, config.take(), &run),
+            Ok(batch) => log.add(batch, &run),
             Err(error) => Err(error),
         };
     }
+    // What came before an error is shown.
+    let ended = log.end_wait(&run).and(ended);
     drop(images);
     let steps = Steps::all((total - run.skipped.len()) as u64, "images");
     run.conclude(log.logger, ended, &steps)
@@ -107,6 +123,13 @@ fn next_batch(
     Ok(batch)
 }
 
+/// Images that went through the network together.
+struct Forwarded {
+    batch: Vec<Item>,
+    seen: Activations,
+    span: Span,
+}
+
 /// What the steps are written with.
 struct ImageLog<'a> {
     network: &'a dyn Network,
@@ -117,21 +140,64 @@ struct ImageLog<'a> {
     timings: StageTimings,
     /// Which device's turn it is.
     turn: usize,
+    /// Written with the first step.
+    config: Option<String>,
+    /// The first images, until the bases of the PCA pictures are known.
+    waiting: Option<Vec<Forwarded>>,
+    run_style: RunStyle,
 }
 
 impl ImageLog<'_> {
-    fn add(
-        &mut self,
-        batch: &[Item],
-        mut config: Option<String>,
-        run: &RunContext<'_>,
-    ) -> Result<(), RunError> {
+    fn add(&mut self, batch: Vec<Item>, run: &RunContext<'_>) -> Result<(), RunError> {
         let what = batch.first().map(|first| first.image.title());
         let what = what.unwrap_or_default();
         let images: Vec<&PreparedImage> = batch.iter().map(|item| &item.image).collect();
         let (seen, span) = (run.pass).run(self.network, &self.copies, self.turn, &images, &what)?;
         self.turn += 1;
-        let pictures = BatchPictures::of(&seen);
+        let forwarded = Forwarded { batch, seen, span };
+        let Some(waiting) = &mut self.waiting else {
+            return self.log(forwarded, run);
+        };
+        waiting.push(forwarded);
+        let images = waiting.iter().map(|forwarded| forwarded.batch.len());
+        let maps = waiting.iter().flat_map(|forwarded| &forwarded.seen.layers);
+        let bytes = maps.map(|(_, maps)| maps.shape().num_elements() * size_of::<f32>());
+        if images.sum::<usize>() >= BASIS_IMAGES || bytes.sum::<usize>() >= BASIS_BYTES {
+            return self.end_wait(run);
+        }
+        Ok(())
+    }
+
+    /// Makes the bases of the images that wait for them, and logs these.
+    fn end_wait(&mut self, run: &RunContext<'_>) -> Result<(), RunError> {
+        let waiting = self.waiting.take().unwrap_or_default();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let images = waiting
+            .iter()
+            .flat_map(|Forwarded { seen, .. }| (0..seen.images()).map(move |at| seen.of_image(at)));
+        let images: Vec<_> = images.take(BASIS_IMAGES).collect();
+        let from = format!("the first {} images", images.len());
+        let bases = Bases::of(images.into_iter().flatten(), from)?;
+        self.run_style.bases = Some(bases);
+        self.begin(run)?;
+        let mut waiting = waiting.into_iter();
+        waiting.try_for_each(|forwarded| self.log(forwarded, run))
+    }
+
+    /// How the run is shown is known.
+    fn begin(&self, run: &RunContext<'_>) -> Result<(), RunError> {
+        run.folder.restore(&self.run_style.files()?)?;
+        if let Some(bases) = &self.run_style.bases {
+            describe_pca(&run.pass, &self.logger, "pca", bases);
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, forwarded: Forwarded, run: &RunContext<'_>) -> Result<(), RunError> {
+        let Forwarded { batch, seen, span } = forwarded;
+        let mut pictures = BatchPictures::of(&seen, self.run_style.bases.as_ref())?;
         drop(seen);
         let mut span = Some(span);
         for (at, item) in batch.iter().enumerate() {
@@ -145,11 +211,12 @@ impl ImageLog<'_> {
                 step.record_span(Stage::Forward, span);
             }
             step.record(Stage::Decode, image.took);
-            if let Some(config) = config.take() {
+            if let Some(config) = self.config.take() {
                 step.text("config", config);
             }
             step.text("image", format!("`{}`", image.path.display()));
             pictures.log(&mut step, at, "feature_maps")?;
+            pictures.log_pca(&mut step, at, "pca")?;
             log_kernels(&run.pass, self.network, &mut step)?;
             step.image("input", &image.picture)?;
             step.finish();

@@ -50,7 +50,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let reading = reading(settings, &run);
     let length = Length::of(settings, &reading, &dataset, resumed.as_ref())?;
     let config = settings.resolved(&run.pass)?;
-    let probes = run.probes(&files)?;
+    let mut probes = run.probes(&files)?;
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
     let network = trainer.network();
@@ -87,7 +87,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     run.folder.write_config(&config)?;
     let mut logger = run_style.apply(builder).create()?;
     run_style.give_references(&mut logger);
-    run.folder.restore(&run_style.files()?)?;
+    let shown_by = run_style.files()?;
+    run.folder.restore(&shown_by)?;
+    probes.show_pca(run_style.bases.take());
     probes.describe(&run.pass, &mut logger);
 
     let begins = resumed.is_none();
@@ -96,7 +98,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         None => (None, first_progress(settings, &dataset)),
     };
     progress.config.clone_from(&config);
-    progress.files = run_style.files()?;
+    progress.files = shown_by;
     let mut session = Session {
         record: record(&settings.record),
         pass: &run.pass,

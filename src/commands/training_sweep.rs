@@ -7,7 +7,7 @@ use super::parameters;
 use super::start;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::ProbeImages;
-use crate::analysis::{Calibration, ObservedNetwork, Observers, Role};
+use crate::analysis::{Bases, Calibration, ObservedNetwork, Observers, Role};
 use crate::commands::remedy::explain;
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
@@ -66,11 +66,21 @@ impl Training<'_> {
             // The steps that follow are shown as those before them.
             calibration::take_from(self.folder, &mut pictures);
         }
+        let earlier = settings.resume.then_some(self.folder);
+        let mut bases = calibration::known_bases(earlier, &pictures, pass, &context.terminal)?;
+        let wants_bases = bases.is_none() && !pictures.no_pca;
         let mut seen = None;
-        if calibration::is_needed(&pictures, comparison) {
+        if wants_bases || calibration::is_needed(&pictures, comparison) {
             let what = "the network before training";
             let network = seen.insert(probes.run(pass, self.network, what)?);
             calibration.add(network, true)?;
+            if wants_bases {
+                let maps = network.probes.each().map(|(_, layer, maps)| (layer, maps));
+                let step = self.length.resumed.unwrap_or(0);
+                let over = probes.names().count();
+                let from = format!("the network at step {step}, {over} probe images");
+                bases = Some(Bases::of(maps, from)?);
+            }
         }
         if settings.resume {
             let earlier = calibration::earlier_ranges(self.folder)?;
@@ -91,7 +101,8 @@ impl Training<'_> {
         if let Some(observers) = &mut observers {
             self.keep_grams(observers, context)?;
         }
-        Ok((run_style.with_references(references), observers))
+        let run_style = run_style.with_references(references).with_bases(bases);
+        Ok((run_style, observers))
     }
 
     /// Continues the comparison where an earlier process left it: with the network that the training started

@@ -38,6 +38,9 @@ pub(crate) struct PictureSettings {
     /// Leave out the grid of first-layer kernels
     #[arg(long)]
     pub(crate) no_kernels: bool,
+    /// Leave out the pictures of principal components
+    #[arg(long)]
+    pub(crate) no_pca: bool,
 }
 
 impl PictureSettings {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::StateError;
-use super::files::write_text;
+use super::files::{content, write_text};
 use crate::durable;
 use crate::interrupt::Interrupt;
 use tensorboard_events::{EventReader, event_files};
@@ -159,16 +159,17 @@ impl RunFolder {
         self.write(CONFIG, toml)
     }
 
-    /// Writes those of these files, by name, that are not in it as they should be. Returns their names.
+    /// Writes those of these files, by name, that are not in it as they should be. Returns their names. Of those that are
+    /// no text it gets what [`binary`](super::binary) made.
     pub(crate) fn restore<'a>(
         &self,
         files: &'a BTreeMap<String, String>,
     ) -> Result<Vec<&'a str>, StateError> {
         let mut written = Vec::new();
         for (name, text) in files {
-            let found = fs::read(self.path().join(name));
-            if found.ok().as_deref() != Some(text.as_bytes()) {
-                self.write(name, text)?;
+            let (found, content) = (fs::read(self.path().join(name)), content(text));
+            if found.ok().as_ref() != Some(&content) {
+                write_text(&self.claim(name), content)?;
                 written.push(name.as_str());
             }
         }

@@ -9,6 +9,7 @@ mod steps;
 mod writer;
 
 pub(crate) use error::StateError;
+pub(crate) use files::binary;
 pub(crate) use folder::{CONFIG, RunFolder, part_folders};
 pub(crate) use network::{RunNetwork, WidthMismatch};
 pub(crate) use record::{Entry, PartOf, RunOf, Stamp, checksum};

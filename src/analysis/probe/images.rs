@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::loader::ImageLoader;
-use super::maps::{BatchPictures, describe, log_kernels};
-use crate::analysis::error::AnalysisError;
+use super::maps::{BatchPictures, describe, describe_pca, log_kernels};
+use crate::analysis::{AnalysisError, Bases};
 use crate::data::list::ImageFile;
 use crate::data::prepared::PreparedImage;
 use crate::device::Span;
@@ -59,6 +59,8 @@ pub(crate) struct ProbeImages {
     batches: Vec<Vec<PreparedImage>>,
     /// Whether the inputs were logged.
     shown: bool,
+    /// Where there are PCA pictures.
+    bases: Option<Bases>,
 }
 
 impl ProbeImages {
@@ -87,13 +89,22 @@ impl ProbeImages {
         Ok(Self {
             batches,
             shown: false,
+            bases: None,
         })
+    }
+
+    /// Shows PCA pictures, where there are bases for them.
+    pub(crate) fn show_pca(&mut self, bases: Option<Bases>) {
+        self.bases = bases;
     }
 
     /// Describes the tags of all probe images in TensorBoard.
     pub(crate) fn describe(&self, pass: &ForwardPass, logger: &mut FeatureLogger) {
         for image in self.images() {
             describe(pass, logger, &group(image));
+            if let Some(bases) = &self.bases {
+                describe_pca(pass, logger, &pca_group(image), bases);
+            }
             let title = image.title();
             let heading = format!("**input**: {title} as the network saw it, not normalized");
             logger.describe(format!("input/{}", image.name), heading);
@@ -134,10 +145,11 @@ impl ProbeImages {
             step.record_span(Stage::Forward, span);
         }
         for (batch, activations) in self.batches.iter().zip(&batches) {
-            let pictures = BatchPictures::of(activations);
+            let mut pictures = BatchPictures::of(activations, self.bases.as_ref())?;
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
                 pictures.log(step, at, &group(image))?;
+                pictures.log_pca(step, at, &pca_group(image))?;
                 if !self.shown {
                     step.record(Stage::Decode, image.took);
                     step.image(format!("input/{}", image.name), &image.picture)?;
@@ -190,4 +202,9 @@ impl ProbeImages {
 /// What stands before the layer in tags.
 fn group(image: &PreparedImage) -> String {
     format!("feature_maps/{}", image.name)
+}
+
+/// What stands before the layer in the tags of its PCA pictures.
+fn pca_group(image: &PreparedImage) -> String {
+    format!("pca/{}", image.name)
 }

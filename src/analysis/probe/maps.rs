@@ -1,7 +1,11 @@
 //! The pictures of feature maps and first-layer kernels.
 
-use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Step};
+use std::time::{Duration, Instant};
+
+use crate::analysis::{AnalysisError, Bases};
+use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Stage, Step};
 use crate::network::{Activations, ForwardPass, Layer, Network};
+use feature_grid::Picture;
 
 /// Describes the tags of `group` in TensorBoard.
 pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &str) {
@@ -24,14 +28,35 @@ pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &s
     }
 }
 
+/// Describes the tags of PCA pictures, under `group`.
+pub(crate) fn describe_pca(pass: &ForwardPass, logger: &FeatureLogger, group: &str, bases: &Bases) {
+    for layer in &pass.wanted {
+        logger.describe(format!("{group}/{}", layer.tag()), bases.heading(layer));
+    }
+}
+
 /// The maps of a batch, ready to be logged: where a device draws them, it draws those of all images at once.
-pub(crate) struct BatchPictures(Vec<(Layer, BatchMaps)>);
+pub(crate) struct BatchPictures {
+    maps: Vec<(Layer, BatchMaps)>,
+    /// By image, and layer.
+    pca: Vec<Vec<(Layer, Picture)>>,
+    /// How long these took.
+    took: Duration,
+}
 
 impl BatchPictures {
-    pub(crate) fn of(seen: &Activations) -> Self {
+    /// With PCA pictures where there are `bases`.
+    pub(crate) fn of(seen: &Activations, bases: Option<&Bases>) -> Result<Self, AnalysisError> {
+        let began = Instant::now();
+        let pca = bases.map(|bases| bases.pictures(seen)).transpose()?;
+        let took = began.elapsed();
         let layers = seen.layers.iter();
-        let pictures = layers.map(|(layer, maps)| (layer.clone(), BatchMaps::new(maps.clone())));
-        Self(pictures.collect())
+        let maps = layers.map(|(layer, maps)| (layer.clone(), BatchMaps::new(maps.clone())));
+        Ok(Self {
+            maps: maps.collect(),
+            pca: pca.unwrap_or_default(),
+            took,
+        })
     }
 
     /// Logs the maps of the image at `at` in the batch, under tags of `group`.
@@ -41,8 +66,22 @@ impl BatchPictures {
         at: usize,
         group: &str,
     ) -> Result<(), LoggerError> {
-        for (layer, maps) in &self.0 {
+        for (layer, maps) in &self.maps {
             step.maps_of_layer(&format!("{group}/{}", layer.tag()), layer.tag(), maps, at)?;
+        }
+        Ok(())
+    }
+
+    /// Logs its PCA pictures, once.
+    pub(crate) fn log_pca(
+        &mut self,
+        step: &mut Step<'_>,
+        at: usize,
+        group: &str,
+    ) -> Result<(), LoggerError> {
+        step.record(Stage::Measure, std::mem::take(&mut self.took));
+        for (layer, picture) in self.pca.get_mut(at).into_iter().flat_map(std::mem::take) {
+            step.images(format!("{group}/{}", layer.tag()), vec![picture])?;
         }
         Ok(())
     }

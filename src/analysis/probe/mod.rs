@@ -7,4 +7,4 @@ mod maps;
 
 pub(crate) use images::{ObservedNetwork, ProbeActivations, ProbeImages};
 pub(crate) use loader::ImageLoader;
-pub(crate) use maps::{BatchPictures, describe, kernels_tag, log_kernels};
+pub(crate) use maps::{BatchPictures, describe, describe_pca, kernels_tag, log_kernels};

@@ -5,8 +5,9 @@ use super::remaining::Remaining;
 use super::setup::CheckpointRun;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::ProbeActivations;
-use crate::analysis::{Calibration, Observers, Role};
+use crate::analysis::{Bases, Calibration, ObservedNetwork, Observers, Role};
 use crate::commands::calibration::{self, ReferenceMaps, RunStyle};
+use crate::commands::context::RunContext;
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
@@ -43,18 +44,24 @@ impl CheckpointRun<'_> {
             let total = (!settings.follows()).then_some(columns);
             calibration::observers(comparison_images, &settings.run, pass, &self.probes, total)
         });
+        let mut pictures = settings.pictures();
+        let known = self.known_bases(remaining)?;
         let mut ends = EndPoints {
             run: self,
             loader,
             observers: observers.as_mut(),
             given: Vec::new(),
             first: None,
+            wants_bases: known.is_none() && !pictures.no_pca,
+            bases: known,
         };
         let mut calibration = ends.calibrate()?;
         let EndPoints {
-            mut given, first, ..
+            mut given,
+            first,
+            bases,
+            ..
         } = ends;
-        let mut pictures = settings.pictures();
         if !remaining.is_new() {
             // The steps that follow are shown as those before them: what other files said then is in the run's own.
             if let Some(RangeChoice::File(_)) = pictures.range {
@@ -79,10 +86,19 @@ impl CheckpointRun<'_> {
             observers.keep_grams(folder.claim(GRAMS), remaining.resumed, pass, preprocess)?;
         }
         Ok(Calibrated {
-            run_style: run_style.with_references(given),
+            run_style: run_style.with_references(given).with_bases(bases),
             observers,
             first,
         })
+    }
+}
+
+impl CheckpointRun<'_> {
+    /// The bases of the PCA pictures, unless they are to be made of the end points.
+    fn known_bases(&self, remaining: &Remaining) -> Result<Option<Bases>, RunError> {
+        let RunContext { folder, pass, .. } = &self.context;
+        let folder = (!remaining.is_new()).then_some(folder);
+        calibration::known_bases(folder, &self.settings.pictures(), pass, self.terminal())
     }
 }
 
@@ -94,6 +110,8 @@ struct EndPoints<'a> {
     /// The maps of the file that changes are shown against.
     given: Vec<ReferenceMaps>,
     first: Option<FirstPass>,
+    wants_bases: bool,
+    bases: Option<Bases>,
 }
 
 impl EndPoints<'_> {
@@ -116,6 +134,9 @@ impl EndPoints<'_> {
             {
                 observers.replay(*step, Role::Last, &observed)?;
             }
+            if self.wants_bases && place + 1 == sequence.len() {
+                self.bases = Some(self.bases(*step, &observed)?);
+            }
             if place == 0 {
                 self.first = Some(FirstPass {
                     step: *step,
@@ -126,11 +147,27 @@ impl EndPoints<'_> {
         Ok(calibration)
     }
 
+    /// The bases of the PCA pictures, of the first checkpoint and this one, the last.
+    fn bases(&self, step: i64, last: &ObservedNetwork<'_>) -> Result<Bases, RunError> {
+        let first = self.first.as_ref();
+        let ends = first
+            .map(|first| &first.probes)
+            .into_iter()
+            .chain([&last.probes]);
+        let maps = ends.flat_map(|probes| probes.each().map(|(_, layer, maps)| (layer, maps)));
+        let over = self.run.probes.names().count();
+        let from = match first {
+            Some(first) => format!("the checkpoints at steps {} and {step}", first.step),
+            None => format!("the checkpoint at step {step}"),
+        };
+        Ok(Bases::of(maps, format!("{from}, {over} probe images"))?)
+    }
+
     /// The places of the checkpoints that are run before the first step.
     fn places(&self) -> Vec<usize> {
         let settings = self.run.settings;
         let comparison = &settings.comparison;
-        if !calibration::is_needed(&settings.pictures(), comparison) {
+        if !self.wants_bases && !calibration::is_needed(&settings.pictures(), comparison) {
             return Vec::new();
         }
         let last = self.run.shown().len() - 1;

@@ -66,6 +66,7 @@ impl<'a> StepLog<'a> {
         if before.anywhere {
             run.probes.already_shown();
         }
+        run.probes.show_pca(run_style.bases.take());
         run.probes.describe(&run.context.pass, &mut logger);
         Ok(Self {
             first,
