@@ -84,6 +84,9 @@ fn several_probe_images_have_tags_of_their_own() {
             "input/coffee",
             "kernels/00_conv1_1",
             "kernels/change",
+            "pca/astronaut/04_pool1",
+            "pca/chelsea/04_pool1",
+            "pca/coffee/04_pool1",
         ]
     );
 }

@@ -308,12 +308,14 @@ fn a_run_has_one_range_which_others_can_take() {
         .ok();
     let [a, b] = ["runs/a", "runs/b"].map(|run| events(&place.path(run)));
     for step in [1, 6] {
-        let tag = "feature_maps/chelsea/00_conv1_1";
-        assert!(
-            picture(&a, tag, step) == picture(&b, tag, step),
-            "step {step}"
-        );
+        for tag in ["feature_maps/chelsea/00_conv1_1", "pca/chelsea/18_relu4_1"] {
+            let is_same = picture(&a, tag, step) == picture(&b, tag, step);
+            assert!(is_same, "{tag}, step {step}");
+        }
     }
+    // Equal maps have equal colors: nothing changes before step 4, nor after it.
+    let colors = |step| picture(&a, "pca/chelsea/11_relu3_1", step);
+    assert!(colors(1) == colors(3) && colors(3) != colors(4) && colors(4) == colors(6));
     let clipped = scalar(&a, "range/11_relu3_1/clipped");
     assert_eq!(clipped.len(), 6);
     assert!(
@@ -331,6 +333,7 @@ fn a_run_has_one_range_which_others_can_take() {
     let c = events(&place.path("runs/c"));
     let of_c = picture(&c, "feature_maps/00_conv1_1", 0);
     assert!(of_c == picture(&a, "feature_maps/chelsea/00_conv1_1", 6));
+    assert!(picture(&c, "pca/11_relu3_1", 0) == colors(6));
     place
         .run(
             "images --run d --layers conv5_3 --range runs/a/ranges.toml",

@@ -31,6 +31,9 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
             "image",
             "input",
             "kernels/00_conv1_1",
+            "pca/00_conv1_1",
+            "pca/14_conv3_3",
+            "pca/30_pool5",
         ]
     );
     for tag in tags(&seen).iter().filter(|tag| *tag != "config") {
@@ -42,7 +45,7 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
         assert_eq!(steps(&seen, &tag), [0, 1, 2], "{tag}");
     }
     let out = ran.out();
-    assert!(out.contains("3 steps, 11 tags"), "{out}");
+    assert!(out.contains("3 steps, 14 tags"), "{out}");
     assert!(
         out.contains(
             "tensorboard --logdir runs --samples_per_plugin images=10,text=10,scalars=1000"
@@ -165,8 +168,8 @@ fn both_backends_draw_the_same_picture() {
             .collect::<Vec<_>>()
     };
     let (flex, libtorch) = (draw("flex"), draw("libtorch:cpu"));
-    // 31 layers, the input and the kernels.
-    assert_eq!((flex.len(), libtorch.len()), (33, 33));
+    // 31 layers, each with its components, the input and the kernels.
+    assert_eq!((flex.len(), libtorch.len()), (64, 64));
     for ((tag, flex), (other, libtorch)) in flex.iter().zip(&libtorch) {
         assert_eq!(tag, other);
         let apart = levels_apart(flex, libtorch);
@@ -251,11 +254,11 @@ fn png_files_are_the_pictures_of_the_event_file() {
 }
 
 #[test]
-fn the_kernels_can_be_left_out() {
+fn kernels_and_components_can_be_left_out() {
     let place = Place::new();
     place
         .run(
-            "images --run a --layers pool5 --no-kernels",
+            "images --run a --layers pool5 --no-kernels --no-pca",
             &[narrow().as_ref(), photo("chelsea.png").as_os_str()],
         )
         .ok();

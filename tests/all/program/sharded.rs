@@ -80,8 +80,10 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
     assert_eq!(steps(&other, "config"), [1]);
     let steps = grams(place, whole);
     assert!(!steps.is_empty() && steps == grams(place, parts));
-    let of = |run: &str| fs::read(place.path(&format!("runs/{run}/ranges.toml"))).unwrap();
-    assert!(of(whole) == of(parts));
+    for name in ["ranges.toml", "bases.safetensors"] {
+        let of = |run: &str| fs::read(place.path(&format!("runs/{run}/{name}"))).unwrap();
+        assert!(of(whole) == of(parts), "{name}");
+    }
     let mut names: Vec<String> = fs::read_dir(place.path(&format!("runs/{parts}")))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -90,6 +92,7 @@ fn assert_equal(place: &Place, whole: &str, parts: &str) {
     names.sort();
     let expected = [
         ".lock",
+        "bases.safetensors",
         "config.toml",
         "grams",
         "ranges.toml",
@@ -229,7 +232,7 @@ fn a_merge_is_repeated() {
     assert_equal(&place, "whole", "parts");
     let events = &event_files(&run)[0];
     // Of what all parts have, one of each is enough.
-    for name in ["config.toml", "ranges.toml"] {
+    for name in ["config.toml", "ranges.toml", "bases.safetensors"] {
         fs::remove_file(copies.join("part-0").join(name)).unwrap();
     }
     put_back();

@@ -308,7 +308,9 @@ impl Values {
                 self.wrong.push(format!("left: {}", path.display()));
             } else if path.ends_with("ranges.toml") {
                 self.files.insert(name, fs::read_to_string(path).unwrap());
-            } else if folder.ends_with("grams") && !is_unfinished {
+            } else if path.ends_with("bases.safetensors")
+                || folder.ends_with("grams") && !is_unfinished
+            {
                 self.files.insert(name, content(&path));
             }
         }

@@ -133,20 +133,24 @@ fn a_limit_on_the_size_of_files_is_an_error() {
     crate::program::support::Ran(ended).fails(1, &["runs/a", "--resume"]);
 }
 
-/// The newest checkpoint holds the ranges that the steps so far were shown with.
+/// The newest checkpoint holds the ranges and bases that the steps so far were shown with.
 #[test]
-fn a_training_is_shown_with_the_ranges_that_it_began_with() {
+fn a_training_is_shown_with_the_ranges_and_bases_that_it_began_with() {
     let place = Place::on_cpu();
     let flags = "--run a --save-every 2 --range run --change";
     train(&place, &format!("{flags} --steps 2")).ok();
-    let ranges = place.path("runs/a/ranges.toml");
-    let written = std::fs::read_to_string(&ranges).unwrap();
-    std::fs::remove_file(&ranges).unwrap();
+    let files =
+        ["ranges.toml", "bases.safetensors"].map(|name| (name, place.path("runs/a").join(name)));
+    let written = files
+        .each_ref()
+        .map(|(_, file)| std::fs::read(file).unwrap());
+    for (_, file) in &files {
+        std::fs::remove_file(file).unwrap();
+    }
     let ran = train(&place, &format!("{flags} --steps 4 --resume")).ok();
-    assert!(
-        ran.err().contains("ranges.toml is not as the run left it"),
-        "{}",
-        ran.err()
-    );
-    assert_eq!(std::fs::read_to_string(&ranges).unwrap(), written);
+    for ((name, file), written) in files.iter().zip(written) {
+        let said = format!("{name} is not as the run left it");
+        assert!(ran.err().contains(&said), "{}", ran.err());
+        assert!(std::fs::read(file).unwrap() == written, "{name}");
+    }
 }
