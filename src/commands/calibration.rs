@@ -75,11 +75,18 @@ impl RunStyle {
         Self { bases, ..self }
     }
 
-    /// Hands over those maps.
-    pub(super) fn give_references(&mut self, logger: &mut FeatureLogger) {
+    /// Hands over those maps and bases to what shows the run, and describes its tags.
+    pub(super) fn hand_over(
+        &mut self,
+        logger: &mut FeatureLogger,
+        probes: &mut ProbeImages,
+        pass: &ForwardPass,
+    ) {
         for reference in self.references.drain(..) {
             logger.reference(reference.tag, reference.maps, reference.as_what);
         }
+        probes.show_pca(self.bases.take());
+        probes.describe(pass, logger);
     }
 
     /// The files in a run's folder that hold ranges and channels, by name, for its later steps and for other runs.

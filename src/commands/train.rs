@@ -86,11 +86,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     // Before the first value, so that a run which is killed says whose it is.
     run.folder.write_config(&config)?;
     let mut logger = run_style.apply(builder).create()?;
-    run_style.give_references(&mut logger);
     let shown_by = run_style.files()?;
     run.folder.restore(&shown_by)?;
-    probes.show_pca(run_style.bases.take());
-    probes.describe(&run.pass, &mut logger);
+    run_style.hand_over(&mut logger, &mut probes, &run.pass);
 
     let begins = resumed.is_none();
     let (last_saved, mut progress) = match resumed {

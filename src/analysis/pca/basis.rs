@@ -154,7 +154,7 @@ impl Moments {
 
     /// Adds those of other positions: in each row of `read` a mean, and the products of its channel.
     ///
-    /// Source: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
+    /// Source: Chan and others, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
     /// (1979).
     fn add(&mut self, count: f64, read: &[f32]) {
         let channels = self.mean.len();

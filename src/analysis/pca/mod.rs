@@ -147,7 +147,9 @@ fn picture(
 ) -> Result<Option<Picture>, render::RenderError> {
     let area = shape[2] * shape[3];
     for (plane, offset) in values.chunks_mut(area).zip(basis.offsets()) {
-        plane.iter_mut().for_each(|value| *value += offset);
+        for value in plane {
+            *value += offset;
+        }
     }
     let style = Style {
         range: Range::Fixed(0.0, 1.0),

@@ -62,12 +62,10 @@ impl<'a> StepLog<'a> {
             first,
         } = calibrated;
         let mut logger = run_style.apply(builder).create()?;
-        run_style.give_references(&mut logger);
         if before.anywhere {
             run.probes.already_shown();
         }
-        run.probes.show_pca(run_style.bases.take());
-        run.probes.describe(&run.context.pass, &mut logger);
+        run_style.hand_over(&mut logger, &mut run.probes, &run.context.pass);
         Ok(Self {
             first,
             observers,
