@@ -39,7 +39,8 @@ pub(crate) struct PictureSettings {
     #[arg(long)]
     pub(crate) no_kernels: bool,
     /// Leave out the pictures of principal components
-    #[arg(long)]
+    // Help is long enough; docs/files.md has it.
+    #[arg(long, hide = true)]
     pub(crate) no_pca: bool,
 }
 
