@@ -182,3 +182,35 @@ fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
     order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_that_died_come_first_then_those_that_change_most() {
+        let of = |values: [f64; 5]| ByChannel::from([("18_relu4_1".to_owned(), values.to_vec())]);
+        let calibration = Calibration {
+            variance: of([1.0, 2.0, 3.0, 4.0, 0.0]),
+            last_variance: of([1.0, 0.0, 3.0, 4.0, 0.0]),
+            change: of([4.0, 1.0, 900.0, 0.5, 0.0]),
+            ..Calibration::default()
+        };
+        let ranked = calibration.ranked("18_relu4_1");
+        let labels: Vec<String> = ranked.iter().map(Ranked::label).collect();
+        assert_eq!(
+            labels,
+            ["1  ×1.0", "2  ×30", "0  ×2.0", "3  ×0.7", "4  ×0.0"]
+        );
+        // Where nothing is known of a change: by variance, and without a number.
+        let calibration = Calibration {
+            variance: of([1.0, 2.0, 3.0, 4.0, 0.0]),
+            last_variance: of([1.0, 2.0, 3.0, 4.0, 0.0]),
+            change: of([0.0; 5]),
+            ..Calibration::default()
+        };
+        let ranked = calibration.ranked("18_relu4_1");
+        let labels: Vec<String> = ranked.iter().map(Ranked::label).collect();
+        assert_eq!(labels, ["3", "2", "1", "0", "4"]);
+    }
+}

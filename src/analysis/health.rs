@@ -337,3 +337,45 @@ fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
     layer.kind == LayerKind::Relu
         || next.is_some_and(|next| next.kind == LayerKind::Relu && !pass.wanted.contains(next))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(bands: &[Band]) -> Vec<&str> {
+        bands.iter().map(|band| band.label.as_str()).collect()
+    }
+
+    #[test]
+    fn many_channels_are_gathered_and_silent_ones_come_first() {
+        let mut first: Vec<f32> = (1_u8..=160).map(|rate| f32::from(rate) / 160.0).collect();
+        let mut last = first.clone();
+        (last[37], first[90]) = (0.0, 0.0);
+        let bands = Band::of(&[&first, &last]);
+        assert_eq!(labels(&bands)[..4], ["37", "90", "0–6%", "6–12%"]);
+        assert_eq!(bands.len(), 2 + 16);
+        let mut all: Vec<usize> = bands
+            .iter()
+            .flat_map(|band| band.channels.clone())
+            .collect();
+        assert_eq!(bands[2].channels, (0..10).collect::<Vec<_>>());
+        all.sort_unstable();
+        assert_eq!(all, (0..160).collect::<Vec<_>>());
+        assert_eq!(
+            silent_line(&last),
+            "never above 0 at the last step: 1 of 160 (37)"
+        );
+        // Of a layer that collapsed the silent ones have as large a part of the picture as of the layer.
+        last[..120].fill(0.0);
+        let bands = Band::of(&[&first, &last]);
+        assert_eq!(labels(&bands)[..2], ["10 silent"; 2]);
+        let silent = labels(&bands)
+            .iter()
+            .filter(|label| label.contains("silent"))
+            .count();
+        assert_eq!((silent, bands.len()), (12, 16));
+        // Few channels are rows of their own, in order.
+        let bands = Band::of(&[&last[..64]]);
+        assert_eq!((bands.len(), labels(&bands)[63]), (64, "63"));
+    }
+}

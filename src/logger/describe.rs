@@ -3,8 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use crate::one_line;
+
 use super::grid_style::{GridStyle, Job, Tiles};
 use feature_grid::Range;
+
+/// Channels that a description names.
+const LISTED: usize = 64;
 
 /// Text that is worked out when it is first needed.
 pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
@@ -35,6 +40,10 @@ impl Describer {
         let Job { count, grid, .. } = job;
         let (one, range) = (grid.one(), grid.style.range);
         let shown = grid.style.max_maps.map_or(*count, |most| most.min(*count));
+        let which = match &grid.chosen {
+            Some(chosen) => format!(": {}", one_line::listed(chosen, ", ", LISTED)),
+            None => String::new(),
+        };
         let how = if grid.is_change {
             change_text(range)
         } else {
@@ -44,7 +53,7 @@ impl Describer {
             format!("\n\n* range: {range}; NaN and infinite values are painted in color{framed}")
         };
         let (heading, about) = (self.heading(&job.tag), &*self.about);
-        format!("{heading}{shown} of {count} {one}s{how}\n{about}")
+        format!("{heading}{shown} of {count} {one}s{which}{how}\n{about}")
     }
 
     /// An image that is shown as it is.
