@@ -298,7 +298,7 @@ fn how(change: &Change) -> String {
 }
 
 /// A fraction as a percentage of two digits.
-fn percent(fraction: f64) -> String {
+pub(super) fn percent(fraction: f64) -> String {
     let percent = fraction * 100.0;
     match percent {
         0.0 => "0%".to_owned(),

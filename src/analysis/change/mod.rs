@@ -8,13 +8,15 @@ mod layer;
 mod linear;
 mod lines;
 mod on_device;
+mod overview;
 mod snapshot;
 mod summary;
 
 use tensorboard_events::Summary as Scalar;
 
-use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, kernels};
+use super::{AnalysisError, Moment, ObservedNetwork, Observer, Role, Shared, kernels};
 use crate::device::PairSums;
+use crate::logger::{LoggerError, Step};
 
 pub(crate) use events::{Kind, of_filters};
 pub(crate) use found::{Activations, Change, Found, ImageCount, Inactive};
@@ -114,6 +116,10 @@ impl Observer for WeightChange {
             self.previous = now;
         }
         Ok(())
+    }
+
+    fn draw(&self, step: &mut Step<'_>, _: &Shared) -> Result<(), LoggerError> {
+        self.summary.draw(step)
     }
 }
 
