@@ -41,9 +41,9 @@ help: ## list the targets
 	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, CARGOFLAGS=--no-default-features: see README.md\n'
 
 .PHONY: demo
-demo: build ## libtorch, build, then VGG16 over photos/, a training and a sweep of its checkpoints: runs/demo*
+demo: build ## libtorch, build, then VGG16's first blocks over photos/, a training and a sweep of its checkpoints: runs/demo*
 	@rm -rf runs/demo runs/demo-training runs/demo-checkpoints
-	$(BUILT)/vggscope images photos --config configs/photos.toml --run demo
+	$(BUILT)/vggscope images photos --weights photos/vgg16_to_pool2.safetensors --run demo
 	$(BUILT)/vggscope train --config configs/train.toml --run demo-training
 	$(BUILT)/vggscope checkpoints runs/demo-training/checkpoints --images photos/chelsea.png --config configs/demo.toml --run demo-checkpoints
 

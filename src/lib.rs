@@ -80,3 +80,8 @@ mod train;
 pub mod weights;
 
 pub use {feature_grid, tensorboard_events};
+
+/// The code of the README is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -112,7 +112,7 @@ fn show(
     run.context.skipped.extend(unreadable);
     let mut calibrated = run.calibrate(&mut loader, &remaining)?;
     if let Some(observers) = &mut calibrated.observers {
-        *observers.summary() = found(&state);
+        *observers.summary() = found(&state, i64::MAX);
     }
     if let (Some(follow), Some(last)) = (&mut follow, state.last()) {
         follow.begin_after(last);
@@ -155,10 +155,11 @@ fn show(
     log.show_all(&networks, steps)
 }
 
-/// What was found at the steps that a run has.
-pub(crate) fn found(state: &State) -> Summary {
+/// What was found at the steps that a run has, up to this one.
+pub(crate) fn found(state: &State, last: i64) -> Summary {
     let mut all = Summary::default();
-    for found in state.shown().filter_map(|entry| entry.found.as_deref()) {
+    let entries = state.shown().take_while(|entry| entry.step <= last);
+    for found in entries.filter_map(|entry| entry.found.as_deref()) {
         // What this program did not write says nothing.
         all.add(toml::from_str(found).unwrap_or_default());
     }

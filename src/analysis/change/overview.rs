@@ -45,7 +45,7 @@ impl Summary {
         let columns = Columns::of(&self.steps[1..]);
         let mut rows = Vec::new();
         let mut matrix = Matrix {
-            measure: "weight change, relative".to_owned(),
+            measure: "weight change".to_owned(),
             scale: CHANGES,
             colormap: Colormap::Magma,
             ..Matrix::default()
@@ -92,6 +92,7 @@ impl Summary {
     fn dead(&self) -> Figure {
         let columns = Columns::of(&self.steps);
         let mut values = Vec::new();
+        let mut notes = BTreeMap::new();
         for spans in self.inactive.values() {
             for steps in &columns.steps {
                 let of_step = |step: &i64| {
@@ -102,6 +103,9 @@ impl Summary {
                     fraction
                 };
                 values.push(steps.iter().map(of_step).fold(0.0, f32::max));
+            }
+            if let Some(last) = values.last().filter(|last| **last > 0.0) {
+                notes.insert(values.len() - 1, percent(f64::from(*last)));
             }
         }
         Figure {
@@ -118,6 +122,7 @@ impl Summary {
                 values,
                 measure: "fraction of channels".to_owned(),
                 colormap: Colormap::Magma,
+                notes,
                 ..Matrix::default()
             }),
             ..Figure::default()

@@ -224,7 +224,7 @@ impl Parts {
         let mut lines = Vec::new();
         if let Some(mut observers) = calibrated.observers {
             self.replay(&run, &mut loader, &mut observers, &mut logger)?;
-            *observers.summary() = found(&self.state);
+            *observers.summary() = found(&self.state, last);
             let file = |step: i64| run.sequence.iter().find(|file| file.step == step);
             let first = self.state.shown().next().and_then(|entry| file(entry.step));
             if let (Some(first), Some(last)) = (first, file(last)) {
@@ -260,6 +260,7 @@ impl Parts {
                     let network = run.probes.run(&run.context.pass, &network, name)?;
                     observers.set_place(place);
                     observers.replay(*step, Role::Column, &network)?;
+                    *observers.summary() = found(&self.state, *step);
                     observers.draw_if_due(logger, *step)?;
                 }
                 Err(error) => {

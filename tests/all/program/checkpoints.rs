@@ -71,6 +71,7 @@ fn several_probe_images_have_tags_of_their_own() {
         tags(&seen),
         [
             "Overview/summary",
+            "Overview/what changed",
             "checkpoint",
             "config",
             "custom_scalars__config__",

@@ -81,8 +81,7 @@ pub(super) fn run_of(place: &Place) -> Vec<Seen> {
 pub(super) fn of_steps(seen: &[Seen]) -> BTreeMap<(String, i64), String> {
     // Pictures over time, and the comparison with the last step, are of what there was when they were made.
     let is_of_step = |one: &&Seen| {
-        let of_run =
-            is_over_time(one) || ["Overview/summary", "config"].contains(&one.tag.as_str());
+        let of_run = is_over_time(one) || one.tag == "config";
         !of_run && !one.tag.contains("_to_last")
     };
     values(seen.iter().filter(is_of_step))
@@ -95,6 +94,7 @@ fn values<'a>(seen: impl Iterator<Item = &'a Seen>) -> BTreeMap<(String, i64), S
 
 fn is_over_time(one: &Seen) -> bool {
     let groups = [
+        "Overview/",
         "evolution/",
         "similarity/steps",
         "similarity/layers",

@@ -260,7 +260,7 @@ impl Torture {
             return false;
         }
         // A training that goes on shows its input again, and looked at other steps' maps over time.
-        let of_process = is_any(&["Overview/summary", "input/", "evolution/"]);
+        let of_process = is_any(&["Overview/", "input/", "evolution/"]);
         let of_steps = tag.starts_with("health/") && tag.matches('/').count() == 1;
         !(self.kind == Kind::Training && (of_process || of_steps))
     }

@@ -337,7 +337,7 @@ fn a_resumed_run_compares_as_one_that_was_not_interrupted() {
                 _ => None,
             });
             // Strips over time have the columns of this process, besides that of the first step.
-            let over_time = ["evolution/", "similarity/steps/", "health/"];
+            let over_time = ["Overview/", "evolution/", "similarity/steps/", "health/"];
             let is_of_step =
                 |(tag, _): &(String, i64)| !over_time.iter().any(|t| tag.starts_with(t));
             pictures.filter(|(key, _)| is_of_step(key)).collect()

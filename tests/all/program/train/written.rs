@@ -73,6 +73,7 @@ fn every_step_shows_the_network_and_its_numbers() {
         PICTURES.contains(&tag.as_str())
             || SCALARS.contains(&tag.as_str())
             || [
+                "Overview/",
                 "val/",
                 "weights/",
                 "gradients/",
@@ -82,13 +83,7 @@ fn every_step_shows_the_network_and_its_numbers() {
             ]
             .iter()
             .any(|p| tag.starts_with(p))
-            || [
-                "config",
-                "Overview/summary",
-                "kernels/change",
-                "custom_scalars__config__",
-            ]
-            .contains(&tag.as_str())
+            || ["config", "kernels/change", "custom_scalars__config__"].contains(&tag.as_str())
             || tag.starts_with("_hparams_/")
     };
     assert_eq!(names.iter().find(|tag| !known(tag)), None);
