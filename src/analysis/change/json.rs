@@ -30,7 +30,7 @@ pub(crate) const NUMBERS: [&str; 13] = [
 impl Summary {
     /// All that is known of the run. Numbers that are NaN or infinite are null.
     pub(crate) fn json(&self) -> Value {
-        let from_first: BTreeMap<&str, Change> = self.from_first().into_iter().collect();
+        let from_first: BTreeMap<&str, Change> = self.changes_from_first().into_iter().collect();
         let unchanged: BTreeMap<&str, i64> = self.unchanged().into_iter().collect();
         let maps = self.non_finite_maps.keys();
         let tags: BTreeSet<&str> = (self.layers.keys())

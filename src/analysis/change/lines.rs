@@ -61,7 +61,7 @@ impl Summary {
 
     /// The layers that changed most from the first step to the last.
     fn of_layers(&self, first: i64, last: i64) -> String {
-        let mut layers = self.from_first();
+        let mut layers = self.changes_from_first();
         let count = layers.len();
         layers.retain(|(_, change)| change.relative.is_finite());
         layers.sort_by(|(_, a), (_, b)| b.relative.total_cmp(&a.relative));
@@ -111,9 +111,10 @@ impl Summary {
                 let of_step = events.iter().filter(|event| event.step == step);
                 let hows: Vec<String> = of_step.clone().map(|event| how(&event.change)).collect();
                 let most = of_step.map(|event| name_of(&event.layer)).next();
-                let how = match hows.iter().all(|how| *how == hows[0]) {
-                    true => hows[0].clone(),
-                    false => format!("most {} {}", most.unwrap_or_default(), hows[0]),
+                let how = if hows.iter().all(|how| *how == hows[0]) {
+                    hows[0].clone()
+                } else {
+                    format!("most {} {}", most.unwrap_or_default(), hows[0])
                 };
                 named.push(format!("{count} of {all} layers at step {step}: {how}"));
                 events.retain(|event| event.step != step);
@@ -127,7 +128,7 @@ impl Summary {
             format!("{} at step {step}: {}", name_of(layer), how(change))
         };
         named.extend(events.iter().map(one));
-        line("stands out from its own trend", named)
+        line("stands out from its own trend", &named)
     }
 
     /// The filters to which this happened.
@@ -142,7 +143,7 @@ impl Summary {
             };
             format!("{one} {filter} of {layer} at step {step}{how}")
         });
-        line(what, events.collect())
+        line(what, &events.collect::<Vec<_>>())
     }
 
     /// The layers whose weights stopped to change, or never did, while others changed.
@@ -154,7 +155,7 @@ impl Summary {
                 since => format!("{layer} since step {since}"),
             }
         });
-        line("weights unchanged", unchanged.collect())
+        line("weights unchanged", &unchanged.collect::<Vec<_>>())
     }
 
     /// The layers whose weights are at the last step what they were at an earlier one, and since then at every one.
@@ -209,7 +210,7 @@ impl Summary {
         let texts = layers.into_iter().map(|(_, text)| text);
         line(
             &format!("{} at step {last}", self.images.verdict()),
-            texts.collect(),
+            &texts.collect::<Vec<_>>(),
         )
     }
 
@@ -218,17 +219,13 @@ impl Summary {
         let mut revived = Vec::new();
         for (layer, spans) in self.inactive.iter().filter(|_| self.images.is_enough()) {
             for (channel, spans) in &spans.spans {
-                let closed = spans.iter().filter(|span| span.until.is_some());
-                if let Some(span) = closed
-                    .last()
-                    .filter(|span| Some(span) == spans.last().as_ref())
-                {
+                if let Some(span) = spans.last().filter(|span| span.until.is_some()) {
                     let when = self.when(*span);
                     revived.push(format!("{}, channel {channel} ({when})", name_of(layer)));
                 }
             }
         }
-        line("dead for a while", revived)
+        line("dead for a while", &revived)
     }
 
     /// `at step 5` or `at steps 5 to 8`, and whether that was the end of it.
@@ -262,7 +259,7 @@ impl Summary {
                 again.map_or_else(String::new, |step| format!(", finite again at step {step}"));
             format!("{} ({when}{again})", listed(names, ", ", NAMED))
         });
-        line("NaN or infinite", texts.collect())
+        line("NaN or infinite", &texts.collect::<Vec<_>>())
     }
 
     /// How much an optimization step changes the weights.
@@ -313,8 +310,8 @@ pub(super) fn percent(fraction: f64) -> String {
 }
 
 /// What happened, and to what; none where it happened to nothing.
-fn line(what: &str, to: Vec<String>) -> Option<String> {
-    (!to.is_empty()).then(|| format!("{what}: {}", listed(&to, "; ", NAMED)))
+fn line(what: &str, to: &[String]) -> Option<String> {
+    (!to.is_empty()).then(|| format!("{what}: {}", listed(to, "; ", NAMED)))
 }
 
 #[cfg(test)]

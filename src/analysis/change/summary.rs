@@ -199,7 +199,7 @@ impl Summary {
     }
 
     /// The change of each layer from the first step to the last.
-    pub(super) fn from_first(&self) -> Vec<(&str, Change)> {
+    pub(super) fn changes_from_first(&self) -> Vec<(&str, Change)> {
         let last = self.steps.last().copied();
         let followed = self.layers.iter().filter_map(|(layer, steps)| {
             let last = steps.last().filter(|found| Some(found.step) == last)?;
