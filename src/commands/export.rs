@@ -1,44 +1,33 @@
-//! `vggscope export`: the pictures of event files as files.
+//! `vggscope export`: what event files hold as files: pictures, animations, scalars, figures and their numbers.
 
 mod animation;
 pub(super) mod error;
+mod names;
+mod scalars;
+mod series;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-
-use image::ImageError;
-use thiserror::Error;
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
 use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
-use animation::Animation;
+use animation::Strip;
 use error::ExportError;
-use feature_grid::Picture;
-use tensorboard_events::{Content, EventReader, Inventory, Place, ReadError, TagInventory, Value};
+use names::{Names, file_path};
+use series::Series;
+use tensorboard_events::{Inventory, Place, TagInventory};
 
 const IMAGES: &str = "images";
+const SCALARS: &str = "scalars";
 
-/// Bytes of a part of a path. File systems take 255, of which an ending and a number have some.
-const LONGEST_PART: usize = 200;
+/// Where all tags of `--together` are, and all scalars.
+const TOGETHER: &str = "together";
+const TABLE: &str = "scalars.csv";
 
 const NAMED: usize = 5;
-
-/// Why a picture is left out.
-#[derive(Debug, Error)]
-enum PictureError {
-    #[error("the file was changed meanwhile")]
-    Changed,
-    #[error("the event cannot be read")]
-    Seek(#[from] io::Error),
-    #[error("{0}")]
-    Event(#[from] ReadError),
-    #[error("the picture cannot be read")]
-    Image(#[from] ImageError),
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
@@ -47,25 +36,27 @@ pub(crate) struct Exported {
     pub(crate) skipped: Vec<String>,
     /// Tags that have another path than their name, since that was taken.
     pub(crate) notes: Vec<String>,
-    /// The paths that were given out, in lower case: some file systems do not tell cases apart.
-    taken: HashSet<String>,
+    names: Names,
     /// Whether a tag and a step of it are asked for.
     has_any: bool,
     /// The first tag or run of which nothing is asked for.
     nothing: Option<ExportError>,
+    /// The scalars of all runs, as rows of a table.
+    table: String,
 }
 
 impl Exported {
-    /// The path, or the first with a number behind it that no other tag or animation has.
-    fn claim(&mut self, path: PathBuf) -> PathBuf {
-        let numbered = |number: usize| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!("_{number}"));
-            PathBuf::from(name)
-        };
-        let mut candidates = std::iter::once(path.clone()).chain((2..).map(numbered));
-        let is_free = |path: &PathBuf| self.taken.insert(path.to_string_lossy().to_lowercase());
-        candidates.find(is_free).unwrap_or(path)
+    /// What is there; or nothing, and why among what was skipped.
+    fn or_skip<T, E: std::error::Error>(&mut self, what: &str, read: Result<T, E>) -> Option<T> {
+        let skip = |error: &E| self.skipped.push(format!("{what}: {}", one_line(error)));
+        read.inspect_err(skip).ok()
+    }
+
+    fn write(&mut self, path: PathBuf, bytes: impl AsRef<[u8]>) -> Result<(), ExportError> {
+        make_folder(path.parent().unwrap_or(&path))?;
+        fs::write(&path, bytes).map_err(|error| ExportError::Write(path, error))?;
+        self.files += 1;
+        Ok(())
     }
 }
 
@@ -73,17 +64,23 @@ pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, RunError> {
     let runs = event_runs(&settings.run)?;
     let mut exported = Exported::default();
     for run in &runs {
+        let below = run.path.strip_prefix(&settings.run).ok();
         // Of several runs each has a folder of its own.
-        let out = match run.path.strip_prefix(&settings.run) {
-            Ok(below) if runs.len() > 1 => settings.out.join(below),
+        let out = match below {
+            Some(below) if runs.len() > 1 => settings.out.join(below),
             _ => settings.out.clone(),
         };
         export_run(settings, run, &out, &mut exported)?;
     }
     match exported.nothing.take() {
-        Some(error) if !exported.has_any => Err(error.into()),
-        _ => Ok(exported),
+        Some(error) if !exported.has_any => return Err(error.into()),
+        _ => {}
     }
+    if settings.format == ExportFormat::Csv && !exported.table.is_empty() {
+        let table = format!("{}{}", scalars::HEADER, exported.table);
+        exported.write(settings.out.join(TABLE), table)?;
+    }
+    Ok(exported)
 }
 
 fn export_run(
@@ -96,16 +93,23 @@ fn export_run(
     let damage = files.iter().filter_map(|file| file.damage.as_ref());
     let damage = damage.map(|damage| one_line(damage));
     exported.skipped.extend(damage);
-    let images = tags.into_iter().filter(|(_, tag)| tag.plugin == IMAGES);
-    let images: BTreeMap<String, TagInventory> = images.collect();
+    let plugin = match settings.format {
+        ExportFormat::Csv => SCALARS,
+        ExportFormat::Png | ExportFormat::Apng | ExportFormat::Gif => IMAGES,
+    };
+    let tags = tags.into_iter().filter(|(_, tag)| tag.plugin == plugin);
+    let tags: BTreeMap<String, TagInventory> = tags.collect();
     let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(tag));
-    let mut chosen: Vec<_> = images.iter().filter(|(tag, _)| is_chosen(tag)).collect();
+    let mut chosen: Vec<_> = tags.iter().filter(|(tag, _)| is_chosen(tag)).collect();
     if chosen.is_empty() {
-        let error = no_tag(settings, run, &images);
+        let error = no_tag(settings, run, plugin, &tags);
         exported.nothing.get_or_insert(error);
     }
-    // Of the tags that have one path, the one that is called so has it.
-    chosen.sort_by_key(|(tag, _)| file_path(tag) != Path::new(tag));
+    if plugin == IMAGES {
+        // Of the tags that have one path, the one that is called so has it.
+        chosen.sort_by_key(|(tag, _)| file_path(tag) != Path::new(tag));
+    }
+    let mut all = Vec::new();
     for (tag, inventory) in chosen {
         let steps: Vec<i64> = inventory.fast.iter().map(|place| place.step).collect();
         let is_taken = |place: &&Place| {
@@ -122,7 +126,84 @@ fn export_run(
             continue;
         }
         exported.has_any = true;
-        Series { run, tag, places }.export(settings, out, exported)?;
+        all.push(Series {
+            run,
+            tag,
+            plugin,
+            places,
+        });
+    }
+    if settings.together && all.len() > 1 {
+        return animate_together(&mut all, settings, out, exported);
+    }
+    for series in &all {
+        match settings.format {
+            ExportFormat::Csv => scalars::add(series, &settings.run, exported),
+            ExportFormat::Png => {
+                let path = claim(series.tag, out, exported);
+                series.write_pictures(&path, exported)?;
+            }
+            ExportFormat::Apng | ExportFormat::Gif => {
+                let path = claim(series.tag, out, exported);
+                animate(series, settings, &path, exported)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a tag's files go, with a note where that is another tag's place.
+fn claim(tag: &str, out: &Path, exported: &mut Exported) -> PathBuf {
+    let own = out.join(file_path(tag));
+    let path = exported.names.claim(own.clone());
+    if path != own {
+        exported.notes.push(format!(
+            "{tag} is in {}: its own is another tag's",
+            path.display()
+        ));
+    }
+    path
+}
+
+/// Writes an animation of the first pictures of all steps, one of the second ones, if a step has them, and so on.
+fn animate(
+    series: &Series<'_>,
+    settings: &ExportSettings,
+    path: &Path,
+    exported: &mut Exported,
+) -> Result<(), ExportError> {
+    make_folder(path.parent().unwrap_or(path))?;
+    let strips = Strip::all_of(series, exported);
+    for (number, strip) in strips.iter().enumerate() {
+        let mut name = path.as_os_str().to_owned();
+        if strips.len() > 1 {
+            name.push(format!("_{number}"));
+            name = exported.names.claim(PathBuf::from(name)).into_os_string();
+        }
+        animation::write(&[strip], name, settings)?;
+        exported.files += 1;
+    }
+    Ok(())
+}
+
+/// Writes one animation of all tags of a run.
+fn animate_together(
+    all: &mut [Series<'_>],
+    settings: &ExportSettings,
+    out: &Path,
+    exported: &mut Exported,
+) -> Result<(), ExportError> {
+    make_folder(out)?;
+    all.sort_by(|a, b| a.tag.cmp(b.tag));
+    let mut strips = Vec::new();
+    for series in &*all {
+        strips.extend(Strip::all_of(series, exported));
+    }
+    let strips: Vec<&Strip<'_>> = strips.iter().collect();
+    if !strips.is_empty() {
+        let name = exported.names.claim(out.join(TOGETHER)).into_os_string();
+        animation::write(&strips, name, settings)?;
+        exported.files += 1;
     }
     Ok(())
 }
@@ -130,15 +211,21 @@ fn export_run(
 fn no_tag(
     settings: &ExportSettings,
     run: &EventRun,
-    images: &BTreeMap<String, TagInventory>,
+    plugin: &str,
+    tags: &BTreeMap<String, TagInventory>,
 ) -> ExportError {
+    let (kind, none) = match plugin {
+        SCALARS => ("scalar", "scalars"),
+        _ => ("image", "pictures"),
+    };
     let given = settings.tag.iter().map(|glob| format!("'{glob}'"));
-    let there = match images.len() {
-        0 => "it has no pictures".to_owned(),
-        _ => format!("it has {}", listed(images.keys(), ", ", NAMED)),
+    let there = match tags.len() {
+        0 => format!("it has no {none}"),
+        _ => format!("it has {}", listed(tags.keys(), ", ", NAMED)),
     };
     ExportError::NoTag {
         run: run.path.clone(),
+        kind,
         given: given.collect::<Vec<_>>().join(" or "),
         there,
     }
@@ -152,186 +239,6 @@ fn span(steps: &[i64]) -> String {
     }
 }
 
-/// The pictures of a tag that are exported.
-struct Series<'a> {
-    run: &'a EventRun,
-    tag: &'a str,
-    places: Vec<Place>,
-}
-
-impl Series<'_> {
-    fn export(
-        &self,
-        settings: &ExportSettings,
-        out: &Path,
-        exported: &mut Exported,
-    ) -> Result<(), ExportError> {
-        let own = out.join(file_path(self.tag));
-        let path = exported.claim(own.clone());
-        if path != own {
-            exported.notes.push(format!(
-                "{} is in {}: its own is another tag's",
-                self.tag,
-                path.display()
-            ));
-        }
-        if settings.format != ExportFormat::Png {
-            return self.animate(settings, &path, exported);
-        }
-        make_folder(&path)?;
-        for place in &self.places {
-            let step = place.step;
-            let pictures = self.read_or_skip(place, &mut exported.skipped);
-            let count = pictures.len();
-            for (number, bytes) in pictures.into_iter().enumerate() {
-                let name = match count {
-                    1 => format!("step_{step:06}"),
-                    _ => format!("step_{step:06}_{number}"),
-                };
-                let ending = ending(&bytes);
-                if let Some(ending) = self.or_skip(step, ending, &mut exported.skipped) {
-                    let path = path.join(format!("{name}.{ending}"));
-                    fs::write(&path, bytes).map_err(|error| ExportError::Write(path, error))?;
-                    exported.files += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes an animation of the first pictures of all steps, one of the second ones, if a step has them, and so on.
-    fn animate(
-        &self,
-        settings: &ExportSettings,
-        path: &Path,
-        exported: &mut Exported,
-    ) -> Result<(), ExportError> {
-        make_folder(path.parent().unwrap_or(path))?;
-        let mut animations: Vec<Animation> = Vec::new();
-        for place in &self.places {
-            let pictures = self.read_or_skip(place, &mut exported.skipped);
-            for (number, bytes) in pictures.iter().enumerate() {
-                if animations.len() <= number {
-                    animations.push(Animation::default());
-                }
-                let picture = self.or_skip(place.step, decode(bytes), &mut exported.skipped);
-                if let Some(picture) = picture {
-                    animations[number].measure(place.step, &picture);
-                }
-            }
-        }
-        for (number, animation) in animations.iter().enumerate() {
-            let mut name = path.as_os_str().to_owned();
-            if animations.len() > 1 {
-                name.push(format!("_{number}"));
-                name = exported.claim(PathBuf::from(name)).into_os_string();
-            }
-            // Read again, so that one picture at a time is in memory.
-            let pictures = self.places.iter().filter_map(|place| {
-                let pictures = self.read(place).ok()?;
-                Some((place.step, decode(pictures.get(number)?).ok()?))
-            });
-            animation.write(name, settings, pictures)?;
-            exported.files += 1;
-        }
-        Ok(())
-    }
-
-    /// What is there; or nothing, and why in `skipped`.
-    fn or_skip<T>(
-        &self,
-        step: i64,
-        read: Result<T, PictureError>,
-        skipped: &mut Vec<String>,
-    ) -> Option<T> {
-        let skip = |error: &PictureError| {
-            let (run, tag) = (self.run.path.display(), self.tag);
-            skipped.push(format!("{run}: {tag} at step {step}: {}", one_line(error)));
-        };
-        read.inspect_err(skip).ok()
-    }
-
-    fn read_or_skip(&self, place: &Place, skipped: &mut Vec<String>) -> Vec<Vec<u8>> {
-        let pictures = self.or_skip(place.step, self.read(place), skipped);
-        pictures.unwrap_or_default()
-    }
-
-    fn read(&self, place: &Place) -> Result<Vec<Vec<u8>>, PictureError> {
-        let file = self.run.files.get(place.file);
-        let mut events = EventReader::open(file.ok_or(PictureError::Changed)?)?;
-        events.set_plugin(self.tag, IMAGES);
-        events.go_to(place.offset)?;
-        let event = events.next().ok_or(PictureError::Changed)??;
-        let Content::Summaries(summaries) = event.content else {
-            return Err(PictureError::Changed);
-        };
-        // A later value of the same tag replaces it.
-        let mut summaries = summaries.into_iter();
-        let summary = summaries.rfind(|summary| summary.tag == self.tag);
-        match summary.and_then(|summary| summary.value) {
-            Some(Value::Image { pngs, .. }) => Ok(pngs),
-            _ => Err(PictureError::Changed),
-        }
-    }
-}
-
 fn make_folder(folder: &Path) -> Result<(), ExportError> {
     fs::create_dir_all(folder).map_err(|error| ExportError::Write(folder.to_owned(), error))
-}
-
-/// How the name of a picture's file ends, which is written as it was logged.
-fn ending(bytes: &[u8]) -> Result<&'static str, PictureError> {
-    let endings = image::guess_format(bytes)?.extensions_str();
-    Ok(endings.first().copied().unwrap_or("png"))
-}
-
-fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
-    let picture = image::load_from_memory(bytes)?.into_rgb8();
-    let (width, height) = picture.dimensions();
-    Ok(Picture::rgb(width, height, picture.into_raw()))
-}
-
-/// Where a tag's files go: a folder for each part of its name.
-fn file_path(tag: &str) -> PathBuf {
-    let is_special = |c: char| !c.is_alphanumeric() && !"-_.+= ".contains(c);
-    let part = |part: &str| -> String {
-        let name = part.replace(is_special, "_");
-        let end = name.floor_char_boundary(LONGEST_PART);
-        // No part leads out of the folder, and none is hidden.
-        match name[..end].trim().trim_matches('.') {
-            "" => "_".to_owned(),
-            name => name.to_owned(),
-        }
-    };
-    tag.split('/').map(part).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_becomes_a_path_that_stays_in_the_folder() {
-        for (tag, path) in [
-            ("feature_maps/05_conv2_1", "feature_maps/05_conv2_1"),
-            ("a b/c:d", "a b/c_d"),
-            ("../../etc/x", "_/_/etc/x"),
-            ("/root", "_/root"),
-            ("", "_"),
-            ("a.", "a"),
-        ] {
-            assert_eq!(file_path(tag), Path::new(path), "{tag}");
-        }
-        let long = file_path(&"é".repeat(300));
-        assert_eq!(long.as_os_str().len(), LONGEST_PART);
-    }
-
-    #[test]
-    fn no_two_tags_have_one_path() {
-        let mut exported = Exported::default();
-        let claimed = ["out/a_b", "out/a_b", "out/A_B", "out/a_b_2", "out/c"]
-            .map(|path| exported.claim(PathBuf::from(path)));
-        let paths = ["out/a_b", "out/a_b_2", "out/A_B_3", "out/a_b_2_2", "out/c"];
-        assert_eq!(claimed, paths.map(PathBuf::from));
-    }
 }

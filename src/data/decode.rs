@@ -16,9 +16,10 @@ mod unsupported;
 
 use std::path::Path;
 
+use feature_grid::Picture;
 use image::ImageFormat;
 
-use super::error::LoadError;
+use super::error::{ImageError, LoadError};
 use file::ImageFile;
 pub(crate) use file::{Decoded, Oddities};
 
@@ -30,9 +31,19 @@ pub(crate) use file::{Decoded, Oddities};
 ///
 /// Source: Pillow's modes and conversions: <https://pillow.readthedocs.io/en/stable/handbook/concepts.html>.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, LoadError> {
-    let decoded = ImageFile::open(path).and_then(|file| match file.format {
+    let decoded = ImageFile::open(path).and_then(decode_file);
+    decoded.map_err(|error| error.in_file(path))
+}
+
+/// The same of an image in memory.
+pub(crate) fn decode_bytes(bytes: Vec<u8>) -> Result<Picture, ImageError> {
+    let decoded = ImageFile::of_bytes(bytes).and_then(decode_file)?;
+    Ok(decoded.picture)
+}
+
+fn decode_file(file: ImageFile) -> Result<Decoded, ImageError> {
+    match file.format {
         ImageFormat::Jpeg => jpeg::decode(file),
         _ => image_rs::decode(file),
-    });
-    decoded.map_err(|error| error.in_file(path))
+    }
 }

@@ -85,7 +85,7 @@ pub(super) const EXAMPLES: [(&str, [&str; 2]); 12] = [
     (
         "export",
         [
-            "vggscope export runs/NAME --out pictures --step last",
+            "vggscope export runs/NAME --out tables --as csv",
             "vggscope export runs/NAME --tag 'kernels/*' --as gif --out films",
         ],
     ),

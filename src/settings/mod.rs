@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Diff(DiffSettings),
     /// Show what is in event files, by any program
     Inspect(InspectSettings),
-    /// Write the pictures of event files as PNG files or animations
+    /// Write what event files hold as pictures, animations or tables
     Export(ExportSettings),
     /// Start TensorBoard with room for every step
     View(ViewSettings),
@@ -368,6 +368,7 @@ impl Command {
             Self::Train(settings) => settings.check(),
             Self::Compare(settings) => settings.check(),
             Self::Diff(settings) => settings.check(),
+            Self::Export(settings) => settings.check(),
             _ => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use glob::Pattern;
 
+use super::error::{SettingsError, exclude};
 use super::values::{ParseValueError, expected};
 
 /// Settings of `vggscope inspect`.
@@ -29,7 +30,7 @@ pub(crate) struct ExportSettings {
     /// A run, a log folder with runs, or an event file; by any program
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// The image tags to take, a glob pattern: maps/*, for example; may be repeated
+    /// The tags to take, a glob pattern: maps/*, for example; may be repeated
     #[arg(long, value_name = "GLOB", default_value = "*")]
     pub(crate) tag: Vec<Pattern>,
     /// The steps to take: 120, first, last, 100..200, ..50, and lists of these
@@ -43,21 +44,37 @@ pub(crate) struct ExportSettings {
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Format: png (a file a step), or all steps of a tag as an animation with the step in each frame, apng or gif
-    /// (256 colors)
-    #[arg(long = "as", value_name = "png|apng|gif", default_value = "png")]
+    /// Format: png (pictures as they were logged, a file a step), apng or gif (all steps of a tag as an animation with the
+    /// step in each frame; gif has 256 colors) or csv (all scalars in one table, a row a value)
+    #[arg(long = "as", value_name = "FORMAT", default_value = "png")]
     pub(crate) format: ExportFormat,
-    /// Milliseconds that a frame of an animation stays
+    /// Milliseconds that a frame of an animation stays; the last one stays 2 seconds
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_delay)]
     pub(crate) delay: NonZeroU16,
+    /// Enlarge the pictures of animations so many times [default: to about 192 pixels]
+    #[arg(long, value_name = "N", value_parser = parse_scale)]
+    pub(crate) scale: Option<NonZeroU16>,
+    /// One animation of all tags next to each other
+    #[arg(long)]
+    pub(crate) together: bool,
 }
 
-/// What pictures become.
+/// What pictures and scalars become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
     Png,
     Apng,
     Gif,
+    Csv,
+}
+
+impl ExportSettings {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        let is_animation = matches!(self.format, ExportFormat::Apng | ExportFormat::Gif);
+        let why = "it is of animations: add --as gif or --as apng";
+        exclude(!is_animation && self.scale.is_some(), "--scale", why)?;
+        exclude(!is_animation && self.together, "--together", why)
+    }
 }
 
 /// Settings of `vggscope view`.
@@ -117,6 +134,12 @@ impl FromStr for StepChoice {
             "a step, first, last, or a range such as 100..200 or ..50, or several with commas",
         ))
     }
+}
+
+fn parse_scale(text: &str) -> Result<NonZeroU16, ParseValueError> {
+    let scale = text.parse::<NonZeroU16>().ok();
+    let scale = scale.filter(|scale| scale.get() <= 64);
+    scale.map_or_else(|| expected("a whole number from 1 to 64"), Ok)
 }
 
 fn parse_delay(text: &str) -> Result<NonZeroU16, ParseValueError> {

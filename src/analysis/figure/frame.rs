@@ -25,17 +25,18 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// For pictures of at most this size, with labels of at most so many characters.
-    pub(crate) fn new([width, height]: [u32; 2], characters: usize) -> Self {
-        let factor = (SIDE / width.max(height).max(1)).max(1);
-        let (width, height) = (width * factor, height * factor);
+    /// For pictures of at most this size, with labels of at most so many characters, enlarged so many times.
+    pub(crate) fn new([width, height]: [u32; 2], characters: usize, factor: Option<u32>) -> Self {
+        let fitting = (SIDE / width.max(height).max(1)).max(1);
+        let factor = factor.unwrap_or(fitting);
+        let (width, height) = (width.saturating_mul(factor), height.saturating_mul(factor));
         let line = (height / 17).max(16);
         let longest = width_of(&"0".repeat(characters), line as f32) + 2 * PADDING;
         Self {
             factor,
             line,
             width: width.max(longest),
-            height: height + line + 2 * PADDING,
+            height: height.saturating_add(line + 2 * PADDING),
         }
     }
 

@@ -1,5 +1,6 @@
-//! All steps of a tag as one file that moves.
+//! All steps of a tag, or of several, as one file that moves.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,7 +11,9 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, DynamicImage, Frame, ImageResult, RgbImage};
 use png::EncodingError;
 
+use super::Exported;
 use super::error::ExportError;
+use super::series::{Series, pixels};
 use crate::analysis::figure::Frames;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
@@ -18,86 +21,225 @@ use feature_grid::Picture;
 /// How thoroughly colors are chosen: 1 is best, 30 fastest.
 const GIF_SPEED: i32 = 10;
 
-/// What its pictures have in common.
-#[derive(Default)]
-pub(super) struct Animation {
-    frames: u32,
+/// How long the last frame stays at least. Units: milliseconds.
+const HOLD: u16 = 2000;
+
+/// Between tags next to each other. Units: pixels.
+const GAP: u32 = 8;
+
+/// The longest side of a frame. Units: pixels.
+const LONGEST: u32 = 16_384;
+
+/// The pictures of one number of each step of a tag.
+pub(super) struct Strip<'a> {
+    series: &'a Series<'a>,
+    number: usize,
+    /// What it is called next to others.
+    title: String,
+    /// Of the largest picture. Units: pixels.
     size: [u32; 2],
-    /// The characters of the longest label.
-    characters: usize,
+    steps: Vec<i64>,
 }
 
 fn label(step: i64) -> String {
     format!("step {step}")
 }
 
-impl Animation {
-    /// Makes room for the picture of a step.
-    pub(super) fn measure(&mut self, step: i64, picture: &Picture) {
-        self.frames += 1;
-        let [width, height] = self.size;
-        self.size = [width.max(picture.width), height.max(picture.height)];
-        self.characters = self.characters.max(label(step).len());
-    }
-
-    /// Writes the pictures that were measured, each with its step. `name` is the file's but for the ending.
-    pub(super) fn write(
-        &self,
-        mut name: OsString,
-        settings: &ExportSettings,
-        pictures: impl Iterator<Item = (i64, Picture)>,
-    ) -> Result<(), ExportError> {
-        let is_gif = settings.format == ExportFormat::Gif;
-        name.push(if is_gif { ".gif" } else { ".apng" });
-        let path = PathBuf::from(name);
-        let frames = Frames::new(self.size, self.characters);
-        let pictures = pictures.map(|(step, picture)| frames.draw(&picture, &label(step)));
-        let file = File::create(&path).map_err(|error| ExportError::Write(path.clone(), error))?;
-        let mut file = BufWriter::new(file);
-        let delay = settings.delay.get();
-        let written = if is_gif {
-            write_gif(&mut file, delay, pictures).map_err(Into::into)
-        } else {
-            self.write_apng(&mut file, delay, &frames, pictures)
-                .map_err(Into::into)
-        };
-        written.map_err(|error| ExportError::Animate(path.clone(), error))?;
-        // Encoders write their end without a word on whether that worked.
-        file.flush()
-            .map_err(|error| ExportError::Write(path, error))
-    }
-
-    /// Source: <https://www.w3.org/TR/png-3/>, chunks `acTL` and `fcTL`. `delay` is in milliseconds.
-    fn write_apng(
-        &self,
-        file: &mut BufWriter<File>,
-        delay: u16,
-        frames: &Frames,
-        pictures: impl Iterator<Item = Picture>,
-    ) -> Result<(), EncodingError> {
-        let (width, height) = frames.size();
-        let mut encoder = png::Encoder::new(file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_animated(self.frames, 0)?;
-        encoder.set_frame_delay(delay, 1000)?;
-        let mut writer = encoder.write_header()?;
-        for picture in pictures {
-            writer.write_image_data(&picture.pixels)?;
+impl<'a> Strip<'a> {
+    /// The first pictures of all steps, the second ones, if a step has them, and so on, measured.
+    pub(super) fn all_of(series: &'a Series<'a>, exported: &mut Exported) -> Vec<Self> {
+        let mut strips: Vec<Self> = Vec::new();
+        for (step, pictures) in series.pictures() {
+            let pictures = exported.or_skip(&series.name(step), pictures);
+            for (number, bytes) in pictures.unwrap_or_default().into_iter().enumerate() {
+                if strips.len() <= number {
+                    let title = match number {
+                        0 => series.tag.to_owned(),
+                        _ => format!("{} {number}", series.tag),
+                    };
+                    strips.push(Strip {
+                        series,
+                        number,
+                        title,
+                        size: [0; 2],
+                        steps: Vec::new(),
+                    });
+                }
+                let strip = &mut strips[number];
+                if let Some(picture) = exported.or_skip(&series.name(step), pixels(bytes)) {
+                    let [width, height] = strip.size;
+                    strip.size = [width.max(picture.width), height.max(picture.height)];
+                    strip.steps.push(step);
+                }
+            }
         }
-        writer.finish()
+        strips
+    }
+
+    /// Its pictures, read again, so that one at a time is in memory.
+    fn pictures(&self) -> impl Iterator<Item = (i64, Picture)> {
+        self.series.pictures().filter_map(|(step, pictures)| {
+            let mut pictures = pictures.ok()?;
+            let bytes = pictures.get_mut(self.number).map(std::mem::take)?;
+            Some((step, pixels(bytes).ok()?))
+        })
     }
 }
 
+/// Writes strips next to each other, each step a frame; of one that has no picture at a step, the one before stays.
+/// `name` is the file's but for the ending.
+pub(super) fn write(
+    strips: &[&Strip<'_>],
+    mut name: OsString,
+    settings: &ExportSettings,
+) -> Result<(), ExportError> {
+    let is_gif = settings.format == ExportFormat::Gif;
+    name.push(if is_gif { ".gif" } else { ".apng" });
+    let path = PathBuf::from(name);
+    let steps: BTreeSet<i64> = strips
+        .iter()
+        .flat_map(|strip| &strip.steps)
+        .copied()
+        .collect();
+    let layout = Layout::of(strips, &steps, settings);
+    let (width, height) = layout.whole.size();
+    if width.max(height) > LONGEST {
+        return Err(ExportError::TooLarge {
+            path,
+            width,
+            height,
+        });
+    }
+    let mut shown: Vec<_> = strips
+        .iter()
+        .map(|strip| (strip.pictures().peekable(), None))
+        .collect();
+    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let last = steps.last().copied();
+    let frames = steps.into_iter().map(|step| {
+        for (pictures, current) in &mut shown {
+            while let Some((_, picture)) = pictures.next_if(|(next, _)| *next <= step) {
+                *current = Some(picture);
+            }
+        }
+        let current = shown.iter().map(|(_, current)| current.as_ref());
+        let delay = settings.delay.get();
+        let delay = if Some(step) == last {
+            delay.max(HOLD)
+        } else {
+            delay
+        };
+        (delay, layout.draw(current, &label(step)))
+    });
+    let file = File::create(&path).map_err(|error| ExportError::Write(path.clone(), error))?;
+    let mut file = BufWriter::new(file);
+    let written = if is_gif {
+        write_gif(&mut file, frames).map_err(Into::into)
+    } else {
+        write_apng(&mut file, [width, height], count, frames).map_err(Into::into)
+    };
+    written.map_err(|error| ExportError::Animate(path.clone(), error))?;
+    // Encoders write their end without a word on whether that worked.
+    file.flush()
+        .map_err(|error| ExportError::Write(path, error))
+}
+
+/// Where strips stand in a frame.
+struct Layout {
+    /// That of each, where there are several.
+    each: Vec<(Frames, String)>,
+    whole: Frames,
+}
+
+impl Layout {
+    fn of(strips: &[&Strip<'_>], steps: &BTreeSet<i64>, settings: &ExportSettings) -> Self {
+        let scale = settings.scale.map(|scale| u32::from(scale.get()));
+        let longest = steps.iter().map(|step| label(*step).len()).max();
+        let longest = longest.unwrap_or_default();
+        if let [strip] = strips {
+            return Self {
+                each: Vec::new(),
+                whole: Frames::new(strip.size, longest, scale),
+            };
+        }
+        let each = strips.iter().map(|strip| {
+            let frames = Frames::new(strip.size, strip.title.chars().count(), scale);
+            (frames, strip.title.clone())
+        });
+        let each: Vec<_> = each.collect();
+        let sizes = each.iter().map(|(frames, _)| frames.size());
+        let size = sizes.fold([0; 2], |[width, height]: [u32; 2], (w, h)| {
+            [width.saturating_add(w + GAP), height.max(h)]
+        });
+        Self {
+            each,
+            whole: Frames::new(size, longest, Some(1)),
+        }
+    }
+
+    fn draw<'p>(
+        &self,
+        pictures: impl Iterator<Item = Option<&'p Picture>>,
+        label: &str,
+    ) -> Picture {
+        let nothing = Picture::rgb(0, 0, Vec::new());
+        let mut pictures = pictures.map(|picture| picture.unwrap_or(&nothing));
+        if self.each.is_empty() {
+            return self.whole.draw(pictures.next().unwrap_or(&nothing), label);
+        }
+        let drawn = self.each.iter().zip(pictures);
+        let drawn = drawn.map(|((frames, title), picture)| frames.draw(picture, title));
+        self.whole
+            .draw(&side_by_side(&drawn.collect::<Vec<_>>()), label)
+    }
+}
+
+/// RGB pictures next to each other on white.
+fn side_by_side(pictures: &[Picture]) -> Picture {
+    let width: u32 = pictures.iter().map(|picture| picture.width + GAP).sum();
+    let height = pictures.iter().map(|picture| picture.height).max();
+    let height = height.unwrap_or_default();
+    let mut pixels = vec![255; 3 * width as usize * height as usize];
+    let mut left = 0;
+    for picture in pictures {
+        let (line, whole) = (3 * picture.width as usize, 3 * width as usize);
+        for (row, line) in picture.pixels.chunks_exact(line.max(1)).enumerate() {
+            let at = row * whole + 3 * left as usize;
+            pixels[at..at + line.len()].copy_from_slice(line);
+        }
+        left += picture.width + GAP;
+    }
+    Picture::rgb(width, height, pixels)
+}
+
+/// Source: <https://www.w3.org/TR/png-3/>, chunks `acTL` and `fcTL`. Delays are in milliseconds.
+fn write_apng(
+    file: &mut BufWriter<File>,
+    [width, height]: [u32; 2],
+    count: u32,
+    frames: impl Iterator<Item = (u16, Picture)>,
+) -> Result<(), EncodingError> {
+    let mut encoder = png::Encoder::new(file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_animated(count, 0)?;
+    let mut writer = encoder.write_header()?;
+    for (delay, picture) in frames {
+        writer.set_frame_delay(delay, 1000)?;
+        writer.write_image_data(&picture.pixels)?;
+    }
+    writer.finish()
+}
+
+/// Delays are in milliseconds.
 fn write_gif(
     file: &mut BufWriter<File>,
-    delay: u16,
-    pictures: impl Iterator<Item = Picture>,
+    frames: impl Iterator<Item = (u16, Picture)>,
 ) -> ImageResult<()> {
     let mut encoder = GifEncoder::new_with_speed(file, GIF_SPEED);
     encoder.set_repeat(Repeat::Infinite)?;
-    let delay = Delay::from_saturating_duration(Duration::from_millis(delay.into()));
-    for picture in pictures {
+    for (delay, picture) in frames {
+        let delay = Delay::from_saturating_duration(Duration::from_millis(delay.into()));
         let Picture {
             width,
             height,

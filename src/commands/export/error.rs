@@ -9,9 +9,11 @@ use thiserror::Error;
 /// Why nothing is exported, or no more.
 #[derive(Debug, Error)]
 pub(crate) enum ExportError {
-    #[error("{}: no image tag is matched by --tag {given}; {there}", run.display())]
+    #[error("{}: no {kind} tag is matched by --tag {given}; {there}", run.display())]
     NoTag {
         run: PathBuf,
+        /// image, scalar or figure
+        kind: &'static str,
         given: String,
         there: String,
     },
@@ -23,6 +25,16 @@ pub(crate) enum ExportError {
     },
     #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
     Write(PathBuf, #[source] io::Error),
+    #[error(
+        "{}: its frames would be {width} x {height} pixels, and may be 16384 wide and high: use a smaller --scale, or \
+         fewer tags with --together",
+        path.display()
+    )]
+    TooLarge {
+        path: PathBuf,
+        width: u32,
+        height: u32,
+    },
     #[error("cannot write {} as an animation", .0.display())]
     Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
 }
@@ -30,6 +42,9 @@ pub(crate) enum ExportError {
 impl ExportError {
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::NoTag { .. } | Self::NoStep { .. })
+        matches!(
+            self,
+            Self::NoTag { .. } | Self::NoStep { .. } | Self::TooLarge { .. }
+        )
     }
 }

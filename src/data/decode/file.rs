@@ -77,6 +77,21 @@ impl ImageFile {
             length,
         })
     }
+
+    /// One that is in memory.
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Result<Self, ImageError> {
+        let mut head = Vec::new();
+        let read = bytes.as_slice().take(HEAD).read_to_end(&mut head);
+        read.map_err(ImageError::Read)?;
+        let (format, name) = sniff(&head)?;
+        Ok(Self {
+            head,
+            format,
+            name,
+            length: bytes.len() as u64,
+            reader: Box::new(Cursor::new(bytes)),
+        })
+    }
 }
 
 fn sniff(first: &[u8]) -> Result<(ImageFormat, &'static str), ImageError> {

@@ -116,7 +116,8 @@ fn animations_have_a_frame_a_step() {
         assert_eq!(frames.len(), 6, "{format}");
         for (n, frame) in frames.iter().enumerate() {
             let (delay, one) = frame.delay().numer_denom_ms();
-            assert_eq!(delay / one, 250);
+            // The last one is held.
+            assert_eq!(delay / one, if n == 5 { 2000 } else { 250 });
             let picture = frame.buffer();
             // 8 x 6 pixels, each 24 wide, below the label.
             let (width, height) = picture.dimensions();
@@ -192,4 +193,161 @@ fn tags_of_one_path_are_exported_apart() {
         .ok();
     assert_eq!(ran.out(), "gifs: 4 files\n");
     assert_eq!(fs::read_dir(place.path("gifs")).unwrap().count(), 4);
+}
+
+/// What PyTorch logged, as one table; `tensorboard/export.rs` compares it with what TensorBoard and pandas have.
+#[test]
+fn scalars_are_one_table() {
+    let place = Place::new();
+    let plain = [fixtures().join("by_pytorch/plain")];
+    let line = "export --out out --as csv --step 0,3";
+    place.run(line, &plain).ok();
+    let table = fs::read_to_string(place.path("out/scalars.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows[0], ["run", "tag", "step", "wall_time", "value"]);
+    assert_eq!(rows[1][..3], [".", "train/loss", "0"]);
+    assert_eq!((rows[1][4], rows[2][2], rows[2][4]), ("1.0", "3", "0.25"));
+    assert_eq!(rows.len(), 3);
+
+    let mut file = EventFile::create(&place.path("runs/a")).unwrap();
+    let values = [f64::NAN, f64::INFINITY, 1e-30, -0.5];
+    let tags = ["a,b", "quoted \"x\"", "c", "d"];
+    let scalars = tags
+        .iter()
+        .zip(values)
+        .map(|(tag, value)| Summary::scalar(*tag, value));
+    file.write_step(7, scalars.collect()).unwrap();
+    file.close().unwrap();
+    let mut file = EventFile::create(&place.path("runs/deep/b")).unwrap();
+    file.write_step(1, vec![Summary::scalar("c", 1.0)]).unwrap();
+    file.close().unwrap();
+    let ran = place
+        .run("export runs --out all --as csv", &[] as &[PathBuf])
+        .ok();
+    assert_eq!(ran.out(), "all: 1 file\n");
+    let table = fs::read_to_string(place.path("all/scalars.csv")).unwrap();
+    for (begin, end) in [
+        ("a,\"a,b\",7,", ",NaN"),
+        ("a,\"quoted \"\"x\"\"\",7,", ",inf"),
+        ("a,c,7,", ",1e-30"),
+        ("a,d,7,", ",-0.5"),
+        ("deep/b,c,1,", ",1.0"),
+    ] {
+        let is_row = |row: &str| row.starts_with(begin) && row.ends_with(end);
+        assert!(table.lines().any(is_row), "{begin}: {table}");
+    }
+    place
+        .run("export runs --out x --as csv --tag e", &[] as &[PathBuf])
+        .fails(2, &["no scalar tag", "it has a,b"]);
+    place
+        .run("export runs --out x --together", &[] as &[PathBuf])
+        .fails(2, &["--together", "--as gif"]);
+    place
+        .run("export runs --out x --scale 2", &[] as &[PathBuf])
+        .fails(2, &["--scale", "--as gif"]);
+}
+
+fn frames(bytes: Vec<u8>) -> Vec<image::RgbaImage> {
+    let decoder = GifDecoder::new(Cursor::new(bytes)).unwrap();
+    decoder
+        .into_frames()
+        .map(|frame| frame.unwrap().into_buffer())
+        .collect()
+}
+
+#[test]
+fn pictures_are_enlarged_by_whole_numbers() {
+    let place = Place::new();
+    let plain = [fixtures().join("by_pytorch/plain")];
+    let line = "export --out out --tag maps/conv1 --step ..20 --as gif --scale";
+    place.run(&format!("{line} 50"), &plain).ok();
+    let all = frames(fs::read(place.path("out/maps/conv1.gif")).unwrap());
+    let (width, height) = all[1].dimensions();
+    // 8 x 6 pixels.
+    assert!(width == 400 && height > 300, "{width} x {height}");
+    let row = height - 2;
+    let whites = (0..width).filter(|x| all[1].get_pixel(*x, row).0[0] > 128);
+    // Step 10 has column 2 in white.
+    assert_eq!(whites.collect::<Vec<_>>(), (100..150).collect::<Vec<_>>());
+    for wrong in ["0", "65", "1.5"] {
+        place
+            .run(&format!("{line} {wrong}"), &plain)
+            .fails(2, &["from 1 to 64"]);
+    }
+    let mut file = EventFile::create(&place.path("wide")).unwrap();
+    let mut png = Cursor::new(Vec::new());
+    image::RgbImage::new(1000, 2)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    file.write_step(
+        1,
+        vec![Summary::image("a", "", 1000, 2, vec![png.into_inner()])],
+    )
+    .unwrap();
+    file.close().unwrap();
+    place
+        .run(
+            "export wide --out w --as apng --scale 64",
+            &[] as &[PathBuf],
+        )
+        .fails(2, &["64000 x", "smaller --scale"]);
+}
+
+/// One of them has a picture at each step, the other at every second one.
+#[test]
+fn tags_are_shown_next_to_each_other() {
+    let place = Place::new();
+    let mut file = EventFile::create(&place.path("run")).unwrap();
+    let picture = |level: u8| {
+        let mut png = Cursor::new(Vec::new());
+        let picture = image::GrayImage::from_pixel(200, 200, image::Luma([level]));
+        picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        png.into_inner()
+    };
+    for step in 0..4 {
+        let level = u8::try_from(step * 60).unwrap();
+        let mut all = vec![Summary::image("left", "", 200, 200, vec![picture(level)])];
+        if step % 2 == 0 {
+            all.push(Summary::image("right", "", 200, 200, vec![picture(level)]));
+        }
+        file.write_step(step, all).unwrap();
+    }
+    file.close().unwrap();
+    let ran = place
+        .run(
+            "export run --out out --as gif --together",
+            &[] as &[PathBuf],
+        )
+        .ok();
+    assert_eq!(ran.out(), "out: 1 file\n");
+    let all = frames(fs::read(place.path("out/together.gif")).unwrap());
+    let levels: Vec<[u8; 2]> = all
+        .iter()
+        .map(|frame| {
+            let row = frame.height() - 20;
+            [100, frame.width() - 100].map(|x| frame.get_pixel(x, row).0[0] / 60)
+        })
+        .collect();
+    assert_eq!(levels, [[0, 0], [1, 0], [2, 2], [3, 2]]);
+}
+
+/// JPEG by PyTorch's and TensorFlow's writers; the still pictures of a GIF.
+#[test]
+fn logged_jpegs_move() {
+    let place = Place::new();
+    let jpeg = fs::read(root().join("tests/fixtures/input/decode/420.jpg")).unwrap();
+    let gif = fs::read(root().join("tests/fixtures/input/decode/palette.gif")).unwrap();
+    let mut file = EventFile::create(&place.path("run")).unwrap();
+    for (step, bytes) in (1..).zip([&jpeg, &gif, &jpeg]) {
+        file.write_step(
+            step,
+            vec![Summary::image("a", "", 8, 6, vec![bytes.clone()])],
+        )
+        .unwrap();
+    }
+    file.close().unwrap();
+    place
+        .run("export run --out out --as gif", &[] as &[PathBuf])
+        .ok();
+    assert_eq!(frames(fs::read(place.path("out/a.gif")).unwrap()).len(), 3);
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::program::support::test_device;
 
 mod events;
+mod export;
 mod train;
 
 fn root() -> PathBuf {
