@@ -2,6 +2,7 @@
 
 mod animation;
 pub(super) mod error;
+mod figures;
 mod names;
 mod scalars;
 mod series;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
+use crate::analysis::figure;
 use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
 use animation::Strip;
@@ -20,8 +22,45 @@ use names::{Names, file_path};
 use series::Series;
 use tensorboard_events::{Inventory, Place, TagInventory};
 
-const IMAGES: &str = "images";
-const SCALARS: &str = "scalars";
+/// What a tag is of.
+struct Kind {
+    plugin: &'static str,
+    one: &'static str,
+    many: &'static str,
+}
+
+const IMAGES: Kind = Kind {
+    plugin: "images",
+    one: "image",
+    many: "pictures",
+};
+
+const SCALARS: Kind = Kind {
+    plugin: "scalars",
+    one: "scalar",
+    many: "scalars",
+};
+
+const FIGURES: Kind = Kind {
+    plugin: figure::PLUGIN,
+    one: "figure",
+    many: "figures to draw again",
+};
+
+/// What is exported in a format.
+fn kinds(settings: &ExportSettings) -> &'static [Kind] {
+    match settings.format {
+        ExportFormat::Csv => &[SCALARS, FIGURES],
+        ExportFormat::Npz | ExportFormat::Svg => &[FIGURES],
+        ExportFormat::Png if settings.size.is_some() => &[FIGURES],
+        ExportFormat::Png | ExportFormat::Apng | ExportFormat::Gif => &[IMAGES],
+    }
+}
+
+/// What a tag is called: the data of a figure as its picture.
+fn name_of(tag: &str) -> &str {
+    tag.strip_prefix(figure::GROUP).unwrap_or(tag)
+}
 
 /// Where all tags of `--together` are, and all scalars.
 const TOGETHER: &str = "together";
@@ -93,19 +132,19 @@ fn export_run(
     let damage = files.iter().filter_map(|file| file.damage.as_ref());
     let damage = damage.map(|damage| one_line(damage));
     exported.skipped.extend(damage);
-    let plugin = match settings.format {
-        ExportFormat::Csv => SCALARS,
-        ExportFormat::Png | ExportFormat::Apng | ExportFormat::Gif => IMAGES,
-    };
-    let tags = tags.into_iter().filter(|(_, tag)| tag.plugin == plugin);
+    let kinds = kinds(settings);
+    let tags = tags.into_iter().filter(|(_, tag)| {
+        let mut kinds = kinds.iter();
+        kinds.any(|kind| kind.plugin == tag.plugin)
+    });
     let tags: BTreeMap<String, TagInventory> = tags.collect();
-    let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(tag));
+    let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(name_of(tag)));
     let mut chosen: Vec<_> = tags.iter().filter(|(tag, _)| is_chosen(tag)).collect();
     if chosen.is_empty() {
-        let error = no_tag(settings, run, plugin, &tags);
+        let error = no_tag(settings, run, kinds, &tags);
         exported.nothing.get_or_insert(error);
     }
-    if plugin == IMAGES {
+    if settings.format != ExportFormat::Csv {
         // Of the tags that have one path, the one that is called so has it.
         chosen.sort_by_key(|(tag, _)| file_path(tag) != Path::new(tag));
     }
@@ -129,7 +168,7 @@ fn export_run(
         all.push(Series {
             run,
             tag,
-            plugin,
+            plugin: &inventory.plugin,
             places,
         });
     }
@@ -137,16 +176,17 @@ fn export_run(
         return animate_together(&mut all, settings, out, exported);
     }
     for series in &all {
-        match settings.format {
-            ExportFormat::Csv => scalars::add(series, &settings.run, exported),
-            ExportFormat::Png => {
-                let path = claim(series.tag, out, exported);
-                series.write_pictures(&path, exported)?;
-            }
-            ExportFormat::Apng | ExportFormat::Gif => {
-                let path = claim(series.tag, out, exported);
-                animate(series, settings, &path, exported)?;
-            }
+        if series.plugin == SCALARS.plugin {
+            scalars::add(series, &settings.run, exported);
+            continue;
+        }
+        let path = claim(name_of(series.tag), out, exported);
+        if series.plugin == FIGURES.plugin {
+            figures::write(series, settings, &path, exported)?;
+        } else if settings.is_animation() {
+            animate(series, settings, &path, exported)?;
+        } else {
+            series.write_pictures(&path, exported)?;
         }
     }
     Ok(())
@@ -211,21 +251,23 @@ fn animate_together(
 fn no_tag(
     settings: &ExportSettings,
     run: &EventRun,
-    plugin: &str,
+    kinds: &[Kind],
     tags: &BTreeMap<String, TagInventory>,
 ) -> ExportError {
-    let (kind, none) = match plugin {
-        SCALARS => ("scalar", "scalars"),
-        _ => ("image", "pictures"),
-    };
+    let [one, many] = [|kind: &Kind| kind.one, |kind: &Kind| kind.many];
+    let one: Vec<&str> = kinds.iter().map(one).collect();
+    let many: Vec<&str> = kinds.iter().map(many).collect();
     let given = settings.tag.iter().map(|glob| format!("'{glob}'"));
     let there = match tags.len() {
-        0 => format!("it has no {none}"),
-        _ => format!("it has {}", listed(tags.keys(), ", ", NAMED)),
+        0 => format!("it has no {}", many.join(" or ")),
+        _ => format!(
+            "it has {}",
+            listed(tags.keys().map(|tag| name_of(tag)), ", ", NAMED)
+        ),
     };
     ExportError::NoTag {
         run: run.path.clone(),
-        kind,
+        kind: one.join(" or "),
         given: given.collect::<Vec<_>>().join(" or "),
         there,
     }

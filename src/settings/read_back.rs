@@ -45,7 +45,8 @@ pub(crate) struct ExportSettings {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Format: png (pictures as they were logged, a file a step), apng or gif (all steps of a tag as an animation with the
-    /// step in each frame; gif has 256 colors) or csv (all scalars in one table, a row a value)
+    /// step in each frame; gif has 256 colors), csv (all scalars in one table, and the numbers of
+    /// figures), npz (these for NumPy) or svg (figures)
     #[arg(long = "as", value_name = "FORMAT", default_value = "png")]
     pub(crate) format: ExportFormat,
     /// Milliseconds that a frame of an animation stays; the last one stays 2 seconds
@@ -54,6 +55,10 @@ pub(crate) struct ExportSettings {
     /// Enlarge the pictures of animations so many times [default: to about 192 pixels]
     #[arg(long, value_name = "N", value_parser = parse_scale)]
     pub(crate) scale: Option<NonZeroU16>,
+    /// Draw figures (heat maps, evolution) again at this size, for png and svg [default: pictures as they were logged;
+    /// for svg 700x420]
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<FigureSize>,
     /// One animation of all tags next to each other
     #[arg(long)]
     pub(crate) together: bool,
@@ -66,11 +71,44 @@ pub(crate) enum ExportFormat {
     Apng,
     Gif,
     Csv,
+    Npz,
+    Svg,
+}
+
+/// The size of a figure. Units: pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FigureSize(pub(crate) [u32; 2]);
+
+impl FromStr for FigureSize {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let side = |text: &str| {
+            let side = text.trim().parse().ok();
+            side.filter(|side| (64..=8192).contains(side))
+        };
+        let sides = text.split_once('x');
+        let size = sides.and_then(|(width, height)| Some(Self([side(width)?, side(height)?])));
+        size.map_or_else(
+            || expected("WIDTHxHEIGHT, such as 1400x840, each from 64 to 8192"),
+            Ok,
+        )
+    }
 }
 
 impl ExportSettings {
+    /// Whether all steps become one file.
+    pub(crate) fn is_animation(&self) -> bool {
+        matches!(self.format, ExportFormat::Apng | ExportFormat::Gif)
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        let is_animation = matches!(self.format, ExportFormat::Apng | ExportFormat::Gif);
+        let is_animation = self.is_animation();
+        exclude(
+            self.size.is_some() && !matches!(self.format, ExportFormat::Png | ExportFormat::Svg),
+            "--size",
+            "it is of figures: add --as svg, or leave --as out for png (--scale enlarges animations)",
+        )?;
         let why = "it is of animations: add --as gif or --as apng";
         exclude(!is_animation && self.scale.is_some(), "--scale", why)?;
         exclude(!is_animation && self.together, "--together", why)

@@ -29,11 +29,14 @@ use tensorboard_events::Summary;
 pub(crate) use frame::Frames;
 pub(crate) use scale::Scale;
 
+/// What the tags of the data of figures begin with.
+pub(crate) const GROUP: &str = "figures/";
+
 /// What the data of figures are logged under: no plugin of TensorBoard's, so that it shows none.
 pub(crate) const PLUGIN: &str = "vggscope";
 
 /// What figures are logged at. Units: pixels.
-const SIZE: [u32; 2] = [700, 420];
+pub(crate) const SIZE: [u32; 2] = [700, 420];
 
 /// Rows and columns with names, drawn on white.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -194,7 +197,6 @@ impl Figure {
         Picture::rgb(width, height, pixels)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for export"))]
     /// The same as SVG, for text in which letters are letters. Units: pixels.
     pub(crate) fn svg(&self, width: u32, height: u32) -> String {
         let mut text = String::new();
@@ -226,7 +228,7 @@ impl Figure {
         step.describe(&*tag, heading);
         let [width, height] = SIZE;
         step.summary(Summary::data(
-            format!("figures/{tag}"),
+            format!("{GROUP}{tag}"),
             PLUGIN,
             self.to_data(),
         ));
@@ -250,7 +252,6 @@ impl Figure {
     }
 
     /// The figure that such data are of; `None` where they are none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for export"))]
     pub(crate) fn from_data(data: &[Vec<u8>]) -> Option<Self> {
         let [names, values] = data else { return None };
         let mut figure: Self = serde_json::from_slice(names).ok()?;

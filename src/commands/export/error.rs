@@ -13,7 +13,7 @@ pub(crate) enum ExportError {
     NoTag {
         run: PathBuf,
         /// image, scalar or figure
-        kind: &'static str,
+        kind: String,
         given: String,
         there: String,
     },

@@ -13,6 +13,7 @@ use crate::commands::event_runs::EventRun;
 use crate::data::decode;
 use crate::data::error::ImageError;
 use feature_grid::Picture;
+use feature_grid::png::PngError;
 use tensorboard_events::{Content, EventReader, Place, ReadError, Value};
 
 /// Why a value is left out.
@@ -28,13 +29,19 @@ pub(super) enum ValueError {
     Image(#[from] image::ImageError),
     #[error("the picture cannot be read")]
     Jpeg(#[from] ImageError),
+    #[error("the figure is of another version")]
+    Figure,
+    #[error("the figure cannot be drawn")]
+    Png(#[from] PngError),
+    #[error("the arrays cannot be written")]
+    Zip(#[from] zip::result::ZipError),
 }
 
 /// The values of a tag that are exported.
 pub(super) struct Series<'a> {
     pub(super) run: &'a EventRun,
     pub(super) tag: &'a str,
-    pub(super) plugin: &'static str,
+    pub(super) plugin: &'a str,
     pub(super) places: Vec<Place>,
 }
 

@@ -30,7 +30,7 @@ pub(super) fn weights_of(step: u8) -> Vec<u8> {
 }
 
 /// Writes a checkpoint, long ago: it is at rest.
-pub(super) fn put(place: &Place, step: u8) {
+pub(crate) fn put(place: &Place, step: u8) {
     let path = place.write(&format!("ckpts/epoch_{step}.safetensors"), weights_of(step));
     at_rest(&path);
 }

@@ -9,6 +9,7 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use tensorboard_events::{EventFile, Summary};
 
+use super::continued::put;
 use super::inspect::fixtures;
 use crate::program::support::{Place, decode, photo, root};
 
@@ -350,4 +351,60 @@ fn logged_jpegs_move() {
         .run("export run --out out --as gif", &[] as &[PathBuf])
         .ok();
     assert_eq!(frames(fs::read(place.path("out/a.gif")).unwrap()).len(), 3);
+}
+
+/// The figures of a sweep, at any size, and their numbers.
+#[test]
+fn figures_are_drawn_again() {
+    let place = Place::on_cpu();
+    for step in 1..=3 {
+        put(&place, step);
+    }
+    let line = "checkpoints ckpts --crop 32 --resize 32 --layers relu1_1,relu3_1 --run a --images";
+    place.run(line, &[photo("chelsea.png")]).ok();
+    let export = |flags: &str| {
+        let line = format!("export runs/a --step last --tag health/* {flags}");
+        place.run(&line, &[] as &[PathBuf])
+    };
+    export("--out png --size 900x500").ok();
+    let file = |path: &str| fs::read(place.path(path)).unwrap();
+    let (width, height, ..) = decode(&file("png/health/01_relu1_1/step_000003.png"));
+    assert_eq!((width, height), (900, 500));
+    export("--out svg --as svg").ok();
+    let svg = String::from_utf8(file("svg/health/01_relu1_1/step_000003.svg")).unwrap();
+    assert!(
+        svg.contains("width=\"700\" height=\"420\"") && svg.contains("relu1_1"),
+        "{svg}"
+    );
+    export("--out csv --as csv").ok();
+    let table = String::from_utf8(file("csv/health/01_relu1_1/step_000003.csv")).unwrap();
+    let header = table.lines().next().unwrap();
+    assert_eq!(header, "channel,1,2,3");
+    // A row a channel, all of them fractions.
+    assert!(table.lines().count() > 2, "{table}");
+    for row in table.lines().skip(1) {
+        let values = row
+            .split(',')
+            .skip(1)
+            .map(|value| value.parse::<f32>().unwrap());
+        assert!(
+            values.into_iter().all(|value| (0.0..=1.0).contains(&value)),
+            "{row}"
+        );
+    }
+    // Pictures in rows and columns are drawn, and have no numbers.
+    let evolution = "export runs/a --step last --tag evolution/* --out e";
+    place
+        .run(&format!("{evolution} --size 640x400"), &[] as &[PathBuf])
+        .ok();
+    let ran = place
+        .run(&format!("{evolution} --as npz"), &[] as &[PathBuf])
+        .ok();
+    assert_eq!(ran.out(), "e: 0 files\n");
+    export("--out x --as csv --size 900x500").fails(2, &["--size", "--as svg"]);
+    export("--out x --size 900").fails(2, &["1400x840"]);
+    let plain = [fixtures().join("by_pytorch/plain")];
+    place
+        .run("export --out x --as svg", &plain)
+        .fails(2, &["no figure tag", "it has no figures to draw again"]);
 }

@@ -5,7 +5,7 @@ mod checkpoints;
 mod compare;
 mod comparison;
 mod configuration;
-mod continued;
+pub(crate) mod continued;
 mod devices;
 mod diff;
 mod diff_images;

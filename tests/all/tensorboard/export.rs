@@ -1,6 +1,7 @@
-//! Exported tables, as pandas reads them, against what TensorBoard has.
+//! Exported tables and arrays, as pandas and NumPy read them, against what TensorBoard has.
 
-use crate::program::support::Place;
+use crate::program::continued::put;
+use crate::program::support::{Place, photo};
 use crate::tensorboard::{root, script};
 
 #[test]
@@ -13,6 +14,30 @@ fn a_table_has_the_scalars_that_tensorboard_has() {
         .args([&run, &place.path("out/scalars.csv")])
         .output()
         .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn arrays_are_numpys() {
+    let place = Place::on_cpu();
+    for step in 1..=3 {
+        put(&place, step);
+    }
+    let line = "checkpoints ckpts --crop 32 --resize 32 --layers relu1_1 --run a --images";
+    place.run(line, &[photo("chelsea.png")]).ok();
+    let none: [&str; 0] = [];
+    for format in ["csv", "npz"] {
+        let line = format!("export runs/a --step last --tag health/* --out {format} --as {format}");
+        place.run(&line, &none).ok();
+    }
+    let file =
+        |format: &str| place.path(&format!("{format}/health/01_relu1_1/step_000003.{format}"));
+    let mut command = script("read_arrays.py");
+    let output = command.args([file("npz"), file("csv")]).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
