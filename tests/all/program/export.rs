@@ -239,7 +239,7 @@ fn scalars_are_one_table() {
     }
     place
         .run("export runs --out x --as csv --tag e", &[] as &[PathBuf])
-        .fails(2, &["no scalar tag", "it has a,b"]);
+        .fails(2, &["no scalar or figure tag", "it has a,b"]);
     place
         .run("export runs --out x --together", &[] as &[PathBuf])
         .fails(2, &["--together", "--as gif"]);

@@ -8,7 +8,8 @@ import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 run, path = sys.argv[1:]
-table = pd.read_csv(path)
+# pandas reads numbers nearly right unless it is told otherwise.
+table = pd.read_csv(path, float_precision="round_trip")
 assert list(table.columns) == ["run", "tag", "step", "wall_time", "value"], table.columns
 accumulator = EventAccumulator(run, size_guidance={"scalars": 0})
 accumulator.Reload()
