@@ -214,9 +214,10 @@ fn names_without_an_order_are_refused() {
         found("a.png"),
         CheckpointError::Find(FindError::Other { count: 1, .. })
     ));
+    let text = found("a.png").to_string();
     assert!(
-        error.to_string().contains("no checkpoint in this folder"),
-        "{error}"
+        text.contains("no checkpoint in this folder, which holds 1 image"),
+        "{text}"
     );
 }
 
