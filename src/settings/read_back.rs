@@ -46,7 +46,7 @@ pub(crate) struct ExportSettings {
     pub(crate) out: PathBuf,
     /// Format: png (pictures as they were logged, a file a step), apng or gif (all steps of a tag as an animation with the
     /// step in each frame; gif has 256 colors), csv (all scalars in one table, and the numbers of
-    /// figures), npz (these for NumPy) or svg (figures)
+    /// figures), npz (these as arrays) or svg (figures)
     #[arg(long = "as", value_name = "FORMAT", default_value = "png")]
     pub(crate) format: ExportFormat,
     /// Milliseconds that a frame of an animation stays; the last one stays 2 seconds
@@ -83,12 +83,12 @@ impl FromStr for FigureSize {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let side = |text: &str| {
-            let side = text.trim().parse().ok();
-            side.filter(|side| (64..=8192).contains(side))
+        let pixels = |text: &str| {
+            let pixels = text.trim().parse().ok();
+            pixels.filter(|pixels| (64..=8192).contains(pixels))
         };
         let sides = text.split_once('x');
-        let size = sides.and_then(|(width, height)| Some(Self([side(width)?, side(height)?])));
+        let size = sides.and_then(|(width, height)| Some(Self([pixels(width)?, pixels(height)?])));
         size.map_or_else(
             || expected("WIDTHxHEIGHT, such as 1400x840, each from 64 to 8192"),
             Ok,

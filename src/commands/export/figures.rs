@@ -79,9 +79,10 @@ fn table(figure: &Figure, matrix: &Matrix) -> Vec<u8> {
 /// `values`, float32 `[rows, columns]`, and the names `rows` and `columns`, as `numpy.load` reads them.
 fn arrays(figure: &Figure, matrix: &Matrix) -> Result<Vec<u8>, ValueError> {
     let (rows, columns) = (figure.rows.len(), figure.columns.len());
-    let values = matrix.values.iter().flat_map(|value| value.to_le_bytes());
+    let bytes = matrix.values.iter().flat_map(|value| value.to_le_bytes());
+    let bytes: Vec<u8> = bytes.collect();
     let mut file = ZipWriter::new(Cursor::new(Vec::new()));
-    let values = npy("<f4", &format!("{rows}, {columns}"), values.collect());
+    let values = npy("<f4", &format!("{rows}, {columns}"), &bytes);
     for (name, array) in [
         ("values", values),
         ("rows", names(&figure.rows)),
@@ -94,7 +95,7 @@ fn arrays(figure: &Figure, matrix: &Matrix) -> Result<Vec<u8>, ValueError> {
     Ok(file.finish()?.into_inner())
 }
 
-/// Texts as NumPy has them: four bytes a character, all as long as the longest.
+/// Texts in UTF-32, as `numpy.load` reads them: four bytes a character, all as long as the longest.
 fn names(names: &[String]) -> Vec<u8> {
     let longest = names.iter().map(|name| name.chars().count()).max();
     let longest = longest.unwrap_or(0).max(1);
@@ -103,12 +104,16 @@ fn names(names: &[String]) -> Vec<u8> {
         let letters = letters.chain(std::iter::repeat(0)).take(longest);
         letters.flat_map(u32::to_le_bytes).collect::<Vec<_>>()
     };
-    let bytes = names.iter().flat_map(padded).collect();
-    npy(&format!("<U{longest}"), &format!("{},", names.len()), bytes)
+    let bytes: Vec<u8> = names.iter().flat_map(padded).collect();
+    npy(
+        &format!("<U{longest}"),
+        &format!("{},", names.len()),
+        &bytes,
+    )
 }
 
 /// Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, version 1.0.
-fn npy(kind: &str, shape: &str, values: Vec<u8>) -> Vec<u8> {
+fn npy(kind: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
     let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
     // With the magic, its length and the end of the line.
@@ -116,5 +121,5 @@ fn npy(kind: &str, shape: &str, values: Vec<u8>) -> Vec<u8> {
     header += &" ".repeat(unpadded.next_multiple_of(64) - unpadded);
     header.push('\n');
     let length = u16::try_from(header.len()).unwrap_or(u16::MAX);
-    [MAGIC, &length.to_le_bytes(), header.as_bytes(), &values].concat()
+    [MAGIC, &length.to_le_bytes(), header.as_bytes(), values].concat()
 }

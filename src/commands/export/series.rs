@@ -74,17 +74,16 @@ impl Series<'_> {
         })
     }
 
+    fn open(&self, file: usize) -> Result<Open, ValueError> {
+        let path = self.run.files.get(file).ok_or(ValueError::Changed)?;
+        let mut events = EventReader::open(path)?;
+        events.set_plugin(self.tag, self.plugin);
+        Ok(Open { file, events })
+    }
+
     fn point(&self, place: &Place, open: Option<Open>) -> Result<(Point, Open), ValueError> {
-        let mut open = match open.filter(|open| open.file == place.file) {
-            Some(open) => open,
-            None => {
-                let path = self.run.files.get(place.file).ok_or(ValueError::Changed)?;
-                let mut events = EventReader::open(path)?;
-                events.set_plugin(self.tag, self.plugin);
-                let file = place.file;
-                Open { file, events }
-            }
-        };
+        let kept = open.filter(|open| open.file == place.file);
+        let mut open = kept.map_or_else(|| self.open(place.file), Ok)?;
         open.events.go_to(place.offset)?;
         let event = open.events.next().ok_or(ValueError::Changed)??;
         let Content::Summaries(summaries) = event.content else {
