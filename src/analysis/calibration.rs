@@ -129,9 +129,10 @@ impl Calibration {
             of(&self.last_variance),
             of(&self.change),
         );
-        let by_change = match change.iter().any(|one| *one > 0.0) {
-            true => largest_first(Some(&change)),
-            false => largest_first(Some(&first)),
+        let by_change = if change.iter().any(|one| *one > 0.0) {
+            largest_first(Some(&change))
+        } else {
+            largest_first(Some(&first))
         };
         let has_died = |channel: &usize| last[*channel] < CONSTANT * first[*channel];
         let (died, others): (Vec<usize>, Vec<usize>) =

@@ -39,7 +39,10 @@ pub(super) struct Health {
 impl Health {
     /// Over probe images, and comparison images where there are some.
     pub(super) fn new(probes: usize, images: Option<&ComparisonImages>) -> Self {
-        let compared: BTreeSet<usize> = images.into_iter().flat_map(|all| all.probes()).collect();
+        let compared: BTreeSet<usize> = images
+            .into_iter()
+            .flat_map(ComparisonImages::probes)
+            .collect();
         let comparison = images.map_or(0, ComparisonImages::count);
         Self {
             images: ImageCount {
@@ -124,6 +127,7 @@ impl Observer for Health {
             let of_layer = columns.iter().filter_map(|column| column.get(layer));
             let rates: Vec<&[f32]> = of_layer.map(Vec::as_slice).collect();
             let bands = Band::of(&rates);
+            #[expect(clippy::cast_precision_loss, reason = "channels")]
             let value = |channels: &[usize], rates: &[f32]| {
                 let rates = channels.iter().filter_map(|channel| rates.get(*channel));
                 rates.sum::<f32>() / channels.len() as f32
@@ -208,7 +212,7 @@ impl Band {
         let is_silent = |channel: &usize| rates_of(*channel).any(|rate| rate == 0.0);
         let (mut silent, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_silent);
         // Those that are so at last come first.
-        silent.sort_by_key(|channel| rates_of(*channel).last() != Some(0.0));
+        silent.sort_by_key(|channel| rates_of(*channel).next_back() != Some(0.0));
         let size = count.div_ceil(BANDS);
         let gathered = silent.chunks(size).map(|channels| Self {
             label: format!("{} silent", channels.len()),
@@ -236,15 +240,15 @@ fn silent_line(rates: &[f32]) -> String {
     let silent =
         (rates.iter().enumerate()).filter_map(|(channel, rate)| (*rate == 0.0).then_some(channel));
     let silent: Vec<usize> = silent.collect();
-    let mut line = format!(
+    let line = format!(
         "never above 0 at the last step: {} of {}",
         silent.len(),
         rates.len()
     );
-    if !silent.is_empty() {
-        line += &format!(" ({})", one_line::listed(&silent, ", ", NAMED));
+    if silent.is_empty() {
+        return line;
     }
-    line
+    format!("{line} ({})", one_line::listed(&silent, ", ", NAMED))
 }
 
 /// The activity of a layer's channels after ReLU, over the images of one step.

@@ -2,7 +2,7 @@
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 
-/// Cut from DejaVu Sans by `scripts/font.py`; see the LICENSE beside it.
+/// Cut from `DejaVu` Sans by `scripts/font.py`; see the LICENSE beside it.
 static FONT: &[u8] = include_bytes!("font/DejaVuSans.ttf");
 
 /// A pixel of a letter.
@@ -77,6 +77,6 @@ mod tests {
         assert!(width_of("conv1_1", 36.0).abs_diff(2 * one) <= 1);
         let dots = dots("Åg|‖ ж 中", 18.0);
         assert!(dots.iter().all(|dot| dot.y < 18 && dot.cover <= 1.0));
-        assert!(dots.iter().any(|dot| dot.cover == 1.0));
+        assert!(dots.iter().any(|dot| dot.cover > 0.99));
     }
 }

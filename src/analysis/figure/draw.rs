@@ -80,9 +80,10 @@ impl<B: DrawingBackend> Layout<'_, B> {
         let left = whole.x + axis(&figure.row_axis) + row_label + 2 * gap;
         let width = whole.right() - self.width_beside() - left;
         let is_upward = self.is_upward(width);
-        let below = match is_upward {
-            true => self.longest(&figure.columns).min((bottom - top) / 3),
-            false => line,
+        let below = if is_upward {
+            self.longest(&figure.columns).min((bottom - top) / 3)
+        } else {
+            line
         };
         let height = bottom - below - axis(&figure.column_axis) - gap - top;
         let plot = self.shrunk(Place {
@@ -379,9 +380,10 @@ impl<B: DrawingBackend> Layout<'_, B> {
             let room = [cell.width.max(1), (cell.height - bar).max(1)];
             let is_wide =
                 i64::from(room[0]) * i64::from(height) <= i64::from(room[1]) * i64::from(width);
-            let (width, height) = match is_wide {
-                true => (room[0], room[0] * height / width),
-                false => (room[1] * width / height, room[1]),
+            let (width, height) = if is_wide {
+                (room[0], room[0] * height / width)
+            } else {
+                (room[1] * width / height, room[1])
             };
             Place {
                 x: cell.x + (cell.width - width) / 2,

@@ -262,7 +262,7 @@ impl Figure {
                 rest.is_empty().then_some(())?;
             }
             Cells::Tiles(tiles) => {
-                tiles.pixels = image::load_from_memory(values).ok()?.into_rgb8().into_raw()
+                tiles.pixels = image::load_from_memory(values).ok()?.into_rgb8().into_raw();
             }
         }
         Some(figure)

@@ -60,9 +60,10 @@ impl Scale {
             0
         };
         let text = format!("{value:.digits$}");
-        let text = match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.'),
-            false => &text,
+        let text = if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &text
         };
         match text {
             "-0" | "" => "0".to_owned(),
