@@ -137,7 +137,7 @@ fn what_happened_is_named_with_its_step() {
         assert_eq!((plugin.as_str(), strings.len()), ("vggscope", 2));
         let names = str::from_utf8(&strings[0]).unwrap();
         assert!(
-            names.contains(r#""columns":["2","3","4","5","6"]"#),
+            names.contains(r#""columns":["1","2","3","4","5","6"]"#),
             "{names}"
         );
     }
