@@ -109,19 +109,7 @@ impl<B: DrawingBackend> Layout<'_, B> {
         let painter = &self.painter;
         let line = painter.line() + painter.line() / 8;
         let most = ((1.0 - LEAST) * whole.height as f32) as usize / line.unsigned_abs() as usize;
-        let mut lines: Vec<String> = Vec::new();
-        for text in &self.figure.lines {
-            let first = lines.len();
-            for word in text.split_whitespace() {
-                let longer = lines
-                    .get(first..)
-                    .and_then(|own| Some(format!("{} {word}", own.last()?)));
-                match longer.filter(|longer| painter.width_of(longer) <= whole.width) {
-                    Some(longer) => *lines.last_mut().unwrap_or(&mut String::new()) = longer,
-                    None => lines.push(word.to_owned()),
-                }
-            }
-        }
+        let mut lines = painter.wrapped(&self.figure.lines, whole.width);
         if lines.len() > most {
             lines.truncate(most);
             lines

@@ -116,6 +116,24 @@ impl<B: DrawingBackend> Painter<'_, B> {
         fitting.unwrap_or_default()
     }
 
+    /// Texts in lines that have room.
+    pub(super) fn wrapped(&self, texts: &[String], room: i32) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for text in texts {
+            let first = lines.len();
+            for word in text.split_whitespace() {
+                match lines.get_mut(first..).and_then(<[String]>::last_mut) {
+                    Some(line) if self.width_of(&format!("{line} {word}")) <= room => {
+                        line.push(' ');
+                        line.push_str(word);
+                    }
+                    _ => lines.push(word.to_owned()),
+                }
+            }
+        }
+        lines
+    }
+
     pub(super) fn fill(&self, place: Place, [red, green, blue]: [u8; 3]) -> Drawn<B, ()> {
         if place.width <= 0 || place.height <= 0 {
             return Ok(());
