@@ -18,9 +18,10 @@ pub(crate) fn charts(
     }
     let mut all = Vec::new();
     if observers.is_some() {
-        let change = match is_training {
-            true => ("update ratio", lines("weight_change/.*/update_ratio")),
-            false => ("weight change", lines("weight_change/.*/to_previous")),
+        let change = if is_training {
+            ("update ratio", lines("weight_change/.*/update_ratio"))
+        } else {
+            ("weight change", lines("weight_change/.*/to_previous"))
         };
         let dead = (
             "dead or inactive channels",

@@ -43,9 +43,8 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let adopt = |resumed: Resumed| resumed.adopt(&dataset, settings, context);
     let resumed = resumed.map(adopt).transpose()?;
     let start = start::open_network(settings, &dataset, resumed.as_ref(), context)?;
-    let variant = start.variant.clone();
-    check_crop(settings, &variant)?;
-    let architecture = Arc::new(variant.clone());
+    check_crop(settings, &start.variant)?;
+    let architecture = Arc::new(start.variant.clone());
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let reading = reading(settings, &run);
     let length = Length::of(settings, &reading, &dataset, resumed.as_ref())?;
@@ -62,13 +61,9 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         network: &network,
         folder: &run.folder,
         length: &length,
+        found: resumed.as_ref().map(|resumed| &*resumed.progress.found),
     };
-    let (mut run_style, mut observers) =
-        training.calibrate(&run.notes, &mut run.skipped, context)?;
-    if let (Some(observers), Some(resumed)) = (&mut observers, &resumed) {
-        // Older checkpoints hold none.
-        *observers.summary() = toml::from_str(&resumed.progress.found).unwrap_or_default();
-    }
+    let (mut run_style, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -137,8 +132,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     run.skipped = skipped;
     let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
     let report = run.conclude(logger, ended, &steps)?;
-    let report = report.with(notes);
-    report.sum_up(summary.lines(), &summary.json(), &settings.summary)
+    (report.with(notes)).sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
 
 impl Length {

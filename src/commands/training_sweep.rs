@@ -36,6 +36,8 @@ pub(super) struct Training<'a> {
     pub(super) network: &'a Vgg,
     pub(super) folder: &'a RunFolder,
     pub(super) length: &'a Length,
+    /// What was found at the steps before, as the checkpoint that it resumes from has it.
+    pub(super) found: Option<&'a str>,
 }
 
 impl Training<'_> {
@@ -91,6 +93,10 @@ impl Training<'_> {
             let total = Some(self.logged_steps().len());
             let mut observers = calibration::observers(images, run, pass, probes, total);
             observers.set_calibration(&calibration, pass, run.pictures.style());
+            if let Some(found) = self.found {
+                // Older checkpoints hold none.
+                *observers.summary() = toml::from_str(found).unwrap_or_default();
+            }
             observers
         });
         if let (Some(step), Some(seen)) = (self.length.resumed, &seen)

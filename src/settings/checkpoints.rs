@@ -218,7 +218,7 @@ impl CheckpointsSettings {
         ];
         let words: Vec<OsString> = words.concat().into_iter().map(OsStr::to_owned).collect();
         match super::parse(&words)?.command {
-            Command::Checkpoints(settings) => Ok(settings),
+            Command::Checkpoints(settings) => Ok(*settings),
             _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand).into()),
         }
     }

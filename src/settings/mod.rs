@@ -67,9 +67,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run one network over images: one step an image
-    Images(ImagesSettings),
+    Images(Box<ImagesSettings>),
     /// Run checkpoints over probe images: one step a checkpoint
-    Checkpoints(CheckpointsSettings),
+    Checkpoints(Box<CheckpointsSettings>),
     /// Join the parts of a run that were made with --shard
     Merge(MergeSettings),
 

@@ -177,7 +177,7 @@ impl Validation {
 /// Pictures of one size in one, in rows.
 fn contact_sheet(pictures: &[Picture]) -> Picture {
     let (first, count) = (&pictures[0], pictures.len());
-    let columns = (1..).find(|side| side * side >= count).unwrap_or(1);
+    let columns = (1..=count).find(|side| side * side >= count).unwrap_or(1);
     let (width, height) = (first.width as usize + GAP, first.height as usize + GAP);
     let (channels, rows) = (first.color.channels(), count.div_ceil(columns));
     let whole = [columns * width - GAP, rows * height - GAP];

@@ -8,7 +8,7 @@ use crate::analysis::change::{Change, Summary};
 use crate::commands::error::RunError;
 use crate::commands::remedy::explain;
 use crate::device::PairSums;
-use crate::network::Architecture;
+use crate::network::{Architecture, Layer};
 use crate::settings::NetworkSettings;
 use crate::weights::{Entry, WeightsFile};
 
@@ -41,7 +41,7 @@ fn rest(
     let tag = |stem: &str| {
         let index = stem.strip_prefix("features.");
         let layer = index.and_then(|index| layers.get(index.parse::<usize>().ok()?));
-        layer.map_or_else(|| stem.to_owned(), |layer| layer.tag())
+        layer.map_or_else(|| stem.to_owned(), Layer::tag)
     };
     let mut rest = BTreeMap::new();
     for entry in first.entries() {

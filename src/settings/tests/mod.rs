@@ -210,7 +210,7 @@ fn with_file(text: &str, line: &[&str]) -> Result<Command, UsageError> {
 
 fn images(text: &str, line: &[&str]) -> ImagesSettings {
     match with_file(text, line) {
-        Ok(Command::Images(settings)) => settings,
+        Ok(Command::Images(settings)) => *settings,
         other => panic!("{other:?}"),
     }
 }

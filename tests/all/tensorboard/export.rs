@@ -1,4 +1,4 @@
-//! Exported tables and arrays, as pandas and NumPy read them, against what TensorBoard has.
+//! Exported tables and arrays, as pandas and `NumPy` read them, against what TensorBoard has.
 
 use crate::program::continued::put;
 use crate::program::support::{Place, photo};
