@@ -39,11 +39,11 @@ fn graph() -> Graph {
 }
 
 fn hparams() -> [Hparams; 3] {
-    let settings = ([
+    let settings = [
         ("lr".to_owned(), HparamValue::Number(0.1)),
         ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
         ("augment".to_owned(), HparamValue::Flag(false)),
-    ]);
+    ];
     let started = 1_700_000_000.5;
     let metrics = ["val/accuracy", "val/loss"];
     let mut experiment = Hparams::experiment(&settings, &metrics, started);
@@ -264,11 +264,11 @@ fn hparams_are_written_once() {
 
 #[test]
 fn kinds_of_settings_come_back() {
-    let settings = ([
+    let settings = [
         ("a".to_owned(), HparamValue::Text("b".to_owned())),
         ("b".to_owned(), HparamValue::Number(2.0)),
         ("c".to_owned(), HparamValue::Flag(true)),
-    ]);
+    ];
     let value = Hparams::experiment(&settings, &[], 0.0);
     let disk = Disk::new();
     let mut file = EventFile::begin(disk.clone(), "events").unwrap();
