@@ -26,8 +26,8 @@ impl CheckpointRun<'_> {
     }
 }
 
-/// How the weights of convolutions and linear layers changed that `summary` does not follow. They are read piece by
-/// piece, once a run: 0.3 s for the classifier of a VGG16, which a sweep else never reads.
+/// How the weights of convolutions and linear layers changed that `summary` does not follow: read piece by piece, once a
+/// run, since a sweep else never reads them.
 fn rest(
     first: &Path,
     last: &Path,
