@@ -6,12 +6,12 @@ use plotters::drawing::DrawingArea;
 use plotters::style::WHITE;
 
 use super::painter::{Anchor, Drawn, Painter, Place};
-use super::{Cells, Figure, Matrix, Tiles};
+use super::{Cells, Figure, Matrix};
 
-const BLACK: [u8; 3] = [0; 3];
+pub(super) const BLACK: [u8; 3] = [0; 3];
 const RED: [u8; 3] = [230, 0, 0];
 /// A cell without a value.
-const NONE: [u8; 3] = [205; 3];
+pub(super) const NONE: [u8; 3] = [205; 3];
 
 /// The height of a line of text in a picture of 700 x 420, which can be read at half the size. Units: pixels.
 const LINE: f32 = 20.0;
@@ -55,11 +55,11 @@ pub(super) fn draw<B: DrawingBackend>(
     .draw(whole)
 }
 
-struct Layout<'a, B: DrawingBackend> {
-    figure: &'a Figure,
-    painter: Painter<'a, B>,
+pub(super) struct Layout<'a, B: DrawingBackend> {
+    pub(super) figure: &'a Figure,
+    pub(super) painter: Painter<'a, B>,
     /// Between parts. Units: pixels.
-    gap: i32,
+    pub(super) gap: i32,
 }
 
 impl<B: DrawingBackend> Layout<'_, B> {
@@ -228,7 +228,7 @@ impl<B: DrawingBackend> Layout<'_, B> {
     }
 
     /// Where a cell is, counted row by row.
-    fn cell(&self, plot: Place, at: usize) -> Place {
+    pub(super) fn cell(&self, plot: Place, at: usize) -> Place {
         let (rows, columns) = self.counts();
         let at = i32::try_from(at).unwrap_or(i32::MAX);
         let (row, column) = (at / columns, at % columns);
@@ -352,59 +352,6 @@ impl<B: DrawingBackend> Layout<'_, B> {
         let x = bar.right() + 2 * gap + widest + line / 2;
         let measure = painter.fitted(&matrix.measure, plot.height + 2 * line);
         painter.upward(x, plot.y + plot.height / 2, Anchor::Center, &measure)
-    }
-
-    fn draw_tiles(&self, tiles: &Tiles, plot: Place) -> Drawn<B, Vec<Place>> {
-        let (painter, margin) = (&self.painter, (3 * self.gap / 5).max(1));
-        let bar = if tiles.bars.is_empty() {
-            0
-        } else {
-            self.painter.line() / 3
-        };
-        let [width, height] =
-            [tiles.width, tiles.height].map(|side| i32::try_from(side).unwrap_or(1).max(1));
-        let place = |at: usize| {
-            let cell = self.cell(plot, at).grown(-margin - 1);
-            let room = [cell.width.max(1), (cell.height - bar).max(1)];
-            let is_wide =
-                i64::from(room[0]) * i64::from(height) <= i64::from(room[1]) * i64::from(width);
-            let (width, height) = if is_wide {
-                (room[0], room[0] * height / width)
-            } else {
-                (room[1] * width / height, room[1])
-            };
-            Place {
-                x: cell.x + (cell.width - width) / 2,
-                y: cell.y + (cell.height - bar - height) / 2,
-                width,
-                height,
-            }
-        };
-        let places: Vec<Place> = (0..tiles.count()).map(place).collect();
-        for at in &self.figure.framed {
-            if let Some(place) = places.get(*at) {
-                painter.frame(place.grown(margin), margin, RED)?;
-            }
-        }
-        for (place, part) in places.iter().zip(&tiles.bars) {
-            let below = Place {
-                y: place.bottom() + 2,
-                height: bar - 2,
-                ..*place
-            };
-            painter.fill(below, NONE)?;
-            let part = part.min(1.0);
-            // One of 0 and less is seen as well.
-            let (length, level) = ((part * place.width as f32) as i32, (part * 200.0) as u8);
-            painter.fill(
-                Place {
-                    width: length.max(2),
-                    ..below
-                },
-                [230 - level, level, 40],
-            )?;
-        }
-        Ok(places)
     }
 }
 

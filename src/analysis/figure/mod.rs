@@ -14,6 +14,7 @@ mod draw;
 mod frame;
 mod painter;
 mod scale;
+mod tiles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,6 +106,8 @@ pub(crate) struct Tiles {
     height: u32,
     /// A bar under each that is as long as this fraction of it, green at 1, red at 0 and below.
     bars: Vec<f32>,
+    /// A name under each.
+    names: Vec<String>,
 }
 
 impl Tiles {
@@ -125,6 +128,11 @@ impl Tiles {
             bars: bars.into_iter().map(|bar| bar.max(0.0)).collect(),
             ..self
         }
+    }
+
+    /// Gives each tile a name.
+    pub(crate) fn with_names(self, names: Vec<String>) -> Self {
+        Self { names, ..self }
     }
 
     /// All of them, one below the other.

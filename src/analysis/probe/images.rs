@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::loader::ImageLoader;
 use super::maps::{BatchPictures, describe, describe_pca, log_kernels};
+use super::overview;
 use crate::analysis::{AnalysisError, Bases};
 use crate::data::list::ImageFile;
 use crate::data::prepared::PreparedImage;
@@ -149,6 +150,7 @@ impl ProbeImages {
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
                 pictures.log(step, at, &group(image))?;
+                overview::log(step, image, pictures.pca(at))?;
                 pictures.log_pca(step, at, &pca_group(image))?;
                 if !self.shown {
                     step.record(Stage::Decode, image.took);

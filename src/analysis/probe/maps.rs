@@ -72,6 +72,11 @@ impl BatchPictures {
         Ok(())
     }
 
+    /// The PCA pictures of the image at `at`, which are not logged yet.
+    pub(crate) fn pca(&self, at: usize) -> &[(Layer, Picture)] {
+        self.pca.get(at).map_or(&[], Vec::as_slice)
+    }
+
     /// Logs its PCA pictures, once.
     pub(crate) fn log_pca(
         &mut self,

@@ -4,6 +4,7 @@
 mod images;
 mod loader;
 mod maps;
+mod overview;
 
 pub(crate) use images::{ObservedNetwork, ProbeActivations, ProbeImages};
 pub(crate) use loader::ImageLoader;
