@@ -70,6 +70,9 @@ fn several_probe_images_have_tags_of_their_own() {
     assert_eq!(
         tags(&seen),
         [
+            "Overview/astronaut",
+            "Overview/chelsea",
+            "Overview/coffee",
             "Overview/summary",
             "Overview/what changed",
             "checkpoint",
