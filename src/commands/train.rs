@@ -69,14 +69,14 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
 
     let steps = length.steps();
     let graph = start::network_graph(&start, crop_side(settings));
-    let builder = run.logger(start.label, &steps);
     let builder = match &resumed {
         Some(resumed) => {
             resumed.note_changes(&run.folder, &config, context);
-            builder.resume_from(i64::try_from(steps.earlier).unwrap_or(i64::MAX))
+            let earlier = i64::try_from(steps.earlier).unwrap_or(i64::MAX);
+            run.logger(start.label, &steps).resume_from(earlier)
         }
-        None if begins_again => builder.graph(graph).resume_from(0),
-        None => builder.graph(graph),
+        None if begins_again => run.logger(start.label, &steps).graph(graph).resume_from(0),
+        None => run.logger(start.label, &steps).graph(graph),
     };
     // Before the first value, so that a run which is killed says whose it is.
     run.folder.write_config(&config)?;
@@ -116,12 +116,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     };
     let ended = begun.and_then(|()| session.train()).map_err(RunError::from);
     let mut notes = session.notes();
-    if session.is_unfinished() {
-        let config = shell_quoted(&run.folder.path().join(CONFIG));
-        notes.push(format!(
-            "to resume:  vggscope train --config {config} --resume"
-        ));
-    }
+    notes.extend(session.is_unfinished().then(|| how_to_resume(&run.folder)));
     let last = i64::try_from(session.trainer.steps()).ok();
     let Session {
         mut logger,
@@ -133,6 +128,11 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
     let report = run.conclude(logger, ended, &steps)?;
     (report.with(notes)).sum_up(summary.lines(), &summary.json(), &settings.summary)
+}
+
+fn how_to_resume(folder: &RunFolder) -> String {
+    let config = shell_quoted(&folder.path().join(CONFIG));
+    format!("to resume:  vggscope train --config {config} --resume")
 }
 
 impl Length {

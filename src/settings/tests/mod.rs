@@ -19,8 +19,8 @@ fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
 
 fn toml_of(command: &Command) -> String {
     match command {
-        Command::Images(settings) => text::toml_text("images", settings),
-        Command::Checkpoints(settings) => text::toml_text("checkpoints", settings),
+        Command::Images(settings) => text::toml_text("images", &**settings),
+        Command::Checkpoints(settings) => text::toml_text("checkpoints", &**settings),
         Command::Train(settings) => text::toml_text("train", &**settings),
         _ => Ok(String::new()),
     }
