@@ -11,12 +11,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 last() { # RUN TAG FILE: the last picture of a tag
-    "$vggscope" export "$scratch/runs/$1" --tag "$2" --step last --out "$scratch/$1-$3" --quiet
+    "$vggscope" export "$scratch/runs/$1" --tag "$2" --step last --out "$scratch/$1-$3"
     cp "$(find "$scratch/$1-$3" -name '*.png')" "docs/$3.png"
 }
 
 "${PYTHON:-python3}" scripts/sequence.py "$WEIGHTS" "$scratch/ckpts"
-"$vggscope" checkpoints "$scratch/ckpts" --images photos/chelsea.png --compare-images tests/fixtures/crops \
+"$vggscope" checkpoints "$scratch/ckpts" --images photos/chelsea.png \
     --layers relu1_2,relu2_2,relu3_1,relu3_3,relu4_1,relu5_3 --logdir "$scratch/runs" --run sweep --quiet
 last sweep 'Overview/what changed' overview
 last sweep 'evolution/18_relu4_1' evolution

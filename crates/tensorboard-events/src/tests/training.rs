@@ -40,9 +40,9 @@ fn graph() -> Graph {
 
 fn hparams() -> [Hparams; 3] {
     let settings = [
+        ("augment".to_owned(), HparamValue::Flag(false)),
         ("lr".to_owned(), HparamValue::Number(0.1)),
         ("optimizer".to_owned(), HparamValue::Text("sgd".to_owned())),
-        ("augment".to_owned(), HparamValue::Flag(false)),
     ];
     let started = 1_700_000_000.5;
     let metrics = ["val/accuracy", "val/loss"];
