@@ -76,13 +76,10 @@ fn exit(code: u8) -> ! {
 fn run(command: Command) -> u8 {
     let quiet = command.is_quiet();
     if let Err(error) = command.check_paths() {
-        let code = match command {
-            Command::Layers(_)
-            | Command::Diff(_)
-            | Command::Inspect(_)
-            | Command::Export(_)
-            | Command::View(_) => WRONG_USE,
-            _ => FAILED,
+        let code = if command.is_wrong_use(&error) {
+            WRONG_USE
+        } else {
+            FAILED
         };
         return fail(&error, code);
     }

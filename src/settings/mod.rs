@@ -360,6 +360,18 @@ impl Command {
         })
     }
 
+    /// Whether a path that leads nowhere is one of a setting, or of a command that only reads.
+    pub(crate) fn is_wrong_use(&self, error: &FindError) -> bool {
+        let pictures = match self {
+            Self::Images(settings) => &settings.run.pictures,
+            Self::Checkpoints(settings) => &settings.run.pictures,
+            Self::Train(settings) => &settings.run.pictures,
+            Self::Compare(_) => return false,
+            _ => return true,
+        };
+        matches!(error, FindError::Missing { path } if pictures.reads().any(|one| one == path))
+    }
+
     /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
         match self {

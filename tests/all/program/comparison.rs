@@ -342,7 +342,7 @@ fn a_run_has_one_range_which_others_can_take() {
         .fails(2, &["ranges.toml", "conv5_3", "--layers"]);
     place
         .run("images --run d --range nowhere.toml", &[&photo])
-        .fails(2, &["nowhere.toml", "--range run"]);
+        .fails(2, &["nowhere.toml", "no such file"]);
 }
 
 #[test]

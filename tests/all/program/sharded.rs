@@ -191,7 +191,7 @@ fn parts_make_the_run_that_one_process_makes() {
         steps(&seen(&place, "parts"), "checkpoint"),
         (1..=31).collect::<Vec<_>>()
     );
-    merge(&place, "whole/none").fails(2, &["whole/none holds no parts"]);
+    merge(&place, "whole/none").fails(2, &["whole/none", "no such file or folder"]);
 }
 
 /// Whatever a `merge` that was killed left.
