@@ -33,7 +33,8 @@ fn a_file_says_what_flags_say_and_typed_flags_win() {
             "feature_maps/23_pool4",
             "image",
             "input",
-            "kernels/00_conv1_1"
+            "kernels/00_conv1_1",
+            "pca/23_pool4",
         ]
     );
     // One map of 14 x 14 has no padding around it, as in make_grid.

@@ -51,7 +51,7 @@ fn files_of_another_kind_are_called_what_they_are() {
     assert_says(&message_for(&[0; 64]), &["an unknown weights format"]);
     assert_says(
         &message_for(b"\xff\xd8\xff\xe0JFIF"),
-        &["an unknown weights format"],
+        &["is an image, not a weights file"],
     );
     let folder = tempfile::tempdir().unwrap();
     assert_says(&refused(folder.path()).to_string(), &["is a folder"]);
