@@ -157,8 +157,9 @@ fn samples(tags: &BTreeMap<String, TagInventory>) -> BTreeMap<String, usize> {
     } in tags.values()
     {
         let steps = fast.len().max(slow.len());
-        // A run has one graph.
-        if !plugin.is_empty() && plugin != "graphs" && steps > samples_for(plugin, 0) {
+        // A run has one graph, and what figures are drawn from TensorBoard does not show.
+        let is_shown = !["", "graphs", "vggscope"].contains(&plugin.as_str());
+        if is_shown && steps > samples_for(plugin, 0) {
             let most = samples.entry(plugin.clone()).or_insert(0);
             *most = steps.max(*most);
         }

@@ -15,16 +15,10 @@ use thiserror::Error;
 
 use super::find::{self, FindError, LeftOut, Wanted};
 use super::natural::NaturalKey;
+use super::wanted::CHECKPOINTS;
 use crate::one_line::listed;
-use candidate::{Candidate, EXTENSIONS, NAMED, any_numbered};
+use candidate::{Candidate, NAMED, any_numbered};
 pub(crate) use error::CheckpointError;
-
-/// How checkpoints are recognized in folders and among a pattern's matches.
-pub(crate) const CHECKPOINTS: Wanted = Wanted {
-    noun: "checkpoint",
-    extensions: EXTENSIONS,
-    recursive: true,
-};
 
 /// Notes what is left out, if anything is.
 fn note_left_out(

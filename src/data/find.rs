@@ -9,37 +9,10 @@ use glob::MatchOptions;
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::checkpoints::CHECKPOINTS;
-use super::list::IMAGES;
 use super::natural::NaturalKey;
+pub(crate) use super::wanted::Wanted;
+use super::wanted::{CHECKPOINTS, IMAGES};
 use crate::one_line::listed;
-
-/// What to look for in folders and among a pattern's matches.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    /// What a file is called in messages: `image`, `checkpoint`.
-    pub(crate) noun: &'static str,
-    /// The endings of wanted files, lower case, without the dot.
-    pub(crate) extensions: &'static [&'static str],
-    /// Whether folders below a named folder are searched too.
-    pub(crate) recursive: bool,
-}
-
-impl Wanted {
-    /// Whether a file's name ends as wanted ones do.
-    pub(super) fn accepts(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default();
-        let name = name.to_string_lossy().to_ascii_lowercase();
-        let stem = |extension| name.strip_suffix(extension)?.strip_suffix('.');
-        self.extensions
-            .iter()
-            .any(|extension| stem(extension).is_some_and(|stem| !stem.is_empty()))
-    }
-
-    pub(crate) fn endings(&self) -> String {
-        self.extensions.join(" ")
-    }
-}
 
 /// What folders hold besides what is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

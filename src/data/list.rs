@@ -3,19 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::find::{self, FindError, LeftOut, Wanted};
+use super::find::{self, FindError, LeftOut};
 use super::notes::InputNotes;
-
-/// How images are recognized in folders and among a pattern's matches.
-pub(crate) const IMAGES: Wanted = Wanted {
-    noun: "image",
-    // torchvision's IMG_EXTENSIONS, and what else is commonly read.
-    extensions: &[
-        "png", "jpg", "jpeg", "jfif", "jpe", "webp", "bmp", "tif", "tiff", "gif", "ppm", "pgm",
-        "pbm", "pnm",
-    ],
-    recursive: true,
-};
+use super::wanted::IMAGES;
 
 /// A file that should hold an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

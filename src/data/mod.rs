@@ -22,6 +22,7 @@ pub(crate) mod notes;
 pub(crate) mod on_error;
 pub(crate) mod prepared;
 pub(crate) mod transform;
+pub(crate) mod wanted;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::data::find::FindError;
-use crate::data::list::IMAGES;
+use crate::data::wanted::IMAGES;
 use crate::one_line::shell_quoted;
 
 /// A command line that cannot be run.

@@ -3,22 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::list::common_folders;
+use crate::data::wanted::CHECKPOINTS;
 
 /// Names in a note or an error; the others are counted.
 pub(super) const NAMED: usize = 5;
-
-/// The endings by which checkpoints are recognized in folders and among a pattern's matches.
-pub(super) const EXTENSIONS: &[&str] = &[
-    "pth",
-    "pt",
-    "safetensors",
-    "bpk",
-    "ckpt",
-    "bin",
-    "pth.tar",
-    "pt.tar",
-    "ckpt.tar",
-];
 
 /// What a checkpoint is called that is picked from a sequence, or made of it, instead of being one of it.
 const PICKED: &str = "last final newest current ema swa avg average averaged interrupt interrupted";
@@ -180,7 +168,8 @@ fn numbers(name: &str) -> Vec<Number> {
 fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_ascii_lowercase();
-    let known = EXTENSIONS
+    let known = CHECKPOINTS
+        .extensions
         .iter()
         .filter(|extension| lower.ends_with(&format!(".{extension}")))
         .map(|extension| extension.len() + 1)

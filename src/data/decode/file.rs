@@ -7,8 +7,8 @@ use std::path::Path;
 use feature_grid::Picture;
 use image::ImageFormat;
 
-use crate::data::checkpoints::CHECKPOINTS;
 use crate::data::error::ImageError;
+use crate::data::wanted::CHECKPOINTS;
 
 #[derive(Debug)]
 pub(crate) struct Decoded {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::DatasetError;
 use crate::data::find::{self, LeftOut, Wanted, is_hidden};
-use crate::data::list::IMAGES;
 use crate::data::prepared::file_name;
+use crate::data::wanted::IMAGES;
 use crate::one_line::listed;
 
 /// Where the folders of the classes are.

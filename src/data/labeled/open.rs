@@ -10,7 +10,7 @@ use super::error::DatasetError;
 use super::layout::{Layout, folders};
 use super::order::Split;
 use crate::data::find::{self, LeftOut};
-use crate::data::list::IMAGES;
+use crate::data::wanted::IMAGES;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
