@@ -7,8 +7,8 @@
 //! # A new measurement
 //!
 //! 1. A file here, with a type that implements [`Observer`].
-//! 2. A field of [`Observers`], whose flag is in `settings/comparison.rs`.
-//! 3. Its tags in the README's table, and their group in `tags.rs`.
+//! 2. A field of [`Observers`], whose flag is in `settings/pictures.rs`.
+//! 3. Its tags in docs/tags.md, and its scalars in `tags.rs`.
 
 mod calibration;
 pub(crate) mod change;
