@@ -1,4 +1,4 @@
-//! What becomes of a run's summary: lines, a file, and whether the command fails.
+//! Where a run's summary goes: the terminal, a JSON file, and the exit code.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What becomes of a run's summary.
+//! Where a run's summary goes, and what of it is a failure.
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
