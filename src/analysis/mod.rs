@@ -46,7 +46,7 @@ pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;
 use error::asking;
 pub(crate) use observers::Observers;
-pub(crate) use pca::{BASES, Bases};
+pub(crate) use pca::{BASES, Bases, Components};
 pub(crate) use probe::ObservedNetwork;
 pub(crate) use representations::GramCollector;
 

@@ -216,7 +216,7 @@ impl ImageLog<'_> {
             }
             step.text("image", format!("`{}`", image.path.display()));
             pictures.log(&mut step, at, "feature_maps")?;
-            pictures.log_pca(&mut step, at, "pca")?;
+            pictures.log_pca(&mut step, at, "pca");
             log_kernels(&run.pass, self.network, &mut step)?;
             step.image("input", &image.picture)?;
             step.finish();

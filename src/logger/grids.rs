@@ -9,11 +9,11 @@ use super::error::LoggerError;
 use super::grid_style::Job;
 use super::maps::BatchMaps;
 use super::on_device::draw;
-use super::piece::MeasureKey;
-use super::renderer::{change, changed};
+use super::piece::{MeasureKey, Piece};
+use super::renderer::{Renderer, change, changed};
 use super::step::Step;
 use crate::device::{Drawn, PairSums, ReadBack, caught, gpu, in_float32, values};
-use feature_grid::RenderError;
+use feature_grid::{Picture, RenderError};
 
 impl Step<'_> {
     /// Logs the feature maps of one image as a grid. They may be on any device, and are only read: on an NVIDIA GPU they
@@ -62,8 +62,26 @@ impl Step<'_> {
         }
         let grid = self.logger.renderer.options.of_kernels(&tag);
         let job = self.job(tag.clone(), tag.clone(), count, grid);
-        self.kernel_grid(job, kernels);
+        let shape = kernels.dims();
+        self.of_values(tag, kernels, move |renderer, values| {
+            renderer.kernels(job, shape, &values)
+        });
         Ok(())
+    }
+
+    /// Logs a picture that a rendering thread makes of numbers, any shape, row by row.
+    pub(crate) fn image_of<const D: usize>(
+        &mut self,
+        tag: String,
+        numbers: Tensor<D>,
+        make: impl FnOnce(Vec<f32>) -> Result<Picture, RenderError> + Send + 'static,
+    ) {
+        let (slot, describe) = (self.next_slot(), self.is_new(&tag));
+        self.of_values(tag.clone(), numbers, move |renderer, values| {
+            let picture = make(values);
+            let picture = picture.map_err(|error| LoggerError::Render(tag.clone(), error))?;
+            renderer.images(slot, tag, describe, &[picture])
+        });
     }
 
     /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are
@@ -119,7 +137,7 @@ impl Step<'_> {
         on_device: impl FnOnce(&Job, &mut ReadBack) -> Result<Drawn<Range<usize>>, LoggerError>,
     ) -> Result<(), LoggerError> {
         let tag = job.tag.clone();
-        if let Some(device) = self.on_devices.of(&maps) {
+        if let Some(device) = self.on_devices.of(&maps.device()) {
             let drawn = caught(|| on_device(&job, &mut device.read_back));
             let drawn = drawn.map_err(|error| LoggerError::Draw(tag.clone(), error))??;
             device.then(tag, move |renderer, arriving| {
@@ -142,7 +160,7 @@ impl Step<'_> {
         old: Tensor<4>,
     ) -> Result<(), LoggerError> {
         let (slot, tag) = (self.next_slot(), tag.to_owned());
-        let Some(device) = self.on_devices.of(&maps) else {
+        let Some(device) = self.on_devices.of(&maps.device()) else {
             self.sender
                 .spawn(tag.clone(), move |_| change(slot, &tag, key, maps, old));
             return Ok(());
@@ -168,19 +186,22 @@ impl Step<'_> {
         references.of(tag, maps)
     }
 
-    /// Has the grid of kernels made.
-    fn kernel_grid(&mut self, job: Job, kernels: Tensor<4>) {
-        let (tag, shape) = (job.tag.clone(), kernels.dims());
-        if let Some(device) = self.on_devices.of(&kernels) {
-            let place = device.read_back.add_numbers(kernels);
+    /// Has a rendering thread make a value of numbers, which their device may not be done with.
+    fn of_values<const D: usize>(
+        &mut self,
+        tag: String,
+        numbers: Tensor<D>,
+        make: impl FnOnce(&Renderer, Vec<f32>) -> Result<Piece, LoggerError> + Send + 'static,
+    ) {
+        if let Some(device) = self.on_devices.of(&numbers.device()) {
+            let place = device.read_back.add_numbers(numbers);
             device.then(tag, move |renderer, arriving| {
-                Ok(renderer.kernels(job, shape, &arriving.floats(&place)?))
+                Ok(make(renderer, arriving.floats(&place)?))
             });
         } else {
-            self.sender.spawn(tag, move |renderer| {
-                let values = values(kernels);
-                let values = values.map_err(|error| LoggerError::Copy(job.tag.clone(), error))?;
-                renderer.kernels(job, shape, &values)
+            self.sender.spawn(tag.clone(), move |renderer| {
+                let read = values(numbers).map_err(|error| LoggerError::Copy(tag, error))?;
+                make(renderer, read)
             });
         }
     }

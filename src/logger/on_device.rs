@@ -1,6 +1,6 @@
 //! What devices draw of a step, until it is copied to the host.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
 use super::grid_style::{Job, RenderOn};
@@ -30,18 +30,17 @@ pub(super) struct OnDevice {
 }
 
 impl OnDevices {
-    /// The device that these maps are on, if they are drawn there.
-    pub(super) fn of(&mut self, maps: &Tensor<4>) -> Option<&mut OnDevice> {
-        let device = maps.device();
-        if !self.on.is_at(&device) {
+    /// This device, if what is on it is drawn there.
+    pub(super) fn of(&mut self, device: &Device) -> Option<&mut OnDevice> {
+        if !self.on.is_at(device) {
             return None;
         }
         let mut known = self.devices.iter();
-        let known = known.position(|known| known.read_back.device == device);
+        let known = known.position(|known| known.read_back.device == *device);
         let at = known.unwrap_or(self.devices.len());
         if known.is_none() {
             self.devices.push(OnDevice {
-                read_back: ReadBack::new(device)?,
+                read_back: ReadBack::new(device.clone())?,
                 rest: Vec::new(),
             });
         }

@@ -236,7 +236,7 @@ impl Step<'_> {
     }
 
     /// Whether this is the tag's first value, which carries the description.
-    fn is_new(&mut self, tag: &str) -> bool {
+    pub(super) fn is_new(&mut self, tag: &str) -> bool {
         let is_new = !self.past.described.contains(tag);
         if is_new {
             self.new_tags.push(tag.to_owned());

@@ -15,8 +15,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use rayon::prelude::*;
 
 use self::basis::{Basis, Moments};
-use super::{AnalysisError, asking, read_all};
-use crate::logger::LoggerError;
+use super::{AnalysisError, asking};
 use crate::network::{Activations, Layer};
 use feature_grid::{self as render, Picture, Range, Style};
 
@@ -91,33 +90,42 @@ impl Bases {
         )
     }
 
-    /// The pictures of a batch by image, each in the order of the layers. A device is asked once.
-    pub(crate) fn pictures(
+    /// What is shown of the image at `at` in a batch, in the order of the layers.
+    pub(crate) fn of_image(
         &self,
         batch: &Activations,
-    ) -> Result<Vec<Vec<(Layer, Picture)>>, AnalysisError> {
-        let mut projected = Vec::new();
-        for image in 0..batch.images() {
-            for (layer, maps) in batch.of_image(image) {
-                let tag = layer.tag();
-                if let Some(basis) = self.layers.get(&tag) {
-                    let planes = asking(&tag, || Ok(planes(basis, maps)))?;
-                    projected.push((image, layer, tag, basis, planes));
-                }
+        at: usize,
+    ) -> Result<Vec<Components>, AnalysisError> {
+        let mut all = Vec::new();
+        for (layer, maps) in batch.of_image(at) {
+            let tag = layer.tag();
+            if let Some(basis) = self.layers.get(&tag) {
+                all.push(Components {
+                    layer: layer.clone(),
+                    planes: asking(&tag, || Ok(planes(basis, maps)))?,
+                    offsets: basis.offsets(),
+                });
             }
         }
-        let unread = projected.iter();
-        let unread =
-            unread.map(|(_, _, tag, _, planes)| (tag.as_str(), planes.clone().flatten(0, 3)));
-        let mut pictures = vec![Vec::new(); batch.images()];
-        for (values, (image, layer, tag, basis, planes)) in
-            read_all(unread)?.into_iter().zip(&projected)
-        {
-            let picture = picture(values, planes.dims(), basis)
-                .map_err(|source| LoggerError::Render(format!("pca/{tag}"), source))?;
-            pictures[*image].extend(picture.map(|picture| (Layer::clone(layer), picture)));
-        }
-        Ok(pictures)
+        Ok(all)
+    }
+}
+
+/// The components of a layer's maps of one image, before they are read.
+pub(crate) struct Components {
+    pub(crate) layer: Layer,
+    /// `[1, 3, height, width]`, but for what is the same everywhere.
+    pub(crate) planes: Tensor<4>,
+    offsets: [f32; 3],
+}
+
+impl Components {
+    /// Makes a picture of the values of the planes.
+    pub(crate) fn painter(
+        &self,
+    ) -> impl Fn(Vec<f32>) -> Result<Picture, render::RenderError> + Send + use<> {
+        let (shape, offsets) = (self.planes.dims(), self.offsets);
+        move |values| picture(values, shape, offsets)
     }
 }
 
@@ -143,10 +151,10 @@ fn planes(basis: &Basis, maps: Tensor<4>) -> Tensor<4> {
 fn picture(
     mut values: Vec<f32>,
     shape: [usize; 4],
-    basis: &Basis,
-) -> Result<Option<Picture>, render::RenderError> {
+    offsets: [f32; 3],
+) -> Result<Picture, render::RenderError> {
     let area = shape[2] * shape[3];
-    for (plane, offset) in values.chunks_mut(area).zip(basis.offsets()) {
+    for (plane, offset) in values.chunks_mut(area).zip(offsets) {
         for value in plane {
             *value += offset;
         }
@@ -157,9 +165,11 @@ fn picture(
         ..Style::default()
     };
     // Three channels are colors, as those of a kernel are.
-    Ok(render::kernels(&values, shape, false, &style)?
-        .singles()
-        .next())
+    let rendered = render::kernels(&values, shape, false, &style)?;
+    let first = rendered.singles().next();
+    first.ok_or_else(|| render::RenderError::Shape {
+        shape: shape.to_vec(),
+    })
 }
 
 #[cfg(test)]

@@ -50,12 +50,17 @@ fn bases(all: &[Tensor<4>]) -> Bases {
 }
 
 fn picture_of(bases: &Bases, maps: &Tensor<4>) -> Picture {
+    picture_in_batch(bases, maps, 0)
+}
+
+fn picture_in_batch(bases: &Bases, maps: &Tensor<4>, at: usize) -> Picture {
     let batch = Activations {
         layers: vec![(layer(), maps.clone())],
     };
-    let mut pictures = bases.pictures(&batch).unwrap();
-    assert_eq!((pictures.len(), pictures[0].len()), (1, 1));
-    pictures[0].remove(0).1
+    let all = bases.of_image(&batch, at).unwrap();
+    assert_eq!(all.len(), 1);
+    let values = all[0].planes.to_data().try_into_vec().unwrap();
+    all[0].painter()(values).unwrap()
 }
 
 /// The only color of a picture.
@@ -126,10 +131,7 @@ fn equal_maps_have_equal_pixels_with_bases_of_a_file_too() {
         assert_eq!(read.from, bases.from);
         let expected = picture_of(&bases, &both[0]);
         let batch = Tensor::cat(vec![both[1].clone(), both[0].clone()], 0);
-        let batch = Activations {
-            layers: vec![(layer(), batch)],
-        };
-        let in_batch = &read.pictures(&batch).unwrap()[1][0].1;
+        let in_batch = &picture_in_batch(&read, &batch, 1);
         for found in [
             &picture_of(&bases, &both[0].clone()),
             &picture_of(&read, &both[0]),

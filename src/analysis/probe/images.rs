@@ -150,8 +150,8 @@ impl ProbeImages {
             for (at, image) in batch.iter().enumerate() {
                 step.set_png_folder(format!("{:06}/{}", step.number(), image.name));
                 pictures.log(step, at, &group(image))?;
-                overview::log(step, image, pictures.pca(at))?;
-                pictures.log_pca(step, at, &pca_group(image))?;
+                overview::log(step, image, pictures.pca(at));
+                pictures.log_pca(step, at, &pca_group(image));
                 if !self.shown {
                     step.record(Stage::Decode, image.took);
                     step.image(format!("input/{}", image.name), &image.picture)?;

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::analysis::{AnalysisError, Bases};
+use crate::analysis::{AnalysisError, Bases, Components};
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Stage, Step};
 use crate::network::{Activations, ForwardPass, Layer, Network};
-use feature_grid::Picture;
 
 /// Describes the tags of `group` in TensorBoard.
 pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &str) {
@@ -39,7 +38,7 @@ pub(crate) fn describe_pca(pass: &ForwardPass, logger: &FeatureLogger, group: &s
 pub(crate) struct BatchPictures {
     maps: Vec<(Layer, BatchMaps)>,
     /// By image, and layer.
-    pca: Vec<Vec<(Layer, Picture)>>,
+    pca: Vec<Vec<Components>>,
     /// How long these took.
     took: Duration,
 }
@@ -48,7 +47,9 @@ impl BatchPictures {
     /// With PCA pictures where there are `bases`.
     pub(crate) fn of(seen: &Activations, bases: Option<&Bases>) -> Result<Self, AnalysisError> {
         let began = Instant::now();
-        let pca = bases.map(|bases| bases.pictures(seen)).transpose()?;
+        let images = 0..seen.images();
+        let pca = bases.map(|bases| images.map(|at| bases.of_image(seen, at)).collect());
+        let pca = pca.transpose()?;
         let took = began.elapsed();
         let layers = seen.layers.iter();
         let maps = layers.map(|(layer, maps)| (layer.clone(), BatchMaps::new(maps.clone())));
@@ -72,23 +73,18 @@ impl BatchPictures {
         Ok(())
     }
 
-    /// The PCA pictures of the image at `at`, which are not logged yet.
-    pub(crate) fn pca(&self, at: usize) -> &[(Layer, Picture)] {
+    /// The components of the maps of the image at `at`.
+    pub(crate) fn pca(&self, at: usize) -> &[Components] {
         self.pca.get(at).map_or(&[], Vec::as_slice)
     }
 
-    /// Logs its PCA pictures, once.
-    pub(crate) fn log_pca(
-        &mut self,
-        step: &mut Step<'_>,
-        at: usize,
-        group: &str,
-    ) -> Result<(), LoggerError> {
+    /// Logs pictures of them.
+    pub(crate) fn log_pca(&mut self, step: &mut Step<'_>, at: usize, group: &str) {
         step.record(Stage::Measure, std::mem::take(&mut self.took));
-        for (layer, picture) in self.pca.get_mut(at).into_iter().flat_map(std::mem::take) {
-            step.images(format!("{group}/{}", layer.tag()), vec![picture])?;
+        for components in self.pca(at) {
+            let tag = format!("{group}/{}", components.layer.tag());
+            step.image_of(tag, components.planes.clone(), components.painter());
         }
-        Ok(())
     }
 }
 
