@@ -33,6 +33,16 @@ fn stored(seen: &[Seen]) -> Vec<(String, i64, String)> {
     stored
 }
 
+/// The largest difference of two pictures' levels. libtorch's products are not the same to the last bit wherever in
+/// memory their factors lie: a projection between two levels may take either.
+fn levels_apart(both: [&[Seen]; 2], tag: &str, step: i64) -> u8 {
+    let [one, other] = both.map(|seen| picture(seen, tag, step).3);
+    assert_eq!(one.len(), other.len());
+    let apart = one.iter().zip(&other).map(|(a, b)| a.abs_diff(*b));
+    apart.max().unwrap_or_default()
+}
+
+/// That two runs logged the same, with scalars of nearly the same values.
 #[track_caller]
 fn is_same(one: &[Seen], other: &[Seen], apart: f64) {
     let (one_scalars, other_scalars) = (scalars(one), scalars(other));
@@ -45,7 +55,14 @@ fn is_same(one: &[Seen], other: &[Seen], apart: f64) {
             || value.to_bits() == found.to_bits();
         assert!(is_near, "{tag} at step {step}: {value} and {found}");
     }
-    assert_eq!(stored(one), stored(other));
+    let (one_stored, other_stored) = (stored(one), stored(other));
+    assert_eq!(one_stored.len(), other_stored.len());
+    for (stored, found) in one_stored.iter().zip(&other_stored) {
+        let (tag, step, _) = stored;
+        let is_same = stored == found
+            || tag.starts_with("pca/") && levels_apart([one, other], tag, *step) <= 1;
+        assert!(is_same, "{tag} at step {step}");
+    }
 }
 
 /// A run whose grids are made on `side`.
