@@ -76,9 +76,10 @@ impl Observer for Representations {
             ] {
                 for (layer, old) in reference.iter().flat_map(|reference| reference.iter()) {
                     let similarity = grams.get(layer).map(|gram| Similarity::between(gram, old));
-                    if let ("first", Some(cka)) = (name, similarity.and_then(|all| all.cka)) {
-                        let known = &mut at.shared.activations.cka;
-                        known.insert(layer.clone(), cka.value);
+                    if let ("first", Some(all)) = (name, &similarity) {
+                        // Features that do not vary have none.
+                        let cka = all.cka.map_or(f64::NAN, |cka| cka.value);
+                        at.shared.activations.cka.insert(layer.clone(), cka);
                     }
                     for (measure, end, value) in similarity.iter().flat_map(Similarity::numbers) {
                         let group = if end.is_empty() {

@@ -46,6 +46,9 @@ pub(crate) fn run(
     {
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
+    if shard.is_some() && settings.summary.is_needed() {
+        return Err(CheckpointsError::SummaryOfPart.into());
+    }
     let inputs = Inputs::open(settings, context)?;
     let mut listed = if settings.follows() {
         Vec::new()
@@ -178,7 +181,7 @@ fn refuse_merged(run: &Path, listed: &[Checkpoint], every: NonZeroUsize) -> Resu
         .iter()
         .filter(|file| Some(file.step) > state.last());
     Err(match new.count() {
-        0 => CheckpointsError::nothing_new(folder, &state),
+        0 => CheckpointsError::nothing_new(folder, &state, false),
         new => CheckpointsError::NewSince { folder, new },
     }
     .into())

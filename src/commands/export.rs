@@ -59,7 +59,7 @@ fn kinds(settings: &ExportSettings) -> &'static [Kind] {
 
 /// What a tag is called: the data of a figure as its picture.
 fn name_of(tag: &str) -> &str {
-    tag.strip_prefix(figure::GROUP).unwrap_or(tag)
+    tag.strip_suffix(figure::ENDING).unwrap_or(tag)
 }
 
 /// Where all tags of `--together` are, and all scalars.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
-use super::tensorboard::{command, samples_for, shown_by_default};
+use super::tensorboard::{command, shown_by_default};
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
 use tensorboard_events::{Inventory, TagInventory};
@@ -159,7 +159,8 @@ fn samples(tags: &BTreeMap<String, TagInventory>) -> BTreeMap<String, usize> {
         let steps = fast.len().max(slow.len());
         // A run has one graph, and what figures are drawn from TensorBoard does not show.
         let is_shown = !["", "graphs", "vggscope"].contains(&plugin.as_str());
-        if is_shown && steps > samples_for(plugin, 0) {
+        let [by_default, by_slow] = shown_by_default(plugin);
+        if is_shown && steps > by_default.min(by_slow) {
             let most = samples.entry(plugin.clone()).or_insert(0);
             *most = steps.max(*most);
         }

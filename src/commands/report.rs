@@ -2,13 +2,9 @@
 
 use std::path::PathBuf;
 
-use rayon::prelude::*;
-
-use super::event_runs::event_runs;
-use super::tensorboard::{command, samples_for};
+use super::tensorboard::{ALL_SAMPLES, command};
 use crate::logger::Logged;
 use crate::one_line::{listed, shell_quoted};
-use tensorboard_events::count_steps;
 
 /// What the steps of a run hold, by the plugin that shows it.
 const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
@@ -45,12 +41,7 @@ impl Report {
 
     /// The command that shows every step of all runs in the folder, whatever the kind of their values.
     fn tensorboard_command(&self) -> String {
-        let runs = event_runs(&self.logdir).unwrap_or_default();
-        let longest = runs.par_iter().map(|run| count_steps(&run.files)).max();
-        let steps = usize::try_from(self.steps()).unwrap_or(usize::MAX);
-        let steps = steps.max(longest.unwrap_or_default());
-        let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, steps)));
-        command(&self.logdir, samples)
+        command(&self.logdir, PLUGINS.map(|plugin| (plugin, ALL_SAMPLES)))
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -94,14 +85,11 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 mod tests {
     use super::*;
 
-    fn report(logdir: &str, steps: u64) -> Report {
+    fn report(logdir: &str) -> Report {
         Report {
             run_folder: PathBuf::from("runs/a"),
             logdir: PathBuf::from(logdir),
-            logged: Logged {
-                steps,
-                ..Logged::default()
-            },
+            logged: Logged::default(),
             earlier_steps: 0,
             skipped: Vec::new(),
             timings: None,
@@ -112,20 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn the_command_shows_every_step_and_never_none() {
-        let command = |steps| report("runs", steps).tensorboard_command();
+    fn the_command_shows_every_step() {
         assert_eq!(
-            command(64),
-            "tensorboard --logdir runs --samples_per_plugin images=64,text=64,scalars=1000"
+            report("runs").tensorboard_command(),
+            "tensorboard --logdir runs --samples_per_plugin images=1000000,text=1000000,scalars=1000000"
         );
-        assert!(command(2000).ends_with("images=2000,text=2000,scalars=2000"));
-        // images=0 would show nothing.
-        assert!(command(0).contains("images=10,text=10,"));
     }
 
     #[test]
     fn a_folder_with_spaces_is_quoted() {
-        let command = report("my 'runs'", 1).tensorboard_command();
+        let command = report("my 'runs'").tensorboard_command();
         assert!(
             command.contains(r"--logdir 'my '\''runs'\''' "),
             "{command}"

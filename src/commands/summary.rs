@@ -1,13 +1,10 @@
 //! Where a run's summary goes: the terminal, a JSON file, and the exit code.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::error::{CommandError, RunError};
 use super::report::Report;
-use crate::durable;
-use crate::settings::{Condition, SummarySettings};
+use crate::settings::{Condition, SummarySettings, write_json};
 
 impl Report {
     /// Takes a summary's lines, writes its JSON where that is asked for, and judges it.
@@ -20,12 +17,10 @@ impl Report {
         self.notes.extend(lines);
         if let Some(path) = &settings.json {
             let text = serde_json::to_string_pretty(json)? + "\n";
-            let written = durable::write(path, |part| std::fs::write(part, text));
-            let failed = |source| CommandError::WriteSummary {
-                path: PathBuf::from(path),
+            write_json(path, &text).map_err(|source| CommandError::WriteSummary {
+                path: path.clone(),
                 source,
-            };
-            written.map_err(failed)?;
+            })?;
         }
         let failed = settings.fail_if.iter().filter_map(|one| judge(one, json));
         self.failed.extend(failed);
@@ -36,12 +31,12 @@ impl Report {
 /// Why a condition makes the command fail, if it does: it holds, or nothing is known of its number.
 fn judge(condition: &Condition, json: &Value) -> Option<String> {
     let layers = json["layers"].as_array().into_iter().flatten();
-    let known = layers.filter_map(|layer| {
-        let value = layer[&condition.name].as_f64()?;
-        Some((layer["layer"].as_str().unwrap_or_default(), value))
+    let all = layers.filter_map(|layer| {
+        let value = layer.get(&condition.name)?;
+        Some((layer["layer"].as_str()?, value))
     });
-    let known: Vec<(&str, f64)> = known.collect();
-    if known.is_empty() {
+    let all: Vec<(&str, &Value)> = all.collect();
+    if all.iter().all(|(_, value)| value.is_null()) {
         return Some(format!(
             "--fail-if {condition}: no layer of this run has the number {:?}{}",
             condition.name,
@@ -51,13 +46,18 @@ fn judge(condition: &Condition, json: &Value) -> Option<String> {
             }
         ));
     }
-    let mut holds = known
-        .into_iter()
-        .filter(|(_, value)| condition.holds(*value));
-    let (layer, value) = holds.next()?;
+    let mut holds = all.into_iter().filter_map(|(layer, value)| {
+        let Some(value) = value.as_f64() else {
+            // NaN, infinite or undefined: it cannot be said that it does not.
+            return Some(format!("{layer} has none that is finite"));
+        };
+        let holds = condition.holds(value);
+        holds.then(|| format!("{layer} has {value}"))
+    });
+    let first = holds.next()?;
     let more = match holds.count() {
         0 => String::new(),
         more => format!(", and so it is for {more} more layers"),
     };
-    Some(format!("--fail-if {condition}: {layer} has {value}{more}"))
+    Some(format!("--fail-if {condition}: {first}{more}"))
 }

@@ -10,11 +10,10 @@ use std::process::{Command, Stdio};
 
 use super::error::RunError;
 use super::event_runs::event_runs;
-use super::tensorboard::{samples_flag, samples_for};
+use super::tensorboard::{ALL_SAMPLES, samples_flag};
 use crate::one_line::word_quoted;
 use crate::settings::ViewSettings;
 use error::ViewError;
-use tensorboard_events::count_steps;
 
 /// The plugins of what a run shows over its steps.
 const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
@@ -38,14 +37,10 @@ pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8,
 /// The flags: where the runs are, and room for all of their steps.
 fn arguments(settings: &ViewSettings) -> Result<Vec<String>, RunError> {
     let paths = settings.runs.as_slice();
-    let mut most = 0;
     for path in paths {
-        let runs = event_runs(path)?;
-        let steps = runs.iter().map(|run| count_steps(&run.files));
-        most = steps.fold(most, usize::max);
+        event_runs(path)?;
     }
-    // As much again as there is: runs grow while they are watched.
-    let samples = PLUGINS.map(|plugin| (plugin, samples_for(plugin, 2 * most)));
+    let samples = PLUGINS.map(|plugin| (plugin, ALL_SAMPLES));
     let mut arguments = match paths {
         [path] => vec!["--logdir".to_owned(), folder_of(path)],
         paths => vec!["--logdir_spec".to_owned(), specification(paths)?],

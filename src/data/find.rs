@@ -212,7 +212,7 @@ fn find_arg(
 }
 
 /// Why a folder without a wanted file is of no use, which may hold what another argument wants.
-fn empty(path: PathBuf, wanted: &Wanted) -> FindError {
+pub(super) fn empty(path: PathBuf, wanted: &Wanted) -> FindError {
     let mut others = [IMAGES, CHECKPOINTS].into_iter();
     let other = others.find(|other| other.noun != wanted.noun);
     let other = other.unwrap_or(*wanted);

@@ -39,15 +39,15 @@ pub(crate) enum SelectError {
         /// How many layers there are.
         count: usize,
     },
-    /// An index past the last one.
-    #[error("no layer {item:?}: {arch} has {}", extent(*.count))]
+    /// A number past the last one.
+    #[error("no layer {item:?}: {arch} has {there}")]
     Beyond {
         /// The item as the user wrote it.
         item: String,
         /// The network.
         arch: String,
-        /// How many layers there are.
-        count: usize,
+        /// Which layers of the kind there are.
+        there: String,
     },
     /// A layer that the weights do not reach.
     #[error("layers {list:?}: the weights go up to {last} only")]
@@ -146,7 +146,8 @@ fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
     let (item, arch) = (item.to_owned(), arch.to_owned());
     let index = lower.strip_prefix("features.").unwrap_or(&lower);
     if index.parse::<usize>().is_ok() {
-        return SelectError::Beyond { item, arch, count };
+        let there = extent(count);
+        return SelectError::Beyond { item, arch, there };
     }
     if CLASSIFIER.iter().any(|head| lower.starts_with(head)) {
         return SelectError::Classifier { item, arch, count };
@@ -156,18 +157,46 @@ fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
         let fits = matcher(pattern);
         !lower.is_empty() && layers.iter().filter(|layer| fits(layer)).count() > 1
     };
-    match patterns.into_iter().find(is_several) {
-        Some(pattern) => SelectError::Several {
+    if let Some(pattern) = patterns.into_iter().find(is_several) {
+        return SelectError::Several {
             item,
             arch,
             pattern,
-        },
-        None => SelectError::Unknown {
-            nearest: nearest(layers, &lower),
+        };
+    }
+    let nearest = nearest(layers, &lower);
+    match others_of_kind(layers, &lower) {
+        // Keras's name of it, or only the sign between its numbers is missing: `conv33`.
+        Some(there) if nearest.replace('_', "") != lower.replace('_', "") => {
+            SelectError::Beyond { item, arch, there }
+        }
+        _ => SelectError::Unknown {
             item,
             arch,
+            nearest,
         },
     }
+}
+
+/// Which layers there are of the block that a name has too high a number in, or of its kind: `conv1_1 to conv5_3`.
+fn others_of_kind(layers: &[Layer], wrong: &str) -> Option<String> {
+    let kind = wrong.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+    let numbered = |before: &str| {
+        let is_one = |name: &&str| {
+            let number = name.strip_prefix(before);
+            number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let mut names = layers.iter().map(Layer::name).filter(is_one);
+        let first = names.next()?;
+        Some(match names.next_back() {
+            Some(last) => format!("{first} to {last}"),
+            None => format!("only {first} of {before}*"),
+        })
+    };
+    let is_numbered = !kind.is_empty() && kind != wrong;
+    let block = wrong.rfind('_').map(|end| &wrong[..=end]);
+    let found = block.and_then(numbered).or_else(|| numbered(kind));
+    found.filter(|_| is_numbered)
 }
 
 /// How the names of what stands behind the feature maps begin, in torchvision, Caffe, Keras and timm.
@@ -262,11 +291,6 @@ mod tests {
 
     #[test]
     fn a_wrong_name_proposes_the_nearest() {
-        assert!(
-            error("conv3_4").contains("did you mean conv3_"),
-            "{}",
-            error("conv3_4")
-        );
         assert!(error("covn1_1").contains("did you mean conv1_1"));
         assert!(error("features.31").contains("features.3"));
         assert!(error("!rleu*").contains("did you mean relu"));
@@ -280,18 +304,31 @@ mod tests {
             ("RELU5", "did you mean 'relu5_*'?"),
             ("pool", "did you mean 'pool*'?"),
             ("block3", "did you mean 'conv3_*'?"),
-            ("block3_conv9", "did you mean conv3_"),
+            ("block2_conv1", "did you mean conv2_1?"),
             ("block4_pool", "did you mean pool4?"),
             ("features.99", "vgg16 has features.0 to features.30"),
             ("31", "vgg16 has features.0 to features.30"),
             ("!99", "vgg16 has features.0 to features.30"),
+            ("features.31", "vgg16 has features.0 to features.30"),
+            ("conv6_1", "vgg16 has conv1_1 to conv5_3"),
+            ("conv6", "vgg16 has conv1_1 to conv5_3"),
+            ("conv0_1", "vgg16 has conv1_1 to conv5_3"),
+            ("block6_conv1", "vgg16 has conv1_1 to conv5_3"),
+            ("conv3_4", "vgg16 has conv3_1 to conv3_3"),
+            ("conv3_9", "vgg16 has conv3_1 to conv3_3"),
+            ("block3_conv9", "vgg16 has conv3_1 to conv3_3"),
+            ("relu6_1", "vgg16 has relu1_1 to relu5_3"),
+            ("pool6", "vgg16 has pool1 to pool5"),
+            ("pool5_1", "vgg16 has pool1 to pool5"),
+            ("conv53", "did you mean conv5_3?"),
+            ("cov3_1", "did you mean conv3_1?"),
+            ("bn1_1", "did you mean conv1_1?"),
         ] {
-            assert!(
-                error(item).ends_with(said) || said.ends_with('_') && error(item).contains(said),
-                "{}",
-                error(item)
-            );
+            assert!(error(item).ends_with(said), "{}", error(item));
         }
+        let vgg11 = select(&Variant::published("vgg11".parse().unwrap()), "conv1_2").unwrap_err();
+        let text = "no layer \"conv1_2\": vgg11 has only conv1_1 of conv1_*";
+        assert_eq!(vgg11.to_string(), text);
         for item in [
             "fc1",
             "fc6",

@@ -103,6 +103,9 @@ pub(crate) struct MergeSettings {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) summary: SummarySettings,
+
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,

@@ -81,12 +81,22 @@ pub(crate) enum SettingsError {
         flag: &'static str,
         why: &'static str,
     },
+    #[error("--json {path}: cannot write this file in {}", folder(path))]
+    Json {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("there is no flag {0}; a file whose name begins with a dash is written ./{0}")]
     Dashed(String),
     #[error("{flag} is gone: {now}")]
     Gone { flag: String, now: String },
     #[error("the configuration cannot be written as TOML")]
     Text(#[source] toml::ser::Error),
+}
+
+fn folder(path: &Path) -> std::path::Display<'_> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new(".")).display()
 }
 
 /// Refuses a command line without `what`; `how` to give it.

@@ -46,7 +46,7 @@ pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
-pub(crate) use summary::{Condition, SummarySettings};
+pub(crate) use summary::{Condition, SummarySettings, write_json};
 pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
 
 use crate::data::find::FindError;
@@ -374,6 +374,14 @@ impl Command {
 
     /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
+        let summary = match self {
+            Self::Checkpoints(settings) => Some(&settings.summary),
+            Self::Merge(settings) => Some(&settings.summary),
+            Self::Train(settings) => Some(&settings.summary),
+            Self::Compare(settings) => Some(&settings.summary),
+            _ => None,
+        };
+        summary.map_or(Ok(()), SummarySettings::check)?;
         match self {
             Self::Images(settings) => settings.check(),
             Self::Checkpoints(settings) => settings.check(),

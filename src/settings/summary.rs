@@ -1,12 +1,16 @@
 //! Where a run's summary goes, and what of it is a failure.
 
 use std::fmt::{self, Display};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 
+use super::error::SettingsError;
 use crate::analysis::NUMBERS;
+use crate::durable;
 
 /// Where the summary goes, and what of it makes a command fail.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
@@ -19,6 +23,49 @@ pub(crate) struct SummarySettings {
     /// 'cka<0.9'; may be repeated
     #[arg(long, value_name = "CONDITION")]
     pub(crate) fail_if: Vec<Condition>,
+}
+
+impl SummarySettings {
+    /// Whether a command has to know the summary.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.json.is_some() || !self.fail_if.is_empty()
+    }
+
+    /// Refuses a file that cannot be written, before hours of work for it.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        let Some(path) = &self.json else {
+            return Ok(());
+        };
+        try_to_write(path).map_err(|source| SettingsError::Json {
+            path: path.clone(),
+            source,
+        })
+    }
+}
+
+/// Writes a summary; what stands for a device or a pipe is not replaced by a file.
+pub(crate) fn write_json(path: &Path, text: &str) -> io::Result<()> {
+    if is_special(path) {
+        return fs::write(path, text);
+    }
+    durable::write(path, |part| fs::write(part, text))
+}
+
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file())
+}
+
+/// Makes a file where it is going to be written, and removes it.
+fn try_to_write(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if is_special(path) {
+        return Ok(());
+    }
+    let part = durable::unfinished(path);
+    File::create_new(&part)?;
+    fs::remove_file(part)
 }
 
 /// A condition on the numbers of a layer.

@@ -5,14 +5,13 @@
 //! rules. Source: `tensorboard/data/server/{run,reservoir}.rs`, `plugin_event_accumulator.py` in
 //! `tensorboard/backend/event_processing`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
 use crate::graph::GRAPH_TAG;
 use crate::read::{Content, Event, EventReader, ReadError};
 use crate::record::Damage;
-use crate::scan;
 
 /// The plugin that shows a run's graph.
 const GRAPHS: &str = "graphs";
@@ -186,20 +185,6 @@ impl TagInventory {
             self.slow.push(place.step);
         }
     }
-}
-
-/// How many steps event files hold, without reading what is in them. What cannot be read does not count.
-#[must_use]
-pub fn count_steps(files: &[PathBuf]) -> usize {
-    let mut all = BTreeSet::new();
-    for path in files {
-        let Ok(file) = File::open(path) else {
-            continue;
-        };
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        all.extend(scan::steps(file, path, length));
-    }
-    all.len()
 }
 
 /// Whether it is data that does not match its checksum, and what follows can be found.

@@ -91,3 +91,32 @@ impl Band {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From TensorBoard 2.21.0: `plugins.custom_scalar.layout_pb2.Layout` of the same charts, `SerializeToString()`.
+    #[test]
+    fn charts_are_the_bytes_of_tensorboards() {
+        let text = str::to_owned;
+        let band = Band {
+            value: text("v"),
+            lower: text("w"),
+            upper: text("x"),
+        };
+        let lines = Chart::Lines(vec![text("a.*"), text("b")]);
+        let mut layout = Layout::default();
+        layout.add(
+            "all",
+            [("lines", lines), ("bands", Chart::Bands(vec![band]))],
+        );
+        layout.add("none", []);
+        let expected = b"\x12.\n\x03all\x12\x11\n\x05lines\x12\x08\n\x03a.*\n\x01b\
+                         \x12\x14\n\x05bands\x1a\x0b\n\t\n\x01v\x12\x01w\x1a\x01x";
+        let bytes = layout.to_bytes().unwrap();
+        assert_eq!(bytes, expected);
+        assert_eq!(layout.size_hint(), bytes.len() as u64);
+        assert_eq!(Layout::read(&bytes), Some(layout));
+    }
+}

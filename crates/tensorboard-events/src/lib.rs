@@ -23,7 +23,7 @@ pub use file::{EventFile, EventSink, Position};
 pub use graph::{Graph, GraphError, GraphNode};
 pub use histogram::Histogram;
 pub use hparams::{HparamValue, Hparams};
-pub use inventory::{FileInventory, Inventory, Place, TagInventory, count_steps};
+pub use inventory::{FileInventory, Inventory, Place, TagInventory};
 pub use layout::{Band, Chart, Layout};
 pub use read::{Content, Event, EventReader, ReadError, ReadSummary};
 pub use record::{Damage, RecordError};

@@ -211,6 +211,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_that_is_gone_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let error = create(&gone, now(), Visible).unwrap_err();
+        assert!(matches!(error, EventFileError::CreateFile(..)), "{error}");
+        assert!(sync_folder(&gone).is_err() && sync_folder(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_host_is_named_by_what_a_file_name_can_hold() {
+        let host = gethostname::gethostname().into_string().unwrap();
+        let plain = host.replace(
+            |c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c),
+            "_",
+        );
+        assert_eq!(host_name(), plain);
+    }
+
+    #[test]
     fn a_lock_that_is_given_up_soon_is_waited_for_and_another_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");

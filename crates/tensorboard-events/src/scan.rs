@@ -1,7 +1,5 @@
-//! The steps of an event file, and how much of it stays when its run goes on from an earlier one, found without
-//! reading its pictures.
+//! How much of an event file stays when its run goes on from an earlier one, found without reading its pictures.
 
-use std::collections::BTreeSet;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
@@ -40,18 +38,6 @@ pub(crate) fn kept(
     let length = events.whole(before.end, before.length)?;
     let graph = before.graph.is_some_and(|offset| offset < length);
     Ok(Kept { length, graph })
-}
-
-/// The steps of an event file's values, where it can be read.
-pub(crate) fn steps(source: impl Read + Seek, path: &Path, length: u64) -> BTreeSet<i64> {
-    let mut events = EventReader::new(BufReader::new(source), path);
-    let mut steps = BTreeSet::new();
-    while let Ok(Some(passed)) = events.pass(length) {
-        if passed.offset > 0 && passed.what == What::Other {
-            steps.insert(passed.step);
-        }
-    }
-    steps
 }
 
 /// What comes before a step.

@@ -104,7 +104,7 @@ pub(crate) struct Activations {
     pub(crate) inactive: BTreeMap<String, Inactive>,
     /// The channels that have values that are NaN or infinite, of layers that have some.
     pub(crate) non_finite: BTreeMap<String, usize>,
-    /// Debiased linear CKA with the first step.
+    /// Debiased linear CKA with the first step; NaN where it is undefined.
     pub(crate) cka: BTreeMap<String, f64>,
 }
 

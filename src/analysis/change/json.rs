@@ -73,8 +73,12 @@ impl Summary {
             }
             set("nan", json!(self.steps_not_finite(tag)));
             if let Some(inactive) = self.inactive.get(tag) {
-                let fraction = inactive.fraction();
-                let dead = self.images.is_enough().then_some(fraction);
+                // Unknown of a layer that is not finite at the last step.
+                let non_finite = self.non_finite_maps.get(tag);
+                let last = non_finite.and_then(|known| known.spans.last());
+                let is_known = last.is_none_or(|span| span.until.is_some());
+                let fraction = is_known.then(|| inactive.fraction());
+                let dead = fraction.filter(|_| self.images.is_enough());
                 set("inactive", json!(fraction));
                 set("dead", json!(dead));
             }

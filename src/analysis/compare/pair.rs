@@ -223,6 +223,9 @@ impl<'a> Pair<'a> {
         let layers = self.similarities(self.ends())?.into_iter();
         let layer = |(tag, similarity): (String, Similarity)| {
             let mut layer = json!({"layer": name_of(&tag), "tag": tag, "with": self.runs[1].name});
+            for undefined in ["cka", "procrustes", "neighbors"] {
+                layer[undefined] = Value::Null;
+            }
             for (name, end, value) in similarity.numbers() {
                 layer[format!("{name}{end}")] = json!(value);
             }

@@ -30,8 +30,8 @@ use tensorboard_events::Summary;
 pub(crate) use frame::Frames;
 pub(crate) use scale::Scale;
 
-/// What the tags of the data of figures begin with.
-pub(crate) const GROUP: &str = "figures/";
+/// What the tags of the data of figures end with: next to the pictures, and where these differ so do they.
+pub(crate) const ENDING: &str = ".figure";
 
 /// What the data of figures are logged under: no plugin of TensorBoard's, so that it shows none.
 pub(crate) const PLUGIN: &str = "vggscope";
@@ -236,7 +236,7 @@ impl Figure {
         step.describe(&*tag, heading);
         let [width, height] = SIZE;
         step.summary(Summary::data(
-            format!("{GROUP}{tag}"),
+            format!("{tag}{ENDING}"),
             PLUGIN,
             self.to_data(),
         ));

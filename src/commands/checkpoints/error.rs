@@ -20,12 +20,17 @@ pub(crate) enum CheckpointsError {
         "no complete checkpoint came; name the folder that they are written to, or give it more time with --follow=TIME"
     )]
     NoneCame,
-    #[error("{folder} shows every checkpoint already: {steps} steps{}", and_left_out(.left_out))]
+    #[error(
+        "{folder} shows every checkpoint already: {steps} steps{}{}", and_left_out(.left_out),
+        if *.needs_summary {"; for --json and --fail-if show them again, with another --run"} else {""}
+    )]
     NothingNew {
         folder: PathBuf,
         steps: usize,
         /// Files that could not be read.
         left_out: String,
+        /// Whether its summary is asked for, which was written with its last step.
+        needs_summary: bool,
     },
     #[error("{folder} was made with other settings: {changed}; repeat them, or name another --run")]
     OtherSettings { folder: PathBuf, changed: String },
@@ -47,6 +52,8 @@ pub(crate) enum CheckpointsError {
     Loading { path: PathBuf, source: BackendError },
     #[error("looking for further checkpoints failed")]
     Looking(#[source] BackendError),
+    #[error("--json and --fail-if are about all parts of a run: give them to `vggscope merge`")]
+    SummaryOfPart,
     #[error(
         "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
     )]
@@ -101,18 +108,23 @@ fn and_left_out(files: &str) -> String {
 
 impl CheckpointsError {
     /// That a run shows all that there is.
-    pub(super) fn nothing_new(folder: PathBuf, state: &State) -> Self {
+    pub(super) fn nothing_new(folder: PathBuf, state: &State, needs_summary: bool) -> Self {
         Self::NothingNew {
             folder,
             steps: state.shown().count(),
             left_out: listed(state.left_out().map(|entry| &entry.name), ", ", NAMED),
+            needs_summary,
         }
     }
 
     /// Whether there was nothing to do, because it was done before.
     pub(crate) fn is_done(&self) -> bool {
         match self {
-            Self::NothingNew { left_out, .. } => left_out.is_empty(),
+            Self::NothingNew {
+                left_out,
+                needs_summary,
+                ..
+            } => left_out.is_empty() && !needs_summary,
             Self::EmptyPart { .. } => true,
             _ => false,
         }
@@ -128,6 +140,7 @@ impl CheckpointsError {
                 | Self::OtherSequence { .. }
                 | Self::NewSince { .. }
                 | Self::NoParts(_)
+                | Self::SummaryOfPart
         )
     }
 }

@@ -14,6 +14,7 @@ use super::part::hash_of;
 use super::remaining::Remaining;
 use super::setup::{CheckpointRun, Inputs};
 use super::{found, list};
+use crate::analysis::change::Summary;
 use crate::analysis::grams::{GRAMS, copy_grams};
 use crate::analysis::{Observers, Role};
 use crate::commands::context::Context;
@@ -40,12 +41,13 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
     let folders = part_folders(run)?;
     if let Some(state) = State::read(run)?.filter(State::has_ended) {
         remove(folders.values())?;
-        return Err(CheckpointsError::nothing_new(run.clone(), &state).into());
+        let needs_summary = settings.summary.is_needed();
+        return Err(CheckpointsError::nothing_new(run.clone(), &state, needs_summary).into());
     }
     let parts = Parts::read(run, folders)?;
-    let (logged, lines) = parts.join(folder, context)?;
+    let (logged, summary) = parts.join(folder, context)?;
     remove(parts.folders.values())?;
-    Ok(Report {
+    let report = Report {
         run_folder: run.clone(),
         logdir: run.parent().unwrap_or(Path::new("")).to_owned(),
         logged,
@@ -56,10 +58,11 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
             .map(|entry| entry.name.clone())
             .collect(),
         timings: None,
-        notes: lines,
+        notes: vec![format!("{} parts are one run", parts.of.parts)],
         failed: Vec::new(),
         interrupted: None,
-    })
+    };
+    report.sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
 
 /// The parts in one event file, which has no name yet.
@@ -68,7 +71,7 @@ struct Joined {
     /// How long the event file is.
     bytes: u64,
     /// What there is to say of the steps.
-    lines: Vec<String>,
+    summary: Summary,
 }
 
 /// All parts of a run, each of them whole, and held so that no process makes it again.
@@ -134,11 +137,7 @@ impl Parts {
     }
 
     /// Joins them, and draws what is known only of all steps. Returns what the run holds, and what there is to say.
-    fn join(
-        &self,
-        folder: RunFolder,
-        context: &Context,
-    ) -> Result<(Logged, Vec<String>), RunError> {
+    fn join(&self, folder: RunFolder, context: &Context) -> Result<(Logged, Summary), RunError> {
         let run = &folder.path().to_owned();
         let parts: Vec<PathBuf> = self.folders.values().cloned().collect();
         // Alike in all of them, as the settings are.
@@ -152,7 +151,7 @@ impl Parts {
         let Joined {
             folder,
             bytes,
-            mut lines,
+            summary,
         } = match self.state.last() {
             Some(last) if config.comparison.is_on() => {
                 self.draw(&config, folder, events, last, context)?
@@ -160,7 +159,7 @@ impl Parts {
             _ => Joined {
                 folder,
                 bytes: events.close()?,
-                lines: Vec::new(),
+                summary: Summary::default(),
             },
         };
         let text = fs::read_to_string(&path);
@@ -178,14 +177,13 @@ impl Parts {
         });
         state.write(run)?;
         publish(&hidden)?;
-        lines.insert(0, format!("{} parts are one run", self.of.parts));
         let logged = Logged {
             steps: state.shown().count() as u64,
             tags: Inventory::of(&[path]).tags.into_keys().collect(),
             bytes,
             ..Logged::default()
         };
-        Ok((logged, lines))
+        Ok((logged, summary))
     }
 
     /// Runs the checkpoints again that have a column in the images over time, and draws these. Returns the length of
@@ -221,7 +219,7 @@ impl Parts {
             .quiet_logger(run.label(&mut loader)?)
             .events(events);
         let mut logger = calibrated.run_style.apply(builder).create()?;
-        let mut lines = Vec::new();
+        let mut summary = Summary::default();
         if let Some(mut observers) = calibrated.observers {
             self.replay(&run, &mut loader, &mut observers, &mut logger)?;
             *observers.summary() = found(&self.state, last);
@@ -230,12 +228,12 @@ impl Parts {
             if let (Some(first), Some(last)) = (first, file(last)) {
                 run.add_rest(observers.summary(), &first.path, &last.path);
             }
-            lines = observers.finish(&mut logger, last)?.lines();
+            summary = observers.finish(&mut logger, last)?;
         }
         Ok(Joined {
             folder: run.context.folder,
             bytes: logger.finish()?.bytes,
-            lines,
+            summary,
         })
     }
 

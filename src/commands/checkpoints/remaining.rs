@@ -148,6 +148,7 @@ impl CheckpointRun<'_> {
                 folder,
                 steps,
                 left_out,
+                needs_summary: self.settings.summary.is_needed(),
             }
             .into());
         }

@@ -5,10 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, DynamicImage, Frame, ImageResult, RgbImage};
 use png::EncodingError;
 
 use super::Exported;
@@ -134,7 +131,8 @@ pub(super) fn write(
     let file = File::create(&path).map_err(|error| ExportError::Write(path.clone(), error))?;
     let mut file = BufWriter::new(file);
     let written = if is_gif {
-        write_gif(&mut file, frames).map_err(Into::into)
+        let size = [width, height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
+        write_gif(&mut file, size, frames).map_err(Into::into)
     } else {
         write_apng(&mut file, [width, height], count, frames).map_err(Into::into)
     };
@@ -234,21 +232,30 @@ fn write_apng(
 /// Delays are in milliseconds.
 fn write_gif(
     file: &mut BufWriter<File>,
+    [width, height]: [u16; 2],
     frames: impl Iterator<Item = (u16, Picture)>,
-) -> ImageResult<()> {
-    let mut encoder = GifEncoder::new_with_speed(file, GIF_SPEED);
-    encoder.set_repeat(Repeat::Infinite)?;
+) -> Result<(), gif::EncodingError> {
+    let mut encoder = gif::Encoder::new(file, width, height, &[])?;
+    encoder.set_repeat(gif::Repeat::Infinite)?;
     for (delay, picture) in frames {
-        let delay = Delay::from_saturating_duration(Duration::from_millis(delay.into()));
-        let Picture {
-            width,
-            height,
-            pixels,
-            ..
-        } = picture;
-        let picture = RgbImage::from_raw(width, height, pixels).unwrap_or_default();
-        let picture = DynamicImage::from(picture).into_rgba8();
-        encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay))?;
+        let mut frame = gif::Frame::from_rgb_speed(width, height, &picture.pixels, GIF_SPEED);
+        reverse_palette(&mut frame);
+        frame.delay = delay / 10;
+        encoder.write_frame(&frame)?;
     }
     Ok(())
+}
+
+/// Brings the colors of a frame into the reverse order: a palette of all grays from black to white is none to Pillow, which
+/// then shows the frame black.
+fn reverse_palette(frame: &mut gif::Frame<'_>) {
+    let Some(palette) = &mut frame.palette else {
+        return;
+    };
+    let (colors, _) = palette.as_chunks_mut::<3>();
+    colors.reverse();
+    let last = u8::try_from(colors.len().saturating_sub(1)).unwrap_or(u8::MAX);
+    for index in frame.buffer.to_mut() {
+        *index = last - *index;
+    }
 }

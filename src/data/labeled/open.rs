@@ -9,7 +9,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use super::error::DatasetError;
 use super::layout::{Layout, folders};
 use super::order::Split;
-use crate::data::find::{self, LeftOut};
+use crate::data::find::{self, FindError, LeftOut};
 use crate::data::wanted::IMAGES;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,10 @@ fn classes_in(
         // Only in the folder itself: below it there is nothing but what is hidden.
         let images = find::walk(root, &IMAGES, left_out)?.len();
         return Err(match images {
-            0 => DatasetError::NoClasses { path },
+            0 => match find::empty(path, &IMAGES) {
+                FindError::EmptyFolder { path, .. } => DatasetError::NoClasses { path },
+                other => other.into(),
+            },
             _ => DatasetError::ImagesDirectly { path, images },
         });
     }

@@ -130,7 +130,7 @@ fn what_happened_is_named_with_its_step() {
     ] {
         assert_eq!(steps(&seen, tag), [6], "{tag}");
         // What it is drawn from goes with it.
-        let data = seen.iter().find(|one| one.tag == format!("figures/{tag}"));
+        let data = seen.iter().find(|one| one.tag == format!("{tag}.figure"));
         let Value::Data { plugin, strings } = &data.unwrap().value else {
             panic!("{tag}");
         };

@@ -100,7 +100,7 @@ fn is_over_time(one: &Seen) -> bool {
         "similarity/layers",
         "health/",
     ];
-    let tag = one.tag.strip_prefix("figures/").unwrap_or(&one.tag);
+    let tag = one.tag.as_str();
     // A probe image's own picture is of its step.
     if tag == "Overview/chelsea" {
         return false;

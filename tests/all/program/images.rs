@@ -48,7 +48,7 @@ fn every_image_is_a_step_with_maps_kernels_and_input() {
     assert!(out.contains("3 steps, 14 tags"), "{out}");
     assert!(
         out.contains(
-            "tensorboard --logdir runs --samples_per_plugin images=10,text=10,scalars=1000"
+            "tensorboard --logdir runs --samples_per_plugin images=1000000,text=1000000,scalars=1000000"
         ),
         "{out}"
     );

@@ -122,6 +122,10 @@ fn weights_and_images_that_took_each_others_place_are_told_apart() {
             "ckpts: no image in this folder, which holds 3 checkpoints",
         ),
         (
+            "train ckpts --images probes",
+            "ckpts: no image in this folder, which holds 3 checkpoints; were the two swapped?",
+        ),
+        (
             "checkpoints probes/cat.png --images probes",
             "probes/cat.png: is an image, not a weights file: were the two swapped?",
         ),
@@ -148,6 +152,15 @@ fn layers_by_other_names_say_how_they_are_called() {
         ("linear", shown),
         ("features.99", shown),
         ("99", shown),
+        ("features.31", shown),
+        (
+            "conv6_1",
+            "no layer \"conv6_1\": vgg16 has conv1_1 to conv5_3",
+        ),
+        ("conv3_9", "vgg16 has conv3_1 to conv3_3"),
+        ("relu6_1", "vgg16 has relu1_1 to relu5_3"),
+        ("pool6", "vgg16 has pool1 to pool5"),
+        ("fc8", shown),
     ] {
         let line = format!("images probes --weights vgg16.pth --layers {layers}");
         place.run::<&str>(&line, &[]).fails(2, &[said]);

@@ -11,6 +11,7 @@ mod diff;
 mod diff_images;
 mod export;
 mod follow;
+mod gif;
 mod images;
 mod information;
 mod inspect;
@@ -20,6 +21,7 @@ mod other_networks;
 mod repaired;
 mod run_folder;
 mod sharded;
+mod summary;
 pub(crate) mod support;
 // What writes is the same without libtorch.
 #[cfg(all(target_os = "linux", feature = "libtorch"))]

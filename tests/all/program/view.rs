@@ -16,7 +16,7 @@ fn tensorboard_gets_room_for_every_step() {
         .out();
     assert!(out.starts_with("tensorboard --logdir "), "{out}");
     assert!(
-        out.contains("images=2400,") && out.contains("scalars=2400,"),
+        out.contains("images=1000000,") && out.contains("scalars=1000000,"),
         "{out}"
     );
     let both = [plain.clone(), fixtures().join("by_tensorflow")];

@@ -399,4 +399,7 @@ fn joined_files_are_seen_once_they_are_published() {
     fs::write(damaged, &bytes[..bytes.len() - 1]).unwrap();
     let error = EventFile::join(folder.path(), &parts).unwrap_err();
     assert!(error.to_string().contains("cannot join"), "{error}");
+    // Of a single part its own graph.
+    let alone = EventFile::join(folder.path(), &parts[..1]).unwrap();
+    assert_eq!(steps_of(alone.path())["__run_graph__"], [0]);
 }

@@ -113,6 +113,29 @@ fn a_graph_is_found_in_any_order_of_fields() {
     }
 }
 
+/// The end of a session is a value like others, where its step stands behind it too.
+#[test]
+fn only_the_beginnings_of_sessions_stay() {
+    for (status, stays) in [
+        (proto::SessionLog_SessionStatus::START, true),
+        (proto::SessionLog_SessionStatus::STOP, false),
+    ] {
+        let mut event = proto::Event::new();
+        event.set_wall_time(1.7e9);
+        event.mut_session_log().set_status(status);
+        let mut bytes = written(&[], 0)[..40].to_vec();
+        record::append(&mut bytes, |buffer| {
+            buffer.extend(event.write_to_bytes()?);
+            buffer.extend([0x10, 9]);
+            Ok::<_, protobuf::ProtobufError>(())
+        })
+        .unwrap();
+        let whole = bytes.len() as u64;
+        let length = kept_of(&bytes, 5).unwrap().length;
+        assert_eq!(length, if stays { whole } else { 40 });
+    }
+}
+
 /// Counts the bytes that are read.
 struct Counted<R>(R, Rc<Cell<usize>>);
 
@@ -181,10 +204,16 @@ fn what_is_no_event_file_is_an_error() {
     })
     .unwrap();
     let golden = GOLDEN;
+    let mut dated = Vec::new();
+    record::append(&mut dated, |buffer| {
+        buffer.extend_from_slice(b"\x09\0\0\0\0\0\0\xf0?\x1a\x0dbrain.Event:3");
+        Ok::<_, io::Error>(())
+    })
+    .unwrap();
     let mut damaged = golden.to_vec();
     damaged[14] ^= 1;
     let rest = golden[40..].to_vec();
-    for bytes in [b"notes".to_vec(), other, damaged, rest] {
+    for bytes in [b"notes".to_vec(), other, dated, damaged, rest] {
         let error = kept_of(&bytes, 0).unwrap_err();
         assert!(matches!(error, ReadError::Version { .. }), "{error}");
     }
@@ -192,6 +221,19 @@ fn what_is_no_event_file_is_an_error() {
     assert_eq!(kept_of(&[], 0).unwrap(), Kept::default());
     assert_eq!(kept_of(&golden[..20], 0).unwrap(), Kept::default());
     assert_eq!(kept_of(&[0; 100], 0).unwrap(), Kept::default());
+}
+
+/// Of a file that ends with a damaged graph there is none, so that the run gets another.
+#[test]
+fn a_graph_that_is_damaged_does_not_stay() {
+    let mut bytes = written(&[], 0);
+    let whole = kept_of(&bytes, 1).unwrap();
+    assert!(whole.graph && whole.length == bytes.len() as u64);
+    let graph = bytes.len() - 5;
+    bytes[graph] ^= 1;
+    let kept = kept_of(&bytes, 1).unwrap();
+    assert_eq!(kept, expected(&bytes, 1));
+    assert!(!kept.graph && kept.length < whole.length);
 }
 
 #[test]
@@ -209,6 +251,41 @@ fn a_source_that_fails_is_an_error() {
     }
     let error = kept(Broken, Path::new("events"), 100, 0).unwrap_err();
     assert!(matches!(error, ReadError::Record { .. }), "{error}");
+}
+
+/// Whatever the read that fails: what was not read is not taken for damaged, and cut off.
+#[test]
+fn a_read_that_fails_is_no_damage() {
+    struct Failing<'a>(Cursor<&'a [u8]>, usize);
+    impl Read for Failing<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let left = self.1.checked_sub(1);
+            self.1 = left.ok_or(io::ErrorKind::BrokenPipe)?;
+            let few = buffer.len().min(16);
+            self.0.read(&mut buffer[..few])
+        }
+    }
+    impl Seek for Failing<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+    let bytes = written(&[1, 2, 3], 40);
+    let length = bytes.len() as u64;
+    let read = |reads| {
+        let source = Failing(Cursor::new(&bytes), reads);
+        kept(source, Path::new("events"), length, i64::MAX)
+    };
+    let failed = (0..).map_while(|reads| read(reads).err());
+    let failed: Vec<ReadError> = failed.collect();
+    assert!(failed.len() > 50, "{}", failed.len());
+    for error in &failed {
+        assert!(matches!(error, ReadError::Record { .. }), "{error}");
+    }
+    assert_eq!(
+        read(failed.len()).unwrap(),
+        kept_of(&bytes, i64::MAX).unwrap()
+    );
 }
 
 proptest! {

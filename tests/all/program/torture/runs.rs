@@ -250,7 +250,6 @@ impl Torture {
 
     /// Whether two runs have the same values of a tag.
     fn is_repeatable(&self, tag: &str) -> bool {
-        let tag = tag.strip_prefix("figures/").unwrap_or(tag);
         let is_any = |of: &[&str]| of.iter().any(|start| tag.starts_with(start));
         // It names the run.
         if tag == "config"

@@ -95,7 +95,7 @@ fn every_step_shows_the_network_and_its_numbers() {
         ran.out()
     );
     assert!(ran.out().contains("best validation"), "{}", ran.out());
-    assert!(ran.out().contains("images=13"), "{}", ran.out());
+    assert!(ran.out().contains("images=1000000"), "{}", ran.out());
     has_graph(&place);
 }
 
