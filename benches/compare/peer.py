@@ -39,7 +39,7 @@ class Naive:
 
     def grid(self, tag, tiles, step):
         columns = math.ceil(math.sqrt(len(tiles)))
-        grid = make_grid(tiles, nrow=columns, normalize=True, scale_each=True)
+        grid = make_grid(tiles, nrow=columns, padding=1, normalize=True, scale_each=True)
         self.writer.add_image(tag, grid, step)
 
     def end_step(self, step):
@@ -68,7 +68,7 @@ class Optimized:
         self.writer = EventFileWriter(logdir)
         self.pool, self.waiting = ThreadPoolExecutor(threads), []
 
-    def grid(self, tag, tiles, step, pad=2):
+    def grid(self, tag, tiles, step, pad=1):
         count, channels, height, width = tiles.shape
         low = tiles.amin((1, 2, 3), keepdim=True)
         scale = 255.0 / (tiles.amax((1, 2, 3), keepdim=True) - low).clamp_min(1e-5)

@@ -43,7 +43,7 @@ def layers(weights):
 
 def grid(maps):
     columns = math.ceil(math.sqrt(len(maps)))
-    picture = make_grid(maps[:, None], nrow=columns, normalize=True, scale_each=True)
+    picture = make_grid(maps[:, None], nrow=columns, padding=1, normalize=True, scale_each=True)
     # As SummaryWriter.add_image makes 8 bits of it.
     return (picture[0].numpy() * 255).clip(0, 255).astype(np.uint8)
 

@@ -13,9 +13,6 @@ use super::error::BackendError;
 use super::precision::in_float32;
 use super::read_back::{Arriving, ReadBack};
 
-/// Nothing is drawn in the padding.
-const BLANK: PadMode = PadMode::Constant(0.0);
-
 /// What a device made of maps: tensors of a whole batch, or places of one image among what is read back.
 pub(crate) struct Drawn<T> {
     drawing: Drawing,
@@ -36,7 +33,7 @@ impl Drawn<Tensor<2>> {
         let numbers = measure(&rows, drawing.range);
         let [low, high] = [0, 1].map(|kind: usize| shown(&numbers[kind], &drawing, chosen));
         let rows = shown(&rows, &drawing, chosen);
-        let levels = levels(rows, scales(low, high, &drawing), drawing.lowest_level);
+        let levels = levels(rows, scales(low, high, &drawing));
         Self {
             levels: tiled(levels, [height, width], &drawing),
             numbers: Tensor::cat(numbers, 1).flatten(1, 2),
@@ -157,17 +154,12 @@ fn scales(low: Tensor<3>, high: Tensor<3>, drawing: &Drawing) -> [Tensor<3>; 3] 
 }
 
 /// From values to levels, `[batch, shown channels, pixels]`, which are yet to be cut off to whole numbers.
-fn levels(values: Tensor<3>, scales: [Tensor<3>; 3], lowest: u8) -> Tensor<3> {
+fn levels(values: Tensor<3>, scales: [Tensor<3>; 3]) -> Tensor<3> {
     let dims = values.dims();
     let [low, high, span] = scales.map(|scale| scale.expand(dims));
     let values = values.mul_scalar(0.5);
     let inside = values.max_pair(low.clone()).min_pair(high);
-    let levels = ((inside - low) / span).mul_scalar(255.0);
-    if lowest > 0 {
-        levels.clamp_min(lowest)
-    } else {
-        levels
-    }
+    ((inside - low) / span).mul_scalar(255.0)
 }
 
 /// Levels in their places in the grid.
@@ -179,12 +171,13 @@ fn tiled(levels: Tensor<3>, [height, width]: [usize; 2], drawing: &Drawing) -> T
     let squares = pixels.expand([batch, count, height, factor, width, factor]);
     let tiles = squares.reshape([batch, count, height * factor, width * factor]);
     let missing = rows * columns - count;
-    let tiles = tiles.pad([(0, missing), (padding, 0), (padding, 0)], BLANK);
+    let ground = PadMode::Constant(drawing.ground.into());
+    let tiles = tiles.pad([(0, missing), (padding, 0), (padding, 0)], ground);
     let [.., height, width] = tiles.dims();
     let tiles = tiles.reshape([batch, rows, columns, height, width]);
     let grid = tiles.permute([0, 1, 3, 2, 4]);
     let grid = grid.reshape([batch, rows * height, columns * width]);
-    grid.pad([(0, padding), (0, padding)], BLANK).flatten(1, 2)
+    grid.pad([(0, padding), (0, padding)], ground).flatten(1, 2)
 }
 
 #[cfg(all(test, feature = "libtorch"))]

@@ -40,9 +40,11 @@ impl Describer {
         let Job { count, grid, .. } = job;
         let (one, range) = (grid.one(), grid.style.range);
         let shown = grid.style.max_maps.map_or(*count, |most| most.min(*count));
+        let first = || grid.chosen.iter().flatten().copied().eq(0..shown);
         let which = match &grid.chosen {
-            Some(chosen) => format!(": {}", one_line::listed(chosen, ", ", LISTED)),
-            None => String::new(),
+            Some(chosen) if !first() => format!(": {}", one_line::listed(chosen, ", ", LISTED)),
+            _ if shown < 2 || shown == *count => String::new(),
+            _ => format!(": 0 to {}", shown - 1),
         };
         let how = if grid.is_change {
             change_text(range)

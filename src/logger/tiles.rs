@@ -9,6 +9,9 @@ const LINE: u16 = 12;
 /// Smaller tiles get no number: it would hide too much. Units: pixels.
 const SMALLEST: usize = 40;
 
+/// The width of a card. Units: pixels.
+const CARD: usize = 350;
+
 /// Orange, as no feature map is.
 const FRAME: [u8; 3] = [255, 140, 0];
 
@@ -37,18 +40,26 @@ pub(super) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers:
     }
 }
 
-/// Draws a dashed frame into the padding around tiles: white, or orange in a picture of colors.
+/// Draws a dashed frame into the padding around tiles: white, blue where 0 is white, or orange in a picture of colors.
+/// Where the picture is wider than a card it is drawn over their edges too, else a card would leave it out.
 pub(super) fn frame_tiles(picture: &mut Picture, tiles: &[[usize; 4]], framed: &[usize]) {
+    let thick = (picture.width as usize).div_ceil(CARD);
+    let level = match picture.color {
+        Color::Indexed(Colormap::Diverging) => 0,
+        _ => 255,
+    };
     let tiles = framed.iter().filter_map(|tile| tiles.get(*tile));
     for [left, top, width, height] in tiles {
         let (Some(left), Some(top)) = (left.checked_sub(1), top.checked_sub(1)) else {
             continue;
         };
-        let (right, bottom) = (left + width + 1, top + height + 1);
-        let across = (left..=right).flat_map(|x| [(x, top), (x, bottom)]);
-        let down = (top..=bottom).flat_map(|y| [(left, y), (right, y)]);
-        for (x, y) in across.chain(down).filter(|(x, y)| (x + y) % 4 < 3) {
-            set(picture, x, y, 255, FRAME);
+        let (across, down) = (width + 2, height + 2);
+        let is_edge = |at: usize, length: usize| at.min(length - 1 - at) < thick;
+        for (x, y) in (0..down).flat_map(|y| (0..across).map(move |x| (x, y))) {
+            let dash = (left + x + top + y) / thick % 4 < 3;
+            if dash && (is_edge(x, across) || is_edge(y, down)) {
+                set(picture, left + x, top + y, level, FRAME);
+            }
         }
     }
 }
@@ -118,6 +129,20 @@ mod tests {
                         .all(|(x, y)| [44, 86].contains(x) || [1, 44].contains(y))
             );
         }
+        // As a card shows it, every sixth pixel of a picture that is six times as wide, a frame is still there.
+        let mut wide = Picture {
+            width: 2100,
+            height: 200,
+            color: Color::Indexed(Colormap::Diverging),
+            pixels: vec![127; 2100 * 200],
+        };
+        frame_tiles(&mut wide, &[[1, 1, 150, 198]], &[0]);
+        for offset in 0..6 {
+            let rows = wide.pixels.chunks(2100).skip(offset).step_by(6);
+            let seen = rows.flat_map(|row| row[offset..152].iter().step_by(6));
+            assert!(seen.filter(|level| **level == 0).count() > 60, "{offset}");
+        }
+        assert_eq!(wide.pixels[100 * 2100 + 75], 127);
         // Too small for a number.
         let mut picture = blank(Color::Gray);
         number_tiles(&mut picture, &[[2, 2, 14, 14]], &[3]);

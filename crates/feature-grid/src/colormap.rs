@@ -24,9 +24,6 @@ pub enum Colormap {
 }
 
 /// Red, green and blue of the levels 0 to 255.
-///
-/// Level 0 is kept for the padding between maps and is black; in a map, level 0 shares the color
-/// of level 1. So a picture in a colormap needs one byte a pixel.
 pub type Palette = [[u8; 3]; 256];
 
 /// Not a number: magenta.
@@ -47,10 +44,7 @@ static PALETTES: LazyLock<[Palette; 4]> = LazyLock::new(|| {
 });
 
 fn palette(gradient: Gradient, place: impl Fn(usize) -> usize) -> Palette {
-    std::array::from_fn(|level| match level {
-        0 => [0; 3],
-        _ => gradient.eval_rational(place(level), 256).into_array(),
-    })
+    std::array::from_fn(|level| gradient.eval_rational(place(level), 256).into_array())
 }
 
 impl Colormap {
@@ -65,6 +59,14 @@ impl Colormap {
     #[must_use]
     pub fn palette(self) -> &'static Palette {
         &PALETTES[self as usize]
+    }
+
+    /// The level of what stands between maps: that of 0 where colors are around it, else the lowest.
+    pub(super) fn ground(self) -> u8 {
+        match self {
+            Self::Diverging => 127,
+            Self::Gray | Self::Viridis | Self::Magma => 0,
+        }
     }
 }
 

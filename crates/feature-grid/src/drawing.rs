@@ -26,7 +26,7 @@ pub struct Style {
 ///
 /// Such a renderer is for maps whose values are all finite; others need colors, and their values for that. The level
 /// of a value `v` is `trunc((clamp(v, low, high) - low) / max(high - low, NARROWEST) * 255)` with [`NARROWEST`],
-/// at least [`lowest_level`](Self::lowest_level); a symmetric range goes from `-e` to `e`, where `e` is the larger
+/// and around the tiles [`ground`](Self::ground); a symmetric range goes from `-e` to `e`, where `e` is the larger
 /// magnitude of its ends and at least [`NARROWEST_END`].
 ///
 /// [`NARROWEST`]: super::NARROWEST
@@ -37,8 +37,8 @@ pub struct Drawing {
     pub range: Range,
     /// Whether ranges by map and by layer are made as wide below 0 as above.
     pub is_symmetric: bool,
-    /// The lowest level in a tile: 0 is the padding's where there is a palette.
-    pub lowest_level: u8,
+    /// The level around and between tiles.
+    pub ground: u8,
     /// How often every pixel is repeated across and down.
     pub factor: usize,
     pub(super) colormap: Colormap,
@@ -65,7 +65,7 @@ impl Drawing {
         Ok(Self {
             range: style.range,
             is_symmetric: style.colormap == Colormap::Diverging && fixed.is_none(),
-            lowest_level: u8::from(style.colormap != Colormap::Gray),
+            ground: style.colormap.ground(),
             factor,
             colormap: style.colormap,
             small,

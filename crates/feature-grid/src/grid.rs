@@ -2,8 +2,9 @@
 
 use super::error::RenderError;
 
-/// Black pixels around and between the tiles, as in torchvision's `make_grid`.
-const PADDING: usize = 2;
+/// Pixels of the ground around and between the tiles, `make_grid`'s `padding`. Two would leave lines where a grid is
+/// shown smaller than it is.
+const PADDING: usize = 1;
 
 /// A grid above this many pixels is refused: no browser shows it, and a slip of the finger in a
 /// size must not ask for all memory there is.
@@ -88,7 +89,8 @@ impl Grid {
 
 /// Repeats every pixel of every tile `factor` times across and down; the padding keeps its width.
 pub(super) fn enlarge(pixels: &[u8], channels: usize, small: &Grid, large: &Grid) -> Vec<u8> {
-    let mut out = vec![0; large.width() * large.height() * channels];
+    // A grid begins with a pixel of the ground, or is one tile.
+    let mut out = pixels[..channels].repeat(large.width() * large.height());
     let factor = large.tile_width / small.tile_width;
     let (short, long) = (small.tile_width * channels, large.tile_width * channels);
     for index in 0..small.count {

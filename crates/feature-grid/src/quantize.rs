@@ -75,14 +75,14 @@ fn level(value: f32, low: f32, high: f32, span: f32) -> u32 {
     rounded.to_bits().wrapping_sub(u32::from(too_far)) & 0xff
 }
 
-/// The first `grid.count` maps as levels in a grid, from `lowest` on; the padding is 0.
+/// The first `grid.count` maps as levels in a grid, on a `ground`.
 pub(super) fn levels(
     maps: &Maps<'_>,
     scales: &Scales,
     grid: &Grid,
-    lowest: u8,
+    ground: u8,
 ) -> Result<Vec<u8>, RenderError> {
-    let mut out = vec![0; grid.width() * grid.height()];
+    let mut out = vec![ground; grid.width() * grid.height()];
     let mut words = match maps.layout {
         Layout::Planar => Vec::new(),
         Layout::Interleaved => vec![0; maps.width.div_ceil(4) * grid.count],
@@ -95,7 +95,6 @@ pub(super) fn levels(
             piece,
             scales,
             grid,
-            lowest: lowest.into(),
             words: &mut words,
             out: &mut out,
         });
@@ -109,7 +108,6 @@ struct Fill<'a> {
     piece: &'a [f32],
     scales: &'a Scales,
     grid: &'a Grid,
-    lowest: u32,
     /// Room for a row of pixels, where maps are interleaved.
     words: &'a mut [u32],
     out: &'a mut [u8],
@@ -139,8 +137,7 @@ impl Fill<'_> {
             let start = grid.start(map, y);
             let out = &mut self.out[start..start + maps.width];
             for (out, &value) in out.iter_mut().zip(values) {
-                let level = level(value, low, high, span).max(self.lowest);
-                *out = level.to_le_bytes()[0];
+                *out = level(value, low, high, span).to_le_bytes()[0];
             }
         }
     }
@@ -160,7 +157,7 @@ impl Fill<'_> {
                     &row[start..start + grid.count]
                 };
                 let pixels = [pixel(0), pixel(1), pixel(2), pixel(3)];
-                quantize(pixels, scales, self.lowest, words);
+                quantize(pixels, scales, words);
             }
             for map in 0..grid.count {
                 let start = grid.start(map, y);
@@ -180,12 +177,12 @@ impl Fill<'_> {
 
 /// The levels of four pixels, one word for each map.
 #[inline(always)]
-fn quantize(pixels: [&[f32]; 4], scales: &Scales, lowest: u32, words: &mut [u32]) {
+fn quantize(pixels: [&[f32]; 4], scales: &Scales, words: &mut [u32]) {
     let n = words.len();
     let [first, second, third, fourth] = pixels.map(|pixel| &pixel[..n]);
     let (low, high, span) = (&scales.low[..n], &scales.high[..n], &scales.span[..n]);
     for i in 0..n {
-        let level = |pixel: &[f32]| level(pixel[i], low[i], high[i], span[i]).max(lowest);
+        let level = |pixel: &[f32]| level(pixel[i], low[i], high[i], span[i]);
         words[i] = level(first) | level(second) << 8 | level(third) << 16 | level(fourth) << 24;
     }
 }

@@ -20,7 +20,7 @@ pub fn feature_maps(maps: &Maps<'_>, style: &Style) -> Result<Rendered, RenderEr
     let grid = &drawing.small;
     let extremes = Extremes::find(maps, &drawing)?;
     let scales = Scales::new(&drawing, &extremes);
-    let mut pixels = levels(maps, &scales, grid, drawing.lowest_level)?;
+    let mut pixels = levels(maps, &scales, grid, drawing.ground)?;
     let mut color = drawing.color();
     if extremes.non_finite > 0 {
         let palette = drawing.colormap.palette();

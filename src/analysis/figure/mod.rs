@@ -180,9 +180,9 @@ impl Matrix {
         self.part_color(self.scale.part(value))
     }
 
-    /// The color of a part of the scale, from 0 to 1. Level 0 of a palette is the padding's of a grid.
+    /// The color of a part of the scale, from 0 to 1.
     fn part_color(&self, part: f32) -> [u8; 3] {
-        self.colormap.palette()[1 + (part * 254.0) as usize % 255]
+        self.colormap.palette()[usize::from((part * 255.0) as u8)]
     }
 }
 

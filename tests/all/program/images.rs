@@ -127,22 +127,22 @@ fn pictures_have_the_sizes_that_make_grid_gives() {
         )
         .ok();
     let seen = events(&place.path("runs/a"));
-    // 3 maps of 64 x 64: two columns, two rows, 2 px around each; gray.
+    // 3 maps of 64 x 64: two columns, two rows, 1 px around each; gray.
     let (width, height, channels, pixels) = picture(&seen, "feature_maps/00_conv1_1", 0);
-    assert_eq!((width, height, channels), (2 * 66 + 2, 2 * 66 + 2, 1));
+    assert_eq!((width, height, channels), (2 * 65 + 1, 2 * 65 + 1, 1));
     // Each map reaches from black to white, and the fourth cell is empty.
     let brightest = |left: usize, top: usize| {
-        let rows = pixels.chunks(134).skip(top).take(64);
+        let rows = pixels.chunks(131).skip(top).take(64);
         rows.flat_map(|row| &row[left..left + 64]).max().copied()
     };
-    let cells = [(2, 2), (68, 2), (2, 68), (68, 68)].map(|(left, top)| brightest(left, top));
+    let cells = [(1, 1), (66, 1), (1, 66), (66, 66)].map(|(left, top)| brightest(left, top));
     assert_eq!(cells, [Some(255), Some(255), Some(255), Some(0)]);
     // 6 maps of 4 x 4: three columns, two rows.
     let (width, height, ..) = picture(&seen, "feature_maps/24_conv5_1", 0);
-    assert_eq!((width, height), (3 * 6 + 2, 2 * 6 + 2));
+    assert_eq!((width, height), (3 * 5 + 1, 2 * 5 + 1));
     // 3 kernels of 3 x 3, enlarged eight times, in color.
     let (width, height, channels, _) = picture(&seen, "kernels/00_conv1_1", 0);
-    assert_eq!((width, height, channels), (2 * 26 + 2, 2 * 26 + 2, 3));
+    assert_eq!((width, height, channels), (2 * 25 + 1, 2 * 25 + 1, 3));
     let (width, height, channels, _) = picture(&seen, "input", 0);
     assert_eq!((width, height, channels), (64, 64, 3));
 }

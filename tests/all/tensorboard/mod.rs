@@ -147,7 +147,7 @@ fn a_run_over_images_shows_every_step_in_both_loaders() {
             "{loader}: {maps}"
         );
         // 3 maps of 224 x 224 in two columns and two rows, as one channel.
-        let side = 2 * 226 + 2;
+        let side = 2 * 225 + 1;
         assert_eq!(maps["steps"][0][1], serde_json::json!([side, side]));
         assert_eq!(maps["steps"][0][2][0], serde_json::json!([side, side, "L"]));
         assert_eq!(view["images"]["a:input"]["steps"][0][2][0][2], "RGB");

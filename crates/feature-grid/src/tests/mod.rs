@@ -96,13 +96,7 @@ fn colors_are_matplotlibs() {
     ];
     for ((colormap, tolerance), table) in colormaps.into_iter().zip(tables) {
         let palette = colormap.palette();
-        assert_eq!(palette[0], [0; 3], "the padding is black");
-        for (level, (ours, theirs)) in palette
-            .iter()
-            .zip(table.as_chunks::<3>().0)
-            .enumerate()
-            .skip(1)
-        {
+        for (level, (ours, theirs)) in palette.iter().zip(table.as_chunks::<3>().0).enumerate() {
             for (a, b) in ours.iter().zip(theirs) {
                 assert!(
                     a.abs_diff(*b) <= tolerance,
@@ -129,14 +123,10 @@ fn a_colormap_paints_the_levels_of_the_gray_grid() {
         let palette = colormap.palette();
         let (_, _, pixels) = decode(&picture.to_png().unwrap());
         for (at, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
-            let (x, y) = (at % 38, at / 38);
-            let in_tile = x % 18 >= 2 && y % 18 >= 2 && (y / 18, x / 18) != (1, 1);
+            let (x, y) = (at % 35, at / 35);
+            let in_tile = x % 17 >= 1 && y % 17 >= 1 && (y / 17, x / 17) != (1, 1);
             let level = usize::from(gray.pixels[at]);
-            let expected = if in_tile {
-                palette[level.max(1)]
-            } else {
-                [0; 3]
-            };
+            let expected = palette[if in_tile { level } else { 0 }];
             assert_eq!(*pixel, expected, "{colormap:?} {x} {y}");
         }
     }
@@ -153,18 +143,37 @@ fn the_middle_of_the_diverging_colormap_is_zero() {
     let values = [-1.0, -0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 2.0];
     let at = |picture: &Picture, map: usize, x: usize| {
         let (width, _, pixels) = rgb(picture);
-        let row = 2 + map / 2 * 3;
-        let start = 3 * (row * width as usize + 2 + map % 2 * 5 + x);
+        let row = 1 + map / 2 * 2;
+        let start = 3 * (row * width as usize + 1 + map % 2 * 4 + x);
         [pixels[start], pixels[start + 1], pixels[start + 2]]
     };
     let palette = Colormap::Diverging.palette();
     assert!(palette[127].iter().all(|&part| part > 235), "near white");
-    assert!(palette[1][2] > palette[1][0], "blue below");
+    assert!(palette[0][2] > palette[0][0], "blue below");
     assert!(palette[255][0] > palette[255][2], "red above");
 
     let by_map = render(&values, [3, 1, 3], Layout::Planar, &style(Range::Map));
     assert_eq!(by_map.range, (-4.0, 4.0));
-    assert_eq!(at(&by_map.picture, 0, 0), palette[1]);
+    // The ground around three tiles of 3 x 1 and where a fourth would be, enlarged or not, in one color.
+    let large = Style {
+        min_tile: Some(2),
+        ..style(Range::Map)
+    };
+    let large = render(&values, [3, 1, 3], Layout::Planar, &large).picture;
+    let marked = [&values[..8], &[f32::NAN]].concat();
+    let marked = render(&marked, [3, 1, 3], Layout::Planar, &style(Range::Map)).picture;
+    for (picture, factor) in [(&by_map.picture, 1), (&marked, 1), (&large, 2)] {
+        let (width, height, pixels) = rgb(picture);
+        let (column, row) = (3 * factor + 1, factor + 1);
+        assert_eq!((width, height), (2 * column + 1, 2 * row + 1));
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let ground = places
+            .zip(pixels.as_chunks::<3>().0)
+            .filter(|((x, y), _)| x % column == 0 || y % row == 0 || (*x > column && *y > row));
+        assert!(ground.clone().count() as u32 > 2 * width);
+        assert!(ground.clone().all(|(_, pixel)| *pixel == palette[127]));
+    }
+    assert_eq!(at(&by_map.picture, 0, 0), palette[0]);
     assert_eq!(at(&by_map.picture, 0, 2), palette[127]);
     assert_eq!(at(&by_map.picture, 1, 1), palette[127], "a map of zeros");
     assert_eq!(at(&by_map.picture, 2, 0), palette[127]);
@@ -274,7 +283,7 @@ fn gray_kernels_are_maps() {
     let rendered = kernels(&weights, [2, 1, 3, 3], false, &style).unwrap();
     let maps = render(&weights, [2, 3, 3], Layout::Planar, &style);
     assert_eq!(rendered.picture, maps.picture);
-    assert_eq!(rendered.picture.width, 2 * (24 + 2) + 2);
+    assert_eq!(rendered.picture.width, 2 * (24 + 1) + 1);
 }
 
 #[test]

@@ -57,7 +57,7 @@ proptest! {
         prop_assert_eq!(rgb(&planar.picture), decode(&planar.picture.to_png().unwrap()));
     }
 
-    /// Every pixel of the grid is either black padding or the value it must be.
+    /// Every pixel of the grid is either of the ground or the value it must be.
     #[test]
     fn every_pixel_is_accounted_for(
         (shape, values) in (1_usize..40, 1_usize..6, 1_usize..9).prop_flat_map(|(c, h, w)| {
@@ -75,7 +75,7 @@ proptest! {
         let columns = (1..=40).find(|n| n * n >= count).unwrap();
         let side = u32::try_from(width.min(height)).unwrap();
         let factor = (1..=30).find(|n| n * side >= min_tile.unwrap_or(0)).unwrap() as usize;
-        let (padding, tile_width, tile_height) = (if count == 1 { 0 } else { 2 }, width * factor, height * factor);
+        let (padding, tile_width, tile_height) = (usize::from(count > 1), width * factor, height * factor);
         let rows = count.div_ceil(columns);
         prop_assert_eq!(picture.width as usize, columns * (tile_width + padding) + padding);
         prop_assert_eq!(picture.height as usize, rows * (tile_height + padding) + padding);
