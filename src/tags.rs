@@ -38,9 +38,16 @@ impl Scalars {
         match (self, of.written) {
             (_, Written::Where) => value > 0.0,
             (Self::All, _) => true,
+            // Kernels have no activations, and their change says more.
+            (Self::Few, _) if tag.starts_with("range/kernels/") => false,
             (Self::Few, written) => written != Written::OnRequest,
             (Self::One, _) => of.group != "range" || of.name == "max",
         }
+    }
+
+    /// Whether a histogram is written: of biases and running statistics, on request.
+    pub(crate) fn include_histogram(self, tag: &str) -> bool {
+        self == Self::All || tag.ends_with(".weight")
     }
 }
 
@@ -178,6 +185,10 @@ mod tests {
         assert!(few("intervals/05_conv2_1/cka_to_first_low"));
         assert!(!few("intervals/05_conv2_1/cka_to_last_low"));
         assert!(few("intervals/05_conv2_1/cka_low") && few("anything/else"));
+        assert!(few("range/05_conv2_1/max") && !few("range/kernels/00_conv1_1/max"));
+        assert!(Scalars::Few.include_histogram("weights/00_conv1_1.weight"));
+        assert!(!Scalars::Few.include_histogram("weights/00_conv1_1.bias"));
+        assert!(Scalars::All.include_histogram("weights/00_conv1_1.bias"));
         assert!(!few("range/05_conv2_1/nan") && !Scalars::All.include("range/a/nan", 0.0));
         assert!(Scalars::Few.include("range/05_conv2_1/nan", 3.0));
         assert!(

@@ -240,9 +240,17 @@ impl Observer for Evolution {
             let figure = self.figure(tag, channels, shared);
             let figure =
                 figure.map_err(|source| LoggerError::Render(tag_of_strip.clone(), source))?;
+            let (what, inactive) = if is_of_kernels(tag) {
+                ("kernels", String::new())
+            } else {
+                let probe = &shared.probe;
+                (
+                    "channels",
+                    format!(", over {probe}; a red frame: never above 0"),
+                )
+            };
             let heading = format!(
-                "**{name}**: the channels that change most (rows; by how many times the layer's median change) at the steps (columns), over {}; each row has its own range, the same at all steps; a red frame: never above 0",
-                shared.probe
+                "**{name}**: the {what} that change most (rows; by how many times the median change) at the steps (columns); each row has its own range, the same at all steps{inactive}"
             );
             figure.log(step, tag_of_strip, heading)?;
         }

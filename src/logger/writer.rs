@@ -216,6 +216,7 @@ impl Writer {
         let are = self.scalars;
         summaries.retain(|Summary { tag, value, .. }| match value {
             Value::Scalar(value) => are.include(tag, *value),
+            Value::Histogram(_) => are.include_histogram(tag),
             _ => true,
         });
         for summary in &mut summaries {

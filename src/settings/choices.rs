@@ -31,12 +31,12 @@ impl FromStr for RangeChoice {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "map, layer, run, fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5), \
+        const EXPECTED: &str = "map (or channel), layer, run, fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5), \
                                 or the ranges.toml of another run";
         let ends: Vec<f32> = numbers(text.strip_prefix("fixed=").unwrap_or(text));
         match (text, &ends[..]) {
             ("run", _) => Ok(Self::Run),
-            ("map", _) => Ok(Self::By(Range::Map)),
+            ("map" | "channel", _) => Ok(Self::By(Range::Map)),
             ("layer", _) => Ok(Self::By(Range::Layer)),
             (_, &[lo, hi]) if lo < hi && lo.is_finite() && hi.is_finite() => {
                 Ok(Self::By(Range::Fixed(lo, hi)))
@@ -254,6 +254,7 @@ mod tests {
         let fixed = |lo, hi| Some(RangeChoice::By(Range::Fixed(lo, hi)));
         assert_eq!(range("fixed=-1, 2.5"), fixed(-1.0, 2.5));
         assert_eq!(range("0,6"), fixed(0.0, 6.0));
+        assert_eq!(range("channel"), Some(RangeChoice::By(Range::Map)));
         for text in [
             "fixed", "1,1", "2,1", "0,inf", "nan,1", "0", "0,1,2", "", "3,1", "ranges",
         ] {

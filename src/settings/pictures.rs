@@ -18,9 +18,9 @@ use feature_grid::{Colormap, Range, Style};
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Pictures")]
 pub(crate) struct PictureSettings {
-    /// What black and white stand for: map (each map's own minimum and maximum), layer (one range for all
+    /// What black and white stand for: map or channel (each map's own minimum and maximum), layer (one range for all
     /// maps of a layer and step), run (one range for a layer at all steps, calibrated before the first),
-    /// fixed=LO,HI, or the ranges.toml of another run [default: map; of checkpoints: run]
+    /// fixed=LO,HI, or the ranges.toml of another run; in evolution/ each channel has one range at all steps [default: map; of checkpoints: run]
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) range: Option<RangeChoice>,
     /// Which maps of a layer to show: all, N (the first ones), top:N (those of the largest variance), changed:N

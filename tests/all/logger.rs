@@ -83,7 +83,10 @@ fn everything_that_was_logged_is_in_the_file() {
         .iter()
         .find(|one| one.tag == "feature_maps/conv1")
         .unwrap();
-    for part in ["**conv1**: 3 of 4 feature maps\n", "* weights: mine"] {
+    for part in [
+        "**conv1**: 3 of 4 feature maps: 0 to 2\n",
+        "* weights: mine",
+    ] {
         assert!(first.description.contains(part), "{}", first.description);
     }
     assert_eq!(

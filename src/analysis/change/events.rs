@@ -111,19 +111,16 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(middle).copied().unwrap_or(0.0)
 }
 
-/// Whether a filter changed more than at the `others` of its steps; `sum` is that of its distances over all of them.
-pub(super) fn is_unusual(event: &FilterEvent, sum: f64, others: usize) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "steps")]
-    let usual = (sum - event.distance) / others.max(1) as f64;
-    match event.kind {
-        Kind::Zeroed | Kind::CameBack => true,
-        Kind::Turned(_) | Kind::Changed(_) => event.distance > STANDS_OUT * usual,
-    }
+/// Whether one of a layer's changes, in the order of their steps, stands out from its own trend.
+pub(super) fn stands_out(changes: &[f64], at: usize) -> bool {
+    changes.len() > 1
+        && changes[at] > SMALLEST_OF_LAYER
+        && is_beyond_trend(changes[at], changes, at)
 }
 
-/// Whether one of a layer's changes, in the order of their steps, stands out from its own trend: from the changes
-/// right before it, and from those right after it. A learning rate that falls, or a layer that is unfrozen, is a trend.
-pub(super) fn stands_out(changes: &[f64], at: usize) -> bool {
+/// Whether a change at a step stands out from a layer's trend: from its changes right before that step, and from those
+/// right after it. A learning rate that falls, or a layer that is unfrozen, is a trend.
+pub(super) fn is_beyond_trend(change: f64, changes: &[f64], at: usize) -> bool {
     let finite = |changes: &mut dyn Iterator<Item = &f64>| -> Vec<f64> {
         let finite = changes.copied().filter(|change| change.is_finite());
         finite.take(NEIGHBORS).collect()
@@ -133,10 +130,7 @@ pub(super) fn stands_out(changes: &[f64], at: usize) -> bool {
     // A training begins with larger changes.
     let at_first = if before.is_empty() { STANDS_OUT } else { 1.0 };
     let is_beyond = |neighbors: Vec<f64>, times: f64| {
-        neighbors.is_empty() || changes[at] > times * STANDS_OUT * median(neighbors)
+        neighbors.is_empty() || change > times * STANDS_OUT * median(neighbors)
     };
-    !(before.is_empty() && after.is_empty())
-        && changes[at] > SMALLEST_OF_LAYER
-        && is_beyond(before, 1.0)
-        && is_beyond(after, at_first)
+    is_beyond(before, 1.0) && is_beyond(after, at_first)
 }

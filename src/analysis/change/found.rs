@@ -37,6 +37,9 @@ pub(crate) struct LayerFound {
     pub(super) first: Option<Change>,
     /// The relative change by the last optimization step, in a training.
     pub(super) update: Option<f64>,
+    /// The largest distance of one of its filters from the step before.
+    #[serde(default)]
+    pub(super) farthest: f64,
 }
 
 /// The channels of a layer that were above 0 on no image.
@@ -118,8 +121,6 @@ pub(crate) struct Found {
     /// The change from the first step of weights that are not followed from step to step.
     pub(super) rest: BTreeMap<String, Change>,
     pub(super) filters: Vec<FilterEvent>,
-    /// Each filter's distance from the step before, by layer.
-    pub(super) distances: BTreeMap<String, Vec<f64>>,
     /// Whether any weight, bias or running statistic changed since the step before.
     pub(super) changed: bool,
     /// Weights that are NaN or infinite, of layers that have some.
@@ -148,11 +149,9 @@ impl Found {
             found.changed |= !change.is_equal;
             let layer = found.layers.entry(change.name.clone()).or_default();
             layer.previous = Some((&change.whole).into());
-            // NaN would hide everything else.
-            let finite = |distance: f64| if distance.is_finite() { distance } else { 0.0 };
-            let distances = change.filters.iter().map(PairSums::distance).map(finite);
-            let distances = distances.collect();
-            found.distances.insert(change.name.clone(), distances);
+            let distances = change.filters.iter().map(PairSums::distance);
+            let finite = distances.filter(|distance| distance.is_finite());
+            layer.farthest = finite.fold(0.0, f64::max);
             found.filters.extend(of_filters(step, change));
         }
         for NonFinite { layer, count } in non_finite {

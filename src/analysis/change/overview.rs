@@ -86,6 +86,7 @@ impl Summary {
             cells: Cells::Matrix(matrix),
             framed,
             lines: self.lines(),
+            all_lines: "Overview/summary".to_owned(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::events::{FilterEvent, Kind, is_unusual, stands_out};
+use super::events::{FilterEvent, Kind, is_beyond_trend, stands_out};
 use super::found::{Change, Found, ImageCount, Inactive, LayerFound};
 
 /// Events of filters that are kept; later ones are counted.
@@ -105,8 +105,6 @@ pub(crate) struct Summary {
     /// The change from the first to the last step of weights that are not followed from step to step.
     pub(super) rest: BTreeMap<String, Change>,
     filters: Vec<FilterEvent>,
-    /// The sum of each filter's distances over all steps.
-    distances: BTreeMap<String, Vec<f64>>,
     /// Events of filters that were not kept.
     pub(super) more: usize,
     /// Whether any weight, bias or running statistic changed at all.
@@ -130,13 +128,6 @@ impl Summary {
             steps.push(LayerStep { step, found });
         }
         self.rest.extend(found.rest);
-        for (layer, distances) in found.distances {
-            let all = self.distances.entry(layer).or_default();
-            all.resize(distances.len(), 0.0);
-            for (all, distance) in all.iter_mut().zip(distances) {
-                *all += distance;
-            }
-        }
         self.filters.extend(found.filters);
         self.keep_some_filters();
         self.changed |= found.changed;
@@ -260,15 +251,18 @@ impl Summary {
         all
     }
 
+    /// Whether a filter was zeroed or came back, or changed by more than the filters of its layer do at the steps around.
     fn is_unusual(&self, event: &FilterEvent) -> bool {
-        let sums = self.distances.get(&event.layer);
-        let sum = sums.and_then(|sums| sums.get(event.filter)).copied();
-        let changes = |steps: &Vec<LayerStep>| {
-            let changes = steps.iter().filter(|step| step.change().is_some());
-            changes.count()
-        };
-        let steps = self.layers.get(&event.layer).map_or(0, changes);
-        is_unusual(event, sum.unwrap_or(0.0), steps.saturating_sub(1))
+        let steps = self.layers.get(&event.layer).into_iter().flatten();
+        let changes: Vec<&LayerStep> = steps.filter(|step| step.change().is_some()).collect();
+        let at = changes.iter().position(|step| step.step == event.step);
+        let farthest: Vec<f64> = changes.iter().map(|step| step.found.farthest).collect();
+        match event.kind {
+            Kind::Zeroed | Kind::CameBack => true,
+            Kind::Turned(_) | Kind::Changed(_) => {
+                at.is_some_and(|at| is_beyond_trend(event.distance, &farthest, at))
+            }
+        }
     }
 
     /// The filters to which this happened, of each the largest event; the largest first.

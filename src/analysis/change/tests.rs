@@ -234,6 +234,46 @@ fn a_training_is_no_event() {
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
+/// At a high learning rate a few filters of each step go far; what goes farther than these do is an event.
+#[test]
+fn filters_stand_out_from_what_those_of_their_layer_do() {
+    let mut rng = ChaCha8Rng::seed_from_u64(14);
+    let mut networks = vec![network(&mut rng)];
+    let mut summary = Summary::default();
+    for step in 1..40_usize {
+        let mut next = networks.last().unwrap().clone();
+        let noise = if step < 20 { 0.02 } else { 0.002 };
+        add_noise(&mut rng, &mut next, noise);
+        for layer in &mut next {
+            let each = layer.values.len() / layer.filters;
+            let far = step * 5 % layer.filters * each;
+            let values = &mut layer.values[far..far + each];
+            values
+                .iter_mut()
+                .for_each(|value| *value += noise * normal(&mut rng));
+        }
+        if step == 30 {
+            rotate(filter(&mut next[0], 12));
+        }
+        networks.push(next);
+        summary.add(found(&networks, &[]));
+    }
+    let lines = summary.lines();
+    let turned = lines
+        .iter()
+        .find(|line| line.starts_with("direction changed"));
+    let expected =
+        "direction changed: kernel 12 of conv1_1 at step 30 (cosine to the step before: ";
+    assert!(
+        turned.is_some_and(|line| line.starts_with(expected) && !line.contains(';')),
+        "{lines:?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.starts_with("filters changed")),
+        "{lines:?}"
+    );
+}
+
 /// Each at a time: all layers scaled, a layer frozen, one NaN and finite again, one back where it was.
 #[test]
 fn what_happens_to_layers_is_named() {

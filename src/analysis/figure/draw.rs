@@ -104,18 +104,26 @@ impl<B: DrawingBackend> Layout<'_, B> {
         }
     }
 
-    /// Writes the lines below, as many as there is room for; returns where they begin.
+    /// Writes the lines below, as many as there is room for, and how many there are besides; returns where they begin.
     fn draw_lines(&self, whole: Place) -> Drawn<B, i32> {
         let painter = &self.painter;
         let line = painter.line() + painter.line() / 8;
         let most = ((1.0 - LEAST) * whole.height as f32) as usize / line.unsigned_abs() as usize;
-        let mut lines = painter.wrapped(&self.figure.lines, whole.width);
+        let all = &self.figure.lines;
+        let wrapped = |count: usize| painter.wrapped(&all[..count], whole.width);
+        let mut lines = wrapped(all.len());
         if lines.len() > most {
+            let fits = |count: &usize| wrapped(*count).len() < most;
+            let count = (1..all.len()).rev().find(fits).unwrap_or(1);
+            lines = wrapped(count);
+            lines.truncate(most.saturating_sub(1));
+            let tag = &self.figure.all_lines;
+            lines.push(match all.len() - count {
+                0 => "…".to_owned(),
+                1 => format!("… and 1 more line in {tag}"),
+                more => format!("… and {more} more lines in {tag}"),
+            });
             lines.truncate(most);
-            lines
-                .last_mut()
-                .into_iter()
-                .for_each(|last| last.push_str(" …"));
         }
         let top = whole.bottom() - line * lines.len() as i32;
         for (at, text) in (0..).zip(&lines) {

@@ -55,6 +55,9 @@ pub(crate) struct Figure {
     pub(crate) framed: BTreeSet<usize>,
     /// Text below; long lines are wrapped.
     pub(crate) lines: Vec<String>,
+    /// The tag that has those lines too that have no room.
+    #[serde(default)]
+    pub(crate) all_lines: String,
 }
 
 /// What stands in rows and columns, row by row.

@@ -80,6 +80,28 @@ fn cells_have_the_colors_of_their_values() {
 }
 
 #[test]
+fn lines_without_room_are_counted() {
+    let mut figure = heat_map(4, 4, |_| 0.5);
+    figure.all_lines = "Overview/summary".to_owned();
+    for count in [1, 4, 9, 30] {
+        figure.lines = (0..count).map(|at| format!("line-{at}")).collect();
+        let text = figure.svg(700, 420);
+        let shown = text.matches("line-").count();
+        let more = match count - shown {
+            0 => None,
+            more => Some(format!("… and {more} more lines in Overview/summary")),
+        };
+        assert!(shown >= 4.min(count), "{shown} of {count}");
+        assert!(more.is_none_or(|more| text.contains(&more)), "{text}");
+        assert_eq!(text.contains("… and "), count > 8, "{text}");
+    }
+    // A line that is too long for itself.
+    figure.lines = vec!["word ".repeat(500)];
+    let text = figure.svg(700, 420);
+    assert!(text.contains('…') && !text.contains("more lines"), "{text}");
+}
+
+#[test]
 fn text_can_be_read_at_half_the_size() {
     for (rows, columns) in [(12, 12), (31, 31), (512, 12), (1000, 1000)] {
         let mut figure = heat_map(rows, columns, |_| 0.5);

@@ -216,7 +216,7 @@ fn descriptions_say_what_a_picture_shows() {
         "conv1_2",
         "features.2",
         "vgg16",
-        "2 of 3 feature maps",
+        "2 of 3 feature maps: 0 to 1",
         "each feature map from its own minimum to its own maximum",
         "resize 256, crop 224",
         "vgg16.weights.safetensors",
