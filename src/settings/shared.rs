@@ -116,7 +116,8 @@ pub(crate) struct OutputSettings {
     /// Also write PNG files: every grid and every map, into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) png: Option<PathBuf>,
-    /// Scalars: few (those that a person looks at: of images one a layer), or all that are measured
+    /// Scalars: few (those that a person looks at: of images one a layer), or all that are measured; histograms of
+    /// biases too
     #[arg(
         long,
         value_name = "few|all",
