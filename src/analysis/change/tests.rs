@@ -248,7 +248,7 @@ fn filters_stand_out_from_what_those_of_their_layer_do() {
         add_noise(&mut rng, &mut next, noise);
         for layer in &mut next {
             let each = layer.values.len() / layer.filters;
-            let far = step * 5 % layer.filters * each;
+            let far = (step * 5 % layer.filters) * each;
             let values = &mut layer.values[far..far + each];
             values
                 .iter_mut()

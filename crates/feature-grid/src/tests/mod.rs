@@ -170,7 +170,7 @@ fn the_middle_of_the_diverging_colormap_is_zero() {
         let ground = places
             .zip(pixels.as_chunks::<3>().0)
             .filter(|((x, y), _)| x % column == 0 || y % row == 0 || (*x > column && *y > row));
-        assert!(ground.clone().count() as u32 > 2 * width);
+        assert!(ground.clone().count() > 2 * width as usize);
         assert!(ground.clone().all(|(_, pixel)| *pixel == palette[127]));
     }
     assert_eq!(at(&by_map.picture, 0, 0), palette[0]);
