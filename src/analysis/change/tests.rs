@@ -249,10 +249,9 @@ fn filters_stand_out_from_what_those_of_their_layer_do() {
         for layer in &mut next {
             let each = layer.values.len() / layer.filters;
             let far = (step * 5 % layer.filters) * each;
-            let values = &mut layer.values[far..far + each];
-            values
-                .iter_mut()
-                .for_each(|value| *value += noise * normal(&mut rng));
+            for value in &mut layer.values[far..far + each] {
+                *value += noise * normal(&mut rng);
+            }
         }
         if step == 30 {
             rotate(filter(&mut next[0], 12));
