@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::calibration::Ranked;
-use super::figure::{Cells, Figure, Tiles, evenly};
+use super::figure::{Cells, Figure, Tiles, bounds, evenly};
 use super::probe::kernels_tag;
 use super::{
     AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, name_of,
@@ -110,21 +110,11 @@ impl Evolution {
                 .to_vec()
         };
         let tiles: Vec<Vec<f32>> = columns.iter().map(values).collect();
-        let finite = || {
-            tiles
-                .iter()
-                .flatten()
-                .copied()
-                .filter(|value| value.is_finite())
-        };
-        let (low, high) = (
-            finite().fold(f32::MAX, f32::min),
-            finite().fold(f32::MIN, f32::max),
-        );
-        let range = match (self.style.colormap, low < high) {
-            (Colormap::Diverging, true) => Range::around_zero(low, high),
-            (_, true) => Range::Fixed(low, high),
-            (_, false) => Range::Map,
+        let range = match (self.style.colormap, bounds(tiles.iter().flatten().copied())) {
+            (_, None) => Range::Map,
+            (_, Some([low, high])) if low >= high => Range::Map,
+            (Colormap::Diverging, Some([low, high])) => Range::around_zero(low, high),
+            (_, Some([low, high])) => Range::Fixed(low, high),
         };
         let style = Style {
             range,

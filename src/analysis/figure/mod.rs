@@ -11,24 +11,21 @@
 )]
 
 mod draw;
-mod frame;
-mod painter;
 mod scale;
-mod tiles;
+mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plotters::backend::{BitMapBackend, SVGBackend};
-use plotters::drawing::IntoDrawingArea;
 use serde::{Deserialize, Serialize};
 
 use crate::logger::{LoggerError, Step};
 use feature_grid::png::{self, Threads};
-use feature_grid::{Color, Colormap, Picture};
+use feature_grid::{Colormap, Picture};
 use tensorboard_events::Summary;
 
-pub(crate) use frame::Frames;
+pub(crate) use plotters::style::text_anchor::HPos;
 pub(crate) use scale::Scale;
+pub(crate) use shapes::{Line, Place, Shape, picture, scaled};
 
 /// What the tags of the data of figures end with: next to the pictures, and where these differ so do they.
 pub(crate) const ENDING: &str = ".figure";
@@ -102,9 +99,8 @@ enum ColormapName {
 /// Pictures of one size.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tiles {
-    /// One below the other, each as wide as the whole, `[count, height, width, 3]`.
     #[serde(skip)]
-    pixels: Vec<u8>,
+    pictures: Vec<Picture>,
     width: u32,
     height: u32,
     /// A bar under each that is as long as this fraction of it, green at 1, red at 0 and below.
@@ -116,66 +112,47 @@ pub(crate) struct Tiles {
 impl Tiles {
     /// Of pictures of the size of the first, where there is one.
     pub(crate) fn new<'a>(pictures: impl IntoIterator<Item = &'a Picture>) -> Self {
-        let mut tiles = Self::default();
-        for picture in pictures {
-            (tiles.width, tiles.height) = (picture.width, picture.height);
-            tiles.pixels.extend(rgb(picture));
-        }
-        tiles
-    }
-
-    /// Gives each tile a bar.
-    pub(crate) fn with_bars(self, bars: impl IntoIterator<Item = f32>) -> Self {
+        let in_color = |picture: &Picture| scaled(picture, [picture.width, picture.height]);
+        let pictures: Vec<Picture> = pictures.into_iter().map(in_color).collect();
+        let size = pictures.first().map(|first| (first.width, first.height));
+        let (width, height) = size.unwrap_or_default();
         Self {
-            // NaN counts as 0.
-            bars: bars.into_iter().map(|bar| bar.max(0.0)).collect(),
-            ..self
+            pictures,
+            width,
+            height,
+            ..Self::default()
         }
     }
 
-    /// Gives each tile a name.
+    /// Gives each tile a bar; NaN counts as 0.
+    pub(crate) fn with_bars(mut self, bars: impl IntoIterator<Item = f32>) -> Self {
+        self.bars = bars.into_iter().map(|bar| bar.max(0.0)).collect();
+        self
+    }
+
     pub(crate) fn with_names(self, names: Vec<String>) -> Self {
         Self { names, ..self }
     }
 
-    /// All of them, one below the other.
+    /// All of them, one below the other, each as wide as the whole.
     fn stack(&self) -> Picture {
-        let rows = self.pixels.len() / (3 * self.width.max(1) as usize);
-        Picture::rgb(self.width, rows as u32, self.pixels.clone())
-    }
-
-    fn count(&self) -> usize {
-        let size = 3 * self.width as usize * self.height as usize;
-        self.pixels.len() / size.max(1)
-    }
-
-    /// The bytes of a tile.
-    fn tile(&self, at: usize) -> Option<&[u8]> {
-        let size = 3 * self.width as usize * self.height as usize;
-        self.pixels.get(at * size..(at + 1) * size)
+        let pixels: Vec<u8> = (self.pictures.iter())
+            .flat_map(|picture| picture.pixels.iter().copied())
+            .collect();
+        Picture::rgb(self.width, self.height * self.pictures.len() as u32, pixels)
     }
 }
 
 impl Matrix {
     /// From the lowest to the highest of its values: numbers tell these apart.
     fn own_scale(&self) -> Scale {
-        let finite = || {
-            self.values
-                .iter()
-                .copied()
-                .filter(|value| value.is_finite())
-        };
-        let (low, high) = (
-            finite().fold(f32::MAX, f32::min),
-            finite().fold(f32::MIN, f32::max),
-        );
-        match self.scale {
+        match (self.scale, bounds(self.values.iter().copied())) {
             // Four digits: rounding of single precision is no finding.
-            Scale::Linear { .. } if low < high => Scale::Linear {
+            (Scale::Linear { .. }, Some([low, high])) if low < high => Scale::Linear {
                 low: low.min(high - 0.02),
                 high,
             },
-            scale => scale,
+            (scale, _) => scale,
         }
     }
 
@@ -193,39 +170,12 @@ impl Figure {
     /// Its pixels. Units: pixels.
     pub(crate) fn picture(&self, width: u32, height: u32) -> Picture {
         let (width, height) = (width.max(1), height.max(1));
-        let mut pixels = vec![255; 3 * width as usize * height as usize];
-        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        // Neither pixels nor a text fail, and what is beyond the edges is left out.
-        let places = draw::draw(self, &area, false).unwrap_or_default();
-        drop(area);
-        if let Cells::Tiles(tiles) = &self.cells {
-            for (at, place) in places.into_iter().enumerate() {
-                if let Some(tile) = tiles.tile(at) {
-                    place.paste(tile, [tiles.width, tiles.height], &mut pixels, width);
-                }
-            }
-        }
-        Picture::rgb(width, height, pixels)
+        picture(&draw::shapes(self, width, height), width, height)
     }
 
-    /// The same as SVG, for text in which letters are letters. Units: pixels.
+    /// The same as SVG. Units: pixels.
     pub(crate) fn svg(&self, width: u32, height: u32) -> String {
-        let mut text = String::new();
-        let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
-        let places = draw::draw(self, &area, true).unwrap_or_default();
-        drop(area);
-        let end = text.rfind("</svg>").unwrap_or(text.len());
-        let rest = text.split_off(end);
-        if let Cells::Tiles(all) = &self.cells {
-            for (at, place) in places.into_iter().enumerate() {
-                if let Some(tile) = all.tile(at) {
-                    let tile = Picture::rgb(all.width, all.height, tile.to_vec());
-                    // plotters knows pictures in SVG only together with an old version of image.
-                    text += &place.svg_image(&png::encode(&tile, Threads::One).unwrap_or_default());
-                }
-            }
-        }
-        text + &rest
+        shapes::svg(&draw::shapes(self, width, height), width, height)
     }
 
     /// Logs it, with what TensorBoard says about it.
@@ -273,23 +223,21 @@ impl Figure {
                 rest.is_empty().then_some(())?;
             }
             Cells::Tiles(tiles) => {
-                tiles.pixels = image::load_from_memory(values).ok()?.into_rgb8().into_raw();
+                let stack = image::load_from_memory(values).ok()?.into_rgb8();
+                let tile = |pixels: &[u8]| Picture::rgb(tiles.width, tiles.height, pixels.to_vec());
+                let size = 3 * tiles.width as usize * tiles.height as usize;
+                tiles.pictures = stack.chunks_exact(size.max(1)).map(tile).collect();
             }
         }
         Some(figure)
     }
 }
 
-/// The colors of a picture's pixels.
-pub(crate) fn rgb(picture: &Picture) -> Vec<u8> {
-    let palette = match picture.color {
-        Color::Rgb => return picture.pixels.clone(),
-        Color::Gray => Colormap::Gray.palette(),
-        Color::Indexed(colormap) => colormap.palette(),
-    };
-    let levels = picture.pixels.iter();
-    let colors = levels.map(|level| palette[usize::from(*level)]);
-    colors.collect::<Vec<_>>().into_flattened()
+/// The lowest and the highest of the values that are finite.
+pub(crate) fn bounds(values: impl Iterator<Item = f32>) -> Option<[f32; 2]> {
+    let finite = values.filter(|value| value.is_finite());
+    let ends = finite.map(|value| [value; 2]);
+    ends.reduce(|[low, high], [value, _]| [low.min(value), high.max(value)])
 }
 
 /// At most `most` of the numbers below `count`, evenly taken, the first and the last among them.

@@ -30,21 +30,16 @@ impl Scale {
 
     /// Values worth naming: few round ones.
     pub(super) fn ticks(self) -> Vec<f32> {
-        let (low, high) = match self {
-            Self::Linear { low, high } => {
-                let rough = f64::from(high - low) / 5.0;
-                let power = 10_f64.powf(rough.log10().floor());
-                let rounds = [1.0, 2.0, 5.0, 10.0].map(|round| round * power);
-                let step = rounds.into_iter().find(|step| *step >= rough * 0.999);
-                let step = step.unwrap_or(rough);
-                let (first, last) = (f64::from(low) / step, f64::from(high) / step);
-                return numbers(first, last).map(|n| (n * step) as f32).collect();
+        match self {
+            Self::Linear { low, high } => (0_u8..=5)
+                .map(|n| low + (high - low) * (f32::from(n) / 5.0))
+                .collect(),
+            Self::Log { low, high } => {
+                let (first, last) = (low.log10() - 1e-4, high.log10() + 1e-4);
+                let powers = first.ceil() as i32..=last.floor() as i32;
+                powers.map(|n| 10_f64.powi(n) as f32).collect()
             }
-            Self::Log { low, high } => (low, high),
-        };
-        let [first, last] = [low, high].map(|end| f64::from(end).log10());
-        let powers = numbers(first, last).map(|n| 10_f64.powf(n) as f32);
-        powers.collect()
+        }
     }
 
     /// A value with as many digits as can be told apart on the scale.
@@ -53,28 +48,12 @@ impl Scale {
             Self::Linear { low, high } => (high - low) / 200.0,
             Self::Log { .. } => value.abs() / 30.0,
         };
-        let digits = -finest.log10().floor();
-        let digits = if digits > 0.0 && digits < 9.0 {
-            digits as usize
-        } else {
-            0
-        };
-        let text = format!("{value:.digits$}");
-        let text = if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            &text
-        };
-        match text {
-            "-0" | "" => "0".to_owned(),
-            _ => text.to_owned(),
+        let digits = (-finest.log10().floor()).clamp(0.0, 9.0) as usize;
+        let mut text = format!("{value:.digits$}");
+        if digits > 0 {
+            let end = text.trim_end_matches('0').trim_end_matches('.').len();
+            text.truncate(end);
         }
+        if text == "-0" { "0".to_owned() } else { text }
     }
-}
-
-/// The whole numbers between two, at most a hundred.
-fn numbers(first: f64, last: f64) -> impl Iterator<Item = f64> {
-    let (first, last) = ((first - 1e-4).ceil(), (last + 1e-4).floor());
-    let all = (0..100).map(move |n| first + f64::from(n));
-    all.take_while(move |n| *n <= last)
 }

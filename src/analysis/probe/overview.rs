@@ -3,16 +3,12 @@
 use burn::tensor::Tensor;
 
 use crate::analysis::Components;
-use crate::analysis::figure::{Cells, Figure, Tiles};
+use crate::analysis::figure::{Cells, Figure, SIZE, Tiles, scaled};
 use crate::data::prepared::PreparedImage;
 use crate::logger::Step;
-use feature_grid::Picture;
 
 /// The longer side of a tile. The components are enlarged squares of more pixels, which a card does not show. Units: pixels.
 const SIDE: u32 = 112;
-
-/// Units: pixels.
-const SIZE: [u32; 2] = [700, 420];
 
 pub(super) fn log(step: &mut Step<'_>, image: &PreparedImage, components: &[Components]) {
     let Some(first) = components.first() else {
@@ -61,24 +57,4 @@ fn columns(count: usize) -> usize {
     (1..=count)
         .find(|columns| columns * columns * 3 >= count * 5)
         .unwrap_or(count)
-}
-
-/// With this width and height, of the nearest pixels.
-fn scaled(picture: &Picture, [width, height]: [u32; 2]) -> Picture {
-    let channels = picture.color.channels();
-    let mut pixels = Vec::with_capacity(channels * (width * height) as usize);
-    for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
-        let [x, y] = [
-            column * picture.width / width,
-            row * picture.height / height,
-        ];
-        let at = channels * (y * picture.width + x) as usize;
-        pixels.extend(picture.pixels.get(at..at + channels).unwrap_or_default());
-    }
-    Picture {
-        width,
-        height,
-        color: picture.color,
-        pixels,
-    }
 }

@@ -11,7 +11,8 @@ use png::EncodingError;
 use super::Exported;
 use super::error::ExportError;
 use super::series::{Series, pixels};
-use crate::analysis::figure::Frames;
+use crate::analysis::figure::{self, HPos, Line, Place, Shape};
+use crate::logger::text::width_of;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
 
@@ -20,6 +21,12 @@ const GIF_SPEED: i32 = 10;
 
 /// How long the last frame stays at least. Units: milliseconds.
 const HOLD: u16 = 2000;
+
+/// Smaller pictures are enlarged to about this. Units: pixels.
+const SIDE: u32 = 192;
+
+/// Around a line of text. Units: pixels.
+const PADDING: u32 = 4;
 
 /// Between tags next to each other. Units: pixels.
 const GAP: u32 = 8;
@@ -99,7 +106,7 @@ pub(super) fn write(
         .copied()
         .collect();
     let layout = Layout::of(strips, &steps, settings);
-    let (width, height) = layout.whole.size();
+    let Panel { width, height, .. } = layout.whole;
     if width.max(height) > LONGEST {
         return Err(ExportError::TooLarge {
             path,
@@ -142,11 +149,60 @@ pub(super) fn write(
         .map_err(|error| ExportError::Write(path, error))
 }
 
+/// Pictures with a line of text above them. Units: pixels.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// How many times the pictures are enlarged.
+    factor: u32,
+    /// The height of the line.
+    line: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Panel {
+    /// For pictures of at most this size, with text of at most so many characters.
+    fn new([width, height]: [u32; 2], characters: usize, factor: Option<u32>) -> Self {
+        let fitting = (SIDE / width.max(height).max(1)).max(1);
+        let factor = factor.unwrap_or(fitting);
+        let (width, height) = (width.saturating_mul(factor), height.saturating_mul(factor));
+        let line = (height / 17).max(16);
+        #[expect(clippy::cast_precision_loss, reason = "pixels")]
+        let longest = width_of(&"0".repeat(characters), line as f32) + 2 * PADDING;
+        Self {
+            factor,
+            line,
+            width: width.max(longest),
+            height: height.saturating_add(line + 2 * PADDING),
+        }
+    }
+
+    /// Where pictures begin.
+    fn top(&self) -> u32 {
+        self.line + 2 * PADDING
+    }
+
+    /// Its line, where its upper left corner is here.
+    #[expect(clippy::cast_precision_loss, reason = "pixels")]
+    fn line(&self, [left, top]: [u32; 2], text: &str) -> Shape<'static> {
+        let at = [left + PADDING, top + PADDING + self.line / 2].map(u32::cast_signed);
+        let size = self.line as f32;
+        Shape::Line(Line::new(at, HPos::Left, text.to_owned(), size))
+    }
+
+    fn picture<'p>(&self, [left, top]: [u32; 2], picture: &'p Picture) -> Shape<'p> {
+        let size = [picture.width, picture.height].map(|side| side * self.factor);
+        let all = [left, top + self.top(), size[0], size[1]];
+        let [x, y, width, height] = all.map(u32::cast_signed);
+        Shape::Tile(Place::new(x, y, width, height), picture)
+    }
+}
+
 /// Where strips stand in a frame.
 struct Layout {
-    /// That of each, where there are several.
-    each: Vec<(Frames, String)>,
-    whole: Frames,
+    /// That of each, from the left to the right, with its title where there are several.
+    each: Vec<(Panel, Option<String>)>,
+    whole: Panel,
 }
 
 impl Layout {
@@ -155,24 +211,24 @@ impl Layout {
         let longest = steps.iter().map(|step| label(*step).len()).max();
         let longest = longest.unwrap_or_default();
         if let [strip] = strips {
-            return Self {
-                each: Vec::new(),
-                whole: Frames::new(strip.size, longest, scale),
-            };
+            let whole = Panel::new(strip.size, longest, scale);
+            let each = vec![(whole, None)];
+            return Self { each, whole };
         }
-        let each = strips.iter().map(|strip| {
-            let frames = Frames::new(strip.size, strip.title.chars().count(), scale);
-            (frames, strip.title.clone())
-        });
-        let each: Vec<_> = each.collect();
-        let sizes = each.iter().map(|(frames, _)| frames.size());
-        let size = sizes.fold([0; 2], |[width, height]: [u32; 2], (w, h)| {
-            [width.saturating_add(w + GAP), height.max(h)]
-        });
-        Self {
-            each,
-            whole: Frames::new(size, longest, Some(1)),
+        let (mut each, mut size) = (Vec::new(), [0_u32; 2]);
+        for Strip {
+            title, size: own, ..
+        } in strips
+        {
+            let panel = Panel::new(*own, title.chars().count(), scale);
+            size = [
+                size[0].saturating_add(panel.width + GAP),
+                size[1].max(panel.height),
+            ];
+            each.push((panel, Some(title.clone())));
         }
+        let whole = Panel::new(size, longest, Some(1));
+        Self { each, whole }
     }
 
     fn draw<'p>(
@@ -180,34 +236,16 @@ impl Layout {
         pictures: impl Iterator<Item = Option<&'p Picture>>,
         label: &str,
     ) -> Picture {
-        let nothing = Picture::rgb(0, 0, Vec::new());
-        let mut pictures = pictures.map(|picture| picture.unwrap_or(&nothing));
-        if self.each.is_empty() {
-            return self.whole.draw(pictures.next().unwrap_or(&nothing), label);
+        let mut shapes = vec![self.whole.line([0; 2], label)];
+        let mut left = 0;
+        for ((panel, title), picture) in self.each.iter().zip(pictures) {
+            let place = [left, title.as_ref().map_or(0, |_| self.whole.top())];
+            shapes.extend(title.as_ref().map(|title| panel.line(place, title)));
+            shapes.extend(picture.map(|picture| panel.picture(place, picture)));
+            left += panel.width + GAP;
         }
-        let drawn = self.each.iter().zip(pictures);
-        let drawn = drawn.map(|((frames, title), picture)| frames.draw(picture, title));
-        self.whole
-            .draw(&side_by_side(&drawn.collect::<Vec<_>>()), label)
+        figure::picture(&shapes, self.whole.width, self.whole.height)
     }
-}
-
-/// RGB pictures next to each other on white.
-fn side_by_side(pictures: &[Picture]) -> Picture {
-    let width: u32 = pictures.iter().map(|picture| picture.width + GAP).sum();
-    let height = pictures.iter().map(|picture| picture.height).max();
-    let height = height.unwrap_or_default();
-    let mut pixels = vec![255; 3 * width as usize * height as usize];
-    let mut left = 0;
-    for picture in pictures {
-        let (line, whole) = (3 * picture.width as usize, 3 * width as usize);
-        for (row, line) in picture.pixels.chunks_exact(line.max(1)).enumerate() {
-            let at = row * whole + 3 * left as usize;
-            pixels[at..at + line.len()].copy_from_slice(line);
-        }
-        left += picture.width + GAP;
-    }
-    Picture::rgb(width, height, pixels)
 }
 
 /// Source: <https://www.w3.org/TR/png-3/>, chunks `acTL` and `fcTL`. Delays are in milliseconds.
