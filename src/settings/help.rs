@@ -12,111 +12,53 @@ use super::described;
 const FEW: usize = 12;
 
 /// Of commands with more flags, those that `-h` lists: one screen of 25 lines.
-pub(super) const USUAL: [(&str, &str); 3] = [
-    (
-        "images",
-        "weights arch layers device batch preset crop range maps logdir run config",
-    ),
-    (
-        "checkpoints",
-        "images step follow layers device crop maps change compare_images logdir run config",
-    ),
-    (
-        "train",
-        "images weights resume epochs batch_size learning_rate freeze arch layers logdir run config",
-    ),
-];
+pub(super) const USUAL: &str = "
+images weights arch layers device batch preset crop range maps logdir run config
+checkpoints images step follow layers device crop maps change compare_images logdir run config
+train images weights resume epochs batch_size learning_rate freeze arch layers logdir run config
+";
 
 /// What the help of each command ends with.
-pub(super) const EXAMPLES: [(&str, [&str; 2]); 12] = [
-    (
-        "images",
-        [
-            "vggscope images photos --weights imagenet",
-            "vggscope images 'scans/*.png' --weights my.pth --layers 'conv*' --run scans",
-        ],
-    ),
-    (
-        "checkpoints",
-        [
-            "vggscope checkpoints ckpts --images photos --compare-images val",
-            "vggscope checkpoints 'ckpts/*.pth' --images photos --follow --run live",
-        ],
-    ),
-    (
-        "train",
-        [
-            "vggscope train DATA --images photos --weights imagenet --epochs 5",
-            "vggscope train --config runs/NAME/config.toml --resume",
-        ],
-    ),
-    (
-        "merge",
-        [
-            "vggscope merge runs/NAME",
-            "vggscope merge --quiet runs/NAME",
-        ],
-    ),
-    (
-        "compare",
-        [
-            "vggscope compare runs/seed0 runs/seed1",
-            "vggscope compare runs/before runs/after runs/later --run drift",
-        ],
-    ),
-    (
-        "layers",
-        [
-            "vggscope layers --arch vgg19_bn",
-            "vggscope layers --weights my.pth --crop 32",
-        ],
-    ),
-    (
-        "diff",
-        [
-            "vggscope diff before.pth after.pth --sort change",
-            "vggscope diff before.pth after.pth --images val --json",
-        ],
-    ),
-    (
-        "inspect",
-        ["vggscope inspect runs", "vggscope inspect runs/NAME --json"],
-    ),
-    (
-        "export",
-        [
-            "vggscope export runs/NAME --out tables --as csv",
-            "vggscope export runs/NAME --tag 'kernels/*' --as gif --out films",
-        ],
-    ),
-    (
-        "view",
-        [
-            "vggscope view",
-            "vggscope view runs/seed0 runs/seed1 -- --port 6007",
-        ],
-    ),
-    (
-        "completions",
-        [
-            "vggscope completions bash > /etc/bash_completion.d/vggscope",
-            "vggscope completions zsh > ~/.zfunc/_vggscope",
-        ],
-    ),
-    (
-        "man",
-        [
-            "vggscope man | man -l -",
-            "vggscope man checkpoints > vggscope-checkpoints.1",
-        ],
-    ),
-];
+pub(super) const EXAMPLES: &str = "
+images photos --weights imagenet
+images 'scans/*.png' --weights my.pth --layers 'conv*' --run scans
+checkpoints ckpts --images photos --compare-images val
+checkpoints 'ckpts/*.pth' --images photos --follow --run live
+train DATA --images photos --weights imagenet --epochs 5
+train --config runs/NAME/config.toml --resume
+merge runs/NAME
+merge --quiet runs/NAME
+compare runs/seed0 runs/seed1
+compare runs/before runs/after runs/later --run drift
+layers --arch vgg19_bn
+layers --weights my.pth --crop 32
+diff before.pth after.pth --sort change
+diff before.pth after.pth --images val --json
+inspect runs
+inspect runs/NAME --json
+export runs/NAME --out tables --as csv
+export runs/NAME --tag 'kernels/*' --as gif --out films
+view
+view runs/seed0 runs/seed1 -- --port 6007
+completions bash > /etc/bash_completion.d/vggscope
+completions zsh > ~/.zfunc/_vggscope
+man | man -l -
+man checkpoints > vggscope-checkpoints.1
+";
+
+/// The lines of a text that begin with the name of a command.
+fn of_command<'a>(text: &'a str, command: &Command) -> Vec<&'a str> {
+    let is_own = |line: &&str| line.split(' ').next() == Some(command.get_name());
+    text.lines().filter(is_own).collect()
+}
 
 /// A command whose help ends with its examples, under a heading.
 pub(super) fn with_examples(command: Command, heading: &str) -> Command {
-    let mut all = EXAMPLES.iter();
-    let examples = all.find(|(name, _)| *name == command.get_name());
-    let examples = examples.map(|(_, [first, second])| format!("{heading}\n  {first}\n  {second}"));
+    let examples = of_command(EXAMPLES, &command).into_iter();
+    let examples: Vec<String> = examples
+        .map(|line| format!("\n  vggscope {line}"))
+        .collect();
+    let examples = (!examples.is_empty()).then(|| format!("{heading}{}", examples.concat()));
     let before = command.get_after_help().map(ToString::to_string);
     let parts: Vec<String> = before.into_iter().chain(examples).collect();
     command.after_help(parts.join("\n\n"))
@@ -138,11 +80,11 @@ pub(super) fn asked_for(typed: &[OsString]) -> Option<clap::Error> {
 fn brief(command: Command) -> Command {
     let is_flag = |arg: &&clap::Arg| !arg.is_positional();
     let has_few = command.get_arguments().filter(is_flag).count() <= FEW;
-    let mut usual = USUAL.iter();
-    let usual = usual.find(|(name, _)| *name == command.get_name());
-    let usual = usual.map_or("", |(_, flags)| flags);
+    let usual: Vec<&str> = (of_command(USUAL, &command).iter())
+        .flat_map(|line| line.split(' ').skip(1))
+        .collect();
     let brief = |arg: clap::Arg| {
-        let is_usual = usual.split(' ').any(|flag| arg.get_id() == flag);
+        let is_usual = usual.contains(&arg.get_id().as_str());
         let is_listed = has_few || arg.is_positional() || is_usual;
         let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let end = text.find([':', ';', '(', '[']).unwrap_or(text.len());
@@ -154,12 +96,10 @@ fn brief(command: Command) -> Command {
             .hide_possible_values(true)
     };
     let command = command.mut_args(brief).term_width(80);
-    let has_examples = EXAMPLES.iter().any(|(name, _)| *name == command.get_name());
-    if has_examples {
-        with_examples(command.after_help(None::<&str>), "more: --help; examples:")
-    } else {
-        command.after_help("more: --help")
+    if of_command(EXAMPLES, &command).is_empty() {
+        return command.after_help("more: --help");
     }
+    with_examples(command.after_help(None::<&str>), "more: --help; examples:")
 }
 
 /// The completions for a shell, as it reads them.
