@@ -73,46 +73,27 @@ fn try_to_write(path: &Path) -> io::Result<()> {
 pub(crate) struct Condition {
     /// A key of the summary's layers.
     pub(crate) name: String,
-    comparison: Comparison,
+    sign: &'static str,
     limit: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Above,
-    AtLeast,
-    Below,
-    AtMost,
-}
-
-impl Comparison {
-    /// All of them, those first that others begin with.
-    const ALL: [(&'static str, Self); 4] = [
-        (">=", Self::AtLeast),
-        ("<=", Self::AtMost),
-        (">", Self::Above),
-        ("<", Self::Below),
-    ];
-}
+/// All comparisons, those first that others begin with.
+const SIGNS: [&str; 4] = [">=", "<=", ">", "<"];
 
 impl Condition {
     pub(crate) fn holds(&self, value: f64) -> bool {
-        match self.comparison {
-            Comparison::Above => value > self.limit,
-            Comparison::AtLeast => value >= self.limit,
-            Comparison::Below => value < self.limit,
-            Comparison::AtMost => value <= self.limit,
+        match self.sign {
+            ">=" => value >= self.limit,
+            "<=" => value <= self.limit,
+            ">" => value > self.limit,
+            _ => value < self.limit,
         }
     }
 }
 
 impl Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = Comparison::ALL
-            .iter()
-            .find(|(_, it)| *it == self.comparison);
-        let sign = known.map_or("", |(sign, _)| sign);
-        write!(f, "{}{sign}{}", self.name, self.limit)
+        write!(f, "{}{}{}", self.name, self.sign, self.limit)
     }
 }
 
@@ -120,12 +101,12 @@ impl FromStr for Condition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Comparison::ALL.into_iter().find_map(|(sign, comparison)| {
+        let found = SIGNS.into_iter().find_map(|sign| {
             let (name, limit) = text.split_once(sign)?;
-            Some((name.trim().to_owned(), comparison, limit.trim()))
+            Some((name.trim().to_owned(), sign, limit.trim()))
         });
         let names = NUMBERS.join(", ");
-        let Some((name, comparison, limit)) = found else {
+        let Some((name, sign, limit)) = found else {
             return Err(format!(
                 "expected NAME OP NUMBER with >, >=, < or <=, such as dead>0.1; names: {names}"
             ));
@@ -134,11 +115,7 @@ impl FromStr for Condition {
             return Err(format!("no number is called {name:?}; names: {names}"));
         }
         match limit.parse() {
-            Ok(limit) if f64::is_finite(limit) => Ok(Self {
-                name,
-                comparison,
-                limit,
-            }),
+            Ok(limit) if f64::is_finite(limit) => Ok(Self { name, sign, limit }),
             _ => Err(format!("{limit:?} is no number")),
         }
     }
