@@ -2,7 +2,7 @@
 
 use crate::program::continued::put;
 use crate::program::support::{Place, photo};
-use crate::tensorboard::{root, script};
+use crate::tensorboard::{root, script, succeeded};
 
 #[test]
 fn a_table_has_the_scalars_that_tensorboard_has() {
@@ -12,13 +12,8 @@ fn a_table_has_the_scalars_that_tensorboard_has() {
     let mut command = script("read_table.py");
     let output = command
         .args([&run, &place.path("out/scalars.csv")])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .output();
+    succeeded(&output.unwrap());
 }
 
 #[test]
@@ -37,10 +32,6 @@ fn arrays_are_numpys() {
     let file =
         |format: &str| place.path(&format!("{format}/health/01_relu1_1/step_000003.{format}"));
     let mut command = script("read_arrays.py");
-    let output = command.args([file("npz"), file("csv")]).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = command.args([file("npz"), file("csv")]).output();
+    succeeded(&output.unwrap());
 }

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -34,11 +34,12 @@ fn vggscope(place: &Path, line: &str, more: &[&Path]) {
         .args(more)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeded(&output);
+}
+
+fn succeeded(output: &Output) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
 }
 
 /// Runs a script of this folder with the Python that has TensorBoard.
@@ -58,11 +59,7 @@ fn read(logdir: &Path) -> Value {
 /// The JSON that a script prints.
 fn parsed(command: &mut Command) -> Value {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeeded(&output);
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
