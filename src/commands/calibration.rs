@@ -47,7 +47,8 @@ pub(super) struct RunStyle {
     /// What changes are shown against.
     changes: Option<Against>,
     compare: bool,
-    references: Vec<ReferenceMaps>,
+    /// Maps of networks that are none of this process's steps.
+    pub(super) references: Vec<ReferenceMaps>,
     /// Those of the PCA pictures, if there are any.
     pub(super) bases: Option<Bases>,
 }
@@ -65,17 +66,7 @@ impl RunStyle {
         }
     }
 
-    /// The same with maps of networks that are none of this process's steps.
-    pub(super) fn with_references(self, references: Vec<ReferenceMaps>) -> Self {
-        Self { references, ..self }
-    }
-
-    /// The same with PCA pictures that have these bases.
-    pub(super) fn with_bases(self, bases: Option<Bases>) -> Self {
-        Self { bases, ..self }
-    }
-
-    /// Hands over those maps and bases to what shows the run, and describes its tags.
+    /// Hands over maps and bases to what shows the run, and describes its tags.
     pub(super) fn hand_over(
         &mut self,
         logger: &mut FeatureLogger,
@@ -226,14 +217,6 @@ pub(super) fn run_style(
         references: Vec::new(),
         bases: None,
     })
-}
-
-/// The same where nothing is calibrated.
-pub(super) fn uncalibrated(
-    pictures: &PictureSettings,
-    pass: &ForwardPass,
-) -> Result<RunStyle, RunError> {
-    run_style(&Calibration::default(), pictures, None, pass)
 }
 
 /// What a network makes of the probe images, as maps that steps are compared with.

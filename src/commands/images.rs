@@ -9,8 +9,8 @@ use super::devices::open_devices;
 use super::error::RunError;
 use super::parameters::OpenNetwork;
 use super::report::Report;
-use crate::analysis::Bases;
 use crate::analysis::probe::{BatchPictures, describe, describe_pca, log_kernels};
+use crate::analysis::{Bases, Calibration};
 use crate::data::error::LoadError;
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
@@ -48,7 +48,9 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let pictures = &settings.run.pictures;
     let bases = calibration::known_bases(None, pictures, &run.pass, &context.terminal)?;
     let is_waiting = bases.is_none() && !pictures.no_pca;
-    let run_style = calibration::uncalibrated(pictures, &run.pass)?.with_bases(bases);
+    let nothing = Calibration::default();
+    let mut run_style = calibration::run_style(&nothing, pictures, None, &run.pass)?;
+    run_style.bases = bases;
     let steps = Steps::all(total as u64, "images");
     let mut builder = run.logger(start.label, &steps);
     if settings.run.output.scalars == Scalars::Few {

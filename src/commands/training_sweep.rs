@@ -88,7 +88,8 @@ impl Training<'_> {
             let earlier = calibration::earlier_ranges(self.folder)?;
             calibration.ranges.keep_changes(earlier);
         }
-        let run_style = calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
+        let mut run_style =
+            calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
         let mut observers = comparison.is_on().then(|| {
             let total = Some(self.logged_steps().len());
             let mut observers = calibration::observers(images, run, pass, probes, total);
@@ -107,7 +108,7 @@ impl Training<'_> {
         if let Some(observers) = &mut observers {
             self.keep_grams(observers, context)?;
         }
-        let run_style = run_style.with_references(references).with_bases(bases);
+        (run_style.references, run_style.bases) = (references, bases);
         Ok((run_style, observers))
     }
 

@@ -33,11 +33,6 @@ impl Channels {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The layers whose channels were chosen.
-    pub fn layers(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
 }
 
 /// The same maps, the chosen ones first and then all others: the statistics of a layer are of all its maps.

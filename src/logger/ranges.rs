@@ -133,11 +133,6 @@ impl Ranges {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The layers that have a range.
-    pub fn layers(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
 }
 
 /// By linear interpolation between the two nearest values. The values change places; there is one at least.

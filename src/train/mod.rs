@@ -1,22 +1,4 @@
 //! Training: from a network and labeled samples to a better network.
-//!
-//! | module | does |
-//! | --- | --- |
-//! | `schedule` | the learning rate of every step |
-//! | `optimizer` | the update rule |
-//! | `network` | prepares a network: parameter ids, frozen layers |
-//! | `sgd` | SGD with momentum, in place |
-//! | `score` | loss, accuracy and top-5 of logits |
-//! | `gradients` | the norm of all gradients, and scaling them |
-//! | `noise` | how much the gradients of batches differ |
-//! | `trainer` | [`Trainer`]: one optimization step after the other |
-//! | `divergence` | where values that are not finite originate |
-//! | `checkpoint` | saves and restores a trainer |
-//! | `saved` | checkpoints on the disk: found, checked, deleted |
-//! | `batches` | batches of a data set, grouped into steps |
-//! | `validation` | scores on the validation samples, and which classes are confused |
-//! | `record`, `hparams`, `graph` | what TensorBoard gets besides feature maps |
-//! | `session` | [`Session`]: one training from its first step to its last |
 
 mod batches;
 mod checkpoint;

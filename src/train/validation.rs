@@ -10,7 +10,7 @@ use super::error::TrainError;
 use super::record;
 use super::score::{Score, cross_entropy, predicted};
 use super::trainer::logits;
-use crate::analysis::figure::{Cells, Figure, Matrix};
+use crate::analysis::figure::{self, Cells, Figure, Matrix, Place, Shape};
 use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
 use crate::device::caught;
@@ -178,31 +178,21 @@ impl Validation {
 fn contact_sheet(pictures: &[Picture]) -> Picture {
     let (first, count) = (&pictures[0], pictures.len());
     let columns = (1..=count).find(|side| side * side >= count).unwrap_or(1);
-    let (width, height) = (first.width as usize + GAP, first.height as usize + GAP);
-    let (channels, rows) = (first.color.channels(), count.div_ceil(columns));
-    let whole = [columns * width - GAP, rows * height - GAP];
-    let mut pixels = vec![u8::MAX; channels * whole[0] * whole[1]];
-    for (place, picture) in pictures.iter().enumerate() {
-        let (left, top) = (place % columns * width, place / columns * height);
-        let lines = picture
-            .pixels
-            .chunks_exact(channels * picture.width as usize);
-        for (row, line) in lines.enumerate() {
-            let start = channels * ((top + row) * whole[0] + left);
-            pixels[start..start + line.len()].copy_from_slice(line);
-        }
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "pixels of few small pictures"
-    )]
-    let [width, height] = whole.map(|side| side as u32);
-    Picture {
-        width,
-        height,
-        color: first.color,
-        pixels,
-    }
+    let [width, height] =
+        [first.width, first.height].map(|side| (side as usize, side as usize + GAP));
+    let tile = |(at, picture)| {
+        let corner = [at % columns * width.1, at / columns * height.1];
+        let place = [corner[0], corner[1], width.0, height.0];
+        let [x, y, width, height] = place.map(|side| i32::try_from(side).unwrap_or(i32::MAX));
+        Shape::Tile(Place::new(x, y, width, height), picture)
+    };
+    let tiles: Vec<Shape<'_>> = pictures.iter().enumerate().map(tile).collect();
+    let whole = [
+        columns * width.1 - GAP,
+        count.div_ceil(columns) * height.1 - GAP,
+    ];
+    let [width, height] = whole.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    figure::picture(&tiles, width, height)
 }
 
 fn table(mistakes: &[Mistake], data: &Dataset) -> String {

@@ -74,7 +74,8 @@ impl CheckpointRun<'_> {
             let earlier = calibration::earlier_ranges(folder)?;
             calibration.ranges.keep_changes(earlier);
         }
-        let run_style = calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
+        let mut run_style =
+            calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
         if let Some(observers) = &mut observers {
             observers.set_calibration(&calibration, pass, settings.run.pictures.style());
         }
@@ -85,8 +86,9 @@ impl CheckpointRun<'_> {
             let preprocess = self.context.preprocess.to_string();
             observers.keep_grams(folder.claim(GRAMS), remaining.resumed, pass, preprocess)?;
         }
+        (run_style.references, run_style.bases) = (given, bases);
         Ok(Calibrated {
-            run_style: run_style.with_references(given).with_bases(bases),
+            run_style,
             observers,
             first,
         })

@@ -23,12 +23,7 @@ fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
         AnalysisError::OtherNetwork { .. } => {
             Some("compare networks of one architecture and width")
         }
-        AnalysisError::Copy { .. }
-        | AnalysisError::Image(_)
-        | AnalysisError::AllSkipped { .. }
-        | AnalysisError::Forward(_)
-        | AnalysisError::Logger(_)
-        | AnalysisError::Grams(_) => None,
+        _ => None,
     }
 }
 
