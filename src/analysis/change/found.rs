@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::events::{FilterEvent, of_filters};
-use super::layer::{LayerChange, NonFinite};
+use super::layer::LayerChange;
 use crate::device::PairSums;
 
 /// How much the weights of a layer differ from earlier ones, without biases.
@@ -131,9 +131,14 @@ pub(crate) struct Found {
 impl Found {
     /// Of one step: the changes of its layers from the step before and from the first one (none at the first),
     /// and by the last optimization step.
-    pub(crate) fn new(step: i64, changes: [&[LayerChange]; 3], non_finite: &[NonFinite]) -> Self {
+    pub(crate) fn new(
+        step: i64,
+        changes: [&[LayerChange]; 3],
+        non_finite: BTreeMap<String, usize>,
+    ) -> Self {
         let mut found = Self {
             step,
+            non_finite,
             ..Self::default()
         };
         let [previous, first, update] = changes;
@@ -153,9 +158,6 @@ impl Found {
             let finite = distances.filter(|distance| distance.is_finite());
             layer.farthest = finite.fold(0.0, f64::max);
             found.filters.extend(of_filters(step, change));
-        }
-        for NonFinite { layer, count } in non_finite {
-            found.non_finite.insert(layer.clone(), *count);
         }
         found
     }

@@ -1,4 +1,6 @@
-//! One layer's weights, then and now.
+//! Layers' weights, then and now.
+
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -9,14 +11,6 @@ pub(super) const NEARLY_EQUAL: f64 = 0.99;
 
 /// Values that are compared before it is asked whether the filters are still near each other.
 const PIECE: usize = 64;
-
-/// Weights of a layer that are NaN or infinite.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct NonFinite {
-    /// Its tag, `10_conv3_1`.
-    pub(crate) layer: String,
-    pub(crate) count: usize,
-}
 
 /// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +87,35 @@ impl LayerChange {
         let numbered = self.filters.iter().enumerate();
         let changed = numbered.filter(|(_, filter)| filter.relative() > 0.0);
         changed.max_by(|(_, a), (_, b)| a.relative().total_cmp(&b.relative()))
+    }
+}
+
+/// A snapshot compared with `N` earlier ones.
+#[derive(Debug, PartialEq)]
+pub(super) struct Compared<const N: usize> {
+    /// From each of them, by layer; none where it is empty.
+    pub(super) changes: [Vec<LayerChange>; N],
+    /// Pairs of filters that are nearly equal, by layer.
+    pub(super) nearly_equal: Vec<f64>,
+    /// How many values are NaN or infinite, of layers that have some.
+    pub(super) non_finite: BTreeMap<String, usize>,
+}
+
+impl<const N: usize> Compared<N> {
+    pub(super) fn new(changes: [Vec<LayerChange>; N]) -> Self {
+        Self {
+            changes,
+            nearly_equal: Vec::new(),
+            non_finite: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what is found of a layer by itself.
+    pub(super) fn add(&mut self, layer: &str, non_finite: usize, nearly_equal: f64) {
+        self.nearly_equal.push(nearly_equal);
+        if non_finite > 0 {
+            self.non_finite.insert(layer.to_owned(), non_finite);
+        }
     }
 }
 

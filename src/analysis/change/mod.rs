@@ -1,6 +1,5 @@
 //! What changes in the weights of the convolutions from step to step, and what of it is worth saying at the end.
 
-mod compared;
 mod events;
 mod found;
 mod json;
@@ -83,11 +82,8 @@ impl WeightChange {
             let cosines: Vec<f64> = change.filters.iter().map(PairSums::cosine).collect();
             kernels::log_change(at, network, &cosines)?;
         }
-        let found = Found::new(
-            at.number,
-            [changes, from_first, updates],
-            &compared.non_finite,
-        );
+        let changes: [&[_]; 3] = [changes, from_first, updates];
+        let found = Found::new(at.number, changes, compared.non_finite);
         let rest = self.first_linears.compare(&parameters)?;
         self.latest = found.with(rest, at.shared.activations.clone());
         self.summary.add(self.latest.clone());

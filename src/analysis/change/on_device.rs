@@ -2,8 +2,7 @@
 
 use burn::tensor::{FloatDType, Tensor};
 
-use super::compared::Compared;
-use super::layer::{LayerChange, NEARLY_EQUAL};
+use super::layer::{Compared, LayerChange, NEARLY_EQUAL};
 use crate::device::{BackendError, PairSums, all_values};
 
 /// The weights of a layer, on a device without gradients.

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::layer::NonFinite;
 use super::*;
 
 /// Four layers, the first of which has kernels of 3 x 3 over 3 channels.
@@ -55,11 +54,10 @@ fn found(networks: &[Vec<LayerWeights>], dead: &[usize]) -> Found {
     let (now, earlier) = networks.split_last().unwrap();
     let from = |old: Option<&Vec<LayerWeights>>| old.map_or(Vec::new(), |old| changes(old, now));
     let (previous, first) = (from(earlier.last()), from(earlier.first()));
-    let non_finite = now.iter().map(|layer| NonFinite {
-        layer: layer.name.clone(),
-        count: layer.non_finite(),
-    });
-    let non_finite: Vec<_> = non_finite.filter(|layer| layer.count > 0).collect();
+    let non_finite = now
+        .iter()
+        .map(|layer| (layer.name.clone(), layer.non_finite()));
+    let non_finite = non_finite.filter(|(_, count)| *count > 0).collect();
     let step = i64::try_from(earlier.len()).unwrap();
     let inactive = Inactive {
         channels: dead.to_vec(),
@@ -73,7 +71,7 @@ fn found(networks: &[Vec<LayerWeights>], dead: &[usize]) -> Found {
         inactive: BTreeMap::from([("01_relu1_1".to_owned(), inactive)]),
         ..Activations::default()
     };
-    Found::new(step, [&previous, &first, &[]], &non_finite).with(BTreeMap::new(), activations)
+    Found::new(step, [&previous, &first, &[]], non_finite).with(BTreeMap::new(), activations)
 }
 
 /// What is said of twelve networks, the first of which has the number 1; `edit` changes that of each step after its noise.

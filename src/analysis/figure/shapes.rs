@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use image::{RgbImage, imageops};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
@@ -124,12 +125,18 @@ pub(crate) fn picture(shapes: &[Shape<'_>], width: u32, height: u32) -> Picture 
     // Pixels do not fail, and what is beyond the edges is left out.
     let _ = paint(shapes, &area, &write_dots);
     drop(area);
-    let mut picture = Picture::rgb(width, height, pixels);
+    let mut picture = rgb_image(width, height, pixels);
     for (place, tile) in tiles(shapes) {
-        let size = [place.width, place.height].map(|side| side.max(0).unsigned_abs());
-        paste(&mut picture, &scaled(tile, size), [place.x, place.y]);
+        let [width, height] = [place.width, place.height].map(|side| side.max(0).unsigned_abs());
+        let tile = rgb_image(width, height, scaled(tile, [width, height]).pixels);
+        // Not by plotters, which panics where it is cut off on the left.
+        imageops::replace(&mut picture, &tile, place.x.into(), place.y.into());
     }
-    picture
+    Picture::rgb(width, height, picture.into_raw())
+}
+
+fn rgb_image(width: u32, height: u32, pixels: Vec<u8>) -> RgbImage {
+    RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
 /// The same as SVG, for text in which letters are letters.
@@ -224,23 +231,6 @@ fn write_dots<B: DrawingBackend>(line: &Line, area: &Area<B>) -> Painted<B> {
         area.draw_pixel(at, &color.mix(f64::from(dot.cover)))?;
     }
     Ok(())
-}
-
-/// Copies a picture of the same colors into another one, as far as it is inside.
-fn paste(into: &mut Picture, picture: &Picture, [left, top]: [i32; 2]) {
-    let (width, lines) = (into.width as usize, picture.width.max(1) as usize);
-    let [hidden, left] = [-left, left].map(|side| usize::try_from(side).unwrap_or(0));
-    let rows = picture.pixels.chunks_exact(3 * lines).zip(top..);
-    for (line, y) in rows {
-        let whole = usize::try_from(y).ok().and_then(|y| {
-            let pixels = into.pixels.get_mut(3 * y * width..3 * (y + 1) * width)?;
-            pixels.get_mut(3 * left..)
-        });
-        let seen = line.get(3 * hidden..).unwrap_or_default();
-        for (to, from) in whole.into_iter().flatten().zip(seen) {
-            *to = *from;
-        }
-    }
 }
 
 /// With this width and height, in RGB: of the nearest pixels.
