@@ -1,6 +1,6 @@
 //! [`WeightsFile`]: a weights file of any supported format.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::reparametrized;
 use super::search::{self, Found, Layout, Network};
 use super::source::{Source, crc32c, sha256};
 use super::torch::{self, Checkpoint};
-use super::{burnpack, foreign, safetensors};
+use super::{burnpack, exported, foreign, safetensors};
 
 /// Names that are suggested in place of one that is missing.
 const SUGGESTIONS: usize = 3;
@@ -58,10 +58,24 @@ impl WeightsFile {
     /// As for [`open`](Self::open); there is no network under `key`, or more than one.
     pub fn open_under(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        Self::open_inner(path, key).map_err(|kind| WeightsError::new(path, kind))
+        Self::open_inner(path, key, None).map_err(|kind| WeightsError::new(path, kind))
     }
 
-    fn open_inner(path: &Path, key: Option<&str>) -> Result<Self, WeightsErrorKind> {
+    /// Like [`open_under`](Self::open_under), for a network of any kind: the one whose tensors have most of these names,
+    /// behind what the names in the file have in common.
+    pub(crate) fn open_named(
+        path: &Path,
+        key: Option<&str>,
+        names: &HashSet<&str>,
+    ) -> Result<Self, WeightsError> {
+        Self::open_inner(path, key, Some(names)).map_err(|kind| WeightsError::new(path, kind))
+    }
+
+    fn open_inner(
+        path: &Path,
+        key: Option<&str>,
+        names: Option<&HashSet<&str>>,
+    ) -> Result<Self, WeightsErrorKind> {
         if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
             return Err(other);
         }
@@ -75,23 +89,31 @@ impl WeightsFile {
             Format::Safetensors => flat(safetensors::open(&source)?),
             Format::BurnPack => flat(burnpack::open(&source, path)?),
             Format::TorchZip => torch::open_zip(&source)?,
+            Format::ExportedProgram => flat(exported::open(&source)?.entries),
             Format::TorchLegacy => torch::open_legacy(&source)?,
             Format::Pickle => return Err(torch::refuse_pickle(&source)),
         };
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
-        let Found { network, others } = find(&checkpoint, is_sorted, key)?;
+        let Found { network, others } = match names {
+            Some(names) => named(&checkpoint, names, key)?,
+            None => find(&checkpoint, is_sorted, key)?,
+        };
         let mut entries = checkpoint.entries;
         for entry in &mut entries {
             entry.name = network.name(entry.name());
         }
-        reparametrized::join(&mut entries).map_err(|name| {
+        let is_whole = |name: &str| names.is_some_and(|names| names.contains(name));
+        reparametrized::join(&mut entries, is_whole).map_err(|name| {
             WeightsErrorKind::NotWeights(format!(
                 "`{name}` is stored in parts that vggscope cannot put together; in Python, save the state dict after \
                  torch.nn.utils.parametrize.remove_parametrizations (or prune.remove, remove_weight_norm) on its layer, or \
                  after merge_and_unload() of LoRA"
             ))
         })?;
-        let classifier = classifier::find(&mut entries);
+        let classifier = match names {
+            Some(_) => Classifier::None,
+            None => classifier::find(&mut entries),
+        };
         let places = entries.iter().enumerate();
         let index = places
             .filter(|(_, entry)| entry.stored != Stored::Part)
@@ -212,13 +234,32 @@ impl WeightsFile {
             })
     }
 
+    /// Reads a tensor of `int64`, row-major.
+    pub(crate) fn read_integers(&self, name: &str) -> Result<Vec<i64>, WeightsError> {
+        let kind = match self.get(name) {
+            None => WeightsErrorKind::Missing {
+                name: name.to_owned(),
+                near: Vec::new(),
+            },
+            Some(entry) => match entry.tensor.integers() {
+                Ok(integers) => return Ok(integers),
+                Err(source) => WeightsErrorKind::Tensor {
+                    name: entry.raw_name.clone(),
+                    source,
+                },
+            },
+        };
+        Err(self.error(kind))
+    }
+
     /// The batches that a batch norm was trained with (`num_batches_tracked`); 0 where the file does not say.
     pub(crate) fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
         let name = format!("{norm}.num_batches_tracked");
         match self.get(&name) {
             Some(entry) if *entry.dtype() == DType::I64 => entry
                 .tensor
-                .integer()
+                .integers()
+                .map(|count| count.first().copied().unwrap_or_default())
                 .map_err(|source| self.error(WeightsErrorKind::Tensor { name, source })),
             // `half()` of all that a state dict has.
             #[expect(clippy::cast_possible_truncation, reason = "as PyTorch loads it")]
@@ -290,6 +331,27 @@ fn find(
         }
         (Ok(None), None) => Err(foreign::network(checkpoint)),
     }
+}
+
+/// The network of these names, in the file or under `key` there.
+fn named(
+    checkpoint: &Checkpoint,
+    names: &HashSet<&str>,
+    key: Option<&str>,
+) -> Result<Found, WeightsErrorKind> {
+    let found = |key| search::find_named(&checkpoint.entries, names, key);
+    let (key, found) = match (found(key), key) {
+        (Ok(Some(found)), _) => return Ok(found),
+        (Err(found), _) => return Err(WeightsErrorKind::Ambiguous(found)),
+        (Ok(None), Some(key)) => match found(None) {
+            Ok(Some(found)) => (key, [vec![found.network.prefix], found.others].concat()),
+            Err(found) => (key, found),
+            Ok(None) => return Err(foreign::other(checkpoint, names)),
+        },
+        (Ok(None), None) => return Err(foreign::other(checkpoint, names)),
+    };
+    let key = key.to_owned();
+    Err(WeightsErrorKind::NoKey { key, found })
 }
 
 /// The names nearest to one that is missing, nearest first.

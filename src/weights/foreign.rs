@@ -1,6 +1,6 @@
 //! What other programs write: what a file or folder is, and how to make of it what is read here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::path::Path;
 
@@ -223,10 +223,6 @@ pub(super) fn archive(names: &[String]) -> String {
         "is a NumPy archive (.npz); in Python, `torch.save({k: torch.tensor(v) for k, v in numpy.load(FILE).items()}, \
          \"weights.pth\")` saves what vggscope reads"
             .to_owned()
-    } else if ends_in("/models/model.json").is_some() {
-        "is a program of torch.export, not a state dict; in Python, `torch.save(torch.export.load(FILE).state_dict, \
-         \"weights.pth\")` saves what vggscope reads"
-            .to_owned()
     } else if ends_in(".weights.h5").is_some() {
         format!("is a Keras model, which vggscope does not read; {EXPECTED}")
     } else if let Some(inner) = READ.iter().find_map(|ending| ends_in(ending)) {
@@ -234,6 +230,16 @@ pub(super) fn archive(names: &[String]) -> String {
     } else {
         "is a zip archive without `data.pkl`: torch.save did not write it".to_owned()
     }
+}
+
+/// What a checkpoint without any of these names holds instead.
+pub(super) fn other(checkpoint: &Checkpoint, names: &HashSet<&str>) -> WeightsErrorKind {
+    let first = |name: Option<&str>| name.map_or("none".to_owned(), |name| format!("`{name}`"));
+    WeightsErrorKind::NotWeights(format!(
+        "holds {}, expected the parameters of the network, as {}",
+        first(checkpoint.entries.first().map(Entry::raw_name)),
+        first(names.iter().min().copied()),
+    ))
 }
 
 /// What a checkpoint without a VGG holds instead.

@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::archive::Archive;
 use super::error::WeightsErrorKind;
+use super::exported;
 use super::foreign;
 use super::safetensors::MAX_HEADER;
 use super::source::Source;
@@ -13,6 +15,8 @@ use super::source::Source;
 pub enum Format {
     /// `torch.save` since `PyTorch` 1.6: a zip archive.
     TorchZip,
+    /// `torch.export.save` since `PyTorch` 2.8 (`.pt2`): a zip archive.
+    ExportedProgram,
     /// `torch.save` before that: pickles, then the storages. torchvision's published files.
     TorchLegacy,
     /// A plain pickle, which holds no tensors but may name something to refuse.
@@ -45,7 +49,12 @@ pub(super) fn recognize(source: &Source, path: &Path) -> Result<Format, WeightsE
     let mut windows = head.windows(LEGACY_MAGIC.len()).take(LEGACY_MAGIC_WITHIN);
     Ok(
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-            Format::TorchZip
+            let names = Archive::open(source)?.names();
+            if exported::is_exported(&names) {
+                Format::ExportedProgram
+            } else {
+                Format::TorchZip
+            }
         } else if head.starts_with(&burn_pack::MAGIC_NUMBER.to_le_bytes()) {
             Format::BurnPack
         } else if head.get(257..262) == Some(b"ustar") {

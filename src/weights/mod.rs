@@ -21,6 +21,7 @@
 //! format, tensors as `PyTorch` pickled them until 0.3. It does not report which callables a pickle
 //! names either, and 90 MB of empty lists take 7.7 GB.
 
+mod archive;
 mod burnpack;
 mod chain;
 mod classifier;
@@ -28,6 +29,7 @@ mod download;
 mod dtype;
 mod entry;
 mod error;
+mod exported;
 mod file;
 mod foreign;
 mod format;

@@ -3,7 +3,7 @@
 //! A checkpoint's tensors are named by the keys that lead to them, so a wrapper (`{"state_dict": {...}}`) and a prefix
 //! (`module.features.0.weight`) look alike: both are what the names of a chain have in common.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::chain::{ENOUGH, Module, WRAPPERS, blocks, is_container};
 use super::entry::Entry;
@@ -27,7 +27,7 @@ const MOST: usize = 64;
 const LONGEST: usize = 64;
 
 /// What the convolutions of a network show of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Convolutions in each block, as far as they go.
     pub(crate) blocks: Vec<usize>,
@@ -48,6 +48,8 @@ pub(super) struct Network {
     pub(super) layout: Layout,
     /// The file's names of its convolutions and batch norms, and torchvision's.
     layers: Vec<(String, String)>,
+    /// Whether its names are those of the file behind the prefix, and if so, whether wrappers are among them.
+    exact: Option<bool>,
     /// Whether layers alone were saved, as in `vgg.features.state_dict()`.
     is_bare: bool,
     /// Whether its names are torchvision's, LPIPS' or the paper's.
@@ -59,10 +61,14 @@ pub(super) struct Network {
 impl Network {
     /// torchvision's name for a tensor of the file, if it is one of this network.
     pub(super) fn name(&self, raw: &str) -> Option<String> {
-        let without_wrappers = |name: &str| -> Vec<String> {
-            let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
-            parts.map(str::to_owned).collect()
-        };
+        if let Some(has_wrappers) = self.exact {
+            let name = raw.strip_prefix(&self.prefix)?;
+            return Some(if has_wrappers {
+                name.to_owned()
+            } else {
+                without_wrappers(name).join(".")
+            });
+        }
         let parts = self.layers.iter().filter_map(|(stem, layer)| {
             let part = raw.strip_prefix(stem)?.strip_prefix('.')?;
             Some((part, layer))
@@ -73,7 +79,7 @@ impl Network {
         }
         let mut parts = without_wrappers(raw.strip_prefix(&self.prefix)?);
         if parts.first().is_some_and(|part| is_container(part)) {
-            "features".clone_into(&mut parts[0]);
+            parts[0] = "features";
         }
         let name = parts.join(".");
         let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
@@ -128,6 +134,59 @@ pub(super) fn find(
     if all.iter().any(|network| network.is_named) {
         all.retain(|network| network.is_named);
     }
+    best(all)
+}
+
+/// The one whose tensors have most of these names, under `key` if there is one; what it gives is that of [`find`].
+pub(super) fn find_named(
+    entries: &[Entry],
+    names: &HashSet<&str>,
+    key: Option<&str>,
+) -> Result<Option<Found>, Vec<String>> {
+    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
+    let mut all_names = names.iter();
+    let has_wrappers = all_names.any(|name| name.split('.').any(|part| WRAPPERS.contains(&part)));
+    let mut prefixes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let raw = entry.raw_name();
+        let ends = raw.match_indices('.').map(|(dot, _)| dot + 1);
+        let mut starts = [0].into_iter().chain(ends);
+        let is_own = |start: &usize| {
+            let name = &raw[*start..];
+            names.contains(name)
+                || !has_wrappers && names.contains(without_wrappers(name).join(".").as_str())
+        };
+        if let Some(start) = starts.find(is_own) {
+            prefixes.entry(&raw[..start]).or_insert([0, at])[0] += 1;
+        }
+    }
+    prefixes.retain(|prefix, _| key.as_deref().is_none_or(|key| prefix.starts_with(key)));
+    let most = prefixes.values().map(|[count, _]| *count).max();
+    let all = prefixes
+        .into_iter()
+        .filter(|(_, [count, _])| Some(*count) == most);
+    best(
+        all.map(|(prefix, [_, first])| Network {
+            prefix: prefix.to_owned(),
+            layout: Layout::default(),
+            layers: Vec::new(),
+            exact: Some(has_wrappers),
+            is_bare: false,
+            is_named: true,
+            first,
+        })
+        .collect(),
+    )
+}
+
+/// The parts of a name that no wrapper added.
+fn without_wrappers(name: &str) -> Vec<&str> {
+    let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
+    parts.collect()
+}
+
+/// The only one of the best kind.
+fn best(mut all: Vec<Network>) -> Result<Option<Found>, Vec<String>> {
     let is_usual: &dyn Fn(&&Network) -> bool = &|network| network.is_usual();
     let is_no_average: &dyn Fn(&&Network) -> bool = &|network| !network.is_average();
     let best = [is_usual, is_no_average, &|_| true]
@@ -279,6 +338,7 @@ impl<'a> Modules<'a> {
                     .map(str::to_owned)
                     .collect(),
             },
+            exact: None,
             is_bare,
             is_named: first.is_named_first(),
             first: first.at,

@@ -99,12 +99,20 @@ impl Tensor {
         })
     }
 
-    /// Reads the first element of a tensor of `int64`.
-    pub(super) fn integer(&self) -> io::Result<i64> {
+    /// Reads the elements of a row-major tensor of `int64`.
+    pub(super) fn integers(&self) -> io::Result<Vec<i64>> {
+        let fits = |count: &usize| *count <= MAX_ELEMENTS && self.dtype == DType::I64;
+        let Some(count) = elements(&self.shape).filter(fits) else {
+            let (shape, dtype) = (&self.shape, &self.dtype);
+            return Err(invalid(format!("it is {dtype} {shape:?}, expected int64")));
+        };
+        if self.stride.is_some() {
+            return Err(invalid("its elements are not in rows".to_owned()));
+        }
         self.location.read(|reader| {
-            let mut bytes = [0; 8];
-            reader.read_exact(&mut bytes)?;
-            Ok(i64::from_le_bytes(bytes))
+            let mut integers = vec![0_i64; count];
+            reader.read_exact(bytemuck::cast_slice_mut(&mut integers))?;
+            Ok(integers)
         })
     }
 }

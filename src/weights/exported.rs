@@ -1,0 +1,230 @@
+//! `torch.export.save` since `PyTorch` 2.8 (`.pt2`): a zip archive with a graph, and one entry a storage.
+//!
+//! Source: `torch/export/pt2_archive/` and `torch/_export/serde/schema.py` of `PyTorch` 2.9.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::archive::Archive;
+use super::dtype::DType;
+use super::entry::Entry;
+use super::error::WeightsErrorKind;
+use super::location::Location;
+use super::source::Source;
+use super::tensor::{Tensor, extent, is_contiguous};
+use super::torch;
+
+/// Most bytes that are unpacked of a file of JSON: the graph of a DenseNet-121 takes 2 MB.
+const MAX_JSON: u64 = 48 << 20;
+
+/// What `torch.export` wrote until 2.7.
+const OLDER: &str = "serialized_exported_program.json";
+
+const MODELS: &str = "models/";
+
+/// The tensors of a program, and its graph.
+pub(super) struct Exported {
+    /// Under the names of the state dict, then the constants.
+    pub(super) entries: Vec<Entry>,
+    pub(super) graph: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Payloads {
+    config: BTreeMap<String, Payload>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    path_name: String,
+    #[serde(default)]
+    use_pickle: bool,
+    tensor_meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    dtype: u32,
+    sizes: Vec<Size>,
+    strides: Vec<Size>,
+    storage_offset: Size,
+}
+
+#[derive(Deserialize)]
+struct Size {
+    as_int: usize,
+}
+
+/// Whether entries of an archive are those of such a file.
+pub(super) fn is_exported(names: &[String]) -> bool {
+    names
+        .iter()
+        .any(|name| model_in(name).is_some() || name.ends_with(OLDER))
+}
+
+/// The folder of the file whose model an entry is.
+fn model_in(entry: &str) -> Option<&str> {
+    let (folder, file) = entry.split_at(entry.find(MODELS)?);
+    let is_folder = folder.is_empty() || folder.ends_with('/');
+    (is_folder && !file[MODELS.len()..].contains('/') && file.ends_with(".json")).then_some(folder)
+}
+
+/// Parses what lists the tensors; none is read.
+pub(super) fn open(source: &Source) -> Result<Exported, WeightsErrorKind> {
+    let mut archive = Archive::open(source)?;
+    let names = archive.names();
+    if names.iter().any(|name| name.ends_with(OLDER)) {
+        return Err(WeightsErrorKind::NotWeights(
+            "is a program as torch.export wrote it until 2.7: export it with torch 2.8 or newer (torch.export.load reads it \
+             in the older one)"
+                .to_owned(),
+        ));
+    }
+    let models = names
+        .iter()
+        .filter_map(|name| Some((name, model_in(name)?)));
+    let (model, folder) = match *models.collect::<Vec<_>>() {
+        [one] => one,
+        ref all => {
+            return Err(WeightsErrorKind::NotWeights(format!(
+                "holds {} models of torch.export, expected one",
+                all.len()
+            )));
+        }
+    };
+    archive.check_byte_order(folder)?;
+    let name = model[folder.len() + MODELS.len()..].trim_end_matches(".json");
+    let mut entries = Vec::new();
+    for kind in ["weights", "constants"] {
+        let within = format!("{folder}data/{kind}/");
+        let config = format!("{within}{name}_{kind}_config.json");
+        let Some(bytes) = unpacked(&mut archive, &config)? else {
+            return Err(WeightsErrorKind::Damaged(format!("it lacks {config}")));
+        };
+        let payloads: Payloads = parsed(&config, &bytes)?;
+        let mut storages = HashMap::new();
+        for (name, payload) in payloads.config {
+            entries.extend(payload.entry(name, &within, &mut archive, &mut storages)?);
+        }
+    }
+    let graph = unpacked(&mut archive, model)?.unwrap_or_default();
+    Ok(Exported { entries, graph })
+}
+
+impl Payload {
+    /// The tensor called `name`, whose storage is a file of the folder `within`; `None` for other objects.
+    fn entry(
+        self,
+        name: String,
+        within: &str,
+        archive: &mut Archive<'_>,
+        storages: &mut HashMap<String, Location>,
+    ) -> Result<Option<Entry>, WeightsErrorKind> {
+        let Some(meta) = self.tensor_meta else {
+            return Ok(None);
+        };
+        if self.path_name.contains(['/', '\\']) || self.path_name.contains("..") {
+            return Err(WeightsErrorKind::Damaged(format!(
+                "`{name}` is in {:?}, expected the name of a file in {within}",
+                self.path_name
+            )));
+        }
+        if !storages.contains_key(&self.path_name) {
+            let location = archive.location(&format!("{within}{}", self.path_name))?;
+            let missing = || Location::Missing(format!("{within}{} is not there", self.path_name));
+            storages.insert(self.path_name.clone(), location.unwrap_or_else(missing));
+        }
+        let storage = &storages[&self.path_name];
+        if self.use_pickle {
+            return pickled(name, storage).map(Some);
+        }
+        let dtype = dtype(meta.dtype);
+        let sizes = |all: Vec<Size>| all.into_iter().map(|size| size.as_int).collect::<Vec<_>>();
+        let (shape, stride) = (sizes(meta.sizes), sizes(meta.strides));
+        let location = match (dtype.size(), extent(&shape, &stride), storage) {
+            (_, _, Location::Missing(_)) => storage.clone(),
+            (Some(size), Some(span), _) => {
+                let bytes = |count: usize| count.saturating_mul(size) as u64;
+                storage.view(
+                    &self.path_name,
+                    bytes(meta.storage_offset.as_int),
+                    bytes(span),
+                )
+            }
+            (None, ..) => Location::Missing(format!("it holds {dtype}")),
+            (_, None, _) => Location::Missing(format!(
+                "its strides {stride:?} do not belong to its shape {shape:?}"
+            )),
+        };
+        let stride = Some(stride).filter(|stride| !is_contiguous(&shape, stride));
+        let tensor = Tensor {
+            dtype,
+            shape,
+            stride,
+            location,
+        };
+        Ok(Some(Entry::new(name, tensor)))
+    }
+}
+
+/// A tensor that is a file of `torch.save`.
+fn pickled(name: String, storage: &Location) -> Result<Entry, WeightsErrorKind> {
+    let tensor = match storage {
+        Location::Plain { part, .. } => {
+            let saved = torch::open_zip(part)?.entries.into_iter().next();
+            saved.map(|entry| entry.tensor)
+        }
+        _ => None,
+    };
+    let unreadable = || Tensor::unreadable(DType::Other("an object".to_owned()), Vec::new());
+    Ok(Entry::new(name, tensor.unwrap_or_else(unreadable)))
+}
+
+/// The bytes of an entry.
+fn unpacked(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, WeightsErrorKind> {
+    let Some(entry) = archive.entry(name)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    entry.take(MAX_JSON + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_JSON {
+        return Err(WeightsErrorKind::NotWeights(format!(
+            "has {name} of more than {} MB",
+            MAX_JSON >> 20
+        )));
+    }
+    Ok(Some(bytes))
+}
+
+fn parsed<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, WeightsErrorKind> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| WeightsErrorKind::Damaged(format!("{name}: {error}")))
+}
+
+/// Source: `ScalarType` in `torch/_export/serde/schema.py`.
+fn dtype(number: u32) -> DType {
+    match number {
+        5 => DType::I64,
+        6 => DType::F16,
+        7 => DType::F32,
+        8 => DType::F64,
+        13 => DType::BF16,
+        other => DType::Other(
+            match other {
+                1 => "uint8",
+                2 => "int8",
+                3 => "int16",
+                4 => "int32",
+                9 => "complex32",
+                10 => "complex64",
+                11 => "complex128",
+                12 => "bool",
+                _ => "numbers of another type",
+            }
+            .to_owned(),
+        ),
+    }
+}
