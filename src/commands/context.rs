@@ -15,8 +15,9 @@ use crate::data::transform::Preprocess;
 use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
 use crate::logger::{Builder, FeatureLogger, LoggerError, RenderOn};
-use crate::network::vgg::{Extent, Kernels, Placement};
+use crate::network::vgg::Extent;
 use crate::network::{Architecture, ForwardPass, select};
+use crate::network::{Kernels, Placement};
 use crate::settings::{OutputSettings, RunSettings};
 use crate::state::{RunFolder, StateError};
 

@@ -12,7 +12,7 @@ use super::export::error::ExportError;
 use super::view::error::ViewError;
 use crate::analysis::compare::CompareError;
 use crate::network::vgg::Arch;
-use crate::network::{InputTooSmall, SelectError};
+use crate::network::{InputError, SelectError};
 use crate::settings::ShardError;
 use crate::state::StateError;
 
@@ -48,7 +48,7 @@ impl RunError {
     /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
         self.is::<SelectError>()
-            || self.is::<InputTooSmall>()
+            || self.is::<InputError>()
             || self.is::<ShardError>()
             || self.is::<EventRunError>()
             || matches!(self.downcast_ref(), Some(StateError::InParts(_)))

@@ -47,7 +47,7 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
             layer.index,
             layer.name(),
             layer.torch_name(),
-            layer.kind.to_string(),
+            layer.what(),
         );
     }
     Ok(text)

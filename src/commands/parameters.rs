@@ -11,9 +11,10 @@ use super::error::RunError;
 use super::terminal::{Terminal, Unit};
 use crate::data::prepared::file_name;
 use crate::network::Architecture;
+use crate::network::Placement;
 use crate::network::vgg::{
-    self, Arch, Extent, NetworkError, ParameterSource, Placement, RandomParameters, Sizes, Variant,
-    Vgg, input_side,
+    self, Arch, Extent, NetworkError, ParameterSource, RandomParameters, Sizes, Variant, Vgg,
+    input_side,
 };
 use crate::one_line::{listed, one_line, panic_text};
 use crate::settings::{IMAGENET, NetworkSettings, RunSettings};

@@ -18,7 +18,9 @@ use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::durable;
 use crate::network::Architecture;
-use crate::network::vgg::{Extent, Placement, Variant};
+use crate::network::InputError;
+use crate::network::Placement;
+use crate::network::vgg::{Extent, Variant};
 use crate::one_line::shell_quoted;
 use crate::settings::{self, OptimizerName, RecordSettings, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
@@ -263,14 +265,14 @@ fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgre
 }
 
 /// The classifier stands behind all layers, so the crop has to reach the last one.
-fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), CommandError> {
+fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
     let side = crop_side(settings);
     network
         .output_shapes([side; 2])
         .map(drop)
-        .map_err(|error| CommandError::TrainingSize {
-            side,
-            layer: error.layer,
+        .map_err(|error| match error {
+            InputError::TooSmall { layer, .. } => CommandError::TrainingSize { side, layer }.into(),
+            other => other.into(),
         })
 }
 

@@ -34,7 +34,7 @@ pub(crate) use error::caught;
 pub(crate) use histogram::histogram;
 pub(crate) use library::{Gpu, Libtorch};
 pub(crate) use open::OpenDevice;
-pub(crate) use operations::{Descent, convolve, descend, norm, planar};
+pub(crate) use operations::{Descent, batch_norm, convolve, convolve_with, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;
 pub(crate) use precision::{NO_TF32, Precision, in_float32};
 pub(crate) use read::{all_values, floats, floats_of_maps, layout_of, values};

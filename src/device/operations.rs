@@ -1,10 +1,10 @@
 //! Operations that a backend computes itself, in another way than Burn would.
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::ops::ConvOptions;
+use burn::backend::ops::{ConvOptions, FloatTensorOps};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::Tensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, FloatDType, Tensor};
 
 /// A 3 x 3 convolution of stride 1 and padding 1, differentiable on a device with gradients.
 ///
@@ -14,11 +14,44 @@ pub(crate) fn convolve(x: Tensor<4>, kernels: Tensor<4>, bias: Option<Tensor<1>>
     // One operation for all: a bias of 0 changes nothing.
     let bias = bias.unwrap_or_else(|| Tensor::zeros([kernels.dims()[0]], &x.device()));
     let (kernels, bias) = (kernels.cast(x.dtype()), bias.cast(x.dtype()));
+    let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     Tensor::from_dispatch(<Dispatch as Operations>::convolve(
         x.into_dispatch(),
         kernels.into_dispatch(),
         bias.into_dispatch(),
+        same_size,
     ))
+}
+
+/// A convolution of maps of the backend, `[batch, in, height, width]`, all in the same numbers.
+pub(crate) fn convolve_with(
+    x: FloatTensor<Dispatch>,
+    kernels: FloatTensor<Dispatch>,
+    bias: Option<FloatTensor<Dispatch>>,
+    options: ConvOptions<2>,
+) -> FloatTensor<Dispatch> {
+    let bias = bias.unwrap_or_else(|| {
+        let zeros =
+            Dispatch::float_zeros([kernels.shape()[0]].into(), &x.device(), FloatDType::F32);
+        match x.dtype() {
+            DType::F16 => Dispatch::float_cast(zeros, FloatDType::F16),
+            DType::BF16 => Dispatch::float_cast(zeros, FloatDType::BF16),
+            _ => zeros,
+        }
+    });
+    <Dispatch as Operations>::convolve(x, kernels, bias, options)
+}
+
+/// Batch normalization of maps of the backend, `[batch, channels, …]`, with statistics that are given: `[channels]` each.
+pub(crate) fn batch_norm(
+    x: FloatTensor<Dispatch>,
+    weight: FloatTensor<Dispatch>,
+    bias: FloatTensor<Dispatch>,
+    mean: FloatTensor<Dispatch>,
+    variance: FloatTensor<Dispatch>,
+    epsilon: f64,
+) -> FloatTensor<Dispatch> {
+    <Dispatch as Operations>::normalize(x, weight, bias, mean, variance, epsilon)
 }
 
 /// Maps of shape `[batch, channels, height, width]` in this order in memory too, where libtorch's convolutions keep
@@ -72,9 +105,20 @@ pub(crate) trait Operations: Backend {
         x: FloatTensor<Self>,
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
-        let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-        Self::conv2d(x, kernels, Some(bias), same_size)
+        Self::conv2d(x, kernels, Some(bias), options)
+    }
+
+    fn normalize(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        Self::batch_norm(x, weight, bias, mean, variance, epsilon)
     }
 
     /// Where the order makes no difference, nothing.

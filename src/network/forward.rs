@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use thiserror::Error;
 
-use super::{Activations, Architecture, InputTooSmall, Layer, Network};
+use super::{Activations, Architecture, InputError, Layer, Network};
 use crate::data::prepared::PreparedImage;
 use crate::device::{BackendError, OpenDevice, Span, caught, in_float32, mark, planar, upload};
 
@@ -15,10 +15,7 @@ use crate::device::{BackendError, OpenDevice, Span, caught, in_float32, mark, pl
 #[non_exhaustive]
 pub(crate) enum ForwardError {
     #[error("{path}")]
-    TooSmall {
-        path: PathBuf,
-        source: InputTooSmall,
-    },
+    Input { path: PathBuf, source: InputError },
     #[error("{what}: backend error")]
     Backend { what: String, source: BackendError },
 }
@@ -64,10 +61,11 @@ impl ForwardPass {
     }
 
     /// Checks that images of `[height, width]` pixels reach the deepest layer.
-    pub(crate) fn check_size(&self, size: [usize; 2]) -> Result<(), InputTooSmall> {
+    pub(crate) fn check_size(&self, size: [usize; 2]) -> Result<(), InputError> {
         match self.architecture.output_shapes(size) {
-            Err(error) if self.is_shown_behind(&error.layer) => Err(error),
-            _ => Ok(()),
+            Err(InputError::TooSmall { layer, .. }) if !self.is_shown_behind(&layer) => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -82,7 +80,7 @@ impl ForwardPass {
     pub(crate) fn check_image(&self, image: &PreparedImage) -> Result<(), ForwardError> {
         let path = || image.path.clone();
         let checked = self.check_size(image.size());
-        checked.map_err(|source| ForwardError::TooSmall {
+        checked.map_err(|source| ForwardError::Input {
             path: path(),
             source,
         })
@@ -132,9 +130,11 @@ impl ForwardPass {
                 } else {
                     take(layer, maps);
                 }
-            });
+            })
         });
-        visited.map_err(|why| backend(what, why))
+        visited
+            .and_then(|visited| visited)
+            .map_err(|why| backend(what, why))
     }
 
     /// Images on a device, `[batch, channels, height, width]`, in the numbers of its forward pass.

@@ -1,6 +1,5 @@
 //! A layer of a network: its place, its kind and its names.
 
-use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -9,25 +8,18 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum LayerKind {
-    /// 3 x 3, stride 1, one pixel of zero padding.
+    /// A VGG's is 3 x 3, of stride 1, with one pixel of zero padding.
     Convolution,
     /// Per-channel normalization with running statistics.
     BatchNorm,
     /// `max(x, 0)`.
     Relu,
-    /// 2 x 2, stride 2.
+    /// A VGG's is 2 x 2, of stride 2.
     MaxPool,
-}
-
-impl fmt::Display for LayerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Convolution => "convolution 3x3",
-            Self::BatchNorm => "batch norm",
-            Self::Relu => "ReLU",
-            Self::MaxPool => "max pool 2x2",
-        })
-    }
+    /// Something else.
+    Other,
+    /// The same values in another shape.
+    View,
 }
 
 /// One layer: its place and its two names.
@@ -39,16 +31,53 @@ pub(crate) struct Layer {
     pub(crate) kind: LayerKind,
     name: Arc<str>,
     torch_name: Arc<str>,
+    what: Arc<str>,
+    tag: Arc<str>,
 }
 
 impl Layer {
+    /// One of a VGG.
     pub(crate) fn new(index: usize, kind: LayerKind, name: &str, torch_name: &str) -> Self {
+        let what = match kind {
+            LayerKind::Convolution => "convolution 3x3",
+            LayerKind::BatchNorm => "batch norm",
+            LayerKind::Relu => "ReLU",
+            LayerKind::MaxPool => "max pool 2x2",
+            LayerKind::Other | LayerKind::View => "layer",
+        };
         Self {
             index,
             kind,
             name: name.into(),
             torch_name: torch_name.into(),
+            what: what.into(),
+            tag: format!("{index:02}_{name}").into(),
         }
+    }
+
+    /// One of a network whose layers have one name, and numbers of so many digits; `what` it does in words.
+    pub(crate) fn numbered(
+        index: usize,
+        digits: usize,
+        kind: LayerKind,
+        name: &str,
+        what: String,
+    ) -> Self {
+        let name: Arc<str> = name.into();
+        Self {
+            index,
+            kind,
+            torch_name: Arc::clone(&name),
+            what: what.into(),
+            tag: format!("{index:0digits$}_{name}").into(),
+            name,
+        }
+    }
+
+    /// What it does, in words.
+    #[must_use]
+    pub(crate) fn what(&self) -> &str {
+        &self.what
     }
 
     /// What people call it; for VGG the paper's name: `conv3_3`, `relu3_3`, `pool3`.
@@ -67,20 +96,33 @@ impl Layer {
     /// the network's order.
     #[must_use]
     pub(crate) fn tag(&self) -> String {
-        format!("{:02}_{}", self.index, self.name)
+        self.tag.to_string()
     }
 }
 
-/// An input that is pooled away before it reaches a layer.
+/// An input that does not reach a layer.
 #[derive(Debug, Error)]
-#[error(
-    "an input of {width} x {height} pixels is too small for {layer}: pooling leaves nothing of it there"
-)]
-pub(crate) struct InputTooSmall {
-    /// Pixels down.
-    pub(crate) height: usize,
-    /// Pixels across.
-    pub(crate) width: usize,
-    /// The first layer with an empty output.
-    pub(crate) layer: String,
+pub(crate) enum InputError {
+    /// It is pooled away.
+    #[error(
+        "an input of {width} x {height} pixels is too small for {layer}: pooling leaves nothing of it there"
+    )]
+    TooSmall {
+        /// Pixels down.
+        height: usize,
+        /// Pixels across.
+        width: usize,
+        /// The first layer with an empty output.
+        layer: String,
+    },
+    /// The network takes images of one size.
+    #[error(
+        "an input of {} x {} pixels, expected {} x {}, the size that the network was exported with",
+        size[1], size[0], takes[1], takes[0]
+    )]
+    Other {
+        /// `[height, width]`
+        size: [usize; 2],
+        takes: [usize; 2],
+    },
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::network::{Layer, LayerKind};
 use crate::weights::{Entry, WeightsFile};
 
 /// A checkpoint whose network has other parameters than the run's, up to the deepest layer that is shown.
@@ -40,22 +39,12 @@ struct ParameterShape {
 }
 
 impl RunNetwork {
-    /// That of a file, which has these layers.
-    pub(crate) fn of(weights: &WeightsFile, layers: &[Layer]) -> Self {
-        let parameters = layers.iter().flat_map(|layer| {
-            let parts: &[&str] = match layer.kind {
-                LayerKind::Convolution => &["weight", "bias"],
-                LayerKind::BatchNorm => &["weight", "bias", "running_mean", "running_var"],
-                LayerKind::Relu | LayerKind::MaxPool => &[],
-            };
-            parts.iter().map(|part| {
-                let name = format!("{}.{part}", layer.torch_name());
-                ParameterShape {
-                    layer: layer.name().to_owned(),
-                    shape: weights.get(&name).map(|entry| entry.shape().to_vec()),
-                    name,
-                }
-            })
+    /// That of a file: the parameters of a name each, after the name of the layer.
+    pub(crate) fn of(weights: &WeightsFile, names: Vec<(String, String)>) -> Self {
+        let parameters = names.into_iter().map(|(layer, name)| ParameterShape {
+            layer,
+            shape: weights.get(&name).map(|entry| entry.shape().to_vec()),
+            name,
         });
         Self {
             parameters: parameters.collect(),

@@ -72,12 +72,14 @@ impl Origin {
         }
         let Some(x) = x else { return Self::AllFinite };
         let mut first = None;
-        vgg.visit(x.clone(), &vgg.layers(), &mut |layer, maps| {
+        let layers = vgg.architecture().layers();
+        let visited = vgg.visit(x.clone(), &layers, &mut |layer, maps| {
             if first.is_none() && !all_finite(maps.clone()) {
                 first = Some(layer.clone());
             }
         });
         match (first, vgg.logits(x)) {
+            _ if visited.is_err() => Self::AllFinite,
             (Some(layer), _) => Self::Layer(layer),
             (None, Some(logits)) if !all_finite(logits.clone()) => Self::Classifier,
             (None, _) => Self::AllFinite,

@@ -24,7 +24,7 @@ pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], side: usize) -> G
             LayerKind::Convolution => ("Conv2d", &[("kernel_size", "3 x 3"), ("padding", "1")]),
             LayerKind::MaxPool => ("MaxPool2d", &[("kernel_size", "2 x 2"), ("stride", "2")]),
             LayerKind::BatchNorm => ("BatchNorm2d", &[]),
-            LayerKind::Relu => ("ReLU", &[]),
+            _ => ("ReLU", &[]),
         };
         let node = nodes.push(format!("features/block{block}/{}", layer.tag()), op, shape);
         let attributes = attributes.iter().map(|(name, text)| (*name, *text));

@@ -99,6 +99,18 @@ pub enum WeightsErrorKind {
         /// The nearest names in the file.
         near: Vec<String>,
     },
+    /// A tensor has another shape than the network says.
+    #[error(
+        "tensor `{name}` has shape {found:?}, expected {expected:?}: these are not the weights of this network"
+    )]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// That of the network.
+        expected: Vec<usize>,
+    },
     /// A tensor does not hold floating-point numbers.
     #[error(
         "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: {}",

@@ -3,7 +3,9 @@
 //! Source: `torch/export/pt2_archive/` and `torch/_export/serde/schema.py` of `PyTorch` 2.9.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +13,8 @@ use serde::de::DeserializeOwned;
 use super::archive::Archive;
 use super::dtype::DType;
 use super::entry::Entry;
-use super::error::WeightsErrorKind;
+use super::error::{WeightsError, WeightsErrorKind};
+use super::format::{self, Format};
 use super::location::Location;
 use super::source::Source;
 use super::tensor::{Tensor, extent, is_contiguous};
@@ -56,6 +59,24 @@ struct Meta {
 #[derive(Deserialize)]
 struct Size {
     as_int: usize,
+}
+
+/// The graph of a file, as JSON.
+pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    let graph = || {
+        let source = Source::new(File::open(path)?)?;
+        match format::recognize(&source, path)? {
+            Format::ExportedProgram => Ok(open(&source)?.graph),
+            Format::TorchZip => {
+                let names = Archive::open(&source)?.names();
+                Err(WeightsErrorKind::NotWeights(torch::other_archive(&names)))
+            }
+            other => Err(WeightsErrorKind::NotWeights(format!(
+                "is weights without a network ({other:?}), expected a program of torch.export (.pt2)"
+            ))),
+        }
+    };
+    graph().map_err(|kind| WeightsError::new(path, kind))
 }
 
 /// Whether entries of an archive are those of such a file.

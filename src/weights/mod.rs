@@ -48,6 +48,7 @@ pub(crate) use classifier::Classifier;
 pub use dtype::DType;
 pub use entry::Entry;
 pub use error::{Framework, WeightsError, WeightsErrorKind};
+pub(crate) use exported::exported_graph;
 pub use file::WeightsFile;
 pub use format::Format;
 pub(crate) use source::{crc32c, sha256};

@@ -37,10 +37,7 @@ const PARAMETRIZED: [(&str, Part); 5] = [
 
 /// Puts parts together: what is read under the parameter's name is the product. `Err` names a
 /// parameter of a layer whose parts are of an unknown kind. What `is_whole` says of a name, it is no part.
-pub(super) fn join(
-    entries: &mut [Entry],
-    is_whole: impl Fn(&str) -> bool,
-) -> Result<(), String> {
+pub(super) fn join(entries: &mut [Entry], is_whole: impl Fn(&str) -> bool) -> Result<(), String> {
     let mut parameters: HashMap<String, HashMap<Part, usize>> = HashMap::new();
     for (at, entry) in entries.iter_mut().enumerate() {
         let name = entry.name.as_deref().filter(|name| !is_whole(name));

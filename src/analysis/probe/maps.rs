@@ -14,7 +14,7 @@ pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &s
             "**{}** (`{}`, {}) of {network}",
             layer.name(),
             layer.torch_name(),
-            layer.kind,
+            layer.what(),
         );
         logger.describe(format!("{group}/{}", layer.tag()), heading);
     }

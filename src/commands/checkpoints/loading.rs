@@ -14,7 +14,8 @@ use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
 use crate::network::ForwardPass;
-use crate::network::vgg::{self, Extent, Kernels, Placement, Variant, Vgg};
+use crate::network::vgg::{self, Extent, Variant, Vgg};
+use crate::network::{Kernels, Placement};
 use crate::state::{Entry, RunNetwork};
 use crate::weights::WeightsFile;
 

@@ -196,8 +196,6 @@ impl ShownNetwork {
 
 /// The network of a file, up to the deepest of the layers that were asked for.
 fn network_of(weights: &WeightsFile, held: &Variant, layers: &str) -> Result<RunNetwork, RunError> {
-    let mut all = held.layers();
-    let selected = select(held, layers)?;
-    all.truncate(selected.last().map_or(0, |deepest| deepest.index + 1));
-    Ok(RunNetwork::of(weights, &all))
+    let names = held.parameter_names(&select(held, layers)?);
+    Ok(RunNetwork::of(weights, names))
 }

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use crate::network::vgg::NetworkError;
-use crate::network::{ForwardError, InputTooSmall, SelectError};
+use crate::network::{ForwardError, InputError, SelectError};
 
 /// What to do about an error, if it is one of this room's.
 pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
@@ -18,8 +18,15 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             SelectError::Empty(_) => "exclude fewer of them, or write \"all\"".to_owned(),
         });
     }
-    if error.is::<InputTooSmall>() {
-        return Some("use a larger --crop, or only layers before it".to_owned());
+    if let Some(error) = error.downcast_ref::<InputError>() {
+        return Some(match error {
+            InputError::TooSmall { .. } => {
+                "use a larger --crop, or only layers before it".to_owned()
+            }
+            InputError::Other { takes, .. } => {
+                format!("leave --crop out, or use --crop {}", takes[0])
+            }
+        });
     }
     if let Some(ForwardError::Backend { .. }) = error.downcast_ref() {
         return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());

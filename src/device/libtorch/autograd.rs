@@ -9,6 +9,7 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
 use burn_tch::{LibTorch, TchTensor};
 
@@ -19,6 +20,7 @@ impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
         x: FloatTensor<Self>,
         kernels: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
         let [x, kernels, bias] = [x, kernels, bias].map(FloatTensor::<Self>::into_parts);
         let nodes = [x.1, kernels.1, bias.1];
@@ -26,13 +28,13 @@ impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
         let prepared = ByAutograd.prepare::<C>(nodes).compute_bound().stateful();
         match prepared {
             OpsKind::Tracked(prepared) => {
-                let recorded = Recorded::new(inputs);
+                let recorded = Recorded::new(inputs, &options);
                 let maps = TchTensor::new(recorded.maps.tensor.detach());
                 prepared.finish(recorded, maps)
             }
             OpsKind::UnTracked(prepared) => {
                 let [x, kernels, bias] = inputs;
-                prepared.finish(LibTorch::convolve(x, kernels, bias))
+                prepared.finish(LibTorch::convolve(x, kernels, bias, options))
             }
         }
     }
@@ -48,15 +50,22 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn new(inputs: [TchTensor; 3]) -> Self {
+    fn new(inputs: [TchTensor; 3], options: &ConvOptions<2>) -> Self {
         // With the original's storage, or Burn would take it for unshared and write into it.
         let inputs = inputs.map(|input| {
             let leaf = input.tensor.detach().set_requires_grad(true);
             TchTensor::from_existing(leaf, input.storage)
         });
         let [x, kernels, bias] = inputs.each_ref().map(|input| &input.tensor);
-        let one = [1, 1];
-        let maps = x.conv2d(kernels, Some(bias), one, one, one, 1);
+        let sizes = |sizes: [usize; 2]| sizes.map(|size| size as i64);
+        let maps = x.conv2d(
+            kernels,
+            Some(bias),
+            sizes(options.stride),
+            sizes(options.padding.map(|(before, _)| before)),
+            sizes(options.dilation),
+            options.groups as i64,
+        );
         Self {
             inputs,
             maps: TchTensor::new(maps),

@@ -8,13 +8,43 @@ use crate::device::precision::is_tf32_allowed;
 
 impl Operations for LibTorch {
     /// On CUDA without TF32 unless it is allowed.
-    fn convolve(x: TchTensor, kernels: TchTensor, bias: TchTensor) -> TchTensor {
-        if x.tensor.device().is_cuda() && !is_tf32_allowed() {
-            let maps = in_single_precision(&x.tensor, &kernels.tensor, &bias.tensor);
+    fn convolve(
+        x: TchTensor,
+        kernels: TchTensor,
+        bias: TchTensor,
+        options: ConvOptions<2>,
+    ) -> TchTensor {
+        let is_even = options
+            .padding
+            .iter()
+            .all(|(before, behind)| before == behind);
+        if x.tensor.device().is_cuda() && !is_tf32_allowed() && is_even {
+            let maps = in_single_precision(&x.tensor, &kernels.tensor, &bias.tensor, &options);
             return TchTensor::new(maps);
         }
-        let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-        Self::conv2d(x, kernels, Some(bias), same_size)
+        Self::conv2d(x, kernels, Some(bias), options)
+    }
+
+    /// In one pass.
+    fn normalize(
+        x: TchTensor,
+        weight: TchTensor,
+        bias: TchTensor,
+        mean: TchTensor,
+        variance: TchTensor,
+        epsilon: f64,
+    ) -> TchTensor {
+        let (is_training, momentum, with_cudnn) = (false, 0.0, true);
+        TchTensor::new(x.tensor.batch_norm(
+            Some(&weight.tensor),
+            Some(&bias.tensor),
+            Some(&mean.tensor),
+            Some(&variance.tensor),
+            is_training,
+            momentum,
+            epsilon,
+            with_cudnn,
+        ))
     }
 
     fn planar(x: TchTensor) -> TchTensor {
@@ -74,15 +104,21 @@ fn own(tensor: TchTensor) -> tch::Tensor {
 /// The same convolution by the operation that takes cuDNN's settings one by one.
 ///
 /// Source: `_convolution` in libtorch's `native_functions.yaml`.
-fn in_single_precision(x: &tch::Tensor, kernels: &tch::Tensor, bias: &tch::Tensor) -> tch::Tensor {
-    let (is_transposed, groups) = (false, 1);
+fn in_single_precision(
+    x: &tch::Tensor,
+    kernels: &tch::Tensor,
+    bias: &tch::Tensor,
+    options: &ConvOptions<2>,
+) -> tch::Tensor {
+    let sizes = |sizes: [usize; 2]| sizes.map(|size| size as i64);
+    let (is_transposed, groups) = (false, options.groups as i64);
     let (benchmark, deterministic, with_cudnn, with_tf32) = (false, false, true, false);
     x.internal_convolution(
         kernels,
         Some(bias),
-        [1, 1],
-        [1, 1],
-        [1, 1],
+        sizes(options.stride),
+        sizes(options.padding.map(|(before, _)| before)),
+        sizes(options.dilation),
         is_transposed,
         [0, 0],
         groups,
@@ -102,7 +138,8 @@ mod tests {
         let random = |shape: &[i64]| tch::Tensor::randn(shape, tch::kind::FLOAT_CPU);
         let (x, kernels, bias) = (random(&[2, 3, 7, 5]), random(&[4, 3, 3, 3]), random(&[4]));
         let expected = x.conv2d(&kernels, Some(&bias), [1, 1], [1, 1], [1, 1], 1);
-        let found = in_single_precision(&x, &kernels, &bias);
+        let same_size = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+        let found = in_single_precision(&x, &kernels, &bias, &same_size);
         assert!(found.allclose(&expected, 1e-5, 1e-5, false));
     }
 }

@@ -5,14 +5,14 @@ use burn::module::RunningState;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNormConfig, Linear, PaddingConfig2d, Relu};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use thiserror::Error;
 
 use super::arch::Arch;
 use super::batch_norm::BatchNorm;
 use super::model::{Classifier, Feature, Vgg};
 use super::variant::Variant;
-use crate::network::{Layer, LayerKind};
+use crate::network::{Kernels, Layer, LayerKind, Placement};
 
 /// Why a [`ParameterSource`] lacks a parameter or cannot read it.
 pub(crate) type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -78,25 +78,6 @@ pub(crate) enum Extent {
     Whole,
 }
 
-/// Where a network is put.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placement<'a> {
-    /// The device.
-    pub(crate) device: &'a Device,
-    /// How kernels lie in memory.
-    pub(crate) kernels: Kernels,
-}
-
-/// How the kernels of convolutions lie in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kernels {
-    /// As `[out, in, 3, 3]`.
-    Planar,
-    /// Channels-last: `[out, 3, 3, in]` in memory, `[out, in, 3, 3]` in shape. libtorch's CPU convolutions
-    /// are an eighth faster with it; reordering the kernels costs about what two forward passes save.
-    Interleaved,
-}
-
 /// Builds a network from the parameters of `source`.
 ///
 /// Widths, input channels and class count are taken from the parameters; that they fit each other
@@ -158,7 +139,7 @@ impl Builder<'_> {
                         self.check(&format!("{name}.{part}"), &[channels.unwrap_or_default()])?;
                     }
                 }
-                LayerKind::Relu | LayerKind::MaxPool => {}
+                _ => {}
             }
             widths.push(channels.unwrap_or_default());
         }
@@ -219,9 +200,7 @@ impl Builder<'_> {
             LayerKind::Convolution => Feature::Convolution(self.convolution(name)?),
             LayerKind::BatchNorm => Feature::BatchNorm(self.batch_norm(name, width)?),
             LayerKind::Relu => Feature::Relu(Relu::new()),
-            LayerKind::MaxPool => {
-                Feature::MaxPool(MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init())
-            }
+            _ => Feature::MaxPool(MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init()),
         })
     }
 

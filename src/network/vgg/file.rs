@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::arch::Arch;
-use super::build::{BuildError, Extent, ParameterSource, Placement, SourceError, build};
+use super::build::{BuildError, Extent, ParameterSource, SourceError, build};
 use super::model::Vgg;
 use super::variant::Variant;
-use crate::network::LayerKind;
+use crate::network::{LayerKind, Placement};
 use crate::one_line::listed;
 use crate::weights::{Classifier, WeightsError, WeightsFile};
 

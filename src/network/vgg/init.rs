@@ -101,7 +101,7 @@ impl RandomParameters {
                         add(format!("{name}.{part}"), vec![channels], values);
                     }
                 }
-                LayerKind::Relu | LayerKind::MaxPool => {}
+                _ => {}
             }
         }
         let mut input = channels * 49;

@@ -22,7 +22,7 @@ pub(crate) use arch::PUBLISHED_WIDTHS;
 pub(crate) use build::SourceError;
 #[cfg(test)]
 pub(crate) use build::build;
-pub(crate) use build::{Extent, Kernels, ParameterSource, Placement};
+pub(crate) use build::{Extent, ParameterSource};
 pub(crate) use file::NetworkError;
 pub(crate) use file::{build_from, fitting_classifier, input_side, last_width};
 pub(crate) use graft::Grafted;

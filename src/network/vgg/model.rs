@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::batch_norm::BatchNorm;
 use super::variant::Variant;
-use crate::device::convolve;
-use crate::network::{Architecture, InputTooSmall, Layer, Network, Parameters};
+use crate::device::{BackendError, convolve};
+use crate::network::{Architecture, Layer, Network, Parameters};
 
 /// Side of the average-pooled maps that the classifier sees.
 const POOLED: usize = 7;
@@ -127,32 +127,19 @@ impl Vgg {
     }
 }
 
-impl Architecture for Vgg {
-    fn name(&self) -> String {
-        self.variant.name()
-    }
-
-    fn layers(&self) -> Vec<Layer> {
-        self.variant.layers()
-    }
-
-    fn all_layers(&self) -> Vec<Layer> {
-        self.variant.all_layers()
-    }
-
-    fn input_channels(&self) -> usize {
-        self.variant.input_channels()
-    }
-
-    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputTooSmall> {
-        self.variant.output_shapes(size)
-    }
-}
-
 impl Network for Vgg {
-    fn visit(&self, batch: Tensor<4>, wanted: &[Layer], take: &mut dyn FnMut(&Layer, &Tensor<4>)) {
+    fn architecture(&self) -> &dyn Architecture {
+        &self.variant
+    }
+
+    fn visit(
+        &self,
+        batch: Tensor<4>,
+        wanted: &[Layer],
+        take: &mut dyn FnMut(&Layer, &Tensor<4>),
+    ) -> Result<(), BackendError> {
         let Some(deepest) = wanted.last().map(|layer| layer.index) else {
-            return;
+            return Ok(());
         };
         let mut coming = wanted.iter().peekable();
         self.run(batch, deepest, |index, maps| {
@@ -160,6 +147,7 @@ impl Network for Vgg {
                 take(layer, maps);
             }
         });
+        Ok(())
     }
 
     fn parameters(&self) -> Parameters {

@@ -9,7 +9,7 @@ impl Vgg {
     /// Every parameter and running statistic, in the order of torchvision's state dict.
     pub(super) fn named_parameters(&self) -> Parameters {
         let mut all = Vec::new();
-        for (layer, feature) in self.all_layers().iter().zip(&self.features) {
+        for (layer, feature) in self.variant.all_layers().iter().zip(&self.features) {
             feature.add_parameters(layer, &mut all);
         }
         let Some(classifier) = &self.classifier else {

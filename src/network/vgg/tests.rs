@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use crate::network::vgg::{Arch, Extent, Kernels, Placement, Variant, Vgg, build};
+use crate::network::vgg::{Arch, Extent, Variant, Vgg, build};
 use crate::network::{Architecture, Layer, Network};
+use crate::network::{Kernels, Placement};
 use crate::weights::WeightsFile;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;

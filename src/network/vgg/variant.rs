@@ -2,7 +2,7 @@
 //! without its parameters.
 
 use super::arch::{Arch, PUBLISHED_WIDTHS};
-use crate::network::{Architecture, InputTooSmall, Layer, LayerKind};
+use crate::network::{Architecture, InputError, Layer, LayerKind};
 
 /// A VGG of some depth and widths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +58,17 @@ impl Architecture for Variant {
         self.input_channels
     }
 
-    fn output_shapes(&self, [height, width]: [usize; 2]) -> Result<Vec<[usize; 3]>, InputTooSmall> {
+    fn output_shapes(&self, [height, width]: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
         let mut shape = [self.input_channels, height, width];
         let mut widths = self.widths.iter();
         let shape_after = |layer: Layer| {
             match layer.kind {
                 LayerKind::Convolution => shape[0] = widths.next().copied().unwrap_or_default(),
                 LayerKind::MaxPool => shape = [shape[0], shape[1] / 2, shape[2] / 2],
-                LayerKind::BatchNorm | LayerKind::Relu => {}
+                _ => {}
             }
             if shape[1] == 0 || shape[2] == 0 {
-                return Err(InputTooSmall {
+                return Err(InputError::TooSmall {
                     height,
                     width,
                     layer: layer.name().to_owned(),
@@ -78,13 +78,31 @@ impl Architecture for Variant {
         };
         self.layers().into_iter().map(shape_after).collect()
     }
+
+    fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)> {
+        let deepest = wanted.last().map(|layer| layer.index);
+        let layers = self.layers().into_iter();
+        let layers = layers.filter(|layer| Some(layer.index) <= deepest);
+        let names = layers.flat_map(|layer| {
+            let parts: &[&str] = match layer.kind {
+                LayerKind::Convolution => &["weight", "bias"],
+                LayerKind::BatchNorm => &["weight", "bias", "running_mean", "running_var"],
+                _ => &[],
+            };
+            parts.iter().map(move |part| {
+                let name = format!("{}.{part}", layer.torch_name());
+                (layer.name().to_owned(), name)
+            })
+        });
+        names.collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shapes(size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputTooSmall> {
+    fn shapes(size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
         Variant::published(Arch::VGG16).output_shapes(size)
     }
 
@@ -105,6 +123,7 @@ mod tests {
 
     #[test]
     fn a_small_input_names_the_layer_it_does_not_reach() {
-        assert_eq!(shapes([16, 40]).unwrap_err().layer, "pool5");
+        let error = shapes([16, 40]).unwrap_err().to_string();
+        assert!(error.contains("too small for pool5"), "{error}");
     }
 }

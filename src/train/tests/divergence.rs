@@ -1,9 +1,8 @@
 //! A training that diverges.
 
 use crate::device::OpenDevice;
-use crate::network::vgg::{
-    Extent, Kernels, ParameterSource, Placement, SourceError, Variant, build,
-};
+use crate::network::vgg::{Extent, ParameterSource, SourceError, Variant, build};
+use crate::network::{Kernels, Placement};
 use crate::train::divergence::{Divergence, Origin, Symptom};
 use crate::train::trainer::Samples;
 use crate::train::{TrainError, Trainer, TrainingSettings};

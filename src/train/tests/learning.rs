@@ -7,9 +7,8 @@ use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::Preset;
 use crate::device::OpenDevice;
-use crate::network::vgg::{
-    Arch, Extent, Kernels, Placement, RandomParameters, Sizes, Variant, build,
-};
+use crate::network::vgg::{Arch, Extent, RandomParameters, Sizes, Variant, build};
+use crate::network::{Kernels, Placement};
 use crate::schedule::Decay;
 use crate::train::score::Score;
 use crate::train::{Optimizer, Schedule, TrainingSettings};

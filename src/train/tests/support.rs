@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::device::{DeviceChoice, OpenDevice};
-use crate::network::vgg::{Extent, Kernels, Placement, Variant, Vgg, build};
+use crate::network::vgg::{Extent, Variant, Vgg, build};
+use crate::network::{Kernels, Placement};
 use crate::network::{Network, Parameter, ParameterValue};
 use crate::train::record::gradient;
 use crate::train::{Trainer, TrainingSettings};

@@ -12,7 +12,7 @@ use super::source::Source;
 
 pub(super) use legacy::open as open_legacy;
 pub(super) use walk::{Checkpoint, NUMPY_ARRAY};
-pub(super) use zip::open as open_zip;
+pub(super) use zip::{open as open_zip, other_archive};
 
 /// Says why a plain pickle is not read: what it calls, else that `torch.save` did not write it.
 pub(super) fn refuse_pickle(source: &Source) -> WeightsErrorKind {

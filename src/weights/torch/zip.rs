@@ -55,6 +55,16 @@ fn folder(names: &[String]) -> Result<&str, WeightsErrorKind> {
     folder.ok_or_else(|| WeightsErrorKind::NotWeights(foreign::archive(names)))
 }
 
+/// What an archive is that holds no program of `torch.export`.
+pub(in crate::weights) fn other_archive(names: &[String]) -> String {
+    match folder(names) {
+        Ok(_) => {
+            "is a state dict of torch.save, expected a program of torch.export (.pt2)".to_owned()
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
 /// The value of a pickle, whose checksum is compared at its end.
 fn pickled(entry: impl Read, heap: &mut Heap) -> Result<Id, WeightsErrorKind> {
     let mut input = BufReader::new(entry);

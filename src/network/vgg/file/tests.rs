@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::commands::parameters::notes;
 use crate::commands::remedy::explain;
+use crate::network::Kernels;
+use crate::network::vgg::Vgg;
 use crate::network::vgg::model::Feature;
-use crate::network::vgg::{Kernels, Vgg};
 use burn::tensor::Device;
 
 fn fixture(name: &str) -> PathBuf {

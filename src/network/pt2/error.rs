@@ -1,0 +1,100 @@
+//! Programs that cannot be shown.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::device::BackendError;
+use crate::one_line::listed;
+
+/// What is wrong with the graph of an exported program.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum Pt2Error {
+    /// The JSON is not that of a graph.
+    #[error("its graph cannot be read: {0}")]
+    Json(String),
+    /// Another schema.
+    #[error("its graph is of schema {found}, expected 8{}", by(.torch))]
+    Schema {
+        found: u64,
+        /// The version of torch that wrote it.
+        torch: Option<String>,
+    },
+    /// The graph contradicts itself.
+    #[error("its graph is damaged: {0}")]
+    Graph(String),
+    /// Not one input.
+    #[error("takes {}, expected one image", inputs(.0))]
+    Inputs(Vec<String>),
+    /// An input that is no image.
+    #[error(
+        "its input `{name}` is {found}, expected an image, float32 [batch, 1 or 3, height, width]"
+    )]
+    NoImage { name: String, found: String },
+    /// No layer has maps.
+    #[error("has no layer with maps, [batch, channels, height, width] or square tokens")]
+    NoMaps,
+    /// An operation that is not known is needed.
+    #[error("{layer} needs {operation}, which is not known ({}{})", times(*.count), first_in(.module))]
+    Unknown {
+        layer: String,
+        operation: String,
+        /// The module that it is in.
+        module: String,
+        /// How many times it is needed.
+        count: usize,
+        /// The last layer that can be shown without it, if any.
+        last: Option<String>,
+    },
+    /// A part of a value is changed in place, which is used afterwards.
+    #[error("{operation} in {module} changes a part of another value in place, which is not known")]
+    InPlace { operation: String, module: String },
+    /// An operation fails.
+    #[error("{module}: {operation}: {source}")]
+    Operation {
+        operation: String,
+        module: String,
+        source: BackendError,
+    },
+}
+
+/// A problem of a file.
+#[derive(Debug, Error)]
+#[error("{path}")]
+pub(crate) struct ModelError {
+    pub(crate) path: PathBuf,
+    pub(crate) source: Pt2Error,
+}
+
+fn by(torch: &Option<String>) -> String {
+    let by = torch
+        .as_ref()
+        .map(|torch| format!(" (written by torch {torch})"));
+    by.unwrap_or_default()
+}
+
+fn inputs(names: &[String]) -> String {
+    match names {
+        [] => "no tensor".to_owned(),
+        names => format!(
+            "{} inputs, {}",
+            names.len(),
+            listed(names.iter().cloned(), ", ", 8)
+        ),
+    }
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+fn first_in(module: &str) -> String {
+    if module.is_empty() {
+        return String::new();
+    }
+    format!(", first in {module}")
+}

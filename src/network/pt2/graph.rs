@@ -1,0 +1,395 @@
+//! The graph of an exported program: nodes in the order in which they are computed, and the values between them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::error::Pt2Error;
+use super::names::LayerNames;
+use super::operations::{Operation, operation};
+use super::schema::{self, Float, Optional, Symbol};
+use super::size::Size;
+
+/// Any graph has fewer.
+const MOST_NODES: usize = 1 << 20;
+
+/// Where a value of the graph is kept while it is needed.
+pub(super) type Place = usize;
+
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    /// How many values there are.
+    pub(super) places: usize,
+    pub(super) stored: Vec<Stored>,
+    pub(super) input: Place,
+    /// The sizes of the input: `[batch, channels, height, width]`.
+    pub(super) image: [Size; 4],
+}
+
+/// A tensor that the weights have, or the file itself.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) place: Place,
+    /// PyTorch's name in the state dict; for a constant, that in the file.
+    pub(super) name: String,
+    /// Whether a state dict has it.
+    pub(super) is_saved: bool,
+    pub(super) is_integer: bool,
+    pub(super) shape: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    /// `aten.conv2d`
+    pub(super) operation: String,
+    /// `None` for one that is not known.
+    pub(super) run: Option<Operation>,
+    /// Whether its first argument becomes its result.
+    pub(super) is_in_place: bool,
+    pub(super) arguments: Vec<(String, Argument)>,
+    pub(super) outputs: Vec<Place>,
+    /// The path of the module that it is in.
+    pub(super) module: String,
+    /// The layer whose output it gives.
+    pub(super) layer: Option<String>,
+    /// The shape of its output; `None` where it is no tensor of floats.
+    pub(super) shape: Option<Vec<Size>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Argument {
+    None,
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+    Value(Place),
+    List(Vec<Argument>),
+}
+
+impl Argument {
+    /// The values that it is made of.
+    pub(super) fn places(&self) -> Vec<Place> {
+        match self {
+            Self::Value(place) => vec![*place],
+            Self::List(all) => all.iter().flat_map(Self::places).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The whole numbers that it is, those of which are known.
+    pub(super) fn ints(&self) -> Vec<i64> {
+        match self {
+            Self::Int(value) => vec![*value],
+            Self::List(all) => all.iter().flat_map(Self::ints).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn is_zero(&self) -> bool {
+        matches!(self, Self::Int(0)) || matches!(self, Self::Float(value) if value.abs() == 0.0)
+    }
+}
+
+impl Node {
+    /// The values that it needs.
+    pub(super) fn needs(&self) -> impl Iterator<Item = Place> {
+        self.arguments
+            .iter()
+            .flat_map(|(_, argument)| argument.places())
+    }
+
+    /// The first argument's value, which an operation in place changes.
+    pub(super) fn subject(&self) -> Option<Place> {
+        match self.arguments.first() {
+            Some((_, Argument::Value(place))) => Some(*place),
+            _ => None,
+        }
+    }
+}
+
+/// The values whose names are known.
+struct Names {
+    places: HashMap<String, Place>,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) -> Result<Place, Pt2Error> {
+        let place = self.places.len();
+        match self.places.insert(name.to_owned(), place) {
+            None => Ok(place),
+            Some(_) => Err(Pt2Error::Graph(format!("value `{name}` is made twice"))),
+        }
+    }
+
+    fn value(&self, name: &str) -> Result<Argument, Pt2Error> {
+        let place = self.places.get(name).ok_or_else(|| {
+            Pt2Error::Graph(format!("value `{name}` is used before anything makes it"))
+        })?;
+        Ok(Argument::Value(*place))
+    }
+
+    fn symbol<T>(
+        &self,
+        symbol: &Symbol<T>,
+        number: impl Fn(&T) -> Argument,
+    ) -> Result<Argument, Pt2Error> {
+        match symbol {
+            Symbol::AsName(name) => self.value(name),
+            Symbol::AsInt(value) => Ok(number(value)),
+        }
+    }
+
+    fn list<T>(
+        all: &[T],
+        each: impl Fn(&T) -> Result<Argument, Pt2Error>,
+    ) -> Result<Argument, Pt2Error> {
+        Ok(Argument::List(
+            all.iter().map(each).collect::<Result<_, _>>()?,
+        ))
+    }
+
+    fn argument(&self, argument: &schema::Argument) -> Result<Argument, Pt2Error> {
+        use schema::Argument as Given;
+        let (int, float, bool) = (
+            |value: &i64| Argument::Int(*value),
+            |value: &f64| Argument::Float(*value),
+            |value: &bool| Argument::Bool(*value),
+        );
+        let optional = |one: &Optional| match one {
+            Optional::AsTensor(tensor) => self.value(&tensor.name),
+            Optional::AsNone(_) => Ok(Argument::None),
+        };
+        match argument {
+            Given::AsTensor(tensor) => self.value(&tensor.name),
+            Given::AsTensors(all) => Self::list(all, |tensor| self.value(&tensor.name)),
+            Given::AsOptionalTensor(one) => optional(one),
+            Given::AsOptionalTensors(all) => Self::list(all, optional),
+            Given::AsInt(value) => Ok(int(value)),
+            Given::AsInts(all) => Self::list(all, |value| Ok(int(value))),
+            Given::AsFloat(value) => number(value).map(Argument::Float),
+            Given::AsFloats(all) => Self::list(all, |value| number(value).map(Argument::Float)),
+            Given::AsBool(value) => Ok(bool(value)),
+            Given::AsBools(all) => Self::list(all, |value| Ok(bool(value))),
+            Given::AsString(text) => Ok(Argument::Text(text.clone())),
+            Given::AsStrings(all) => Self::list(all, |text| Ok(Argument::Text(text.clone()))),
+            Given::AsSymInt(one) => self.symbol(one, int),
+            Given::AsSymInts(all) => Self::list(all, |one| self.symbol(one, int)),
+            Given::AsSymFloat(one) => self.symbol(one, float),
+            Given::AsSymFloats(all) => Self::list(all, |one| self.symbol(one, float)),
+            Given::AsSymBool(one) => self.symbol(one, bool),
+            Given::AsSymBools(all) => Self::list(all, |one| self.symbol(one, bool)),
+            Given::AsScalarType(number) => Ok(Argument::Int(i64::from(*number))),
+            Given::AsNone(_)
+            | Given::AsMemoryFormat(_)
+            | Given::AsLayout(_)
+            | Given::AsDevice(_) => Ok(Argument::None),
+            // No operation that is known takes them; one that is not is never run.
+            Given::AsGraph(_)
+            | Given::AsCustomObj(_)
+            | Given::AsOperator(_)
+            | Given::AsComplex(_) => Ok(Argument::None),
+        }
+    }
+}
+
+impl Graph {
+    /// Resolves the names; a value that nobody makes before it is used is an error, and so is a circle.
+    pub(super) fn new(module: &schema::Module) -> Result<Self, Pt2Error> {
+        let nodes = &module.graph.nodes;
+        if nodes.len() > MOST_NODES {
+            return Err(Pt2Error::Graph(format!("it has {} nodes", nodes.len())));
+        }
+        let mut names = Names {
+            places: HashMap::new(),
+        };
+        let (stored, inputs) = inputs(module, &mut names)?;
+        let (input, image) = image_input(&module.graph, &inputs)?;
+        let mut layers = LayerNames::of(nodes).into_iter();
+        let mut graph = Self {
+            nodes: Vec::with_capacity(nodes.len()),
+            places: 0,
+            stored,
+            input,
+            image,
+        };
+        for node in nodes {
+            let arguments = node.inputs.iter();
+            let arguments = arguments.map(|given| {
+                let argument = names.argument(&given.arg)?;
+                Ok((given.name.clone(), argument))
+            });
+            let arguments = arguments.collect::<Result<_, Pt2Error>>()?;
+            let made = made(node);
+            let (operation_name, is_in_place) = short_name(&node.target);
+            let first = made
+                .first()
+                .and_then(|name| module.graph.tensor_values.get(*name));
+            let names = made.iter().map(|name| names.add(name));
+            let named = layers.next().unwrap_or_default();
+            graph.nodes.push(Node {
+                run: operation(&operation_name),
+                operation: operation_name,
+                is_in_place,
+                arguments,
+                outputs: names.collect::<Result<_, _>>()?,
+                module: named.module,
+                layer: named.layer,
+                shape: first.filter(|meta| is_float(meta.dtype)).and_then(shape_of),
+            });
+        }
+        graph.places = names.places.len();
+        Ok(graph)
+    }
+
+    /// Which nodes have to be computed for these, by their places in the list.
+    pub(super) fn needed(&self, wanted: &[usize]) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        let mut places: HashSet<Place> = HashSet::new();
+        let last = wanted.iter().max().copied();
+        for at in (0..=last.unwrap_or_default()).rev() {
+            let node = &self.nodes[at];
+            // What is changed in place is another value from there on.
+            let changes =
+                node.is_in_place && node.subject().is_some_and(|place| places.contains(&place));
+            if wanted.contains(&at)
+                || changes
+                || node.outputs.iter().any(|place| places.contains(place))
+            {
+                needed[at] = true;
+                places.extend(node.needs());
+            }
+        }
+        needed
+    }
+}
+
+/// The names of the values that a node makes.
+fn made(node: &schema::Node) -> Vec<&str> {
+    use schema::Argument as Given;
+    let mut made = Vec::new();
+    for output in &node.outputs {
+        match output {
+            Given::AsTensor(tensor) => made.push(tensor.name.as_str()),
+            Given::AsTensors(all) => made.extend(all.iter().map(|tensor| tensor.name.as_str())),
+            Given::AsSymInt(Symbol::AsName(name))
+            | Given::AsSymFloat(Symbol::AsName(name))
+            | Given::AsSymBool(Symbol::AsName(name)) => made.push(name),
+            _ => {}
+        }
+    }
+    made
+}
+
+/// `aten.relu` of `torch.ops.aten.relu_.default`, and whether it is in place.
+fn short_name(target: &str) -> (String, bool) {
+    let name = target.strip_prefix("torch.ops.").unwrap_or(target);
+    let (space, rest) = name.split_once('.').unwrap_or(("", name));
+    let operation = rest.split('.').next().unwrap_or(rest);
+    let plain = operation.trim_end_matches('_');
+    let is_in_place = plain.len() < operation.len() && !plain.is_empty();
+    (format!("{space}.{plain}"), is_in_place)
+}
+
+fn number(float: &Float) -> Result<f64, Pt2Error> {
+    match float {
+        Float::Finite(value) => Ok(*value),
+        Float::Named(name) => name
+            .parse()
+            .map_err(|_| Pt2Error::Graph(format!("{name:?} is no number"))),
+    }
+}
+
+/// Tensors of the weights and of the file, and the names of what the network is given.
+fn inputs<'a>(
+    module: &'a schema::Module,
+    names: &mut Names,
+) -> Result<(Vec<Stored>, Vec<(&'a str, Place)>), Pt2Error> {
+    let (mut stored, mut given) = (Vec::new(), Vec::new());
+    for input in &module.signature.input_specs {
+        let (arg, name, is_saved) = match input {
+            schema::Input::Parameter {
+                arg,
+                parameter_name,
+            } => (arg, parameter_name, true),
+            schema::Input::Buffer {
+                arg,
+                buffer_name,
+                persistent,
+            } => (arg, buffer_name, *persistent),
+            schema::Input::TensorConstant {
+                arg,
+                tensor_constant_name,
+            } => (arg, tensor_constant_name, false),
+            schema::Input::UserInput(user) => {
+                if let schema::Argument::AsTensor(tensor) = &user.arg {
+                    given.push((tensor.name.as_str(), names.add(&tensor.name)?));
+                }
+                continue;
+            }
+            schema::Input::CustomObj(_)
+            | schema::Input::Token(_)
+            | schema::Input::ConstantInput(_) => {
+                continue;
+            }
+        };
+        let meta = module.graph.tensor_values.get(&arg.name);
+        stored.push(Stored {
+            place: names.add(&arg.name)?,
+            name: name.clone(),
+            is_saved,
+            is_integer: meta.is_some_and(|meta| !is_float(meta.dtype)),
+            shape: sizes(meta),
+        });
+    }
+    Ok((stored, given))
+}
+
+fn sizes(meta: Option<&schema::Meta>) -> Vec<usize> {
+    let shape = meta.and_then(shape_of).unwrap_or_default();
+    shape.iter().map(Size::example).collect()
+}
+
+/// The input that is an image.
+fn image_input(
+    graph: &schema::Graph,
+    inputs: &[(&str, Place)],
+) -> Result<(Place, [Size; 4]), Pt2Error> {
+    let [(name, place)] = *inputs else {
+        let names = inputs.iter().map(|(name, _)| (*name).to_owned()).collect();
+        return Err(Pt2Error::Inputs(names));
+    };
+    let meta = graph.tensor_values.get(name);
+    let image = meta.filter(|meta| is_float(meta.dtype)).and_then(shape_of);
+    match image.and_then(|image| <[Size; 4]>::try_from(image).ok()) {
+        Some(image) if matches!(image[1], Size::Known(1 | 3)) => Ok((place, image)),
+        _ => Err(Pt2Error::NoImage {
+            name: name.to_owned(),
+            found: meta.map_or("nothing".to_owned(), described),
+        }),
+    }
+}
+
+/// `int64 [1, 16]`.
+fn described(meta: &schema::Meta) -> String {
+    let size = |size| Size::of(size).map_or("?".to_owned(), |size| size.example().to_string());
+    let sizes: Vec<String> = meta.sizes.iter().map(size).collect();
+    let dtype = match meta.dtype {
+        6 => "float16",
+        7 => "float32",
+        8 => "float64",
+        13 => "bfloat16",
+        9..=11 => "complex numbers",
+        12 => "bool",
+        _ => "integers",
+    };
+    format!("{dtype} [{}]", sizes.join(", "))
+}
+
+fn shape_of(meta: &schema::Meta) -> Option<Vec<Size>> {
+    meta.sizes.iter().map(Size::of).collect()
+}
+
+/// float16, float32, float64, bfloat16.
+fn is_float(dtype: u32) -> bool {
+    matches!(dtype, 6..=8 | 13)
+}

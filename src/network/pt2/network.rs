@@ -1,0 +1,241 @@
+//! An exported network with its parameters, on a device.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use burn::backend::Dispatch;
+use burn::backend::ops::{FloatTensorOps, IntTensorOps};
+use burn::tensor::{Device, Int, Slice, Tensor, TensorData};
+
+use super::graph::{Place, Stored};
+use super::program::{Program, ProgramError, first_kernels};
+use super::run::{Plan, as_maps};
+use super::size::Size;
+use super::value::{Floats, Value, shape, sizes};
+use crate::device::BackendError;
+use crate::network::{
+    Architecture, Kernels, Layer, LayerKind, Network, Parameter, ParameterValue, Parameters,
+    Placement,
+};
+use crate::one_line::one_line;
+use crate::weights::{WeightsError, WeightsErrorKind, WeightsFile};
+
+/// A network that `torch.export` wrote, with the tensors that some of its layers need.
+#[derive(Debug, Clone)]
+pub(crate) struct ExportedNetwork {
+    program: Arc<Program>,
+    /// How its layers are computed.
+    plan: Arc<Plan>,
+    /// In the order in which they are used, with PyTorch's names.
+    stored: Vec<(Place, String)>,
+    values: HashMap<Place, Value>,
+}
+
+impl ExportedNetwork {
+    /// With the tensors of a weights file that `wanted` need; those that no state dict has are the program's own.
+    pub(crate) fn build(
+        program: &Arc<Program>,
+        weights: &WeightsFile,
+        wanted: &[Layer],
+        place: Placement<'_>,
+    ) -> Result<Self, ProgramError> {
+        let mut own = None;
+        let mut network = Self {
+            program: Arc::clone(program),
+            plan: Arc::new(program.plan(wanted)?),
+            stored: Vec::new(),
+            values: HashMap::new(),
+        };
+        for stored in program.stored_for(wanted) {
+            let file = if stored.is_saved {
+                weights
+            } else {
+                match &mut own {
+                    Some(own) => own,
+                    none => none.insert(constants(program)?),
+                }
+            };
+            let value = read(file, stored, place)?;
+            network.stored.push((stored.place, stored.name.clone()));
+            network.values.insert(stored.place, value);
+        }
+        Ok(network)
+    }
+
+    /// Runs images through the graph, as many as it takes.
+    fn run(
+        &self,
+        images: Floats,
+        take: &mut dyn FnMut(usize, &Floats),
+    ) -> Result<(), BackendError> {
+        let ran = self
+            .plan
+            .run(&self.program.graph, &self.values, images, take);
+        ran.map_err(|error| BackendError::of(&one_line(&error)))
+    }
+}
+
+/// The program's own tensors.
+fn constants(program: &Program) -> Result<WeightsFile, WeightsError> {
+    let stored = program.graph.stored.iter();
+    let names = stored.map(|stored| stored.name.as_str()).collect();
+    WeightsFile::open_named(&program.path, None, &names)
+}
+
+fn read(file: &WeightsFile, stored: &Stored, place: Placement<'_>) -> Result<Value, WeightsError> {
+    let (name, device) = (&stored.name, place.device);
+    let found = match file.get(name) {
+        Some(entry) => entry.shape().to_vec(),
+        // Names it, and the nearest.
+        None => file.shape(name)?.to_vec(),
+    };
+    if found != stored.shape {
+        return Err(WeightsError::new(
+            file.path(),
+            WeightsErrorKind::Shape {
+                name: name.clone(),
+                found,
+                expected: stored.shape.clone(),
+            },
+        ));
+    }
+    if stored.is_integer {
+        let data = TensorData::new(file.read_integers(name)?, [found.iter().product::<usize>()]);
+        let flat = Tensor::<1, Int>::from_data(data, device).into_dispatch();
+        return Ok(Value::Integers(Dispatch::int_reshape(flat, shape(&found))));
+    }
+    let values = file.read(name)?;
+    if let (&[out, input, height, width], Kernels::Interleaved) = (&found[..], place.kernels)
+        && height * width > 1
+    {
+        let data = TensorData::new(values, [out, input, height, width]);
+        let reordered = Tensor::<4>::from_data(data, device).permute([0, 2, 3, 1]);
+        let reordered = Tensor::<4>::from_data(reordered.into_data(), device);
+        return Ok(Value::Tensor(
+            reordered.permute([0, 3, 1, 2]).into_dispatch(),
+        ));
+    }
+    let data = TensorData::new(values, [found.iter().product::<usize>()]);
+    let flat = Tensor::<1>::from_data(data, device).into_dispatch();
+    Ok(Value::Tensor(Dispatch::float_reshape(flat, shape(&found))))
+}
+
+impl Network for ExportedNetwork {
+    fn architecture(&self) -> &dyn Architecture {
+        &*self.program
+    }
+
+    fn visit(
+        &self,
+        batch: Tensor<4>,
+        wanted: &[Layer],
+        take: &mut dyn FnMut(&Layer, &Tensor<4>),
+    ) -> Result<(), BackendError> {
+        let shown = self.program.shown_of(wanted);
+        let images = batch.dims()[0];
+        let most = match &self.program.graph.image[0] {
+            Size::Known(most) => *most,
+            Size::Free { .. } => images,
+        };
+        if images == most {
+            let seen = &mut |node: usize, values: &Floats| {
+                for of in shown.iter().filter(|of| of.node == node) {
+                    take(&of.layer, &as_maps(values.clone(), of.order));
+                }
+            };
+            return self.run(batch.into_dispatch(), seen);
+        }
+        // A fixed number of images: as many turns as it takes, the last filled up with the last image.
+        let mut parts: HashMap<usize, Vec<Floats>> = HashMap::new();
+        for first in (0..images).step_by(most.max(1)) {
+            let here = most.min(images - first);
+            let mut part = vec![batch.clone().narrow(0, first, here)];
+            let last = batch.clone().narrow(0, first + here - 1, 1);
+            part.extend(std::iter::repeat_n(last, most - here));
+            let part = Tensor::cat(part, 0).into_dispatch();
+            let seen = &mut |node: usize, values: &Floats| {
+                if shown.iter().any(|of| of.node == node) {
+                    let mut slices: Vec<Slice> = vec![(0..here).into()];
+                    slices.extend(
+                        sizes(values)
+                            .iter()
+                            .skip(1)
+                            .map(|size| Slice::from(0..*size)),
+                    );
+                    let own = Dispatch::float_slice(values.clone(), &slices);
+                    parts.entry(node).or_default().push(own);
+                }
+            };
+            self.run(part, seen)?;
+        }
+        for of in shown {
+            let all = parts.remove(&of.node).unwrap_or_default();
+            take(&of.layer, &as_maps(Dispatch::float_cat(all, 0), of.order));
+        }
+        Ok(())
+    }
+
+    fn parameters(&self) -> Parameters {
+        let first = first_kernels(&self.program).map(|(layer, _)| layer.clone());
+        let layers = self.program.layers();
+        let of_module = |module: &str| {
+            let own = |layer: &&Layer| layer.torch_name() == module;
+            layers.iter().find(own).cloned()
+        };
+        let parameters = self.stored.iter().filter_map(|(place, name)| {
+            let Some(Value::Tensor(value)) = self.values.get(place) else {
+                return None;
+            };
+            let value = value.clone();
+            let value = match sizes(&value).len() {
+                1 => ParameterValue::Vector(Tensor::from_dispatch(value)),
+                2 => ParameterValue::Matrix(Tensor::from_dispatch(value)),
+                4 => ParameterValue::Kernels(Tensor::from_dispatch(value)),
+                _ => return None,
+            };
+            let module = name.rsplit_once('.').map_or("", |(module, _)| module);
+            let layer = of_module(module).filter(|layer| {
+                !matches!(value, ParameterValue::Matrix(_)) && layer.kind != LayerKind::Other
+            });
+            Some(Parameter {
+                layer,
+                name: name.clone(),
+                id: None,
+                value,
+            })
+        });
+        // Kernels are those of the first convolution that sees the image.
+        let mut parameters: Vec<Parameter> = parameters.collect();
+        let is_first = |parameter: &Parameter| first.is_some() && parameter.layer == first;
+        parameters.sort_by_key(|parameter| !is_first(parameter));
+        Parameters(parameters)
+    }
+
+    fn to_device(&self, device: &Device) -> Box<dyn Network> {
+        let moved = |value: &Value| match value {
+            Value::Integers(all) => {
+                let moved = Tensor::<1, Int>::from_dispatch(all.clone()).to_device(device);
+                Value::Integers(moved.into_dispatch())
+            }
+            Value::Tensor(tensor) => {
+                let flat = Dispatch::float_reshape(
+                    tensor.clone(),
+                    shape(&[sizes(tensor).iter().product()]),
+                );
+                let flat = Tensor::<1>::from_dispatch(flat)
+                    .to_device(device)
+                    .into_dispatch();
+                Value::Tensor(Dispatch::float_reshape(flat, shape(&sizes(tensor))))
+            }
+            other => other.clone(),
+        };
+        let values = self
+            .values
+            .iter()
+            .map(|(place, value)| (*place, moved(value)));
+        Box::new(Self {
+            values: values.collect(),
+            ..self.clone()
+        })
+    }
+}

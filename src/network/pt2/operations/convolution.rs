@@ -1,0 +1,222 @@
+//! Convolutions and linear layers.
+
+use burn::backend::Dispatch;
+use burn::backend::ops::{ConvOptions, ConvTransposeOptions, FloatTensorOps, ModuleOps};
+
+use super::Table;
+use super::arithmetic::{aligned, like};
+use crate::device::convolve_with;
+use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
+
+pub(super) const TABLE: Table = &[
+    ("aten.conv2d", conv2d),
+    ("aten.conv1d", conv1d),
+    ("aten.convolution", convolution),
+    ("aten.conv_transpose2d", conv_transpose2d),
+    ("aten.linear", linear),
+    ("aten.addmm", addmm),
+    ("aten.matmul", matmul),
+    ("aten.mm", matmul),
+    ("aten.bmm", matmul),
+];
+
+/// What a convolution is given beside its input.
+struct Kernels {
+    weight: Floats,
+    bias: Option<Floats>,
+}
+
+impl Kernels {
+    fn of(call: &mut Call, x: &Floats) -> Result<Self> {
+        Ok(Self {
+            weight: like(call.tensor("weight")?, x),
+            bias: call.optional_tensor("bias")?.map(|bias| like(bias, x)),
+        })
+    }
+}
+
+fn groups(call: &mut Call) -> Result<usize> {
+    match usize::try_from(call.int("groups", 1)?) {
+        Ok(groups) if groups > 0 => Ok(groups),
+        _ => refused("`groups` is below 1"),
+    }
+}
+
+/// An image, and whether it came without a batch.
+fn batched(x: Floats, rank: usize) -> (Floats, bool) {
+    let own = sizes(&x);
+    if own.len() + 1 != rank {
+        return (x, false);
+    }
+    (
+        Dispatch::float_reshape(x, shape(&[vec![1], own].concat())),
+        true,
+    )
+}
+
+fn unbatched(x: Floats, was_alone: bool) -> Floats {
+    if !was_alone {
+        return x;
+    }
+    let own = sizes(&x);
+    Dispatch::float_reshape(x, shape(&own[1..]))
+}
+
+fn conv2d(call: &mut Call) -> Result<Value> {
+    let (x, was_alone) = batched(call.tensor("input")?, 4);
+    let kernels = Kernels::of(call, &x)?;
+    let (stride, dilation) = (pair(call, "stride", 1)?, pair(call, "dilation", 1)?);
+    let side = sizes(&kernels.weight);
+    let [.., height, width] = side[..] else {
+        return refused(format!("its weight is {side:?}, expected four axes"));
+    };
+    let options = ConvOptions {
+        stride,
+        padding: padding(call, [height, width], dilation)?,
+        dilation,
+        groups: groups(call)?,
+    };
+    let maps = convolve_with(x, kernels.weight, kernels.bias, options);
+    Ok(Value::Tensor(unbatched(maps, was_alone)))
+}
+
+fn pair(call: &mut Call, name: &str, default: usize) -> Result<[usize; 2]> {
+    Ok(call.pair(name)?.unwrap_or([default; 2]))
+}
+
+/// Zeros before and behind along each axis; "same" puts one more behind where their number is odd.
+fn padding(
+    call: &mut Call,
+    kernel: [usize; 2],
+    dilation: [usize; 2],
+) -> Result<[(usize, usize); 2]> {
+    let around = match call.take("padding") {
+        Some(Value::Text(name)) if name == "valid" => return Ok([(0, 0); 2]),
+        Some(Value::Text(name)) if name == "same" => {
+            let of = |axis: usize| {
+                let all = dilation[axis] * kernel[axis].saturating_sub(1);
+                (all / 2, all - all / 2)
+            };
+            return Ok([of(0), of(1)]);
+        }
+        Some(Value::List(all)) => all.iter().map(Value::int).collect(),
+        Some(one) => one.int().map(|one| vec![one]),
+        None => Some(vec![0]),
+    };
+    let around: Option<Vec<usize>> = around
+        .into_iter()
+        .flatten()
+        .map(|size| usize::try_from(size).ok())
+        .collect();
+    match around.as_deref() {
+        Some([one]) => Ok([(*one, *one); 2]),
+        Some([one, two]) => Ok([(*one, *one), (*two, *two)]),
+        _ => refused("its padding is not known"),
+    }
+}
+
+/// As a convolution of images that are one pixel high.
+fn conv1d(call: &mut Call) -> Result<Value> {
+    let (x, was_alone) = batched(call.tensor("input")?, 3);
+    let kernels = Kernels::of(call, &x)?;
+    let flat = |tensor: Floats| {
+        let own = sizes(&tensor);
+        match own[..] {
+            [a, b, length] => Ok(Dispatch::float_reshape(tensor, shape(&[a, b, 1, length]))),
+            _ => refused(format!("it is given {own:?}, expected three axes")),
+        }
+    };
+    let weight = flat(kernels.weight)?;
+    let length = sizes(&weight).last().copied().unwrap_or_default();
+    let [stride, dilation] = [pair(call, "stride", 1)?[0], pair(call, "dilation", 1)?[0]];
+    let [_, along] = padding(call, [1, length], [1, dilation])?;
+    let options = ConvOptions {
+        stride: [1, stride],
+        padding: [(0, 0), along],
+        dilation: [1, dilation],
+        groups: groups(call)?,
+    };
+    let maps = convolve_with(flat(x)?, weight, kernels.bias, options);
+    let own = sizes(&maps);
+    let maps = Dispatch::float_reshape(maps, shape(&[own[0], own[1], own[3]]));
+    Ok(Value::Tensor(unbatched(maps, was_alone)))
+}
+
+/// The operator below the others.
+fn convolution(call: &mut Call) -> Result<Value> {
+    if call.bool("transposed", false)? {
+        return conv_transpose2d(call);
+    }
+    drop(call.take("output_padding"));
+    conv2d(call)
+}
+
+fn conv_transpose2d(call: &mut Call) -> Result<Value> {
+    let x = call.tensor("input")?;
+    let kernels = Kernels::of(call, &x)?;
+    let options = ConvTransposeOptions::new(
+        pair(call, "stride", 1)?,
+        pair(call, "padding", 0)?,
+        pair(call, "output_padding", 0)?,
+        pair(call, "dilation", 1)?,
+        groups(call)?,
+    );
+    Ok(Value::Tensor(Dispatch::conv_transpose2d(
+        x,
+        kernels.weight,
+        kernels.bias,
+        options,
+    )))
+}
+
+fn linear(call: &mut Call) -> Result<Value> {
+    let x = call.tensor("input")?;
+    let kernels = Kernels::of(call, &x)?;
+    let own = sizes(&x);
+    let features = own.last().copied().unwrap_or_default();
+    let rows = own.iter().product::<usize>() / features.max(1);
+    let weight = sizes(&kernels.weight);
+    let [outputs, inputs] = weight[..] else {
+        return refused(format!("its weight is {weight:?}, expected two axes"));
+    };
+    if inputs != features {
+        return refused(format!("it is given {own:?}, its weight is {weight:?}"));
+    }
+    let flat = Dispatch::float_reshape(x, shape(&[rows, features]));
+    let mut product = Dispatch::float_matmul(flat, Dispatch::float_transpose(kernels.weight));
+    if let Some(bias) = kernels.bias {
+        product = Dispatch::float_add(product, Dispatch::float_reshape(bias, shape(&[1, outputs])));
+    }
+    let mut all = own;
+    if let Some(last) = all.last_mut() {
+        *last = outputs;
+    }
+    Ok(Value::Tensor(Dispatch::float_reshape(product, shape(&all))))
+}
+
+/// `beta · self + alpha · mat1 · mat2`
+fn addmm(call: &mut Call) -> Result<Value> {
+    let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
+    let product = product(call.tensor("mat1")?, call.tensor("mat2")?);
+    let scaled = |tensor, factor: f64| Dispatch::float_mul_scalar(tensor, factor.into());
+    let (added, product) = aligned(scaled(call.tensor("self")?, beta), scaled(product, alpha));
+    Ok(Value::Tensor(Dispatch::float_add(added, product)))
+}
+
+fn matmul(call: &mut Call) -> Result<Value> {
+    let a = call.tensor("self")?;
+    let b = match call.optional_tensor("other")? {
+        Some(b) => b,
+        None => call.tensor("mat2")?,
+    };
+    if sizes(&a).len() < 2 || sizes(&b).len() < 2 {
+        return refused("a product with a vector is not known");
+    }
+    Ok(Value::Tensor(product(a, b)))
+}
+
+/// The product over the last two axes.
+fn product(a: Floats, b: Floats) -> Floats {
+    let (a, b) = aligned(a, b);
+    Dispatch::float_matmul(a, b)
+}

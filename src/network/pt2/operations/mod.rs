@@ -1,0 +1,49 @@
+//! The operations of exported programs, as Burn's.
+//!
+//! Each takes its arguments by the names of PyTorch's operator and gives a value, or a list of them. An operation in place
+//! gives a new value; what it changes is the graph's affair.
+//!
+//! Source: `aten/src/ATen/native/native_functions.yaml` of `PyTorch` 2.9.
+
+mod activation;
+mod arithmetic;
+mod attention;
+mod convolution;
+mod normalization;
+mod pooling;
+mod reduction;
+mod resampling;
+mod views;
+
+use super::value::{Call, Result, Value};
+
+/// What computes an operation.
+pub(super) type Operation = fn(&mut Call) -> Result<Value>;
+
+/// Those of a room.
+type Table = &'static [(&'static str, Operation)];
+
+const TABLES: [Table; 9] = [
+    activation::TABLE,
+    arithmetic::TABLE,
+    attention::TABLE,
+    convolution::TABLE,
+    normalization::TABLE,
+    pooling::TABLE,
+    reduction::TABLE,
+    resampling::TABLE,
+    views::TABLE,
+];
+
+/// The operation called `aten.conv2d`, without overload and the `_` of those in place.
+pub(super) fn operation(name: &str) -> Option<Operation> {
+    let mut all = TABLES.iter().copied().flatten();
+    all.find(|(known, _)| *known == name).map(|(_, run)| *run)
+}
+
+/// What shows values in another shape, or does nothing: no layer that is worth a picture.
+pub(super) fn is_view(name: &str) -> bool {
+    let mut views = views::TABLE.iter();
+    views.any(|(known, _)| *known == name)
+        && !matches!(name, "aten.cat" | "aten.stack" | "aten.index")
+}

@@ -1,0 +1,122 @@
+//! Normalizations, with the statistics of a training or with their own.
+
+use burn::backend::Dispatch;
+use burn::backend::TensorMetadata;
+use burn::backend::ops::{FloatTensorOps, ModuleOps};
+use burn::tensor::{DType, FloatDType};
+
+use super::Table;
+use super::arithmetic::like;
+use crate::device::batch_norm;
+use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
+
+pub(super) const TABLE: Table = &[
+    ("aten.batch_norm", of_running_statistics),
+    (
+        "aten._native_batch_norm_legit_no_training",
+        of_running_statistics,
+    ),
+    ("aten.layer_norm", layer_norm),
+    ("aten.group_norm", group_norm),
+    ("aten.instance_norm", instance_norm),
+];
+
+/// The running statistics are float32, and so is the arithmetic, whatever the maps are.
+fn of_running_statistics(call: &mut Call) -> Result<Value> {
+    let x = call.tensor("input")?;
+    if call.bool("training", false)? {
+        return refused("it takes the statistics of the batch: export the network after .eval()");
+    }
+    let (mean, variance) = (call.tensor("running_mean")?, call.tensor("running_var")?);
+    let ones = || Dispatch::float_ones(mean.shape(), &mean.device(), FloatDType::F32);
+    let zeros = || Dispatch::float_zeros(mean.shape(), &mean.device(), FloatDType::F32);
+    let weight = call.optional_tensor("weight")?.unwrap_or_else(ones);
+    let bias = call.optional_tensor("bias")?.unwrap_or_else(zeros);
+    let epsilon = call.float("eps", 1e-5)?;
+    let given = x.dtype();
+    let single = Dispatch::float_cast(x, FloatDType::F32);
+    let maps = batch_norm(single, weight, bias, mean, variance, epsilon);
+    Ok(Value::Tensor(back(maps, given)))
+}
+
+fn back(maps: Floats, dtype: DType) -> Floats {
+    match dtype {
+        DType::F16 => Dispatch::float_cast(maps, FloatDType::F16),
+        DType::BF16 => Dispatch::float_cast(maps, FloatDType::BF16),
+        _ => maps,
+    }
+}
+
+/// Over the last axes, as many as `normalized_shape` has.
+fn layer_norm(call: &mut Call) -> Result<Value> {
+    let x = call.tensor("input")?;
+    let all = sizes(&x);
+    let axes = call.ints("normalized_shape")?.unwrap_or_default().len();
+    if axes == 0 || axes > all.len() {
+        return refused("its normalized shape is longer than its input's");
+    }
+    let count: usize = all[all.len() - axes..].iter().product();
+    let rows = all[..all.len() - axes].iter().product();
+    let flat = |tensor: Floats| Dispatch::float_reshape(like(tensor, &x), shape(&[count]));
+    let weight = call.optional_tensor("weight")?.map(flat);
+    let bias = call.optional_tensor("bias")?.map(flat);
+    let ones = || {
+        like(
+            Dispatch::float_ones(shape(&[count]), &x.device(), FloatDType::F32),
+            &x,
+        )
+    };
+    let weight = weight.unwrap_or_else(ones);
+    let rows = Dispatch::float_reshape(x, shape(&[rows, count]));
+    let normalized = Dispatch::layer_norm(rows, weight, bias, call.float("eps", 1e-5)?);
+    Ok(Value::Tensor(Dispatch::float_reshape(
+        normalized,
+        shape(&all),
+    )))
+}
+
+fn group_norm(call: &mut Call) -> Result<Value> {
+    let groups = call.needed_int("num_groups")?;
+    let Ok(groups) = usize::try_from(groups) else {
+        return refused(format!("it has {groups} groups"));
+    };
+    in_groups(call, Some(groups))
+}
+
+fn instance_norm(call: &mut Call) -> Result<Value> {
+    if !call.bool("use_input_stats", true)? {
+        return of_running_statistics(call);
+    }
+    in_groups(call, None)
+}
+
+/// Each group of the channels of an image has its own mean and variance; without `groups` each channel.
+fn in_groups(call: &mut Call, groups: Option<usize>) -> Result<Value> {
+    let x = call.tensor("input")?;
+    let all = sizes(&x);
+    let [batch, channels, ..] = all[..] else {
+        return refused(format!("it is given {all:?}, expected channels"));
+    };
+    let groups = groups.unwrap_or(channels);
+    if groups == 0 || channels % groups != 0 {
+        return refused(format!("{channels} channels are not {groups} groups"));
+    }
+    let count = all.iter().product::<usize>() / (batch * groups).max(1);
+    let rows = Dispatch::float_reshape(x.clone(), shape(&[batch * groups, count]));
+    let ones = like(
+        Dispatch::float_ones(shape(&[count]), &x.device(), FloatDType::F32),
+        &x,
+    );
+    let rows = Dispatch::layer_norm(rows, ones, None, call.float("eps", 1e-5)?);
+    let mut maps = Dispatch::float_reshape(rows, shape(&all));
+    let mut along = vec![1; all.len()];
+    along[1] = channels;
+    let of_channels = |tensor: Floats| Dispatch::float_reshape(like(tensor, &x), shape(&along));
+    if let Some(weight) = call.optional_tensor("weight")? {
+        maps = Dispatch::float_mul(maps, of_channels(weight));
+    }
+    if let Some(bias) = call.optional_tensor("bias")? {
+        maps = Dispatch::float_add(maps, of_channels(bias));
+    }
+    Ok(Value::Tensor(maps))
+}

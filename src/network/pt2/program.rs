@@ -1,0 +1,240 @@
+//! What is known of an exported network without its parameters.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::error::{ModelError, Pt2Error};
+use super::graph::{Graph, Stored};
+use super::layers::{ShownLayer, last_of_each_resolution, layers};
+use super::run::Plan;
+use super::schema;
+use super::size::Size;
+use crate::network::{Architecture, InputError, Layer, LayerKind};
+use crate::weights::{WeightsError, WeightsFile, exported_graph};
+
+/// The major version of the schema that is read: that of torch 2.5 and newer.
+const SCHEMA: u64 = 8;
+
+/// A network that `torch.export` wrote.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(super) path: PathBuf,
+    /// The file's name without its ending.
+    name: String,
+    /// The version of torch that wrote it.
+    torch: Option<String>,
+    pub(super) graph: Graph,
+    pub(super) shown: Vec<ShownLayer>,
+}
+
+/// Why a file is no program that can be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    #[error("{0}")]
+    Weights(#[from] WeightsError),
+    #[error("{0}")]
+    Model(#[from] ModelError),
+}
+
+impl Program {
+    /// Reads the graph of a file; no tensor is read.
+    pub(crate) fn open(path: &Path) -> Result<Self, ProgramError> {
+        let json = exported_graph(path)?;
+        Ok(Self::of(path, &json).map_err(|source| ModelError {
+            path: path.to_owned(),
+            source,
+        })?)
+    }
+
+    fn of(path: &Path, json: &[u8]) -> Result<Self, Pt2Error> {
+        let program: Version = parsed(json)?;
+        if program.schema_version.major != SCHEMA {
+            return Err(Pt2Error::Schema {
+                found: program.schema_version.major,
+                torch: program.torch_version,
+            });
+        }
+        let program: schema::Program = parsed(json)?;
+        let graph = Graph::new(&program.graph_module)?;
+        let shown = layers(&graph);
+        if shown.is_empty() {
+            return Err(Pt2Error::NoMaps);
+        }
+        let name = path.file_stem().unwrap_or_default();
+        Ok(Self {
+            path: path.to_owned(),
+            name: name.to_string_lossy().into_owned(),
+            torch: program.torch_version,
+            graph,
+            shown,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The version of torch that wrote it.
+    pub(crate) fn torch(&self) -> Option<&str> {
+        self.torch.as_deref()
+    }
+
+    /// The names of its parameters and running statistics in a state dict.
+    pub(crate) fn names(&self) -> HashSet<&str> {
+        let saved = self.graph.stored.iter().filter(|stored| stored.is_saved);
+        saved.map(|stored| stored.name.as_str()).collect()
+    }
+
+    /// The tensors of a file, by the names of this network.
+    pub(crate) fn weights(
+        &self,
+        path: &Path,
+        key: Option<&str>,
+    ) -> Result<WeightsFile, WeightsError> {
+        WeightsFile::open_named(path, key, &self.names())
+    }
+
+    /// How layers are computed.
+    pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, ModelError> {
+        let plan = Plan::new(&self.graph, &self.shown_of(wanted), &self.shown);
+        plan.map_err(|source| ModelError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    pub(super) fn shown_of(&self, wanted: &[Layer]) -> Vec<&ShownLayer> {
+        let shown = self.shown.iter();
+        shown.filter(|of| wanted.contains(&of.layer)).collect()
+    }
+
+    /// Checks that layers can be computed.
+    pub(crate) fn check(&self, wanted: &[Layer]) -> Result<(), ModelError> {
+        self.plan(wanted).map(drop)
+    }
+
+    /// What is stored that layers need, in the order in which it is used.
+    pub(super) fn stored_for(&self, wanted: &[Layer]) -> Vec<&Stored> {
+        let nodes: Vec<usize> = self.shown_of(wanted).iter().map(|of| of.node).collect();
+        let needed = self.graph.needed(&nodes);
+        let mut known = HashSet::new();
+        let nodes = self
+            .graph
+            .nodes
+            .iter()
+            .zip(needed)
+            .filter(|(_, is_needed)| *is_needed);
+        let places = nodes.flat_map(|(node, _)| node.needs());
+        let by_place: HashMap<_, _> = self
+            .graph
+            .stored
+            .iter()
+            .map(|stored| (stored.place, stored))
+            .collect();
+        let stored = places.filter(|place| known.insert(*place));
+        stored
+            .filter_map(|place| by_place.get(&place).copied())
+            .collect()
+    }
+
+    /// The sizes of the images that it takes, where they are fixed: `[height, width]`.
+    fn fixed_size(&self) -> [Option<usize>; 2] {
+        let [_, _, height, width] = &self.graph.image;
+        [height, width].map(|size| (!size.is_free()).then(|| size.example()))
+    }
+}
+
+/// What says how the rest is to be read.
+#[derive(serde::Deserialize)]
+struct Version {
+    schema_version: schema::Version,
+    torch_version: Option<String>,
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Pt2Error> {
+    serde_json::from_slice(json).map_err(|error| Pt2Error::Json(error.to_string()))
+}
+
+impl Architecture for Program {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        self.shown.iter().map(|of| of.layer.clone()).collect()
+    }
+
+    fn default_layers(&self) -> Vec<Layer> {
+        last_of_each_resolution(&self.shown)
+    }
+
+    fn input_channels(&self) -> usize {
+        self.graph.image[1].example()
+    }
+
+    fn input_size(&self) -> Option<[usize; 2]> {
+        let [_, _, height, width] = &self.graph.image;
+        Some([height, width].map(Size::example))
+    }
+
+    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
+        let [height, width] = size;
+        for (fixed, asked) in self.fixed_size().into_iter().zip(size) {
+            if fixed.is_some_and(|fixed| fixed != asked) {
+                let takes = self.input_size().unwrap_or_default();
+                return Err(InputError::Other { size, takes });
+            }
+        }
+        let [_, _, down, across] = &self.graph.image;
+        let symbols = [(down, height), (across, width)];
+        let symbols = symbols
+            .into_iter()
+            .filter_map(|(of, size)| Some((of.symbol()?, size)));
+        let symbols: HashMap<&str, usize> = symbols.collect();
+        let shape_of = |of: &ShownLayer| {
+            let shape = of.shape.each_ref().map(|size| size.at(&symbols));
+            if shape.contains(&0) {
+                return Err(InputError::TooSmall {
+                    height,
+                    width,
+                    layer: of.layer.name().to_owned(),
+                });
+            }
+            Ok(shape)
+        };
+        self.shown.iter().map(shape_of).collect()
+    }
+
+    fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)> {
+        let stored = self.stored_for(wanted).into_iter();
+        let saved = stored.filter(|stored| stored.is_saved && !stored.is_integer);
+        let named = saved.map(|stored| {
+            let module = stored
+                .name
+                .rsplit_once('.')
+                .map_or("", |(module, _)| module);
+            (module.to_owned(), stored.name.clone())
+        });
+        named.collect()
+    }
+}
+
+/// The first convolution that sees the image, and the name of its kernels.
+pub(super) fn first_kernels(program: &Program) -> Option<(&Layer, &Stored)> {
+    let mut sees_image = HashSet::from([program.graph.input]);
+    for (at, node) in program.graph.nodes.iter().enumerate() {
+        if !node.needs().any(|place| sees_image.contains(&place)) {
+            continue;
+        }
+        let shown = program.shown.iter().find(|of| of.node == at);
+        if let Some(of) = shown.filter(|of| of.layer.kind == LayerKind::Convolution) {
+            let places: HashSet<_> = node.needs().collect();
+            let mut stored = program.graph.stored.iter();
+            let kernels =
+                stored.find(|stored| places.contains(&stored.place) && stored.shape.len() == 4);
+            return Some((&of.layer, kernels?));
+        }
+        sees_image.extend(&node.outputs);
+    }
+    None
+}

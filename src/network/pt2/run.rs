@@ -1,0 +1,223 @@
+//! Running a graph: each value is kept as long as something needs it.
+
+use std::collections::HashMap;
+
+use burn::backend::Dispatch;
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::Tensor;
+
+use super::error::Pt2Error;
+use super::graph::{Argument, Graph, Node, Place};
+use super::layers::{Order, ShownLayer};
+use super::value::{Call, Floats, Value, shape, sizes};
+use crate::device::{BackendError, caught};
+
+/// What of a graph is computed for some layers, and when a value is not needed any more.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The places of the nodes that are computed.
+    nodes: Vec<usize>,
+    /// By place: the place in `nodes` of the last that needs it.
+    last_use: HashMap<Place, usize>,
+    /// By place: others that are the same tensor, which is changed in place.
+    same: HashMap<Place, Vec<Place>>,
+}
+
+impl Plan {
+    /// For the layers of these nodes.
+    ///
+    /// # Errors
+    ///
+    /// An operation that is not known is needed.
+    pub(super) fn new(
+        graph: &Graph,
+        wanted: &[&ShownLayer],
+        all: &[ShownLayer],
+    ) -> Result<Self, Pt2Error> {
+        let outputs: Vec<usize> = wanted.iter().map(|of| of.node).collect();
+        let needed = graph.needed(&outputs);
+        let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
+        let mut unknown = nodes.iter().filter(|at| graph.nodes[**at].run.is_none());
+        if let Some(&first) = unknown.next() {
+            return Err(unknown_operation(graph, first, &nodes, wanted, all));
+        }
+        let mut plan = Self {
+            last_use: HashMap::new(),
+            same: HashMap::new(),
+            nodes,
+        };
+        for (turn, at) in plan.nodes.iter().enumerate() {
+            for place in graph.nodes[*at].needs() {
+                plan.last_use.insert(place, turn);
+            }
+        }
+        plan.find_same(graph)?;
+        Ok(plan)
+    }
+
+    /// Which values an operation in place changes.
+    fn find_same(&mut self, graph: &Graph) -> Result<(), Pt2Error> {
+        // Each value is a part of another one, or the whole of it.
+        let mut root: Vec<Place> = (0..graph.places).collect();
+        let mut is_whole = vec![true; graph.places];
+        for (turn, at) in self.nodes.iter().enumerate() {
+            let node = &graph.nodes[*at];
+            let Some(subject) = node.subject() else {
+                continue;
+            };
+            let is_view = super::operations::is_view(&node.operation);
+            if !node.is_in_place && !is_view {
+                continue;
+            }
+            if node.is_in_place {
+                let used =
+                    |place: &Place| self.last_use.get(place).is_some_and(|last| *last > turn);
+                let shared = (0..graph.places).filter(|place| root[*place] == root[subject]);
+                let shared: Vec<Place> = shared.filter(used).collect();
+                let is_part =
+                    |place: &Place| *place != subject && !(is_whole[*place] && is_whole[subject]);
+                if shared.iter().any(is_part) {
+                    return Err(Pt2Error::InPlace {
+                        operation: node.operation.clone(),
+                        module: node.module.clone(),
+                    });
+                }
+                if let Some(output) = node.outputs.first() {
+                    self.same.insert(*output, shared);
+                }
+            }
+            for output in &node.outputs {
+                root[*output] = root[subject];
+                is_whole[*output] = is_whole[subject] && node.is_in_place;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the graph on an image; `take` gets the values of each node that is computed.
+    pub(super) fn run(
+        &self,
+        graph: &Graph,
+        stored: &HashMap<Place, Value>,
+        image: Floats,
+        mut take: impl FnMut(usize, &Floats),
+    ) -> Result<(), Pt2Error> {
+        let mut values: HashMap<Place, Value> =
+            HashMap::from([(graph.input, Value::Tensor(image))]);
+        for (turn, at) in self.nodes.iter().enumerate() {
+            let node = &graph.nodes[*at];
+            let is_last = |place: Place| self.last_use.get(&place) == Some(&turn);
+            let arguments = node.arguments.iter().map(|(name, argument)| {
+                let value = resolved(argument, &mut values, stored, is_last);
+                (name.clone(), value)
+            });
+            let results = computed(node, Call::new(arguments.collect()))?;
+            if let Some(Value::Tensor(tensor)) = results.first() {
+                take(*at, tensor);
+            }
+            for (place, value) in node.outputs.iter().zip(results) {
+                for same in self.same.get(place).into_iter().flatten() {
+                    values.insert(*same, value.clone());
+                }
+                if self.last_use.get(place).is_some_and(|last| *last > turn) {
+                    values.insert(*place, value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An argument's value, which is moved out where nothing else needs it.
+fn resolved(
+    argument: &Argument,
+    values: &mut HashMap<Place, Value>,
+    stored: &HashMap<Place, Value>,
+    is_last: impl Fn(Place) -> bool + Copy,
+) -> Value {
+    match argument {
+        Argument::None => Value::None,
+        Argument::Int(value) => Value::Int(*value),
+        Argument::Float(value) => Value::Float(*value),
+        Argument::Bool(value) => Value::Bool(*value),
+        Argument::Text(text) => Value::Text(text.clone()),
+        Argument::List(all) => Value::List(
+            all.iter()
+                .map(|one| resolved(one, values, stored, is_last))
+                .collect(),
+        ),
+        Argument::Value(place) => {
+            let value = if is_last(*place) {
+                values.remove(place)
+            } else {
+                values.get(place).cloned()
+            };
+            let value = value.or_else(|| stored.get(place).cloned());
+            value.unwrap_or(Value::None)
+        }
+    }
+}
+
+/// What a node gives.
+fn computed(node: &Node, mut call: Call) -> Result<Vec<Value>, Pt2Error> {
+    let failed = |source| Pt2Error::Operation {
+        operation: node.operation.clone(),
+        module: node.module.clone(),
+        source,
+    };
+    let Some(run) = node.run else {
+        return Err(failed(BackendError::of("it is not known")));
+    };
+    let result = caught(|| run(&mut call)).map_err(failed)?;
+    let result = result.map_err(|why| failed(BackendError::of(&why.0)))?;
+    Ok(match result {
+        Value::List(all) => all,
+        one => vec![one],
+    })
+}
+
+/// What is not known, how often it is needed, and what can be shown without it.
+fn unknown_operation(
+    graph: &Graph,
+    first: usize,
+    nodes: &[usize],
+    wanted: &[&ShownLayer],
+    all: &[ShownLayer],
+) -> Pt2Error {
+    let node = &graph.nodes[first];
+    let is_known = |of: &&ShownLayer| {
+        let needed = graph.needed(&[of.node]);
+        let mut nodes = graph.nodes.iter().zip(needed);
+        nodes.all(|(node, is_needed)| !is_needed || node.run.is_some())
+    };
+    let known = all.iter().rev().find(is_known);
+    let behind = wanted.iter().find(|of| graph.needed(&[of.node])[first]);
+    let same = |at: &&usize| graph.nodes[**at].operation == node.operation;
+    Pt2Error::Unknown {
+        layer: behind.map_or_else(String::new, |of| of.layer.name().to_owned()),
+        operation: node.operation.clone(),
+        module: node.module.clone(),
+        count: nodes.iter().filter(same).count(),
+        last: known.map(|of| of.layer.name().to_owned()),
+    }
+}
+
+/// The values of a layer as maps, `[batch, channels, height, width]`.
+pub(super) fn as_maps(values: Floats, order: Order) -> Tensor<4> {
+    let maps = match order {
+        Order::Maps => values,
+        Order::ChannelsLast => Dispatch::float_permute(values, &[0, 3, 1, 2]),
+        Order::Tokens { side, others } => {
+            let all = sizes(&values);
+            let slices = [
+                (0..all[0]).into(),
+                (others..all[1]).into(),
+                (0..all[2]).into(),
+            ];
+            let square = Dispatch::float_slice(values, &slices);
+            let square = Dispatch::float_reshape(square, shape(&[all[0], side, side, all[2]]));
+            Dispatch::float_permute(square, &[0, 3, 1, 2])
+        }
+    };
+    Tensor::from_dispatch(maps)
+}

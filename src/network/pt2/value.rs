@@ -1,0 +1,216 @@
+//! Values of a graph while it runs, and the arguments of an operation.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Dispatch, TensorMetadata};
+use burn::tensor::Shape;
+
+/// A tensor of floats of any rank, on any device.
+pub(super) type Floats = FloatTensor<Dispatch>;
+
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    None,
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+    Tensor(Floats),
+    /// A tensor of whole numbers.
+    Integers(IntTensor<Dispatch>),
+    List(Vec<Value>),
+}
+
+/// What an operation is given that it cannot take, or asks of it that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) String);
+
+pub(super) type Result<T> = std::result::Result<T, Refused>;
+
+pub(super) fn refused<T>(why: impl Into<String>) -> Result<T> {
+    Err(Refused(why.into()))
+}
+
+/// The sizes of a tensor.
+pub(super) fn sizes(tensor: &Floats) -> Vec<usize> {
+    tensor.shape().to_vec()
+}
+
+/// The arguments of an operation, by name. What is left out has the operator's default.
+#[derive(Debug)]
+pub(super) struct Call {
+    arguments: Vec<(String, Value)>,
+}
+
+impl Call {
+    pub(super) fn new(arguments: Vec<(String, Value)>) -> Self {
+        Self { arguments }
+    }
+
+    /// An argument, which is moved out; `None` where it was left out or is none.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        let mut arguments = self.arguments.iter_mut();
+        let (_, value) = arguments.find(|(own, _)| own == name)?;
+        match std::mem::replace(value, Value::None) {
+            Value::None => None,
+            value => Some(value),
+        }
+    }
+
+    /// The first argument, whatever it is called.
+    pub(super) fn first(&mut self) -> Option<Value> {
+        let (_, value) = self.arguments.first_mut()?;
+        Some(std::mem::replace(value, Value::None))
+    }
+
+    /// What follows the first argument.
+    pub(super) fn rest(&self) -> impl Iterator<Item = &Value> {
+        self.arguments.iter().skip(1).map(|(_, value)| value)
+    }
+
+    fn needed(&mut self, name: &str) -> Result<Value> {
+        let value = self.take(name);
+        value.ok_or_else(|| Refused(format!("it lacks its argument `{name}`")))
+    }
+
+    pub(super) fn tensor(&mut self, name: &str) -> Result<Floats> {
+        let value = self.needed(name)?;
+        of_kind(name, value.tensor(), "a tensor of floats")
+    }
+
+    pub(super) fn optional_tensor(&mut self, name: &str) -> Result<Option<Floats>> {
+        let value = self.take(name);
+        let tensor = value.map(|value| of_kind(name, value.tensor(), "a tensor of floats"));
+        tensor.transpose()
+    }
+
+    pub(super) fn tensors(&mut self, name: &str) -> Result<Vec<Floats>> {
+        let Value::List(all) = self.needed(name)? else {
+            return of_kind(name, None, "tensors");
+        };
+        let all = all.into_iter().map(Value::tensor);
+        of_kind(name, all.collect(), "tensors of floats")
+    }
+
+    pub(super) fn int(&mut self, name: &str, default: i64) -> Result<i64> {
+        let value = self.take(name);
+        let int = value.map(|value| of_kind(name, value.int(), "a whole number"));
+        Ok(int.transpose()?.unwrap_or(default))
+    }
+
+    pub(super) fn optional_int(&mut self, name: &str) -> Result<Option<i64>> {
+        let value = self.take(name);
+        let int = value.map(|value| of_kind(name, value.int(), "a whole number"));
+        int.transpose()
+    }
+
+    /// A number that has to be there.
+    pub(super) fn needed_int(&mut self, name: &str) -> Result<i64> {
+        let value = self.needed(name)?;
+        of_kind(name, value.int(), "a whole number")
+    }
+
+    /// Several, or one that stands for a list of itself.
+    pub(super) fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>> {
+        let ints = match self.take(name) {
+            None => return Ok(None),
+            Some(Value::List(all)) => all.iter().map(Value::int).collect(),
+            Some(one) => one.int().map(|one| vec![one]),
+        };
+        of_kind(name, ints, "whole numbers").map(Some)
+    }
+
+    /// Sizes along the two axes of an image: one stands for both, an empty list for what was left out.
+    pub(super) fn pair(&mut self, name: &str) -> Result<Option<[usize; 2]>> {
+        let Some(ints) = self.ints(name)? else {
+            return Ok(None);
+        };
+        let pair = match *ints {
+            [] => return Ok(None),
+            [one] => [one, one],
+            [one, two] => [one, two],
+            _ => return refused(format!("`{name}` is {ints:?}, expected two numbers")),
+        };
+        let [Ok(one), Ok(two)] = pair.map(usize::try_from) else {
+            return refused(format!("`{name}` is {ints:?}, expected no number below 0"));
+        };
+        Ok(Some([one, two]))
+    }
+
+    pub(super) fn float(&mut self, name: &str, default: f64) -> Result<f64> {
+        Ok(self.optional_float(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn optional_float(&mut self, name: &str) -> Result<Option<f64>> {
+        let value = self.take(name);
+        let float = value.map(|value| of_kind(name, value.float(), "a number"));
+        float.transpose()
+    }
+
+    pub(super) fn bool(&mut self, name: &str, default: bool) -> Result<bool> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(Value::Bool(value)) => Ok(value),
+            Some(_) => of_kind(name, None, "true or false"),
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An axis of a tensor of `rank` axes, counted from the end where it is negative.
+    pub(super) fn axis(&mut self, name: &str, default: i64, rank: usize) -> Result<usize> {
+        let axis = self.int(name, default)?;
+        axis_of(axis, rank)
+    }
+}
+
+pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
+    let from_end = if axis < 0 { axis + rank as i64 } else { axis };
+    match usize::try_from(from_end) {
+        Ok(axis) if axis < rank.max(1) => Ok(axis),
+        _ => refused(format!("there is no axis {axis} of {rank}")),
+    }
+}
+
+fn of_kind<T>(name: &str, value: Option<T>, expected: &str) -> Result<T> {
+    value.ok_or_else(|| Refused(format!("its argument `{name}` is not {expected}")))
+}
+
+impl Value {
+    pub(super) fn tensor(self) -> Option<Floats> {
+        match self {
+            Self::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    pub(super) fn int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Bool(value) => Some(i64::from(*value)),
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number")]
+            Self::Float(value) if value.fract() == 0.0 => Some(*value as i64),
+            _ => None,
+        }
+    }
+
+    pub(super) fn float(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            #[expect(clippy::cast_precision_loss, reason = "as PyTorch does")]
+            Self::Int(value) => Some(*value as f64),
+            Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            _ => None,
+        }
+    }
+}
+
+/// A shape of these sizes.
+pub(super) fn shape(sizes: &[usize]) -> Shape {
+    Shape::from(sizes.to_vec())
+}
