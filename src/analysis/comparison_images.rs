@@ -188,12 +188,9 @@ fn in_order(
 
 /// What all layers that are shown make of an image. Units: bytes.
 fn bytes_of_maps(pass: &ForwardPass, size: [usize; 2]) -> usize {
-    let shapes = pass.architecture.output_shapes(size).unwrap_or_default();
-    let shown = pass
-        .wanted
-        .iter()
-        .filter_map(|layer| shapes.get(layer.index));
-    let values: usize = shown.map(|shape| shape.iter().product::<usize>()).sum();
+    let shapes = pass.architecture.output_shapes(&pass.wanted, size);
+    let shapes = shapes.unwrap_or_default().into_iter();
+    let values: usize = shapes.map(|shape| shape.iter().product::<usize>()).sum();
     values * size_of::<f32>()
 }
 

@@ -337,7 +337,7 @@ fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
 /// not shown itself, where what is below 0 counts as 0.
 fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
     let layers = pass.architecture.all_layers();
-    let next = layers.get(layer.index + 1);
+    let next = layers.iter().skip_while(|other| *other != layer).nth(1);
     layer.kind == LayerKind::Relu
         || next.is_some_and(|next| next.kind == LayerKind::Relu && !pass.wanted.contains(next))
 }

@@ -126,14 +126,11 @@ pub(super) fn known_bases(
         file: file.clone(),
         why: error.to_string(),
     })?;
-    // Larger than the smallest input of any.
-    let shapes = pass.architecture.output_shapes([1 << 10; 2])?;
-    let channels = |layer: &Layer| {
-        shapes
-            .get(layer.index)
-            .map_or(0, |[channels, ..]| *channels)
-    };
-    if bases.fit(pass.wanted.iter().map(|layer| (layer, channels(layer)))) {
+    // Larger than the smallest input of any VGG.
+    let size = pass.architecture.input_size().unwrap_or([1 << 10; 2]);
+    let shapes = pass.architecture.output_shapes(&pass.wanted, size)?;
+    let channels = shapes.into_iter().map(|[channels, ..]| channels);
+    if bases.fit(pass.wanted.iter().zip(channels)) {
         return Ok(Some(bases));
     }
     terminal.note(&format!(

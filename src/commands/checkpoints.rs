@@ -20,6 +20,7 @@ use std::path::Path;
 use super::calibration;
 use super::context::{self, Context, Steps};
 use super::error::RunError;
+use super::parameters::open_model;
 use super::report::Report;
 use crate::analysis::change::Summary;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
@@ -49,6 +50,8 @@ pub(crate) fn run(
     if shard.is_some() && settings.summary.is_needed() {
         return Err(CheckpointsError::SummaryOfPart.into());
     }
+    let model = open_model(&settings.run.network)?;
+    settings.run.fit(model.input_size());
     let inputs = Inputs::open(settings, context)?;
     let mut listed = if settings.follows() {
         Vec::new()
@@ -67,13 +70,13 @@ pub(crate) fn run(
     let folder = reserve(settings, part.as_ref(), context)?;
     let settings = &*settings;
 
-    let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
+    let mut checkpoints = OpenCheckpoints::new(model.clone(), &settings.run.network);
     let mut skipped = Vec::new();
     let earlier = State::read(folder.path())?;
     let nth = EveryNth::new(settings.every, earlier.as_ref());
     let mut follow = None;
     let sequence = if settings.follows() {
-        let follow = follow.insert(Follow::new(settings, nth, context));
+        let follow = follow.insert(Follow::new(settings, &model, nth, context));
         follow.wait_for_first(&mut checkpoints, &mut skipped)?
     } else if part.is_some() {
         listed
@@ -89,7 +92,15 @@ pub(crate) fn run(
     }
     let known = earlier.as_ref().map(|state| &state.run.network);
     let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
-    let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
+    let mut run = inputs.run(
+        settings,
+        context,
+        folder,
+        part.as_ref(),
+        &sequence,
+        &shown,
+        checkpoints.model(),
+    )?;
     run.context.skipped.splice(..0, skipped);
     let loader = run.loader(checkpoints, shown);
     let report = show(run, loader, follow, earlier)?;

@@ -15,9 +15,7 @@ use crate::data::transform::Preprocess;
 use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
 use crate::logger::{Builder, FeatureLogger, LoggerError, RenderOn};
-use crate::network::vgg::Extent;
-use crate::network::{Architecture, ForwardPass, select};
-use crate::network::{Kernels, Placement};
+use crate::network::{Architecture, ForwardPass, Kernels, Placement, select};
 use crate::settings::{OutputSettings, RunSettings};
 use crate::state::{RunFolder, StateError};
 
@@ -200,16 +198,12 @@ pub(crate) fn kernel_layout(device: &OpenDevice, images: usize) -> Kernels {
     }
 }
 
-/// As much of a network as is shown, and where it is put so that `images` go through it.
-pub(crate) fn shown_part(pass: &ForwardPass, images: usize) -> (Extent, Placement<'_>) {
-    let extent = Extent::Features {
-        deepest: pass.deepest(),
-    };
-    let place = Placement {
+/// Where a network is put so that `images` go through it.
+pub(crate) fn placement(pass: &ForwardPass, images: usize) -> Placement<'_> {
+    Placement {
         device: &pass.device().device,
         kernels: kernel_layout(pass.device(), images),
-    };
-    (extent, place)
+    }
 }
 
 /// Steps that a command was given, as it came to its end.

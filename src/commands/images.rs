@@ -4,10 +4,10 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::calibration::{self, RunStyle};
-use super::context::{Context, RunContext, Steps, as_markdown, reserve, shown_part};
+use super::context::{Context, RunContext, Steps, as_markdown, placement, reserve};
 use super::devices::open_devices;
 use super::error::RunError;
-use super::parameters::OpenNetwork;
+use super::parameters::{ShownNetwork, open_model};
 use super::report::Report;
 use crate::analysis::probe::{BatchPictures, describe, describe_pca, log_kernels};
 use crate::analysis::{Bases, Calibration};
@@ -27,14 +27,16 @@ const BASIS_IMAGES: usize = 16;
 const BASIS_BYTES: usize = 512 << 20;
 
 pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Report, RunError> {
+    let model = open_model(&settings.run.network)?;
+    settings.run.fit(model.input_size());
     let notes = InputNotes::default();
     let files = list_images(&settings.images, &notes)?;
     let total = files.len();
     let devices = open_devices(&settings.run.compute, context)?;
     let folder = reserve(&mut settings.run.output, "images", context)?;
     let weights = settings.weights.as_deref();
-    let start = OpenNetwork::of(weights, settings.seed, &settings.run, context)?;
-    let architecture = Arc::new(start.variant.clone());
+    let start = ShownNetwork::open(&model, weights, settings.seed, &settings.run, context)?;
+    let architecture = Arc::clone(&start.architecture);
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let config = settings.resolved(&run.pass)?;
 
@@ -43,8 +45,8 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         .zip(prepare_ahead(files, run.preprocess, most))
         .peekable();
     let mut timings = StageTimings::default();
-    let (extent, place) = shown_part(&run.pass, total);
-    let network = timings.time(Stage::Load, || start.build(extent, place))?;
+    let place = placement(&run.pass, total);
+    let network = timings.time(Stage::Load, || start.build(&run.pass.wanted, place))?;
     let pictures = &settings.run.pictures;
     let bases = calibration::known_bases(None, pictures, &run.pass, &context.terminal)?;
     let is_waiting = bases.is_none() && !pictures.no_pca;
@@ -57,8 +59,8 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         builder = builder.scalars(Scalars::One);
     }
     let mut log = ImageLog {
-        copies: run.pass.copies(&network, "the network")?,
-        network: &network,
+        copies: run.pass.copies(&*network, "the network")?,
+        network: &*network,
         logger: run_style.apply(builder).create()?,
         timings,
         turn: 0,

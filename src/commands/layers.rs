@@ -1,12 +1,13 @@
 //! `vggscope layers`: the table of layers with their shapes.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::error::RunError;
-use super::parameters::{notes, open_file};
+use super::parameters::{notes, open_model};
 use super::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
-use crate::network::{Architecture, select};
+use crate::network::{Architecture, Layer, Model, select};
 use crate::settings::{IMAGENET, LayersSettings};
 
 /// Input side when nothing is cropped: the shapes then are only an example.
@@ -14,36 +15,56 @@ const EXAMPLE_SIDE: u32 = 224;
 
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
 pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
-    let held = match &settings.weights {
-        Some(path) if path != IMAGENET => {
-            let (held, file) = open_file(path, &settings.network)?;
-            Terminal::new(false).notes(&notes(&file, &held, None));
-            held
+    let terminal = Terminal::new(false);
+    let model = open_model(&settings.network)?;
+    let architecture: Arc<dyn Architecture> = match (&settings.weights, &model) {
+        (Some(path), _) if path != IMAGENET => {
+            let file = model.weights(path, settings.network.weights_key.as_deref())?;
+            terminal.notes(&notes(&file, &model, None));
+            model.architecture(&file)?
         }
-        _ => Variant::published(settings.network.arch.unwrap_or(Arch::VGG16)),
+        (_, Model::Exported(program)) => Arc::clone(program) as _,
+        (_, Model::Vgg(arch)) => Arc::new(Variant::published(arch.unwrap_or(Arch::VGG16))),
     };
-    let side = settings.side().unwrap_or(EXAMPLE_SIDE);
-    let chosen = select(&held, &settings.network.layers)?;
-    let deepest = chosen.last().map_or(0, |layer| layer.index);
-    let shown = Variant {
-        depth: deepest + 1,
-        ..held
+    let list = match settings.network.layers.as_str() {
+        "auto" => "all",
+        list => list,
     };
-    let shapes = shown.output_shapes([side as usize; 2])?;
+    let chosen = select(&*architecture, list)?;
+    let side = settings.side().unwrap_or(EXAMPLE_SIDE) as usize;
+    let own = model.input_size().filter(|_| !settings.has_crop());
+    let size @ [height, width] = own.unwrap_or([side; 2]);
+    let shapes = architecture.output_shapes(&chosen, size)?;
 
-    let (name, channels) = (shown.name(), shown.input_channels());
-    let mut text = format!("{name}, input {channels} x {side} x {side}");
+    let (name, channels) = (architecture.name(), architecture.input_channels());
+    let mut text = format!("{name}, input {channels} x {height} x {width}");
     text += match settings.side() {
-        Some(_) => "\n",
-        None => " (an example: nothing is cropped, so each image has its own size)\n",
+        None if own.is_none() => {
+            " (an example: nothing is cropped, so each image has its own size)\n"
+        }
+        _ => "\n",
     };
-    text += "index  name       torchvision   kind             output (channels x height x width)\n";
-    for layer in chosen {
-        let [channels, height, width] = shapes[layer.index];
-        // Writing to a String cannot fail.
+    if let Model::Exported(program) = &model {
+        text.extend(program.notes().into_iter().map(|note| note + "\n"));
+    }
+    let longest = |least: usize, name: fn(&Layer) -> &str| {
+        let lengths = chosen.iter().map(|layer| name(layer).len());
+        lengths.fold(least, usize::max)
+    };
+    let (names, kinds) = (longest(9, Layer::name), longest(15, Layer::what));
+    let paths = longest(12, Layer::torch_name);
+    let is_vgg = matches!(model, Model::Vgg(_));
+    let origin = if is_vgg { "torchvision" } else { "module" };
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "index  {:<names$}  {origin:<paths$}  {:<kinds$}  output (channels x height x width)",
+        "name", "kind"
+    );
+    for (layer, [channels, height, width]) in chosen.iter().zip(shapes) {
         let _ = writeln!(
             text,
-            "{:>5}  {:<9}  {:<12}  {:<15}  {channels} x {height} x {width}",
+            "{:>5}  {:<names$}  {:<paths$}  {:<kinds$}  {channels} x {height} x {width}",
             layer.index,
             layer.name(),
             layer.torch_name(),

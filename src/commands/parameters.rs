@@ -4,18 +4,18 @@ use std::error::Error;
 use std::fs::File;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use super::context::Context;
 use super::error::RunError;
 use super::terminal::{Terminal, Unit};
 use crate::data::prepared::file_name;
-use crate::network::Architecture;
-use crate::network::Placement;
 use crate::network::vgg::{
     self, Arch, Extent, NetworkError, ParameterSource, RandomParameters, Sizes, Variant, Vgg,
     input_side,
 };
+use crate::network::{Architecture, Layer, Model, ModelError, Network, Placement};
 use crate::one_line::{listed, one_line, panic_text};
 use crate::settings::{IMAGENET, NetworkSettings, RunSettings};
 use crate::weights::{WeightsFile, imagenet, sha256};
@@ -31,31 +31,6 @@ pub(crate) struct OpenNetwork {
 }
 
 impl OpenNetwork {
-    /// That of a weights file, or a random one; with notes on how it was read.
-    pub(crate) fn of(
-        weights: Option<&Path>,
-        seed: u64,
-        settings: &RunSettings,
-        context: &Context,
-    ) -> Result<Self, RunError> {
-        let (asked, terminal) = (settings.network.arch, &context.terminal);
-        let Some(path) = weights_file(weights, asked, context)? else {
-            let arch = asked.unwrap_or(Arch::VGG16);
-            return Ok(Self::random(arch, Sizes::PUBLISHED, seed, "", terminal));
-        };
-        let (variant, file) = open_file(&path, &settings.network)?;
-        let crop = settings.input.preprocess().crop;
-        terminal.notes(&notes(&file, &variant, crop));
-        let hashed = path.clone();
-        let hash = move || sha256(&mut File::open(&hashed)?);
-        Ok(Self {
-            variant,
-            parameters: Box::new(file),
-            label: hashed_label(file_name(&path), &settings.network, hash),
-            path,
-        })
-    }
-
     /// One with random parameters, with a note that says so.
     pub(crate) fn random(
         arch: Arch,
@@ -79,6 +54,72 @@ impl OpenNetwork {
     pub(crate) fn build(&self, extent: Extent, place: Placement<'_>) -> Result<Vgg, NetworkError> {
         vgg::build_from(&*self.parameters, &self.path, &self.variant, extent, place)
     }
+}
+
+/// A network that images go through, opened before they are read.
+pub(crate) struct ShownNetwork {
+    pub(crate) architecture: Arc<dyn Architecture>,
+    parameters: ShownParameters,
+    /// What they are called in descriptions.
+    pub(crate) label: Box<dyn FnOnce() -> String + Send>,
+}
+
+enum ShownParameters {
+    OfFile(Model, WeightsFile),
+    Random(Box<OpenNetwork>),
+}
+
+impl ShownNetwork {
+    /// That of a weights file, or of the file of the network itself, or a random one; with notes on how it was read.
+    pub(crate) fn open(
+        model: &Model,
+        weights: Option<&Path>,
+        seed: u64,
+        settings: &RunSettings,
+        context: &Context,
+    ) -> Result<Self, RunError> {
+        let (network, terminal) = (&settings.network, &context.terminal);
+        let path = weights_file(weights, network.arch, context)?.or_else(|| network.model.clone());
+        let Some(path) = path else {
+            let arch = network.arch.unwrap_or(Arch::VGG16);
+            let random = OpenNetwork::random(arch, Sizes::PUBLISHED, seed, "", terminal);
+            return Ok(Self {
+                architecture: Arc::new(random.variant.clone()),
+                label: Box::new(move || format!("random, seed {seed}")),
+                parameters: ShownParameters::Random(Box::new(random)),
+            });
+        };
+        let file = model.weights(&path, network.weights_key.as_deref())?;
+        let architecture = model.architecture(&file)?;
+        terminal.notes(&notes(&file, model, settings.input.preprocess().crop));
+        let hashed = path.clone();
+        let hash = move || sha256(&mut File::open(&hashed)?);
+        Ok(Self {
+            architecture,
+            parameters: ShownParameters::OfFile(model.clone(), file),
+            label: hashed_label(file_name(&path), network, hash),
+        })
+    }
+
+    /// As much of it as these layers need.
+    pub(crate) fn build(
+        &self,
+        wanted: &[Layer],
+        place: Placement<'_>,
+    ) -> Result<Box<dyn Network>, ModelError> {
+        match &self.parameters {
+            ShownParameters::OfFile(model, file) => model.build(file, wanted, place),
+            ShownParameters::Random(random) => {
+                let deepest = wanted.last().map_or(0, |layer| layer.index);
+                Ok(Box::new(random.build(Extent::Features { deepest }, place)?))
+            }
+        }
+    }
+}
+
+/// What kind of networks the weights hold.
+pub(crate) fn open_model(settings: &NetworkSettings) -> Result<Model, ModelError> {
+    Model::open(settings.model.as_deref(), settings.arch)
 }
 
 /// The file that `--weights` names, downloaded where it is "imagenet"; `None` for random weights.
@@ -144,17 +185,24 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 }
 
 /// What there is to say of how a weights file was read.
-pub(crate) fn notes(
-    file: &WeightsFile,
-    variant: &Variant,
-    crop: Option<NonZeroU32>,
-) -> Vec<String> {
-    let (name, arch) = (file.path().display(), variant.arch);
+pub(crate) fn notes(file: &WeightsFile, model: &Model, crop: Option<NonZeroU32>) -> Vec<String> {
+    let name = file.path().display();
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
     let prefix = file.prefix().trim_end_matches('.');
     if notes.is_empty() && !prefix.is_empty() {
         notes.push(format!("{name}: the network is the one under `{prefix}`"));
     }
+    if let Model::Vgg(asked) = model
+        && let Ok(variant) = Variant::of(file, *asked)
+    {
+        notes.extend(notes_on_vgg(file, &variant, crop));
+    }
+    notes
+}
+
+fn notes_on_vgg(file: &WeightsFile, variant: &Variant, crop: Option<NonZeroU32>) -> Vec<String> {
+    let (name, arch) = (file.path().display(), variant.arch);
+    let mut notes = Vec::new();
     let (held, all) = (variant.layers(), variant.all_layers());
     if let Some(last) = held.last().filter(|_| held.len() < all.len()) {
         notes.push(format!(

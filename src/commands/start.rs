@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::context::{Context, shown_part};
+use super::context::{Context, placement};
 use super::error::{CommandError, RunError};
 use super::parameters::{self, OpenNetwork};
 use super::resumed::{Resumed, note_other_names};
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
 use crate::network::ForwardPass;
+use crate::network::Model;
 use crate::network::select;
 use crate::network::vgg::{
     Arch, Extent, Grafted, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant,
@@ -59,8 +60,7 @@ pub(super) fn initial_network(
     context: &Context,
 ) -> Result<Vgg, RunError> {
     let start = open_network(settings, dataset, None, &context.quiet())?;
-    let (_, place) = shown_part(pass, 1);
-    Ok(start.build(Extent::Whole, place)?)
+    Ok(start.build(Extent::Whole, placement(pass, 1))?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {
@@ -90,9 +90,11 @@ fn from_file(
     let classes = dataset.classes.len();
     let (held, file) = parameters::open_file(path, &network)?;
     // The crop is what it is trained at from now on.
-    context
-        .terminal
-        .notes(&parameters::notes(&file, &held, None));
+    context.terminal.notes(&parameters::notes(
+        &file,
+        &Model::Vgg(Some(held.arch)),
+        None,
+    ));
     let label = format!("trained from {}", file_name(path));
     let arch = held.arch;
     let opened = |parameters| OpenNetwork {

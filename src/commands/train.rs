@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::{self, Context, RunContext, Steps, as_markdown, shown_part};
+use super::context::{self, Context, RunContext, Steps, as_markdown, placement};
 use super::devices::open_devices;
 #[cfg(unix)]
 use super::devices::without_tf32;
@@ -268,7 +268,7 @@ fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgre
 fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
     let side = crop_side(settings);
     network
-        .output_shapes([side; 2])
+        .output_shapes(&network.layers(), [side; 2])
         .map(drop)
         .map_err(|error| match error {
             InputError::TooSmall { layer, .. } => CommandError::TrainingSize { side, layer }.into(),
@@ -287,7 +287,7 @@ fn trainer(
     let device = run.pass.device().device.clone().autodiff();
     let place = Placement {
         device: &device,
-        ..shown_part(&run.pass, usize::MAX).1
+        ..placement(&run.pass, usize::MAX)
     };
     let frozen = start::frozen(&settings.optimization.freeze, &start.variant)?;
     let vgg = start

@@ -1,7 +1,7 @@
 //! What a training compares its logged steps with.
 
 use super::calibration::{self, ReferenceMaps, RunStyle};
-use super::context::{Context, shown_part};
+use super::context::{Context, placement};
 use super::error::RunError;
 use super::parameters;
 use super::start;
@@ -12,8 +12,8 @@ use crate::commands::remedy::explain;
 use crate::data::labeled::Dataset;
 use crate::data::notes::InputNotes;
 use crate::logger::Against;
-use crate::network::ForwardPass;
-use crate::network::vgg::{self, Vgg};
+use crate::network::vgg::Vgg;
+use crate::network::{ForwardPass, Model};
 use crate::schedule::Interval;
 use crate::settings::TrainSettings;
 use crate::state::RunFolder;
@@ -56,10 +56,10 @@ impl Training<'_> {
         let mut references = Vec::new();
         if let Some(path) = comparison.change.file() {
             let (held, weights) = parameters::open_file(path, &settings.run.network)?;
-            let (extent, place) = shown_part(pass, 1);
-            let network = vgg::build_from(&weights, path, &held, extent, place)?;
+            let model = Model::Vgg(Some(held.arch));
+            let network = model.build(&weights, &pass.wanted, placement(pass, 1))?;
             let name = path.display().to_string();
-            let network = probes.run(pass, &network, &name)?;
+            let network = probes.run(pass, &*network, &name)?;
             calibration.set_base(&network);
             references = calibration::references(&network, probes, Against::Given);
         }

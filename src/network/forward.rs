@@ -37,11 +37,6 @@ impl ForwardPass {
         &self.devices[0]
     }
 
-    /// The index of the deepest layer that is shown.
-    pub(crate) fn deepest(&self) -> usize {
-        self.wanted.last().map_or(0, |layer| layer.index)
-    }
-
     /// Whether the network takes gray images.
     pub(crate) fn is_gray(&self) -> bool {
         self.architecture.input_channels() == 1
@@ -62,18 +57,8 @@ impl ForwardPass {
 
     /// Checks that images of `[height, width]` pixels reach the deepest layer.
     pub(crate) fn check_size(&self, size: [usize; 2]) -> Result<(), InputError> {
-        match self.architecture.output_shapes(size) {
-            Err(InputError::TooSmall { layer, .. }) if !self.is_shown_behind(&layer) => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
-        }
-    }
-
-    /// Whether the deepest layer that is shown is the named one or stands behind it.
-    fn is_shown_behind(&self, name: &str) -> bool {
-        let layers = self.architecture.layers();
-        let named = layers.iter().find(|layer| layer.name() == name);
-        named.is_none_or(|layer| layer.index <= self.deepest())
+        let shapes = self.architecture.output_shapes(&self.wanted, size);
+        shapes.map(drop)
     }
 
     /// Checks that an image reaches the deepest layer.

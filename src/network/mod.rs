@@ -4,6 +4,7 @@
 
 mod forward;
 mod layer;
+mod model;
 mod parameters;
 pub(crate) mod pt2;
 mod select;
@@ -17,6 +18,7 @@ use crate::device::BackendError;
 
 pub(crate) use forward::{ForwardError, ForwardPass};
 pub(crate) use layer::{InputError, Layer, LayerKind};
+pub(crate) use model::{Model, ModelError};
 pub(crate) use parameters::{Convolution, Parameter, ParameterValue, Parameters};
 pub(crate) use select::SelectError;
 pub(crate) use select::select;
@@ -47,13 +49,17 @@ pub(crate) trait Architecture: Debug + Send + Sync {
         None
     }
 
-    /// The shape `[channels, height, width]` of each layer's output for an input of `[height, width]`
-    /// pixels.
+    /// The shape `[channels, height, width]` of the output of each of these layers, in the network's order, for an input of
+    /// `[height, width]` pixels.
     ///
     /// # Errors
     ///
-    /// The input is too small for a layer, or of another size than the network takes.
-    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError>;
+    /// The input is too small for one of them, or of another size than the network takes.
+    fn output_shapes(
+        &self,
+        wanted: &[Layer],
+        size: [usize; 2],
+    ) -> Result<Vec<[usize; 3]>, InputError>;
 
     /// The parameters and running statistics, up to those of the deepest wanted layer, that its checkpoints may have: the
     /// name of the layer or module, and PyTorch's name of the parameter.

@@ -3,7 +3,7 @@
 use glob::Pattern;
 use thiserror::Error;
 
-use super::{Architecture, Layer};
+use super::{Architecture, Layer, LayerKind};
 
 /// A selection that names no layer of the network.
 #[derive(Debug, Error)]
@@ -62,6 +62,9 @@ pub(crate) enum SelectError {
     Empty(String),
 }
 
+/// The list that leaves the choice to the network.
+const AUTO: &str = "auto";
+
 /// Picks layers from a comma-separated list.
 ///
 /// An item is a layer's name (`conv3_3`), that of its module (`features.14`), an index (`14`), `all`, or
@@ -77,6 +80,9 @@ pub(crate) fn select(
     architecture: &dyn Architecture,
     list: &str,
 ) -> Result<Vec<Layer>, SelectError> {
+    if list == AUTO {
+        return Ok(architecture.default_layers());
+    }
     let (held, all) = (architecture.layers(), architecture.all_layers());
     let name = architecture.name();
     select_of(&held, &name, list).map_err(|error| {
@@ -98,7 +104,8 @@ fn select_of(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Sel
         .collect();
     let (excluded, included): (Vec<&str>, Vec<&str>) =
         items.iter().partition(|item| item.starts_with('!'));
-    let mut chosen = vec![included.is_empty(); layers.len()];
+    let is_shown = |layer: &Layer| included.is_empty() && layer.kind != LayerKind::View;
+    let mut chosen: Vec<bool> = layers.iter().map(is_shown).collect();
     for item in included.iter().chain(&excluded) {
         let (name, wanted) = item
             .strip_prefix('!')
@@ -129,7 +136,8 @@ fn matcher(name: &str) -> impl Fn(&Layer) -> bool {
     let pattern = Pattern::new(&name.to_ascii_lowercase()).ok();
     let all = name.eq_ignore_ascii_case("all");
     move |layer| {
-        all || index == Some(layer.index)
+        all && layer.kind != LayerKind::View
+            || index == Some(layer.index)
             || pattern
                 .as_ref()
                 .is_some_and(|p| p.matches(layer.name()) || p.matches(layer.torch_name()))

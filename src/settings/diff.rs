@@ -77,6 +77,7 @@ impl DiffSettings {
     pub(crate) fn network(&self) -> NetworkSettings {
         NetworkSettings {
             arch: self.arch,
+            model: None,
             weights_key: self.weights_key.clone(),
             layers: "all".to_owned(),
         }

@@ -34,6 +34,11 @@ pub(crate) struct LayersSettings {
 }
 
 impl LayersSettings {
+    /// Whether a crop was asked for.
+    pub(crate) fn has_crop(&self) -> bool {
+        self.crop.is_some()
+    }
+
     /// The input's side in pixels; `None` where nothing is cropped.
     pub(crate) fn side(&self) -> Option<u32> {
         let preset = self.preset.preprocess().crop;

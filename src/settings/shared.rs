@@ -1,5 +1,6 @@
 //! The settings that all commands that run a network have.
 
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
@@ -48,12 +49,16 @@ pub(crate) struct NetworkSettings {
     /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights, else vgg16]
     #[arg(long, value_name = "NAME")]
     pub(crate) arch: Option<Arch>,
+    /// Any other network: a .pt2 file of torch.export, whose weights are those in the file unless others are given
+    #[arg(long, value_name = "FILE.pt2", conflicts_with = "arch")]
+    pub(crate) model: Option<PathBuf>,
     /// The network in a weights file that holds several (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
     pub(crate) weights_key: Option<String>,
-    /// Layers, comma-separated: conv3_3, features.14, 14, pool*, all, !relu*
-    #[arg(long, value_name = "LIST", default_value = "all")]
+    /// Layers, comma-separated: conv3_3, features.14, 14, pool*, all, !relu*; auto is all of a VGG, and of another network
+    /// the last layer of each resolution
+    #[arg(long, value_name = "LIST", default_value = "auto")]
     #[serde(serialize_with = "as_list")]
     pub(crate) layers: String,
 }
@@ -157,9 +162,33 @@ impl RunSettings {
         check_run(self.output.run.as_deref())
     }
 
+    /// Prepares images as a network takes them that says how large, `[height, width]`, where nothing else was asked for: the
+    /// shorter side is resized to as many times as much as the preset's.
+    pub(crate) fn fit(&mut self, size: Option<[usize; 2]>) {
+        let Some(side) = size.and_then(|[height, width]| u32::try_from(height.min(width)).ok())
+        else {
+            return;
+        };
+        let preset = self.input.preset.preprocess();
+        let (resize, crop) = (preset.resize, preset.crop);
+        if self.input.crop.is_none() {
+            self.input.crop = Some(Size(NonZeroU32::new(side)));
+            if let (None, Some(resize), Some(crop)) = (self.input.resize, resize, crop) {
+                let scaled = (u64::from(side) * u64::from(resize.get())
+                    + u64::from(crop.get()) / 2)
+                    / u64::from(crop.get());
+                self.input.resize =
+                    Some(Size(u32::try_from(scaled).ok().and_then(NonZeroU32::new)));
+            }
+        }
+    }
+
     /// Fills in what was left open. Paths become absolute, so that the configuration works from anywhere.
     pub(super) fn resolve(&mut self, pass: &ForwardPass) {
-        self.network.arch = pass.architecture.name().parse().ok();
+        match &mut self.network.model {
+            Some(model) => *model = absolute(model),
+            None => self.network.arch = pass.architecture.name().parse().ok(),
+        }
         let layers: Vec<&str> = pass.wanted.iter().map(Layer::name).collect();
         self.network.layers = layers.join(",");
         self.compute.device = Devices {

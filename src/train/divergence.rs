@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use thiserror::Error;
 
 use crate::network::vgg::Vgg;
-use crate::network::{Architecture, Layer, Network, Parameter};
+use crate::network::{Layer, Network, Parameter};
 
 /// A step that was not taken because of its loss or gradients.
 #[derive(Debug, Clone, PartialEq, Error)]

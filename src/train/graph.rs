@@ -10,7 +10,10 @@ use tensorboard_events::{Graph, GraphNode};
 /// layers. Blocks open on a double click.
 pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], side: usize) -> Graph {
     // That the images are large enough was checked before.
-    let shapes = variant.output_shapes([side, side]).unwrap_or_default();
+    let layers = variant.layers();
+    let shapes = variant
+        .output_shapes(&layers, [side, side])
+        .unwrap_or_default();
     let pooled = shapes.last().map_or(0, |shape| shape[0]);
     let mut nodes = Nodes(Vec::new());
     nodes.push(
@@ -19,7 +22,7 @@ pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], side: usize) -> G
         &[variant.input_channels, side, side],
     );
     let mut block = 1;
-    for (layer, shape) in variant.layers().iter().zip(&shapes) {
+    for (layer, shape) in layers.iter().zip(&shapes) {
         let (op, attributes): (_, &[_]) = match layer.kind {
             LayerKind::Convolution => ("Conv2d", &[("kernel_size", "3 x 3"), ("padding", "1")]),
             LayerKind::MaxPool => ("MaxPool2d", &[("kernel_size", "2 x 2"), ("stride", "2")]),

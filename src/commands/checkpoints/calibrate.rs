@@ -127,7 +127,7 @@ impl EndPoints<'_> {
             let Some((Checkpoint { name, step, .. }, network)) = found else {
                 continue;
             };
-            let observed = run.probes.run(&run.context.pass, &network, name)?;
+            let observed = run.probes.run(&run.context.pass, &*network, name)?;
             // What changes from step to step is smaller than what changes over the run.
             let is_previous = run.settings.comparison.change == ChangeChoice::Previous;
             calibration.add(&observed, !is_previous || place == 1)?;
@@ -196,7 +196,7 @@ impl EndPoints<'_> {
         let CheckpointRun {
             context, probes, ..
         } = self.run;
-        let observed = probes.run(&context.pass, &network, &name)?;
+        let observed = probes.run(&context.pass, &*network, &name)?;
         self.given = calibration::references(&observed, probes, Against::Given);
         calibration.set_base(&observed);
         Ok(())

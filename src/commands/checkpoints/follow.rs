@@ -15,6 +15,7 @@ use crate::commands::remedy::explain;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::{Checkpoint, CheckpointError, Sequence, list_checkpoints};
 use crate::interrupt::Interrupt;
+use crate::network::Model;
 use crate::one_line::one_line;
 use crate::settings::{CheckpointsSettings, FollowChoice};
 use crate::state::Stamp;
@@ -34,6 +35,7 @@ const WAITED: Duration = Duration::from_secs(3);
 /// Gives the checkpoints that come, in the order of their steps.
 pub(super) struct Follow {
     settings: CheckpointsSettings,
+    model: Model,
     /// Those of its arguments that are folders.
     folders: Vec<PathBuf>,
     /// Counted here: in the list, a file that comes late or goes would shift all that follow.
@@ -64,11 +66,17 @@ struct Sighting {
 }
 
 impl Follow {
-    pub(super) fn new(settings: &CheckpointsSettings, nth: EveryNth, context: &Context) -> Self {
+    pub(super) fn new(
+        settings: &CheckpointsSettings,
+        model: &Model,
+        nth: EveryNth,
+        context: &Context,
+    ) -> Self {
         let arguments = settings.checkpoints.iter();
         Self {
             folders: arguments.filter(|path| path.is_dir()).cloned().collect(),
             settings: settings.clone(),
+            model: model.clone(),
             nth,
             terminal: Arc::clone(&context.terminal),
             interrupt: context.interrupt.clone(),
@@ -253,7 +261,8 @@ impl Follow {
         if rest < REST {
             return None;
         }
-        match OpenCheckpoint::open(file, &self.settings.run.network) {
+        let key = self.settings.run.network.weights_key.as_deref();
+        match OpenCheckpoint::open(file, &self.model, key) {
             Ok(open) => Some(Ok(open)),
             Err(error) if rest >= GIVEN_UP => Some(Err(CheckpointsError::Incomplete {
                 path: file.path.clone(),

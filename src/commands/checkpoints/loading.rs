@@ -13,16 +13,14 @@ use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
-use crate::network::ForwardPass;
-use crate::network::vgg::{self, Extent, Variant, Vgg};
-use crate::network::{Kernels, Placement};
+use crate::network::{ForwardPass, Kernels, Layer, Network, Placement};
 use crate::state::{Entry, RunNetwork};
 use crate::weights::WeightsFile;
 
 /// A checkpoint whose network is on the device.
 pub(super) struct LoadedCheckpoint {
     pub(super) path: PathBuf,
-    pub(super) network: Vgg,
+    pub(super) network: Box<dyn Network>,
     pub(super) timings: StageTimings,
     /// What the state says of its file.
     pub(super) entry: Entry,
@@ -39,7 +37,7 @@ pub(super) struct Loader {
     pub(super) checkpoints: OpenCheckpoints,
     /// What every checkpoint holds.
     shown: ShownNetwork,
-    deepest: usize,
+    wanted: Vec<Layer>,
     device: OpenDevice,
     kernels: Kernels,
 }
@@ -55,7 +53,7 @@ impl Loader {
         Self {
             checkpoints,
             shown,
-            deepest: pass.deepest(),
+            wanted: pass.wanted.clone(),
             device: pass.device().clone(),
             kernels: kernel_layout(pass.device(), images),
         }
@@ -66,31 +64,22 @@ impl Loader {
         &self.shown.network
     }
 
-    fn build(&self, weights: &WeightsFile) -> Result<Vgg, RunError> {
-        let arch = self.shown.held.arch;
-        let held = Variant::of(weights, Some(arch))?;
-        if held.is_gray() != self.shown.held.is_gray() {
+    fn build(&self, weights: &WeightsFile) -> Result<Box<dyn Network>, RunError> {
+        let model = self.checkpoints.model();
+        let held = model.architecture(weights)?;
+        if held.input_channels() != self.shown.held.input_channels() {
             return Err(CheckpointsError::OtherColors(weights.path().to_owned()).into());
         }
         self.shown.network.check(weights)?;
-        let extent = Extent::Features {
-            deepest: self.deepest,
-        };
         let place = Placement {
             device: &self.device.device,
             kernels: self.kernels,
         };
-        Ok(vgg::build_from(
-            weights,
-            weights.path(),
-            &held,
-            extent,
-            place,
-        )?)
+        Ok(model.build(weights, &self.wanted, place)?)
     }
 
     /// The network of a file.
-    pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Vgg, RunError> {
+    pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Box<dyn Network>, RunError> {
         let open = self.checkpoints.open(file)?;
         self.build(&open.weights)
     }
@@ -101,7 +90,7 @@ impl Loader {
         sequence: &'a [Checkpoint],
         place: usize,
         on_error: OnError,
-    ) -> Result<Option<(&'a Checkpoint, Vgg)>, RunError> {
+    ) -> Result<Option<(&'a Checkpoint, Box<dyn Network>)>, RunError> {
         for file in sequence.iter().take(place + 1).rev() {
             match self.network(file) {
                 Ok(network) => return Ok(Some((file, network))),

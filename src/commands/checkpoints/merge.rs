@@ -19,6 +19,7 @@ use crate::analysis::grams::{GRAMS, copy_grams};
 use crate::analysis::{Observers, Role};
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
+use crate::commands::parameters::open_model;
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::logger::{FeatureLogger, Logged};
@@ -208,10 +209,19 @@ impl Parts {
             }
             .into());
         }
-        let mut checkpoints = OpenCheckpoints::new(&settings.run.network);
+        let model = open_model(&settings.run.network)?;
+        let mut checkpoints = OpenCheckpoints::new(model, &settings.run.network);
         let known = Some(&self.state.run.network);
         let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, &quiet)?;
-        let mut run = inputs.run(settings, &quiet, folder, None, &sequence, &shown)?;
+        let mut run = inputs.run(
+            settings,
+            &quiet,
+            folder,
+            None,
+            &sequence,
+            &shown,
+            checkpoints.model(),
+        )?;
         let mut loader = run.loader(checkpoints, shown);
         let calibrated = run.calibrate(&mut loader, &Remaining::all(&sequence))?;
         let builder = run
@@ -255,7 +265,7 @@ impl Parts {
             };
             match loader.network(file) {
                 Ok(network) => {
-                    let network = run.probes.run(&run.context.pass, &network, name)?;
+                    let network = run.probes.run(&run.context.pass, &*network, name)?;
                     observers.set_place(place);
                     observers.replay(*step, Role::Column, &network)?;
                     *observers.summary() = found(&self.state, *step);

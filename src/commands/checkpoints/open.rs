@@ -11,8 +11,7 @@ use crate::commands::error::RunError;
 use crate::commands::parameters::notes;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
-use crate::network::vgg::Variant;
-use crate::network::{Architecture, select};
+use crate::network::{Architecture, Model, select};
 use crate::settings::{CheckpointsSettings, NetworkSettings};
 use crate::state::{Entry, RunNetwork, Stamp, StateError};
 use crate::weights::{WeightsError, WeightsFile};
@@ -39,10 +38,14 @@ pub(super) struct OpenCheckpoint {
 }
 
 impl OpenCheckpoint {
-    pub(super) fn open(file: &Checkpoint, settings: &NetworkSettings) -> Result<Self, RunError> {
+    pub(super) fn open(
+        file: &Checkpoint,
+        model: &Model,
+        key: Option<&str>,
+    ) -> Result<Self, RunError> {
         // First, so that a file which is replaced meanwhile is seen to be another one later.
         let stamp = Stamp::of(&file.path);
-        let weights = WeightsFile::open_under(&file.path, settings.weights_key.as_deref())?;
+        let weights = model.weights(&file.path, key)?;
         Ok(Self {
             stamp: stamp.map_err(|source| unreadable(file, source))?,
             weights,
@@ -69,17 +72,24 @@ fn unreadable(file: &Checkpoint, source: io::Error) -> StateError {
 
 /// Checkpoints that stay open until their step, as long as there are not too many of them.
 pub(super) struct OpenCheckpoints {
-    settings: NetworkSettings,
+    model: Model,
+    key: Option<String>,
     open: HashMap<PathBuf, Arc<OpenCheckpoint>>,
 }
 
 impl OpenCheckpoints {
     /// None of them; `settings` say which network of a file is meant.
-    pub(super) fn new(settings: &NetworkSettings) -> Self {
+    pub(super) fn new(model: Model, settings: &NetworkSettings) -> Self {
         Self {
-            settings: settings.clone(),
+            model,
+            key: settings.weights_key.clone(),
             open: HashMap::new(),
         }
+    }
+
+    /// What kind of networks they hold.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
     }
 
     /// A checkpoint that is read now or later.
@@ -87,7 +97,7 @@ impl OpenCheckpoints {
         if let Some(open) = self.open.get(&file.path).filter(|open| open.is_current()) {
             return Ok(Arc::clone(open));
         }
-        let open = OpenCheckpoint::open(file, &self.settings)?;
+        let open = OpenCheckpoint::open(file, &self.model, self.key.as_deref())?;
         Ok(self.keep(open))
     }
 
@@ -111,7 +121,7 @@ impl OpenCheckpoints {
 
 /// The network that a run shows.
 pub(super) struct ShownNetwork {
-    pub(super) held: Variant,
+    pub(super) held: Arc<dyn Architecture>,
     pub(super) network: RunNetwork,
     /// The place of the first checkpoint that holds it.
     pub(super) first: usize,
@@ -121,7 +131,7 @@ pub(super) struct ShownNetwork {
 struct Candidate {
     checkpoint: Arc<OpenCheckpoint>,
     place: usize,
-    held: Variant,
+    held: Arc<dyn Architecture>,
     /// `None` where it lacks layers that are to be shown.
     network: Option<RunNetwork>,
 }
@@ -130,7 +140,8 @@ impl Candidate {
     /// Whether another one holds what this one would have a run show.
     fn fits(&self, other: &Self) -> bool {
         let is_same = |network: &RunNetwork| network.check(&other.checkpoint.weights).is_ok();
-        let is_as_deep = self.held.arch == other.held.arch && self.held.depth == other.held.depth;
+        let depth = |candidate: &Self| (candidate.held.name(), candidate.held.layers().len());
+        let is_as_deep = depth(self) == depth(other);
         is_as_deep && self.network.as_ref().is_some_and(is_same)
     }
 }
@@ -150,12 +161,12 @@ impl ShownNetwork {
         for (place, file) in sequence.iter().enumerate() {
             let checked = checkpoints.open(file).and_then(|checkpoint| {
                 known.map_or(Ok(()), |known| known.check(&checkpoint.weights))?;
-                let held = Variant::of(&checkpoint.weights, checkpoints.settings.arch)?;
+                let held = checkpoints.model.architecture(&checkpoint.weights)?;
                 Ok((checkpoint, held))
             });
             match checked {
                 Ok((checkpoint, held)) => {
-                    let network = network_of(&checkpoint.weights, &held, layers);
+                    let network = network_of(&checkpoint.weights, &*held, layers);
                     opened.push(Candidate {
                         checkpoint,
                         place,
@@ -182,12 +193,14 @@ impl ShownNetwork {
             return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
         };
         let crop = settings.run.input.preprocess().crop;
-        let notes = notes(&shown.checkpoint.weights, &shown.held, crop);
+        let notes = notes(&shown.checkpoint.weights, &checkpoints.model, crop);
         context.terminal.notes(&notes);
-        // The first layers alone may be those of several networks.
-        checkpoints.settings.arch = Some(shown.held.arch);
+        if let Model::Vgg(asked) = &mut checkpoints.model {
+            // The first layers alone may be those of several networks.
+            *asked = shown.held.name().parse().ok();
+        }
         Ok(Self {
-            held: shown.held.clone(),
+            held: Arc::clone(&shown.held),
             network,
             first: shown.place,
         })
@@ -195,7 +208,11 @@ impl ShownNetwork {
 }
 
 /// The network of a file, up to the deepest of the layers that were asked for.
-fn network_of(weights: &WeightsFile, held: &Variant, layers: &str) -> Result<RunNetwork, RunError> {
+fn network_of(
+    weights: &WeightsFile,
+    held: &dyn Architecture,
+    layers: &str,
+) -> Result<RunNetwork, RunError> {
     let names = held.parameter_names(&select(held, layers)?);
     Ok(RunNetwork::of(weights, names))
 }

@@ -43,7 +43,7 @@ impl CheckpointRun<'_> {
             (first, first_network, Against::First),
             (last, last_network, Against::Previous),
         ] {
-            let network = (self.probes).run(&self.context.pass, &network, &checkpoint.name)?;
+            let network = (self.probes).run(&self.context.pass, &*network, &checkpoint.name)?;
             match (observers.as_deref_mut(), as_what) {
                 (Some(observers), Against::First) => {
                     observers.begin_behind(remaining.earlier.len());
@@ -79,7 +79,7 @@ impl CheckpointRun<'_> {
                 continue;
             };
             let network = loader.network(file)?;
-            let network = (self.probes).run(&self.context.pass, &network, &file.name)?;
+            let network = (self.probes).run(&self.context.pass, &*network, &file.name)?;
             observers.set_place(place);
             observers.replay(file.step, Role::Column, &network)?;
         }

@@ -17,6 +17,7 @@ use crate::data::checkpoints::Checkpoint;
 use crate::data::list::{ImageFile, list_images};
 use crate::data::notes::InputNotes;
 use crate::device::OpenDevice;
+use crate::network::Model;
 use crate::settings::CheckpointsSettings;
 use crate::state::RunFolder;
 
@@ -49,13 +50,14 @@ impl Inputs {
         part: Option<&'a Part>,
         sequence: &'a [Checkpoint],
         shown: &ShownNetwork,
+        model: &Model,
     ) -> Result<CheckpointRun<'a>, RunError> {
         let Self {
             images,
             notes,
             devices,
         } = self;
-        let network = Arc::new(shown.held.clone());
+        let network = Arc::clone(&shown.held);
         let mut context = RunContext::new(&settings.run, folder, devices, network, notes, context)?;
         let config = settings.resolved(&context.pass)?;
         let probes = context.probes(&images)?;
@@ -72,6 +74,7 @@ impl Inputs {
             settings,
             part,
             sequence,
+            model: model.clone(),
             first: shown.first,
             config,
             images: images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
@@ -88,6 +91,8 @@ pub(super) struct CheckpointRun<'a> {
     /// Where the run is made in parts, the part that this process makes.
     pub(super) part: Option<&'a Part>,
     pub(super) sequence: &'a [Checkpoint],
+    /// What kind of networks they hold.
+    pub(super) model: Model,
     /// The place of the first checkpoint of the network that is shown.
     first: usize,
     /// The resolved configuration.

@@ -185,11 +185,11 @@ impl<'a> StepLog<'a> {
         let observed = match self.first.take() {
             Some(first) if first.step == entry.step => ObservedNetwork {
                 pass: &context.pass,
-                network: &network,
+                network: &*network,
                 probes: first.probes,
                 name: &entry.name,
             },
-            _ => probes.run(&context.pass, &network, &entry.name)?,
+            _ => probes.run(&context.pass, &*network, &entry.name)?,
         };
         if let Some(observers) = &mut self.observers {
             observers.observe(&mut step, &observed)?;

@@ -8,7 +8,7 @@ use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ImageLoader, ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, ObservedNetwork};
-use crate::commands::context::shown_part;
+use crate::commands::context::placement;
 use crate::commands::error::RunError;
 use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
@@ -16,9 +16,8 @@ use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::device::OpenDevice;
-use crate::network::ForwardPass;
-use crate::network::vgg::{self, Arch, Variant};
-use crate::network::{Layer, LayerKind};
+use crate::network::vgg::{Arch, Variant};
+use crate::network::{ForwardPass, Layer, LayerKind, Model};
 use crate::settings::DiffSettings;
 use crate::weights::WeightsFile;
 
@@ -86,11 +85,11 @@ fn run(
     file: &WeightsFile,
     set: &ComparisonImages,
 ) -> Result<Grams, RunError> {
-    let (extent, place) = shown_part(pass, set.count());
-    let vgg = vgg::build_from(file, file.path(), variant, extent, place)?;
+    let model = Model::Vgg(Some(variant.arch));
+    let built = model.build(file, &pass.wanted, placement(pass, set.count()))?;
     let network = ObservedNetwork {
         pass,
-        network: &vgg,
+        network: &*built,
         probes: ProbeActivations::default(),
         name: &file.path().display().to_string(),
     };

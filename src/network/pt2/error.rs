@@ -62,7 +62,7 @@ pub(crate) enum Pt2Error {
 /// A problem of a file.
 #[derive(Debug, Error)]
 #[error("{path}")]
-pub(crate) struct ModelError {
+pub(crate) struct GraphError {
     pub(crate) path: PathBuf,
     pub(crate) source: Pt2Error,
 }

@@ -18,6 +18,5 @@ mod schema;
 mod size;
 mod value;
 
-pub(crate) use error::{ModelError, Pt2Error};
 pub(crate) use network::ExportedNetwork;
 pub(crate) use program::{Program, ProgramError};

@@ -1,15 +1,16 @@
 //! What is known of an exported network without its parameters.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::error::{ModelError, Pt2Error};
+use super::error::{GraphError, Pt2Error};
 use super::graph::{Graph, Stored};
 use super::layers::{ShownLayer, last_of_each_resolution, layers};
 use super::run::Plan;
 use super::schema;
 use super::size::Size;
 use crate::network::{Architecture, InputError, Layer, LayerKind};
+use crate::one_line::listed;
 use crate::weights::{WeightsError, WeightsFile, exported_graph};
 
 /// The major version of the schema that is read: that of torch 2.5 and newer.
@@ -33,14 +34,14 @@ pub(crate) enum ProgramError {
     #[error("{0}")]
     Weights(#[from] WeightsError),
     #[error("{0}")]
-    Model(#[from] ModelError),
+    Graph(#[from] GraphError),
 }
 
 impl Program {
     /// Reads the graph of a file; no tensor is read.
     pub(crate) fn open(path: &Path) -> Result<Self, ProgramError> {
         let json = exported_graph(path)?;
-        Ok(Self::of(path, &json).map_err(|source| ModelError {
+        Ok(Self::of(path, &json).map_err(|source| GraphError {
             path: path.to_owned(),
             source,
         })?)
@@ -74,9 +75,33 @@ impl Program {
         &self.path
     }
 
-    /// The version of torch that wrote it.
-    pub(crate) fn torch(&self) -> Option<&str> {
-        self.torch.as_deref()
+    /// Who wrote it, and what of it is not known.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let torch = self.torch.iter();
+        let mut notes: Vec<String> = torch
+            .map(|torch| format!("exported by torch {torch}"))
+            .collect();
+        let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in self.graph.nodes.iter().filter(|node| node.run.is_none()) {
+            *unknown.entry(&node.operation).or_default() += 1;
+        }
+        if unknown.is_empty() {
+            return notes;
+        }
+        let is_shown = |of: &&ShownLayer| self.check(&[of.layer.clone()]).is_ok();
+        let shown = self.shown.iter().filter(is_shown);
+        let last = shown.clone().last().map_or("none", |of| of.layer.name());
+        let times = |(name, count): (&&str, &usize)| match count {
+            1 => (*name).to_owned(),
+            count => format!("{name} ({count} times)"),
+        };
+        notes.push(format!(
+            "not known: {}; without it {} of {} layers can be shown, up to {last}",
+            listed(unknown.iter().map(times), ", ", 8),
+            shown.count(),
+            self.shown.len(),
+        ));
+        notes
     }
 
     /// The names of its parameters and running statistics in a state dict.
@@ -95,9 +120,9 @@ impl Program {
     }
 
     /// How layers are computed.
-    pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, ModelError> {
+    pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, GraphError> {
         let plan = Plan::new(&self.graph, &self.shown_of(wanted), &self.shown);
-        plan.map_err(|source| ModelError {
+        plan.map_err(|source| GraphError {
             path: self.path.clone(),
             source,
         })
@@ -109,7 +134,7 @@ impl Program {
     }
 
     /// Checks that layers can be computed.
-    pub(crate) fn check(&self, wanted: &[Layer]) -> Result<(), ModelError> {
+    pub(crate) fn check(&self, wanted: &[Layer]) -> Result<(), GraphError> {
         self.plan(wanted).map(drop)
     }
 
@@ -177,19 +202,20 @@ impl Architecture for Program {
         Some([height, width].map(Size::example))
     }
 
-    fn output_shapes(&self, size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
+    fn output_shapes(
+        &self,
+        wanted: &[Layer],
+        size: [usize; 2],
+    ) -> Result<Vec<[usize; 3]>, InputError> {
         let [height, width] = size;
-        for (fixed, asked) in self.fixed_size().into_iter().zip(size) {
-            if fixed.is_some_and(|fixed| fixed != asked) {
-                let takes = self.input_size().unwrap_or_default();
-                return Err(InputError::Other { size, takes });
-            }
+        let mut fixed = self.fixed_size().into_iter().zip(size);
+        if fixed.any(|(fixed, asked)| fixed.is_some_and(|fixed| fixed != asked)) {
+            let takes = self.input_size().unwrap_or_default();
+            return Err(InputError::Other { size, takes });
         }
         let [_, _, down, across] = &self.graph.image;
-        let symbols = [(down, height), (across, width)];
-        let symbols = symbols
-            .into_iter()
-            .filter_map(|(of, size)| Some((of.symbol()?, size)));
+        let symbols = [(down, height), (across, width)].into_iter();
+        let symbols = symbols.filter_map(|(of, size)| Some((of.symbol()?, size)));
         let symbols: HashMap<&str, usize> = symbols.collect();
         let shape_of = |of: &ShownLayer| {
             let shape = of.shape.each_ref().map(|size| size.at(&symbols));
@@ -202,7 +228,7 @@ impl Architecture for Program {
             }
             Ok(shape)
         };
-        self.shown.iter().map(shape_of).collect()
+        self.shown_of(wanted).into_iter().map(shape_of).collect()
     }
 
     fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)> {

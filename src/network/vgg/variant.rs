@@ -58,10 +58,19 @@ impl Architecture for Variant {
         self.input_channels
     }
 
-    fn output_shapes(&self, [height, width]: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
+    fn output_shapes(
+        &self,
+        wanted: &[Layer],
+        [height, width]: [usize; 2],
+    ) -> Result<Vec<[usize; 3]>, InputError> {
         let mut shape = [self.input_channels, height, width];
         let mut widths = self.widths.iter();
-        let shape_after = |layer: Layer| {
+        let deepest = wanted.iter().map(|layer| layer.index).max();
+        let mut shapes = Vec::with_capacity(wanted.len());
+        for layer in self.layers() {
+            if Some(layer.index) > deepest {
+                break;
+            }
             match layer.kind {
                 LayerKind::Convolution => shape[0] = widths.next().copied().unwrap_or_default(),
                 LayerKind::MaxPool => shape = [shape[0], shape[1] / 2, shape[2] / 2],
@@ -74,9 +83,11 @@ impl Architecture for Variant {
                     layer: layer.name().to_owned(),
                 });
             }
-            Ok(shape)
-        };
-        self.layers().into_iter().map(shape_after).collect()
+            if wanted.contains(&layer) {
+                shapes.push(shape);
+            }
+        }
+        Ok(shapes)
     }
 
     fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)> {
@@ -103,7 +114,8 @@ mod tests {
     use super::*;
 
     fn shapes(size: [usize; 2]) -> Result<Vec<[usize; 3]>, InputError> {
-        Variant::published(Arch::VGG16).output_shapes(size)
+        let vgg = Variant::published(Arch::VGG16);
+        vgg.output_shapes(&vgg.layers(), size)
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! The kind of networks that a run shows, and how weights files become these.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::pt2::{ExportedNetwork, Program, ProgramError};
+use super::vgg::{self, Arch, Extent, NetworkError, Variant};
+use super::{Architecture, Layer, Network, Placement};
+use crate::weights::{WeightsError, WeightsFile};
+
+/// Weights that do not make a network, or a program that is none.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum ModelError {
+    #[error("{0}")]
+    Weights(#[from] WeightsError),
+    #[error("{0}")]
+    Vgg(#[from] NetworkError),
+    #[error("{0}")]
+    Program(#[from] ProgramError),
+}
+
+/// What kind of networks weights files hold.
+#[derive(Debug, Clone)]
+pub(crate) enum Model {
+    /// A VGG, of this architecture if one was asked for.
+    Vgg(Option<Arch>),
+    /// One that `torch.export` wrote.
+    Exported(Arc<Program>),
+}
+
+impl Model {
+    /// The program of a file, or without one a VGG.
+    pub(crate) fn open(program: Option<&Path>, arch: Option<Arch>) -> Result<Self, ModelError> {
+        Ok(match program {
+            Some(path) => Self::Exported(Arc::new(Program::open(path)?)),
+            None => Self::Vgg(arch),
+        })
+    }
+
+    /// The size of the images that it was made for, `[height, width]`, if it says so. Units: pixels.
+    pub(crate) fn input_size(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Vgg(_) => None,
+            Self::Exported(program) => program.input_size(),
+        }
+    }
+
+    /// The weights of such a network, in a file or under `key` there.
+    pub(crate) fn weights(
+        &self,
+        path: &Path,
+        key: Option<&str>,
+    ) -> Result<WeightsFile, WeightsError> {
+        match self {
+            Self::Vgg(_) => WeightsFile::open_under(path, key),
+            Self::Exported(program) => program.weights(path, key),
+        }
+    }
+
+    /// The network that a file holds, as far as it goes.
+    pub(crate) fn architecture(
+        &self,
+        weights: &WeightsFile,
+    ) -> Result<Arc<dyn Architecture>, ModelError> {
+        Ok(match self {
+            Self::Vgg(asked) => Arc::new(Variant::of(weights, *asked)?),
+            Self::Exported(program) => Arc::clone(program) as _,
+        })
+    }
+
+    /// As much of a file's network as these layers need.
+    pub(crate) fn build(
+        &self,
+        weights: &WeightsFile,
+        wanted: &[Layer],
+        place: Placement<'_>,
+    ) -> Result<Box<dyn Network>, ModelError> {
+        Ok(match self {
+            Self::Vgg(asked) => {
+                let deepest = wanted.last().map_or(0, |layer| layer.index);
+                let variant = Variant::of(weights, *asked)?;
+                let extent = Extent::Features { deepest };
+                let built = vgg::build_from(weights, weights.path(), &variant, extent, place);
+                Box::new(built?)
+            }
+            Self::Exported(program) => {
+                Box::new(ExportedNetwork::build(program, weights, wanted, place)?)
+            }
+        })
+    }
+}
