@@ -43,7 +43,7 @@ pub(crate) use survey::{Survey, Trial, survey, try_convolution};
 
 /// One device of each backend of this build.
 #[cfg(test)]
-fn test_devices() -> Vec<burn::tensor::Device> {
+pub(crate) fn test_devices() -> Vec<burn::tensor::Device> {
     vec![
         burn::tensor::Device::flex(),
         #[cfg(feature = "libtorch")]

@@ -20,3 +20,6 @@ mod value;
 
 pub(crate) use network::ExportedNetwork;
 pub(crate) use program::{Program, ProgramError};
+
+#[cfg(test)]
+mod tests;

@@ -39,14 +39,25 @@ impl ExportedNetwork {
         wanted: &[Layer],
         place: Placement<'_>,
     ) -> Result<Self, ProgramError> {
+        let plan = program.plan(wanted)?;
+        Self::of(program, plan, weights, place)
+    }
+
+    /// With what a plan needs.
+    pub(super) fn of(
+        program: &Arc<Program>,
+        plan: Plan,
+        weights: &WeightsFile,
+        place: Placement<'_>,
+    ) -> Result<Self, ProgramError> {
         let mut own = None;
         let mut network = Self {
             program: Arc::clone(program),
-            plan: Arc::new(program.plan(wanted)?),
             stored: Vec::new(),
             values: HashMap::new(),
+            plan: Arc::new(plan),
         };
-        for stored in program.stored_for(wanted) {
+        for stored in program.stored_for_nodes(network.plan.nodes()) {
             let file = if stored.is_saved {
                 weights
             } else {
@@ -63,7 +74,7 @@ impl ExportedNetwork {
     }
 
     /// Runs images through the graph, as many as it takes.
-    fn run(
+    pub(super) fn run(
         &self,
         images: Floats,
         take: &mut dyn FnMut(usize, &Floats),

@@ -71,10 +71,6 @@ impl Program {
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Who wrote it, and what of it is not known.
     pub(crate) fn notes(&self) -> Vec<String> {
         let torch = self.torch.iter();
@@ -139,9 +135,14 @@ impl Program {
     }
 
     /// What is stored that layers need, in the order in which it is used.
-    pub(super) fn stored_for(&self, wanted: &[Layer]) -> Vec<&Stored> {
+    fn stored_for(&self, wanted: &[Layer]) -> Vec<&Stored> {
         let nodes: Vec<usize> = self.shown_of(wanted).iter().map(|of| of.node).collect();
-        let needed = self.graph.needed(&nodes);
+        self.stored_for_nodes(&nodes)
+    }
+
+    /// The same for nodes of the graph.
+    pub(super) fn stored_for_nodes(&self, nodes: &[usize]) -> Vec<&Stored> {
+        let needed = self.graph.needed(nodes);
         let mut known = HashSet::new();
         let nodes = self
             .graph

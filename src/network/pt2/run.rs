@@ -35,12 +35,18 @@ impl Plan {
         all: &[ShownLayer],
     ) -> Result<Self, Pt2Error> {
         let outputs: Vec<usize> = wanted.iter().map(|of| of.node).collect();
-        let needed = graph.needed(&outputs);
-        let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
-        let mut unknown = nodes.iter().filter(|at| graph.nodes[**at].run.is_none());
-        if let Some(&first) = unknown.next() {
-            return Err(unknown_operation(graph, first, &nodes, wanted, all));
+        let plan = Self::of(graph, &outputs)?;
+        let mut nodes = plan.nodes.iter();
+        match nodes.find(|at| graph.nodes[**at].run.is_none()) {
+            Some(&first) => Err(unknown_operation(graph, first, &plan.nodes, wanted, all)),
+            None => Ok(plan),
         }
+    }
+
+    /// For these nodes.
+    pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Result<Self, Pt2Error> {
+        let needed = graph.needed(outputs);
+        let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
         let mut plan = Self {
             last_use: HashMap::new(),
             same: HashMap::new(),
@@ -53,6 +59,11 @@ impl Plan {
         }
         plan.find_same(graph)?;
         Ok(plan)
+    }
+
+    /// The nodes that are computed.
+    pub(super) fn nodes(&self) -> &[usize] {
+        &self.nodes
     }
 
     /// Which values an operation in place changes.

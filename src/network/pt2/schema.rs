@@ -10,7 +10,6 @@ use serde::de::IgnoredAny;
 #[derive(Deserialize)]
 pub(super) struct Program {
     pub(super) graph_module: Module,
-    pub(super) schema_version: Version,
     pub(super) torch_version: Option<String>,
 }
 

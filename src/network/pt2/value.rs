@@ -98,12 +98,6 @@ impl Call {
         Ok(int.transpose()?.unwrap_or(default))
     }
 
-    pub(super) fn optional_int(&mut self, name: &str) -> Result<Option<i64>> {
-        let value = self.take(name);
-        let int = value.map(|value| of_kind(name, value.int(), "a whole number"));
-        int.transpose()
-    }
-
     /// A number that has to be there.
     pub(super) fn needed_int(&mut self, name: &str) -> Result<i64> {
         let value = self.needed(name)?;

@@ -75,7 +75,8 @@ fn forward(vgg: &Vgg, batch: Tensor<4>, wanted: &[Layer]) -> Vec<(Layer, Tensor<
     let mut seen = Vec::new();
     vgg.visit(batch, wanted, &mut |layer, maps| {
         seen.push((layer.clone(), maps.clone()));
-    });
+    })
+    .unwrap();
     seen
 }
 
@@ -97,7 +98,7 @@ fn every_layer_equals_torchvisions() {
         let expected = Expected::of(arch);
         for (device, kernels) in everywhere() {
             let vgg = load_as(kernels, arch, Extent::Whole, &device);
-            let all = vgg.layers();
+            let all = vgg.variant.layers();
             let seen = forward(&vgg, input(&expected, &device), &all);
             assert_eq!(seen.len(), arch.parse::<Arch>().unwrap().layers().len());
             for (layer, maps) in seen {
@@ -116,7 +117,7 @@ fn a_captured_convolution_keeps_its_negative_values() {
     let expected = Expected::of("vgg16");
     for device in devices() {
         let vgg = load("vgg16", Extent::Features { deepest: 1 }, &device);
-        let first_two: Vec<Layer> = vgg.layers().into_iter().take(2).collect();
+        let first_two: Vec<Layer> = vgg.variant.layers().into_iter().take(2).collect();
         let seen = forward(&vgg, input(&expected, &device), &first_two);
         let data = seen[0].1.clone().into_data();
         let least = data

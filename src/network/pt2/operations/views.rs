@@ -23,6 +23,7 @@ pub(super) const TABLE: Table = &[
     ("aten.squeeze", squeeze),
     ("aten.unsqueeze", unsqueeze),
     ("aten.expand", expand),
+    ("aten.expand_as", expand_as),
     ("aten.repeat", repeat),
     ("aten.select", select),
     ("aten.slice", slice),
@@ -248,6 +249,17 @@ fn expand(call: &mut Call) -> Result<Value> {
     let all: Vec<usize> = all.collect::<Result<_>>()?;
     let x = Dispatch::float_reshape(x, shape(&own));
     Ok(Value::Tensor(Dispatch::float_expand(x, shape(&all))))
+}
+
+fn expand_as(call: &mut Call) -> Result<Value> {
+    let wanted = sizes(&call.tensor("other")?);
+    let x = call.tensor("self")?;
+    let Some(new) = wanted.len().checked_sub(sizes(&x).len()) else {
+        return refused(format!("{:?} cannot be expanded to {wanted:?}", sizes(&x)));
+    };
+    let own = [vec![1; new], sizes(&x)].concat();
+    let x = Dispatch::float_reshape(x, shape(&own));
+    Ok(Value::Tensor(Dispatch::float_expand(x, shape(&wanted))))
 }
 
 fn repeat(call: &mut Call) -> Result<Value> {

@@ -1,0 +1,162 @@
+//! Against PyTorch, by `tests/fixtures/pt2/make.py`: every layer of every network there, in all backends.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::SafeTensors;
+
+use super::network::ExportedNetwork;
+use super::program::Program;
+use super::run::Plan;
+use super::value::{Floats, sizes};
+use crate::device::test_devices;
+use crate::network::{Architecture, Kernels, Placement};
+use crate::weights::WeightsFile;
+
+/// Largest difference, as a part of the norm of what PyTorch gives.
+const MOST: f64 = 1e-4;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pt2")
+}
+
+/// Programs with what PyTorch gives of them beside them: of the fixtures, or of the folder that a variable names.
+fn programs() -> Vec<PathBuf> {
+    let folder = std::env::var_os("VGGSCOPE_TEST_PT2").map_or_else(fixtures, PathBuf::from);
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|file| file.extension().is_some_and(|end| end == "pt2"))
+        .filter(|file| file.with_extension("safetensors").exists())
+        .collect();
+    files.sort();
+    files
+}
+
+/// What PyTorch gives: the input, and each layer, row by row.
+fn expected(file: &Path) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(file.with_extension("safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = file.tensors().into_iter().map(|(name, tensor)| {
+        let (floats, _) = tensor.data().as_chunks();
+        let values = floats.iter().copied().map(f32::from_le_bytes).collect();
+        (name, (tensor.shape().to_vec(), values))
+    });
+    tensors.collect()
+}
+
+fn network(program: &Arc<Program>, nodes: &[usize], device: &Device) -> ExportedNetwork {
+    let plan = Plan::of(&program.graph, nodes).unwrap();
+    let names = program.names();
+    let weights = WeightsFile::open_named(&program.path, None, &names).unwrap();
+    let place = Placement {
+        device,
+        kernels: Kernels::Interleaved,
+    };
+    ExportedNetwork::of(program, plan, &weights, place).unwrap()
+}
+
+fn values(tensor: &Floats) -> Vec<f32> {
+    use burn::backend::Dispatch;
+    use burn::backend::ops::FloatTensorOps;
+    let count = sizes(tensor).iter().product();
+    let flat = Dispatch::float_reshape(tensor.clone(), super::value::shape(&[count]));
+    let data = Tensor::<1>::from_dispatch(flat).into_data();
+    data.try_into_vec().unwrap()
+}
+
+/// The difference of two lists of values, as a part of the norm of the second.
+fn difference(found: &[f32], expected: &[f32]) -> f64 {
+    let norm = |values: &mut dyn Iterator<Item = f64>| {
+        values.map(|value| value * value).sum::<f64>().sqrt()
+    };
+    let pairs = found.iter().zip(expected);
+    let apart = norm(&mut pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    apart / (norm(&mut expected.iter().map(|value| f64::from(*value))) + 1e-12)
+}
+
+/// A layer that is not what PyTorch gives, and how.
+type Wrong = Vec<String>;
+
+/// Runs the nodes and compares them.
+fn compare(
+    program: &Arc<Program>,
+    nodes: &[usize],
+    expected: &HashMap<String, (Vec<usize>, Vec<f32>)>,
+    device: &Device,
+) -> Wrong {
+    let (shape, input) = &expected["input"];
+    let shape: [usize; 4] = shape.as_slice().try_into().unwrap();
+    let input = Tensor::<4>::from_data(TensorData::new(input.clone(), shape), device);
+    let (mut seen, mut wrong) = (0, Wrong::new());
+    let check = &mut |at: usize, tensor: &Floats| {
+        let node = &program.graph.nodes[at];
+        let Some(name) = node.layer.as_ref().filter(|_| nodes.contains(&at)) else {
+            return;
+        };
+        seen += 1;
+        let Some((shape, wanted)) = expected.get(name) else {
+            wrong.push(format!("{name}: PyTorch has none"));
+            return;
+        };
+        let apart = difference(&values(tensor), wanted);
+        if &sizes(tensor) != shape || apart.is_nan() || apart > MOST {
+            let (operation, found) = (&node.operation, sizes(tensor));
+            wrong.push(format!(
+                "{name} ({operation}): {found:?} for {shape:?}, {apart:.1e} apart"
+            ));
+        }
+    };
+    let network = network(program, nodes, device);
+    let ran = network.run(input.into_dispatch(), check);
+    if let Err(error) = ran {
+        wrong.push(error.to_string());
+    } else if seen != nodes.len() {
+        wrong.push(format!("{seen} of {} layers came", nodes.len()));
+    }
+    wrong
+}
+
+#[test]
+fn every_layer_gives_what_pytorch_gives() {
+    let programs = programs();
+    assert!(!programs.is_empty());
+    for path in programs {
+        let program = Arc::new(Program::open(&path).unwrap_or_else(|error| panic!("{error:?}")));
+        let expected = expected(&path);
+        let named = program.graph.nodes.iter().enumerate();
+        let named = named.filter(|(_, node)| node.layer.is_some() && node.shape.is_some());
+        let nodes: Vec<usize> = named.map(|(at, _)| at).collect();
+        assert_eq!(nodes.len(), expected.len() - 1, "{}", path.display());
+        for device in test_devices() {
+            let mut wrong = compare(&program, &nodes, &expected, &device);
+            if !wrong.is_empty() {
+                // One by one: each that is wrong is named.
+                let each = nodes.iter();
+                wrong = each
+                    .flat_map(|at| compare(&program, &[*at], &expected, &device))
+                    .collect();
+            }
+            assert!(
+                wrong.is_empty(),
+                "{} on {device:?}:\n{}",
+                path.display(),
+                wrong.join("\n")
+            );
+        }
+    }
+}
+
+#[test]
+fn layers_can_be_chosen_by_name() {
+    let program = Program::open(&fixtures().join("residual.pt2")).unwrap();
+    let names = |layers: Vec<crate::network::Layer>| -> Vec<String> {
+        layers.iter().map(|layer| layer.tag()).collect()
+    };
+    let select = |list| names(crate::network::select(&program, list).unwrap());
+    assert_eq!(select("auto"), ["02_relu", "16_mul", "20_norm"]);
+    assert_eq!(select("relu*"), ["02_relu", "06_relu_1", "10_relu_2"]);
+    assert!(!select("all").contains(&"19_transpose".to_owned()));
+}
