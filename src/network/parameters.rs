@@ -109,9 +109,10 @@ impl Parameters {
             })
     }
 
-    /// Those of the first convolution, `[filters, channels, height, width]`.
+    /// Those of the first convolution, `[filters, channels, height, width]`, where it takes an image.
     #[must_use]
     pub(crate) fn kernels(&self) -> Option<&Tensor<4>> {
-        self.convolutions().next().map(|first| first.kernels)
+        let first = self.convolutions().next().map(|first| first.kernels);
+        first.filter(|kernels| matches!(kernels.dims()[1], 1 | 3))
     }
 }

@@ -207,6 +207,9 @@ fn cli() -> clap::Command {
         _ => arg,
     };
     let cli = described().mut_subcommands(|command| command.mut_args(switch));
+    let cli = cli.mut_subcommand("train", |train| {
+        train.mut_arg("model", |arg| arg.hide(true))
+    });
     cli.mut_subcommand("diff", DiffSettings::with_images)
 }
 

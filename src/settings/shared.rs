@@ -141,7 +141,8 @@ pub(crate) struct OutputSettings {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Show where each step's time went, and write it as scalars too
-    #[arg(long)]
+    // For those who make it faster: docs/speed.md has it.
+    #[arg(long, hide = true)]
     pub(crate) timings: bool,
 }
 

@@ -200,6 +200,12 @@ impl TrainSettings {
         let how = "name its folder, as in `vggscope train DATA --images probes/`";
         require(self.data.is_some(), "data set", how)?;
         check_probes(&self.images)?;
+        exclude(
+            self.run.network.model.is_some(),
+            "--model",
+            "training is of VGG networks: train another one in PyTorch, and show its checkpoints with `vggscope checkpoints \
+             --model`",
+        )?;
         require(
             !self.resume || self.run.output.run.is_some(),
             "run to resume",

@@ -8,7 +8,7 @@ use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::{Device, Int, Slice, Tensor, TensorData};
 
 use super::graph::{Place, Stored};
-use super::program::{Program, ProgramError, first_kernels};
+use super::program::{Program, ProgramError};
 use super::run::{Plan, as_maps};
 use super::size::Size;
 use super::value::{Floats, Value, shape, sizes};
@@ -187,7 +187,6 @@ impl Network for ExportedNetwork {
     }
 
     fn parameters(&self) -> Parameters {
-        let first = first_kernels(&self.program).map(|(layer, _)| layer.clone());
         let layers = self.program.layers();
         let of_module = |module: &str| {
             let own = |layer: &&Layer| layer.torch_name() == module;
@@ -215,11 +214,7 @@ impl Network for ExportedNetwork {
                 value,
             })
         });
-        // Kernels are those of the first convolution that sees the image.
-        let mut parameters: Vec<Parameter> = parameters.collect();
-        let is_first = |parameter: &Parameter| first.is_some() && parameter.layer == first;
-        parameters.sort_by_key(|parameter| !is_first(parameter));
-        Parameters(parameters)
+        Parameters(parameters.collect())
     }
 
     fn to_device(&self, device: &Device) -> Box<dyn Network> {

@@ -245,23 +245,3 @@ impl Architecture for Program {
         named.collect()
     }
 }
-
-/// The first convolution that sees the image, and the name of its kernels.
-pub(super) fn first_kernels(program: &Program) -> Option<(&Layer, &Stored)> {
-    let mut sees_image = HashSet::from([program.graph.input]);
-    for (at, node) in program.graph.nodes.iter().enumerate() {
-        if !node.needs().any(|place| sees_image.contains(&place)) {
-            continue;
-        }
-        let shown = program.shown.iter().find(|of| of.node == at);
-        if let Some(of) = shown.filter(|of| of.layer.kind == LayerKind::Convolution) {
-            let places: HashSet<_> = node.needs().collect();
-            let mut stored = program.graph.stored.iter();
-            let kernels =
-                stored.find(|stored| places.contains(&stored.place) && stored.shape.len() == 4);
-            return Some((&of.layer, kernels?));
-        }
-        sees_image.extend(&node.outputs);
-    }
-    None
-}

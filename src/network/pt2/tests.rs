@@ -12,7 +12,7 @@ use super::program::Program;
 use super::run::Plan;
 use super::value::{Floats, sizes};
 use crate::device::test_devices;
-use crate::network::{Architecture, Kernels, Placement};
+use crate::network::{Kernels, Placement};
 use crate::weights::WeightsFile;
 
 /// Largest difference, as a part of the norm of what PyTorch gives.
