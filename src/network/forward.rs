@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use thiserror::Error;
 
-use super::{Activations, Architecture, InputError, Layer, Network};
+use super::{Activations, Architecture, InputError, Layer, LayerKind, Network};
 use crate::data::prepared::PreparedImage;
 use crate::device::{BackendError, OpenDevice, Span, caught, in_float32, mark, planar, upload};
 
@@ -35,6 +35,12 @@ impl ForwardPass {
     /// The device that networks are loaded to.
     pub(crate) fn device(&self) -> &OpenDevice {
         &self.devices[0]
+    }
+
+    /// That whose kernels are shown.
+    pub(crate) fn first_convolution(&self) -> Option<Layer> {
+        let mut layers = self.architecture.layers().into_iter();
+        layers.find(|layer| layer.kind == LayerKind::Convolution)
     }
 
     /// Whether the network takes gray images.

@@ -18,7 +18,7 @@ pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &s
         );
         logger.describe(format!("{group}/{}", layer.tag()), heading);
     }
-    if let Some(first) = pass.architecture.layers().first() {
+    if let Some(first) = pass.first_convolution() {
         let heading = format!(
             "**first-layer kernels** (`{}.weight`) of {network}",
             first.torch_name()
@@ -100,9 +100,9 @@ pub(crate) fn log_kernels(
 }
 
 pub(crate) fn kernels_tag(pass: &ForwardPass) -> String {
-    let layers = pass.architecture.layers();
+    let first = pass.first_convolution();
     format!(
         "kernels/{}",
-        layers.first().map(Layer::tag).unwrap_or_default()
+        first.as_ref().map(Layer::tag).unwrap_or_default()
     )
 }

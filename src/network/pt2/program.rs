@@ -9,7 +9,7 @@ use super::layers::{ShownLayer, last_of_each_resolution, layers};
 use super::run::Plan;
 use super::schema;
 use super::size::Size;
-use crate::network::{Architecture, InputError, Layer, LayerKind};
+use crate::network::{Architecture, InputError, Layer};
 use crate::one_line::listed;
 use crate::weights::{WeightsError, WeightsFile, exported_graph};
 
