@@ -1,5 +1,7 @@
 //! What figures are made of, and how that becomes pixels or SVG.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::{RgbImage, imageops};
@@ -148,19 +150,12 @@ pub(super) fn svg(shapes: &[Shape<'_>], width: u32, height: u32) -> String {
     drop(area);
     let rest = text.split_off(text.rfind("</svg>").unwrap_or(text.len()));
     // plotters knows pictures in SVG only together with an old version of image.
-    for (
-        Place {
-            x,
-            y,
-            width,
-            height,
-        },
-        tile,
-    ) in tiles(shapes)
-    {
+    for (place, tile) in tiles(shapes) {
+        let (x, y, width, height) = (place.x, place.y, place.width, place.height);
         let png = BASE64_STANDARD.encode(png::encode(tile, Threads::One).unwrap_or_default());
-        text += &format!(
-            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>\n"
+        let _ = writeln!(
+            text,
+            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>"
         );
     }
     text + &rest
