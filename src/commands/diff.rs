@@ -15,7 +15,7 @@ use super::parameters::{choice_note, open_file};
 use crate::commands::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
-use crate::weights::{Entry, WeightsError, WeightsFile};
+use crate::weights::{Entry, WeightsError, WeightsErrorKind, WeightsFile};
 use layer::{Event, LayerDiff, OldNew, is_weight, own_name};
 
 /// Files that cannot be compared.
@@ -30,6 +30,8 @@ pub(crate) enum DiffError {
         new: PathBuf,
         of_new: Arch,
     },
+    #[error("{0} holds no VGG: what its layers make of images is not known from weights alone")]
+    NoNetwork(PathBuf),
     #[error(
         "{0} takes color images and {1} gray ones, or the reverse: they cannot see the same ones; leave --images out"
     )]
@@ -73,6 +75,7 @@ pub(crate) fn compare(
     }
     let mut diff = Diff::between(arch, &old, &new)?;
     if !settings.images.is_empty() {
+        let arch = arch.ok_or_else(|| DiffError::NoNetwork(settings.old.clone()))?;
         let (similar, images) =
             representations::similarities(settings, arch, [&old, &new], terminal)?;
         diff.images = Some(images);
@@ -92,10 +95,28 @@ pub(crate) fn compare(
     Ok((text, diff.equal))
 }
 
-/// Opens both files. The first layers alone fit several networks, among which the other file's decides.
-fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), RunError> {
-    let (of_old, old) = open_file(&settings.old, &settings.network())?;
-    let (of_new, new) = open_file(&settings.new, &settings.network())?;
+/// Opens both files, as VGGs, or where neither is one, by their own names. The first layers alone fit several networks,
+/// among which the other file's decides.
+fn open(settings: &DiffSettings) -> Result<(Option<Arch>, WeightsFile, WeightsFile), RunError> {
+    let network = settings.network();
+    let [old, new] = [&settings.old, &settings.new].map(|path| open_file(path, &network));
+    let is_other = |error: &RunError| {
+        let weights = error.downcast_ref::<WeightsError>();
+        weights.is_some_and(|error| matches!(error.kind, WeightsErrorKind::NotWeights(_)))
+    };
+    if let (Err(of_old), Err(of_new)) = (&old, &new)
+        && is_other(of_old)
+        && is_other(of_new)
+        && network.arch.is_none()
+    {
+        let key = network.weights_key.as_deref();
+        let both = [&settings.old, &settings.new].map(|path| WeightsFile::open_any(path, key));
+        // What is no network at all is said as it was.
+        if let [Ok(old), Ok(new)] = both {
+            return Ok((None, old, new));
+        }
+    }
+    let ((of_old, old), (of_new, new)) = (old?, new?);
     let (of_old, of_new) = (of_old.arch, of_new.arch);
     let arch = if Variant::of(&new, Some(of_old)).is_ok() {
         of_old
@@ -110,15 +131,19 @@ fn open(settings: &DiffSettings) -> Result<(Arch, WeightsFile, WeightsFile), Run
         }
         .into());
     };
-    Ok((arch, old, new))
+    Ok((Some(arch), old, new))
 }
 
 impl Diff {
-    fn between(arch: Arch, old: &WeightsFile, new: &WeightsFile) -> Result<Self, WeightsError> {
+    fn between(
+        arch: Option<Arch>,
+        old: &WeightsFile,
+        new: &WeightsFile,
+    ) -> Result<Self, WeightsError> {
         let mut diff = Self {
             old: old.path().to_owned(),
             new: new.path().to_owned(),
-            arch: arch.to_string(),
+            arch: arch.map_or("another network".to_owned(), |arch| arch.to_string()),
             only_old: missing(old, new),
             only_new: missing(new, old),
             ..Self::default()

@@ -21,6 +21,16 @@ const SUGGESTIONS: usize = 3;
 /// Edits beyond which a name is not suggested.
 const MAX_EDITS: usize = 4;
 
+/// The names of the network that a file is searched for.
+#[derive(Clone, Copy)]
+enum Names<'a> {
+    /// Those of a VGG, by its convolutions.
+    Vgg,
+    Given(&'a HashSet<&'a str>),
+    /// Those that the file has.
+    Own,
+}
+
 /// A weights file whose tensors have torchvision's names. They are read one by one.
 ///
 /// All methods may be called from several threads at once.
@@ -58,7 +68,7 @@ impl WeightsFile {
     /// As for [`open`](Self::open); there is no network under `key`, or more than one.
     pub fn open_under(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        Self::open_inner(path, key, None).map_err(|kind| WeightsError::new(path, kind))
+        Self::open_inner(path, key, Names::Vgg).map_err(|kind| WeightsError::new(path, kind))
     }
 
     /// Like [`open_under`](Self::open_under), for a network of any kind: the one whose tensors have most of these names,
@@ -68,13 +78,19 @@ impl WeightsFile {
         key: Option<&str>,
         names: &HashSet<&str>,
     ) -> Result<Self, WeightsError> {
-        Self::open_inner(path, key, Some(names)).map_err(|kind| WeightsError::new(path, kind))
+        let names = Names::Given(names);
+        Self::open_inner(path, key, names).map_err(|kind| WeightsError::new(path, kind))
+    }
+
+    /// Like [`open_under`](Self::open_under), for a network of any kind, by the file's own names.
+    pub(crate) fn open_any(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
+        Self::open_inner(path, key, Names::Own).map_err(|kind| WeightsError::new(path, kind))
     }
 
     fn open_inner(
         path: &Path,
         key: Option<&str>,
-        names: Option<&HashSet<&str>>,
+        names: Names<'_>,
     ) -> Result<Self, WeightsErrorKind> {
         if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
             return Err(other);
@@ -94,6 +110,17 @@ impl WeightsFile {
             Format::Pickle => return Err(torch::refuse_pickle(&source)),
         };
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
+        let own = match names {
+            Names::Own => search::own_names(&checkpoint.entries, key),
+            Names::Vgg | Names::Given(_) => HashSet::new(),
+        };
+        let own: HashSet<String> = own.into_iter().map(str::to_owned).collect();
+        let own: HashSet<&str> = own.iter().map(String::as_str).collect();
+        let names = match names {
+            Names::Vgg => None,
+            Names::Given(names) => Some(names),
+            Names::Own => Some(&own),
+        };
         let Found { network, others } = match names {
             Some(names) => named(&checkpoint, names, key)?,
             None => find(&checkpoint, is_sorted, key)?,

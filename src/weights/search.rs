@@ -179,6 +179,32 @@ pub(super) fn find_named(
     )
 }
 
+/// The names of a network of any kind: those behind what training scripts put before them, or under `key`, of which most
+/// are weights and biases.
+pub(super) fn own_names<'a>(entries: &'a [Entry], key: Option<&str>) -> HashSet<&'a str> {
+    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
+    let mut by_prefix: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
+    for raw in entries.iter().map(Entry::raw_name) {
+        let Some(mut name) = raw.strip_prefix(key.as_deref().unwrap_or_default()) else {
+            continue;
+        };
+        while let Some((first, rest)) = name.split_once('.')
+            && USUAL.contains(&first)
+        {
+            name = rest;
+        }
+        let prefix = &raw[..raw.len() - name.len()];
+        by_prefix.entry(prefix).or_default().insert(name);
+    }
+    let parameters = |names: &HashSet<&str>| {
+        let is_one = |name: &&&str| name.ends_with("weight") || name.ends_with("bias");
+        names.iter().filter(is_one).count()
+    };
+    let most = by_prefix.into_values().max_by_key(parameters);
+    most.filter(|names| parameters(names) > 0)
+        .unwrap_or_default()
+}
+
 /// The parts of a name that no wrapper added.
 fn without_wrappers(name: &str) -> Vec<&str> {
     let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));

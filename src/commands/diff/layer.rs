@@ -71,13 +71,17 @@ pub(super) fn is_weight(tensor: &Entry) -> bool {
 impl LayerDiff {
     /// From `old` to `new`, over the tensors of the layer that both have in the same shape.
     pub(super) fn between(
-        arch: Arch,
+        arch: Option<Arch>,
         stem: &str,
         tensors: &[&Entry],
         old: &WeightsFile,
         new: &WeightsFile,
     ) -> Result<(Self, Vec<Event>), WeightsError> {
-        let place = Place::of(arch, stem);
+        let weight = old.get(&format!("{stem}.weight"));
+        let place = match arch {
+            Some(arch) => Place::of(arch, stem),
+            None => Place::of_shape(weight.map_or(&[], Entry::shape)),
+        };
         // What has no weight is measured by its first tensor.
         let main = tensors.iter().position(|tensor| is_weight(tensor));
         let main = main.unwrap_or(0);
@@ -162,6 +166,19 @@ struct Place {
 }
 
 impl Place {
+    /// In a network that is not known.
+    fn of_shape(weight: &[usize]) -> Self {
+        Self {
+            name: None,
+            before_relu: false,
+            filter: match weight.len() {
+                0 | 1 => "channel",
+                2 => "unit",
+                _ => "filter",
+            },
+        }
+    }
+
     fn of(arch: Arch, stem: &str) -> Self {
         let layers = arch.layers();
         let index = stem.strip_prefix("features.");

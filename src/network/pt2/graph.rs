@@ -51,6 +51,8 @@ pub(super) struct Node {
     pub(super) module: String,
     /// The layer whose output it gives.
     pub(super) layer: Option<String>,
+    /// The class of the module of `torch.nn` that the layer is, if it is one.
+    pub(super) class: Option<String>,
     /// The shape of its output; `None` where it is no tensor of floats.
     pub(super) shape: Option<Vec<Size>>,
 }
@@ -234,6 +236,7 @@ impl Graph {
                 outputs: names.collect::<Result<_, _>>()?,
                 module: named.module,
                 layer: named.layer,
+                class: named.class,
                 shape: first.filter(|meta| is_float(meta.dtype)).and_then(shape_of),
             });
         }

@@ -6,6 +6,17 @@ use super::size::Size;
 use crate::network::vgg::Arch;
 use crate::network::{Layer, LayerKind};
 
+/// Modules that give what they get, in another shape at most.
+const DOES_NOTHING: [&str; 7] = [
+    "Flatten",
+    "Unflatten",
+    "Identity",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "AlphaDropout",
+];
+
 /// A layer that can be shown.
 #[derive(Debug, Clone)]
 pub(super) struct ShownLayer {
@@ -138,8 +149,11 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
             }
         }
         "aten.max_pool2d" => (LayerKind::MaxPool, "max pool".to_owned()),
-        view if is_view(view) => (LayerKind::View, name.to_owned()),
-        _ => (LayerKind::Other, name.replace('_', " ")),
+        operation => match node.class.as_deref() {
+            Some(class) if !DOES_NOTHING.contains(&class) => (LayerKind::Other, class.to_owned()),
+            _ if is_view(operation) => (LayerKind::View, name.to_owned()),
+            _ => (LayerKind::Other, name.replace('_', " ")),
+        },
     }
 }
 

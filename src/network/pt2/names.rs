@@ -15,13 +15,15 @@ pub(super) struct LayerNames {
     pub(super) module: String,
     /// The layer whose output it gives: `None` where a module goes on, or where that is no tensor.
     pub(super) layer: Option<String>,
+    /// The class of the module of `torch.nn` that it is of, if any: `Conv2d`.
+    pub(super) class: Option<String>,
 }
 
 /// A node, as far as its name goes.
 struct Call<'a> {
     path: String,
-    /// Whether the path is that of a module of `torch.nn`.
-    is_module: bool,
+    /// That of the module of `torch.nn` whose path it is, if it is one's.
+    class: Option<&'a str>,
     /// The innermost module, and which call of it.
     inner: &'a str,
     is_relu: bool,
@@ -43,7 +45,7 @@ impl<'a> Call<'a> {
         };
         Self {
             path,
-            is_module: leaf.is_some(),
+            class: leaf.map(|(_, class)| *class),
             inner,
             is_relu: node.metadata.torch_fn.contains("relu"),
             is_tensor: matches!(node.outputs.first(), Some(Argument::AsTensor(_))),
@@ -52,8 +54,8 @@ impl<'a> Call<'a> {
 
     /// Whether the next node is of the same call of a module.
     fn goes_on_in(&self, next: &Self) -> bool {
-        let is_same = next.is_module && next.path == self.path && next.inner == self.inner;
-        self.is_module && is_same && !self.is_relu
+        let is_module = self.class.is_some() && next.class.is_some();
+        is_module && next.path == self.path && next.inner == self.inner && !self.is_relu
     }
 }
 
@@ -74,6 +76,7 @@ impl LayerNames {
             });
             Self {
                 module: without_count(call.inner).to_owned(),
+                class: call.class.map(short_class),
                 layer,
             }
         });
@@ -94,6 +97,11 @@ fn modules(stack: &str) -> Vec<(&str, &str)> {
 fn is_leaf(class: &str) -> bool {
     let is_container = class.ends_with("Sequential") || class.ends_with("ModuleList");
     class.starts_with("torch.nn.modules") && !is_container
+}
+
+/// `Conv2d` of `torch.nn.modules.conv.Conv2d`.
+fn short_class(class: &str) -> String {
+    class.rsplit('.').next().unwrap_or(class).to_owned()
 }
 
 /// `relu` of `relu@1`, as the second call of a module is called.
