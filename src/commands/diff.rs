@@ -102,7 +102,7 @@ fn open(settings: &DiffSettings) -> Result<(Option<Arch>, WeightsFile, WeightsFi
     let [old, new] = [&settings.old, &settings.new].map(|path| open_file(path, &network));
     let is_other = |error: &RunError| {
         let weights = error.downcast_ref::<WeightsError>();
-        weights.is_some_and(|error| matches!(error.kind, WeightsErrorKind::NotWeights(_)))
+        weights.is_some_and(|error| matches!(error.kind, WeightsErrorKind::OtherNetwork(_)))
     };
     if let (Err(of_old), Err(of_new)) = (&old, &new)
         && is_other(of_old)

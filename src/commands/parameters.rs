@@ -188,6 +188,9 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 pub(crate) fn notes(file: &WeightsFile, model: &Model, crop: Option<NonZeroU32>) -> Vec<String> {
     let name = file.path().display();
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
+    if let Model::Exported(program) = model {
+        notes.extend(program.unknown_note());
+    }
     let prefix = file.prefix().trim_end_matches('.');
     if notes.is_empty() && !prefix.is_empty() {
         notes.push(format!("{name}: the network is the one under `{prefix}`"));

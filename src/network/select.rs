@@ -1,6 +1,6 @@
 //! Layer selection by name, index or pattern.
 
-use glob::Pattern;
+use glob::{MatchOptions, Pattern};
 use thiserror::Error;
 
 use super::{Architecture, Layer, LayerKind};
@@ -30,14 +30,14 @@ pub(crate) enum SelectError {
         pattern: String,
     },
     /// A layer behind the feature maps.
-    #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {}", extent(*.count))]
+    #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {there}")]
     Classifier {
         /// The item as the user wrote it.
         item: String,
         /// The network.
         arch: String,
-        /// How many layers there are.
-        count: usize,
+        /// The layers that there are.
+        there: String,
     },
     /// A number past the last one.
     #[error("no layer {item:?}: {arch} has {there}")]
@@ -133,32 +133,40 @@ fn select_of(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Sel
 
 fn matcher(name: &str) -> impl Fn(&Layer) -> bool {
     let index: Option<usize> = name.parse().ok();
-    let pattern = Pattern::new(&name.to_ascii_lowercase()).ok();
+    let pattern = Pattern::new(name).ok();
     let all = name.eq_ignore_ascii_case("all");
+    let options = MatchOptions {
+        case_sensitive: false,
+        ..MatchOptions::default()
+    };
     move |layer| {
         all && layer.kind != LayerKind::View
             || index == Some(layer.index)
-            || pattern
-                .as_ref()
-                .is_some_and(|p| p.matches(layer.name()) || p.matches(layer.torch_name()))
+            || pattern.as_ref().is_some_and(|pattern| {
+                let names = [layer.name(), layer.torch_name()];
+                names.iter().any(|name| pattern.matches_with(name, options))
+            })
     }
 }
 
-fn extent(count: usize) -> String {
-    format!("features.0 to features.{}", count.saturating_sub(1))
+fn extent(layers: &[Layer]) -> String {
+    let ends = [layers.first(), layers.last()];
+    let [first, last] = ends.map(|end| end.map_or("", Layer::torch_name));
+    format!("{first} to {last}")
 }
 
 /// Why no layer is called `item`, and what was probably meant.
 fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
-    let (lower, count) = (paper_name(item), layers.len());
+    let lower = paper_name(item);
     let (item, arch) = (item.to_owned(), arch.to_owned());
     let index = lower.strip_prefix("features.").unwrap_or(&lower);
     if index.parse::<usize>().is_ok() {
-        let there = extent(count);
+        let there = extent(layers);
         return SelectError::Beyond { item, arch, there };
     }
     if CLASSIFIER.iter().any(|head| lower.starts_with(head)) {
-        return SelectError::Classifier { item, arch, count };
+        let there = extent(layers);
+        return SelectError::Classifier { item, arch, there };
     }
     let patterns = ["_*", "*"].map(|end| format!("{lower}{end}"));
     let is_several = |pattern: &String| {
@@ -244,12 +252,19 @@ fn nearest(layers: &[Layer], wrong: &str) -> String {
         // Fewest edits; among equals, the most similar beginning.
         (edits(a).cmp(&edits(b))).then(similarity(b).total_cmp(&similarity(a)))
     };
-    layers
+    let own = layers
         .iter()
-        .flat_map(|layer| [layer.name(), layer.torch_name()])
-        .min_by(near)
-        .unwrap_or_default()
-        .to_owned()
+        .flat_map(|layer| [layer.name(), layer.torch_name()]);
+    // Modules that hold layers have names too: `layer1` of `layer1.0.conv1`.
+    let around = own.clone().flat_map(|name| {
+        let ends = name.match_indices('.');
+        ends.map(|(end, _)| &name[..end])
+    });
+    match own.clone().chain(around).min_by(near) {
+        Some(layer) if own.clone().any(|own| own == layer) => layer.to_owned(),
+        Some(module) => format!("'{module}.*'"),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

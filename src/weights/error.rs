@@ -58,6 +58,9 @@ pub enum WeightsErrorKind {
     /// Not weights that a VGG can be built from: what the file is instead.
     #[error("{0}")]
     NotWeights(String),
+    /// Another network than a VGG: which.
+    #[error("{0}")]
+    OtherNetwork(String),
     /// Another framework's file.
     #[error("{0}")]
     Framework(Framework),

@@ -288,12 +288,11 @@ pub(super) fn network(checkpoint: &Checkpoint) -> WeightsErrorKind {
         )
     } else {
         let first: Vec<&str> = names.take(FIRST_NAMES).collect();
-        format!(
-            "has no 3 x 3 convolutions of a VGG (`features.0.weight`): {}; vggscope runs torchvision's VGG (first names \
-             in the file: {})",
+        return WeightsErrorKind::OtherNetwork(format!(
+            "has no 3 x 3 convolutions of a VGG (`features.0.weight`): {} (first names in the file: {})",
             guess(entries),
             first.join(", ")
-        )
+        ));
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use crate::network::pt2::{GraphError, Pt2Error};
 use crate::network::vgg::NetworkError;
 use crate::network::{ForwardError, InputError, SelectError};
 
@@ -30,6 +31,16 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(ForwardError::Backend { .. }) = error.downcast_ref() {
         return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
+    }
+    if let Some(error) = error.downcast_ref::<GraphError>() {
+        return match &error.source {
+            Pt2Error::Unknown {
+                last: Some(last), ..
+            } => Some(format!(
+                "up to {last} it can be shown; `vggscope layers --model` says which layers need it"
+            )),
+            _ => None,
+        };
     }
     match error.downcast_ref::<NetworkError>()? {
         NetworkError::OtherArch { found, .. } => Some(format!("use --arch {}", found.first()?)),

@@ -17,6 +17,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
                 "with such weights, use --preset caffe"
             }
+            WeightsErrorKind::OtherNetwork(_) => {
+                "other networks are shown by --model, as docs/any-network.md says"
+            }
             WeightsErrorKind::Framework(_) => "--weights imagenet has the published networks",
             _ => return None,
         },

@@ -74,15 +74,18 @@ impl Program {
     /// Who wrote it, and what of it is not known.
     pub(crate) fn notes(&self) -> Vec<String> {
         let torch = self.torch.iter();
-        let mut notes: Vec<String> = torch
-            .map(|torch| format!("exported by torch {torch}"))
-            .collect();
+        let torch = torch.map(|torch| format!("exported by torch {torch}"));
+        torch.chain(self.unknown_note()).collect()
+    }
+
+    /// Which operations are not known, and what can be shown without them.
+    pub(crate) fn unknown_note(&self) -> Option<String> {
         let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
         for node in self.graph.nodes.iter().filter(|node| node.run.is_none()) {
             *unknown.entry(&node.operation).or_default() += 1;
         }
         if unknown.is_empty() {
-            return notes;
+            return None;
         }
         let is_shown = |of: &&ShownLayer| self.check(&[of.layer.clone()]).is_ok();
         let shown = self.shown.iter().filter(is_shown);
@@ -91,13 +94,12 @@ impl Program {
             1 => (*name).to_owned(),
             count => format!("{name} ({count} times)"),
         };
-        notes.push(format!(
+        Some(format!(
             "not known: {}; without it {} of {} layers can be shown, up to {last}",
             listed(unknown.iter().map(times), ", ", 8),
             shown.count(),
             self.shown.len(),
-        ));
-        notes
+        ))
     }
 
     /// The names of its parameters and running statistics in a state dict.
@@ -191,7 +193,9 @@ impl Architecture for Program {
     }
 
     fn default_layers(&self) -> Vec<Layer> {
-        last_of_each_resolution(&self.shown)
+        let is_known = |of: &&ShownLayer| self.check(std::slice::from_ref(&of.layer)).is_ok();
+        let known: Vec<ShownLayer> = self.shown.iter().filter(is_known).cloned().collect();
+        last_of_each_resolution(&known)
     }
 
     fn input_channels(&self) -> usize {
