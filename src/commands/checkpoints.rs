@@ -92,15 +92,7 @@ pub(crate) fn run(
     }
     let known = earlier.as_ref().map(|state| &state.run.network);
     let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
-    let mut run = inputs.run(
-        settings,
-        context,
-        folder,
-        part.as_ref(),
-        &sequence,
-        &shown,
-        checkpoints.model(),
-    )?;
+    let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
     run.context.skipped.splice(..0, skipped);
     let loader = run.loader(checkpoints, shown);
     let report = show(run, loader, follow, earlier)?;

@@ -33,16 +33,15 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
     let chosen = select(&*architecture, list)?;
     let side = settings.side().unwrap_or(EXAMPLE_SIDE) as usize;
     let own = model.input_size().filter(|_| !settings.has_crop());
-    let size @ [height, width] = own.unwrap_or([side; 2]);
-    let shapes = architecture.output_shapes(&chosen, size)?;
+    let shape @ [height, width] = own.unwrap_or([side; 2]);
+    let shapes = architecture.output_shapes(&chosen, shape)?;
 
     let (name, channels) = (architecture.name(), architecture.input_channels());
     let mut text = format!("{name}, input {channels} x {height} x {width}");
-    text += match settings.side() {
-        None if own.is_none() => {
-            " (an example: nothing is cropped, so each image has its own size)\n"
-        }
-        _ => "\n",
+    text += if settings.side().is_none() && own.is_none() {
+        " (an example: nothing is cropped, so each image has its own size)\n"
+    } else {
+        "\n"
     };
     if let Model::Exported(program) = &model {
         text.extend(program.notes().into_iter().map(|note| note + "\n"));

@@ -65,7 +65,7 @@ pub(crate) struct ShownNetwork {
 }
 
 enum ShownParameters {
-    OfFile(Model, WeightsFile),
+    OfFile(Model, Box<WeightsFile>),
     Random(Box<OpenNetwork>),
 }
 
@@ -96,7 +96,7 @@ impl ShownNetwork {
         let hash = move || sha256(&mut File::open(&hashed)?);
         Ok(Self {
             architecture,
-            parameters: ShownParameters::OfFile(model.clone(), file),
+            parameters: ShownParameters::OfFile(model.clone(), Box::new(file)),
             label: hashed_label(file_name(&path), network, hash),
         })
     }

@@ -272,7 +272,7 @@ fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunErro
         .map(drop)
         .map_err(|error| match error {
             InputError::TooSmall { layer, .. } => CommandError::TrainingSize { side, layer }.into(),
-            other => other.into(),
+            other @ InputError::Other { .. } => other.into(),
         })
 }
 

@@ -166,16 +166,16 @@ impl RunSettings {
     /// Prepares images as a network takes them that says how large, `[height, width]`, where nothing else was asked for: the
     /// shorter side is resized to as many times as much as the preset's.
     pub(crate) fn fit(&mut self, size: Option<[usize; 2]>) {
-        let Some(side) = size.and_then(|[height, width]| u32::try_from(height.min(width)).ok())
-        else {
+        let shorter = size.map(|[height, width]| height.min(width));
+        let Some(shorter) = shorter.and_then(|pixels| u32::try_from(pixels).ok()) else {
             return;
         };
         let preset = self.input.preset.preprocess();
         let (resize, crop) = (preset.resize, preset.crop);
         if self.input.crop.is_none() {
-            self.input.crop = Some(Size(NonZeroU32::new(side)));
+            self.input.crop = Some(Size(NonZeroU32::new(shorter)));
             if let (None, Some(resize), Some(crop)) = (self.input.resize, resize, crop) {
-                let scaled = (u64::from(side) * u64::from(resize.get())
+                let scaled = (u64::from(shorter) * u64::from(resize.get())
                     + u64::from(crop.get()) / 2)
                     / u64::from(crop.get());
                 self.input.resize =

@@ -90,7 +90,8 @@ pub(super) fn is_exported(names: &[String]) -> bool {
 fn model_in(entry: &str) -> Option<&str> {
     let (folder, file) = entry.split_at(entry.find(MODELS)?);
     let is_folder = folder.is_empty() || folder.ends_with('/');
-    (is_folder && !file[MODELS.len()..].contains('/') && file.ends_with(".json")).then_some(folder)
+    let name = file[MODELS.len()..].strip_suffix(".json")?;
+    (is_folder && !name.contains('/')).then_some(folder)
 }
 
 /// Parses what lists the tensors; none is read.

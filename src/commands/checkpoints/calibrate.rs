@@ -1,6 +1,6 @@
 //! Calibration: what is found out of the first and the last checkpoint before the first step.
 
-use super::loading::Loader;
+use super::loading::{LoadedNetwork, Loader};
 use super::remaining::Remaining;
 use super::setup::CheckpointRun;
 use crate::analysis::grams::GRAMS;
@@ -124,9 +124,10 @@ impl EndPoints<'_> {
         self.run_given(&mut calibration)?;
         for place in self.places() {
             let found = self.loader.nearest(sequence, place, on_error)?;
-            let Some((Checkpoint { name, step, .. }, network)) = found else {
+            let Some(LoadedNetwork { file, network }) = found else {
                 continue;
             };
+            let Checkpoint { name, step, .. } = file;
             let observed = run.probes.run(&run.context.pass, &*network, name)?;
             // What changes from step to step is smaller than what changes over the run.
             let is_previous = run.settings.comparison.change == ChangeChoice::Previous;

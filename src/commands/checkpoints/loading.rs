@@ -32,6 +32,12 @@ pub(super) struct FailedCheckpoint {
     pub(super) why: RunError,
 }
 
+/// A network and the file that it is of.
+pub(super) struct LoadedNetwork<'a> {
+    pub(super) file: &'a Checkpoint,
+    pub(super) network: Box<dyn Network>,
+}
+
 /// Loads the networks of a run.
 pub(super) struct Loader {
     pub(super) checkpoints: OpenCheckpoints,
@@ -90,10 +96,10 @@ impl Loader {
         sequence: &'a [Checkpoint],
         place: usize,
         on_error: OnError,
-    ) -> Result<Option<(&'a Checkpoint, Box<dyn Network>)>, RunError> {
+    ) -> Result<Option<LoadedNetwork<'a>>, RunError> {
         for file in sequence.iter().take(place + 1).rev() {
             match self.network(file) {
-                Ok(network) => return Ok(Some((file, network))),
+                Ok(network) => return Ok(Some(LoadedNetwork { file, network })),
                 Err(error) if on_error == OnError::Stop => return Err(error),
                 // It is skipped, and said so, when its step comes.
                 Err(_) => {}

@@ -213,15 +213,7 @@ impl Parts {
         let mut checkpoints = OpenCheckpoints::new(model, &settings.run.network);
         let known = Some(&self.state.run.network);
         let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, &quiet)?;
-        let mut run = inputs.run(
-            settings,
-            &quiet,
-            folder,
-            None,
-            &sequence,
-            &shown,
-            checkpoints.model(),
-        )?;
+        let mut run = inputs.run(settings, &quiet, folder, None, &sequence, &shown)?;
         let mut loader = run.loader(checkpoints, shown);
         let calibrated = run.calibrate(&mut loader, &Remaining::all(&sequence))?;
         let builder = run

@@ -121,6 +121,7 @@ impl OpenCheckpoints {
 
 /// The network that a run shows.
 pub(super) struct ShownNetwork {
+    pub(super) model: Model,
     pub(super) held: Arc<dyn Architecture>,
     pub(super) network: RunNetwork,
     /// The place of the first checkpoint that holds it.
@@ -200,6 +201,7 @@ impl ShownNetwork {
             *asked = shown.held.name().parse().ok();
         }
         Ok(Self {
+            model: checkpoints.model.clone(),
             held: Arc::clone(&shown.held),
             network,
             first: shown.place,

@@ -25,8 +25,7 @@ impl CheckpointRun<'_> {
         let mut readable = |place| loader.nearest(shown, place, on_error);
         let first = (0..shown.len()).find_map(|place| readable(place).transpose());
         let last = readable(shown.len().saturating_sub(1))?;
-        let (Some((first, first_network)), Some((last, last_network))) = (first.transpose()?, last)
-        else {
+        let (Some(first), Some(last)) = (first.transpose()?, last) else {
             terminal.note(
                 "steps are compared with the first one of this process: no file of the earlier steps is there any more",
             );
@@ -35,20 +34,20 @@ impl CheckpointRun<'_> {
         if !remaining.has_first {
             terminal.note(&format!(
                 "steps are compared with {} instead of the first, whose file is gone",
-                first.name
+                first.file.name
             ));
         }
         let mut references = Vec::new();
-        for (checkpoint, network, as_what) in [
-            (first, first_network, Against::First),
-            (last, last_network, Against::Previous),
-        ] {
-            let network = (self.probes).run(&self.context.pass, &*network, &checkpoint.name)?;
+        let first_file = first.file;
+        for (loaded, as_what) in [(first, Against::First), (last, Against::Previous)] {
+            let checkpoint = loaded.file;
+            let network =
+                (self.probes).run(&self.context.pass, &*loaded.network, &checkpoint.name)?;
             match (observers.as_deref_mut(), as_what) {
                 (Some(observers), Against::First) => {
                     observers.begin_behind(remaining.earlier.len());
                     observers.replay(checkpoint.step, Role::First, &network)?;
-                    self.add_columns(observers, first, loader, remaining)?;
+                    self.add_columns(observers, first_file, loader, remaining)?;
                 }
                 (Some(observers), _) => {
                     observers.replay(checkpoint.step, Role::Previous, &network)?;

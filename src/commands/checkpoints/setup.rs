@@ -50,7 +50,6 @@ impl Inputs {
         part: Option<&'a Part>,
         sequence: &'a [Checkpoint],
         shown: &ShownNetwork,
-        model: &Model,
     ) -> Result<CheckpointRun<'a>, RunError> {
         let Self {
             images,
@@ -74,7 +73,7 @@ impl Inputs {
             settings,
             part,
             sequence,
-            model: model.clone(),
+            model: shown.model.clone(),
             first: shown.first,
             config,
             images: images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),

@@ -13,6 +13,7 @@ use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
 use burn_tch::{LibTorch, TchTensor};
 
+use super::operations::signed;
 use crate::device::operations::Operations;
 
 impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
@@ -57,14 +58,14 @@ impl Recorded {
             TchTensor::from_existing(leaf, input.storage)
         });
         let [x, kernels, bias] = inputs.each_ref().map(|input| &input.tensor);
-        let sizes = |sizes: [usize; 2]| sizes.map(|size| size as i64);
+        let sizes = |sizes: [usize; 2]| sizes.map(signed);
         let maps = x.conv2d(
             kernels,
             Some(bias),
             sizes(options.stride),
             sizes(options.padding.map(|(before, _)| before)),
             sizes(options.dilation),
-            options.groups as i64,
+            signed(options.groups),
         );
         Self {
             inputs,

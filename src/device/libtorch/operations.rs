@@ -92,6 +92,11 @@ impl Operations for LibTorch {
     }
 }
 
+/// A size as libtorch takes it.
+pub(super) fn signed(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 /// The tensor if it is not shared, else a copy.
 fn own(tensor: TchTensor) -> tch::Tensor {
     if tensor.can_mut() {
@@ -110,8 +115,8 @@ fn in_single_precision(
     bias: &tch::Tensor,
     options: &ConvOptions<2>,
 ) -> tch::Tensor {
-    let sizes = |sizes: [usize; 2]| sizes.map(|size| size as i64);
-    let (is_transposed, groups) = (false, options.groups as i64);
+    let sizes = |sizes: [usize; 2]| sizes.map(signed);
+    let (is_transposed, groups) = (false, signed(options.groups));
     let (benchmark, deterministic, with_cudnn, with_tf32) = (false, false, true, false);
     x.internal_convolution(
         kernels,

@@ -15,7 +15,7 @@ pub(crate) enum Pt2Error {
     #[error("its graph cannot be read: {0}")]
     Json(String),
     /// Another schema.
-    #[error("its graph is of schema {found}, expected 8{}", by(.torch))]
+    #[error("its graph is of schema {found}, expected 8{}", by(.torch.as_deref()))]
     Schema {
         found: u64,
         /// The version of torch that wrote it.
@@ -67,10 +67,8 @@ pub(crate) struct GraphError {
     pub(crate) source: Pt2Error,
 }
 
-fn by(torch: &Option<String>) -> String {
-    let by = torch
-        .as_ref()
-        .map(|torch| format!(" (written by torch {torch})"));
+fn by(torch: Option<&str>) -> String {
+    let by = torch.map(|torch| format!(" (written by torch {torch})"));
     by.unwrap_or_default()
 }
 

@@ -181,12 +181,12 @@ impl Names {
             Given::AsSymBool(one) => self.symbol(one, bool),
             Given::AsSymBools(all) => Self::list(all, |one| self.symbol(one, bool)),
             Given::AsScalarType(number) => Ok(Argument::Int(i64::from(*number))),
+            // No operation that is known takes graphs and objects; one that is not is never run.
             Given::AsNone(_)
             | Given::AsMemoryFormat(_)
             | Given::AsLayout(_)
-            | Given::AsDevice(_) => Ok(Argument::None),
-            // No operation that is known takes them; one that is not is never run.
-            Given::AsGraph(_)
+            | Given::AsDevice(_)
+            | Given::AsGraph(_)
             | Given::AsCustomObj(_)
             | Given::AsOperator(_)
             | Given::AsComplex(_) => Ok(Argument::None),
@@ -204,8 +204,8 @@ impl Graph {
         let mut names = Names {
             places: HashMap::new(),
         };
-        let (stored, inputs) = inputs(module, &mut names)?;
-        let (input, image) = image_input(&module.graph, &inputs)?;
+        let Inputs { stored, given } = inputs(module, &mut names)?;
+        let (input, image) = image_input(&module.graph, &given)?;
         let mut layers = LayerNames::of(nodes).into_iter();
         let mut graph = Self {
             nodes: Vec::with_capacity(nodes.len()),
@@ -227,16 +227,16 @@ impl Graph {
                 .first()
                 .and_then(|name| module.graph.tensor_values.get(*name));
             let names = made.iter().map(|name| names.add(name));
-            let named = layers.next().unwrap_or_default();
+            let part = layers.next().unwrap_or_default();
             graph.nodes.push(Node {
                 run: operation(&operation_name),
                 operation: operation_name,
                 is_in_place,
                 arguments,
                 outputs: names.collect::<Result<_, _>>()?,
-                module: named.module,
-                layer: named.layer,
-                class: named.class,
+                module: part.module,
+                layer: part.layer,
+                class: part.class,
                 shape: first.filter(|meta| is_float(meta.dtype)).and_then(shape_of),
             });
         }
@@ -302,11 +302,15 @@ fn number(float: &Float) -> Result<f64, Pt2Error> {
     }
 }
 
+/// What the graph does not make itself.
+struct Inputs<'a> {
+    stored: Vec<Stored>,
+    /// What the network is given.
+    given: Vec<(&'a str, Place)>,
+}
+
 /// Tensors of the weights and of the file, and the names of what the network is given.
-fn inputs<'a>(
-    module: &'a schema::Module,
-    names: &mut Names,
-) -> Result<(Vec<Stored>, Vec<(&'a str, Place)>), Pt2Error> {
+fn inputs<'a>(module: &'a schema::Module, names: &mut Names) -> Result<Inputs<'a>, Pt2Error> {
     let (mut stored, mut given) = (Vec::new(), Vec::new());
     for input in &module.signature.input_specs {
         let (arg, name, is_saved) = match input {
@@ -344,7 +348,7 @@ fn inputs<'a>(
             shape: sizes(meta),
         });
     }
-    Ok((stored, given))
+    Ok(Inputs { stored, given })
 }
 
 fn sizes(meta: Option<&schema::Meta>) -> Vec<usize> {

@@ -143,9 +143,10 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
         "aten.hardtanh" => {
             let low = node.arguments.iter().find(|(name, _)| name == "min_val");
             let is_relu = low.is_some_and(|(_, low)| low.is_zero());
-            match is_relu {
-                true => (LayerKind::Relu, "ReLU6".to_owned()),
-                false => (LayerKind::Other, name.to_owned()),
+            if is_relu {
+                (LayerKind::Relu, "ReLU6".to_owned())
+            } else {
+                (LayerKind::Other, name.to_owned())
             }
         }
         "aten.max_pool2d" => (LayerKind::MaxPool, "max pool".to_owned()),

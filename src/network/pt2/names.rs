@@ -35,13 +35,12 @@ impl<'a> Call<'a> {
         let modules = modules(&node.metadata.nn_module_stack);
         let leaf = modules.iter().find(|(_, class)| is_leaf(class));
         let inner = modules.last().map_or("", |(path, _)| path);
-        let path = match leaf {
-            Some((path, _)) => without_count(path).to_owned(),
-            None => {
-                let parts = [inner, operation(&node.target)];
-                let parts = parts.into_iter().filter(|part| !part.is_empty());
-                parts.collect::<Vec<_>>().join(".")
-            }
+        let path = if let Some((path, _)) = leaf {
+            without_count(path).to_owned()
+        } else {
+            let parts = [inner, operation(&node.target)];
+            let parts = parts.into_iter().filter(|part| !part.is_empty());
+            parts.collect::<Vec<_>>().join(".")
         };
         Self {
             path,

@@ -87,9 +87,9 @@ impl Program {
         if unknown.is_empty() {
             return None;
         }
-        let is_shown = |of: &&ShownLayer| self.check(&[of.layer.clone()]).is_ok();
-        let shown = self.shown.iter().filter(is_shown);
-        let last = shown.clone().last().map_or("none", |of| of.layer.name());
+        let is_shown = |of: &&ShownLayer| self.check(std::slice::from_ref(&of.layer)).is_ok();
+        let shown: Vec<&ShownLayer> = self.shown.iter().filter(is_shown).collect();
+        let last = shown.last().map_or("none", |of| of.layer.name());
         let times = |(name, count): (&&str, &usize)| match count {
             1 => (*name).to_owned(),
             count => format!("{name} ({count} times)"),
@@ -97,7 +97,7 @@ impl Program {
         Some(format!(
             "not known: {}; without it {} of {} layers can be shown, up to {last}",
             listed(unknown.iter().map(times), ", ", 8),
-            shown.count(),
+            shown.len(),
             self.shown.len(),
         ))
     }

@@ -57,6 +57,7 @@ pub(super) struct NamedArgument {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "as the schema has them")]
 pub(super) enum Argument {
     AsNone(IgnoredAny),
     AsTensor(Name),
@@ -148,6 +149,7 @@ pub(super) struct Signature {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "as the schema has them")]
 pub(super) enum Input {
     UserInput(UserInput),
     Parameter {

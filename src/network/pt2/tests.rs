@@ -153,7 +153,7 @@ fn every_layer_gives_what_pytorch_gives() {
 fn layers_can_be_chosen_by_name() {
     let program = Program::open(&fixtures().join("residual.pt2")).unwrap();
     let names = |layers: Vec<crate::network::Layer>| -> Vec<String> {
-        layers.iter().map(|layer| layer.tag()).collect()
+        layers.iter().map(crate::network::Layer::tag).collect()
     };
     let select = |list| names(crate::network::select(&program, list).unwrap());
     assert_eq!(select("auto"), ["02_relu", "16_mul", "20_norm"]);

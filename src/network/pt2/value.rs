@@ -164,8 +164,13 @@ impl Call {
 }
 
 pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
-    let from_end = if axis < 0 { axis + rank as i64 } else { axis };
-    match usize::try_from(from_end) {
+    let count = i64::try_from(rank).unwrap_or(i64::MAX);
+    let from_start = if axis < 0 {
+        axis.saturating_add(count)
+    } else {
+        axis
+    };
+    match usize::try_from(from_start) {
         Ok(axis) if axis < rank.max(1) => Ok(axis),
         _ => refused(format!("there is no axis {axis} of {rank}")),
     }

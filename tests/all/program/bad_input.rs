@@ -175,7 +175,7 @@ fn layers_that_are_not_there() {
     let place = Place::new();
     place
         .run("images --layers conv3_9", &with_photo(narrow()))
-        .fails(2, &["conv3_9", "did you mean conv3_"]);
+        .fails(2, &["conv3_9", "vgg16 has conv3_1 to conv3_3"]);
     place
         .run("images --layers !all", &with_photo(narrow()))
         .fails(2, &["leaves no layer"]);

@@ -226,13 +226,18 @@ pub(crate) fn steps(seen: &[Seen], tag: &str) -> Vec<i64> {
         .collect()
 }
 
-/// The groups of the scalars that every layer has, and of the data of figures.
-const OF_LAYERS: [&str; 5] = ["range", "similarity", "health", "weight_change", "figures"];
+/// The groups of the scalars that every layer has.
+const OF_LAYERS: [&str; 4] = ["range", "similarity", "health", "weight_change"];
+
+/// What the tags of the data of figures end with.
+pub(crate) const FIGURE: &str = ".figure";
 
 /// The tags but those of layers' scalars, each once, sorted.
 pub(crate) fn tags(seen: &[Seen]) -> Vec<String> {
     let mut tags: Vec<String> = seen.iter().map(|one| one.tag.clone()).collect();
-    tags.retain(|tag| !OF_LAYERS.contains(&tag.split('/').next().unwrap()));
+    tags.retain(|tag| {
+        !OF_LAYERS.contains(&tag.split('/').next().unwrap()) && !tag.ends_with(FIGURE)
+    });
     tags.sort();
     tags.dedup();
     tags

@@ -100,11 +100,11 @@ fn zip_archives_of_another_kind_are_called_what_they_are() {
         &message_for(&zip_with(&["run/vgg16.pth"])),
         &["`run/vgg16.pth`", "unpack"],
     );
-    // What torch.export writes; the samples in it are torch.save's.
+    // What torch.export writes, without its weights; the samples in it are torch.save's.
     let exported = ["a/data/sample_inputs/model.pt", "a/models/model.json"];
     assert_says(
         &message_for(&zip_with(&exported)),
-        &["torch.export.load(FILE)"],
+        &["it lacks a/data/weights/model_weights_config.json"],
     );
     assert_says(&message_for(&zip_with(&["x"])), &["without `data.pkl`"]);
     assert_says(&message_for(&zip_with(&[])), &["without `data.pkl`"]);

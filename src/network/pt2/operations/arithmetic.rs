@@ -197,9 +197,8 @@ fn divide(call: &mut Call) -> Result<Value> {
 }
 
 fn power(call: &mut Call) -> Result<Value> {
-    let (base, exponent) = match (call.take("self"), call.take("exponent")) {
-        (Some(base), Some(exponent)) => (base, exponent),
-        _ => return refused("it lacks an argument"),
+    let (Some(base), Some(exponent)) = (call.take("self"), call.take("exponent")) else {
+        return refused("it lacks an argument");
     };
     match (base, exponent.float()) {
         (Value::Tensor(base), Some(exponent)) => Ok(Value::Tensor(Dispatch::float_powf_scalar(

@@ -39,9 +39,8 @@ fn images(x: &Floats) -> Result<[usize; 4]> {
 
 /// To a size, or by factors.
 fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
-    let x = match call.first() {
-        Some(Value::Tensor(x)) => x,
-        _ => return refused("it is given no tensor of floats"),
+    let Some(Value::Tensor(x)) = call.first() else {
+        return refused("it is given no tensor of floats");
     };
     let [.., height, width] = images(&x)?;
     let factors = match call.take("scale_factors") {
@@ -126,36 +125,42 @@ fn rearranged(x: Floats, apart: &[usize], order: &[usize], together: &[usize]) -
 
 fn pixel_shuffle(call: &mut Call) -> Result<Value> {
     let x = call.tensor("self")?;
-    let ([n, c, h, w], by) = (images(&x)?, factor(call, "upscale_factor")?);
-    if c % (by * by) != 0 {
-        return refused(format!("{c} channels are not {by} x {by} parts"));
+    let by = factor(call, "upscale_factor")?;
+    let [batch, channels, height, width] = images(&x)?;
+    if channels % (by * by) != 0 {
+        return refused(format!("{channels} channels are not {by} x {by} parts"));
     }
-    let out = c / (by * by);
-    let (apart, together) = ([n, out, by, by, h, w], [n, out, h * by, w * by]);
+    let out = channels / (by * by);
+    let apart = [batch, out, by, by, height, width];
+    let together = [batch, out, height * by, width * by];
     Ok(rearranged(x, &apart, &[0, 1, 4, 2, 5, 3], &together))
 }
 
 fn pixel_unshuffle(call: &mut Call) -> Result<Value> {
     let x = call.tensor("self")?;
-    let ([n, c, h, w], by) = (images(&x)?, factor(call, "downscale_factor")?);
-    if h % by != 0 || w % by != 0 {
-        return refused(format!("{h} x {w} pixels are not {by} x {by} parts"));
+    let by = factor(call, "downscale_factor")?;
+    let [batch, channels, height, width] = images(&x)?;
+    if height % by != 0 || width % by != 0 {
+        return refused(format!(
+            "{height} x {width} pixels are not {by} x {by} parts"
+        ));
     }
-    let (apart, together) = (
-        [n, c, h / by, by, w / by, by],
-        [n, c * by * by, h / by, w / by],
-    );
+    let (down, across) = (height / by, width / by);
+    let apart = [batch, channels, down, by, across, by];
+    let together = [batch, channels * by * by, down, across];
     Ok(rearranged(x, &apart, &[0, 1, 3, 5, 2, 4], &together))
 }
 
 fn channel_shuffle(call: &mut Call) -> Result<Value> {
     let x = call.tensor("self")?;
-    let ([n, c, h, w], groups) = (images(&x)?, factor(call, "groups")?);
-    if c % groups != 0 {
-        return refused(format!("{c} channels are not {groups} groups"));
+    let groups = factor(call, "groups")?;
+    let [batch, channels, height, width] = images(&x)?;
+    if channels % groups != 0 {
+        return refused(format!("{channels} channels are not {groups} groups"));
     }
-    let apart = [n, groups, c / groups, h, w];
-    Ok(rearranged(x, &apart, &[0, 2, 1, 3, 4], &[n, c, h, w]))
+    let apart = [batch, groups, channels / groups, height, width];
+    let together = [batch, channels, height, width];
+    Ok(rearranged(x, &apart, &[0, 2, 1, 3, 4], &together))
 }
 
 /// What moves out at one end comes in at the other.
@@ -167,8 +172,8 @@ fn roll(call: &mut Call) -> Result<Value> {
     if axes.len() != shifts.len() {
         return refused("rolling without axes is not known");
     }
-    for (shift, axis) in shifts.into_iter().zip(axes) {
-        let axis = axis_of(axis, own.len())?;
+    for (shift, along) in shifts.into_iter().zip(axes) {
+        let axis = axis_of(along, own.len())?;
         let size = i64::try_from(own[axis]).unwrap_or(i64::MAX);
         let first = usize::try_from((-shift).rem_euclid(size.max(1))).unwrap_or_default();
         if first == 0 {
@@ -176,9 +181,12 @@ fn roll(call: &mut Call) -> Result<Value> {
         }
         let part = |range: std::ops::Range<usize>| {
             let slices = own.iter().enumerate();
-            let slices = slices.map(|(at, size)| match at == axis {
-                true => range.clone().into(),
-                false => (0..*size).into(),
+            let slices = slices.map(|(at, size)| {
+                if at == axis {
+                    range.clone().into()
+                } else {
+                    (0..*size).into()
+                }
             });
             Dispatch::float_slice(x.clone(), &slices.collect::<Vec<_>>())
         };

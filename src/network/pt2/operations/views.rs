@@ -102,7 +102,7 @@ fn filled(sizes: &[i64], count: usize) -> Result<Vec<usize>> {
     let (Some(known), true) = (known, open <= 1) else {
         return refused(format!("{sizes:?} are no sizes"));
     };
-    let rest = if known == 0 { 0 } else { count / known };
+    let rest = count.checked_div(known).unwrap_or(0);
     if open == 0 && known != count || open == 1 && known * rest != count {
         return refused(format!("{count} values have not the shape {sizes:?}"));
     }

@@ -9,7 +9,9 @@ use super::{
     IMAGES, NARROW, STEPS_PER_EPOCH, best_step, course, crops, data, run_of, saved_steps, scalars,
     train,
 };
-use crate::program::support::{Place, Seen, event_files, photo, picture, steps, tags, test_device};
+use crate::program::support::{
+    FIGURE, Place, Seen, event_files, photo, picture, steps, tags, test_device,
+};
 
 const PICTURES: [&str; 9] = [
     "feature_maps/chelsea/00_conv1_1",
@@ -83,6 +85,7 @@ fn every_step_shows_the_network_and_its_numbers() {
             .any(|p| tag.starts_with(p))
             || ["config", "kernels/change", "custom_scalars__config__"].contains(&tag.as_str())
             || tag.starts_with("_hparams_/")
+            || tag.ends_with(FIGURE)
     };
     assert_eq!(names.iter().find(|tag| !known(tag)), None);
     assert_eq!(saved_steps(&place, "runs/a"), [0, 6, 12]);
