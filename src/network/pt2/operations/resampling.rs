@@ -168,12 +168,12 @@ fn roll(call: &mut Call) -> Result<Value> {
     let mut x = call.tensor("self")?;
     let own = sizes(&x);
     let shifts = call.ints("shifts")?.unwrap_or_default();
-    let axes = call.ints("dims")?.unwrap_or_default();
-    if axes.len() != shifts.len() {
+    let along = call.ints("dims")?.unwrap_or_default();
+    if along.len() != shifts.len() {
         return refused("rolling without axes is not known");
     }
-    for (shift, along) in shifts.into_iter().zip(axes) {
-        let axis = axis_of(along, own.len())?;
+    for (shift, dim) in shifts.into_iter().zip(along) {
+        let axis = axis_of(dim, own.len())?;
         let size = i64::try_from(own[axis]).unwrap_or(i64::MAX);
         let first = usize::try_from((-shift).rem_euclid(size.max(1))).unwrap_or_default();
         if first == 0 {
