@@ -67,7 +67,6 @@ impl StateWriter {
 
     /// Everything that follows the last step is on the disk, in an event file of so many bytes.
     pub(crate) fn end(&self, last_step: Option<i64>, bytes: u64) -> Result<(), StateError> {
-        self.check()?;
         let mut open = self.lock();
         let events = open.events.clone();
         let length = if events.is_some() { bytes } else { 0 };
@@ -110,5 +109,56 @@ impl Open {
         let text = line(value);
         let written = text.and_then(|text| self.file.write_all(text.as_bytes()));
         self.failed = written.err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn checkpoint(path: PathBuf, step: i64) -> Checkpoint {
+        fs::write(&path, "").unwrap();
+        let name = format!("epoch_{step}");
+        Checkpoint { path, name, step }
+    }
+
+    #[test]
+    fn a_step_is_noted_once_it_is_on_the_disk_whichever_else_is_expected() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.jsonl");
+        fs::write(&path, "").unwrap();
+        let writer = StateWriter::open(path.clone(), 7).unwrap();
+        for step in 1..=3 {
+            let file = checkpoint(folder.path().join("file"), step);
+            writer.expect(Entry::read(&file).unwrap());
+        }
+        let file = "events".to_owned();
+        writer.durable(2, Position { file, length: 9 });
+        writer.check().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let entry: Entry = serde_json::from_str(&text).unwrap();
+        assert_eq!((entry.step, entry.end, entry.settings), (2, 9, 7));
+        assert_eq!(entry.events.as_deref(), Some("events"));
+    }
+
+    /// A file that is open for reading only cannot be written to, but synced.
+    #[cfg(unix)]
+    #[test]
+    fn a_line_that_cannot_be_written_is_an_error_and_none_follows_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.jsonl");
+        fs::write(&path, "").unwrap();
+        let writer = StateWriter::open(path.clone(), 7).unwrap();
+        let file = File::open(&path).unwrap();
+        let file = std::mem::replace(&mut writer.lock().file, file);
+        writer.check().unwrap();
+        assert!(writer.end(None, 0).is_err());
+        writer.lock().file = file;
+        assert!(writer.check().is_err());
+        writer.leave_out(&checkpoint(folder.path().join("file"), 1));
+        assert!(writer.end(None, 0).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
 }

@@ -217,6 +217,19 @@ impl Disk {
         }
     }
 
+    /// What a loss of power would still take or change; that somebody holds a folder may be forgotten.
+    pub(super) fn unsynced(&self) -> Vec<&Path> {
+        let is_synced = |(path, node): &(&PathBuf, &Node)| {
+            let is_same = match node {
+                Node::File(file) => self.contents[*file].now == self.contents[*file].synced,
+                Node::Folder => true,
+            };
+            is_same && self.synced.get(*path) == Some(node) || path.ends_with(".lock")
+        };
+        let lost = self.now.iter().filter(|one| !is_synced(one));
+        lost.map(|(path, _)| path.as_path()).collect()
+    }
+
     /// Leaves in the folder what is there when the power is back.
     pub(super) fn restore(&self, loss: Loss) {
         fs::remove_dir_all(&self.root).unwrap();

@@ -160,6 +160,9 @@ impl Torture {
                 disk.apply(call);
             }
             disk.assert_is_there();
+            // That it ended well says that nothing of it can be lost.
+            let lost = disk.unsynced();
+            assert!(lost.is_empty(), "{line}: {lost:?}");
             Process {
                 line: line.clone(),
                 rest: lines[at..].to_owned(),
