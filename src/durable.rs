@@ -72,6 +72,15 @@ pub(crate) fn rename(part: &Path, name: &Path) -> io::Result<()> {
     sync_folder(name.parent().unwrap_or(Path::new("")))
 }
 
+/// Makes a folder, unless there is one, whose name is there after a power failure.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    sync_folder(folder.parent().unwrap_or(Path::new("")))
+}
+
 /// Waits until the names of a folder's files are on the disk. On Windows a folder cannot be opened for that.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) {

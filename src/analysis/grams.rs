@@ -113,10 +113,7 @@ impl GramsWriter {
             serialize(grams.keys().zip(views), metadata)
         };
         let write = || {
-            if !self.folder.exists() {
-                fs::create_dir_all(&self.folder)?;
-                durable::sync_folder(self.folder.parent().unwrap_or(Path::new("")))?;
-            }
+            durable::make_folder(&self.folder)?;
             // Not by the crate, whose files nobody else may read.
             let bytes = serialized().map_err(io::Error::other)?;
             durable::write(&path, |part| fs::write(part, bytes))
@@ -179,7 +176,7 @@ pub(crate) fn first_without_grams(folder: &Path, all: &[i64]) -> Option<i64> {
 pub(crate) fn copy_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
     for path in steps(from)?.into_values() {
         let to = to.join(path.file_name().unwrap_or_default());
-        let copied = fs::create_dir_all(to.parent().unwrap_or(Path::new("")))
+        let copied = durable::make_folder(to.parent().unwrap_or(Path::new("")))
             .and_then(|()| durable::write(&to, |part| fs::copy(&path, part).map(drop)));
         copied.map_err(|source| write_failed(&to, source))?;
     }

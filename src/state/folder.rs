@@ -125,6 +125,11 @@ impl RunFolder {
         };
         let traces = Arc::clone(&reserved.traces);
         interrupt.before_exit(move || traces.remove());
+        for made in &reserved.traces.made {
+            // Its name is on the disk before anything in it is said to be.
+            let around = made.parent().unwrap_or(made);
+            durable::sync_folder(around).map_err(|source| failed(made, source))?;
+        }
         Ok(reserved)
     }
 

@@ -141,6 +141,21 @@ mod tests {
         let entry: Entry = serde_json::from_str(&text).unwrap();
         assert_eq!((entry.step, entry.end, entry.settings), (2, 9, 7));
         assert_eq!(entry.events.as_deref(), Some("events"));
+        writer.end(Some(2), 12).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let end: End = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let expected = End {
+            last_step: Some(2),
+            events: Some("events".to_owned()),
+            length: 12,
+        };
+        assert_eq!(end, expected);
+        // A process without a step has no event file whose length says anything.
+        let none = StateWriter::open(path.clone(), 7).unwrap();
+        none.end(Some(2), 12).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let end: End = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((end.events, end.length), (None, 0));
     }
 
     /// A file that is open for reading only cannot be written to, but synced.

@@ -46,7 +46,7 @@ impl Trainer {
         progress: &TrainingProgress,
     ) -> Result<SavedCheckpoint, CheckpointError> {
         let saved = SavedCheckpoint::at(folder, self.steps);
-        fs::create_dir_all(folder).map_err(|source| CheckpointError::Write {
+        durable::make_folder(folder).map_err(|source| CheckpointError::Write {
             path: folder.to_owned(),
             source,
         })?;
