@@ -13,8 +13,8 @@ const FEW: usize = 12;
 
 /// Of commands with more flags, those that `-h` lists: one screen of 25 lines.
 pub(super) const USUAL: &str = "
-images weights arch layers device batch preset crop range maps logdir run config
-checkpoints images step follow layers device crop maps change compare_images logdir run config
+images weights model layers device batch preset crop range maps logdir run config
+checkpoints images step follow layers device model maps change compare_images logdir run config
 train images weights resume epochs batch_size learning_rate freeze arch layers logdir run config
 ";
 
@@ -31,7 +31,7 @@ merge --quiet runs/NAME
 compare runs/seed0 runs/seed1
 compare runs/before runs/after runs/later --run drift
 layers --arch vgg19_bn
-layers --weights my.pth --crop 32
+layers --model resnet50.pt2
 diff before.pth after.pth --sort change
 diff before.pth after.pth --images val --json
 inspect runs

@@ -25,7 +25,7 @@ pub(crate) struct LayersSettings {
         help_heading = "Input"
     )]
     preset: Preset,
-    /// Center crop to this many pixels square, or "off" [default: the preset's]
+    /// Center crop in pixels: the side of a square, or "off" [default: the network's, else the preset's]
     #[arg(long, value_name = "PX|off", help_heading = "Input")]
     crop: Option<Size>,
     /// Read settings from a TOML file; flags win

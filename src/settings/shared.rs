@@ -52,7 +52,7 @@ pub(crate) struct NetworkSettings {
     /// Any other network: a .pt2 file of torch.export, whose weights are those in the file unless others are given
     #[arg(long, value_name = "FILE.pt2", conflicts_with = "arch")]
     pub(crate) model: Option<PathBuf>,
-    /// The network in a weights file that holds several (`ema`, `model.teacher`): the key, or dotted keys, that
+    /// One of several networks in a weights file (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
     pub(crate) weights_key: Option<String>,
@@ -98,7 +98,7 @@ pub(crate) struct InputSettings {
     /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
     pub(crate) resize: Option<Size>,
-    /// Center crop in pixels: the side of a square, or "off" [default: the preset's]
+    /// Center crop in pixels: the side of a square, or "off" [default: the network's, else the preset's]
     #[arg(long, value_name = "PX|off")]
     pub(crate) crop: Option<Size>,
     /// Replace the preset's normalization: mean=R,G,B,std=R,G,B,scale=1|255 or some of these, one number for all

@@ -1,6 +1,6 @@
 //! Against PyTorch, by `tests/fixtures/pt2/make.py`: every layer of every network there, in all backends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 
 use super::network::ExportedNetwork;
+use super::operations;
 use super::program::Program;
 use super::run::Plan;
 use super::value::{Floats, sizes};
@@ -146,6 +147,72 @@ fn every_layer_gives_what_pytorch_gives() {
                 wrong.join("\n")
             );
         }
+    }
+}
+
+/// Operations that stand for others that are compared: those below them in PyTorch, or of an older version, and the
+/// arithmetic of sizes.
+const SAME_AS: [&str; 26] = [
+    "_operator.add",
+    "_operator.floordiv",
+    "_operator.getitem",
+    "_operator.mod",
+    "_operator.mul",
+    "_operator.neg",
+    "_operator.pow",
+    "_operator.sub",
+    "aten._adaptive_avg_pool2d",
+    "aten._log_softmax",
+    "aten._native_batch_norm_legit_no_training",
+    "aten._softmax",
+    "aten._to_copy",
+    "aten._unsafe_view",
+    "aten.alias",
+    "aten.clip",
+    "aten.concat",
+    "aten.constant_pad_nd",
+    "aten.convolution",
+    "aten.index_select",
+    "aten.lift_fresh_copy",
+    "aten.mm",
+    "aten.norm",
+    "aten.reflection_pad2d",
+    "aten.replication_pad2d",
+    "aten.view_as",
+];
+
+/// `docs/any-network.md` lists what is compared; `make reference` writes the list.
+#[test]
+fn the_reference_of_operations_is_what_is_compared() {
+    let mut compared: BTreeSet<String> = BTreeSet::new();
+    for file in ["operations", "residual"] {
+        let program = Program::open(&fixtures().join(format!("{file}.pt2"))).unwrap();
+        let known = program.graph.nodes.iter().filter(|node| node.run.is_some());
+        compared.extend(known.map(|node| node.operation.clone()));
+    }
+    let missing: Vec<&str> = operations::names()
+        .into_iter()
+        .filter(|name| !compared.contains(*name) && !SAME_AS.contains(name))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+    let names = operations::names().into_iter();
+    let names: Vec<String> = names
+        .filter_map(|name| name.strip_prefix("aten."))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let list = format!("<!-- operations -->\n{}\n<!-- end -->", names.join(", "));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/any-network.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("<!-- operations -->").unwrap();
+    let (_, behind) = rest.split_once("<!-- end -->").unwrap();
+    let written = format!("{before}{list}{behind}");
+    if std::env::var_os("VGGSCOPE_WRITE_REFERENCE").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    } else {
+        assert!(
+            page == written,
+            "make reference writes docs/any-network.md again"
+        );
     }
 }
 

@@ -41,6 +41,19 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
     all.find(|(known, _)| *known == name).map(|(_, run)| *run)
 }
 
+/// The names of all that are known, in order.
+#[cfg(test)]
+pub(super) fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = TABLES
+        .iter()
+        .copied()
+        .flatten()
+        .map(|(name, _)| *name)
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 /// What shows values in another shape, or does nothing: no layer that is worth a picture.
 pub(super) fn is_view(name: &str) -> bool {
     let mut views = views::TABLE.iter();
