@@ -29,6 +29,12 @@ pub enum BackendError {
     /// The system starts no more threads.
     #[error("a thread cannot be started: the system allows no more")]
     Threads,
+    /// The graph of a network asks for what cannot be computed.
+    #[error("{0}")]
+    Graph(
+        /// What, where, and of which file.
+        String,
+    ),
     /// Anything else.
     #[error("{0}")]
     Other(

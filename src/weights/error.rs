@@ -61,6 +61,9 @@ pub enum WeightsErrorKind {
     /// Another network than a VGG: which.
     #[error("{0}")]
     OtherNetwork(String),
+    /// Not a network that `torch.export` wrote: what the file is instead.
+    #[error("{0}, expected a program of torch.export (.pt2)")]
+    NotProgram(String),
     /// Another framework's file.
     #[error("{0}")]
     Framework(Framework),

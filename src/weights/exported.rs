@@ -17,11 +17,14 @@ use super::error::{WeightsError, WeightsErrorKind};
 use super::format::{self, Format};
 use super::location::Location;
 use super::source::Source;
-use super::tensor::{Tensor, extent, is_contiguous};
+use super::tensor::{Tensor, elements, extent, is_contiguous};
 use super::torch;
 
 /// Most bytes that are unpacked of a file of JSON: the graph of a DenseNet-121 takes 2 MB.
-const MAX_JSON: u64 = 48 << 20;
+const MAX_JSON: u64 = 32 << 20;
+
+/// Elements of a tensor that repeats what is stored, such as one of zeros that was expanded.
+const MOST_REPEATED: usize = 1 << 22;
 
 /// What `torch.export` wrote until 2.7.
 const OLDER: &str = "serialized_exported_program.json";
@@ -65,18 +68,30 @@ struct Size {
 pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
     let graph = || {
         let source = Source::new(File::open(path)?)?;
-        match format::recognize(&source, path)? {
-            Format::ExportedProgram => Ok(open(&source)?.graph),
-            Format::TorchZip => {
+        match format::recognize(&source, path) {
+            Ok(Format::ExportedProgram) => Ok(open(&source)?.graph),
+            Ok(Format::TorchZip) => {
                 let names = Archive::open(&source)?.names();
-                Err(WeightsErrorKind::NotWeights(torch::other_archive(&names)))
+                Err(not_program(&torch::other_archive(&names)))
             }
-            other => Err(WeightsErrorKind::NotWeights(format!(
-                "is weights without a network ({other:?}), expected a program of torch.export (.pt2)"
+            Ok(other) => Err(not_program(&format!(
+                "is weights without a network ({other:?})"
             ))),
+            Err(
+                kind @ (WeightsErrorKind::NotWeights(_)
+                | WeightsErrorKind::Framework(_)
+                | WeightsErrorKind::TooOld(_)),
+            ) => Err(not_program(&kind.to_string())),
+            Err(kind) => Err(kind),
         }
     };
     graph().map_err(|kind| WeightsError::new(path, kind))
+}
+
+/// What a file is, without how weights are made of it.
+fn not_program(what: &str) -> WeightsErrorKind {
+    let what = what.split(';').next().unwrap_or(what);
+    WeightsErrorKind::NotProgram(what.to_owned())
 }
 
 /// Whether entries of an archive are those of such a file.
@@ -161,13 +176,20 @@ impl Payload {
         }
         let storage = &storages[&self.path_name];
         if self.use_pickle {
-            return pickled(name, storage).map(Some);
+            return Ok(Some(pickled(name, storage, meta.sizes)));
         }
         let dtype = dtype(meta.dtype);
         let sizes = |all: Vec<Size>| all.into_iter().map(|size| size.as_int).collect::<Vec<_>>();
         let (shape, stride) = (sizes(meta.sizes), sizes(meta.strides));
         let location = match (dtype.size(), extent(&shape, &stride), storage) {
             (_, _, Location::Missing(_)) => storage.clone(),
+            (Some(_), Some(span), _)
+                if elements(&shape).is_none_or(|count| count > span.max(MOST_REPEATED)) =>
+            {
+                Location::Missing(format!(
+                    "its shape {shape:?} repeats {span} elements too often"
+                ))
+            }
             (Some(size), Some(span), _) => {
                 let bytes = |count: usize| count.saturating_mul(size) as u64;
                 storage.view(
@@ -193,16 +215,18 @@ impl Payload {
 }
 
 /// A tensor that is a file of `torch.save`.
-fn pickled(name: String, storage: &Location) -> Result<Entry, WeightsErrorKind> {
+fn pickled(name: String, storage: &Location, sizes: Vec<Size>) -> Entry {
     let tensor = match storage {
-        Location::Plain { part, .. } => {
-            let saved = torch::open_zip(part)?.entries.into_iter().next();
-            saved.map(|entry| entry.tensor)
-        }
+        Location::Plain { part, .. } => torch::open_zip(part).ok(),
         _ => None,
     };
-    let unreadable = || Tensor::unreadable(DType::Other("an object".to_owned()), Vec::new());
-    Ok(Entry::new(name, tensor.unwrap_or_else(unreadable)))
+    let tensor = tensor.and_then(|saved| saved.entries.into_iter().next());
+    let tensor = tensor.map(|entry| entry.tensor);
+    let unreadable = || {
+        let shape = sizes.iter().map(|size| size.as_int).collect();
+        Tensor::unreadable(DType::Other("an object".to_owned()), shape)
+    };
+    Entry::new(name, tensor.unwrap_or_else(unreadable))
 }
 
 /// The bytes of an entry.

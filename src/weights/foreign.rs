@@ -178,7 +178,8 @@ pub(super) fn file(path: &Path, head: &[u8]) -> WeightsErrorKind {
         )
     } else if starts(b"\x82\xa8metadata") || has(&[".mpk", ".mpk.gz"]) {
         MPK.to_owned()
-    } else if has(&[".onnx"]) {
+    } else if has(&[".onnx"]) || matches!(head, [0x08, 1..=32, 0x12, ..]) {
+        // `ir_version` and `producer_name`, which are first in its message.
         ONNX.to_owned()
     } else if has(&[".t7"]) {
         LUA.to_owned()

@@ -3,7 +3,8 @@
 
 use std::error::Error;
 
-use crate::network::pt2::{GraphError, Pt2Error};
+use crate::device::BackendError;
+use crate::network::pt2::Pt2Error;
 use crate::network::vgg::NetworkError;
 use crate::network::{ForwardError, InputError, SelectError};
 
@@ -29,21 +30,43 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             }
         });
     }
-    if let Some(ForwardError::Backend { .. }) = error.downcast_ref() {
-        return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
+    if let Some(BackendError::Graph(_)) = error.downcast_ref() {
+        return Some("export the network again, or choose --layers before it".to_owned());
     }
-    if let Some(error) = error.downcast_ref::<GraphError>() {
-        return match &error.source {
-            Pt2Error::Unknown {
-                last: Some(last), ..
-            } => Some(format!(
-                "up to {last} it can be shown; `vggscope layers --model` says which layers need it"
-            )),
-            _ => None,
-        };
+    if let Some(error) = error.downcast_ref::<Pt2Error>() {
+        return of_graph(error);
+    }
+    if let Some(ForwardError::Backend { source, .. }) = error.downcast_ref()
+        && !matches!(source, BackendError::Graph(_))
+    {
+        return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
     }
     match error.downcast_ref::<NetworkError>()? {
         NetworkError::OtherArch { found, .. } => Some(format!("use --arch {}", found.first()?)),
         _ => None,
     }
+}
+
+/// What to do about the graph of an exported network.
+fn of_graph(error: &Pt2Error) -> Option<String> {
+    Some(match error {
+        Pt2Error::Unknown {
+            last: Some(last), ..
+        } => format!(
+            "choose --layers up to {last}; `vggscope layers --model` says which layers need it"
+        ),
+        Pt2Error::Unknown { last: None, .. } => {
+            "no layer can be shown without it: write the network without it and export it again"
+                .to_owned()
+        }
+        Pt2Error::Training { .. } => "export the network after .eval()".to_owned(),
+        Pt2Error::Schema { .. } => "export it with torch 2.8 or newer".to_owned(),
+        Pt2Error::Inputs(_) => {
+            "export a module whose forward takes the image alone, the rest fixed in it".to_owned()
+        }
+        Pt2Error::NoImage { .. } => "export it with such an image as its example".to_owned(),
+        Pt2Error::InPlace { .. } => "choose --layers before it".to_owned(),
+        Pt2Error::Json(_) | Pt2Error::Graph(_) => "export it again".to_owned(),
+        _ => return None,
+    })
 }

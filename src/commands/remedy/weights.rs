@@ -14,6 +14,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         None => match &error.downcast_ref::<WeightsError>()?.kind {
             WeightsErrorKind::Ambiguous(_) => "choose one with --weights-key",
             WeightsErrorKind::NoKey { .. } => "choose one of these with --weights-key",
+            WeightsErrorKind::NotProgram(_) => {
+                "in Python, `torch.export.save(torch.export.export(net.eval(), (image,)), \"net.pt2\")` writes one"
+            }
             WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
                 "with such weights, use --preset caffe"
             }

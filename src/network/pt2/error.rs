@@ -47,6 +47,17 @@ pub(crate) enum Pt2Error {
         /// The last layer that can be shown without it, if any.
         last: Option<String>,
     },
+    /// It was exported as it is in a training.
+    #[error("{operation} in {module} works as in a training")]
+    Training { operation: String, module: String },
+    /// A layer's maps are not those that the graph says.
+    #[error("{layer} gives {found:?}, its graph says {expected:?}")]
+    Shape {
+        layer: String,
+        found: Vec<usize>,
+        /// Of one image: channels, height, width.
+        expected: [usize; 3],
+    },
     /// A part of a value is changed in place, which is used afterwards.
     #[error("{operation} in {module} changes a part of another value in place, which is not known")]
     InPlace { operation: String, module: String },

@@ -4,12 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::Pt2Error;
 use super::names::LayerNames;
-use super::operations::{Operation, operation};
+use super::operations::{Operation, operation, shares_memory};
 use super::schema::{self, Float, Optional, Symbol};
 use super::size::Size;
 
 /// Any graph has fewer.
-const MOST_NODES: usize = 1 << 20;
+const MOST_NODES: usize = 1 << 14;
+const MOST_PLACES: usize = 1 << 16;
+
+/// Most values of the images that it was exported with.
+const MOST_INPUT: usize = 1 << 28;
 
 /// Where a value of the graph is kept while it is needed.
 pub(super) type Place = usize;
@@ -19,6 +23,8 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// How many values there are.
     pub(super) places: usize,
+    /// By place: the one whose memory it shares, as a view of it or changed in place; its own where there is none.
+    pub(super) roots: Vec<Place>,
     pub(super) stored: Vec<Stored>,
     pub(super) input: Place,
     /// The sizes of the input: `[batch, channels, height, width]`.
@@ -100,6 +106,15 @@ impl Node {
             .flat_map(|(_, argument)| argument.places())
     }
 
+    /// Whether it takes the statistics of the batch, or drops values at random.
+    pub(super) fn trains(&self) -> bool {
+        let names = ["training", "train"];
+        let mut switches = self.arguments.iter();
+        switches.any(|(name, argument)| {
+            names.contains(&name.as_str()) && matches!(argument, Argument::Bool(true))
+        })
+    }
+
     /// The first argument's value, which an operation in place changes.
     pub(super) fn subject(&self) -> Option<Place> {
         match self.arguments.first() {
@@ -117,6 +132,10 @@ struct Names {
 impl Names {
     fn add(&mut self, name: &str) -> Result<Place, Pt2Error> {
         let place = self.places.len();
+        if place == MOST_PLACES {
+            let many = format!("it has more than {MOST_PLACES} values");
+            return Err(Pt2Error::Graph(many));
+        }
         match self.places.insert(name.to_owned(), place) {
             None => Ok(place),
             Some(_) => Err(Pt2Error::Graph(format!("value `{name}` is made twice"))),
@@ -210,6 +229,7 @@ impl Graph {
         let mut graph = Self {
             nodes: Vec::with_capacity(nodes.len()),
             places: 0,
+            roots: Vec::new(),
             stored,
             input,
             image,
@@ -241,25 +261,59 @@ impl Graph {
             });
         }
         graph.places = names.places.len();
+        graph.roots = graph.find_roots();
         Ok(graph)
+    }
+
+    fn find_roots(&self) -> Vec<Place> {
+        let mut roots: Vec<Place> = (0..self.places).collect();
+        for node in &self.nodes {
+            let shares = node.is_in_place || shares_memory(&node.operation);
+            if let Some(subject) = node.subject().filter(|_| shares) {
+                for output in &node.outputs {
+                    roots[*output] = roots[subject];
+                }
+            }
+        }
+        roots
+    }
+
+    /// Which nodes need no operation that is not known.
+    pub(super) fn known(&self) -> Vec<bool> {
+        let (mut values, mut roots) = (vec![true; self.places], vec![true; self.places]);
+        let nodes = self.nodes.iter().map(|node| {
+            let is_known = |place: Place| values[place] && roots[self.roots[place]];
+            if node.run.is_some() && node.needs().all(is_known) {
+                return true;
+            }
+            for output in &node.outputs {
+                values[*output] = false;
+            }
+            if let Some(subject) = node.subject().filter(|_| node.is_in_place) {
+                roots[self.roots[subject]] = false;
+            }
+            false
+        });
+        nodes.collect()
     }
 
     /// Which nodes have to be computed for these, by their places in the list.
     pub(super) fn needed(&self, wanted: &[usize]) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
-        let mut places: HashSet<Place> = HashSet::new();
+        let (mut places, mut roots) = (HashSet::new(), HashSet::new());
         let last = wanted.iter().max().copied();
         for at in (0..=last.unwrap_or_default()).rev() {
             let node = &self.nodes[at];
-            // What is changed in place is another value from there on.
-            let changes =
-                node.is_in_place && node.subject().is_some_and(|place| places.contains(&place));
+            // What is changed in place is another value from there on, and so is what shares its memory.
+            let is_changed = |place: Place| roots.contains(&self.roots[place]);
+            let changes = node.is_in_place && node.subject().is_some_and(is_changed);
             if wanted.contains(&at)
                 || changes
                 || node.outputs.iter().any(|place| places.contains(place))
             {
                 needed[at] = true;
                 places.extend(node.needs());
+                roots.extend(node.needs().map(|place| self.roots[place]));
             }
         }
         needed
@@ -368,12 +422,21 @@ fn image_input(
     let meta = graph.tensor_values.get(name);
     let image = meta.filter(|meta| is_float(meta.dtype)).and_then(shape_of);
     match image.and_then(|image| <[Size; 4]>::try_from(image).ok()) {
-        Some(image) if matches!(image[1], Size::Known(1 | 3)) => Ok((place, image)),
+        Some(image) if matches!(image[1], Size::Known(1 | 3)) && is_small(&image) => {
+            Ok((place, image))
+        }
         _ => Err(Pt2Error::NoImage {
             name: name.to_owned(),
             found: meta.map_or("nothing".to_owned(), described),
         }),
     }
+}
+
+/// Whether there are images of these sizes, and so that they can be in memory.
+fn is_small(image: &[Size; 4]) -> bool {
+    let mut sizes = image.iter().map(Size::example);
+    let count = sizes.try_fold(1_usize, usize::checked_mul);
+    count.is_some_and(|count| (1..=MOST_INPUT).contains(&count))
 }
 
 /// `int64 [1, 16]`.

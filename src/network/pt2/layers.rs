@@ -28,6 +28,12 @@ pub(super) struct ShownLayer {
     pub(super) shape: [Size; 3],
 }
 
+impl ShownLayer {
+    pub(super) fn has_free_sizes(&self) -> bool {
+        self.shape.iter().any(Size::is_free)
+    }
+}
+
 /// How the values of a layer lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {

@@ -7,6 +7,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::{Device, Int, Slice, Tensor, TensorData};
 
+use super::error::{GraphError, Pt2Error};
 use super::graph::{Place, Stored};
 use super::program::{Program, ProgramError};
 use super::run::{Plan, as_maps};
@@ -82,7 +83,21 @@ impl ExportedNetwork {
         let ran = self
             .plan
             .run(&self.program.graph, &self.values, images, take);
-        ran.map_err(|error| BackendError::of(&one_line(&error)))
+        ran.map_err(|error| match error {
+            Pt2Error::Operation {
+                source: short @ (BackendError::OutOfMemory(_) | BackendError::Threads),
+                ..
+            } => short,
+            error => self.named(error),
+        })
+    }
+
+    /// An error with the file.
+    fn named(&self, source: Pt2Error) -> BackendError {
+        BackendError::Graph(one_line(&GraphError {
+            path: self.program.path.clone(),
+            source,
+        }))
     }
 }
 
@@ -143,18 +158,38 @@ impl Network for ExportedNetwork {
         take: &mut dyn FnMut(&Layer, &Tensor<4>),
     ) -> Result<(), BackendError> {
         let shown = self.program.shown_of(wanted);
-        let images = batch.dims()[0];
+        let [images, _, height, width] = batch.dims();
+        let shapes = self.program.output_shapes(wanted, [height, width]);
+        let shapes = shapes.map_err(|error| BackendError::Graph(one_line(&error)))?;
+        let mut wrong = None;
+        let mut take = |at: usize, values: &Floats| {
+            let (of, expected) = (shown[at], shapes[at]);
+            match as_maps(values.clone(), of.order) {
+                // What the input decides may not be known.
+                Some(maps) if of.has_free_sizes() || maps.dims()[1..] == expected => {
+                    take(&of.layer, &maps);
+                }
+                _ => {
+                    wrong = wrong.take().or(Some(Pt2Error::Shape {
+                        layer: of.layer.name().to_owned(),
+                        found: sizes(values),
+                        expected,
+                    }));
+                }
+            }
+        };
         let most = match &self.program.graph.image[0] {
             Size::Known(most) => *most,
             Size::Free { .. } => images,
         };
         if images == most {
             let seen = &mut |node: usize, values: &Floats| {
-                for of in shown.iter().filter(|of| of.node == node) {
-                    take(&of.layer, &as_maps(values.clone(), of.order));
+                if let Some(at) = shown.iter().position(|of| of.node == node) {
+                    take(at, values);
                 }
             };
-            return self.run(batch.into_dispatch(), seen);
+            self.run(batch.into_dispatch(), seen)?;
+            return wrong.map_or(Ok(()), |error| Err(self.named(error)));
         }
         // A fixed number of images: as many turns as it takes, the last filled up with the last image.
         let mut parts: HashMap<usize, Vec<Floats>> = HashMap::new();
@@ -167,23 +202,20 @@ impl Network for ExportedNetwork {
             let seen = &mut |node: usize, values: &Floats| {
                 if shown.iter().any(|of| of.node == node) {
                     let mut slices: Vec<Slice> = vec![(0..here).into()];
-                    slices.extend(
-                        sizes(values)
-                            .iter()
-                            .skip(1)
-                            .map(|size| Slice::from(0..*size)),
-                    );
+                    let sizes = sizes(values);
+                    let rest = sizes.iter().skip(1);
+                    slices.extend(rest.map(|size| Slice::from(0..*size)));
                     let own = Dispatch::float_slice(values.clone(), &slices);
                     parts.entry(node).or_default().push(own);
                 }
             };
             self.run(part, seen)?;
         }
-        for of in shown {
+        for (at, of) in shown.iter().enumerate() {
             let all = parts.remove(&of.node).unwrap_or_default();
-            take(&of.layer, &as_maps(Dispatch::float_cat(all, 0), of.order));
+            take(at, &Dispatch::float_cat(all, 0));
         }
-        Ok(())
+        wrong.map_or(Ok(()), |error| Err(self.named(error)))
     }
 
     fn parameters(&self) -> Parameters {

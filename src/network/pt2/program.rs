@@ -87,8 +87,9 @@ impl Program {
         if unknown.is_empty() {
             return None;
         }
-        let is_shown = |of: &&ShownLayer| self.check(std::slice::from_ref(&of.layer)).is_ok();
-        let shown: Vec<&ShownLayer> = self.shown.iter().filter(is_shown).collect();
+        let known = self.graph.known();
+        let shown = self.shown.iter().filter(|of| known[of.node]);
+        let shown: Vec<&ShownLayer> = shown.collect();
         let last = shown.last().map_or("none", |of| of.layer.name());
         let times = |(name, count): (&&str, &usize)| match count {
             1 => (*name).to_owned(),
@@ -129,11 +130,6 @@ impl Program {
     pub(super) fn shown_of(&self, wanted: &[Layer]) -> Vec<&ShownLayer> {
         let shown = self.shown.iter();
         shown.filter(|of| wanted.contains(&of.layer)).collect()
-    }
-
-    /// Checks that layers can be computed.
-    pub(crate) fn check(&self, wanted: &[Layer]) -> Result<(), GraphError> {
-        self.plan(wanted).map(drop)
     }
 
     /// What is stored that layers need, in the order in which it is used.

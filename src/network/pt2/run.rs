@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use super::error::Pt2Error;
 use super::graph::{Argument, Graph, Node, Place};
 use super::layers::{Order, ShownLayer};
-use super::value::{Call, Floats, Value, shape, sizes};
+use super::value::{Call, Floats, Most, Value, shape, sizes};
 use crate::device::{BackendError, caught};
 
 /// What of a graph is computed for some layers, and when a value is not needed any more.
@@ -28,7 +28,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// An operation that is not known is needed.
+    /// An operation that is not known is needed, or one works as in a training.
     pub(super) fn new(
         graph: &Graph,
         wanted: &[&ShownLayer],
@@ -36,9 +36,14 @@ impl Plan {
     ) -> Result<Self, Pt2Error> {
         let outputs: Vec<usize> = wanted.iter().map(|of| of.node).collect();
         let plan = Self::of(graph, &outputs)?;
-        let mut nodes = plan.nodes.iter();
-        match nodes.find(|at| graph.nodes[**at].run.is_none()) {
-            Some(&first) => Err(unknown_operation(graph, first, &plan.nodes, wanted, all)),
+        if let Some(error) = unknown_operation(graph, &plan.nodes, wanted, all) {
+            return Err(error);
+        }
+        match plan.nodes.iter().find(|at| graph.nodes[**at].trains()) {
+            Some(at) => Err(Pt2Error::Training {
+                operation: graph.nodes[*at].operation.clone(),
+                module: graph.nodes[*at].module.clone(),
+            }),
             None => Ok(plan),
         }
     }
@@ -69,14 +74,14 @@ impl Plan {
     /// Which values an operation in place changes.
     fn find_same(&mut self, graph: &Graph) -> Result<(), Pt2Error> {
         // Each value is a part of another one, or the whole of it.
-        let mut root: Vec<Place> = (0..graph.places).collect();
+        let root = &graph.roots;
         let mut is_whole = vec![true; graph.places];
         for (turn, at) in self.nodes.iter().enumerate() {
             let node = &graph.nodes[*at];
             let Some(subject) = node.subject() else {
                 continue;
             };
-            let is_view = super::operations::is_view(&node.operation);
+            let is_view = super::operations::shares_memory(&node.operation);
             if !node.is_in_place && !is_view {
                 continue;
             }
@@ -98,7 +103,6 @@ impl Plan {
                 }
             }
             for output in &node.outputs {
-                root[*output] = root[subject];
                 is_whole[*output] = is_whole[subject] && node.is_in_place;
             }
         }
@@ -113,6 +117,7 @@ impl Plan {
         image: Floats,
         mut take: impl FnMut(usize, &Floats),
     ) -> Result<(), Pt2Error> {
+        let most = Most::of(&image);
         let mut values: HashMap<Place, Value> =
             HashMap::from([(graph.input, Value::Tensor(image))]);
         for (turn, at) in self.nodes.iter().enumerate() {
@@ -122,7 +127,7 @@ impl Plan {
                 let value = resolved(argument, &mut values, stored, is_last);
                 (name.clone(), value)
             });
-            let results = computed(node, Call::new(arguments.collect()))?;
+            let results = computed(node, Call::new(arguments.collect(), most))?;
             if let Some(Value::Tensor(tensor)) = results.first() {
                 take(*at, tensor);
             }
@@ -190,36 +195,37 @@ fn computed(node: &Node, mut call: Call) -> Result<Vec<Value>, Pt2Error> {
 /// What is not known, how often it is needed, and what can be shown without it.
 fn unknown_operation(
     graph: &Graph,
-    first: usize,
     nodes: &[usize],
     wanted: &[&ShownLayer],
     all: &[ShownLayer],
-) -> Pt2Error {
-    let node = &graph.nodes[first];
-    let is_known = |of: &&ShownLayer| {
-        let needed = graph.needed(&[of.node]);
-        let mut nodes = graph.nodes.iter().zip(needed);
-        nodes.all(|(node, is_needed)| !is_needed || node.run.is_some())
-    };
-    let known = all.iter().rev().find(is_known);
-    let behind = wanted.iter().find(|of| graph.needed(&[of.node])[first]);
+) -> Option<Pt2Error> {
+    let known = graph.known();
+    let behind = wanted.iter().find(|of| !known[of.node])?;
+    let needed = graph.needed(&[behind.node]);
+    let mut nodes_before = graph.nodes.iter().zip(needed);
+    let (node, _) = nodes_before.find(|(node, needed)| *needed && node.run.is_none())?;
+    let last = all.iter().rev().find(|of| known[of.node]);
     let same = |at: &&usize| graph.nodes[**at].operation == node.operation;
-    Pt2Error::Unknown {
-        layer: behind.map_or_else(String::new, |of| of.layer.name().to_owned()),
+    Some(Pt2Error::Unknown {
+        layer: behind.layer.name().to_owned(),
         operation: node.operation.clone(),
         module: node.module.clone(),
         count: nodes.iter().filter(same).count(),
-        last: known.map(|of| of.layer.name().to_owned()),
-    }
+        last: last.map(|of| of.layer.name().to_owned()),
+    })
 }
 
-/// The values of a layer as maps, `[batch, channels, height, width]`.
-pub(super) fn as_maps(values: Floats, order: Order) -> Tensor<4> {
+/// The values of a layer as maps, `[batch, channels, height, width]`; `None` where they are not of that kind.
+pub(super) fn as_maps(values: Floats, order: Order) -> Option<Tensor<4>> {
+    let all = sizes(&values);
     let maps = match order {
+        Order::Maps | Order::ChannelsLast if all.len() != 4 => return None,
         Order::Maps => values,
         Order::ChannelsLast => Dispatch::float_permute(values, &[0, 3, 1, 2]),
         Order::Tokens { side, others } => {
-            let all = sizes(&values);
+            if all.len() != 3 || all[1] != side * side + others {
+                return None;
+            }
             let slices = [
                 (0..all[0]).into(),
                 (others..all[1]).into(),
@@ -230,5 +236,5 @@ pub(super) fn as_maps(values: Floats, order: Order) -> Tensor<4> {
             Dispatch::float_permute(square, &[0, 3, 1, 2])
         }
     };
-    Tensor::from_dispatch(maps)
+    Some(Tensor::from_dispatch(maps))
 }

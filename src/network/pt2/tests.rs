@@ -1,5 +1,7 @@
 //! Against PyTorch, by `tests/fixtures/pt2/make.py`: every layer of every network there, in all backends.
 
+mod bad_input;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -36,15 +36,47 @@ pub(super) fn sizes(tensor: &Floats) -> Vec<usize> {
     tensor.shape().to_vec()
 }
 
+/// How many values a tensor may have. A graph that is damaged asks for any number of them, so this is checked before
+/// Burn allocates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most(usize);
+
+impl Most {
+    /// More than any network makes of a pixel of its input.
+    const A_PIXEL: usize = 1 << 12;
+    /// What parameters alone make, whatever the image is.
+    const WITHOUT: usize = 1 << 24;
+
+    pub(super) fn of(image: &Floats) -> Self {
+        let all = sizes(image);
+        let pixels = all.iter().enumerate().filter(|(axis, _)| *axis != 1);
+        let pixels = pixels.fold(1_usize, |product, (_, size)| product.saturating_mul(*size));
+        Self(pixels.saturating_mul(Self::A_PIXEL).max(Self::WITHOUT))
+    }
+
+    /// Checks what a tensor of these sizes takes; a size of 0 does not make the others smaller.
+    pub(super) fn check(self, sizes: &[usize]) -> Result<()> {
+        let mut all = sizes.iter().map(|size| *size.max(&1));
+        match all.try_fold(1_usize, usize::checked_mul) {
+            Some(count) if count <= self.0 => Ok(()),
+            _ => refused(format!(
+                "it makes {sizes:?}, more than the {} values that such an image is good for",
+                self.0
+            )),
+        }
+    }
+}
+
 /// The arguments of an operation, by name. What is left out has the operator's default.
 #[derive(Debug)]
 pub(super) struct Call {
+    pub(super) most: Most,
     arguments: Vec<(String, Value)>,
 }
 
 impl Call {
-    pub(super) fn new(arguments: Vec<(String, Value)>) -> Self {
-        Self { arguments }
+    pub(super) fn new(arguments: Vec<(String, Value)>, most: Most) -> Self {
+        Self { most, arguments }
     }
 
     /// An argument, which is moved out; `None` where it was left out or is none.
@@ -61,6 +93,14 @@ impl Call {
     pub(super) fn first(&mut self) -> Option<Value> {
         let (_, value) = self.arguments.first_mut()?;
         Some(std::mem::replace(value, Value::None))
+    }
+
+    /// The sizes of the first argument, if it is a tensor of floats.
+    pub(super) fn first_sizes(&self) -> Option<Vec<usize>> {
+        match self.arguments.first() {
+            Some((_, Value::Tensor(tensor))) => Some(sizes(tensor)),
+            _ => None,
+        }
     }
 
     /// What follows the first argument.

@@ -58,9 +58,7 @@ fn folder(names: &[String]) -> Result<&str, WeightsErrorKind> {
 /// What an archive is that holds no program of `torch.export`.
 pub(in crate::weights) fn other_archive(names: &[String]) -> String {
     match folder(names) {
-        Ok(_) => {
-            "is a state dict of torch.save, expected a program of torch.export (.pt2)".to_owned()
-        }
+        Ok(_) => "is a state dict of torch.save".to_owned(),
         Err(error) => error.to_string(),
     }
 }

@@ -110,7 +110,7 @@ fn is_over_time(one: &Seen) -> bool {
 }
 
 /// The pictures over time at a step.
-fn over_time(seen: &[Seen], step: i64) -> BTreeMap<(String, i64), String> {
+pub(super) fn over_time(seen: &[Seen], step: i64) -> BTreeMap<(String, i64), String> {
     let there = seen.iter().filter(|one| one.step == step);
     values(there.filter(|one| is_over_time(one)))
 }

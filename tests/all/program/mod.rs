@@ -1,5 +1,6 @@
 //! The program from outside: every command, message and exit code.
 
+mod any_network;
 mod bad_input;
 mod checkpoints;
 mod compare;

@@ -67,7 +67,7 @@ fn grams(place: &Place, run: &str) -> BTreeMap<String, String> {
 }
 
 #[track_caller]
-fn assert_equal(place: &Place, whole: &str, parts: &str) {
+pub(super) fn assert_equal(place: &Place, whole: &str, parts: &str) {
     let (one, other) = (seen(place, whole), seen(place, parts));
     let (a, b) = (all(&one), all(&other));
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());

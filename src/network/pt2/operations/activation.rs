@@ -4,7 +4,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
 
 use super::Table;
-use super::arithmetic::{aligned, like};
+use super::arithmetic::{like, together};
 use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
@@ -117,7 +117,7 @@ fn prelu(call: &mut Call) -> Result<Value> {
     }
     let slopes = like(Dispatch::float_reshape(weight, shape(&slopes)), &x);
     let below = Dispatch::float_clamp_max(x.clone(), 0.0.into());
-    let (below, slopes) = aligned(below, slopes);
+    let (below, slopes) = together(below, slopes, call.most)?;
     let below = Dispatch::float_mul(below, slopes);
     Ok(Value::Tensor(Dispatch::float_add(Dispatch::relu(x), below)))
 }

@@ -6,7 +6,7 @@ use burn::tensor::{DType, FloatDType};
 
 use super::Table;
 use super::activation::map;
-use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
+use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.add", |call| {
@@ -64,7 +64,7 @@ pub(super) const TABLE: Table = &[
         of_sizes(call, |a, b| a.checked_pow(b.try_into().ok()?))
     }),
     ("_operator.neg", |call| match call.first() {
-        Some(Value::Int(size)) => Ok(Value::Int(-size)),
+        Some(Value::Int(size)) => Ok(Value::Int(size.saturating_neg())),
         _ => refused("it is given no size"),
     }),
 ];
@@ -104,6 +104,23 @@ pub(super) fn aligned(a: Floats, b: Floats) -> (Floats, Floats) {
     (extended(a), extended(b))
 }
 
+/// Two tensors as [`aligned`] makes them, whose sizes go together.
+pub(super) fn together(a: Floats, b: Floats, most: Most) -> Result<(Floats, Floats)> {
+    let (a, b) = aligned(a, b);
+    most.check(&broadcast(&sizes(&a), &sizes(&b))?)?;
+    Ok((a, b))
+}
+
+/// The sizes that two lists of as many sizes become together.
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let sizes = a.iter().zip(b).map(|sizes| match sizes {
+        (1, size) | (size, 1) => Ok(*size),
+        (a, b) if a == b => Ok(*a),
+        _ => refused(format!("{a:?} and {b:?} do not go together")),
+    });
+    sizes.collect()
+}
+
 /// A tensor with all values a number, which every shape goes with.
 fn full(value: f64, like: &Floats) -> Floats {
     let ones = vec![1; sizes(like).len()];
@@ -116,6 +133,7 @@ fn full(value: f64, like: &Floats) -> Floats {
 fn of_both(
     a: Value,
     b: Value,
+    most: Most,
     tensors: impl Fn(Floats, Floats) -> Floats,
     numbers: impl Fn(f64, f64) -> f64,
 ) -> Result<Value> {
@@ -145,7 +163,7 @@ fn of_both(
             _ => return refused("it is given neither tensors of floats nor numbers"),
         },
     };
-    let (a, b) = aligned(a, b);
+    let (a, b) = together(a, b, most)?;
     Ok(Value::Tensor(tensors(a, b)))
 }
 
@@ -162,7 +180,7 @@ fn both(
     numbers: impl Fn(f64, f64) -> f64,
 ) -> Result<Value> {
     let (a, b) = operands(call)?;
-    of_both(a, b, tensors, numbers)
+    of_both(a, b, call.most, tensors, numbers)
 }
 
 /// Where the second operand is multiplied by `alpha` first.
@@ -176,9 +194,11 @@ fn scaled(
     #[expect(clippy::float_cmp, reason = "it was left out")]
     if alpha != 1.0 {
         let times = Dispatch::float_mul;
-        b = of_both(b, Value::Float(alpha), times, |b, alpha| b * alpha)?;
+        b = of_both(b, Value::Float(alpha), call.most, times, |b, alpha| {
+            b * alpha
+        })?;
     }
-    of_both(a, b, tensors, numbers)
+    of_both(a, b, call.most, tensors, numbers)
 }
 
 fn divide(call: &mut Call) -> Result<Value> {
@@ -205,7 +225,7 @@ fn power(call: &mut Call) -> Result<Value> {
             base,
             exponent.into(),
         ))),
-        (base, _) => of_both(base, exponent, Dispatch::float_powf, f64::powf),
+        (base, _) => of_both(base, exponent, call.most, Dispatch::float_powf, f64::powf),
     }
 }
 
@@ -239,9 +259,9 @@ fn clamp(call: &mut Call) -> Result<Value> {
 /// `self + value · tensor1 · tensor2`
 fn addcmul(call: &mut Call) -> Result<Value> {
     let value = call.float("value", 1.0)?;
-    let (one, two) = aligned(call.tensor("tensor1")?, call.tensor("tensor2")?);
+    let (one, two) = together(call.tensor("tensor1")?, call.tensor("tensor2")?, call.most)?;
     let product = Dispatch::float_mul_scalar(Dispatch::float_mul(one, two), value.into());
-    let (x, product) = aligned(call.tensor("self")?, product);
+    let (x, product) = together(call.tensor("self")?, product, call.most)?;
     Ok(Value::Tensor(Dispatch::float_add(x, product)))
 }
 

@@ -4,7 +4,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
 
 use super::Table;
-use super::arithmetic::aligned;
+use super::arithmetic::together;
+use super::convolution::product;
 use crate::network::pt2::value::{Call, Result, Value, refused, sizes};
 
 pub(super) const TABLE: Table = &[("aten.scaled_dot_product_attention", attention)];
@@ -19,17 +20,20 @@ fn attention(call: &mut Call) -> Result<Value> {
         return refused("causal and grouped attention are not known");
     }
     let own = sizes(&query);
-    let [.., features] = own[..] else {
+    let [.., _, features] = own[..] else {
         return refused("its query has no axes");
     };
     #[expect(clippy::cast_precision_loss, reason = "a size")]
     let scale = call.float("scale", 1.0 / (features as f64).sqrt())?;
+    if sizes(&key).len() < 2 || sizes(&value).len() < 2 {
+        return refused("its key or value has no axes");
+    }
     let query = Dispatch::float_mul_scalar(query, scale.into());
-    let mut scores = Dispatch::float_matmul(query, Dispatch::float_transpose(key));
+    let mut scores = product(query, Dispatch::float_transpose(key), call.most)?;
     if let Some(mask) = call.optional_tensor("attn_mask")? {
-        let (all, mask) = aligned(scores, mask);
+        let (all, mask) = together(scores, mask, call.most)?;
         scores = Dispatch::float_add(all, mask);
     }
     let weights = Dispatch::softmax(scores, own.len() - 1);
-    Ok(Value::Tensor(Dispatch::float_matmul(weights, value)))
+    Ok(Value::Tensor(product(weights, value, call.most)?))
 }

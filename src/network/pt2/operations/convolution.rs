@@ -4,9 +4,10 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, FloatTensorOps, ModuleOps};
 
 use super::Table;
-use super::arithmetic::{aligned, like};
+use super::arithmetic::{aligned, broadcast, like, together};
+use super::pooling::places;
 use crate::device::convolve_with;
-use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
+use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.conv2d", conv2d),
@@ -32,6 +33,44 @@ impl Kernels {
             weight: like(call.tensor("weight")?, x),
             bias: call.optional_tensor("bias")?.map(|bias| like(bias, x)),
         })
+    }
+
+    /// Convolves images with them.
+    fn convolve(self, x: Floats, options: ConvOptions<2>, most: Most) -> Result<Floats> {
+        let (own, weight, groups) = (sizes(&x), sizes(&self.weight), options.groups);
+        let ([batch, channels, height, width], [out, of_group, down, across]) =
+            (&own[..], &weight[..])
+        else {
+            return refused(format!(
+                "it is given {own:?} and a weight of {weight:?}, expected four axes"
+            ));
+        };
+        if of_group.checked_mul(groups) != Some(*channels) || out % groups != 0 {
+            return refused(format!(
+                "{channels} channels in {groups} groups do not go with its weight, {weight:?}"
+            ));
+        }
+        self.check_bias(*out)?;
+        let along = |axis: usize, size: usize, kernel: usize| {
+            let (stride, dilation) = (options.stride[axis], options.dilation[axis]);
+            let (before, behind) = options.padding[axis];
+            let wide = size.saturating_add(before).saturating_add(behind);
+            Ok((wide, places(wide, kernel, stride, dilation)?))
+        };
+        let (high, down) = along(0, *height, *down)?;
+        let (wide, across) = along(1, *width, *across)?;
+        most.check(&[*batch, *channels, high, wide])?;
+        most.check(&[*batch, *out, down, across])?;
+        Ok(convolve_with(x, self.weight, self.bias, options))
+    }
+
+    fn check_bias(&self, outputs: usize) -> Result<()> {
+        match self.bias.as_ref().map(sizes) {
+            Some(bias) if bias != [outputs] => {
+                refused(format!("its bias is {bias:?}, expected {outputs} numbers"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -76,7 +115,7 @@ fn conv2d(call: &mut Call) -> Result<Value> {
         dilation,
         groups: groups(call)?,
     };
-    let maps = convolve_with(x, kernels.weight, kernels.bias, options);
+    let maps = kernels.convolve(x, options, call.most)?;
     Ok(Value::Tensor(unbatched(maps, was_alone)))
 }
 
@@ -94,7 +133,7 @@ fn padding(
         Some(Value::Text(name)) if name == "valid" => return Ok([(0, 0); 2]),
         Some(Value::Text(name)) if name == "same" => {
             let of = |axis: usize| {
-                let all = dilation[axis] * kernel[axis].saturating_sub(1);
+                let all = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
                 (all / 2, all - all / 2)
             };
             return Ok([of(0), of(1)]);
@@ -136,7 +175,8 @@ fn conv1d(call: &mut Call) -> Result<Value> {
         dilation: [1, dilation],
         groups: groups(call)?,
     };
-    let maps = convolve_with(flat(x)?, weight, kernels.bias, options);
+    let bias = kernels.bias;
+    let maps = Kernels { weight, bias }.convolve(flat(x)?, options, call.most)?;
     let own = sizes(&maps);
     let maps = Dispatch::float_reshape(maps, shape(&[own[0], own[1], own[3]]));
     Ok(Value::Tensor(unbatched(maps, was_alone)))
@@ -161,6 +201,35 @@ fn conv_transpose2d(call: &mut Call) -> Result<Value> {
         pair(call, "dilation", 1)?,
         groups(call)?,
     );
+    let (own, weight) = (sizes(&x), sizes(&kernels.weight));
+    let ([batch, channels, height, width], [input, out, down, across]) = (&own[..], &weight[..])
+    else {
+        return refused(format!(
+            "it is given {own:?} and a weight of {weight:?}, expected four axes"
+        ));
+    };
+    if channels != input || channels % options.groups != 0 {
+        return refused(format!(
+            "{channels} channels in {} groups do not go with its weight, {weight:?}",
+            options.groups
+        ));
+    }
+    let out = out.saturating_mul(options.groups);
+    kernels.check_bias(out)?;
+    // Without padding, which is cut off at the end.
+    let along = |axis: usize, size: usize, kernel: usize| {
+        let stride = options.stride[axis].saturating_mul(size);
+        let reach = options.dilation[axis].saturating_mul(kernel);
+        let all = stride
+            .saturating_add(reach)
+            .saturating_add(options.padding_out[axis]);
+        match options.padding[axis].checked_mul(2) {
+            Some(cut) if cut < all => Ok(all),
+            _ => refused(format!("it cuts off {} of {all}", options.padding[axis])),
+        }
+    };
+    let all = [along(0, *height, *down)?, along(1, *width, *across)?];
+    call.most.check(&[*batch, out, all[0], all[1]])?;
     Ok(Value::Tensor(Dispatch::conv_transpose2d(
         x,
         kernels.weight,
@@ -182,6 +251,8 @@ fn linear(call: &mut Call) -> Result<Value> {
     if inputs != features {
         return refused(format!("it is given {own:?}, its weight is {weight:?}"));
     }
+    kernels.check_bias(outputs)?;
+    call.most.check(&[rows, outputs])?;
     let flat = Dispatch::float_reshape(x, shape(&[rows, features]));
     let mut product = Dispatch::float_matmul(flat, Dispatch::float_transpose(kernels.weight));
     if let Some(bias) = kernels.bias {
@@ -197,9 +268,10 @@ fn linear(call: &mut Call) -> Result<Value> {
 /// `beta · self + alpha · mat1 · mat2`
 fn addmm(call: &mut Call) -> Result<Value> {
     let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
-    let product = product(call.tensor("mat1")?, call.tensor("mat2")?);
+    let product = product(call.tensor("mat1")?, call.tensor("mat2")?, call.most)?;
     let scaled = |tensor, factor: f64| Dispatch::float_mul_scalar(tensor, factor.into());
-    let (added, product) = aligned(scaled(call.tensor("self")?, beta), scaled(product, alpha));
+    let added = scaled(call.tensor("self")?, beta);
+    let (added, product) = together(added, scaled(product, alpha), call.most)?;
     Ok(Value::Tensor(Dispatch::float_add(added, product)))
 }
 
@@ -209,14 +281,24 @@ fn matmul(call: &mut Call) -> Result<Value> {
         Some(b) => b,
         None => call.tensor("mat2")?,
     };
-    if sizes(&a).len() < 2 || sizes(&b).len() < 2 {
-        return refused("a product with a vector is not known");
-    }
-    Ok(Value::Tensor(product(a, b)))
+    Ok(Value::Tensor(product(a, b, call.most)?))
 }
 
 /// The product over the last two axes.
-fn product(a: Floats, b: Floats) -> Floats {
+pub(super) fn product(a: Floats, b: Floats, most: Most) -> Result<Floats> {
+    if sizes(&a).len().min(sizes(&b).len()) < 2 {
+        return refused("a product with a vector is not known");
+    }
     let (a, b) = aligned(a, b);
-    Dispatch::float_matmul(a, b)
+    let (left, right) = (sizes(&a), sizes(&b));
+    let ([left_rest @ .., rows, inner], [right_rest @ .., same, columns]) = (&left[..], &right[..])
+    else {
+        return refused("a product with a vector is not known");
+    };
+    if inner != same {
+        return refused(format!("there is no product of {left:?} and {right:?}"));
+    }
+    let rest = broadcast(left_rest, right_rest)?;
+    most.check(&[&rest[..], &[*rows, *columns]].concat())?;
+    Ok(Dispatch::float_matmul(a, b))
 }

@@ -54,6 +54,17 @@ pub(super) fn names() -> Vec<&'static str> {
     names
 }
 
+/// Whether what it gives is its first argument, or a part of it, in the same memory.
+pub(super) fn shares_memory(name: &str) -> bool {
+    let copies = [
+        "aten.clone",
+        "aten._to_copy",
+        "aten.lift_fresh_copy",
+        "aten.repeat",
+    ];
+    is_view(name) && !copies.contains(&name)
+}
+
 /// What shows values in another shape, or does nothing: no layer that is worth a picture.
 pub(super) fn is_view(name: &str) -> bool {
     let mut views = views::TABLE.iter();

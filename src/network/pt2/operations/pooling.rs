@@ -38,11 +38,47 @@ impl Window {
             rounds_up: call.bool("ceil_mode", false)?,
         })
     }
+
+    /// Checks that it fits into the input along the last axes; at most half of it is padding.
+    fn check(&self, call: &Call, axes: usize, dilation: [usize; 2]) -> Result<()> {
+        let Some(own) = call.first_sizes().filter(|own| own.len() > axes) else {
+            return refused("its first argument is not a tensor of floats, an image");
+        };
+        for (axis, size) in own[own.len() - axes..].iter().enumerate() {
+            let (window, padding) = (self.size[axis], self.padding[axis]);
+            if padding > window / 2 {
+                return refused(format!("it pads a window of {window} by {padding}"));
+            }
+            places(
+                size.saturating_add(2 * padding),
+                window,
+                self.stride[axis],
+                dilation[axis],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// How many places a window has along an axis, which is padded already.
+pub(super) fn places(size: usize, window: usize, stride: usize, dilation: usize) -> Result<usize> {
+    let reach = window
+        .checked_sub(1)
+        .and_then(|more| more.checked_mul(dilation));
+    let moved = reach.filter(|_| dilation > 0);
+    let moved = moved.and_then(|reach| size.checked_sub(reach.checked_add(1)?));
+    match moved.and_then(|moved| moved.checked_div(stride)) {
+        Some(steps) => Ok(steps + 1),
+        None => refused(format!(
+            "a window of {window}, {stride} apart, dilated by {dilation}, does not fit into {size}"
+        )),
+    }
 }
 
 fn max_pool2d(call: &mut Call) -> Result<Value> {
     let window = Window::of(call)?;
     let dilation = call.pair("dilation")?.unwrap_or([1; 2]);
+    window.check(call, 2, dilation)?;
     map(call, |x| {
         Dispatch::max_pool2d(
             x,
@@ -58,6 +94,7 @@ fn max_pool2d(call: &mut Call) -> Result<Value> {
 fn max_pool1d(call: &mut Call) -> Result<Value> {
     let window = Window::of(call)?;
     let dilation = call.pair("dilation")?.unwrap_or([1; 2]);
+    window.check(call, 1, dilation)?;
     map(call, |x| {
         Dispatch::max_pool1d(
             x,
@@ -76,6 +113,7 @@ fn avg_pool2d(call: &mut Call) -> Result<Value> {
     if call.take("divisor_override").is_some() {
         return refused("a divisor of its own is not known");
     }
+    window.check(call, 2, [1; 2])?;
     map(call, |x| {
         Dispatch::avg_pool2d(
             x,
@@ -91,6 +129,7 @@ fn avg_pool2d(call: &mut Call) -> Result<Value> {
 fn avg_pool1d(call: &mut Call) -> Result<Value> {
     let window = Window::of(call)?;
     let counts_padding = call.bool("count_include_pad", true)?;
+    window.check(call, 1, [1; 2])?;
     map(call, |x| {
         Dispatch::avg_pool1d(
             x,
@@ -106,7 +145,13 @@ fn avg_pool1d(call: &mut Call) -> Result<Value> {
 /// The size that is asked for; what is left open is the input's.
 fn output(call: &mut Call) -> Result<[usize; 2]> {
     match call.pair("output_size")? {
-        Some(size) => Ok(size),
+        Some(size) if !size.contains(&0) => {
+            let own = call.first_sizes().unwrap_or_default();
+            let rest = &own[..own.len().min(2)];
+            call.most.check(&[rest, &size[..]].concat())?;
+            Ok(size)
+        }
+        Some(size) => refused(format!("it makes {size:?}")),
         None => refused("it lacks its argument `output_size`"),
     }
 }

@@ -42,7 +42,7 @@ fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
     let Some(Value::Tensor(x)) = call.first() else {
         return refused("it is given no tensor of floats");
     };
-    let [.., height, width] = images(&x)?;
+    let [batch, channels, height, width] = images(&x)?;
     let factors = match call.take("scale_factors") {
         Some(Value::List(all)) => all.iter().filter_map(Value::float).collect(),
         _ => Vec::new(),
@@ -59,6 +59,10 @@ fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
         (None, [down, across]) => [by(height, *down), by(width, *across)],
         (None, _) => return refused("it says neither a size nor factors"),
     };
+    if [height, width, size[0], size[1]].contains(&0) {
+        return refused(format!("it makes {size:?} pixels of {height} x {width}"));
+    }
+    call.most.check(&[batch, channels, size[0], size[1]])?;
     let options =
         InterpolateOptions::new(mode).with_align_corners(call.bool("align_corners", false)?);
     Ok(Value::Tensor(Dispatch::interpolate(x, size, options)))
@@ -95,11 +99,24 @@ fn padded(call: &mut Call, mode: &str) -> Result<Value> {
     for (pair, axis) in given.chunks(2).zip((0..own.len()).rev()) {
         let [before, behind] = [0, 1].map(|side| usize::try_from(pair[side]).unwrap_or(0));
         around[axis] = (before, behind);
-        let [cut, off] = [0, 1].map(|side| usize::try_from(-pair[side]).unwrap_or(0));
-        if cut + off > own[axis] {
-            return refused(format!("it cuts off {} of {}", cut + off, own[axis]));
+        let [cut, off] =
+            [0, 1].map(|side| usize::try_from(pair[side].saturating_neg()).unwrap_or(0));
+        if cut.saturating_add(off) > own[axis] {
+            return refused(format!("it cuts off {cut} and {off} of {}", own[axis]));
         }
         kept[axis] = cut..own[axis] - off;
+    }
+    let sizes = kept.iter().zip(&around);
+    let sizes = sizes
+        .map(|(kept, (before, behind))| kept.len().saturating_add(*before).saturating_add(*behind));
+    call.most.check(&sizes.collect::<Vec<_>>())?;
+    let is_inside =
+        |(kept, (before, behind)): (&std::ops::Range<usize>, &(usize, usize))| match mode {
+            PadMode::Reflect => *before.max(behind) < kept.len().max(1),
+            _ => !kept.is_empty() || (*before, *behind) == (0, 0),
+        };
+    if !kept.iter().zip(&around).all(is_inside) {
+        return refused(format!("it pads {own:?} by {given:?}"));
     }
     let slices: Vec<_> = kept.into_iter().map(Into::into).collect();
     let x = if given.iter().any(|size| *size < 0) {
@@ -112,8 +129,8 @@ fn padded(call: &mut Call, mode: &str) -> Result<Value> {
 
 fn factor(call: &mut Call, name: &str) -> Result<usize> {
     match usize::try_from(call.needed_int(name)?) {
-        Ok(factor) if factor > 0 => Ok(factor),
-        _ => refused(format!("`{name}` is below 1")),
+        Ok(factor) if (1..=1 << 16).contains(&factor) => Ok(factor),
+        _ => refused(format!("`{name}` is not 1 to 65536")),
     }
 }
 
@@ -175,7 +192,8 @@ fn roll(call: &mut Call) -> Result<Value> {
     for (shift, dim) in shifts.into_iter().zip(along) {
         let axis = axis_of(dim, own.len())?;
         let size = i64::try_from(own[axis]).unwrap_or(i64::MAX);
-        let first = usize::try_from((-shift).rem_euclid(size.max(1))).unwrap_or_default();
+        let first =
+            usize::try_from(shift.saturating_neg().rem_euclid(size.max(1))).unwrap_or_default();
         if first == 0 {
             continue;
         }

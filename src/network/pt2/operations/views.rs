@@ -5,7 +5,9 @@ use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::Slice;
 
 use super::Table;
-use crate::network::pt2::value::{Call, Floats, Result, Value, axis_of, refused, shape, sizes};
+use crate::network::pt2::value::{
+    Call, Floats, Most, Result, Value, axis_of, refused, shape, sizes,
+};
 
 pub(super) const TABLE: Table = &[
     ("aten.view", reshape),
@@ -202,7 +204,8 @@ fn movedim(call: &mut Call) -> Result<Value> {
         Some(moved) => from.get(moved).copied(),
         None => rest.next(),
     });
-    let Some(order) = order.collect::<Option<Vec<_>>>() else {
+    let order: Option<Vec<usize>> = order.collect();
+    let Some(order) = order.filter(|order| (0..rank).all(|axis| order.contains(&axis))) else {
         return refused(format!("axes {from:?} do not move to {to:?}"));
     };
     Ok(Value::Tensor(Dispatch::float_permute(x, &order)))
@@ -247,6 +250,7 @@ fn expand(call: &mut Call) -> Result<Value> {
         },
     });
     let all: Vec<usize> = all.collect::<Result<_>>()?;
+    call.most.check(&all)?;
     let x = Dispatch::float_reshape(x, shape(&own));
     Ok(Value::Tensor(Dispatch::float_expand(x, shape(&all))))
 }
@@ -254,6 +258,7 @@ fn expand(call: &mut Call) -> Result<Value> {
 fn expand_as(call: &mut Call) -> Result<Value> {
     let wanted = sizes(&call.tensor("other")?);
     let x = call.tensor("self")?;
+    call.most.check(&wanted)?;
     let Some(new) = wanted.len().checked_sub(sizes(&x).len()) else {
         return refused(format!("{:?} cannot be expanded to {wanted:?}", sizes(&x)));
     };
@@ -269,7 +274,13 @@ fn repeat(call: &mut Call) -> Result<Value> {
     let Some(new) = times.len().checked_sub(own.len()) else {
         return refused(format!("{own:?} cannot be repeated {times:?} times"));
     };
-    let mut x = Dispatch::float_reshape(x, shape(&[vec![1; new], own].concat()));
+    let own = [vec![1; new], own].concat();
+    let grown = own
+        .iter()
+        .zip(&times)
+        .map(|(size, times)| size.saturating_mul(usize::try_from(*times).unwrap_or_default()));
+    call.most.check(&grown.collect::<Vec<_>>())?;
+    let mut x = Dispatch::float_reshape(x, shape(&own));
     for (axis, times) in times.iter().enumerate() {
         match usize::try_from(*times) {
             Ok(1) => {}
@@ -362,7 +373,11 @@ fn index(call: &mut Call) -> Result<Value> {
     let of_places = places.shape().to_vec();
     let count = of_places.iter().product();
     let places = Dispatch::int_reshape(places, shape(&[count]));
+    if axis >= own.len() {
+        return refused(format!("{own:?} has no axis {axis}"));
+    }
     let all = [&own[..axis], &of_places[..], &own[axis + 1..]].concat();
+    call.most.check(&all)?;
     let x = Dispatch::float_select(x, axis, places);
     Ok(Value::Tensor(Dispatch::float_reshape(x, shape(&all))))
 }
@@ -373,7 +388,7 @@ fn cat(call: &mut Call) -> Result<Value> {
         return refused("it is given no tensors");
     };
     let axis = call.axis("dim", 0, rank)?;
-    Ok(Value::Tensor(Dispatch::float_cat(all, axis)))
+    joined(all, axis, call.most)
 }
 
 fn stack(call: &mut Call) -> Result<Value> {
@@ -387,18 +402,48 @@ fn stack(call: &mut Call) -> Result<Value> {
         own.insert(axis, 1);
         Dispatch::float_reshape(x, shape(&own))
     });
-    Ok(Value::Tensor(Dispatch::float_cat(each.collect(), axis)))
+    joined(each.collect(), axis, call.most)
 }
+
+/// One behind the other along an axis.
+fn joined(all: Vec<Floats>, axis: usize, most: Most) -> Result<Value> {
+    let of: Vec<Vec<usize>> = all.iter().map(sizes).collect();
+    let mut together = of.first().cloned().unwrap_or_default();
+    let others = |own: &[usize]| {
+        let others = own.iter().enumerate().filter(|(at, _)| *at != axis);
+        others.map(|(_, size)| *size).collect::<Vec<_>>()
+    };
+    let is_apart =
+        |own: &&Vec<usize>| own.len() != together.len() || others(own) != others(&together);
+    if let Some(own) = of.iter().find(is_apart) {
+        return refused(format!("{own:?} and {together:?} are not put together"));
+    }
+    match together.get_mut(axis) {
+        Some(size) => {
+            *size = of
+                .iter()
+                .fold(0, |sum: usize, own| sum.saturating_add(own[axis]))
+        }
+        None => return refused("numbers are not put together"),
+    }
+    most.check(&together)?;
+    Ok(Value::Tensor(Dispatch::float_cat(all, axis)))
+}
+
+/// No network takes a value into more.
+const MOST_PARTS: usize = 1 << 14;
 
 /// Parts of these sizes along an axis.
 fn parts(x: &Floats, axis: usize, each: impl IntoIterator<Item = usize>) -> Result<Value> {
     let size = sizes(x)[axis];
-    let mut start = 0;
+    let mut start = 0_usize;
     let mut parts = Vec::new();
     for length in each {
-        let end = start + length;
-        if end > size {
-            return refused(format!("parts up to {end} are beyond its size, {size}"));
+        let end = start.saturating_add(length);
+        if end > size || parts.len() == MOST_PARTS {
+            return refused(format!(
+                "parts up to {end} are beyond its size, {size}, or more than {MOST_PARTS}"
+            ));
         }
         parts.push(Value::Tensor(part(x.clone(), axis, start, end, 1)));
         start = end;
@@ -447,6 +492,9 @@ fn unbind(call: &mut Call) -> Result<Value> {
     let own = sizes(&x);
     let axis = call.axis("dim", 0, own.len())?;
     let mut left = own.clone();
+    if own.is_empty() || own[axis] > MOST_PARTS {
+        return refused(format!("{own:?} is not taken apart"));
+    }
     left.remove(axis);
     let each = (0..own[axis]).map(|at| {
         let one = part(x.clone(), axis, at, at + 1, 1);

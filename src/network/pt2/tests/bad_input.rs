@@ -1,0 +1,487 @@
+//! Programs that are none, or damaged: small changes of `tests/fixtures/pt2/residual.pt2`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use zip::read::{ArchiveOffset, Config};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::fixtures;
+use crate::commands::remedy::explain;
+use crate::network::pt2::{ExportedNetwork, Program};
+use crate::network::{Architecture, Kernels, Layer, Network, Placement, select};
+use crate::weights::WeightsFile;
+
+const GRAPH: &str = "models/model.json";
+const WEIGHTS: &str = "model_weights_config.json";
+
+/// What a file holds, to be changed.
+struct Entries(Vec<(String, Vec<u8>)>);
+
+impl Entries {
+    fn of(name: &str) -> Self {
+        let config = Config {
+            archive_offset: ArchiveOffset::Known(0),
+        };
+        let file = File::open(fixtures().join(name)).unwrap();
+        let mut archive = ZipArchive::with_config(config, file).unwrap();
+        let entries = (0..archive.len()).map(|at| {
+            let mut entry = archive.by_index(at).unwrap();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            (entry.name().unwrap().into_owned(), bytes)
+        });
+        Self(entries.collect())
+    }
+
+    fn entry(&mut self, end: &str) -> &mut Vec<u8> {
+        let mut entries = self.0.iter_mut();
+        let (_, bytes) = entries.find(|(name, _)| name.ends_with(end)).unwrap();
+        bytes
+    }
+
+    fn change(&mut self, end: &str, change: impl FnOnce(&mut Value)) {
+        let bytes = self.entry(end);
+        let mut value = serde_json::from_slice(bytes).unwrap();
+        change(&mut value);
+        *bytes = serde_json::to_vec(&value).unwrap();
+    }
+
+    fn remove(&mut self, end: &str) {
+        self.0.retain(|(name, _)| !name.ends_with(end));
+    }
+
+    fn bytes(&self, method: CompressionMethod) -> Vec<u8> {
+        let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(method);
+        for (name, bytes) in &self.0 {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+}
+
+/// Writes a file, opens it, and computes layers with one image; what went wrong, as one line.
+fn shown(bytes: &[u8], layers: &str) -> Result<usize, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pt2");
+    std::fs::write(&path, bytes).unwrap();
+    let result = shown_of(&path, layers);
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "something was written");
+    result.map_err(|error| error.replace(&path.display().to_string(), "FILE"))
+}
+
+fn shown_of(path: &Path, layers: &str) -> Result<usize, String> {
+    let program = Program::open(path).map_err(|error| explain(&error))?;
+    let program = Arc::new(program);
+    // What `vggscope layers` says.
+    drop(program.notes());
+    let wanted = select(&*program, layers).map_err(|error| explain(&error))?;
+    program.plan(&wanted).map_err(|error| explain(&error))?;
+    let [height, width] = program.input_size().unwrap();
+    let shapes = program.output_shapes(&wanted, [height, width]);
+    let shapes = shapes.map_err(|error| explain(&error))?;
+    let weights = program
+        .weights(path, None)
+        .map_err(|error| explain(&error))?;
+    run(&program, &weights, &wanted, [height, width])?;
+    Ok(shapes.len())
+}
+
+fn run(
+    program: &Arc<Program>,
+    weights: &WeightsFile,
+    wanted: &[Layer],
+    [height, width]: [usize; 2],
+) -> Result<(), String> {
+    let device = Device::flex();
+    let place = Placement {
+        device: &device,
+        kernels: Kernels::Interleaved,
+    };
+    let network = ExportedNetwork::build(program, weights, wanted, place);
+    let network = network.map_err(|error| explain(&error))?;
+    // The size of an image that the program would read.
+    if height * width > 1 << 16 {
+        return Ok(());
+    }
+    let image = Tensor::<4>::zeros([1, program.input_channels(), height, width], &device);
+    let ran = network.visit(image, wanted, &mut |_, _| {});
+    ran.map_err(|error| explain(&error))
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], parts: &[&str]) {
+    let line = shown(bytes, "all").expect_err(parts[0]);
+    assert!(line.contains("FILE"), "{line}");
+    assert!(!line.contains('\n') && line.len() < 600, "{line}");
+    for part in parts {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
+}
+
+/// A change of the graph, and what is said of it.
+type Change = (fn(&mut Value), &'static [&'static str]);
+
+#[test]
+fn a_graph_that_is_damaged_or_not_known_is_named() {
+    let changes: &[Change] = &[
+        (
+            |all| all["schema_version"]["major"] = json!(9),
+            &["schema 9, expected 8", "torch 2.9", "torch 2.8 or newer"],
+        ),
+        (
+            |all| node(all, 4)["inputs"][0]["arg"]["as_tensor"]["name"] = json!("nobody"),
+            &["`nobody`", "before anything makes it", "export it again"],
+        ),
+        (
+            |all| node(all, 4)["outputs"][0]["as_tensor"]["name"] = json!("conv2d"),
+            &["`conv2d` is made twice", "export it again"],
+        ),
+        (
+            // A circle.
+            |all| {
+                let later = node(all, 6)["outputs"][0].clone();
+                node(all, 4)["inputs"][0]["arg"] = later;
+            },
+            &["before anything makes it"],
+        ),
+        (
+            |all| node(all, 3)["inputs"][1]["arg"] = json!({"as_string": "3"}),
+            &["aten.max_pool2d", "`kernel_size` is not whole numbers"],
+        ),
+        (
+            |all| node(all, 3)["inputs"][0]["arg"] = json!({"as_int": 3}),
+            &["aten.max_pool2d", "not a tensor of floats", "export"],
+        ),
+        (
+            |all| node(all, 3)["inputs"][1]["arg"] = json!({"as_thing": 3}),
+            &["graph cannot be read", "as_thing"],
+        ),
+        (
+            |all| node(all, 0)["inputs"][3]["arg"] = json!({"as_ints": [0, 2]}),
+            &["stem.0: aten.conv2d", "0 apart", "does not fit"],
+        ),
+        (
+            |all| node(all, 0)["inputs"][4]["arg"] = json!({"as_ints": [i64::MAX, 2]}),
+            &["stem.0: aten.conv2d", "more than"],
+        ),
+        (
+            |all| {
+                node(all, 3)["target"] = json!("torch.ops.aten.repeat.default");
+                node(all, 3)["inputs"][1] =
+                    json!({"name": "repeats", "arg": {"as_ints": [1, 1, 1_i64 << 40, 1]}});
+            },
+            &["aten.repeat", "more than"],
+        ),
+        (
+            |all| input(all)["sizes"][2] = json!({"as_int": i64::MAX}),
+            &[
+                "`x` is float32 [2, 3, 9223372036854775807, 32]",
+                "expected an image",
+            ],
+        ),
+        (
+            |all| input(all)["sizes"][0] = json!({"as_int": 1_i64 << 40}),
+            &["`x` is float32", "expected an image"],
+        ),
+        (
+            |all| input(all)["sizes"][0] = json!({"as_int": -1}),
+            &["`x` is float32 [?, 3", "expected an image"],
+        ),
+        (
+            |all| input(all)["dtype"] = json!(5),
+            &[
+                "`x` is integers [2, 3, 32, 32]",
+                "expected an image",
+                "as its example",
+            ],
+        ),
+        (
+            |all| {
+                let more = json!({"user_input": {"arg": {"as_tensor": {"name": "mask"}}}});
+                specs(all).push(more);
+            },
+            &["takes 2 inputs, x, mask", "expected one image", "forward"],
+        ),
+        (
+            |all| drop(specs(all).pop()),
+            &["takes no tensor", "expected one image"],
+        ),
+        (
+            |all| node(all, 1)["inputs"][5]["arg"] = json!({"as_bool": true}),
+            &[
+                "aten.batch_norm in stem.1 works as in a training",
+                "after .eval()",
+            ],
+        ),
+        (
+            |all| node(all, 7)["target"] = json!("torch.ops.aten.foo.default"),
+            &[
+                "conv2 needs aten.foo",
+                "once, first in conv2",
+                "--layers up to relu_1",
+            ],
+        ),
+    ];
+    for (change, parts) in changes {
+        let mut entries = Entries::of("residual.pt2");
+        entries.change(GRAPH, change);
+        refused(&entries.bytes(CompressionMethod::Stored), parts);
+    }
+}
+
+fn node(all: &mut Value, at: usize) -> &mut Value {
+    &mut all["graph_module"]["graph"]["nodes"][at]
+}
+
+fn input(all: &mut Value) -> &mut Value {
+    &mut all["graph_module"]["graph"]["tensor_values"]["x"]
+}
+
+fn specs(all: &mut Value) -> &mut Vec<Value> {
+    let specs = &mut all["graph_module"]["signature"]["input_specs"];
+    specs.as_array_mut().unwrap()
+}
+
+#[test]
+fn an_operation_that_is_not_known_matters_where_it_is_needed() {
+    let mut entries = Entries::of("residual.pt2");
+    entries.change(GRAPH, |all| {
+        node(all, 7)["target"] = json!("torch.ops.aten.foo.default");
+    });
+    let bytes = entries.bytes(CompressionMethod::Stored);
+    assert_eq!(shown(&bytes, "relu,relu_1"), Ok(2));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pt2");
+    std::fs::write(&path, bytes).unwrap();
+    let notes = Program::open(&path).unwrap().notes();
+    assert!(
+        notes[1].contains("aten.foo") && notes[1].ends_with("up to relu_1"),
+        "{notes:?}"
+    );
+}
+
+/// What is changed in place through a part of it is another value too.
+#[test]
+fn a_change_in_place_of_a_part_is_not_left_out() {
+    let mut entries = Entries::of("residual.pt2");
+    entries.change(GRAPH, |all| {
+        let name = |name: &str| json!({"as_tensor": {"name": name}});
+        let pooled = node(all, 3)["outputs"][0].clone();
+        let meta = all["graph_module"]["graph"]["tensor_values"]["conv2d"].clone();
+        let nodes = all["graph_module"]["graph"]["nodes"]
+            .as_array_mut()
+            .unwrap();
+        let node = |target: &str, of: Value, output: &str| {
+            json!({
+                "target": target, "metadata": {}, "outputs": [name(output)],
+                "inputs": [{"name": "self", "arg": of}],
+            })
+        };
+        nodes.insert(4, node("torch.ops.aten.select.int", pooled, "a_part"));
+        nodes.insert(
+            5,
+            node("torch.ops.aten.relu_.default", name("a_part"), "changed"),
+        );
+        for name in ["a_part", "changed"] {
+            all["graph_module"]["graph"]["tensor_values"][name] = meta.clone();
+        }
+    });
+    let bytes = entries.bytes(CompressionMethod::Stored);
+    assert_eq!(shown(&bytes, "relu"), Ok(1));
+    refused(&bytes, &["aten.relu", "in place", "before it"]);
+}
+
+/// A change of the list of tensors, and what is said of it.
+#[test]
+fn tensors_that_are_not_there_are_named() {
+    let changes: &[Change] = &[
+        (
+            |weight| weight["path_name"] = json!("../weight_0"),
+            &[
+                "stem.0.weight",
+                "../weight_0",
+                "expected the name of a file",
+            ],
+        ),
+        (
+            |weight| weight["tensor_meta"]["sizes"][0] = json!({"as_int": u64::MAX}),
+            &["stem.0.weight"],
+        ),
+        (
+            |weight| weight["tensor_meta"]["sizes"][0] = json!({"as_int": 7}),
+            &["stem.0.weight", "[7, 3, 5, 5]"],
+        ),
+        (
+            |weight| weight["tensor_meta"]["strides"][0] = json!({"as_int": 76}),
+            &["stem.0.weight", "1820 bytes"],
+        ),
+        (
+            |weight| weight["tensor_meta"]["storage_offset"] = json!({"as_int": u64::MAX}),
+            &["stem.0.weight", "bytes at"],
+        ),
+        (
+            |weight| weight["tensor_meta"]["storage_offset"] = json!({"as_int": -1}),
+            &["model_weights_config.json", "integer `-1`"],
+        ),
+        (
+            |weight| weight["tensor_meta"]["dtype"] = json!(10),
+            &["stem.0.weight", "complex64"],
+        ),
+        (
+            |weight| weight["path_name"] = json!("weight_99"),
+            &["stem.0.weight", "weight_99 is not there"],
+        ),
+        (
+            |weight| weight["use_pickle"] = json!(true),
+            &["stem.0.weight", "an object"],
+        ),
+        (
+            |weight| *weight = json!({"path_name": "weight_0"}),
+            &["stem.0.weight"],
+        ),
+    ];
+    for (change, parts) in changes {
+        let mut entries = Entries::of("residual.pt2");
+        entries.change(WEIGHTS, |all| change(&mut all["config"]["stem.0.weight"]));
+        refused(&entries.bytes(CompressionMethod::Stored), parts);
+    }
+    for (end, parts) in [
+        (WEIGHTS, ["lacks", "model_weights_config.json"]),
+        (
+            "weights/weight_0",
+            ["stem.0.weight", "weight_0 is not there"],
+        ),
+    ] {
+        let mut entries = Entries::of("residual.pt2");
+        entries.remove(end);
+        refused(&entries.bytes(CompressionMethod::Stored), &parts);
+    }
+    // A few bytes that are said to be many.
+    let mut entries = Entries::of("residual.pt2");
+    let sizes = json!([{"as_int": 1 << 14}, {"as_int": 1 << 14}]);
+    entries.change(WEIGHTS, |all| {
+        let meta = &mut all["config"]["head.weight"]["tensor_meta"];
+        (meta["sizes"], meta["strides"]) = (sizes.clone(), json!([{"as_int": 0}, {"as_int": 0}]));
+    });
+    entries.change(GRAPH, |all| {
+        all["graph_module"]["graph"]["tensor_values"]["p_head_weight"]["sizes"] = sizes;
+        // Where a layer needs it.
+        node(all, 4)["inputs"][1]["arg"]["as_tensor"]["name"] = json!("p_head_weight");
+    });
+    refused(
+        &entries.bytes(CompressionMethod::Stored),
+        &["head.weight", "repeats 1 elements"],
+    );
+}
+
+#[test]
+fn what_is_no_program_is_named() {
+    let stored = CompressionMethod::Stored;
+    let whole = std::fs::read(fixtures().join("residual.pt2")).unwrap();
+    refused(b"", &["empty"]);
+    refused(b"no zip", &["expected"]);
+    refused(&whole[..whole.len() / 2], &["directory is not at its end"]);
+    refused(
+        b"\x08\x07\x12\x07pytorch\x1a\x032.9:\x8a\x01\n",
+        &["ONNX", "torch.export"],
+    );
+    let two = |one: &str, two: &str| {
+        let entries = [one, two].map(|name| (name.to_owned(), Vec::new()));
+        Entries(entries.to_vec()).bytes(stored)
+    };
+    let one =
+        |name: &str, bytes: &[u8]| Entries(vec![(name.to_owned(), bytes.to_vec())]).bytes(stored);
+    refused(
+        &two("net/constants.pkl", "net/code/a.py"),
+        &["TorchScript", "torch.export"],
+    );
+    refused(&one("net/data.pkl", b""), &["torch.export"]);
+    refused(
+        &one("serialized_exported_program.json", b"{}"),
+        &["until 2.7", "torch 2.8 or newer"],
+    );
+    let with = |json: Vec<u8>, method| {
+        let mut entries = Entries::of("residual.pt2");
+        *entries.entry(GRAPH) = json;
+        entries.bytes(method)
+    };
+    let deep = "[".repeat(10_000);
+    refused(
+        &with(deep.clone().into(), stored),
+        &["graph cannot be read"],
+    );
+    let ignored = format!("{{\"more\": {deep}{}}}", "]".repeat(10_000));
+    refused(&with(ignored.into(), stored), &["graph cannot be read"]);
+    refused(
+        &with(vec![b' '; 40 << 20], CompressionMethod::Deflated),
+        &["models/model.json of more than 32 MB"],
+    );
+    let mut entries = Entries::of("residual.pt2");
+    *entries.entry("byteorder") = b"big".to_vec();
+    refused(&entries.bytes(stored), &["big-endian"]);
+    let model = entries.entry(GRAPH).clone();
+    entries
+        .0
+        .push(("residual/models/other.json".to_owned(), model));
+    refused(&entries.bytes(stored), &["2 models", "expected one"]);
+}
+
+/// Bytes of the graph, of the lists of tensors and of the archive itself are others: an error, or pictures; never a panic,
+/// and never long.
+#[test]
+fn files_with_bytes_changed_at_random_are_refused_or_shown() {
+    let mut random = rand::rngs::ChaCha8Rng::seed_from_u64(26);
+    let mut opened = 0;
+    for turn in 0..500 {
+        let mut entries = Entries::of("residual.pt2");
+        let bytes = match turn % 4 {
+            0 => {
+                mutate(entries.entry(WEIGHTS), &mut random);
+                entries.bytes(CompressionMethod::Stored)
+            }
+            1 => {
+                let mut bytes = entries.bytes(CompressionMethod::Stored);
+                mutate(&mut bytes, &mut random);
+                bytes
+            }
+            _ => {
+                mutate(entries.entry(GRAPH), &mut random);
+                entries.bytes(CompressionMethod::Stored)
+            }
+        };
+        let started = std::time::Instant::now();
+        match shown(&bytes, "all") {
+            Ok(_) => opened += 1,
+            Err(line) => assert!(!line.contains('\n'), "{line}"),
+        }
+        assert!(started.elapsed().as_secs() < 10, "turn {turn}");
+    }
+    assert!((50..450).contains(&opened), "{opened}");
+}
+
+/// Digits become others, so that what is read is a graph more often than not; or any bytes.
+fn mutate(bytes: &mut [u8], random: &mut impl RngExt) {
+    let only_digits = random.random_bool(0.7);
+    for _ in 0..random.random_range(1..12) {
+        let mut at = random.random_range(0..bytes.len());
+        if only_digits {
+            let Some(next) = bytes[at..].iter().position(u8::is_ascii_digit) else {
+                continue;
+            };
+            at += next;
+            bytes[at] = random.random_range(b'0'..=b'9');
+        } else {
+            bytes[at] = random.random();
+        }
+    }
+}

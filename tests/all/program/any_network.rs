@@ -1,0 +1,392 @@
+//! `--model`: a network that `torch.export` wrote, and its checkpoints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use tensorboard_events::Value;
+
+use super::continued::{args, at_rest, of_steps, over_time, run_of};
+use super::sharded;
+use crate::program::support::{
+    Place, Ran, events, levels_apart, photo, picture, root, steps, weights,
+};
+
+/// Of `tests/fixtures/pt2`: `residual` takes any number of images, `fixed` two.
+fn model(name: &str) -> PathBuf {
+    root().join("tests/fixtures/pt2").join(name)
+}
+
+/// By `make_checkpoints.py`: two of a training in PyTorch, wrapped, and one of safetensors.
+fn checkpoint(name: &str) -> PathBuf {
+    model("checkpoints").join(name)
+}
+
+const CHECKPOINTS: [&str; 3] = ["epoch_1.pth", "epoch_2.pth", "epoch_3.safetensors"];
+
+fn put(place: &Place, name: &str) {
+    at_rest(&place.put(&checkpoint(name), &format!("ckpts/{name}")));
+}
+
+/// Runs a command with `--model`.
+fn run(place: &Place, line: &str, network: &str, more: &[&Path]) -> Ran {
+    let model = model(network);
+    let more = [&[Path::new("--model"), &model], more].concat();
+    place.run(line, &more)
+}
+
+#[test]
+fn layers_are_listed_with_their_shapes() {
+    let place = Place::new();
+    let out = run(&place, "layers", "residual.pt2", &[]).ok().out();
+    assert!(out.starts_with("residual, input 3 x 32 x 32\n"), "{out}");
+    assert!(out.contains("exported by torch 2.9"), "{out}");
+    for line in ["relu_1", "6 x 8 x 8", "convolution 5x5", "8 x 4 x 4"] {
+        assert!(out.contains(line), "{out}");
+    }
+    run(&place, "layers", "fixed.pt2", &[]).ok();
+    let checkpoint = checkpoint("epoch_1.pth");
+    let weights = [Path::new("--weights"), &checkpoint];
+    run(&place, "layers", "residual.pt2", &weights).ok();
+}
+
+#[test]
+fn images_are_shown_with_the_weights_of_the_file_or_others() {
+    let place = Place::new();
+    let chelsea = photo("chelsea.png");
+    let line = "images --layers relu,relu_2,norm";
+    run(
+        &place,
+        &format!("{line} --run own"),
+        "residual.pt2",
+        &[&chelsea],
+    )
+    .ok();
+    let other = checkpoint("epoch_3.safetensors");
+    let more = [&chelsea, Path::new("--weights"), &other];
+    run(
+        &place,
+        &format!("{line} --run other"),
+        "residual.pt2",
+        &more,
+    )
+    .ok();
+    let [own, other] = ["own", "other"].map(|run| events(&place.path(&format!("runs/{run}"))));
+    for tag in ["layers/02_relu", "layers/10_relu_2", "layers/20_norm"] {
+        let tag = own
+            .iter()
+            .find(|one| one.tag.ends_with(&tag[7..]))
+            .map(|one| one.tag.clone());
+        let tag = tag.unwrap();
+        let (a, b) = (picture(&own, &tag, 1), picture(&other, &tag, 1));
+        assert_eq!((a.0, a.1), (b.0, b.1));
+        assert!(levels_apart(&a.3, &b.3) > 0, "{tag}");
+    }
+    // 6 kernels of 5 x 5 pixels in color.
+    let kernels = own
+        .iter()
+        .find(|one| one.tag.starts_with("kernels/"))
+        .unwrap();
+    assert!(kernels.tag.ends_with("stem.0"), "{}", kernels.tag);
+}
+
+/// The network takes two images: with one too few the last is there twice.
+#[test]
+fn a_fixed_number_of_images_is_filled_up() {
+    let place = Place::on_cpu();
+    let [a, b, c] = ["chelsea.png", "coffee.png", "astronaut.png"].map(photo);
+    for batch in [1, 3] {
+        let line = format!("images --layers relu,norm --batch {batch} --run b{batch}");
+        run(&place, &line, "fixed.pt2", &[&a, &b, &c]).ok();
+    }
+    run(
+        &place,
+        "images --layers relu,norm --run free",
+        "residual.pt2",
+        &[&a, &b, &c],
+    )
+    .ok();
+    let [one, three, free] =
+        ["b1", "b3", "free"].map(|run| events(&place.path(&format!("runs/{run}"))));
+    let images = one
+        .iter()
+        .filter(|one| matches!(one.value, Value::Image { .. }));
+    let (mut compared, mut differ) = (0, 0);
+    for image in images.filter(|one| one.tag != "config") {
+        let (tag, step) = (&image.tag, image.step);
+        let same = three.iter().find(|one| &one.tag == tag && one.step == step);
+        assert!(same.is_some_and(|same| same.value == image.value), "{tag}");
+        let other = free
+            .iter()
+            .any(|one| &one.tag == tag && one.value != image.value);
+        (compared, differ) = (compared + 1, differ + u32::from(other));
+    }
+    assert!(compared >= 6 && differ > 0, "{compared} {differ}");
+}
+
+#[test]
+fn checkpoints_of_a_training_go_through_the_graph() {
+    let place = Place::on_cpu();
+    for name in CHECKPOINTS {
+        put(&place, name);
+    }
+    let chelsea = photo("chelsea.png");
+    let line = "checkpoints ckpts --run a --change --layers relu*,norm";
+    let ran = run(
+        &place,
+        line,
+        "residual.pt2",
+        &[Path::new("--images"), &chelsea],
+    )
+    .ok();
+    assert!(ran.err().contains("under `state_dict`"), "{}", ran.err());
+    assert!(ran.out().contains("from step 1 to step 3"), "{}", ran.out());
+    let seen = run_of(&place);
+    for layer in ["02_relu", "06_relu_1", "10_relu_2", "20_norm"] {
+        let tags = seen.iter().filter(|one| one.tag.contains(layer));
+        let mut tags: Vec<&str> = tags.map(|one| one.tag.as_str()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        assert!(
+            tags.iter().any(|tag| tag.starts_with("change")),
+            "{layer}: {tags:?}"
+        );
+        let map = tags.iter().find(|tag| steps(&seen, tag) == [1, 2, 3]);
+        assert!(map.is_some(), "{layer}: {tags:?}");
+    }
+    assert_eq!(steps(&seen, "checkpoint"), [1, 2, 3]);
+}
+
+/// A checkpoint of safetensors with some tensors changed, left out or added.
+fn changed(
+    place: &Place,
+    name: &str,
+    change: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+) {
+    let bytes = fs::read(checkpoint("epoch_3.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = file.tensors().into_iter().filter_map(|(name, tensor)| {
+        let (name, shape) = change(&name, tensor.shape())?;
+        let size = if tensor.dtype() == Dtype::I64 { 8 } else { 4 };
+        let bytes = vec![0; size * shape.iter().product::<usize>()];
+        Some((name, tensor.dtype(), shape, bytes))
+    });
+    let tensors: Vec<_> = tensors.collect();
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+    });
+    let path = place.write(name, safetensors::serialize(views, None).unwrap());
+    at_rest(&path);
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_named() {
+    let place = Place::new();
+    let chelsea = photo("chelsea.png");
+    put(&place, "epoch_1.pth");
+    let refused = |parts: &[&str]| {
+        let more = [Path::new("--images"), &chelsea];
+        let line = "checkpoints ckpts --run a --layers relu_2";
+        run(&place, line, "residual.pt2", &more).fails(1, parts);
+    };
+    let file = "ckpts/epoch_2.safetensors";
+    changed(&place, file, |name, shape| {
+        (name != "bn1.running_var").then(|| (name.to_owned(), shape.to_vec()))
+    });
+    refused(&["epoch_2.safetensors", "bn1.running_var"]);
+    changed(&place, file, |name, shape| {
+        let is_changed = name == "conv1.weight";
+        Some((
+            name.to_owned(),
+            if is_changed {
+                vec![7, 6, 3, 3]
+            } else {
+                shape.to_vec()
+            },
+        ))
+    });
+    refused(&[
+        "epoch_2.safetensors",
+        "conv1.weight",
+        "[7, 6, 3, 3]",
+        "[6, 6, 3, 3]",
+    ]);
+    changed(&place, file, |name, shape| {
+        Some((format!("other.{name}x"), shape.to_vec()))
+    });
+    refused(&[
+        "epoch_2.safetensors",
+        "expected the parameters of the network",
+    ]);
+    place.put(&weights(), file);
+    refused(&[
+        "epoch_2.safetensors",
+        "expected the parameters of the network",
+    ]);
+    // What the layers do not need may be missing.
+    changed(&place, file, |name, shape| {
+        (!name.starts_with("head")).then(|| (name.to_owned(), shape.to_vec()))
+    });
+    let line = "checkpoints ckpts --run b --layers relu_2 --images";
+    run(&place, line, "residual.pt2", &[&chelsea]).ok();
+}
+
+#[test]
+fn what_does_not_go_together_is_refused_and_nothing_is_written() {
+    let place = Place::new();
+    let chelsea = photo("chelsea.png");
+    let images = |flags: &str| {
+        run(
+            &place,
+            &format!("images {flags}"),
+            "residual.pt2",
+            &[&chelsea],
+        )
+    };
+    images("--layers rel").fails(2, &["\"rel\"", "did you mean", "relu"]);
+    images("--layers squeeze.9").fails(2, &["squeeze.9", "did you mean"]);
+    images("--crop 64").fails(2, &["64 x 64", "expected 32 x 32", "--crop 32"]);
+    images("--arch vgg16").fails(2, &["--model", "cannot be used with", "--arch"]);
+    place.write("data/train/a/x.png", b"");
+    let more = [Path::new("--images"), &chelsea];
+    run(&place, "train data", "residual.pt2", &more)
+        .fails(2, &["training is of VGG networks", "checkpoints --model"]);
+    for (name, parts) in [
+        (
+            "epoch_1.pth",
+            &["epoch_1.pth", "state dict", "torch.export"],
+        ),
+        (
+            "epoch_3.safetensors",
+            &["epoch_3.safetensors", "without a network", "torch.export"],
+        ),
+        ("none.pt2", &["none.pt2", "no such file", ""]),
+    ] {
+        let model = checkpoint(name);
+        let more = [&chelsea, Path::new("--model"), &model];
+        place.run("images", &more).fails(2, parts);
+        place.run("layers", &more[1..]).fails(2, parts);
+    }
+    let cut = place.path("cut.pt2");
+    let bytes = fs::read(model("residual.pt2")).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let more = [&chelsea, Path::new("--model"), &cut];
+    place
+        .run("images", &more)
+        .fails(2, &["cut.pt2", "at its end"]);
+    assert!(!place.path("runs").exists());
+}
+
+/// A file whose graph fails while it runs, and one exported as it is in a training.
+#[test]
+fn a_graph_that_fails_is_named_and_nothing_is_written() {
+    let place = Place::new();
+    let chelsea = photo("chelsea.png");
+    let refused = |from: &str, to: &str, parts: &[&str]| {
+        let mut bytes = fs::read(model("residual.pt2")).unwrap();
+        assert_eq!(from.len(), to.len());
+        let found = |bytes: &[u8]| {
+            bytes
+                .windows(from.len())
+                .position(|part| part == from.as_bytes())
+        };
+        let at = found(&bytes).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let path = place.write("net.pt2", bytes);
+        let more = [&chelsea, Path::new("--model"), &path];
+        place.run("images --layers all", &more).fails(1, parts);
+    };
+    refused(
+        "{\"name\": \"kernel_size\", \"arg\": {\"as_ints\": [3, 3]}",
+        "{\"name\": \"kernel_size\", \"arg\": {\"as_ints\": [3,99]}",
+        &[
+            "net.pt2",
+            "pool: aten.max_pool2d",
+            "does not fit",
+            "--layers before it",
+        ],
+    );
+    assert!(
+        !place.path("runs").exists(),
+        "{:?}",
+        fs::read_dir(place.path("runs"))
+            .unwrap()
+            .collect::<Vec<_>>()
+    );
+}
+
+const LINE: &str = "checkpoints ckpts --layers relu,norm --change";
+
+fn sweep(place: &Place, flags: &str) -> Ran {
+    let model = model("residual.pt2");
+    let more = [
+        vec!["--model".into(), model.into_os_string()],
+        args("chelsea.png"),
+    ]
+    .concat();
+    place.run(&format!("{LINE} {flags}"), &more)
+}
+
+#[test]
+fn a_run_that_goes_on_is_an_uninterrupted_one() {
+    let (whole, parts) = (Place::on_cpu(), Place::on_cpu());
+    for name in CHECKPOINTS {
+        put(&whole, name);
+    }
+    sweep(&whole, "--run a").ok();
+    for name in CHECKPOINTS {
+        put(&parts, name);
+        sweep(&parts, "--run a").ok();
+    }
+    let (whole, seen) = (run_of(&whole), run_of(&parts));
+    assert!(over_time(&whole, 3) == over_time(&seen, 3));
+    let (whole, seen) = (of_steps(&whole), of_steps(&seen));
+    assert_eq!(
+        whole.keys().collect::<Vec<_>>(),
+        seen.keys().collect::<Vec<_>>()
+    );
+    // Ranges of changes and bases of colors come from the references, which are others.
+    let is_equal = |tag: &str| {
+        let groups = ["change/", "pca/", "Overview/chelsea"];
+        !groups.iter().any(|group| tag.starts_with(group))
+    };
+    for ((tag, step), value) in whole.iter().filter(|((tag, _), _)| is_equal(tag)) {
+        assert!(seen[&(tag.clone(), *step)] == *value, "{tag} {step}");
+    }
+    let ran = sweep(&parts, "--run a").ok();
+    assert!(ran.err().contains("already: 3 steps"), "{}", ran.err());
+    // The same command with another network is another run.
+    let other = model("fixed.pt2");
+    let more = [
+        vec!["--model".into(), other.into_os_string()],
+        args("chelsea.png"),
+    ]
+    .concat();
+    parts
+        .run(&format!("{LINE} --run a"), &more)
+        .fails(2, &["runs/a", "model"]);
+}
+
+#[test]
+fn parts_are_the_run_that_one_process_makes() {
+    let place = Place::on_cpu();
+    for name in CHECKPOINTS {
+        put(&place, name);
+    }
+    sweep(&place, "--run whole").ok();
+    for part in [1, 0] {
+        sweep(&place, &format!("--run parts --shard {part}/2")).ok();
+    }
+    place.run::<&str>("merge runs/parts", &[]).ok();
+    sharded::assert_equal(&place, "whole", "parts");
+}
+
+/// What shows event files says what it was given.
+#[test]
+fn inspect_of_a_program_is_one_line() {
+    let place = Place::new();
+    let ran = place.run("inspect", &[model("residual.pt2")]);
+    assert_eq!(ran.code(), 1);
+    assert!(ran.err().contains("residual.pt2"), "{}", ran.err());
+}
