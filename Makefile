@@ -27,6 +27,7 @@ CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 # What each fuzz target begins with, besides what it found before (fuzz/corpus).
 SEEDS_events := tests/fixtures/read_back
 SEEDS_weights := tests/fixtures/weights fuzz/seeds/weights
+SEEDS_network := fuzz/seeds/network
 SEEDS_images := tests/fixtures/input
 SEEDS_config := configs
 SEEDS_state := fuzz/seeds/state
@@ -97,7 +98,7 @@ bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), 
 # Rust's own memory is safe, so no sanitizer, which would need the nightly compiler. fuzz/src/lib.rs has the bounds of an
 # input; the process may take more, and an input that is past 10 s is taken for endless.
 .PHONY: fuzz
-fuzz: $(CARGO_FUZZ) ## TARGET=events|png|weights|images|config|state SECONDS=300: fuzz a reader; crashes go to fuzz/artifacts
+fuzz: $(CARGO_FUZZ) ## TARGET=events|png|weights|network|images|config|state SECONDS=300: fuzz a reader; crashes go to fuzz/artifacts
 	@[ -f "fuzz/targets/$(TARGET).rs" ] || { \
 	  echo "make fuzz TARGET=$$(cd fuzz/targets && ls | sed 's/\.rs//' | paste -sd '|') [SECONDS=$(SECONDS)]" >&2; exit 2; }
 	mkdir -p fuzz/corpus/$(TARGET)

@@ -27,6 +27,11 @@ pub fn config(path: &Path, command: usize) {
     }
 }
 
+/// Reads the graph of an exported network, and finds out what its layers need.
+pub fn network(json: &[u8]) {
+    crate::network::pt2::fuzz(json);
+}
+
 /// Reads the state of the run in a folder, and writes it again.
 ///
 /// # Panics

@@ -22,5 +22,20 @@ pub(crate) use error::{GraphError, Pt2Error};
 pub(crate) use network::ExportedNetwork;
 pub(crate) use program::{Program, ProgramError};
 
+/// What is found out about a graph before anything is computed.
+#[cfg(feature = "fuzz")]
+pub(crate) fn fuzz(json: &[u8]) {
+    use crate::network::Architecture;
+
+    // Its message is made too.
+    let program = Program::of(std::path::Path::new("net.pt2"), json).map_err(|e| e.to_string());
+    if let Ok(program) = program {
+        let layers = program.layers();
+        drop((program.notes(), program.default_layers()));
+        drop(program.output_shapes(&layers, [32, 32]));
+        drop(program.plan(&layers).map_err(|error| error.to_string()));
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,7 @@ impl Program {
         })?)
     }
 
-    fn of(path: &Path, json: &[u8]) -> Result<Self, Pt2Error> {
+    pub(super) fn of(path: &Path, json: &[u8]) -> Result<Self, Pt2Error> {
         let program: Version = parsed(json)?;
         if program.schema_version.major != SCHEMA {
             return Err(Pt2Error::Schema {
