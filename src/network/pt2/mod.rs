@@ -18,7 +18,7 @@ mod schema;
 mod size;
 mod value;
 
-pub(crate) use error::{GraphError, Pt2Error};
+pub(crate) use error::Pt2Error;
 pub(crate) use network::ExportedNetwork;
 pub(crate) use program::{Program, ProgramError};
 

@@ -189,8 +189,9 @@ impl Architecture for Program {
     }
 
     fn default_layers(&self) -> Vec<Layer> {
-        let is_known = |of: &&ShownLayer| self.check(std::slice::from_ref(&of.layer)).is_ok();
-        let known: Vec<ShownLayer> = self.shown.iter().filter(is_known).cloned().collect();
+        let known = self.graph.known();
+        let known = self.shown.iter().filter(|of| known[of.node]);
+        let known: Vec<ShownLayer> = known.cloned().collect();
         last_of_each_resolution(&known)
     }
 
