@@ -176,7 +176,7 @@ impl Payload {
         }
         let storage = &storages[&self.path_name];
         if self.use_pickle {
-            return Ok(Some(pickled(name, storage, meta.sizes)));
+            return Ok(Some(pickled(name, storage, &meta.sizes)));
         }
         let dtype = dtype(meta.dtype);
         let sizes = |all: Vec<Size>| all.into_iter().map(|size| size.as_int).collect::<Vec<_>>();
@@ -215,7 +215,7 @@ impl Payload {
 }
 
 /// A tensor that is a file of `torch.save`.
-fn pickled(name: String, storage: &Location, sizes: Vec<Size>) -> Entry {
+fn pickled(name: String, storage: &Location, sizes: &[Size]) -> Entry {
     let tensor = match storage {
         Location::Plain { part, .. } => torch::open_zip(part).ok(),
         _ => None,

@@ -422,7 +422,7 @@ fn joined(all: Vec<Floats>, axis: usize, most: Most) -> Result<Value> {
         Some(size) => {
             *size = of
                 .iter()
-                .fold(0, |sum: usize, own| sum.saturating_add(own[axis]))
+                .fold(0, |sum: usize, own| sum.saturating_add(own[axis]));
         }
         None => return refused("numbers are not put together"),
     }
