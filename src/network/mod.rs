@@ -49,6 +49,11 @@ pub(crate) trait Architecture: Debug + Send + Sync {
         None
     }
 
+    /// SHA-256 of the file that describes it, where there is one.
+    fn hash(&self) -> Option<String> {
+        None
+    }
+
     /// The shape `[channels, height, width]` of the output of each of these layers, in the network's order, for an input of
     /// `[height, width]` pixels.
     ///

@@ -232,6 +232,10 @@ impl CheckpointsSettings {
         for key in NOT_SHOWN {
             all.remove(key);
         }
+        // By what is in it: the file may move.
+        if let (Some(model), Some(hash)) = (all.get_mut("model"), pass.architecture.hash()) {
+            *model = hash.into();
+        }
         Ok(all)
     }
 

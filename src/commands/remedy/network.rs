@@ -25,6 +25,14 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             InputError::TooSmall { .. } => {
                 "use a larger --crop, or only layers before it".to_owned()
             }
+            InputError::Other {
+                takes: [height, width],
+                ..
+            } if height != width => {
+                "images are cropped to squares: export the network with square images, or with a \
+                 free height and width"
+                    .to_owned()
+            }
             InputError::Other { takes, .. } => {
                 format!("leave --crop out, or use --crop {}", takes[0])
             }

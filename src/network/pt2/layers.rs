@@ -58,7 +58,7 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
     let named = graph.nodes.iter().enumerate();
     let named = named.filter_map(|(at, node)| Some((at, node, node.layer.as_deref()?)));
     for (index, (node, of, name)) in named.enumerate() {
-        let Some((order, shape)) = maps(of, orders[node]) else {
+        let Some((order, shape)) = maps(of, orders[node], &graph.image[0]) else {
             continue;
         };
         let (kind, what) = kind(graph, of);
@@ -74,9 +74,11 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
     shown
 }
 
-/// How a node's values are maps, if they are.
-fn maps(node: &Node, is_last: bool) -> Option<(Order, [Size; 3])> {
+/// How a node's values are maps, if they are: as many as there are images in the `batch`. Windows of an attention, each as
+/// if it were an image, are none.
+fn maps(node: &Node, is_last: bool, batch: &Size) -> Option<(Order, [Size; 3])> {
     match node.shape.as_deref()? {
+        [count, ..] if count != batch => None,
         [_, height, width, channels] if is_last => {
             let shape = [channels, height, width].map(Clone::clone);
             Some((Order::ChannelsLast, shape))

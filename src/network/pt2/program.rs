@@ -11,7 +11,7 @@ use super::schema;
 use super::size::Size;
 use crate::network::{Architecture, InputError, Layer};
 use crate::one_line::listed;
-use crate::weights::{WeightsError, WeightsFile, exported_graph};
+use crate::weights::{WeightsError, WeightsFile, exported_graph, sha256};
 
 /// The major version of the schema that is read: that of torch 2.5 and newer.
 const SCHEMA: u64 = 8;
@@ -24,6 +24,8 @@ pub(crate) struct Program {
     name: String,
     /// The version of torch that wrote it.
     torch: Option<String>,
+    /// SHA-256 of the graph.
+    hash: String,
     pub(super) graph: Graph,
     pub(super) shown: Vec<ShownLayer>,
 }
@@ -66,6 +68,7 @@ impl Program {
             path: path.to_owned(),
             name: name.to_string_lossy().into_owned(),
             torch: program.torch_version,
+            hash: sha256(&mut &json[..]).unwrap_or_default(),
             graph,
             shown,
         })
@@ -193,6 +196,10 @@ impl Architecture for Program {
         let known = self.shown.iter().filter(|of| known[of.node]);
         let known: Vec<ShownLayer> = known.cloned().collect();
         last_of_each_resolution(&known)
+    }
+
+    fn hash(&self) -> Option<String> {
+        Some(self.hash.clone())
     }
 
     fn input_channels(&self) -> usize {
