@@ -24,10 +24,14 @@ pub(super) const TABLE: Table = &[
 /// The running statistics are float32, and so is the arithmetic, whatever the maps are.
 fn of_running_statistics(call: &mut Call) -> Result<Value> {
     let x = call.tensor("input")?;
-    if call.bool("training", false)? {
+    let is_training = call.bool("training", false)?;
+    let Some(mean) = call.optional_tensor("running_mean")? else {
+        return of_batch_statistics(call, x);
+    };
+    if is_training {
         return refused("it takes the statistics of the batch: export the network after .eval()");
     }
-    let (mean, variance) = (call.tensor("running_mean")?, call.tensor("running_var")?);
+    let variance = call.tensor("running_var")?;
     let ones = || Dispatch::float_ones(mean.shape(), &mean.device(), FloatDType::F32);
     let zeros = || Dispatch::float_zeros(mean.shape(), &mean.device(), FloatDType::F32);
     let weight = call.optional_tensor("weight")?.unwrap_or_else(ones);
@@ -37,6 +41,41 @@ fn of_running_statistics(call: &mut Call) -> Result<Value> {
     let single = Dispatch::float_cast(x, FloatDType::F32);
     let maps = batch_norm(single, weight, bias, mean, variance, epsilon);
     Ok(Value::Tensor(back(maps, given)))
+}
+
+/// By the mean and variance of each channel, as networks standardize their kernels.
+fn of_batch_statistics(call: &mut Call, x: Floats) -> Result<Value> {
+    let own = sizes(&x);
+    let [batch, channels, ref rest @ ..] = own[..] else {
+        return refused(format!("it is given {own:?}, expected channels"));
+    };
+    let count = batch * rest.iter().product::<usize>();
+    let by_channel = Dispatch::float_swap_dims(x.clone(), 0, 1);
+    let rows = Dispatch::float_reshape(by_channel, shape(&[channels, count]));
+    let rows = Dispatch::layer_norm(rows, ones(count, &x), None, call.float("eps", 1e-5)?);
+    let swapped = [&[channels, batch], rest].concat();
+    let maps = Dispatch::float_swap_dims(Dispatch::float_reshape(rows, shape(&swapped)), 0, 1);
+    Ok(Value::Tensor(scaled(call, maps)?))
+}
+
+fn ones(count: usize, like: &Floats) -> Floats {
+    let ones = Dispatch::float_ones(shape(&[count]), &like.device(), FloatDType::F32);
+    self::like(ones, like)
+}
+
+/// Times the weight of each channel, plus its bias, where there are any.
+fn scaled(call: &mut Call, mut maps: Floats) -> Result<Floats> {
+    let mut along = vec![1; sizes(&maps).len()];
+    along[1] = sizes(&maps)[1];
+    let given = maps.clone();
+    let of_channels = |tensor: Floats| Dispatch::float_reshape(like(tensor, &given), shape(&along));
+    if let Some(weight) = call.optional_tensor("weight")? {
+        maps = Dispatch::float_mul(maps, of_channels(weight));
+    }
+    if let Some(bias) = call.optional_tensor("bias")? {
+        maps = Dispatch::float_add(maps, of_channels(bias));
+    }
+    Ok(maps)
 }
 
 fn back(maps: Floats, dtype: DType) -> Floats {
@@ -60,13 +99,7 @@ fn layer_norm(call: &mut Call) -> Result<Value> {
     let flat = |tensor: Floats| Dispatch::float_reshape(like(tensor, &x), shape(&[count]));
     let weight = call.optional_tensor("weight")?.map(flat);
     let bias = call.optional_tensor("bias")?.map(flat);
-    let ones = || {
-        like(
-            Dispatch::float_ones(shape(&[count]), &x.device(), FloatDType::F32),
-            &x,
-        )
-    };
-    let weight = weight.unwrap_or_else(ones);
+    let weight = weight.unwrap_or_else(|| ones(count, &x));
     let rows = Dispatch::float_reshape(x, shape(&[rows, count]));
     let normalized = Dispatch::layer_norm(rows, weight, bias, call.float("eps", 1e-5)?);
     Ok(Value::Tensor(Dispatch::float_reshape(
@@ -102,21 +135,8 @@ fn in_groups(call: &mut Call, groups: Option<usize>) -> Result<Value> {
         return refused(format!("{channels} channels are not {groups} groups"));
     }
     let count = all.iter().product::<usize>() / (batch * groups).max(1);
-    let rows = Dispatch::float_reshape(x.clone(), shape(&[batch * groups, count]));
-    let ones = like(
-        Dispatch::float_ones(shape(&[count]), &x.device(), FloatDType::F32),
-        &x,
-    );
-    let rows = Dispatch::layer_norm(rows, ones, None, call.float("eps", 1e-5)?);
-    let mut maps = Dispatch::float_reshape(rows, shape(&all));
-    let mut along = vec![1; all.len()];
-    along[1] = channels;
-    let of_channels = |tensor: Floats| Dispatch::float_reshape(like(tensor, &x), shape(&along));
-    if let Some(weight) = call.optional_tensor("weight")? {
-        maps = Dispatch::float_mul(maps, of_channels(weight));
-    }
-    if let Some(bias) = call.optional_tensor("bias")? {
-        maps = Dispatch::float_add(maps, of_channels(bias));
-    }
-    Ok(Value::Tensor(maps))
+    let flat = Dispatch::float_reshape(x.clone(), shape(&[batch * groups, count]));
+    let rows = Dispatch::layer_norm(flat, ones(count, &x), None, call.float("eps", 1e-5)?);
+    let maps = Dispatch::float_reshape(rows, shape(&all));
+    Ok(Value::Tensor(scaled(call, maps)?))
 }
