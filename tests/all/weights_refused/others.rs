@@ -243,7 +243,7 @@ fn other_networks_are_recognized() {
         &[
             "features.0.weight",
             "ResNet",
-            "torchvision's VGG",
+            "3 x 3 convolutions of a VGG",
             "bn1.weight",
         ],
     );
@@ -263,7 +263,11 @@ fn networks_of_another_structure_are_refused() {
         ("four_convolutions.pth", &["first layer is `conv1`"]),
         (
             "alexnet.pth",
-            &["features 0, 3, 6, 8, 10", "AlexNet", "torchvision's VGG"],
+            &[
+                "features 0, 3, 6, 8, 10",
+                "AlexNet",
+                "3 x 3 convolutions of a VGG",
+            ],
         ),
         ("gap.pth", &["features 0, 2, 7, 10,"]),
         ("discriminator.pth", &["features 0, 2, 5, 8,"]),
