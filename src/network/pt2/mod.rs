@@ -6,6 +6,7 @@
 //!                                                       └──> ExportedNetwork ──> run, by operations/
 //! ```
 
+mod arguments;
 mod error;
 mod graph;
 mod layers;

@@ -9,7 +9,9 @@ mod activation;
 mod arithmetic;
 mod attention;
 mod convolution;
+mod joins;
 mod normalization;
+mod parts;
 mod pooling;
 mod reduction;
 mod resampling;
@@ -23,12 +25,14 @@ pub(super) type Operation = fn(&mut Call) -> Result<Value>;
 /// Those of a room.
 type Table = &'static [(&'static str, Operation)];
 
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 11] = [
     activation::TABLE,
     arithmetic::TABLE,
     attention::TABLE,
     convolution::TABLE,
+    joins::TABLE,
     normalization::TABLE,
+    parts::TABLE,
     pooling::TABLE,
     reduction::TABLE,
     resampling::TABLE,
@@ -65,9 +69,8 @@ pub(super) fn shares_memory(name: &str) -> bool {
     is_view(name) && !copies.contains(&name)
 }
 
-/// What shows values in another shape, or does nothing: no layer that is worth a picture.
+/// What shows values, or a part of them, in another shape, or does nothing: no layer that is worth a picture.
 pub(super) fn is_view(name: &str) -> bool {
-    let mut views = views::TABLE.iter();
+    let mut views = views::TABLE.iter().chain(parts::TABLE);
     views.any(|(known, _)| *known == name)
-        && !matches!(name, "aten.cat" | "aten.stack" | "aten.index")
 }

@@ -26,7 +26,7 @@ fn of_running_statistics(call: &mut Call) -> Result<Value> {
     let x = call.tensor("input")?;
     let is_training = call.bool("training", false)?;
     let Some(mean) = call.optional_tensor("running_mean")? else {
-        return of_batch_statistics(call, x);
+        return of_batch_statistics(call, &x);
     };
     if is_training {
         return refused("it takes the statistics of the batch: export the network after .eval()");
@@ -44,15 +44,15 @@ fn of_running_statistics(call: &mut Call) -> Result<Value> {
 }
 
 /// By the mean and variance of each channel, as networks standardize their kernels.
-fn of_batch_statistics(call: &mut Call, x: Floats) -> Result<Value> {
-    let own = sizes(&x);
+fn of_batch_statistics(call: &mut Call, x: &Floats) -> Result<Value> {
+    let own = sizes(x);
     let [batch, channels, ref rest @ ..] = own[..] else {
         return refused(format!("it is given {own:?}, expected channels"));
     };
     let count = batch * rest.iter().product::<usize>();
     let by_channel = Dispatch::float_swap_dims(x.clone(), 0, 1);
     let rows = Dispatch::float_reshape(by_channel, shape(&[channels, count]));
-    let rows = Dispatch::layer_norm(rows, ones(count, &x), None, call.float("eps", 1e-5)?);
+    let rows = Dispatch::layer_norm(rows, ones(count, x), None, call.float("eps", 1e-5)?);
     let swapped = [&[channels, batch], rest].concat();
     let maps = Dispatch::float_swap_dims(Dispatch::float_reshape(rows, shape(&swapped)), 0, 1);
     Ok(Value::Tensor(scaled(call, maps)?))
