@@ -1,5 +1,6 @@
 //! Against PyTorch, by `tests/fixtures/pt2/make.py`: every layer of every network there, in all backends.
 
+mod bad_file;
 mod bad_input;
 
 use std::collections::{BTreeSet, HashMap};

@@ -19,6 +19,7 @@ mod inspect;
 mod mistyped;
 mod notes;
 mod other_networks;
+mod refused_networks;
 mod repaired;
 mod run_folder;
 mod sharded;
