@@ -1,15 +1,11 @@
 //! `--model`: a network that `torch.export` wrote, and its checkpoints.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use tensorboard_events::Value;
-use zip::read::{ArchiveOffset, Config};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::continued::{args, at_rest, of_steps, over_time, run_of};
 use super::sharded;

@@ -1,16 +1,9 @@
 //! Networks of other kinds that are not shown, and what does not go with them.
 
-use super::continued::{args, at_rest, of_steps, over_time, run_of};
-use super::sharded;
-use crate::program::support::{
-    Place, Ran, Seen, events, levels_apart, photo, picture, root, steps, weights,
-};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use crate::program::support::{Place, Ran, photo};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use tensorboard_events::Value;
 use zip::read::{ArchiveOffset, Config};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};

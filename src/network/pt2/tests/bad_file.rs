@@ -1,19 +1,8 @@
 //! Files that are no program, or whose tensors are not what they say; and any bytes at all.
 
-use crate::commands::remedy::explain;
-use crate::network::pt2::{ExportedNetwork, Program};
-use crate::network::{Architecture, Kernels, Layer, Network, Placement, select};
-use crate::weights::WeightsFile;
-use burn::tensor::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
-use std::sync::Arc;
-use zip::read::{ArchiveOffset, Config};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use serde_json::json;
+use zip::CompressionMethod;
 
 use super::bad_input::*;
 use super::fixtures;

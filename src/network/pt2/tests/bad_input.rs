@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use zip::read::{ArchiveOffset, Config};
 use zip::write::SimpleFileOptions;
@@ -22,7 +21,7 @@ pub(super) const GRAPH: &str = "models/model.json";
 pub(super) const WEIGHTS: &str = "model_weights_config.json";
 
 /// What a file holds, to be changed.
-pub(super) struct Entries(Vec<(String, Vec<u8>)>);
+pub(super) struct Entries(pub(super) Vec<(String, Vec<u8>)>);
 
 impl Entries {
     pub(super) fn of(name: &str) -> Self {
