@@ -3,9 +3,7 @@
 //! Source: `torch/export/pt2_archive/` and `torch/_export/serde/schema.py` of `PyTorch` 2.9.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,8 +11,7 @@ use serde::de::DeserializeOwned;
 use super::archive::Archive;
 use super::dtype::DType;
 use super::entry::Entry;
-use super::error::{WeightsError, WeightsErrorKind};
-use super::format::{self, Format};
+use super::error::WeightsErrorKind;
 use super::location::Location;
 use super::source::Source;
 use super::tensor::{Tensor, elements, extent, is_contiguous};
@@ -62,36 +59,6 @@ struct Meta {
 #[derive(Deserialize)]
 struct Size {
     as_int: usize,
-}
-
-/// The graph of a file, as JSON.
-pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
-    let graph = || {
-        let source = Source::new(File::open(path)?)?;
-        match format::recognize(&source, path) {
-            Ok(Format::ExportedProgram) => Ok(open(&source)?.graph),
-            Ok(Format::TorchZip) => {
-                let names = Archive::open(&source)?.names();
-                Err(not_program(&torch::other_archive(&names)))
-            }
-            Ok(other) => Err(not_program(&format!(
-                "is weights without a network ({other:?})"
-            ))),
-            Err(
-                kind @ (WeightsErrorKind::NotWeights(_)
-                | WeightsErrorKind::Framework(_)
-                | WeightsErrorKind::TooOld(_)),
-            ) => Err(not_program(&kind.to_string())),
-            Err(kind) => Err(kind),
-        }
-    };
-    graph().map_err(|kind| WeightsError::new(path, kind))
-}
-
-/// What a file is, without how weights are made of it.
-fn not_program(what: &str) -> WeightsErrorKind {
-    let what = what.split(';').next().unwrap_or(what);
-    WeightsErrorKind::NotProgram(what.to_owned())
 }
 
 /// Whether entries of an archive are those of such a file.

@@ -13,7 +13,7 @@ use super::reparametrized;
 use super::search::{self, Found, Layout, Network};
 use super::source::{Source, crc32c, sha256};
 use super::torch::{self, Checkpoint};
-use super::{burnpack, exported, foreign, safetensors};
+use super::{burnpack, exported, foreign, named, safetensors};
 
 /// Names that are suggested in place of one that is missing.
 const SUGGESTIONS: usize = 3;
@@ -111,7 +111,7 @@ impl WeightsFile {
         };
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
         let own = match names {
-            Names::Own => search::own_names(&checkpoint.entries, key),
+            Names::Own => named::own_names(&checkpoint.entries, key),
             Names::Vgg | Names::Given(_) => HashSet::new(),
         };
         let own: HashSet<String> = own.into_iter().map(str::to_owned).collect();
@@ -122,7 +122,7 @@ impl WeightsFile {
             Names::Own => Some(&own),
         };
         let Found { network, others } = match names {
-            Some(names) => named(&checkpoint, names, key)?,
+            Some(names) => of_names(&checkpoint, names, key)?,
             None => find(&checkpoint, is_sorted, key)?,
         };
         let mut entries = checkpoint.entries;
@@ -361,12 +361,12 @@ fn find(
 }
 
 /// The network of these names, in the file or under `key` there.
-fn named(
+fn of_names(
     checkpoint: &Checkpoint,
     names: &HashSet<&str>,
     key: Option<&str>,
 ) -> Result<Found, WeightsErrorKind> {
-    let found = |key| search::find_named(&checkpoint.entries, names, key);
+    let found = |key| named::find_named(&checkpoint.entries, names, key);
     let (key, found) = match (found(key), key) {
         (Ok(Some(found)), _) => return Ok(found),
         (Err(found), _) => return Err(WeightsErrorKind::Ambiguous(found)),

@@ -3,13 +3,13 @@
 //! A checkpoint's tensors are named by the keys that lead to them, so a wrapper (`{"state_dict": {...}}`) and a prefix
 //! (`module.features.0.weight`) look alike: both are what the names of a chain have in common.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::chain::{ENOUGH, Module, WRAPPERS, blocks, is_container};
 use super::entry::Entry;
 
 /// The wrappers and prefixes that training scripts, `DataParallel` and `torch.compile` add.
-const USUAL: [&str; 5] = [
+pub(super) const USUAL: [&str; 5] = [
     "state_dict",
     "model_state_dict",
     "model",
@@ -47,15 +47,15 @@ pub(super) struct Network {
     pub(super) prefix: String,
     pub(super) layout: Layout,
     /// The file's names of its convolutions and batch norms, and torchvision's.
-    layers: Vec<(String, String)>,
+    pub(super) layers: Vec<(String, String)>,
     /// Whether its names are those of the file behind the prefix, and if so, whether wrappers are among them.
-    exact: Option<bool>,
+    pub(super) exact: Option<bool>,
     /// Whether layers alone were saved, as in `vgg.features.state_dict()`.
-    is_bare: bool,
+    pub(super) is_bare: bool,
     /// Whether its names are torchvision's, LPIPS' or the paper's.
-    is_named: bool,
+    pub(super) is_named: bool,
     /// The place of its first tensor in the file.
-    first: usize,
+    pub(super) first: usize,
 }
 
 impl Network {
@@ -137,82 +137,14 @@ pub(super) fn find(
     best(all)
 }
 
-/// The one whose tensors have most of these names, under `key` if there is one; what it gives is that of [`find`].
-pub(super) fn find_named(
-    entries: &[Entry],
-    names: &HashSet<&str>,
-    key: Option<&str>,
-) -> Result<Option<Found>, Vec<String>> {
-    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
-    let mut all_names = names.iter();
-    let has_wrappers = all_names.any(|name| name.split('.').any(|part| WRAPPERS.contains(&part)));
-    let mut prefixes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
-    for (at, entry) in entries.iter().enumerate() {
-        let raw = entry.raw_name();
-        let ends = raw.match_indices('.').map(|(dot, _)| dot + 1);
-        let mut starts = [0].into_iter().chain(ends);
-        let is_own = |start: &usize| {
-            let name = &raw[*start..];
-            names.contains(name)
-                || !has_wrappers && names.contains(without_wrappers(name).join(".").as_str())
-        };
-        if let Some(start) = starts.find(is_own) {
-            prefixes.entry(&raw[..start]).or_insert([0, at])[0] += 1;
-        }
-    }
-    prefixes.retain(|prefix, _| key.as_deref().is_none_or(|key| prefix.starts_with(key)));
-    let most = prefixes.values().map(|[count, _]| *count).max();
-    let all = prefixes
-        .into_iter()
-        .filter(|(_, [count, _])| Some(*count) == most);
-    best(
-        all.map(|(prefix, [_, first])| Network {
-            prefix: prefix.to_owned(),
-            layout: Layout::default(),
-            layers: Vec::new(),
-            exact: Some(has_wrappers),
-            is_bare: false,
-            is_named: true,
-            first,
-        })
-        .collect(),
-    )
-}
-
-/// The names of a network of any kind: those behind what training scripts put before them, or under `key`, of which most
-/// are weights and biases.
-pub(super) fn own_names<'a>(entries: &'a [Entry], key: Option<&str>) -> HashSet<&'a str> {
-    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
-    let mut by_prefix: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-    for raw in entries.iter().map(Entry::raw_name) {
-        let Some(mut name) = raw.strip_prefix(key.as_deref().unwrap_or_default()) else {
-            continue;
-        };
-        while let Some((first, rest)) = name.split_once('.')
-            && USUAL.contains(&first)
-        {
-            name = rest;
-        }
-        let prefix = &raw[..raw.len() - name.len()];
-        by_prefix.entry(prefix).or_default().insert(name);
-    }
-    let parameters = |names: &HashSet<&str>| {
-        let is_one = |name: &&&str| name.ends_with("weight") || name.ends_with("bias");
-        names.iter().filter(is_one).count()
-    };
-    let most = by_prefix.into_values().max_by_key(parameters);
-    most.filter(|names| parameters(names) > 0)
-        .unwrap_or_default()
-}
-
 /// The parts of a name that no wrapper added.
-fn without_wrappers(name: &str) -> Vec<&str> {
+pub(super) fn without_wrappers(name: &str) -> Vec<&str> {
     let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
     parts.collect()
 }
 
 /// The only one of the best kind.
-fn best(mut all: Vec<Network>) -> Result<Option<Found>, Vec<String>> {
+pub(super) fn best(mut all: Vec<Network>) -> Result<Option<Found>, Vec<String>> {
     let is_usual: &dyn Fn(&&Network) -> bool = &|network| network.is_usual();
     let is_no_average: &dyn Fn(&&Network) -> bool = &|network| !network.is_average();
     let best = [is_usual, is_no_average, &|_| true]

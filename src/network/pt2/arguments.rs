@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use super::error::Pt2Error;
-use super::graph::Place;
 use super::schema::{self, Float, Optional, Symbol};
+
+/// Where a value of the graph is kept while it is needed.
+pub(super) type Place = usize;
 
 /// Any graph has fewer values.
 const MOST_PLACES: usize = 1 << 16;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::arguments::{Argument, Names};
+use super::arguments::{Argument, Names, Place};
 use super::error::Pt2Error;
 use super::names::LayerNames;
 use super::operations::{Operation, operation, shares_memory};
@@ -14,9 +14,6 @@ const MOST_NODES: usize = 1 << 14;
 
 /// Most values of the images that it was exported with.
 const MOST_INPUT: usize = 1 << 28;
-
-/// Where a value of the graph is kept while it is needed.
-pub(super) type Place = usize;
 
 #[derive(Debug)]
 pub(super) struct Graph {

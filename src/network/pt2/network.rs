@@ -7,8 +7,9 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::{Device, Int, Slice, Tensor, TensorData};
 
+use super::arguments::Place;
 use super::error::{GraphError, Pt2Error};
-use super::graph::{Place, Stored};
+use super::graph::Stored;
 use super::program::{Program, ProgramError};
 use super::run::{Plan, as_maps};
 use super::size::Size;

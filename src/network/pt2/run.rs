@@ -6,9 +6,9 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::Tensor;
 
-use super::arguments::Argument;
+use super::arguments::{Argument, Place};
 use super::error::Pt2Error;
-use super::graph::{Graph, Node, Place};
+use super::graph::{Graph, Node};
 use super::layers::{Order, ShownLayer};
 use super::value::{Call, Floats, Most, Value, shape, sizes};
 use crate::device::{BackendError, caught};

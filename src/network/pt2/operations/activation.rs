@@ -4,8 +4,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
 
 use super::Table;
-use super::arithmetic::{like, together};
-use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
+use super::arithmetic::{like, map, subject, together};
+use crate::network::pt2::value::{Call, Floats, Result, Value, shape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.relu", |call| map(call, Dispatch::relu)),
@@ -35,18 +35,6 @@ pub(super) const TABLE: Table = &[
         along(call, Dispatch::log_softmax)
     }),
 ];
-
-/// The first argument, which is called `self` or `input`.
-fn subject(call: &mut Call) -> Result<Floats> {
-    match call.first() {
-        Some(Value::Tensor(tensor)) => Ok(tensor),
-        _ => refused("its first argument is not a tensor of floats"),
-    }
-}
-
-pub(super) fn map(call: &mut Call, of: impl Fn(Floats) -> Floats) -> Result<Value> {
-    Ok(Value::Tensor(of(subject(call)?)))
-}
 
 fn along(call: &mut Call, of: impl Fn(Floats, usize) -> Floats) -> Result<Value> {
     let x = subject(call)?;

@@ -5,7 +5,6 @@ use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{DType, FloatDType};
 
 use super::Table;
-use super::activation::map;
 use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
@@ -68,6 +67,18 @@ pub(super) const TABLE: Table = &[
         _ => refused("it is given no size"),
     }),
 ];
+
+/// The first argument, which is called `self` or `input`.
+pub(super) fn subject(call: &mut Call) -> Result<Floats> {
+    match call.first() {
+        Some(Value::Tensor(tensor)) => Ok(tensor),
+        _ => refused("its first argument is not a tensor of floats"),
+    }
+}
+
+pub(super) fn map(call: &mut Call, of: impl Fn(Floats) -> Floats) -> Result<Value> {
+    Ok(Value::Tensor(of(subject(call)?)))
+}
 
 /// A tensor in the numbers of another: parameters are float32, whatever the maps are.
 pub(super) fn like(tensor: Floats, other: &Floats) -> Floats {

@@ -4,7 +4,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
 
 use super::Table;
-use super::activation::map;
+use super::arithmetic::map;
 use crate::network::pt2::value::{Call, Floats, Result, Value, refused, sizes};
 
 pub(super) const TABLE: Table = &[
