@@ -313,16 +313,14 @@ impl Command {
     /// The files and folders that it reads, patterns among them. The weights of a training that is resumed may be gone.
     fn reads(&self) -> Vec<&Path> {
         match self {
-            Self::Images(settings) => {
-                let weights = weights_path(settings.weights.as_deref());
-                let pictures = settings.run.pictures.reads();
-                paths(&settings.images)
-                    .chain(weights)
-                    .chain(pictures)
-                    .collect()
-            }
+            Self::Images(settings) => paths(&settings.images)
+                .chain(weights_path(settings.weights.as_deref()))
+                .chain(settings.run.network.model.as_deref())
+                .chain(settings.run.pictures.reads())
+                .collect(),
             // A training that is followed may not have begun.
             Self::Checkpoints(settings) => paths(&settings.images)
+                .chain(settings.run.network.model.as_deref())
                 .chain(paths(&settings.checkpoints).filter(|_| !settings.follows()))
                 .chain(settings.comparison.reads())
                 .chain(settings.run.pictures.reads())
@@ -340,6 +338,7 @@ impl Command {
             Self::Compare(settings) => paths(&settings.runs).collect(),
             Self::Layers(settings) => weights_path(settings.weights.as_deref())
                 .into_iter()
+                .chain(settings.network.model.as_deref())
                 .collect(),
             Self::Diff(settings) => [&*settings.old, &*settings.new]
                 .into_iter()
@@ -377,19 +376,12 @@ impl Command {
 
     /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
-        let summary = match self {
-            Self::Checkpoints(settings) => Some(&settings.summary),
-            Self::Merge(settings) => Some(&settings.summary),
-            Self::Train(settings) => Some(&settings.summary),
-            Self::Compare(settings) => Some(&settings.summary),
-            _ => None,
-        };
-        summary.map_or(Ok(()), SummarySettings::check)?;
         match self {
             Self::Images(settings) => settings.check(),
-            Self::Checkpoints(settings) => settings.check(),
-            Self::Train(settings) => settings.check(),
-            Self::Compare(settings) => settings.check(),
+            Self::Checkpoints(settings) => settings.summary.check().and(settings.check()),
+            Self::Merge(settings) => settings.summary.check(),
+            Self::Train(settings) => settings.summary.check().and(settings.check()),
+            Self::Compare(settings) => settings.summary.check().and(settings.check()),
             Self::Diff(settings) => settings.check(),
             Self::Export(settings) => settings.check(),
             _ => Ok(()),

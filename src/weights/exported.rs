@@ -28,13 +28,6 @@ const OLDER: &str = "serialized_exported_program.json";
 
 const MODELS: &str = "models/";
 
-/// The tensors of a program, and its graph.
-pub(super) struct Exported {
-    /// Under the names of the state dict, then the constants.
-    pub(super) entries: Vec<Entry>,
-    pub(super) graph: Vec<u8>,
-}
-
 #[derive(Deserialize)]
 struct Payloads {
     config: BTreeMap<String, Payload>,
@@ -76,31 +69,51 @@ fn model_in(entry: &str) -> Option<&str> {
     (is_folder && !name.contains('/')).then_some(folder)
 }
 
-/// Parses what lists the tensors; none is read.
-pub(super) fn open(source: &Source) -> Result<Exported, WeightsErrorKind> {
-    let mut archive = Archive::open(source)?;
-    let names = archive.names();
-    if names.iter().any(|name| name.ends_with(OLDER)) {
-        return Err(WeightsErrorKind::NotWeights(
-            "is a program as torch.export wrote it until 2.7: export it with torch 2.8 or newer (torch.export.load reads it \
-             in the older one)"
-                .to_owned(),
-        ));
-    }
-    let models = names
-        .iter()
-        .filter_map(|name| Some((name, model_in(name)?)));
-    let (model, folder) = match *models.collect::<Vec<_>>() {
-        [one] => one,
-        ref all => {
-            return Err(WeightsErrorKind::NotWeights(format!(
+/// The file of the graph in an archive, and the folder that all is in.
+struct Model {
+    entry: String,
+    folder: String,
+}
+
+impl Model {
+    fn find(archive: &Archive<'_>) -> Result<Self, WeightsErrorKind> {
+        let names = archive.names();
+        if names.iter().any(|name| name.ends_with(OLDER)) {
+            return Err(WeightsErrorKind::NotWeights(
+                "is a program as torch.export wrote it until 2.7: export it with torch 2.8 or newer (torch.export.load reads it \
+                 in the older one)"
+                    .to_owned(),
+            ));
+        }
+        let models = names
+            .iter()
+            .filter_map(|name| Some((name, model_in(name)?)));
+        match *models.collect::<Vec<_>>() {
+            [(entry, folder)] => Ok(Self {
+                entry: entry.clone(),
+                folder: folder.to_owned(),
+            }),
+            ref all => Err(WeightsErrorKind::NotWeights(format!(
                 "holds {} models of torch.export, expected one",
                 all.len()
-            )));
+            ))),
         }
-    };
-    archive.check_byte_order(folder)?;
-    let name = model[folder.len() + MODELS.len()..].trim_end_matches(".json");
+    }
+}
+
+/// The graph, as JSON.
+pub(super) fn graph(source: &Source) -> Result<Vec<u8>, WeightsErrorKind> {
+    let mut archive = Archive::open(source)?;
+    let model = Model::find(&archive)?;
+    Ok(unpacked(&mut archive, &model.entry)?.unwrap_or_default())
+}
+
+/// Parses what lists the tensors, under the names of the state dict, then the constants; none is read.
+pub(super) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
+    let mut archive = Archive::open(source)?;
+    let Model { entry, folder } = Model::find(&archive)?;
+    archive.check_byte_order(&folder)?;
+    let name = entry[folder.len() + MODELS.len()..].trim_end_matches(".json");
     let mut entries = Vec::new();
     for kind in ["weights", "constants"] {
         let within = format!("{folder}data/{kind}/");
@@ -114,8 +127,7 @@ pub(super) fn open(source: &Source) -> Result<Exported, WeightsErrorKind> {
             entries.extend(payload.entry(name, &within, &mut archive, &mut storages)?);
         }
     }
-    let graph = unpacked(&mut archive, model)?.unwrap_or_default();
-    Ok(Exported { entries, graph })
+    Ok(entries)
 }
 
 impl Payload {

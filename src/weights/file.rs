@@ -21,16 +21,6 @@ const SUGGESTIONS: usize = 3;
 /// Edits beyond which a name is not suggested.
 const MAX_EDITS: usize = 4;
 
-/// The names of the network that a file is searched for.
-#[derive(Clone, Copy)]
-enum Names<'a> {
-    /// Those of a VGG, by its convolutions.
-    Vgg,
-    Given(&'a HashSet<&'a str>),
-    /// Those that the file has.
-    Own,
-}
-
 /// A weights file whose tensors have torchvision's names. They are read one by one.
 ///
 /// All methods may be called from several threads at once.
@@ -68,7 +58,7 @@ impl WeightsFile {
     /// As for [`open`](Self::open); there is no network under `key`, or more than one.
     pub fn open_under(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        Self::open_inner(path, key, Names::Vgg).map_err(|kind| WeightsError::new(path, kind))
+        Self::open_inner(path, key, None).map_err(|kind| WeightsError::new(path, kind))
     }
 
     /// Like [`open_under`](Self::open_under), for a network of any kind: the one whose tensors have most of these names,
@@ -78,52 +68,41 @@ impl WeightsFile {
         key: Option<&str>,
         names: &HashSet<&str>,
     ) -> Result<Self, WeightsError> {
-        let names = Names::Given(names);
-        Self::open_inner(path, key, names).map_err(|kind| WeightsError::new(path, kind))
+        Self::open_inner(path, key, Some(names)).map_err(|kind| WeightsError::new(path, kind))
     }
 
     /// Like [`open_under`](Self::open_under), for a network of any kind, by the file's own names.
     pub(crate) fn open_any(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
-        Self::open_inner(path, key, Names::Own).map_err(|kind| WeightsError::new(path, kind))
+        let opened = Header::read(path).and_then(|header| {
+            let names = named::own_names(&header.checkpoint.entries, key);
+            Self::open_inner(path, key, Some(&names))
+        });
+        opened.map_err(|kind| WeightsError::new(path, kind))
     }
 
     fn open_inner(
         path: &Path,
         key: Option<&str>,
-        names: Names<'_>,
+        names: Option<&HashSet<&str>>,
     ) -> Result<Self, WeightsErrorKind> {
-        if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
-            return Err(other);
-        }
-        let source = Source::new(File::open(path)?)?;
-        let format = format::recognize(&source, path)?;
-        let flat = |entries| Checkpoint {
-            entries,
-            root: "no tensors".to_owned(),
-        };
-        let checkpoint = match format {
-            Format::Safetensors => flat(safetensors::open(&source)?),
-            Format::BurnPack => flat(burnpack::open(&source, path)?),
-            Format::TorchZip => torch::open_zip(&source)?,
-            Format::ExportedProgram => flat(exported::open(&source)?.entries),
-            Format::TorchLegacy => torch::open_legacy(&source)?,
-            Format::Pickle => return Err(torch::refuse_pickle(&source)),
-        };
+        let Header {
+            source,
+            format,
+            checkpoint,
+        } = Header::read(path)?;
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
-        let own = match names {
-            Names::Own => named::own_names(&checkpoint.entries, key),
-            Names::Vgg | Names::Given(_) => HashSet::new(),
-        };
-        let own: HashSet<String> = own.into_iter().map(str::to_owned).collect();
-        let own: HashSet<&str> = own.iter().map(String::as_str).collect();
-        let names = match names {
-            Names::Vgg => None,
-            Names::Given(names) => Some(names),
-            Names::Own => Some(&own),
-        };
+        let entries = &checkpoint.entries;
         let Found { network, others } = match names {
-            Some(names) => of_names(&checkpoint, names, key)?,
-            None => find(&checkpoint, is_sorted, key)?,
+            Some(names) => search::found(
+                key,
+                |key| named::find_named(entries, names, key),
+                || foreign::other(&checkpoint, names),
+            )?,
+            None => search::found(
+                key,
+                |key| search::find(entries, is_sorted, key),
+                || foreign::network(&checkpoint),
+            )?,
         };
         let mut entries = checkpoint.entries;
         for entry in &mut entries {
@@ -338,47 +317,38 @@ impl WeightsFile {
     }
 }
 
-fn find(
-    checkpoint: &Checkpoint,
-    is_sorted: bool,
-    key: Option<&str>,
-) -> Result<Found, WeightsErrorKind> {
-    let entries = &checkpoint.entries;
-    match (search::find(entries, is_sorted, key), key) {
-        (Ok(Some(found)), _) => Ok(found),
-        (Err(found), _) => Err(WeightsErrorKind::Ambiguous(found)),
-        (Ok(None), Some(key)) => {
-            let found = match search::find(entries, is_sorted, None) {
-                Ok(None) => return Err(foreign::network(checkpoint)),
-                Ok(Some(found)) => [vec![found.network.prefix], found.others].concat(),
-                Err(found) => found,
-            };
-            let key = key.to_owned();
-            Err(WeightsErrorKind::NoKey { key, found })
-        }
-        (Ok(None), None) => Err(foreign::network(checkpoint)),
-    }
+/// What a file has before it is known whose network that is.
+struct Header {
+    source: Source,
+    format: Format,
+    checkpoint: Checkpoint,
 }
 
-/// The network of these names, in the file or under `key` there.
-fn of_names(
-    checkpoint: &Checkpoint,
-    names: &HashSet<&str>,
-    key: Option<&str>,
-) -> Result<Found, WeightsErrorKind> {
-    let found = |key| named::find_named(&checkpoint.entries, names, key);
-    let (key, found) = match (found(key), key) {
-        (Ok(Some(found)), _) => return Ok(found),
-        (Err(found), _) => return Err(WeightsErrorKind::Ambiguous(found)),
-        (Ok(None), Some(key)) => match found(None) {
-            Ok(Some(found)) => (key, [vec![found.network.prefix], found.others].concat()),
-            Err(found) => (key, found),
-            Ok(None) => return Err(foreign::other(checkpoint, names)),
-        },
-        (Ok(None), None) => return Err(foreign::other(checkpoint, names)),
-    };
-    let key = key.to_owned();
-    Err(WeightsErrorKind::NoKey { key, found })
+impl Header {
+    fn read(path: &Path) -> Result<Self, WeightsErrorKind> {
+        if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
+            return Err(other);
+        }
+        let source = Source::new(File::open(path)?)?;
+        let format = format::recognize(&source, path)?;
+        let flat = |entries| Checkpoint {
+            entries,
+            root: "no tensors".to_owned(),
+        };
+        let checkpoint = match format {
+            Format::Safetensors => flat(safetensors::open(&source)?),
+            Format::BurnPack => flat(burnpack::open(&source, path)?),
+            Format::TorchZip => torch::open_zip(&source)?,
+            Format::ExportedProgram => flat(exported::open(&source)?),
+            Format::TorchLegacy => torch::open_legacy(&source)?,
+            Format::Pickle => return Err(torch::refuse_pickle(&source)),
+        };
+        Ok(Self {
+            source,
+            format,
+            checkpoint,
+        })
+    }
 }
 
 /// The names nearest to one that is missing, nearest first.

@@ -6,7 +6,7 @@ use super::chain::WRAPPERS;
 use super::entry::Entry;
 use super::search::{Found, Layout, Network, USUAL, best, without_wrappers};
 
-/// The one whose tensors have most of these names, under `key` if there is one; what it gives is that of [`find`].
+/// The one whose tensors have most of these names, under `key` if there is one; it gives what [`super::search::find`] gives.
 pub(super) fn find_named(
     entries: &[Entry],
     names: &HashSet<&str>,

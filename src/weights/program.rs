@@ -15,7 +15,7 @@ pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
     let graph = || {
         let source = Source::new(File::open(path)?)?;
         match format::recognize(&source, path) {
-            Ok(Format::ExportedProgram) => Ok(exported::open(&source)?.graph),
+            Ok(Format::ExportedProgram) => exported::graph(&source),
             Ok(Format::TorchZip) => {
                 let names = Archive::open(&source)?.names();
                 Err(not_program(&torch::other_archive(&names)))

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::chain::{ENOUGH, Module, WRAPPERS, blocks, is_container};
 use super::entry::Entry;
+use super::error::WeightsErrorKind;
 
 /// The wrappers and prefixes that training scripts, `DataParallel` and `torch.compile` add.
 pub(super) const USUAL: [&str; 5] = [
@@ -135,6 +136,28 @@ pub(super) fn find(
         all.retain(|network| network.is_named);
     }
     best(all)
+}
+
+/// The network that `find` finds, under the `key` if there is one; `none` says what the file holds instead.
+pub(super) fn found(
+    key: Option<&str>,
+    find: impl Fn(Option<&str>) -> Result<Option<Found>, Vec<String>>,
+    none: impl Fn() -> WeightsErrorKind,
+) -> Result<Found, WeightsErrorKind> {
+    match (find(key), key) {
+        (Ok(Some(found)), _) => Ok(found),
+        (Err(found), _) => Err(WeightsErrorKind::Ambiguous(found)),
+        (Ok(None), Some(key)) => {
+            let found = match find(None) {
+                Ok(None) => return Err(none()),
+                Ok(Some(found)) => [vec![found.network.prefix], found.others].concat(),
+                Err(found) => found,
+            };
+            let key = key.to_owned();
+            Err(WeightsErrorKind::NoKey { key, found })
+        }
+        (Ok(None), None) => Err(none()),
+    }
 }
 
 /// The parts of a name that no wrapper added.

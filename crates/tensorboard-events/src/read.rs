@@ -25,11 +25,7 @@ pub enum ReadError {
     #[error("cannot open the event file `{}`", .0.display())]
     Open(PathBuf, #[source] io::Error),
     /// A record is damaged, truncated or no event, or the system could not read it.
-    #[error(
-        "`{}` can be read up to byte {} only; every step before that is whole",
-        path.display(),
-        source.offset
-    )]
+    #[error("`{}` {}", path.display(), readable(source.offset))]
     Record {
         /// The event file.
         path: PathBuf,
@@ -44,6 +40,14 @@ pub enum ReadError {
         /// What stands there.
         found: String,
     },
+}
+
+/// What can be read of a file whose record at an offset is damaged.
+fn readable(offset: u64) -> String {
+    match offset {
+        0 => "is no event file, or damaged from its first byte on".to_owned(),
+        offset => format!("can be read up to byte {offset} only; every step before that is whole"),
+    }
 }
 
 /// One record of an event file.

@@ -2,7 +2,7 @@
 
 use plotters::style::text_anchor::HPos;
 
-use super::shapes::{Line, Place, Shape, fitted, width_of, wrapped};
+use super::shapes::{Line, Place, Shape, end_fitted, fitted, width_of, wrapped};
 use super::{Cells, Figure, Matrix, Tiles};
 
 const BLACK: [u8; 3] = [0; 3];
@@ -334,9 +334,10 @@ impl<'a> Layout<'a> {
             let (length, level) = ((part * place.width as f32) as i32, (part * 200.0) as u8);
             self.fill(below(length.max(2)), [230 - level, level, 40]);
         }
-        for (place, name) in places.iter().zip(&tiles.names) {
+        for (number, (place, name)) in places.iter().zip(&tiles.names).enumerate() {
             let at = [place.x + place.width / 2, place.bottom() + bar / 2];
-            self.text(at, HPos::Center, name);
+            let room = self.cell(plot, number).width - margin;
+            self.text(at, HPos::Center, end_fitted(name, self.size, room));
         }
         let pictures = places.into_iter().zip(&tiles.pictures);
         self.shapes

@@ -91,6 +91,18 @@ pub(super) fn width_of(text: &str, size: f32) -> i32 {
     i32::try_from(text::width_of(text, size)).unwrap_or(i32::MAX)
 }
 
+/// As much of the end of a text as has room, behind dots where more stands before it: of the names of layers the ends
+/// differ.
+pub(super) fn end_fitted(text: &str, size: f32, room: i32) -> String {
+    if width_of(text, size) <= room {
+        return text.to_owned();
+    }
+    let starts = text.char_indices().map(|(start, _)| start).skip(1);
+    let mut shorter = starts.map(|start| format!("…{}", &text[start..]));
+    let fitting = shorter.find(|shorter| width_of(shorter, size) <= room);
+    fitting.unwrap_or_default()
+}
+
 /// As much of a text as has room, with dots where more follows.
 pub(super) fn fitted(text: &str, size: f32, room: i32) -> String {
     if width_of(text, size) <= room {

@@ -15,7 +15,9 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             SelectError::Unknown { .. }
             | SelectError::Several { .. }
             | SelectError::Classifier { .. }
-            | SelectError::Beyond { .. } => "`vggscope layers` lists them all".to_owned(),
+            | SelectError::Beyond { .. } => {
+                "`vggscope layers`, with the same --model or --weights, lists them all".to_owned()
+            }
             SelectError::TooDeep { .. } => "choose --layers up to that one".to_owned(),
             SelectError::Empty(_) => "exclude fewer of them, or write \"all\"".to_owned(),
         });

@@ -312,7 +312,7 @@ fn inspect_of_a_program_is_one_line() {
     let ran = place.run("inspect", &[model("residual.pt2")]);
     assert_eq!(ran.code(), 1);
     assert!(
-        ran.out().contains("residual.pt2` can be read up to"),
+        ran.out().contains("residual.pt2` is no event file"),
         "{}",
         ran.out()
     );

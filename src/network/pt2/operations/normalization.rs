@@ -67,13 +67,13 @@ fn ones(count: usize, like: &Floats) -> Floats {
 fn scaled(call: &mut Call, mut maps: Floats) -> Result<Floats> {
     let mut along = vec![1; sizes(&maps).len()];
     along[1] = sizes(&maps)[1];
-    let given = maps.clone();
-    let of_channels = |tensor: Floats| Dispatch::float_reshape(like(tensor, &given), shape(&along));
     if let Some(weight) = call.optional_tensor("weight")? {
-        maps = Dispatch::float_mul(maps, of_channels(weight));
+        let weight = Dispatch::float_reshape(like(weight, &maps), shape(&along));
+        maps = Dispatch::float_mul(maps, weight);
     }
     if let Some(bias) = call.optional_tensor("bias")? {
-        maps = Dispatch::float_add(maps, of_channels(bias));
+        let bias = Dispatch::float_reshape(like(bias, &maps), shape(&along));
+        maps = Dispatch::float_add(maps, bias);
     }
     Ok(maps)
 }
