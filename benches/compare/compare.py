@@ -1,6 +1,6 @@
 """vggscope and an optimized PyTorch script over the same work, as whole processes.
 
-    python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G] [--rounds 5] [--naive] [--vggscope PATH]
+    python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G,H] [--rounds 5] [--naive] [--vggscope PATH]
 
 Every work runs with one step and with all of them. What a user waits for: the process with one step
 (imports, weights and the first pictures), the process with all steps, and each further step, which is
@@ -28,6 +28,9 @@ import training
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SIX = ["--layers", "0,5,10,17,24,30", "--maps", "64"]
+# The same six values of ResNet-50, as modules whose output a hook catches and as operations of the exported network.
+STAGES = "conv1,maxpool,layer1,layer2,layer3,layer4"
+STAGES_EXPORTED = "conv1,maxpool,layer1.2.relu_2,layer2.3.relu_2,layer3.5.relu_2,layer4.2.relu_2"
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Work:
     steps: int
     sequence: str = "photos"  # what the steps go over
     size: int = 224
+    network: str = "vgg16"
 
 
 WORKS = {
@@ -46,12 +50,13 @@ WORKS = {
     "D": Work("checkpoints of 59 MB, one photo, six layers", SIX, 8, "ckpts"),
     "D+": Work("checkpoints of 553 MB, one photo, six layers", SIX, 8, "ckpts_full"),
     "E": Work("many photos, six layers", SIX, 64),
+    "H": Work("ResNet-50 as torch.export wrote it, six layers, 64 maps each", ["--maps", "64"], 24, network="resnet50"),
 }
 
 
 def make_data(folder: Path) -> None:
     import torch
-    from torchvision.models import vgg16
+    from torchvision.models import resnet50, vgg16
 
     (folder / "photos").mkdir(parents=True, exist_ok=True)
     photos = sorted((ROOT / "photos").glob("*.png"))
@@ -63,6 +68,13 @@ def make_data(folder: Path) -> None:
         torch.manual_seed(0)
         torch.save(vgg16(weights=None).state_dict(), folder / "vgg16.part")
         (folder / "vgg16.part").rename(folder / "vgg16.pth")
+    if not (folder / "resnet50.pt2").exists():
+        torch.manual_seed(0)
+        net, batch = resnet50(weights=None).eval(), torch.export.Dim("b", max=64)
+        torch.save(net.state_dict(), folder / "resnet50.pth")
+        program = torch.export.export(net, (torch.zeros(2, 3, 224, 224),), dynamic_shapes=({0: batch},))
+        torch.export.save(program, folder / "resnet50.part.pt2")
+        (folder / "resnet50.part.pt2").rename(folder / "resnet50.pt2")
     if (folder / "done").exists():
         return
     state = torch.load(folder / "vgg16.pth", mmap=True)
@@ -76,12 +88,13 @@ def make_data(folder: Path) -> None:
     (folder / "done").touch()
 
 
-def bare_forward(size: int, channels_last: bool) -> None:
-    """Prints the median time of a forward pass through all 31 layers and nothing else."""
+def bare_forward(network: str, size: int, channels_last: bool) -> None:
+    """Prints the median time of a forward pass through all layers, or those of `features`, and nothing else."""
     import torch
-    from torchvision.models import vgg16
+    from torchvision.models import get_model
 
-    net = vgg16(weights=None).features.eval()
+    net = get_model(network, weights=None).eval()
+    net = getattr(net, "features", net)
     x = torch.rand(1, 3, size, size)
     if channels_last:
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
@@ -108,7 +121,11 @@ def commands(a, work: Work, folder: Path, steps: int, logdir: Path) -> dict:
     """The programs that do `steps` steps of `work`, by name."""
     sequence, weights = str(first(folder / work.sequence, steps)), ["--weights", str(folder / "vgg16.pth")]
     peer, mine = [sys.executable, str(HERE / "peer.py")], [a.vggscope]
-    if work.sequence == "photos":
+    if work.network != "vgg16":
+        peer += ["--network", work.network, "--weights", str(folder / f"{work.network}.pth"), "--images", sequence]
+        mine += ["images", sequence, "--model", str(folder / f"{work.network}.pt2")]
+        peer, mine = [*peer, "--layers", STAGES], [*mine, "--layers", STAGES_EXPORTED]
+    elif work.sequence == "photos":
         peer += ["--images", sequence, *weights]
         mine += ["images", sequence, *weights]
     else:
@@ -132,8 +149,9 @@ def run(command: list, logdir: Path) -> tuple:
     return seconds, size
 
 
-def forward(size: int, channels_last: bool) -> float:
-    command = [sys.executable, __file__, "--forward", str(size), *(["--channels-last"] if channels_last else [])]
+def forward(work: Work, channels_last: bool) -> float:
+    command = [sys.executable, __file__, "--forward", work.network, "--size", str(work.size)]
+    command += ["--channels-last"] if channels_last else []
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -145,7 +163,7 @@ def measure(a, name: str, folder: Path, logdir: Path) -> None:
         for program in list(every)[:: -1 if number % 2 else 1]:
             (short, _), (whole, size) = run(one[program], logdir), run(every[program], logdir)
             rounds[program].append((short, whole, (whole - short) / (work.steps - 1), size / work.steps / 1e6))
-        bare.append([forward(work.size, last) for last in (False, True)])
+        bare.append([forward(work, last) for last in (False, True)])
     print(f"\n{name}: {work.title} (median of {a.rounds})")
     print(f"  {'':10}  {'1 step':>15} {f'{work.steps} steps':>15} {'a further step':>15}  MB a step")
     for program, rows in rounds.items():
@@ -160,16 +178,17 @@ def measure(a, name: str, folder: Path, logdir: Path) -> None:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--work", default="A,B,C,D,D+,E,F,G", help="any of A, B, C, D, D+, E, F, G, comma-separated")
+    p.add_argument("--work", default="A,B,C,D,D+,E,F,G,H", help="any of these letters, comma-separated")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--naive", action="store_true")
     p.add_argument("--vggscope", default=str(ROOT / "target/release/vggscope"))
     p.add_argument("--folder", type=Path, default=Path.home() / ".cache/vggscope/compare")
-    p.add_argument("--forward", type=int, help=argparse.SUPPRESS)
+    p.add_argument("--forward", help=argparse.SUPPRESS)
+    p.add_argument("--size", type=int, help=argparse.SUPPRESS)
     p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
     a = p.parse_args()
     if a.forward:
-        bare_forward(a.forward, a.channels_last)
+        bare_forward(a.forward, a.size, a.channels_last)
         return
     make_data(a.folder)
     for name in a.work.split(","):

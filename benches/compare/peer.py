@@ -2,8 +2,10 @@
 
     python peer.py --weights W.pth --images DIR --logdir L [--layers 0,5] [--maps 64] ...
     python peer.py --checkpoints DIR --images ONE.png --logdir L ...
+    python peer.py --network resnet50 --layers conv1,layer1 ...
 
-`--naive` does what most people write (hooks, `make_grid`, `SummaryWriter.add_image`). Otherwise:
+The layers of VGG16 are run one by one up to the last that is shown; those of another network of torchvision are
+caught by hooks on its modules. `--naive` does what most people write (hooks, `make_grid`, `SummaryWriter.add_image`). Otherwise:
 channels_last, memory-mapped weights assigned without a copy, normalizing and tiling in place, OpenCV's
 PNG encoder on a thread pool, CRC in C. Needs torch 2.9, torchvision, tensorboard, crc32c, opencv-python-headless.
 """
@@ -19,7 +21,7 @@ from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torchvision import transforms
-from torchvision.models import vgg16
+from torchvision.models import get_model
 from torchvision.utils import make_grid
 
 ENDINGS = {".png", ".jpg", ".jpeg"}
@@ -101,21 +103,47 @@ class Optimized:
         self.writer.close()
 
 
-def network(naive):
-    if naive:
-        net = vgg16(weights=None).features
-    else:
-        with torch.device("meta"):
-            net = vgg16(weights=None, init_weights=False).features
-    for module in net:
-        if isinstance(module, torch.nn.ReLU):
+def network(name, naive):
+    """A network whose parameters come later, and whether its layers follow one another."""
+    with torch.device("cpu" if naive else "meta"):
+        net = get_model(name, weights=None)
+    is_chain = name.startswith("vgg")
+    net = net.features if is_chain else net
+    for module in net.modules():
+        # A ReLU that changes its input would change what was caught before it.
+        if isinstance(module, torch.nn.ReLU) and is_chain:
             module.inplace = False
-    return net.eval()
+    return net.eval(), is_chain
 
 
-def load(net, path, naive):
+def layers_of(net, is_chain, wanted):
+    """A function from images to the values of each wanted layer."""
+    if is_chain:
+        indices = range(len(net)) if wanted == "all" else [int(index) for index in wanted.split(",")]
+
+        def by_one(x):
+            for index in range(max(indices) + 1):
+                x = net[index](x)
+                if index in indices:
+                    yield f"{index:02d}", x
+
+        return by_one
+    caught = {}
+    for name in wanted.split(","):
+        hook = lambda _module, _inputs, output, name=name: caught.update({name: output})
+        net.get_submodule(name).register_forward_hook(hook)
+
+    def by_hooks(x):
+        net(x)
+        return caught.items()
+
+    return by_hooks
+
+
+def load(net, is_chain, path, naive):
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=not naive)
-    state = {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
+    if is_chain:
+        state = {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
     net.load_state_dict(state, assign=not naive)
     if not naive:
         net.to(memory_format=torch.channels_last)
@@ -127,7 +155,8 @@ def main():
     p.add_argument("--checkpoints", type=Path)
     p.add_argument("--images", type=Path, required=True)
     p.add_argument("--logdir", required=True)
-    p.add_argument("--layers", default="all")
+    p.add_argument("--network", default="vgg16", help="vgg16, or another of torchvision's")
+    p.add_argument("--layers", default="all", help="of VGG16: numbers; of another network: names of modules")
     p.add_argument("--maps", type=int)
     p.add_argument("--resize", type=int, default=256)
     p.add_argument("--crop", type=int, default=224)
@@ -136,8 +165,9 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(a.threads)
 
-    net = network(a.naive)
-    wanted = range(len(net)) if a.layers == "all" else [int(index) for index in a.layers.split(",")]
+    net, is_chain = network(a.network, a.naive)
+    run = layers_of(net, is_chain, a.layers)
+    kernels = next(module for module in net.modules() if isinstance(module, torch.nn.Conv2d))
     prepare = transforms.Compose([
         transforms.Resize(a.resize), transforms.CenterCrop(a.crop), transforms.ToTensor(),
         transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
@@ -150,14 +180,10 @@ def main():
 
     def show(x, step):
         # The grids come after the forward pass, which uses all cores.
-        maps = {}
-        for index in range(max(wanted) + 1):
-            x = net[index](x)
-            if index in wanted:
-                maps[index] = x[0, : a.maps].contiguous()
-        for index, tiles in maps.items():
-            sink.grid(f"feature_maps/{index:02d}", tiles.unsqueeze(1), step)
-        sink.grid("kernels/00", net[0].weight, step)
+        maps = {name: values[0, : a.maps].contiguous() for name, values in run(x)}
+        for name, tiles in maps.items():
+            sink.grid(f"feature_maps/{name}", tiles.unsqueeze(1), step)
+        sink.grid("kernels", kernels.weight, step)
         sink.end_step(step)
 
     images = [a.images] if a.images.is_file() else sorted(
@@ -166,10 +192,10 @@ def main():
         if a.checkpoints:
             x = picture(images[0])
             for step, path in enumerate(sorted(a.checkpoints.glob("*.pth"), key=natural)):
-                load(net, path, a.naive)
+                load(net, is_chain, path, a.naive)
                 show(x, step)
         else:
-            load(net, a.weights, a.naive)
+            load(net, is_chain, a.weights, a.naive)
             for step, path in enumerate(images):
                 show(picture(path), step)
     sink.close()
