@@ -118,11 +118,17 @@ install: $(LIBTORCH_STEP) need-python ## install PREFIX/bin/vggscope (default ~/
 uninstall: need-python ## remove what `make install` installed
 	@$(PYTHON) scripts/install.py uninstall --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
+.PHONY: wheel wheel-test
+wheel: $(LIBTORCH_STEP) .venv-wheel/ready ## dist/vggscope-*.whl for pip; with CARGOFLAGS=--no-default-features vggscope_flex, without torch
+	@.venv-wheel/bin/python scripts/wheel.py --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"
+wheel-test: ## PYTHON=/path/to/python: test the wheel that is installed there; without torch no export
+	"$(PYTHON)" -m unittest discover -v -s python/tests
+
 .PHONY: clean distclean
 clean: ## remove what was built
 	$(CARGO) clean
 distclean: clean ## also remove what was downloaded; runs/ stays
-	rm -rf .libtorch .venv-test .tools
+	rm -rf .libtorch .venv-test .venv-wheel .tools dist
 
 .PHONY: need-python
 need-python:
@@ -130,12 +136,12 @@ need-python:
 	  echo "$(PYTHON) is missing or older than 3.9. Install Python with pip, or set PYTHON=/path/to/python3" >&2; exit 1; }
 
 # Filled by the pip of $(PYTHON), since a venv with its own pip needs the package python3-venv on Debian.
-.venv-test/ready: scripts/test-requirements.txt | need-python
-	@rm -rf .venv-test
-	$(PYTHON) -m venv --without-pip .venv-test
-	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check -r scripts/test-requirements.txt \
-	  --target "$$($(TEST_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-	  || { echo "make test needs the packages of scripts/test-requirements.txt: see pip's message above" >&2; exit 1; }
+.venv-%/ready: scripts/%-requirements.txt | need-python
+	@rm -rf .venv-$*
+	$(PYTHON) -m venv --without-pip .venv-$*
+	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check -r $< \
+	  --target "$$(.venv-$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+	  || { echo "make $* needs the packages of $<: see pip's message above" >&2; exit 1; }
 	@touch $@
 
 # Unoptimized: a third of the build time, and a check still takes seconds.

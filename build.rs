@@ -1,10 +1,6 @@
 //! Links the program with an rpath to libtorch, so that it starts without `LD_LIBRARY_PATH`.
 //!
-//! With the feature `libtorch` it sets these variables for the crate:
-//!
-//! - `VGGSCOPE_LIBTORCH_DIR`: the absolute path of the libraries
-//! - `VGGSCOPE_LIBTORCH_FLAVOR`: `cuda`, or `cpu` (which includes MPS on macOS)
-//! - `VGGSCOPE_LIBTORCH_VERSION`: for example `2.9.0+cu128`, or `unknown`
+//! With the feature `libtorch` it sets `VGGSCOPE_LIBTORCH_DIR` for the crate: the absolute path of the libraries.
 
 use std::env;
 use std::fs;
@@ -28,23 +24,14 @@ fn main() {
     let libraries = fs::canonicalize(&libraries).unwrap_or(libraries);
     println!("cargo::rerun-if-changed={}", libraries.display());
 
-    let has_cuda = libraries.join("libtorch_cuda.so").exists();
     add_library_paths(&libraries);
-    if has_cuda {
+    if libraries.join("libtorch_cuda.so").exists() {
         require_cuda();
     }
 
     println!(
         "cargo::rustc-env=VGGSCOPE_LIBTORCH_DIR={}",
         libraries.display()
-    );
-    println!(
-        "cargo::rustc-env=VGGSCOPE_LIBTORCH_FLAVOR={}",
-        if has_cuda { "cuda" } else { "cpu" }
-    );
-    println!(
-        "cargo::rustc-env=VGGSCOPE_LIBTORCH_VERSION={}",
-        version(&libraries).as_deref().unwrap_or("unknown")
     );
 }
 
@@ -72,16 +59,4 @@ fn require_cuda() {
     for argument in ["-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"] {
         println!("cargo::rustc-link-arg={argument}");
     }
-}
-
-/// From `build-version`, in the archives of pytorch.org and in the tree of `make libtorch`, or from
-/// `version.py` of a Python package.
-fn version(libraries: &Path) -> Option<String> {
-    let torch = libraries.parent()?;
-    if let Ok(text) = fs::read_to_string(torch.join("build-version")) {
-        return Some(text.trim().to_owned());
-    }
-    let text = fs::read_to_string(torch.join("version.py")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("__version__"))?;
-    line.split(['\'', '"']).nth(1).map(str::to_owned)
 }

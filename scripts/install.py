@@ -80,6 +80,9 @@ def copy_libraries(libraries: Path, home: Path) -> None:
             for file in folder.iterdir():
                 if LIBRARY.match(file.name) and "torch_python" not in file.name:
                     shutil.copy2(file, target / file.name, follow_symlinks=False)
+        for name in ["build-version", "version.py"]:
+            if (libraries.parent / name).exists():
+                shutil.copy2(libraries.parent / name, part / "torch")
         part.chmod(0o755)
         shutil.rmtree(home, ignore_errors=True)
         part.rename(home)

@@ -57,9 +57,9 @@ pub(crate) enum DeviceError {
 pub(crate) enum Unavailable {
     #[error("this vggscope was built without libtorch")]
     NoLibtorch,
-    #[error("the libtorch this vggscope was built with is for the CPU only")]
+    #[error("the libtorch that is loaded is for the CPU only")]
     CpuOnly,
-    #[error("the libtorch this vggscope was built with has CUDA, but its CUDA part was not linked")]
+    #[error("the libtorch that is loaded has CUDA, but its CUDA part was not linked")]
     NotLinked,
     #[error("libtorch has CUDA but finds no usable GPU")]
     NoGpu,

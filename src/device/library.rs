@@ -60,7 +60,8 @@ pub(crate) trait Event: Any + Send + Sync {
 pub(crate) struct Libtorch {
     /// The folder it was loaded from where the system reports it, else the one it was linked from.
     pub(crate) dir: String,
-    pub(crate) version: &'static str,
+    pub(crate) version: String,
+    /// Whether it has a CUDA part.
     pub(crate) built_with_cuda: bool,
     /// Whether its CUDA part is loaded.
     pub(crate) has_cuda: bool,

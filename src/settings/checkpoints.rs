@@ -67,8 +67,8 @@ pub(crate) struct CheckpointsSettings {
     /// Show every Nth checkpoint (the first included); a run that is resumed counts on from its last step
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count)]
     pub(crate) every: NonZeroUsize,
-    /// Wait for further checkpoints: until Ctrl-C, or until none came for so long (10m, 90s, 1h30m); a file is shown
-    /// once it is complete
+    /// Wait for further checkpoints: until Ctrl-C, until none came for so long (10m, 90s, 1h30m), or until standard
+    /// input ends (stdin); a file is shown once it is complete
     #[arg(
         long,
         value_name = "TIME",

@@ -185,6 +185,8 @@ pub(crate) enum FollowChoice {
     On,
     /// Until none came for so long.
     Idle(SignedDuration),
+    /// Until standard input ends, and all that came by then are shown.
+    Stdin,
 }
 
 impl FromStr for FollowChoice {
@@ -194,8 +196,9 @@ impl FromStr for FollowChoice {
         match (text, text.parse::<SignedDuration>()) {
             ("off" | "false", _) => Ok(Self::Off),
             ("on" | "true", _) => Ok(Self::On),
+            ("stdin", _) => Ok(Self::Stdin),
             (_, Ok(duration)) if duration.is_positive() => Ok(Self::Idle(duration)),
-            _ => expected("a time above 0, such as 10m, 90s or 1h30m"),
+            _ => expected("a time above 0, such as 10m, 90s or 1h30m, or stdin"),
         }
     }
 }
@@ -205,6 +208,7 @@ impl Display for FollowChoice {
         match self {
             Self::Off => f.write_str("off"),
             Self::On => f.write_str("on"),
+            Self::Stdin => f.write_str("stdin"),
             Self::Idle(duration) => write!(f, "{duration:#}"),
         }
     }
@@ -241,7 +245,12 @@ mod tests {
         for text in ["off", "first", "previous", "a/b.pth"] {
             assert_eq!(text.parse::<ChangeChoice>().unwrap().to_string(), text);
         }
-        for (text, printed) in [("true", "on"), ("off", "off"), ("90s", "1m 30s")] {
+        for (text, printed) in [
+            ("true", "on"),
+            ("off", "off"),
+            ("90s", "1m 30s"),
+            ("stdin", "stdin"),
+        ] {
             let choice = text.parse::<FollowChoice>().unwrap();
             assert_eq!(choice.to_string(), printed);
             assert_eq!(printed.parse::<FollowChoice>().unwrap(), choice);

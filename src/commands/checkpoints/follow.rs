@@ -1,8 +1,10 @@
 //! Checkpoints that another program goes on writing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -53,6 +55,10 @@ pub(super) struct Follow {
     grows: Option<Duration>,
     /// Why there is no sequence at the moment.
     stuck: Option<CheckpointError>,
+    /// Whether standard input ended, where that is what ends the run.
+    input_ended: Arc<AtomicBool>,
+    /// The same, before the folders were last listed: what is there since then is not shown yet.
+    is_last_look: bool,
     ended: bool,
     said: HashSet<String>,
     since: Instant,
@@ -86,6 +92,8 @@ impl Follow {
             ready: VecDeque::new(),
             grows: None,
             stuck: None,
+            input_ended: input_end(settings.follow),
+            is_last_look: false,
             ended: false,
             said: HashSet::new(),
             since: Instant::now(),
@@ -156,6 +164,7 @@ impl Follow {
 
     /// Finds the checkpoints that are there, up to the first that may still grow.
     fn list(&mut self) {
+        self.is_last_look = self.input_ended.load(Ordering::SeqCst);
         self.grows = None;
         // A folder may be empty, or its names ambiguous, until more of them are there.
         let sequence = match self.sequence() {
@@ -273,14 +282,14 @@ impl Follow {
         }
     }
 
-    /// Whether to end: on request, or because nothing came for long enough and nothing grows.
+    /// Whether to end: on request, or because nothing grows and either nothing came for long enough or nothing will.
     fn is_over(&self) -> bool {
         let idle = match self.settings.follow {
             FollowChoice::Idle(idle) => Duration::try_from(idle).ok(),
-            FollowChoice::On | FollowChoice::Off => None,
+            FollowChoice::On | FollowChoice::Stdin | FollowChoice::Off => None,
         };
-        let is_idle = self.grows.is_none() && idle.is_some_and(|idle| self.since.elapsed() >= idle);
-        self.interrupt.is_requested() || is_idle
+        let is_due = self.is_last_look || idle.is_some_and(|idle| self.since.elapsed() >= idle);
+        self.interrupt.is_requested() || self.grows.is_none() && is_due
     }
 
     fn say(&mut self, note: &str) {
@@ -288,6 +297,21 @@ impl Follow {
             self.terminal.note(note);
         }
     }
+}
+
+/// Becomes true once standard input ends, where that is to end the run: what is written to it is not read, but the
+/// process that holds its other end may go at any time.
+fn input_end(follow: FollowChoice) -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    if follow == FollowChoice::Stdin {
+        let flag = Arc::clone(&ended);
+        thread::spawn(move || {
+            // One that cannot be read has ended too.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            flag.store(true, Ordering::SeqCst);
+        });
+    }
+    ended
 }
 
 impl Iterator for Follow {

@@ -19,7 +19,7 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
                 "build with the default features (`make libtorch && cargo build --release`), or use --device flex"
             }
             Unavailable::CpuOnly => {
-                "with an NVIDIA GPU run `LIBTORCH_FLAVOR=cuda make libtorch && cargo build --release`"
+                "with an NVIDIA GPU run `LIBTORCH_FLAVOR=cuda make libtorch && cargo build --release`, or install a torch with CUDA if it is that of Python"
             }
             Unavailable::NotLinked => "run `cargo clean -p vggscope && cargo build --release`",
             Unavailable::NoGpu => {

@@ -4,6 +4,7 @@ mod autograd;
 mod cuda;
 mod operations;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use burn::backend::{
@@ -23,11 +24,12 @@ pub(super) struct Linked;
 
 impl Library for Linked {
     fn survey(&self) -> Libtorch {
+        let dir = loaded_from().unwrap_or_else(|| PathBuf::from(env!("VGGSCOPE_LIBTORCH_DIR")));
         Libtorch {
-            dir: loaded_from().unwrap_or_else(|| env!("VGGSCOPE_LIBTORCH_DIR").to_owned()),
-            version: env!("VGGSCOPE_LIBTORCH_VERSION"),
-            built_with_cuda: env!("VGGSCOPE_LIBTORCH_FLAVOR") == "cuda",
-            has_cuda: tch::utils::has_cuda(),
+            dir: dir.display().to_string(),
+            version: version(&dir).unwrap_or_else(|| "unknown version".to_owned()),
+            built_with_cuda: dir.join("libtorch_cuda.so").exists(),
+            has_cuda: tch::utils::has_cudart(),
             cuda_devices: usize::try_from(tch::Cuda::device_count()).unwrap_or(0),
             has_cudnn: tch::Cuda::cudnn_is_available(),
             has_mps: tch::utils::has_mps(),
@@ -154,13 +156,25 @@ fn torch_error(error: TchError) -> BackendError {
     BackendError::from_error(&error)
 }
 
-/// An installed program loads its own copy, not the one it was linked with.
-fn loaded_from() -> Option<String> {
+/// An installed program loads its own copy, one in a Python package that of PyTorch, not the one it was linked with.
+fn loaded_from() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let library = maps
         .lines()
         .find_map(|line| line.strip_suffix("/libtorch_cpu.so"))?;
-    library.find('/').map(|at| library[at..].to_owned())
+    library.find('/').map(|at| PathBuf::from(&library[at..]))
+}
+
+/// Such as `2.9.0+cu128`: from `build-version`, in the archives of pytorch.org and in the tree of `make libtorch`, or
+/// from `version.py` of a Python package.
+fn version(libraries: &Path) -> Option<String> {
+    let torch = libraries.parent()?;
+    if let Ok(text) = std::fs::read_to_string(torch.join("build-version")) {
+        return Some(text.trim().to_owned());
+    }
+    let text = std::fs::read_to_string(torch.join("version.py")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("__version__"))?;
+    line.split(['\'', '"']).nth(1).map(str::to_owned)
 }
 
 /// Makes libtorch's threads sleep, not spin, at barriers: libgomp spins for milliseconds while it has no more threads
@@ -196,4 +210,22 @@ fn keep_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(
         LARGEST_BLOCK,
     )));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_python_package_says_its_version() {
+        let torch = tempfile::tempdir().unwrap();
+        let libraries = torch.path().join("lib");
+        assert_eq!(version(&libraries), None);
+        // As the wheel of PyTorch 2.9.1 on PyPI has it.
+        let text = "from typing import Optional\n\n__all__ = ['__version__', 'debug']\n__version__ = '2.9.1+cu128'\n";
+        std::fs::write(torch.path().join("version.py"), text).unwrap();
+        assert_eq!(version(&libraries).as_deref(), Some("2.9.1+cu128"));
+        std::fs::write(torch.path().join("build-version"), "2.9.0+cpu\n").unwrap();
+        assert_eq!(version(&libraries).as_deref(), Some("2.9.0+cpu"));
+    }
 }

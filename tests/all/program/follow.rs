@@ -89,6 +89,32 @@ fn a_file_that_grows_keeps_the_run_alive() {
 }
 
 #[test]
+fn the_end_of_standard_input_ends_the_run_once_all_is_shown() {
+    let place = Place::on_cpu();
+    put(&place, 1);
+    let line = format!("checkpoints ckpts {LINE} --follow=stdin --images");
+    let mut child = place
+        .command(&line, &[photo("chelsea.png")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let training = child.stdin.take().unwrap();
+    let mut following = Following { place, child };
+    while shown_by(&following.place).is_empty() {
+        following.assert_runs();
+        thread::sleep(Duration::from_millis(50));
+    }
+    thread::sleep(Duration::from_secs(1));
+    following.assert_runs();
+    // Written just before the training ends, so not at rest yet.
+    put(&following.place, 2);
+    drop(training);
+    following.end(&[1, 2]).ok();
+}
+
+#[test]
 fn a_file_that_is_replaced_is_noted() {
     let following = Following::start(&[1, 2], 3, "", 2);
     following
