@@ -13,11 +13,11 @@ from typing import Union
 
 from ._program import Error, find_program
 
-Path = Union[str, "os.PathLike[str]"]
-Option = Union[None, bool, int, float, Path, "list[Path]", "tuple[Path, ...]"]
+AnyPath = Union[str, "os.PathLike[str]"]
+Option = Union[None, bool, int, float, AnyPath, "list[AnyPath]", "tuple[AnyPath, ...]"]
 
 
-def watch(folder: Path, **options: Option) -> Watch:
+def watch(folder: AnyPath, **options: Option) -> Watch:
     """Runs `vggscope checkpoints FOLDER --follow` next to a training, and ends with it.
 
     with vggscope.watch("checkpoints", images="probes", model="net.pt2", layers="layer*"):
@@ -57,7 +57,7 @@ class Watch:
         with life:
             self._process = subprocess.Popen(
                 [program, "checkpoints", *arguments],
-                stdin=life,
+                stdin=life.fileno(),
                 stdout=self._said,
                 stderr=self._said,
                 env=environment,
