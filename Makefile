@@ -22,6 +22,8 @@ TEST_PYTHON := .venv-test/bin/python
 EXAMPLES := $(basename $(notdir $(wildcard examples/*.rs)))
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_AUDITABLE_VERSION := 0.7.7
+CARGO_AUDITABLE := .tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)/bin/cargo-auditable
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 # What each fuzz target begins with, besides what it found before (fuzz/corpus).
@@ -88,12 +90,17 @@ deny: $(CARGO_DENY)
 advisories: $(CARGO_DENY)
 	$(CARGO_DENY) check advisories
 
+# All numbers go to benches/runs/, and are compared with the last record of this machine.
+MEASURED := $(BUILT)/measured
 .PHONY: bench
-bench: build ## the benchmarks; with BENCH_PYTHON=/path/to/python (with torch), also the comparison with PyTorch
+bench: build need-python ## the benchmarks, against the last record in benches/runs/; with BENCH_PYTHON=/path/to/python (with torch), PyTorch too
+	@rm -rf "$(MEASURED)" "$(BUILT)/../criterion" && mkdir -p "$(MEASURED)"
 	$(CARGO) bench --features bench $(CARGOFLAGS)
-	"$(PYTHON)" benches/sweep.py "$(BUILT)/vggscope"
-	@if [ -n "$(BENCH_PYTHON)" ]; then "$(BENCH_PYTHON)" benches/compare/compare.py; else \
+	"$(PYTHON)" benches/sweep.py "$(BUILT)/vggscope" --json "$(MEASURED)/sweep.json"
+	@if [ -n "$(BENCH_PYTHON)" ]; then \
+	  "$(BENCH_PYTHON)" benches/compare/compare.py --vggscope "$(BUILT)/vggscope" --json "$(MEASURED)/compare.json"; else \
 	  echo "For the comparison with PyTorch: make bench BENCH_PYTHON=/path/to/python (see benches/compare/compare.py)"; fi
+	@"$(PYTHON)" benches/record.py "$(MEASURED)/sweep.json" "$(MEASURED)/compare.json" --criterion "$(BUILT)/../criterion"
 
 # Rust's own memory is safe, so no sanitizer, which would need the nightly compiler. fuzz/src/lib.rs has the bounds of an
 # input; the process may take more, and an input that is past 10 s is taken for endless.
@@ -124,6 +131,11 @@ wheel: $(LIBTORCH_STEP) .venv-wheel/ready ## dist/vggscope-*.whl for pip; with C
 wheel-test: ## PYTHON=/path/to/python: test the wheel that is installed there; without torch no export
 	"$(PYTHON)" -m unittest discover -v -s python/tests
 
+# The program holds the list of what it is built from, for cargo audit and scanners of images.
+.PHONY: release
+release: $(LIBTORCH_STEP) need-python $(CARGO_AUDITABLE) ## check versions and changelog, build, package; says what is left for a person
+	@"$(PYTHON)" scripts/release.py --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)" --tools "$(CURDIR)/$(dir $(CARGO_AUDITABLE))"
+
 .PHONY: clean distclean
 clean: ## remove what was built
 	$(CARGO) clean
@@ -147,6 +159,9 @@ need-python:
 # Unoptimized: a third of the build time, and a check still takes seconds.
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CARGO_AUDITABLE):
+	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION) cargo-auditable@$(CARGO_AUDITABLE_VERSION)
 
 $(CARGO_FUZZ):
 	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked --quiet --root .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)

@@ -76,6 +76,8 @@ mod schedule;
 mod settings;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod train;
 pub mod weights;
 

@@ -394,4 +394,4 @@ fn paths(paths: &[PathBuf]) -> impl Iterator<Item = &Path> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

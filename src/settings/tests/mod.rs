@@ -9,6 +9,11 @@ mod earlier;
 mod reference;
 mod typed;
 
+/// Whether a command line is understood, without a look at the files that it names.
+pub(crate) fn understand(words: &[String]) -> Result<(), clap::Error> {
+    cli().try_get_matches_from(words).map(drop)
+}
+
 fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
     let words: Vec<OsString> = std::iter::once("vggscope")
         .chain(line.iter().copied())
