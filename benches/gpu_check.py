@@ -1,6 +1,6 @@
 """vggscope on the NVIDIA GPU of this machine: what it is, whether the tests pass on it, and how fast it is.
 
-    make gpu-check                                   all of it, into benches/runs/DATE-GPU/
+    make gpu-check                                   all of it, into benches/runs/DATE-GPU/ (see record.py)
     python3 benches/gpu_check.py --missing           only says what is missing
     python3 benches/gpu_check.py --vggscope PATH     only doctor and the table, with a program that is built
 
@@ -9,7 +9,6 @@ the number of steps between. What the GPU does of it (forward pass, rendering, c
 events. Medians of --rounds. Needs no package, and no network beyond what the build needs.
 """
 import argparse
-import datetime
 import os
 import re
 import shutil
@@ -19,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import record
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = "libtorch:cuda:0"
@@ -57,31 +58,28 @@ def missing() -> list:
     return lacks
 
 
-def gpu_name() -> str:
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
-    name = re.search(r"GPU 0: (.*?) \(UUID", listed)
-    return re.sub(r"[^A-Za-z0-9]+", "-", name[1] if name else "GPU").strip("-")
-
-
-def doctor(vggscope: Path, folder: Path) -> None:
+def doctor(vggscope: Path) -> str:
     report = subprocess.run([vggscope, "doctor"], capture_output=True, text=True).stdout
-    (folder / "doctor.txt").write_text(report)
     print(report)
     if f"devices    {DEVICE}" not in report:
         sys.exit("make gpu-check: vggscope finds no GPU; the line CUDA above says why")
     if "computes as the CPU does" not in report:
         sys.exit("make gpu-check: the GPU does not compute what the CPU computes, see above")
+    return report
 
 
-def tests(folder: Path) -> None:
-    with open(folder / "tests.txt", "w") as log:
+def tests() -> list:
+    """The results of the tests on the GPU, a line a binary; what they print goes to a file."""
+    log = Path(tempfile.gettempdir()) / "vggscope-gpu-tests.txt"
+    with open(log, "w") as file:
         ran = subprocess.run(
-            ["make", "test"], cwd=ROOT, env={**os.environ, "VGGSCOPE_TEST_DEVICE": DEVICE}, stdout=log, stderr=log
+            ["make", "test"], cwd=ROOT, env={**os.environ, "VGGSCOPE_TEST_DEVICE": DEVICE}, stdout=file, stderr=file
         )
-    results = re.findall(r"^test result: .*", (folder / "tests.txt").read_text(), re.MULTILINE)
+    results = re.findall(r"^test result: .*", log.read_text(), re.MULTILINE)
     print("\n".join(results))
     if ran.returncode:
-        sys.exit(f"make gpu-check: tests fail on the GPU, see {folder / 'tests.txt'}")
+        sys.exit(f"make gpu-check: tests fail on the GPU, see {log}")
+    return results
 
 
 class Bench:
@@ -130,7 +128,8 @@ class Bench:
         return [CROPS, "--images", ROOT / "photos/chelsea.png", "--steps", str(steps), "--batch-size", "32",
                 "--arch", "vgg16", *rarely]
 
-    def row(self, key: str, rounds: int) -> str:
+    def row(self, key: str, rounds: int) -> tuple:
+        """A row of the table, and milliseconds a step in each round."""
         title, command, steps, flags = WORKS[key]
         if command == "checkpoints":
             steps = min(steps, len(self.saved))
@@ -150,20 +149,21 @@ class Bench:
         alone = f"{1e3 / forward:.0f}" if forward else "-"
         share = f"{busy:.0%}" if busy is not None else "-"
         print(f"{key}: {wall:.2f} ms a step; {said.strip().splitlines()[-2:]}")
-        return f"| {key} | {title} | {1e3 / wall:.0f} | {alone} | {share} | {read[3]} | {read[1]} | {read[2]} |"
+        return f"| {key} | {title} | {1e3 / wall:.0f} | {alone} | {share} | {read[3]} | {read[1]} | {read[2]} |", walls
 
 
-def table(vggscope: Path, folder: Path, keys: list, rounds: int) -> None:
+def table(vggscope: Path, keys: list, rounds: int) -> tuple:
+    """The table as Markdown, and what was measured."""
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(vggscope, Path(work))
-        rows = [bench.row(key, rounds) for key in keys]
+        rows = {key: bench.row(key, rounds) for key in keys}
     head = [
         "| | work | steps/s | forward passes/s alone | GPU busy | MB read a step | copies | waits |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    text = "\n".join([*head, *rows]) + "\n"
-    (folder / "table.md").write_text(text)
+    text = "\n".join([*head, *(row for row, _ in rows.values())]) + "\n"
     print(text)
+    return text, {f"GPU {key}, a step": {"unit": "ms", "values": walls} for key, (_, walls) in rows.items()}
 
 
 def main() -> None:
@@ -172,21 +172,18 @@ def main() -> None:
     options.add_argument("--vggscope", type=Path, help="a program that is built; without it the tests run too")
     options.add_argument("--works", default=",".join(WORKS), help="which, comma-separated")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--into", type=Path, default=ROOT / "benches/runs")
+    options.add_argument("--into", type=Path, default=record.RUNS)
     asked = options.parse_args()
     lacks = [] if asked.vggscope else missing()
     if lacks:
         sys.exit("make gpu-check needs\n" + "\n".join(f"  - {line}" for line in lacks))
     if asked.missing:
         return
-    folder = asked.into / f"{datetime.date.today()}-{gpu_name()}"
-    folder.mkdir(parents=True, exist_ok=True)
     vggscope = asked.vggscope or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/vggscope"
-    doctor(vggscope, folder)
-    if not asked.vggscope:
-        tests(folder)
-    table(vggscope, folder, asked.works.split(","), asked.rounds)
-    print(f"written to {folder}")
+    report = doctor(vggscope)
+    tested = [] if asked.vggscope else tests()
+    text, measured = table(vggscope, asked.works.split(","), asked.rounds)
+    record.write(measured, {}, asked.into, doctor=report.splitlines(), tests=tested, table=text.splitlines())
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
              forward passes a checkpoint and compares nothing; interleaved, medians
     memory   the peak of 500 checkpoints of a narrow VGG16 over that of 50
 
-    python3 benches/sweep.py target/release/vggscope [ROUNDS]
+    python3 benches/sweep.py target/release/vggscope [ROUNDS] [--json FILE]
 """
+import json
 import os
 import statistics
 import subprocess
@@ -42,7 +43,7 @@ def train(vggscope: str, folder: Path, width: float) -> list:
     return sorted((folder / f"width-{width}/checkpoints").glob("*.safetensors"))
 
 
-def compare_times(vggscope: str, checkpoints: Path, folder: Path, rounds: int) -> None:
+def compare_times(vggscope: str, checkpoints: Path, folder: Path, rounds: int) -> dict:
     common = ["checkpoints", checkpoints, "--layers", LAYERS, "--logdir", folder]
     alone = [*common, "--images", *CROPS, "--compare", "off", "--range", "map"]
     compared = [*common, "--images", PHOTO, "--compare-images", *CROPS, "--change"]
@@ -56,9 +57,10 @@ def compare_times(vggscope: str, checkpoints: Path, folder: Path, rounds: int) -
     for work, seconds in times.items():
         ratio = statistics.median(one / other for one, other in zip(seconds, base))
         print(f"{work:28} {statistics.median(seconds):7.1f} s  {ratio:5.2f} x")
+    return {f"sweep, {work}": {"unit": "s", "values": seconds} for work, seconds in times.items()}
 
 
-def compare_memory(vggscope: str, checkpoints: list, folder: Path) -> None:
+def compare_memory(vggscope: str, checkpoints: list, folder: Path) -> dict:
     peaks = []
     for count in (50, 500):
         many = folder / f"many-{count}"
@@ -72,16 +74,20 @@ def compare_memory(vggscope: str, checkpoints: list, folder: Path) -> None:
             )[1]
         )  # fmt: skip
     print(f"peak memory of 50 and 500 checkpoints: {peaks[0]:.0f} and {peaks[1]:.0f} MB, {peaks[1] / peaks[0]:.2f} x")
+    return {f"sweep, memory of {count}": {"unit": "MB", "values": [peak]} for count, peak in zip((50, 500), peaks)}
 
 
 def main() -> None:
-    vggscope = sys.argv[1]
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    words = sys.argv[1:]
+    file = Path(words.pop(words.index("--json") + 1)) if "--json" in words else None
+    vggscope, *rounds = (word for word in words if word != "--json")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        compare_memory(vggscope, train(vggscope, folder, 0.1), folder)
+        measured = compare_memory(vggscope, train(vggscope, folder, 0.1), folder)
         checkpoints = train(vggscope, folder, 1)[0].parent
-        compare_times(vggscope, checkpoints, folder, rounds)
+        measured.update(compare_times(vggscope, checkpoints, folder, int(rounds[0]) if rounds else 3))
+    if file:
+        file.write_text(json.dumps({"measured": measured}))
 
 
 main()

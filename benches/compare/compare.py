@@ -1,6 +1,6 @@
 """vggscope and an optimized PyTorch script over the same work, as whole processes.
 
-    python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G,H] [--rounds 5] [--naive] [--vggscope PATH]
+    python benches/compare/compare.py [--work A,B,C,D,D+,E,F,G,H] [--rounds 5] [--naive] [--vggscope PATH] [--json FILE]
 
 Every work runs with one step and with all of them. What a user waits for: the process with one step
 (imports, weights and the first pictures), the process with all steps, and each further step, which is
@@ -8,11 +8,13 @@ their difference by the number of steps between. Runs are interleaved and every 
 reverse order; before each one the disk is synced, so that none pays for what another has left to write.
 Numbers are medians, ratios (`x`) the medians of the rounds' ratios, vggscope's time by the other's. `--naive`
 adds the script that most people write; two bare forward passes follow. F and G train: see training.py.
+`--json` writes the numbers of all rounds but those of F and G, as benches/record.py takes them.
 
 Random weights and copies of the photos are made once in --folder (4.5 GB with the 553 MB checkpoints).
 Needs a Python with torch 2.9, torchvision, tensorboard, crc32c, opencv-python-headless.
 """
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -155,7 +157,7 @@ def forward(work: Work, channels_last: bool) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measure(a, name: str, folder: Path, logdir: Path) -> None:
+def measure(a, name: str, folder: Path, logdir: Path, record: dict) -> None:
     work = WORKS[name]
     one, every = (commands(a, work, folder, steps, logdir) for steps in (1, work.steps))
     rounds, bare = {program: [] for program in every}, []
@@ -168,8 +170,11 @@ def measure(a, name: str, folder: Path, logdir: Path) -> None:
     print(f"  {'':10}  {'1 step':>15} {f'{work.steps} steps':>15} {'a further step':>15}  MB a step")
     for program, rows in rounds.items():
         cells = []
-        for mine, its in zip(list(zip(*rounds["vggscope"]))[:3], zip(*rows)):
+        for what, mine, its in zip(("first step", "whole", "each further step"), zip(*rounds["vggscope"]), zip(*rows)):
             ratio = statistics.median(m / i for m, i in zip(mine, its))
+            record["measured"][f"{name} {what}, {program}"] = {"unit": "s", "values": its}
+            if program == "optimized":
+                record["ratios"][f"{name} {what}"] = ratio
             cells.append(f"{statistics.median(its):7.2f} s" + (" " * 7 if program == "vggscope" else f" x{ratio:5.2f}"))
         print(f"  {program:10}  {' '.join(cells)} {statistics.median(row[3] for row in rows):9.1f}")
     for layout, times in zip(("NCHW", "NHWC"), zip(*bare)):
@@ -183,6 +188,7 @@ def main() -> None:
     p.add_argument("--naive", action="store_true")
     p.add_argument("--vggscope", default=str(ROOT / "target/release/vggscope"))
     p.add_argument("--folder", type=Path, default=Path.home() / ".cache/vggscope/compare")
+    p.add_argument("--json", type=Path, help="where all numbers go")
     p.add_argument("--forward", help=argparse.SUPPRESS)
     p.add_argument("--size", type=int, help=argparse.SUPPRESS)
     p.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
@@ -191,6 +197,7 @@ def main() -> None:
         bare_forward(a.forward, a.size, a.channels_last)
         return
     make_data(a.folder)
+    record = {"measured": {}, "ratios": {}}
     for name in a.work.split(","):
         with tempfile.TemporaryDirectory() as logs:
             if name == "F":
@@ -198,7 +205,9 @@ def main() -> None:
             elif name == "G":
                 training.measure_logging(a, a.folder, Path(logs))
             else:
-                measure(a, name, a.folder, Path(logs) / "log")
+                measure(a, name, a.folder, Path(logs) / "log", record)
+    if a.json:
+        a.json.write_text(json.dumps(record))
 
 
 if __name__ == "__main__":
