@@ -5,14 +5,18 @@ PYTHON ?= python3
 CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 DESTDIR ?=
-# Flags for cargo, for example CARGOFLAGS=--no-default-features (no libtorch, flex only).
+# The backend: libtorch, or flex, in pure Rust, which needs no libtorch.
+BACKEND ?= libtorch
+# Further flags for cargo.
 CARGOFLAGS ?=
 # Which tests of the program, for example TESTS=program::train; all tests without it.
 TESTS ?=
 
 BUILT := $(or $(CARGO_TARGET_DIR),target)/release
-# Only the default features need libtorch.
-LIBTORCH_STEP := $(if $(findstring --no-default-features,$(CARGOFLAGS)),,libtorch)
+LIBTORCH_STEP := $(if $(findstring libtorch,$(BACKEND)),libtorch)
+# The program has one backend. flex is a default feature, so all else has it too: tests compare both.
+ONE := --no-default-features --features $(BACKEND) $(CARGOFLAGS)
+ALL := --features $(BACKEND) $(CARGOFLAGS)
 # Tests share the release build of the dependencies, which takes most of the time, but our own code
 # is built with debug assertions and overflow checks.
 OURS := vggscope feature-grid tensorboard-events
@@ -41,7 +45,7 @@ SECONDS := 300
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, CARGOFLAGS=--no-default-features: see README.md\n'
+	@printf '\n  LIBTORCH_FLAVOR=cpu|cuda, LIBTORCH=DIR, PREFIX=DIR, BACKEND=flex: see README.md\n'
 
 .PHONY: demo
 demo: build ## libtorch, build, then VGG16's first blocks over photos/, a training and a sweep of its checkpoints: runs/demo*
@@ -52,7 +56,7 @@ demo: build ## libtorch, build, then VGG16's first blocks over photos/, a traini
 
 .PHONY: build
 build: $(LIBTORCH_STEP) ## target/release/vggscope
-	$(CARGO) build --release $(CARGOFLAGS)
+	$(CARGO) build --release $(ONE)
 
 .PHONY: libtorch
 libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORCH is set
@@ -60,7 +64,7 @@ libtorch: need-python ## download libtorch 2.9.0 into .libtorch/, unless LIBTORC
 
 .PHONY: test
 test: $(LIBTORCH_STEP) .venv-test/ready ## the whole test suite, real TensorBoard included; builds the examples
-	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) $(if $(TESTS),--test all -- $(TESTS),--workspace)
+	VGGSCOPE_TEST_PYTHON="$(CURDIR)/$(TEST_PYTHON)" $(CARGO) test --release $(CHECKED) $(ALL) $(if $(TESTS),--test all -- $(TESTS),--workspace)
 
 .PHONY: torture
 torture: ## faults at every call of a run that writes, where `make test` tries some (an hour)
@@ -68,11 +72,11 @@ torture: ## faults at every call of a run that writes, where `make test` tries s
 
 .PHONY: reference
 reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the program takes
-	VGGSCOPE_WRITE_REFERENCE=1 $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) --lib the_reference
+	VGGSCOPE_WRITE_REFERENCE=1 $(CARGO) test --release $(CHECKED) $(ALL) --lib the_reference
 
 .PHONY: examples
-examples: $(LIBTORCH_STEP) ## run every program in examples/: runs/example-*
-	for example in $(EXAMPLES); do $(CARGO) run --release $(CARGOFLAGS) --example $$example || exit 1; done
+examples: ## run every program in examples/: runs/example-*
+	for example in $(EXAMPLES); do $(CARGO) run --release --example $$example || exit 1; done
 
 .PHONY: lint
 lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings denied
@@ -81,9 +85,9 @@ lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings
 fmt:
 	$(CARGO) fmt --all --check
 clippy: $(LIBTORCH_STEP)
-	$(CARGO) clippy --workspace --release --all-targets $(CARGOFLAGS) -- -D warnings
+	$(CARGO) clippy --workspace --release --all-targets $(ALL) -- -D warnings
 doc: $(LIBTORCH_STEP)
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --release --no-deps $(CARGOFLAGS)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --release --no-deps $(ALL)
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) check bans licenses sources
 # Apart from `deny`, because its database cannot be downloaded everywhere.
@@ -95,7 +99,7 @@ MEASURED := $(BUILT)/measured
 .PHONY: bench
 bench: build need-python ## the benchmarks, against the last record in benches/runs/; with BENCH_PYTHON=/path/to/python (with torch), PyTorch too
 	@rm -rf "$(MEASURED)" "$(BUILT)/../criterion" && mkdir -p "$(MEASURED)"
-	$(CARGO) bench --features bench $(CARGOFLAGS)
+	$(CARGO) bench $(ONE) --features bench
 	"$(PYTHON)" benches/sweep.py "$(BUILT)/vggscope" --json "$(MEASURED)/sweep.json"
 	@if [ -n "$(BENCH_PYTHON)" ]; then \
 	  "$(BENCH_PYTHON)" benches/compare/compare.py --vggscope "$(BUILT)/vggscope" --json "$(MEASURED)/compare.json"; else \
@@ -121,20 +125,20 @@ gpu-check: need-python ## on a machine with an NVIDIA GPU: build for CUDA, docto
 
 .PHONY: install uninstall
 install: $(LIBTORCH_STEP) need-python ## install PREFIX/bin/vggscope (default ~/.local), independent of this clone
-	@$(PYTHON) scripts/install.py install --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"
+	@$(PYTHON) scripts/install.py install --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --cargo "$(CARGO)" --cargoflags="$(ONE)"
 uninstall: need-python ## remove what `make install` installed
 	@$(PYTHON) scripts/install.py uninstall --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
 .PHONY: wheel wheel-test
-wheel: $(LIBTORCH_STEP) .venv-wheel/ready ## dist/vggscope-*.whl for pip; with CARGOFLAGS=--no-default-features vggscope_flex, without torch
-	@.venv-wheel/bin/python scripts/wheel.py --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)"
+wheel: $(LIBTORCH_STEP) .venv-wheel/ready ## dist/vggscope-*.whl for pip; with BACKEND=flex vggscope_flex, without torch
+	@.venv-wheel/bin/python scripts/wheel.py --cargo "$(CARGO)" --cargoflags="$(ONE)"
 wheel-test: ## PYTHON=/path/to/python: test the wheel that is installed there; without torch no export
 	"$(PYTHON)" -m unittest discover -v -s python/tests
 
 # The program holds the list of what it is built from, for cargo audit and scanners of images.
 .PHONY: release
 release: $(LIBTORCH_STEP) need-python $(CARGO_AUDITABLE) ## check versions and changelog, build, package; says what is left for a person
-	@"$(PYTHON)" scripts/release.py --cargo "$(CARGO)" --cargoflags="$(CARGOFLAGS)" --tools "$(CURDIR)/$(dir $(CARGO_AUDITABLE))"
+	@"$(PYTHON)" scripts/release.py --cargo "$(CARGO)" --cargoflags="$(ONE)" --tools "$(CURDIR)/$(dir $(CARGO_AUDITABLE))"
 
 .PHONY: clean distclean
 clean: ## remove what was built

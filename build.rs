@@ -11,13 +11,19 @@ const INSTALLED_LIBRARIES: &str = "../lib/vggscope/torch/lib";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    if env::var_os("CARGO_FEATURE_LIBTORCH").is_none() {
+    let has = |feature| env::var_os(feature).is_some();
+    if !has("CARGO_FEATURE_LIBTORCH") {
+        if !has("CARGO_FEATURE_FLEX") {
+            println!(
+                "cargo::error=vggscope needs a backend: build with --features flex (the default) or --features libtorch"
+            );
+        }
         return;
     }
     // torch-sys (`links = "tch"`) exports the folder that it links against, on Linux and macOS.
     let Some(libraries) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
         println!(
-            "cargo::error=libtorch is supported on Linux and macOS only; elsewhere build with --no-default-features"
+            "cargo::error=libtorch is supported on Linux and macOS only; elsewhere build with flex, the default"
         );
         return;
     };

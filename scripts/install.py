@@ -1,6 +1,6 @@
 """Build vggscope and install it with its libtorch, its shell completions and its manual pages.
 
-    make install [PREFIX=DIR] [DESTDIR=DIR] [CARGOFLAGS=...]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/, PREFIX/share/
+    make install [PREFIX=DIR] [DESTDIR=DIR] [BACKEND=flex]     PREFIX/bin/vggscope, PREFIX/lib/vggscope/, PREFIX/share/
     make uninstall [PREFIX=DIR] [DESTDIR=DIR]
 
 A libtorch inside the clone is copied, so that the program does not need the clone: it looks in

@@ -99,7 +99,7 @@ EXCLUDED = re.compile(r"torch/lib/libtorch_python\.")
 
 ALTERNATIVE = (
     f"Or unpack a libtorch {VERSION} yourself and set LIBTORCH=/path/to/libtorch; "
-    "or build without it: cargo build --release --no-default-features"
+    "or build without it: make build BACKEND=flex"
 )
 
 

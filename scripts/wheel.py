@@ -1,7 +1,7 @@
 """Pack the program into a Python wheel, in dist/.
 
     make wheel                                      vggscope: uses the libtorch of the torch installed next to it
-    make wheel CARGOFLAGS=--no-default-features     vggscope-flex: needs no torch
+    make wheel BACKEND=flex                         vggscope-flex: needs no torch
 
 Not by maturin: as a program of its own (bindings = "bin") it would be put into bin/, from where torch is found in no
 fixed place, and one crate would be one name with one list of dependencies. Here the program of `make build` is put into

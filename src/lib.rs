@@ -59,6 +59,9 @@
 // Not in Cargo.toml, since tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
+#[cfg(all(test, not(feature = "flex")))]
+compile_error!("the tests need flex too: leave out --no-default-features");
+
 mod analysis;
 #[doc(hidden)]
 pub mod commands;

@@ -88,7 +88,7 @@ fn libtorch_line(libtorch: Option<&Libtorch>) -> String {
         ..
     }) = libtorch
     else {
-        return "not in this build (--no-default-features); only flex is available".to_owned();
+        return "not in this build; only flex is available".to_owned();
     };
     let kind = if *built_with_cuda { "CUDA" } else { "CPU only" };
     format!("{version} ({kind}) from {dir}")

@@ -57,6 +57,8 @@ pub(crate) enum DeviceError {
 pub(crate) enum Unavailable {
     #[error("this vggscope was built without libtorch")]
     NoLibtorch,
+    #[error("this vggscope was built without flex")]
+    NoFlex,
     #[error("the libtorch that is loaded is for the CPU only")]
     CpuOnly,
     #[error("the libtorch that is loaded has CUDA, but its CUDA part was not linked")]

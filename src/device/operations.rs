@@ -1,9 +1,8 @@
 //! Operations that a backend computes itself, in another way than Burn would.
 
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::{ConvOptions, FloatTensorOps};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{DType, FloatDType, Tensor};
 
 /// A 3 x 3 convolution of stride 1 and padding 1, differentiable on a device with gradients.
@@ -99,7 +98,7 @@ pub(crate) fn descend<const D: usize>(
 }
 
 /// The operations, by default from Burn's own.
-#[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex, Autodiff)]
+#[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex: cfg(feature = "flex"), Autodiff)]
 pub(crate) trait Operations: Backend {
     fn convolve(
         x: FloatTensor<Self>,
@@ -151,5 +150,13 @@ pub(crate) trait Operations: Backend {
     }
 }
 
-impl Operations for Flex {}
-impl<C: CheckpointStrategy> Operations for Autodiff<Flex, C> {}
+#[cfg(feature = "flex")]
+mod flex {
+    use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+    use burn::backend::{Autodiff, Flex};
+
+    use super::Operations;
+
+    impl Operations for Flex {}
+    impl<C: CheckpointStrategy> Operations for Autodiff<Flex, C> {}
+}

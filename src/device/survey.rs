@@ -33,14 +33,14 @@ pub(crate) fn survey() -> Survey {
         devices.extend(found.has_mps.then_some(DeviceChoice::LibtorchMps));
         devices.push(DeviceChoice::LibtorchCpu);
     }
-    devices.push(DeviceChoice::Flex);
+    devices.extend(cfg!(feature = "flex").then_some(DeviceChoice::Flex));
     Survey { libtorch, devices }
 }
 
 /// Computes a convolution of VGG16 on a device, and on the CPU in double precision.
 pub(crate) fn try_convolution(device: &Device) -> Result<Trial, BackendError> {
     caught(|| {
-        let host = Device::flex();
+        let host = host();
         let normal = Distribution::Normal(0.0, 1.0);
         let x = Tensor::<4>::random([1, 128, 56, 56], normal, &host);
         let kernels = Tensor::<4>::random([128, 128, 3, 3], normal, &host);
@@ -57,6 +57,14 @@ pub(crate) fn try_convolution(device: &Device) -> Result<Trial, BackendError> {
         let [float32, tf32] = [false, true].map(error);
         Trial { float32, tf32 }
     })
+}
+
+/// The CPU, on the backend that is there.
+fn host() -> Device {
+    #[cfg(feature = "flex")]
+    return Device::flex();
+    #[cfg(not(feature = "flex"))]
+    Device::libtorch()
 }
 
 #[cfg(test)]

@@ -16,12 +16,15 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     } else {
         match error.downcast_ref()? {
             Unavailable::NoLibtorch => {
-                "build with the default features (`make libtorch && cargo build --release`), or use --device flex"
+                "build with --features libtorch, as `make build` does, or use --device flex"
+            }
+            Unavailable::NoFlex => {
+                "build with --features flex, as `make build BACKEND=flex` does, or use --device libtorch:cpu"
             }
             Unavailable::CpuOnly => {
-                "with an NVIDIA GPU run `LIBTORCH_FLAVOR=cuda make libtorch && cargo build --release`, or install a torch with CUDA if it is that of Python"
+                "with an NVIDIA GPU run `LIBTORCH_FLAVOR=cuda make build`, or install a torch with CUDA if it is that of Python"
             }
-            Unavailable::NotLinked => "run `cargo clean -p vggscope && cargo build --release`",
+            Unavailable::NotLinked => "run `cargo clean -p vggscope && make build`",
             Unavailable::NoGpu => {
                 "see whether `nvidia-smi` lists one and its driver is recent enough"
             }
