@@ -79,11 +79,12 @@ impl<'a> RunContext<'a> {
             ));
         }
         let wanted = select(&*architecture, &settings.network.layers)?;
-        let pass = ForwardPass {
+        let mut pass = ForwardPass {
             devices,
             architecture,
             wanted,
             kernels: !settings.pictures.no_kernels,
+            batch: settings.compute.batch.map_or(1, usize::from),
         };
         let preprocess = settings.input.preprocess().for_network(pass.is_gray());
         if let (Some(side), Some(crop)) = (preprocess.resize, preprocess.crop)
@@ -95,7 +96,11 @@ impl<'a> RunContext<'a> {
             ));
         }
         if let Some(side) = preprocess.crop {
-            pass.check_size([side.get() as usize; 2])?;
+            let size = [side.get() as usize; 2];
+            pass.check_size(size)?;
+            if settings.compute.batch.is_none() {
+                pass.batch = pass.images_at_once(size);
+            }
         }
         Ok(Self {
             context,
@@ -117,8 +122,7 @@ impl<'a> RunContext<'a> {
             skipped: &mut self.skipped,
             explain,
         };
-        let batch = self.settings.compute.batch();
-        Ok(ProbeImages::load(files, batch, &mut loader)?)
+        Ok(ProbeImages::load(files, self.pass.batch, &mut loader)?)
     }
 
     /// A logger for the run's folder, which says nothing on the terminal. `label` says which weights it shows.

@@ -3,6 +3,8 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
+
 use super::calibration::{self, RunStyle};
 use super::context::{Context, RunContext, Steps, as_markdown, placement, reserve};
 use super::devices::open_devices;
@@ -21,8 +23,8 @@ use crate::network::{Activations, Network};
 use crate::settings::ImagesSettings;
 use crate::tags::Scalars;
 
-/// The bases of the PCA pictures are those of so many images, unless the maps of fewer take more than so many bytes:
-/// they wait for them.
+/// The bases of the PCA pictures are those of so many images, or of as many whose maps take so many bytes: they wait
+/// for them.
 const BASIS_IMAGES: usize = 16;
 const BASIS_BYTES: usize = 512 << 20;
 
@@ -40,7 +42,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let config = settings.resolved(&run.pass)?;
 
-    let most = settings.run.compute.batch();
+    let most = run.pass.batch;
     let mut images = (0..)
         .zip(prepare_ahead(files, run.preprocess, most))
         .peekable();
@@ -134,6 +136,13 @@ struct Forwarded {
     span: Span,
 }
 
+/// Of how many images the bases are, whatever a batch is: the first one says what an image takes.
+fn basis_images(first: &Activations) -> usize {
+    let of_image = |maps: &Tensor<4>| maps.shape().num_elements() / maps.dims()[0].max(1);
+    let values: usize = first.layers.iter().map(|(_, maps)| of_image(maps)).sum();
+    BASIS_IMAGES.min(BASIS_BYTES.div_ceil((values * size_of::<f32>()).max(1)))
+}
+
 /// What the steps are written with.
 struct ImageLog<'a> {
     network: &'a dyn Network,
@@ -163,10 +172,8 @@ impl ImageLog<'_> {
             return self.log(forwarded, run);
         };
         waiting.push(forwarded);
-        let images = waiting.iter().map(|forwarded| forwarded.batch.len());
-        let maps = waiting.iter().flat_map(|forwarded| &forwarded.seen.layers);
-        let bytes = maps.map(|(_, maps)| maps.shape().num_elements() * size_of::<f32>());
-        if images.sum::<usize>() >= BASIS_IMAGES || bytes.sum::<usize>() >= BASIS_BYTES {
+        let images: usize = waiting.iter().map(|of| of.batch.len()).sum();
+        if images >= basis_images(&waiting[0].seen) {
             return self.end_wait(run);
         }
         Ok(())
@@ -181,7 +188,8 @@ impl ImageLog<'_> {
         let images = waiting
             .iter()
             .flat_map(|Forwarded { seen, .. }| (0..seen.images()).map(move |at| seen.of_image(at)));
-        let images: Vec<_> = images.take(BASIS_IMAGES).collect();
+        let most = basis_images(&waiting[0].seen);
+        let images: Vec<_> = images.take(most).collect();
         let from = format!("the first {} images", images.len());
         let bases = Bases::of(images.into_iter().flatten(), from)?;
         self.run_style.bases = Some(bases);
@@ -226,5 +234,25 @@ impl ImageLog<'_> {
             step.finish();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::vgg::Arch;
+
+    #[test]
+    fn the_basis_is_of_the_same_images_whatever_the_batch_is() {
+        let device = burn::tensor::Device::flex();
+        let of = |batch: usize, count: usize| {
+            // 4 MB an image and layer.
+            let maps = Tensor::<4>::zeros([batch, 16, 256, 256], &device);
+            let layers = Arch::VGG16.layers().into_iter().take(count);
+            let layers = layers.map(|layer| (layer, maps.clone())).collect();
+            basis_images(&Activations { layers })
+        };
+        assert_eq!([of(1, 1), of(3, 1)], [16, 16]);
+        assert_eq!([of(1, 31), of(3, 31)], [5, 5]);
     }
 }

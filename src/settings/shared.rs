@@ -81,9 +81,9 @@ pub(crate) struct ComputeSettings {
         hide_possible_values = true
     )]
     pub(crate) precision: Precision,
-    /// Images in one forward pass; each is still a step of its own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) batch: u16,
+    /// Images in one forward pass; each is still a step of its own [default: 1 to 4, by the size of the maps]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Option<u16>,
 }
 
 /// How images are prepared for the network.
@@ -198,19 +198,13 @@ impl RunSettings {
                 .map(|device| device.kind)
                 .collect(),
         };
+        self.compute.batch = u16::try_from(pass.batch).ok();
         let preprocess = self.input.preprocess();
         self.input.resize = Some(Size(preprocess.resize));
         self.input.crop = Some(Size(preprocess.crop));
         self.pictures.resolve();
         self.output.logdir = absolute(&self.output.logdir);
         self.output.png = self.output.png.as_deref().map(absolute);
-    }
-}
-
-impl ComputeSettings {
-    /// Images in one forward pass.
-    pub(crate) fn batch(&self) -> usize {
-        usize::from(self.batch)
     }
 }
 

@@ -132,40 +132,63 @@ pub(super) struct Moments {
 
 impl Moments {
     /// Those of maps, each `[channels, positions]`; maps that are not all finite take no part.
-    #[expect(clippy::cast_precision_loss, reason = "positions")]
     pub(super) fn of(all: &[Tensor<2>]) -> Result<Self, BackendError> {
         let channels = all.first().map_or(0, |maps| maps.dims()[0]);
-        let mut sums = Self {
-            count: 0.0,
-            mean: DVector::zeros(channels),
-            products: DMatrix::zeros(channels, channels),
-        };
+        let sums = Self::together(channels, all)?;
+        if sums.products.iter().all(|value| value.is_finite()) {
+            return Ok(sums);
+        }
+        let mut finite = Vec::new();
         for maps in all {
-            let mean = maps.clone().mean_dim(1);
-            let centered = maps.clone() - mean.clone();
-            let products = centered.clone().matmul(centered.transpose());
-            let read = values(Tensor::cat(vec![mean, products], 1))?;
-            if read.iter().all(|value| value.is_finite()) {
-                sums.add(maps.dims()[1] as f64, &read);
+            let alone = Self::together(channels, [maps])?;
+            if alone.products.trace().is_finite() {
+                finite.push(maps);
             }
         }
-        Ok(sums)
+        Self::together(channels, finite)
     }
 
-    /// Adds those of other positions: in each row of `read` a mean, and the products of its channel.
+    /// The sums are of single precision and stay on the device until all are there.
     ///
     /// Source: Chan and others, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
     /// (1979).
-    fn add(&mut self, count: f64, read: &[f32]) {
-        let channels = self.mean.len();
-        let read =
-            DMatrix::from_row_iterator(channels, channels + 1, read.iter().copied().map(f64::from));
-        let apart = read.column(0) - &self.mean;
-        let all = self.count + count;
-        self.products += read.columns(1, channels);
-        self.products += &apart * apart.transpose() * (self.count * count / all);
-        self.mean += apart * (count / all);
-        self.count = all;
+    #[expect(clippy::cast_precision_loss, reason = "positions")]
+    fn together<'a>(
+        channels: usize,
+        all: impl IntoIterator<Item = &'a Tensor<2>>,
+    ) -> Result<Self, BackendError> {
+        let mut count = 0.0;
+        let mut sums: Option<(Tensor<2>, Tensor<2>)> = None;
+        for maps in all {
+            let here = maps.dims()[1] as f64;
+            let mean = maps.clone().mean_dim(1);
+            let centered = maps.clone() - mean.clone();
+            let products = centered.clone().matmul(centered.transpose());
+            let sum = count + here;
+            sums = Some(match sums {
+                None => (mean, products),
+                Some((all_mean, all_products)) => {
+                    let apart = mean - all_mean.clone();
+                    let between = apart.clone().matmul(apart.clone().transpose());
+                    (
+                        all_mean + apart * (here / sum),
+                        all_products + products + between * (count * here / sum),
+                    )
+                }
+            });
+            count = sum;
+        }
+        let read = match sums {
+            None => vec![0.0; (channels + 1) * channels],
+            Some((mean, products)) => values(Tensor::cat(vec![mean.transpose(), products], 0))?,
+        };
+        let mut read = read.into_iter().map(f64::from);
+        Ok(Self {
+            count,
+            mean: DVector::from_iterator(channels, read.by_ref().take(channels)),
+            // Symmetric, so that the order of rows and columns does not matter.
+            products: DMatrix::from_iterator(channels, channels, read),
+        })
     }
 
     /// The basis, whose ranges are not known yet: their ends are what they are at least apart.

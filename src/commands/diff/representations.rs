@@ -45,6 +45,7 @@ pub(super) fn similarities(
         architecture: Arc::new(of_old.clone()),
         wanted: layers.filter(has_weights).collect(),
         kernels: false,
+        batch: 1,
     };
     let (input, mut skipped) = (InputNotes::default(), Vec::new());
     let mut loader = ImageLoader {

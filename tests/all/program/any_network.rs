@@ -113,6 +113,9 @@ fn a_fixed_number_of_images_is_filled_up() {
     let images = one
         .iter()
         .filter(|one| matches!(one.value, Value::Image { .. }));
+    // Small maps go through the network together.
+    let config = std::fs::read_to_string(place.path("runs/free/config.toml")).unwrap();
+    assert!(config.contains("batch = 4\n"), "{config}");
     let (mut compared, mut differ) = (0, 0);
     for image in images.filter(|one| one.tag != "config") {
         let (tag, step) = (&image.tag, image.step);
