@@ -75,7 +75,6 @@ fn of_graph(error: &Pt2Error) -> Option<String> {
             "export a module whose forward takes the image alone, the rest fixed in it".to_owned()
         }
         Pt2Error::NoImage { .. } => "export it with such an image as its example".to_owned(),
-        Pt2Error::InPlace { .. } => "choose --layers before it".to_owned(),
         Pt2Error::Json(_) | Pt2Error::Graph(_) => "export it again".to_owned(),
         _ => return None,
     })

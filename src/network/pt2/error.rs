@@ -58,9 +58,6 @@ pub(crate) enum Pt2Error {
         /// Of one image: channels, height, width.
         expected: [usize; 3],
     },
-    /// A part of a value is changed in place, which is used afterwards.
-    #[error("{operation} in {module} changes a part of another value in place, which is not known")]
-    InPlace { operation: String, module: String },
     /// An operation fails.
     #[error("{module}: {operation}: {source}")]
     Operation {

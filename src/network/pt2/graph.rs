@@ -8,6 +8,7 @@ use super::names::LayerNames;
 use super::operations::{Operation, operation, shares_memory};
 use super::schema::{self, Symbol};
 use super::size::Size;
+use crate::device::BackendError;
 
 /// Any graph has fewer.
 const MOST_NODES: usize = 1 << 14;
@@ -77,6 +78,15 @@ impl Node {
         })
     }
 
+    /// An error of it.
+    pub(super) fn failed(&self, source: BackendError) -> Pt2Error {
+        Pt2Error::Operation {
+            operation: self.operation.clone(),
+            module: self.module.clone(),
+            source,
+        }
+    }
+
     /// The first argument's value, which an operation in place changes.
     pub(super) fn subject(&self) -> Option<Place> {
         match self.arguments.first() {
@@ -121,6 +131,10 @@ impl Graph {
                 .and_then(|name| module.graph.tensor_values.get(*name));
             let names = made.iter().map(|name| names.add(name));
             let part = layers.next().unwrap_or_default();
+            if made.is_empty() && !is_in_place {
+                // A check, which nothing needs.
+                continue;
+            }
             graph.nodes.push(Node {
                 run: operation(&operation_name),
                 operation: operation_name,
@@ -215,7 +229,11 @@ fn short_name(target: &str) -> (String, bool) {
     let name = target.strip_prefix("torch.ops.").unwrap_or(target);
     let (space, rest) = name.split_once('.').unwrap_or(("", name));
     let operation = rest.split('.').next().unwrap_or(rest);
-    let plain = operation.trim_end_matches('_');
+    // `__and__` is an operation of its own.
+    let plain = match operation {
+        special if special.starts_with("__") => special,
+        name => name.trim_end_matches('_'),
+    };
     let is_in_place = plain.len() < operation.len() && !plain.is_empty();
     (format!("{space}.{plain}"), is_in_place)
 }

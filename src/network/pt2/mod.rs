@@ -9,6 +9,7 @@
 mod arguments;
 mod error;
 mod graph;
+mod in_place;
 mod layers;
 mod names;
 mod network;

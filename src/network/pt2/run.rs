@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::Device;
+use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::arguments::{Argument, Place};
 use super::error::Pt2Error;
 use super::graph::{Graph, Node};
+use super::in_place::{Change, Step, changes, put_in};
 use super::layers::{Order, ShownLayer};
-use super::value::{Call, Floats, Most, Value, shape, sizes};
+use super::value::{Call, Floats, Most, Refused, Value, refused, shape, sizes};
 use crate::device::{BackendError, caught};
 
 /// What of a graph is computed for some layers, and when a value is not needed any more.
@@ -20,8 +22,8 @@ pub(super) struct Plan {
     nodes: Vec<usize>,
     /// By place: the place in `nodes` of the last that needs it.
     last_use: HashMap<Place, usize>,
-    /// By place: others that are the same tensor, which is changed in place.
-    same: HashMap<Place, Vec<Place>>,
+    /// By the turn of an operation in place: what else it changes.
+    changes: HashMap<usize, Change>,
 }
 
 impl Plan {
@@ -36,7 +38,7 @@ impl Plan {
         all: &[ShownLayer],
     ) -> Result<Self, Pt2Error> {
         let outputs: Vec<usize> = wanted.iter().map(|of| of.node).collect();
-        let plan = Self::of(graph, &outputs)?;
+        let plan = Self::of(graph, &outputs);
         if let Some(error) = unknown_operation(graph, &plan.nodes, wanted, all) {
             return Err(error);
         }
@@ -50,12 +52,12 @@ impl Plan {
     }
 
     /// For these nodes.
-    pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Result<Self, Pt2Error> {
+    pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Self {
         let needed = graph.needed(outputs);
         let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
         let mut plan = Self {
             last_use: HashMap::new(),
-            same: HashMap::new(),
+            changes: HashMap::new(),
             nodes,
         };
         for (turn, at) in plan.nodes.iter().enumerate() {
@@ -63,51 +65,13 @@ impl Plan {
                 plan.last_use.insert(place, turn);
             }
         }
-        plan.find_same(graph)?;
-        Ok(plan)
+        plan.changes = changes(graph, &plan.nodes, &mut plan.last_use);
+        plan
     }
 
     /// The nodes that are computed.
     pub(super) fn nodes(&self) -> &[usize] {
         &self.nodes
-    }
-
-    /// Which values an operation in place changes.
-    fn find_same(&mut self, graph: &Graph) -> Result<(), Pt2Error> {
-        // Each value is a part of another one, or the whole of it.
-        let root = &graph.roots;
-        let mut is_whole = vec![true; graph.places];
-        for (turn, at) in self.nodes.iter().enumerate() {
-            let node = &graph.nodes[*at];
-            let Some(subject) = node.subject() else {
-                continue;
-            };
-            let is_view = super::operations::shares_memory(&node.operation);
-            if !node.is_in_place && !is_view {
-                continue;
-            }
-            if node.is_in_place {
-                let used =
-                    |place: &Place| self.last_use.get(place).is_some_and(|last| *last > turn);
-                let shared = (0..graph.places).filter(|place| root[*place] == root[subject]);
-                let shared: Vec<Place> = shared.filter(used).collect();
-                let is_part =
-                    |place: &Place| *place != subject && !(is_whole[*place] && is_whole[subject]);
-                if shared.iter().any(is_part) {
-                    return Err(Pt2Error::InPlace {
-                        operation: node.operation.clone(),
-                        module: node.module.clone(),
-                    });
-                }
-                if let Some(output) = node.outputs.first() {
-                    self.same.insert(*output, shared);
-                }
-            }
-            for output in &node.outputs {
-                is_whole[*output] = is_whole[subject] && node.is_in_place;
-            }
-        }
-        Ok(())
     }
 
     /// Runs the graph on an image; `take` gets the values of each node that is computed.
@@ -118,26 +82,41 @@ impl Plan {
         image: Floats,
         mut take: impl FnMut(usize, &Floats),
     ) -> Result<(), Pt2Error> {
-        let most = Most::of(&image);
-        let mut values: HashMap<Place, Value> =
-            HashMap::from([(graph.input, Value::Tensor(image))]);
+        let mut running = Running {
+            graph,
+            stored,
+            most: Most::of(&image),
+            device: image.device(),
+            values: HashMap::from([(graph.input, Value::Tensor(image))]),
+        };
         for (turn, at) in self.nodes.iter().enumerate() {
             let node = &graph.nodes[*at];
-            let is_last = |place: Place| self.last_use.get(&place) == Some(&turn);
-            let arguments = node.arguments.iter().map(|(name, argument)| {
-                let value = resolved(argument, &mut values, stored, is_last);
-                (name.clone(), value)
-            });
-            let results = computed(node, Call::new(arguments.collect(), most))?;
+            let change = self.changes.get(&turn);
+            // What is made again afterwards needs it as it was, and a square needs it twice.
+            let is_last = |place: Place| {
+                let times = node.needs().filter(|needed| *needed == place).count();
+                change.is_none() && times == 1 && self.last_use.get(&place) == Some(&turn)
+            };
+            let mut get = |place| match is_last(place) {
+                true => running.take(place),
+                false => running.get(place),
+            };
+            let arguments = node.arguments.iter();
+            let arguments =
+                arguments.map(|(name, given)| (name.clone(), resolved(given, &mut get)));
+            let arguments = arguments.collect();
+            let results = running.computed(node, arguments)?;
             if let Some(Value::Tensor(tensor)) = results.first() {
                 take(*at, tensor);
+                if let Some(change) = change {
+                    let changed = caught(|| running.change(change, tensor.clone()));
+                    let changed = changed.map_err(|why| node.failed(why))?;
+                    changed.map_err(|why| node.failed(BackendError::of(&why.0)))?;
+                }
             }
             for (place, value) in node.outputs.iter().zip(results) {
-                for same in self.same.get(place).into_iter().flatten() {
-                    values.insert(*same, value.clone());
-                }
                 if self.last_use.get(place).is_some_and(|last| *last > turn) {
-                    values.insert(*place, value);
+                    running.values.insert(*place, value);
                 }
             }
         }
@@ -145,52 +124,94 @@ impl Plan {
     }
 }
 
-/// An argument's value, which is moved out where nothing else needs it.
-fn resolved(
-    argument: &Argument,
-    values: &mut HashMap<Place, Value>,
-    stored: &HashMap<Place, Value>,
-    is_last: impl Fn(Place) -> bool + Copy,
-) -> Value {
+/// A graph while it runs.
+struct Running<'a> {
+    graph: &'a Graph,
+    stored: &'a HashMap<Place, Value>,
+    most: Most,
+    device: Device<Dispatch>,
+    values: HashMap<Place, Value>,
+}
+
+impl Running<'_> {
+    fn get(&self, place: Place) -> Option<Value> {
+        let value = self.values.get(&place);
+        value.or_else(|| self.stored.get(&place)).cloned()
+    }
+
+    /// The same, and nothing else needs it.
+    fn take(&mut self, place: Place) -> Option<Value> {
+        let value = self.values.remove(&place);
+        value.or_else(|| self.stored.get(&place).cloned())
+    }
+
+    /// What a node gives.
+    fn computed(
+        &self,
+        node: &Node,
+        arguments: Vec<(String, Value)>,
+    ) -> Result<Vec<Value>, Pt2Error> {
+        let Some(run) = node.run else {
+            return Err(node.failed(BackendError::of("it is not known")));
+        };
+        let mut call = Call::new(arguments, self.most, self.device.clone());
+        let result = caught(|| run(&mut call)).map_err(|why| node.failed(why))?;
+        let result = result.map_err(|why| node.failed(BackendError::of(&why.0)))?;
+        Ok(match result {
+            Value::List(all) => all,
+            one => vec![one],
+        })
+    }
+
+    /// Makes again what an operation in place changed beside its result.
+    fn change(&mut self, change: &Change, result: Floats) -> Result<(), Refused> {
+        let whole = if change.part.is_empty() {
+            result
+        } else {
+            let Some(whole) = self.get(change.whole).and_then(Value::tensor) else {
+                return refused("what it changes a part of is no tensor of floats");
+            };
+            put_in(whole, result, |places| self.part(places, &change.part))?
+        };
+        for (place, steps) in &change.others {
+            let part = self.part(whole.clone(), steps)?;
+            self.values.insert(*place, Value::Tensor(part));
+        }
+        Ok(())
+    }
+
+    /// A part of a tensor.
+    fn part(&self, whole: Floats, steps: &[Step]) -> Result<Floats, Refused> {
+        let mut part = whole;
+        for step in steps {
+            let node = &self.graph.nodes[step.node];
+            let mut first = Some(Value::Tensor(part));
+            let arguments = node.arguments.iter().map(|(name, given)| {
+                let known = || resolved(given, &mut |place| self.get(place));
+                (name.clone(), first.take().unwrap_or_else(known))
+            });
+            let made = self.computed(node, arguments.collect());
+            let made = made.map_err(|why| Refused(why.to_string()))?;
+            part = match made.into_iter().nth(step.output).and_then(Value::tensor) {
+                Some(part) => part,
+                None => return refused("a part is no tensor of floats"),
+            };
+        }
+        Ok(part)
+    }
+}
+
+/// An argument's value; `get` gives those of the graph.
+fn resolved(argument: &Argument, get: &mut impl FnMut(Place) -> Option<Value>) -> Value {
     match argument {
         Argument::None => Value::None,
         Argument::Int(value) => Value::Int(*value),
         Argument::Float(value) => Value::Float(*value),
         Argument::Bool(value) => Value::Bool(*value),
         Argument::Text(text) => Value::Text(text.clone()),
-        Argument::List(all) => Value::List(
-            all.iter()
-                .map(|one| resolved(one, values, stored, is_last))
-                .collect(),
-        ),
-        Argument::Value(place) => {
-            let value = if is_last(*place) {
-                values.remove(place)
-            } else {
-                values.get(place).cloned()
-            };
-            let value = value.or_else(|| stored.get(place).cloned());
-            value.unwrap_or(Value::None)
-        }
+        Argument::List(all) => Value::List(all.iter().map(|one| resolved(one, get)).collect()),
+        Argument::Value(place) => get(*place).unwrap_or(Value::None),
     }
-}
-
-/// What a node gives.
-fn computed(node: &Node, mut call: Call) -> Result<Vec<Value>, Pt2Error> {
-    let failed = |source| Pt2Error::Operation {
-        operation: node.operation.clone(),
-        module: node.module.clone(),
-        source,
-    };
-    let Some(run) = node.run else {
-        return Err(failed(BackendError::of("it is not known")));
-    };
-    let result = caught(|| run(&mut call)).map_err(failed)?;
-    let result = result.map_err(|why| failed(BackendError::of(&why.0)))?;
-    Ok(match result {
-        Value::List(all) => all,
-        one => vec![one],
-    })
 }
 
 /// What is not known, how often it is needed, and what can be shown without it.

@@ -1,8 +1,9 @@
 //! Values of a graph while it runs, and the arguments of an operation.
 
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::ops::IntTensorOps;
+use burn::backend::tensor::{Device, FloatTensor, IntTensor};
 use burn::backend::{Dispatch, TensorMetadata};
-use burn::tensor::Shape;
+use burn::tensor::{FloatDType, Shape};
 
 /// A tensor of floats of any rank, on any device.
 pub(super) type Floats = FloatTensor<Dispatch>;
@@ -71,12 +72,26 @@ impl Most {
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) most: Most,
+    /// Where tensors are made that come from no other.
+    pub(super) device: Device<Dispatch>,
     arguments: Vec<(String, Value)>,
 }
 
 impl Call {
-    pub(super) fn new(arguments: Vec<(String, Value)>, most: Most) -> Self {
-        Self { most, arguments }
+    pub(super) fn new(
+        arguments: Vec<(String, Value)>,
+        most: Most,
+        device: Device<Dispatch>,
+    ) -> Self {
+        Self {
+            most,
+            device,
+            arguments,
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.arguments.iter().any(|(own, _)| own == name)
     }
 
     /// An argument, which is moved out; `None` where it was left out or is none.
@@ -175,6 +190,12 @@ impl Call {
         Ok(self.optional_float(name)?.unwrap_or(default))
     }
 
+    /// A number that has to be there.
+    pub(super) fn needed_float(&mut self, name: &str) -> Result<f64> {
+        let value = self.needed(name)?;
+        of_kind(name, value.float(), "a number")
+    }
+
     pub(super) fn optional_float(&mut self, name: &str) -> Result<Option<f64>> {
         let value = self.take(name);
         let float = value.map(|value| of_kind(name, value.float(), "a number"));
@@ -222,9 +243,17 @@ fn of_kind<T>(name: &str, value: Option<T>, expected: &str) -> Result<T> {
 
 impl Value {
     pub(super) fn tensor(self) -> Option<Floats> {
-        match self {
+        match self.floats() {
             Self::Tensor(tensor) => Some(tensor),
             _ => None,
+        }
+    }
+
+    /// Whole numbers as floats, everything else as it is.
+    pub(super) fn floats(self) -> Self {
+        match self {
+            Self::Integers(all) => Self::Tensor(Dispatch::int_into_float(all, FloatDType::F32)),
+            other => other,
         }
     }
 

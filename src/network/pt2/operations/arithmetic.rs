@@ -70,9 +70,9 @@ pub(super) const TABLE: Table = &[
 
 /// The first argument, which is called `self` or `input`.
 pub(super) fn subject(call: &mut Call) -> Result<Floats> {
-    match call.first() {
-        Some(Value::Tensor(tensor)) => Ok(tensor),
-        _ => refused("its first argument is not a tensor of floats"),
+    match call.first().and_then(Value::tensor) {
+        Some(tensor) => Ok(tensor),
+        None => refused("its first argument is not a tensor of floats"),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn map(call: &mut Call, of: impl Fn(Floats) -> Floats) -> Result<Valu
 }
 
 /// A tensor in the numbers of another: parameters are float32, whatever the maps are.
-pub(super) fn like(tensor: Floats, other: &Floats) -> Floats {
+pub(in crate::network::pt2) fn like(tensor: Floats, other: &Floats) -> Floats {
     if tensor.dtype() == other.dtype() {
         return tensor;
     }
@@ -133,7 +133,7 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
 }
 
 /// A tensor with all values a number, which every shape goes with.
-fn full(value: f64, like: &Floats) -> Floats {
+pub(super) fn full(value: f64, like: &Floats) -> Floats {
     let ones = vec![1; sizes(like).len()];
     let zeros = Dispatch::float_zeros(shape(&ones), &like.device(), FloatDType::F32);
     let tensor = Dispatch::float_add_scalar(zeros, value.into());
@@ -178,14 +178,14 @@ fn of_both(
     Ok(Value::Tensor(tensors(a, b)))
 }
 
-fn operands(call: &mut Call) -> Result<(Value, Value)> {
+pub(super) fn operands(call: &mut Call) -> Result<(Value, Value)> {
     match (call.take("self"), call.take("other")) {
-        (Some(a), Some(b)) => Ok((a, b)),
+        (Some(a), Some(b)) => Ok((a.floats(), b.floats())),
         _ => refused("it lacks an argument"),
     }
 }
 
-fn both(
+pub(super) fn both(
     call: &mut Call,
     tensors: impl Fn(Floats, Floats) -> Floats,
     numbers: impl Fn(f64, f64) -> f64,
@@ -240,8 +240,8 @@ fn power(call: &mut Call) -> Result<Value> {
     }
 }
 
-fn larger(a: Floats, b: Floats) -> Floats {
-    // a + max(b - a, 0) would round.
+/// Two tensors whose sizes go together, in the sizes that they have together.
+pub(super) fn wide(a: Floats, b: Floats) -> (Floats, Floats) {
     let (a_sizes, b_sizes) = (sizes(&a), sizes(&b));
     let sizes: Vec<usize> = a_sizes
         .iter()
@@ -249,7 +249,12 @@ fn larger(a: Floats, b: Floats) -> Floats {
         .map(|(a, b)| *a.max(b))
         .collect();
     let wide = |tensor| Dispatch::float_expand(tensor, shape(&sizes));
-    let (a, b) = (wide(a), wide(b));
+    (wide(a), wide(b))
+}
+
+fn larger(a: Floats, b: Floats) -> Floats {
+    // a + max(b - a, 0) would round.
+    let (a, b) = wide(a, b);
     let is_larger = Dispatch::float_greater(b.clone(), a.clone(), burn::tensor::BoolDType::Native);
     Dispatch::float_mask_where(a, is_larger, b)
 }

@@ -2,6 +2,8 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
+use burn::backend::tensor::IntTensor;
+use burn::tensor::IntDType;
 
 use super::Table;
 use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
@@ -62,6 +64,14 @@ fn joined(all: Vec<Floats>, axis: usize, most: Most) -> Result<Value> {
     Ok(Value::Tensor(Dispatch::float_cat(all, axis)))
 }
 
+fn whole(places: Value) -> Result<IntTensor<Dispatch>> {
+    match places {
+        Value::Integers(all) => Ok(all),
+        Value::Tensor(all) => Ok(Dispatch::float_into_int(all, IntDType::I64)),
+        _ => refused("it is given no list of whole numbers"),
+    }
+}
+
 /// By one list of places along one axis.
 fn index(call: &mut Call) -> Result<Value> {
     use burn::backend::TensorMetadata;
@@ -74,11 +84,11 @@ fn index(call: &mut Call) -> Result<Value> {
                 .by_ref()
                 .filter(|(_, value)| !matches!(value, Value::None));
             match (given.next(), given.next()) {
-                (Some((axis, Value::Integers(places))), None) => (axis, places),
+                (Some((axis, places)), None) => (axis, whole(places)?),
                 _ => return refused("only one list of whole numbers is known"),
             }
         }
-        (_, Some(Value::Integers(places))) => (call.axis("dim", 0, own.len())?, places),
+        (_, Some(places)) => (call.axis("dim", 0, own.len())?, whole(places)?),
         _ => return refused("it is given no list of whole numbers"),
     };
     let of_places = places.shape().to_vec();

@@ -9,7 +9,9 @@ mod activation;
 mod arithmetic;
 mod attention;
 mod convolution;
+mod einsum;
 mod joins;
+mod masks;
 mod normalization;
 mod parts;
 mod pooling;
@@ -19,18 +21,22 @@ mod views;
 
 use super::value::{Call, Result, Value};
 
+pub(super) use arithmetic::like;
+
 /// What computes an operation.
 pub(super) type Operation = fn(&mut Call) -> Result<Value>;
 
 /// Those of a room.
 type Table = &'static [(&'static str, Operation)];
 
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 13] = [
     activation::TABLE,
     arithmetic::TABLE,
     attention::TABLE,
     convolution::TABLE,
+    einsum::TABLE,
     joins::TABLE,
+    masks::TABLE,
     normalization::TABLE,
     parts::TABLE,
     pooling::TABLE,

@@ -24,6 +24,7 @@ pub(super) const TABLE: Table = &[
     ("aten.pixel_unshuffle", pixel_unshuffle),
     ("aten.channel_shuffle", channel_shuffle),
     ("aten.roll", roll),
+    ("aten.flip", flip),
 ];
 
 /// `[batch, channels, height, width]`
@@ -181,6 +182,16 @@ fn channel_shuffle(call: &mut Call) -> Result<Value> {
 }
 
 /// What moves out at one end comes in at the other.
+fn flip(call: &mut Call) -> Result<Value> {
+    let x = call.tensor("self")?;
+    let rank = sizes(&x).len();
+    let axes = call.ints("dims")?.unwrap_or_default().into_iter();
+    let axes: Vec<usize> = axes
+        .map(|axis| axis_of(axis, rank))
+        .collect::<Result<_>>()?;
+    Ok(Value::Tensor(Dispatch::float_flip(x, &axes)))
+}
+
 fn roll(call: &mut Call) -> Result<Value> {
     let mut x = call.tensor("self")?;
     let own = sizes(&x);

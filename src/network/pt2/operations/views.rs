@@ -16,6 +16,7 @@ pub(super) const TABLE: Table = &[
     ("aten.unflatten", unflatten),
     ("aten.permute", permute),
     ("aten.transpose", transpose),
+    ("aten.swapaxes", transpose),
     ("aten.t", transpose),
     ("aten.numpy_T", transpose),
     ("aten.movedim", movedim),
@@ -28,8 +29,8 @@ pub(super) const TABLE: Table = &[
     ("aten.clone", same),
     ("aten.alias", same),
     ("aten.detach", same),
-    ("aten.to", same),
-    ("aten._to_copy", same),
+    ("aten.to", converted),
+    ("aten._to_copy", converted),
     ("aten.type_as", same),
     ("aten.lift_fresh_copy", same),
     ("aten.dropout", dropout),
@@ -38,7 +39,16 @@ pub(super) const TABLE: Table = &[
     ("aten.sym_size", sym_size),
 ];
 
-/// What a network does with numbers of another type it does here with those that it has.
+/// What a network does with numbers of another type it does here with those that it has; whole numbers are whole.
+fn converted(call: &mut Call) -> Result<Value> {
+    let dtype = call.int("dtype", 6)?;
+    match (call.first(), dtype) {
+        (Some(Value::Tensor(x)), 1..=5) => Ok(Value::Tensor(Dispatch::float_trunc(x))),
+        (Some(value), _) => Ok(value),
+        (None, _) => refused("it is given nothing"),
+    }
+}
+
 fn same(call: &mut Call) -> Result<Value> {
     match call.first() {
         Some(value) => Ok(value),
@@ -164,7 +174,11 @@ fn permute(call: &mut Call) -> Result<Value> {
 fn transpose(call: &mut Call) -> Result<Value> {
     let x = call.tensor("self")?;
     let rank = sizes(&x).len();
-    let [one, two] = [call.axis("dim0", 0, rank)?, call.axis("dim1", -1, rank)?];
+    let [first, second] = match call.has("axis0") {
+        true => ["axis0", "axis1"],
+        false => ["dim0", "dim1"],
+    };
+    let [one, two] = [call.axis(first, 0, rank)?, call.axis(second, -1, rank)?];
     Ok(Value::Tensor(if one == two {
         x
     } else {

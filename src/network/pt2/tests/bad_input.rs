@@ -269,34 +269,3 @@ fn an_operation_that_is_not_known_matters_where_it_is_needed() {
         "{notes:?}"
     );
 }
-
-/// What is changed in place through a part of it is another value too.
-#[test]
-fn a_change_in_place_of_a_part_is_not_left_out() {
-    let mut entries = Entries::of("residual.pt2");
-    entries.change(GRAPH, |all| {
-        let name = |name: &str| json!({"as_tensor": {"name": name}});
-        let pooled = node(all, 3)["outputs"][0].clone();
-        let meta = all["graph_module"]["graph"]["tensor_values"]["conv2d"].clone();
-        let nodes = all["graph_module"]["graph"]["nodes"]
-            .as_array_mut()
-            .unwrap();
-        let node = |target: &str, of: Value, output: &str| {
-            json!({
-                "target": target, "metadata": {}, "outputs": [name(output)],
-                "inputs": [{"name": "self", "arg": of}],
-            })
-        };
-        nodes.insert(4, node("torch.ops.aten.select.int", pooled, "a_part"));
-        nodes.insert(
-            5,
-            node("torch.ops.aten.relu_.default", name("a_part"), "changed"),
-        );
-        for name in ["a_part", "changed"] {
-            all["graph_module"]["graph"]["tensor_values"][name] = meta.clone();
-        }
-    });
-    let bytes = entries.bytes(CompressionMethod::Stored);
-    assert_eq!(shown(&bytes, "relu"), Ok(1));
-    refused(&bytes, &["aten.relu", "in place", "before it"]);
-}
