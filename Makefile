@@ -76,7 +76,7 @@ reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the prog
 
 .PHONY: examples
 examples: ## run every program in examples/: runs/example-*
-	for example in $(EXAMPLES); do $(CARGO) run --release --example $$example || exit 1; done
+	for example in $(EXAMPLES); do $(CARGO) run --release --features train --example $$example || exit 1; done
 
 .PHONY: lint
 lint: fmt clippy doc deny ## formatting, clippy, docs and dependencies, warnings denied
@@ -99,7 +99,7 @@ MEASURED := $(BUILT)/measured
 .PHONY: bench
 bench: build need-python ## the benchmarks, against the last record in benches/runs/; with BENCH_PYTHON=/path/to/python (with torch), PyTorch too
 	@rm -rf "$(MEASURED)" "$(BUILT)/../criterion" && mkdir -p "$(MEASURED)"
-	$(CARGO) bench $(ONE) --features bench
+	$(CARGO) bench -p feature-grid -p tensorboard-events --features bench --bench render --bench framing
 	"$(PYTHON)" benches/sweep.py "$(BUILT)/vggscope" --json "$(MEASURED)/sweep.json"
 	@if [ -n "$(BENCH_PYTHON)" ]; then \
 	  "$(BENCH_PYTHON)" benches/compare/compare.py --vggscope "$(BUILT)/vggscope" --json "$(MEASURED)/compare.json"; else \
@@ -134,6 +134,10 @@ wheel: $(LIBTORCH_STEP) .venv-wheel/ready ## dist/vggscope-*.whl for pip; with B
 	@.venv-wheel/bin/python scripts/wheel.py --cargo "$(CARGO)" --cargoflags="$(ONE)"
 wheel-test: ## PYTHON=/path/to/python: test the wheel that is installed there; without torch no export
 	"$(PYTHON)" -m unittest discover -v -s python/tests
+
+.PHONY: publish-check
+publish-check: ## pack the three crates as crates.io gets them, and build them from there; VERIFY=--no-verify packs only
+	$(CARGO) publish --workspace --dry-run $(VERIFY)
 
 # The program holds the list of what it is built from, for cargo audit and scanners of images.
 .PHONY: release

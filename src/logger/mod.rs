@@ -21,6 +21,8 @@ mod error;
 mod feature_logger;
 mod grid_style;
 mod grids;
+#[cfg(feature = "train")]
+pub mod learner;
 mod maps;
 mod on_device;
 mod piece;

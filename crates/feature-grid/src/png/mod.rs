@@ -2,7 +2,7 @@
 //!
 //! Written here because nothing on crates.io is both: of the encoders that come down to `OpenCV`'s
 //! size on grids of feature maps the fastest needs four times as long, and the one that is as fast
-//! writes up to an eighth more (`benches/render.rs` measures them). What makes the difference is
+//! writes up to an eighth more (`benches/render.rs` of this crate measures them). What makes the difference is
 //! knowing the pictures: every row takes the Paeth filter, which is best or nearly best on maps and
 //! costs one vectorised pass, and of all that deflate can do only its Huffman codes, made afresh
 //! for every block, and its runs of zeros are used.

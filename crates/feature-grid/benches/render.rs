@@ -82,7 +82,7 @@ type Encoder = fn(&Picture) -> Vec<u8>;
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("png");
     let encoders: [(&str, Encoder); 3] = [
-        ("vggscope", |picture| picture.to_png().unwrap()),
+        ("feature-grid", |picture| picture.to_png().unwrap()),
         ("png, fastest", |picture| {
             other_encoder(picture, DeflateCompression::FdeflateUltraFast)
         }),
