@@ -74,6 +74,10 @@ torture: ## faults at every call of a run that writes, where `make test` tries s
 reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the program takes
 	VGGSCOPE_WRITE_REFERENCE=1 $(CARGO) test --release $(CHECKED) $(ALL) --lib the_reference
 
+.PHONY: messages
+messages: $(LIBTORCH_STEP) ## write tests/all/messages/ again, from what the program says
+	INSTA_UPDATE=always $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) --test all -- program::messages
+
 .PHONY: examples
 examples: ## run every program in examples/: runs/example-*
 	for example in $(EXAMPLES); do $(CARGO) run --release --features train --example $$example || exit 1; done

@@ -18,8 +18,8 @@ from pathlib import Path
 CLONE = Path(__file__).resolve().parent.parent
 # The order in which they are published: each needs those before it.
 CRATES = ["feature-grid", "tensorboard-events", "vggscope"]
-# What else is built where the Makefile has it.
-TARGETS = ["publish-check", "wheel"]
+# What else is built, where the Makefile has it: the packages, the wheel beside torch and that without.
+PACKAGES = [["publish-check"], ["wheel"], ["wheel", "CARGOFLAGS=--no-default-features"]]
 
 
 def read(name: str) -> str:
@@ -98,16 +98,14 @@ def main() -> None:
     if asked.check:
         return print(f"{version()} everywhere")
     run(asked.cargo, "auditable", "build", "--release", *asked.cargoflags.split(), path=asked.tools)
-    built = [target for target in TARGETS if re.search(rf"^{target}:", read("Makefile"), re.MULTILINE)]
-    for target in built:
-        run("make", target)
+    for target in (words for words in PACKAGES if re.search(rf"^{words[0]}:", read("Makefile"), re.MULTILINE)):
+        run("make", *target)
     tag = f"v{version()}"
     print(f"\n{version()} is whole. What is left, for a person, in this order:\n")
     print(f"  git tag -a {tag} -m {tag} && git push origin {tag}")
     for crate in CRATES:
         print(f"  cargo publish -p {crate}")
-    if "wheel" in built:
-        print("  twine upload dist/*.whl")
+    print("  twine upload dist/*.whl")
     print(f'  a release of {tag} with the part of CHANGELOG.md, then a new "## Unreleased" there')
 
 

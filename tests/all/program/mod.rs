@@ -16,6 +16,9 @@ mod gif;
 mod images;
 mod information;
 mod inspect;
+// Numbers of one backend, and links to the fixtures.
+#[cfg(all(unix, feature = "libtorch"))]
+mod messages;
 mod mistyped;
 mod notes;
 mod other_networks;

@@ -1,0 +1,393 @@
+//! What the program says, a page a command: `tests/all/messages/`. `make messages` writes the pages again.
+
+use std::fs;
+
+use regex::{Captures, Regex};
+
+use super::continued::put;
+use super::support::{Place, photo, root, weights};
+
+/// A page: commands, what they print, and their exit codes. Paths begin at the folder in which they run.
+struct Page {
+    place: Place,
+    text: String,
+}
+
+impl Page {
+    /// A folder with runs, weights, images and checkpoints, as people have them.
+    fn new() -> Self {
+        let place = Place::on_cpu();
+        place.put(&photo("chelsea.png"), "probes/cat.png");
+        place.put(&weights(), "vgg16.pth");
+        place.write("runs/sweep12/config.toml", "");
+        for step in 1..=3 {
+            put(&place, step);
+        }
+        place.write("text.png", "just some text");
+        place.write("empty/.keep", "");
+        let cut = &fs::read(photo("chelsea.png")).unwrap()[..5000];
+        place.write("cut.png", cut);
+        place.write("stored.zip", b"PK\x03\x04 and so on");
+        place.put(&weights(), "nameless");
+        for folder in [
+            "crops",
+            "weights",
+            "read_back",
+            "similarity",
+            "pt2",
+            "input",
+        ] {
+            let to = root().join("tests/fixtures").join(folder);
+            std::os::unix::fs::symlink(to, place.path(folder)).unwrap();
+        }
+        let text = String::new();
+        Self { place, text }
+    }
+
+    /// Runs a command, and adds what it said.
+    fn say(&mut self, line: &str) {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let ran = self.place.run(&line, &[""; 0]);
+        let said = format!("{}{}", ran.out(), ran.err());
+        let errors = said.lines().filter(|line| line.starts_with("error: "));
+        assert!(errors.count() <= 1, "{line}: {said}");
+        assert!(!said.contains("panicked"), "{line}: {said}");
+        let code = match ran.code() {
+            0 => String::new(),
+            code => format!("[exit code {code}]\n"),
+        };
+        self.text += &format!("$ vggscope {line}\n{}\n{code}\n", said.trim_end());
+    }
+
+    /// Runs commands, a line each.
+    fn say_all(&mut self, lines: &str) {
+        for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+            self.say(line);
+        }
+    }
+
+    /// Compares the page with the one that is kept.
+    #[track_caller]
+    fn is(self, name: &str) {
+        let folder = self.place.path("");
+        let mut text = self.text;
+        // As typed and without links, as macOS has its temporary folder.
+        for folder in [folder.canonicalize().unwrap(), folder] {
+            text = text.replace(&format!("{}/", folder.display()), "");
+        }
+        for (pattern, word) in [
+            (r"events\.out\.tfevents\.[\w.-]+", "EVENTS"),
+            (r"\d+(\.\d+)? (B|KiB|MiB)\b", "SIZE"),
+            (r" \(os error \d+\)", ""),
+            // Progress.
+            (r"(?m)^step \d+/\d+ .*\n", ""),
+            // Each line of `weights.snap` has the same layer.
+            (r"(?m)^index .*\n    0  conv1_1 .*\n", ""),
+        ] {
+            text = Regex::new(pattern)
+                .unwrap()
+                .replace_all(&text, word)
+                .into_owned();
+        }
+        // What a training comes to differs by a processor's last digits.
+        let result =
+            Regex::new(r"(?m)^(best validation|changed most|an optimization|error: step).*")
+                .unwrap();
+        let number = Regex::new(r"\d+\.\d+(e\d+)?").unwrap();
+        text = result
+            .replace_all(&text, |line: &Captures<'_>| {
+                number.replace_all(&line[0], "#").into_owned()
+            })
+            .into_owned();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../messages");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
+}
+
+#[test]
+fn of_images() {
+    let mut page = Page::new();
+    page.say_all(
+        "images probes --weights vgg16.pth --layers conv1_1,pool1 --run a
+        images probes --weights vgg16.pth --layers conv1_1 --run a
+        images
+        images gone.png
+        images probs
+        images Probes/cat.png
+        images *.tif
+        images empty
+        images text.png --weights vgg16.pth --layers conv1_1 --run b
+        images cut.png --weights vgg16.pth --layers conv1_1 --run b
+        images stored.zip
+        images nameless
+        images text.png probes --weights vgg16.pth --layers conv1_1 --run skipped --on-error skip
+        images text.png --weights vgg16.pth --layers conv1_1 --run c --on-error skip
+        images input/decode/cmyk.tif --weights vgg16.pth --layers conv1_1 --run b
+        images input/decode/rle8.bmp --weights vgg16.pth --layers conv1_1 --run b
+        images vgg16.pth
+        images ckpts
+        images https://example.org/cat.png
+        images probes --weights vgg16.pht --layers conv1_1
+        images probes --weights probes/cat.png --layers conv1_1
+        images probes --weights vgg16.pth --arch vgg19
+        images probes --weights vgg16.pth --layers !all
+        images probes --weights vgg16.pth --crop 16 --resize 16
+        images probes --weights vgg16.pth --crop off --resize 16 --run d
+        images probes --weights vgg16.pth --layers conv1_1 --crop 64 --resize 48 --run padded
+        images probes --crop 0
+        images probes --range 3,1
+        images probes --range run
+        images probes --maps changed:4
+        images probes --maps sweep12
+        images probes --maps 99, --weights vgg16.pth --layers conv1_1 --run e
+        images probes --range runs/sweep12/config.tml
+        images probes --weights vgg16.pth --layers conv1_1 --run ../outside
+        images probes --weights vgg16.pth --layers conv1_1 --logdir text.png
+        images probes --device gpu
+        images probes --json s.json
+        images --config runs/sweep21/config.toml
+        images --config text.png
+        imagse probes",
+    );
+    let layers = "conv1 block2_conv1 fc1 fc6 fc8 classifier.0 linear features.99 features.31 99 conv6_1 conv3_9 relu6_1 pool6";
+    for layers in layers.split(' ') {
+        page.say(&format!(
+            "images probes --weights vgg16.pth --layers {layers}"
+        ));
+    }
+    page.place.write("c.toml", "colourmap = 'magma'");
+    page.say("images probes --config c.toml");
+    // What is refused at once leaves nothing.
+    let mut made: Vec<_> = fs::read_dir(page.place.path("runs"))
+        .unwrap()
+        .map(|run| run.unwrap().file_name())
+        .collect();
+    made.sort();
+    assert_eq!(made, ["a", "padded", "skipped", "sweep12"]);
+    page.is("images");
+}
+
+#[test]
+fn of_checkpoints() {
+    let mut page = Page::new();
+    let shown = "--images probes --layers conv1_1,relu3_1 --resize 64 --crop 64";
+    for line in [
+        format!("ckpts {shown} --run a"),
+        format!("ckpts {shown} --run a"),
+        format!("ckpts {shown} --run a --colormap viridis"),
+        format!(
+            "ckpts {shown} --run b --compare-images crops/val --json s.json --fail-if change<1"
+        ),
+        format!("ckpts {shown} --run c --fail-if change"),
+        format!("ckpts {shown} --run c --shard 3/3"),
+        format!("ckpts {shown} --run c --shard 0/2 --json s.json"),
+        format!("ckpts {shown} --run c --json empty"),
+        format!("ckpts {shown} --run d --change=vgg16.pht"),
+        format!("ckpts {shown} --run d --compare-images probs"),
+        format!("ckpts {shown} --run d --compare-images probes"),
+        format!("ckpts {shown} --run d --step epoch_("),
+        format!("ckpts {shown} --run d --step nothing_(\\d+)"),
+        format!("ckpt {shown} --run d"),
+        format!("empty {shown} --run d"),
+        format!("probes {shown} --run d"),
+        format!("probes/cat.png {shown} --run d"),
+        format!("weights/resnet.pth weights/alexnet.pth {shown} --run d"),
+        "ckpts".to_owned(),
+        "ckpts --images probs".to_owned(),
+        "ckpts --images vgg16.pth".to_owned(),
+        "probes --images ckpts".to_owned(),
+    ] {
+        page.say(&format!("checkpoints {line}"));
+    }
+    page.place.put(&weights(), "unnumbered/last.safetensors");
+    page.place.put(&weights(), "unnumbered/best.safetensors");
+    page.place.put(&weights(), "twice/a_1.safetensors");
+    page.place.put(&weights(), "twice/b_1.safetensors");
+    page.place.write("ckpts/epoch_4.safetensors", "");
+    for line in [
+        format!("unnumbered {shown} --run d"),
+        format!("twice {shown} --run d"),
+        format!("ckpts {shown} --run a"),
+        format!("ckpts {shown} --run a --on-error skip"),
+    ] {
+        page.say(&format!("checkpoints {line}"));
+    }
+    page.is("checkpoints");
+}
+
+#[test]
+fn of_merge() {
+    let mut page = Page::new();
+    let part =
+        "checkpoints ckpts --images probes --layers conv1_1 --resize 64 --crop 64 --run a --shard";
+    for line in [
+        &*format!("{part} 0/2"),
+        "merge runs/a",
+        &format!("{part} 1/2"),
+        &format!("{part} 1/3"),
+        "merge runs/a",
+        "merge runs/a",
+        "merge sweep12",
+        "merge runs/sweep12",
+        "merge",
+    ] {
+        page.say(line);
+    }
+    page.is("merge");
+}
+
+#[test]
+fn of_training() {
+    let mut page = Page::new();
+    let narrow = "arch = 'vgg11_bn'\nwidth = 0.1\nhidden = 16\nresize = 32\ncrop = 32\nbatch-size = 12\nlayers = 'conv1_1'\n\
+                  data = 'crops'\nimages = ['probes']\n";
+    page.place.write("narrow.toml", narrow);
+    page.text = format!("narrow.toml:\n{narrow}\n");
+    let flags = "--steps 2 --validate-every 2 --run a | --steps 2 --run a | --steps 2 --resume --run b |
+        --steps 3 --run c --optimizer sgd --learning-rate 1e6 | --steps 3 --run d --stop-above 0.5 | --resume |
+        --crop off | --crop 16 | --freeze pool5,!pool5 | --freeze conv9_9 | --optimizer nesterov --momentum 0 |
+        --optimizer sdg | --weights vgg16.pth | --epochs 0 | --batch-size 1.5 | --learning-rate 0 | --momentum 1.5 |
+        --dropout 1 | --width 2 | --schedule linear | --schedule step=0,0.1 | --augment scale=0.5,2 |
+        --augment jitter=0.1 | --clip-norm 0 | --save-every often | --keep 0 | --precision bf16 |
+        --model pt2/residual.pt2";
+    for flags in flags.split('|').map(str::trim) {
+        page.say(&format!("train --config narrow.toml {flags}"));
+    }
+    page.place.put(&photo("coffee.png"), "flat/coffee.png");
+    page.place
+        .put(&photo("coffee.png"), "one/train/coffee/0.png");
+    for line in [
+        "train",
+        "train crops",
+        "train probs --images probes",
+        "train crops --images probes --weights gone.pth --run e",
+        "train empty --images probes",
+        "train flat --images probes",
+        "train one --images probes",
+        "train ckpts --images probes",
+    ] {
+        page.say(line);
+    }
+    page.is("train");
+}
+
+#[test]
+fn of_comparing() {
+    let mut page = Page::new();
+    page.say_all(
+        "compare similarity/a similarity/b --run ab
+        compare similarity/a similarity/b --run ab
+        compare
+        compare similarity/a
+        compare similarity/a similarity/./a
+        compare sweep12 runs/sweep12
+        compare runs/sweep12 runs/sweep21
+        compare similarity/a runs/sweep12
+        compare similarity/a similarity/b --run ../x",
+    );
+    page.is("compare");
+    let mut page = Page::new();
+    page.say_all(
+        "diff vgg16.pth vgg16.pth
+        diff ckpts/epoch_1.safetensors ckpts/epoch_3.safetensors
+        diff vgg16.pth weights/zip.pth
+        diff vgg16.pth weights/zip.pth --arch vgg16
+        diff vgg16.pht vgg16.pth
+        diff vgg16.pth vgg16.pth --images probs
+        diff weights/two_networks.pth weights/two_networks.pth
+        diff weights/quantised.pth weights/quantised.pth
+        diff vgg16.pth",
+    );
+    page.is("diff");
+}
+
+#[test]
+fn of_what_reads_runs_back() {
+    let mut page = Page::new();
+    page.say_all(
+        "inspect read_back/by_tensorflow/modern
+        inspect read_back/by_pytorch/cut
+        inspect read_back/by_pytorch/flipped
+        inspect sweep12
+        inspect runs/sweep21
+        inspect quite/elsewhere
+        inspect vgg16.pth
+        inspect probes/cat.png
+        inspect empty",
+    );
+    page.is("inspect");
+    let mut page = Page::new();
+    page.say_all(
+        "export read_back/by_tensorflow/modern --out pictures
+        export read_back/by_tensorflow/modern --out pictures --tag loss
+        export read_back/by_tensorflow/modern --out pictures --tag map --step 99
+        export read_back/by_tensorflow/modern --out pictures --step 5..1
+        export read_back/by_tensorflow/modern --out text.png/x
+        export read_back/by_tensorflow/modern --out tables --as csv
+        export read_back/by_tensorflow/modern --out tables --as csv --tag e
+        export read_back/by_tensorflow/modern --out films --as gif
+        export read_back/by_tensorflow/modern --out films --together
+        export read_back/by_tensorflow/modern --out films --scale 2
+        export read_back/by_tensorflow/modern --out films --as gif --scale 65
+        export read_back/by_tensorflow/modern --out drawn --as svg
+        export read_back/by_tensorflow/modern --out drawn --as csv --size 900x500
+        export read_back/by_tensorflow/modern --out drawn --size 900
+        export sweep12 --out x
+        export empty --out x",
+    );
+    page.is("export");
+    let mut page = Page::new();
+    page.say_all(
+        "view --print read_back/by_pytorch/plain
+        view --print read_back/by_pytorch/plain read_back/by_tensorflow
+        view --print sweep12
+        view --print empty
+        view --print gone",
+    );
+    page.is("view");
+}
+
+/// Every file of the fixtures: the note or the error that it gets.
+#[test]
+fn of_weights() {
+    let mut page = Page::new();
+    let mut names: Vec<String> = fs::read_dir(root().join("tests/fixtures/weights"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.ends_with(".json") && !name.ends_with(".py"))
+        .collect();
+    names.sort();
+    for name in names {
+        page.say(&format!("layers --layers conv1_1 --weights weights/{name}"));
+    }
+    page.say("layers --weights vgg16.pht");
+    page.say("layers --weights empty");
+    page.is("weights");
+}
+
+#[test]
+fn of_other_networks() {
+    let mut page = Page::new();
+    page.place.write(
+        "net.pt2",
+        &fs::read(root().join("tests/fixtures/pt2/residual.pt2")).unwrap()[..9000],
+    );
+    page.say_all(
+        "layers --model pt2/residual.pt2 --layers relu*
+        images probes --model pt2/residual.pt2 --layers relu --run a
+        images probes --model pt2/residual.pt2 --layers rel
+        images probes --model pt2/residual.pt2 --layers squeeze.9
+        images probes --model pt2/residual.pt2 --crop 64
+        images probes --model pt2/residual.pt2 --arch vgg16
+        images probes --model pt2/residual.pt2 --weights vgg16.pth
+        images probes --model pt2/checkpoints/epoch_1.pth
+        images probes --model pt2/checkpoints/epoch_3.safetensors
+        images probes --model vgg16.pth
+        images probes --model none.pt2
+        images probes --model net.pt2",
+    );
+    page.is("model");
+}
