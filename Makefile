@@ -76,7 +76,7 @@ reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the prog
 
 .PHONY: messages
 messages: $(LIBTORCH_STEP) ## write tests/all/messages/ again, from what the program says
-	INSTA_UPDATE=always $(CARGO) test --release $(CHECKED) $(CARGOFLAGS) --test all -- program::messages
+	INSTA_UPDATE=always $(CARGO) test --release $(CHECKED) $(ALL) --test all -- program::messages
 
 .PHONY: examples
 examples: ## run every program in examples/: runs/example-*

@@ -19,7 +19,7 @@ CLONE = Path(__file__).resolve().parent.parent
 # The order in which they are published: each needs those before it.
 CRATES = ["feature-grid", "tensorboard-events", "vggscope"]
 # What else is built, where the Makefile has it: the packages, the wheel beside torch and that without.
-PACKAGES = [["publish-check"], ["wheel"], ["wheel", "CARGOFLAGS=--no-default-features"]]
+PACKAGES = [["publish-check"], ["wheel"], ["wheel", "BACKEND=flex"]]
 
 
 def read(name: str) -> str:
