@@ -112,7 +112,7 @@ mod tests {
 
     /// `x = np.sin(np.arange(96, dtype='f4')).reshape(1, 4, 6, 4)`: `x.var((0, 2, 3))`,
     /// `((x - 0.5 * x) ** 2).mean((0, 2, 3))` and `np.percentile(x - 0.5 * x, [0.1, 99.9])`.
-    /// Verified: NumPy | variance and percentiles of channels | 1e-6
+    // Verified: NumPy | variance and percentiles of channels | 1e-6
     #[test]
     fn variance_and_change_are_numpys_in_both_layouts() {
         for choice in ["auto", "flex"] {

@@ -180,7 +180,7 @@ mod tests {
     /// `NumPy`: `x = np.sin(np.arange(5003, dtype='f4'))`, `y = np.cos(np.arange(5003, dtype='f4') * 1.5) + x`, the
     /// cosine of their angle and the relative distance in float64, whatever both are scaled by. The last scales
     /// squared are above and below all of single precision.
-    /// Verified: NumPy | cosine and distance of tensors at any scale | 1e-6
+    // Verified: NumPy | cosine and distance of tensors at any scale | 1e-6
     #[test]
     fn sums_are_numpys_at_every_scale() {
         let sin = |i: u16| f32::from(i).sin();

@@ -161,7 +161,7 @@ mod tests {
     }
 
     /// `numpy.percentile([0, 1, 4, 9, 100], [0.1, 99.9])`
-    /// Verified: NumPy | `percentile`, for the range of a layer | equal in float32
+    // Verified: NumPy | `percentile`, for the range of a layer | equal in float32
     #[test]
     fn percentiles_are_numpys() {
         let mut ranges = Ranges::default();

@@ -8,8 +8,8 @@ use regex::Regex;
 
 use super::{ROOT, assert_part, pages, sources};
 
-/// In front of a test: `/// Verified: PRODUCER | WHAT | HOW NEAR`.
-const CLAIM: &str = "/// Verified: ";
+/// In front of a test: `// Verified: PRODUCER | WHAT | HOW NEAR`.
+const CLAIM: &str = "// Verified: ";
 
 struct Claim {
     what: String,

@@ -79,7 +79,7 @@ fn is_near(found: &[f32], expected: &[f32], most: f32) {
     }
 }
 
-/// Verified: scikit-learn | `PCA`: mean, components, variances; projections; pixels | 1e-5; 1e-4; one level
+// Verified: scikit-learn | `PCA`: mean, components, variances; projections; pixels | 1e-5; 1e-4; one level
 #[test]
 fn components_projections_and_pictures_are_scikit_learns() {
     let shape @ [channels, height, width] = [72, 61, 7];

@@ -52,7 +52,7 @@ fn near(found: Option<f64>, expected: f64, by: f64) {
 }
 
 /// The numbers that make.py prints; the first is published in Google's `representation_similarity` notebook.
-/// Verified: NumPy, SciPy | debiased CKA, Procrustes similarity, mutual nearest neighbors | 1e-6
+// Verified: NumPy, SciPy | debiased CKA, Procrustes similarity, mutual nearest neighbors | 1e-6
 #[test]
 fn values_are_those_of_numpy_and_scipy() {
     let (one, two) = (gram(&x()), gram(&y()));

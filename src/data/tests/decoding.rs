@@ -123,7 +123,7 @@ fn decode_fixtures() -> Vec<PathBuf> {
     files
 }
 
-/// Verified: Pillow 13 | `Image.open(…).convert("RGB")` of every kind of image file, or the file is refused by name | to the bit
+// Verified: Pillow 13 | `Image.open(…).convert("RGB")` of every kind of image file, or the file is refused by name | to the bit
 #[test]
 fn every_kind_of_file_equals_pillow() {
     let files = decode_fixtures();

@@ -24,7 +24,7 @@ fn source(name: &str) -> Picture {
         .picture
 }
 
-/// Verified: torchvision | `Resize` and `CenterCrop` | to the bit
+// Verified: torchvision | `Resize` and `CenterCrop` | to the bit
 #[test]
 fn resize_and_crop_equal_torchvision() {
     let cases = [
@@ -53,7 +53,7 @@ fn resize_and_crop_equal_torchvision() {
     }
 }
 
-/// Verified: torchvision | the presets `imagenet` and `article` | to the bit
+// Verified: torchvision | the presets `imagenet` and `article` | to the bit
 #[test]
 fn presets_equal_torchvision() {
     let photo = source("photo");
@@ -76,7 +76,7 @@ fn presets_equal_torchvision() {
     }
 }
 
-/// Verified: torchvision | `ToTensor` and `Normalize`, Caffe's too | to the bit
+// Verified: torchvision | `ToTensor` and `Normalize`, Caffe's too | to the bit
 #[test]
 fn numbers_are_torchvisions_own() {
     let picture = ppm(&fixture("transform/photo_r40_c32.ppm"));

@@ -92,7 +92,7 @@ fn assert_near(found: &TensorData, expected: &[f32], what: &str) {
     }
 }
 
-/// Verified: torchvision | hooks on every layer of VGG16 and of VGG11 with batch norm, all backends | 1e-5 of the largest value
+// Verified: torchvision | hooks on every layer of VGG16 and of VGG11 with batch norm, all backends | 1e-5 of the largest value
 #[test]
 fn every_layer_equals_torchvisions() {
     for arch in ["vgg16", "vgg11_bn"] {
@@ -130,7 +130,7 @@ fn a_captured_convolution_keeps_its_negative_values() {
     }
 }
 
-/// Verified: torchvision | the classifier | 1e-5 of the largest value
+// Verified: torchvision | the classifier | 1e-5 of the largest value
 #[test]
 fn the_classifier_equals_torchvisions() {
     for arch in ["vgg16", "vgg11_bn"] {

@@ -143,7 +143,7 @@ fn dropout_draws_anew_at_every_step_and_seed() {
 
 /// The names, shapes and dtypes that `load_state_dict(strict=True)` asks for, as torchvision's own
 /// state dicts have them.
-/// Verified: torchvision | names, shapes and types in a checkpoint, for `load_state_dict(strict=True)` | equal
+// Verified: torchvision | names, shapes and types in a checkpoint, for `load_state_dict(strict=True)` | equal
 #[test]
 fn a_checkpoint_is_a_state_dict_of_torchvisions() {
     let _alone = alone();

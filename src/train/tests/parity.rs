@@ -63,7 +63,7 @@ fn follow(reference: &Reference, name: &str, device: &OpenDevice, tolerance: f64
     }
 }
 
-/// Verified: PyTorch | losses, gradient norms, learning rates and final parameters of a training: SGD, Adam, AdamW, schedules, batch norm | 1e-5 of the value; Adam 3e-4
+// Verified: PyTorch | losses, gradient norms, learning rates and final parameters of a training: SGD, Adam, AdamW, schedules, batch norm | 1e-5 of the value; Adam 3e-4
 #[test]
 fn losses_and_parameters_are_pytorchs() {
     let _alone = alone();
@@ -81,7 +81,7 @@ fn losses_and_parameters_are_pytorchs() {
     }
 }
 
-/// Verified: PyTorch | the first gradients | 1e-5 of the norm
+// Verified: PyTorch | the first gradients | 1e-5 of the norm
 #[test]
 fn the_first_gradients_are_pytorchs() {
     let _alone = alone();
@@ -116,7 +116,7 @@ fn the_first_gradients_are_pytorchs() {
 }
 
 /// Whatever batches the images of a step come in: PyTorch's gradients and loss of all of them at once.
-/// Verified: PyTorch | accumulated gradients with a short last batch | 1e-5 of the norm
+// Verified: PyTorch | accumulated gradients with a short last batch | 1e-5 of the norm
 #[test]
 fn images_of_a_short_batch_weigh_as_much_as_others() {
     let _alone = alone();

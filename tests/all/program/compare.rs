@@ -84,7 +84,7 @@ fn text(seen: &[Seen], tag: &str) -> String {
     }
 }
 
-/// Verified: NumPy | curves of `compare` from Gram matrices | 1e-5
+// Verified: NumPy | curves of `compare` from Gram matrices | 1e-5
 #[test]
 fn curves_are_those_of_numpy() {
     let place = place();

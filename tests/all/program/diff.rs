@@ -83,7 +83,7 @@ fn equal_weights_are_exit_code_0() {
 }
 
 /// `tests/fixtures/diff/make.py` has computed them with `NumPy`, in double precision.
-/// Verified: NumPy | all numbers of `diff` | 1e-5 of the value
+// Verified: NumPy | all numbers of `diff` | 1e-5 of the value
 #[test]
 fn the_numbers_are_numpys() {
     type Numbers = BTreeMap<String, Option<f64>>;

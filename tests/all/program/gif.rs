@@ -9,7 +9,7 @@ use tensorboard_events::{EventFile, Summary};
 use crate::program::support::Place;
 
 /// To Pillow a palette of all grays in order is none, and the frame black.
-/// Verified: Pillow | frames of an exported GIF, read back | to the bit
+// Verified: Pillow | frames of an exported GIF, read back | to the bit
 #[test]
 fn gray_frames_are_to_pillow_what_was_logged() {
     let place = Place::new();

@@ -102,7 +102,7 @@ fn pictures(view: &Value, tag: &str) -> Value {
     steps.iter().map(shown).collect()
 }
 
-/// Verified: TensorBoard 2.21 | a resumed run: every step once | equal
+// Verified: TensorBoard 2.21 | a resumed run: every step once | equal
 #[test]
 fn a_continued_run_shows_every_step_once_in_both_loaders() {
     let logdir = tempfile::tempdir().unwrap();
@@ -246,7 +246,7 @@ fn a_run_that_was_killed_twice_shows_every_step_once() {
 
 /// A TensorBoard that has read the void steps forgets them: all at once, or each tag's when that is
 /// written again.
-/// Verified: TensorBoard 2.21 | the same while TensorBoard runs | equal
+// Verified: TensorBoard 2.21 | the same while TensorBoard runs | equal
 #[test]
 fn a_running_tensorboard_shows_every_step_of_a_continued_run_once() {
     let logdir = tempfile::tempdir().unwrap();
@@ -274,7 +274,7 @@ fn a_running_tensorboard_shows_every_step_of_a_continued_run_once() {
     assert_in_files(&run, &expected, &[0, 10, 20, 30]);
 }
 
-/// Verified: TensorBoard 2.21 | the graph | equal
+// Verified: TensorBoard 2.21 | the graph | equal
 #[test]
 fn the_graphs_tab_draws_the_model() {
     let logdir = tempfile::tempdir().unwrap();
@@ -313,7 +313,7 @@ fn ended(success: bool) -> Summary {
     Summary::hparams(Hparams::end(success, 1_700_000_100.0))
 }
 
-/// Verified: TensorBoard 2.21 | hyperparameters and results | equal
+// Verified: TensorBoard 2.21 | hyperparameters and results | equal
 #[test]
 fn the_hparams_tab_compares_runs() {
     let logdir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use crate::program::continued::put;
 use crate::program::support::{Place, photo};
 use crate::tensorboard::{root, script, succeeded};
 
-/// Verified: pandas | `export --as csv`, against TensorBoard's scalars | equal
+// Verified: pandas | `export --as csv`, against TensorBoard's scalars | equal
 #[test]
 fn a_table_has_the_scalars_that_tensorboard_has() {
     let place = Place::new();
@@ -17,7 +17,7 @@ fn a_table_has_the_scalars_that_tensorboard_has() {
     succeeded(&output.unwrap());
 }
 
-/// Verified: NumPy | `export --as npz` | equal
+// Verified: NumPy | `export --as npz` | equal
 #[test]
 fn arrays_are_numpys() {
     let place = Place::on_cpu();

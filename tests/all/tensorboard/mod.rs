@@ -114,7 +114,7 @@ fn steps(view: &Value, tag: &str) -> Vec<i64> {
         .collect()
 }
 
-/// Verified: TensorBoard 2.21 | runs of `images`: tags, steps, sizes and colors in both loaders | equal
+// Verified: TensorBoard 2.21 | runs of `images`: tags, steps, sizes and colors in both loaders | equal
 #[test]
 fn a_run_over_images_shows_every_step_in_both_loaders() {
     let place = tempfile::tempdir().unwrap();
@@ -162,7 +162,7 @@ fn a_run_over_images_shows_every_step_in_both_loaders() {
     assert_eq!(both["slow"], both["fast"]);
 }
 
-/// Verified: TensorBoard 2.21 | runs of `checkpoints` in both loaders | equal
+// Verified: TensorBoard 2.21 | runs of `checkpoints` in both loaders | equal
 #[test]
 fn runs_over_checkpoints_lie_next_to_each_other() {
     let place = tempfile::tempdir().unwrap();

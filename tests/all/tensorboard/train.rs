@@ -24,7 +24,7 @@ fn train(place: &std::path::Path, flags: &str) {
     );
 }
 
-/// Verified: TensorBoard 2.21 | a training in every tab of both loaders | equal
+// Verified: TensorBoard 2.21 | a training in every tab of both loaders | equal
 #[test]
 fn a_training_shows_in_every_tab_of_both_loaders() {
     let place = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn hparams(view: &Value) {
 }
 
 /// tbparse finds every scalar and histogram that is in the file, with the same values.
-/// Verified: tbparse | scalars and histograms of a training | equal
+// Verified: tbparse | scalars and histograms of a training | equal
 #[test]
 fn tbparse_reads_every_scalar_and_histogram_of_a_training() {
     let place = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ fn render(values: &[f32], shape: [usize; 3], layout: Layout, style: &Style) -> R
     feature_maps(&maps, style).unwrap()
 }
 
-/// Verified: torchvision | `make_grid(padding=1, normalize, scale_each)` stored by `SummaryWriter.add_image`; kernels | to the bit
+// Verified: torchvision | `make_grid(padding=1, normalize, scale_each)` stored by `SummaryWriter.add_image`; kernels | to the bit
 #[test]
 fn every_picture_is_the_one_that_summary_writer_stores() {
     for case in cases() {
@@ -84,7 +84,7 @@ fn every_picture_is_the_one_that_summary_writer_stores() {
     }
 }
 
-/// Verified: Matplotlib | the colormaps viridis and magma; `RdBu` | 1 level; 9 levels
+// Verified: Matplotlib | the colormaps viridis and magma; `RdBu` | 1 level; 9 levels
 #[test]
 fn colors_are_matplotlibs() {
     let tables = fs::read(fixture("colormaps.rgb")).unwrap();

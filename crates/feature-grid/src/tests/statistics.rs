@@ -17,7 +17,7 @@ fn close(found: f64, expected: f64, scale: f64) -> bool {
     (found - expected).abs() <= 1e-6 * scale
 }
 
-/// Verified: NumPy | minimum, maximum, mean, standard deviation, zeros of a layer | counts, minimum and maximum equal; 1e-6 of the largest value
+// Verified: NumPy | minimum, maximum, mean, standard deviation, zeros of a layer | counts, minimum and maximum equal; 1e-6 of the largest value
 #[test]
 fn every_number_is_numpys_whatever_is_shown() {
     let text = fs::read_to_string(fixture("statistics.txt")).unwrap();

@@ -33,7 +33,7 @@ fn read(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<RecordError>) {
 
 /// The bytes of `tf.summary.scalar("accuracy", 0.99, step=77)`, dumped from TensorFlow's file;
 /// source: `tensorboard/data/server/tf_record.rs`, `test_success`.
-/// Verified: TensorFlow | the framing of records | to the byte
+// Verified: TensorFlow | the framing of records | to the byte
 #[test]
 fn framing_is_tensorflows() {
     let first = b"\x09\x00\x00\x80\x38\x99\xd6\xd7\x41\x1a\x0dbrain.Event:2";

@@ -53,7 +53,7 @@ fn records(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// The generated messages put metadata before the tensor, TensorBoard behind it, so where there is
 /// metadata the same fields are compared, and elsewhere the same bytes.
-/// Verified: TensorBoard 2.21 | the messages of `SummaryWriter` | to the byte, or field by field where the order of fields differs
+// Verified: TensorBoard 2.21 | the messages of `SummaryWriter` | to the byte, or field by field where the order of fields differs
 #[test]
 fn events_are_tensorboards() {
     let (ours, theirs) = (records(&ours()), records(GOLDEN));

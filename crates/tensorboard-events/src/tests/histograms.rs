@@ -57,7 +57,7 @@ fn cases() -> Vec<(String, usize, Vec<f32>)> {
 }
 
 /// Edges and counts to the last bit, and in the order of values too.
-/// Verified: TensorBoard 2.21 | histograms: edges and counts | to the bit
+// Verified: TensorBoard 2.21 | histograms: edges and counts | to the bit
 #[test]
 fn histograms_are_tensorboards() {
     let events = EventReader::new(HISTOGRAMS, "histograms.tfevents");

@@ -9,7 +9,7 @@ use super::super::{LayerChange, LayerWeights};
 use super::{filter, normal};
 
 /// `NumPy`: `old = np.arange(1, 13).reshape(2, 6)`, `new = old * [[2], [-1]] + 1`.
-/// Verified: NumPy | cosine, relative change and norm of a layer's weights | 1e-6
+// Verified: NumPy | cosine, relative change and norm of a layer's weights | 1e-6
 #[test]
 fn numbers_are_numpys() {
     let old: Vec<f32> = (1..13_u8).map(f32::from).collect();

@@ -44,7 +44,7 @@ fn augment(size: u32) -> Augment {
     Augment::torchvision(n(size))
 }
 
-/// Verified: torchvision | `adjust_brightness`, `…_contrast`, `…_saturation`, `…_hue` | to the bit
+// Verified: torchvision | `adjust_brightness`, `…_contrast`, `…_saturation`, `…_hue` | to the bit
 #[test]
 fn adjustments_equal_torchvision() {
     type Make = fn(f64) -> Adjustment;
@@ -66,7 +66,7 @@ fn adjustments_equal_torchvision() {
     }
 }
 
-/// Verified: torchvision | `resized_crop` | to the bit
+// Verified: torchvision | `resized_crop` | to the bit
 #[test]
 fn crops_equal_torchvision() {
     let cases = [
@@ -112,7 +112,7 @@ fn crops_equal_torchvision() {
     );
 }
 
-/// Verified: torchvision | `RandomResizedCrop`, flip and `ColorJitter` with the same draws | to the bit
+// Verified: torchvision | `RandomResizedCrop`, flip and `ColorJitter` with the same draws | to the bit
 #[test]
 fn crop_flip_and_colours_together_equal_torchvision() {
     use Adjustment::{Brightness, Contrast, Hue, Saturation};

@@ -41,7 +41,7 @@ fn a_crop_of_the_pictures_size_changes_nothing() {
     assert_eq!(center_crop(&picture, n(2)).unwrap(), picture);
 }
 
-/// Verified: Pillow 13 | conversion to gray | to the bit
+// Verified: Pillow 13 | conversion to gray | to the bit
 #[test]
 fn luma_is_pillows() {
     // Image.new("RGB", (24, 1)) with these pixels, and its convert("L"), of Pillow 13.

@@ -16,7 +16,7 @@ fn noise(width: u32, height: u32) -> Picture {
     Picture::rgb(width, height, (0..width * height * 3).map(value).collect())
 }
 
-/// Verified: Pillow 13 | `Image.resize`, bilinear, 349 pairs of sizes | to the bit
+// Verified: Pillow 13 | `Image.resize`, bilinear, 349 pairs of sizes | to the bit
 #[test]
 fn every_size_equals_pillow_to_the_bit() {
     let cases = include_str!("../../../../tests/fixtures/input/resize.txt");
