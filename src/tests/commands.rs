@@ -1,6 +1,7 @@
 //! Commands in the documentation are understood by the program, and by make.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::error::ErrorKind;
@@ -85,7 +86,7 @@ fn every_command_line_is_understood() {
             if let Err(error) = understand(&words(&line)) {
                 // A name of a command in a sentence.
                 if error.kind() != ErrorKind::MissingRequiredArgument {
-                    wrong += &format!("{}: {line}: {error}\n", page.path.display());
+                    let _ = writeln!(wrong, "{}: {line}: {error}", page.path.display());
                 }
             }
         }

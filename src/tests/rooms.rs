@@ -34,7 +34,7 @@ fn uses(rooms: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
     let mut uses = BTreeMap::new();
     for (at, room) in rooms.iter().enumerate() {
         let is_crate = room.starts_with("crates/");
-        let used: &mut BTreeSet<usize> = uses.entry(at).or_default();
+        let below: &mut BTreeSet<usize> = uses.entry(at).or_default();
         // A test may ask rooms above what they make of an error.
         let is_test = |path: &Path| {
             path.components()
@@ -51,7 +51,7 @@ fn uses(rooms: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
                 let is_room = &found[1] == "crate::" && !is_crate;
                 let other_crate = matches!(&found[2], "feature_grid" | "tensorboard_events");
                 if is_room || other_crate && found.get(3).is_some() {
-                    used.extend(number.get(&found[2]).filter(|&&other| other != at));
+                    below.extend(number.get(&found[2]).filter(|&&other| other != at));
                 }
             }
         }
@@ -65,8 +65,9 @@ fn every_room_is_in_the_table() {
     let named: BTreeSet<&str> = rooms.iter().map(String::as_str).collect();
     for folder in ["src", "crates"] {
         for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let end = if name.ends_with(".rs") { "" } else { "/" };
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let end = if entry.path().is_file() { "" } else { "/" };
             let room = format!("{folder}/{name}{end}");
             assert!(
                 named.contains(&*room) || NO_ROOMS.contains(&&*name),

@@ -23,7 +23,7 @@ fn claims() -> BTreeMap<String, Vec<Claim>> {
     let mut claims: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     let name = Regex::new(r"fn (\w+)").unwrap();
     for (path, text) in ["src", "tests/all", "crates"].into_iter().flat_map(sources) {
-        for (at, _) in text.match_indices(&format!("{CLAIM}")) {
+        for (at, _) in text.match_indices(CLAIM) {
             let rest = &text[at + CLAIM.len()..];
             let Some((line, behind)) = rest.split_once('\n') else {
                 continue;
@@ -79,9 +79,10 @@ fn every_test_that_a_page_names_is_there() {
             let path = Path::new(ROOT).join(page.path.parent().unwrap()).join(path);
             let text = std::fs::read_to_string(&path).unwrap();
             let from = page.path.display();
-            let test = Regex::new(&format!(r"#\[test\](?:\s*#\[[^\n]*)*\s*fn {name}\(")).unwrap();
+            let function =
+                Regex::new(&format!(r"#\[test\](?:\s*#\[[^\n]*)*\s*fn {name}\(")).unwrap();
             assert!(
-                test.is_match(&text),
+                function.is_match(&text),
                 "{from}: no test {name} in {}",
                 path.display()
             );
