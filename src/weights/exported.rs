@@ -18,7 +18,10 @@ use super::tensor::{Tensor, elements, extent, is_contiguous};
 use super::torch;
 
 /// Most bytes that are unpacked of a file of JSON: the graph of a DenseNet-121 takes 2 MB.
-const MAX_JSON: u64 = 32 << 20;
+const MAX_JSON: u64 = 16 << 20;
+
+/// Most values in it, of which each takes more memory than it takes bytes. A graph of 800 nodes has 65,000.
+const MAX_VALUES: usize = 1 << 20;
 
 /// Elements of a tensor that repeats what is stored, such as one of zeros that was expanded.
 const MOST_REPEATED: usize = 1 << 22;
@@ -215,13 +218,17 @@ fn unpacked(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, We
     };
     let mut bytes = Vec::new();
     entry.take(MAX_JSON + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_JSON {
-        return Err(WeightsErrorKind::NotWeights(format!(
-            "has {name} of more than {} MB",
-            MAX_JSON >> 20
-        )));
-    }
-    Ok(Some(bytes))
+    let is_start = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+    let beyond = if bytes.len() as u64 > MAX_JSON {
+        format!("{} MB", MAX_JSON >> 20)
+    } else if bytes.iter().filter(is_start).count() > MAX_VALUES {
+        format!("{MAX_VALUES} values")
+    } else {
+        return Ok(Some(bytes));
+    };
+    Err(WeightsErrorKind::NotWeights(format!(
+        "has {name} of more than {beyond}"
+    )))
 }
 
 fn parsed<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, WeightsErrorKind> {

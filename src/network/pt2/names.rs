@@ -32,9 +32,9 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn of(node: &'a Node) -> Self {
-        let modules = modules(&node.metadata.nn_module_stack);
-        let leaf = modules.iter().find(|(_, class)| is_leaf(class));
-        let inner = modules.last().map_or("", |(path, _)| path);
+        let stack = &node.metadata.nn_module_stack;
+        let leaf = modules(stack).find(|(_, class)| is_leaf(class));
+        let inner = modules(stack).last().map_or("", |(path, _)| path);
         let path = if let Some((path, _)) = leaf {
             without_count(path).to_owned()
         } else {
@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
         };
         Self {
             path,
-            class: leaf.map(|(_, class)| *class),
+            class: leaf.map(|(_, class)| class),
             inner,
             is_relu: node.metadata.torch_fn.contains("relu"),
             is_tensor: matches!(node.outputs.first(), Some(Argument::AsTensor(_))),
@@ -84,13 +84,12 @@ impl LayerNames {
 }
 
 /// Paths and classes, the outermost first.
-fn modules(stack: &str) -> Vec<(&str, &str)> {
-    let modules = stack.split(';').filter_map(|module| {
+fn modules(stack: &str) -> impl Iterator<Item = (&str, &str)> {
+    stack.split(';').filter_map(|module| {
         let (rest, class) = module.rsplit_once(',')?;
         let (_, path) = rest.rsplit_once(',')?;
         (!path.starts_with("_empty")).then_some((path, class))
-    });
-    modules.collect()
+    })
 }
 
 fn is_leaf(class: &str) -> bool {

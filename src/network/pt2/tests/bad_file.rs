@@ -130,7 +130,12 @@ fn what_is_no_program_is_named() {
     refused(&with(ignored.into(), stored), &["graph cannot be read"]);
     refused(
         &with(vec![b' '; 40 << 20], CompressionMethod::Deflated),
-        &["models/model.json of more than 32 MB"],
+        &["models/model.json of more than 16 MB"],
+    );
+    let ints = format!("{{\"more\": [{}1]}}", "1,".repeat(1 << 21));
+    refused(
+        &with(ints.into(), stored),
+        &["models/model.json of more than 1048576 values"],
     );
     let mut entries = Entries::of("residual.pt2");
     *entries.entry("byteorder") = b"big".to_vec();
