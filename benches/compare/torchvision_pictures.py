@@ -116,7 +116,11 @@ def main():
                 files = [stem for stem in written if stem == f"{stem.split('_')[0]}_{name}" or stem.startswith(f"{name}_")]
                 for stem in files if maps.dim() == 4 else []:
                     found = np.asarray(Image.open(written[stem])).astype(int)
-                    difference = np.abs(found - grid(maps[0])).max()
+                    expected = grid(maps[0])
+                    if found.shape != expected.shape:
+                        # Channels last.
+                        expected = grid(maps[0].permute(2, 0, 1))
+                    difference = np.abs(found - expected).max()
                     worst[stem] = max(worst.get(stem, 0), int(difference))
             missing = set(written) - set(worst)
             if missing:

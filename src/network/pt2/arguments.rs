@@ -11,6 +11,9 @@ pub(super) type Place = usize;
 /// Any graph has fewer values.
 const MOST_PLACES: usize = 1 << 16;
 
+/// No operation is given a longer list.
+const MOST_LISTED: usize = 1 << 14;
+
 #[derive(Debug, Clone)]
 pub(super) enum Argument {
     None,
@@ -86,6 +89,10 @@ impl Names {
         all: &[T],
         each: impl Fn(&T) -> Result<Argument, Pt2Error>,
     ) -> Result<Argument, Pt2Error> {
+        if all.len() > MOST_LISTED {
+            let many = format!("a list has {} values", all.len());
+            return Err(Pt2Error::Graph(many));
+        }
         Ok(Argument::List(
             all.iter().map(each).collect::<Result<_, _>>()?,
         ))

@@ -71,14 +71,12 @@ fn mish(x: Floats) -> Floats {
 
 /// `clamp(x + 3, 0, 6) / 6`
 fn hardsigmoid(x: Floats) -> Floats {
-    times(clamp(plus(x, 3.0), 0.0, 6.0), 1.0 / 6.0)
+    Dispatch::float_div_scalar(clamp(plus(x, 3.0), 0.0, 6.0), 6.0.into())
 }
 
 fn hardswish(x: Floats) -> Floats {
-    times(
-        Dispatch::float_mul(x.clone(), clamp(plus(x, 3.0), 0.0, 6.0)),
-        1.0 / 6.0,
-    )
+    let product = Dispatch::float_mul(x.clone(), clamp(plus(x, 3.0), 0.0, 6.0));
+    Dispatch::float_div_scalar(product, 6.0.into())
 }
 
 fn softplus(call: &mut Call) -> Result<Value> {

@@ -169,6 +169,10 @@ const CHANGES: &[Change] = &[
         &["aten.max_pool2d", "not a tensor of floats", "export"],
     ),
     (
+        |all| node(all, 3)["inputs"][1]["arg"] = json!({"as_ints": vec![1; 1 << 15]}),
+        &["a list has 32768 values", "export it again"],
+    ),
+    (
         |all| node(all, 3)["inputs"][1]["arg"] = json!({"as_thing": 3}),
         &["graph cannot be read", "as_thing"],
     ),
