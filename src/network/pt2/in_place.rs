@@ -104,11 +104,12 @@ fn changes_once(
             }
         }
         for (output, place) in node.outputs.iter().enumerate() {
-            if node.is_in_place {
-                steps[*place] = steps[subject].clone();
-            } else if shares_memory(&node.operation) {
-                steps[*place] = steps[subject].clone();
-                steps[*place].push(Step { node: *at, output });
+            let mut own = steps[subject].clone();
+            if shares_memory(&node.operation) && !node.is_in_place {
+                own.push(Step { node: *at, output });
+            }
+            if shares_memory(&node.operation) || node.is_in_place {
+                steps[*place] = own;
             }
         }
     }

@@ -97,9 +97,12 @@ impl Plan {
                 let times = node.needs().filter(|needed| *needed == place).count();
                 change.is_none() && times == 1 && self.last_use.get(&place) == Some(&turn)
             };
-            let mut get = |place| match is_last(place) {
-                true => running.take(place),
-                false => running.get(place),
+            let mut get = |place| {
+                if is_last(place) {
+                    running.take(place)
+                } else {
+                    running.get(place)
+                }
             };
             let arguments = node.arguments.iter();
             let arguments =

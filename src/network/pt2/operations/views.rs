@@ -174,9 +174,10 @@ fn permute(call: &mut Call) -> Result<Value> {
 fn transpose(call: &mut Call) -> Result<Value> {
     let x = call.tensor("self")?;
     let rank = sizes(&x).len();
-    let [first, second] = match call.has("axis0") {
-        true => ["axis0", "axis1"],
-        false => ["dim0", "dim1"],
+    let [first, second] = if call.has("axis0") {
+        ["axis0", "axis1"]
+    } else {
+        ["dim0", "dim1"]
     };
     let [one, two] = [call.axis(first, 0, rank)?, call.axis(second, -1, rank)?];
     Ok(Value::Tensor(if one == two {
