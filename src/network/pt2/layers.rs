@@ -158,6 +158,11 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
             }
         }
         "aten.max_pool2d" => (LayerKind::MaxPool, "max pool".to_owned()),
+        // The same maps with a frame.
+        "aten.pad"
+        | "aten.constant_pad_nd"
+        | "aten.reflection_pad2d"
+        | "aten.replication_pad2d" => (LayerKind::View, "padding".to_owned()),
         operation => match node.class.as_deref() {
             Some(class) if !DOES_NOTHING.contains(&class) => (LayerKind::Other, class.to_owned()),
             _ if is_view(operation) => (LayerKind::View, name.to_owned()),

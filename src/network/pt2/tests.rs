@@ -16,7 +16,7 @@ use super::program::Program;
 use super::run::Plan;
 use super::value::{Floats, sizes};
 use crate::device::test_devices;
-use crate::network::{Kernels, Placement};
+use crate::network::{Architecture, Kernels, Placement};
 use crate::weights::WeightsFile;
 
 /// Largest difference, as a part of the norm of what PyTorch gives.
@@ -152,6 +152,14 @@ fn every_layer_gives_what_pytorch_gives() {
             );
         }
     }
+}
+
+#[test]
+fn padded_maps_are_no_resolution_of_their_own() {
+    let program = Program::open(&fixtures().join("operations.pt2")).unwrap();
+    let shown = program.default_layers();
+    let ends = |end: &str| shown.iter().any(|layer| layer.name().ends_with(end));
+    assert!(ends("upsample_nearest2d") && !ends(".pad"));
 }
 
 /// Operations that stand for others that are compared: those below them in PyTorch, or of an older version, and the

@@ -241,6 +241,7 @@ fn checkpoints_are_shown_as_they_come() {
     std::fs::write(path(4), &bytes[..bytes.len() / 2]).unwrap();
     at_rest(&path(4));
     thread::sleep(Duration::from_millis(2500));
+    shown(&place, 3);
     put(&place, 2);
     put(&place, 5);
     let ran = Ran(child.wait_with_output().unwrap());
@@ -266,6 +267,19 @@ fn checkpoints_are_shown_as_they_come() {
     std::fs::remove_file(path(4)).unwrap();
     sweep(&place, "").ok();
     assert_eq!(steps(&run_of(&place), "kernels/00_conv1_1"), [1, 3, 5, 7]);
+}
+
+/// Waits until a step is on the disk.
+fn shown(place: &Place, step: u8) {
+    let line = format!("{{\"step\":{step},");
+    for _ in 0..200 {
+        let state = std::fs::read_to_string(place.path("runs/a/state.jsonl"));
+        if state.is_ok_and(|state| state.contains(&line)) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("step {step} was not shown");
 }
 
 #[test]
