@@ -122,7 +122,13 @@ pub(super) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
         let within = format!("{folder}data/{kind}/");
         let config = format!("{within}{name}_{kind}_config.json");
         let Some(bytes) = unpacked(&mut archive, &config)? else {
-            return Err(WeightsErrorKind::Damaged(format!("it lacks {config}")));
+            // Torch 2.8 wrote all of a kind as one file of `torch.save`.
+            let saved = archive.location(&format!("{within}{name}.pt"))?;
+            let Some(Location::Plain { part, .. }) = saved else {
+                return Err(WeightsErrorKind::Damaged(format!("it lacks {config}")));
+            };
+            entries.extend(torch::open_zip(&part)?.entries);
+            continue;
         };
         let payloads: Payloads = parsed(&config, &bytes)?;
         let mut storages = HashMap::new();
