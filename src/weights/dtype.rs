@@ -28,8 +28,12 @@ pub enum DType {
     BF16,
     /// `float64`
     F64,
-    /// `int64`, of which a counter is read (`num_batches_tracked`).
+    /// `int64`, as counters are (`num_batches_tracked`), and places in the constants of exported networks.
     I64,
+    /// `int32`
+    I32,
+    /// `bool`: masks in the constants of exported networks.
+    Bool,
     /// Anything else, under `PyTorch`'s name (`qint8`, `complex64`): listed, never read.
     Other(String),
 }
@@ -39,15 +43,16 @@ impl DType {
     pub(super) fn size(&self) -> Option<usize> {
         match self {
             Self::F16 | Self::BF16 => Some(2),
-            Self::F32 => Some(4),
+            Self::F32 | Self::I32 => Some(4),
             Self::F64 | Self::I64 => Some(8),
+            Self::Bool => Some(1),
             Self::Other(_) => None,
         }
     }
 
     /// Whether a parameter can be of it.
     pub(crate) fn is_float(&self) -> bool {
-        !matches!(self, Self::I64 | Self::Other(_))
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::F64)
     }
 
     /// The type that `PyTorch` (without `torch.`) or another format calls `name`.
@@ -58,6 +63,8 @@ impl DType {
             "bfloat16" | "bf16" => Self::BF16,
             "float64" | "double" | "f64" => Self::F64,
             "int64" | "i64" => Self::I64,
+            "int32" | "i32" => Self::I32,
+            "bool" => Self::Bool,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -71,6 +78,8 @@ impl fmt::Display for DType {
             Self::BF16 => "bfloat16",
             Self::F64 => "float64",
             Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::Bool => "bool",
             Self::Other(name) => name,
         })
     }
@@ -100,14 +109,38 @@ pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> i
                 *rounded = *value as f32;
             }
         }),
-        DType::I64 | DType::Other(_) => Err(io::ErrorKind::Unsupported.into()),
+        DType::I64 | DType::I32 | DType::Bool | DType::Other(_) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 
-fn decode_as<T: bytemuck::Pod>(
+/// The same for whole numbers; truth values are 0 and 1.
+pub(super) fn decode_integers(
     reader: &mut dyn Read,
-    out: &mut [f32],
-    convert: impl Fn(&[T], &mut [f32]),
+    dtype: &DType,
+    out: &mut [i64],
+) -> io::Result<()> {
+    match dtype {
+        DType::I64 => reader.read_exact(bytemuck::cast_slice_mut(out)),
+        DType::I32 => decode_as(reader, out, |values: &[i32], piece| {
+            for (out, value) in piece.iter_mut().zip(values) {
+                *out = i64::from(*value);
+            }
+        }),
+        DType::Bool => decode_as(reader, out, |values: &[u8], piece| {
+            for (out, value) in piece.iter_mut().zip(values) {
+                *out = i64::from(*value != 0);
+            }
+        }),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+fn decode_as<T: bytemuck::Pod, U>(
+    reader: &mut dyn Read,
+    out: &mut [U],
+    convert: impl Fn(&[T], &mut [U]),
 ) -> io::Result<()> {
     let mut buffer = vec![T::zeroed(); out.len().min(PIECE)];
     for piece in out.chunks_mut(PIECE) {

@@ -245,21 +245,21 @@ fn parsed<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, WeightsErr
 /// Source: `ScalarType` in `torch/_export/serde/schema.py`.
 fn dtype(number: u32) -> DType {
     match number {
+        4 => DType::I32,
         5 => DType::I64,
         6 => DType::F16,
         7 => DType::F32,
         8 => DType::F64,
+        12 => DType::Bool,
         13 => DType::BF16,
         other => DType::Other(
             match other {
                 1 => "uint8",
                 2 => "int8",
                 3 => "int16",
-                4 => "int32",
                 9 => "complex32",
                 10 => "complex64",
                 11 => "complex128",
-                12 => "bool",
                 _ => "numbers of another type",
             }
             .to_owned(),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::dtype::{DType, decode};
+use super::dtype::{DType, decode, decode_integers};
 use super::location::{Location, invalid};
 
 /// Largest tensor that is read, in elements (2 GiB as `f32`; VGG's largest has a fifth of it).
@@ -99,19 +99,22 @@ impl Tensor {
         })
     }
 
-    /// Reads the elements of a row-major tensor of `int64`.
+    /// Reads the elements of a row-major tensor of whole numbers or truth values.
     pub(super) fn integers(&self) -> io::Result<Vec<i64>> {
-        let fits = |count: &usize| *count <= MAX_ELEMENTS && self.dtype == DType::I64;
+        let is_read = matches!(self.dtype, DType::I64 | DType::I32 | DType::Bool);
+        let fits = |count: &usize| *count <= MAX_ELEMENTS && is_read;
         let Some(count) = elements(&self.shape).filter(fits) else {
             let (shape, dtype) = (&self.shape, &self.dtype);
-            return Err(invalid(format!("it is {dtype} {shape:?}, expected int64")));
+            return Err(invalid(format!(
+                "it is {dtype} {shape:?}, expected int64, int32 or bool"
+            )));
         };
         if self.stride.is_some() {
             return Err(invalid("its elements are not in rows".to_owned()));
         }
         self.location.read(|reader| {
             let mut integers = vec![0_i64; count];
-            reader.read_exact(bytemuck::cast_slice_mut(&mut integers))?;
+            decode_integers(reader, &self.dtype, &mut integers)?;
             Ok(integers)
         })
     }

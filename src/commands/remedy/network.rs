@@ -69,6 +69,10 @@ fn of_graph(error: &Pt2Error) -> Option<String> {
             "no layer can be shown without it: write the network without it and export it again"
                 .to_owned()
         }
+        Pt2Error::InPlace { .. } => {
+            "choose --layers before it, or export the network without working in place there"
+                .to_owned()
+        }
         Pt2Error::Training { .. } => "export the network after .eval()".to_owned(),
         Pt2Error::Schema { .. } => "export it with torch 2.8 or newer".to_owned(),
         Pt2Error::Inputs(_) => {

@@ -69,7 +69,12 @@ fn number(value: f64) -> usize {
     value as usize
 }
 
-/// All scalars of a run.
+/// Values of batches are not: there may be millions.
+fn is_needed(tag: &str) -> bool {
+    tag == EPOCH || of_epoch(tag).is_some()
+}
+
+/// The scalars of whole epochs of a run.
 fn points(folder: &Path) -> Result<Vec<Point>, LearnerError> {
     let files =
         event_files(folder).map_err(|error| LearnerError::Folder(folder.to_owned(), error))?;
@@ -87,7 +92,7 @@ fn points(folder: &Path) -> Result<Vec<Point>, LearnerError> {
                     values
                         .into_iter()
                         .filter_map(|summary| match summary.value {
-                            Some(Value::Scalar(value)) => Some(Point {
+                            Some(Value::Scalar(value)) if is_needed(&summary.tag) => Some(Point {
                                 tag: summary.tag,
                                 step: event.step,
                                 value: value.into(),

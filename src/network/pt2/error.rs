@@ -58,6 +58,15 @@ pub(crate) enum Pt2Error {
         /// Of one image: channels, height, width.
         expected: [usize; 3],
     },
+    /// What is changed in place may share memory with a value that is used afterwards.
+    #[error(
+        "{operation} in {module} works in place on what {view} gives, which may be a copy or not: that is not known"
+    )]
+    InPlace {
+        operation: String,
+        module: String,
+        view: String,
+    },
     /// An operation fails.
     #[error("{module}: {operation}: {source}")]
     Operation {

@@ -136,7 +136,8 @@ impl Graph {
                 continue;
             }
             graph.nodes.push(Node {
-                run: operation(&operation_name),
+                run: operation(&operation_name)
+                    .filter(|_| has_meaning(&operation_name, node, module)),
                 operation: operation_name,
                 is_in_place,
                 arguments,
@@ -204,6 +205,27 @@ impl Graph {
             }
         }
         needed
+    }
+}
+
+/// Whether an operation means for its numbers what it does for floats: a truth value is 1 or 0, not a place of a list or a
+/// bit of a whole number.
+fn has_meaning(operation: &str, node: &schema::Node, module: &schema::Module) -> bool {
+    use schema::{Argument as Given, Optional};
+    let dtype = |name: &str| module.graph.tensor_values.get(name).map(|meta| meta.dtype);
+    let is_mask = |name: &str| matches!(dtype(name), Some(1 | 12));
+    match operation {
+        "aten.__and__" | "aten.bitwise_not" => {
+            made(node).iter().all(|name| dtype(name) == Some(12))
+        }
+        "aten.index" => !node.inputs.iter().any(|input| match &input.arg {
+            Given::AsTensors(all) => all.iter().any(|one| is_mask(&one.name)),
+            Given::AsOptionalTensors(all) => all
+                .iter()
+                .any(|one| matches!(one, Optional::AsTensor(one) if is_mask(&one.name))),
+            _ => false,
+        }),
+        _ => true,
     }
 }
 

@@ -11,13 +11,17 @@ use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
 
 use super::arguments::Place;
+use super::error::Pt2Error;
 use super::graph::Graph;
-use super::operations::{like, shares_memory};
+use super::operations::{like, may_copy};
 use super::value::{Floats, Refused, Result, refused, shape, sizes};
 use crate::device::values;
 
 /// Places of a tensor are counted in single precision.
 const MOST_COUNTED: usize = 1 << 24;
+
+/// All changes of a graph together; Swin's masks take 700.
+const MOST_STEPS: usize = 1 << 16;
 
 /// A node that shows a part of its first argument, and which of its outputs it is.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +43,17 @@ pub(super) struct Change {
 
 /// By the turn of each operation in place among `nodes`. What they need to make others again is kept until then:
 /// `last_use` has the last turn of each value.
+///
+/// # Errors
+///
+/// A value that is used later may share memory with what is changed, or may be a copy.
 pub(super) fn changes(
     graph: &Graph,
     nodes: &[usize],
     last_use: &mut HashMap<Place, usize>,
-) -> HashMap<usize, Change> {
+) -> std::result::Result<HashMap<usize, Change>, Pt2Error> {
     // A whole that is kept for a later change is changed by those before it.
-    drop(changes_once(graph, nodes, last_use));
+    changes_once(graph, nodes, last_use)?;
     changes_once(graph, nodes, last_use)
 }
 
@@ -53,67 +61,86 @@ fn changes_once(
     graph: &Graph,
     nodes: &[usize],
     last_use: &mut HashMap<Place, usize>,
-) -> HashMap<usize, Change> {
+) -> std::result::Result<HashMap<usize, Change>, Pt2Error> {
     let mut is_made = vec![true; graph.places];
     for place in nodes.iter().flat_map(|at| &graph.nodes[*at].outputs) {
         is_made[*place] = false;
     }
-    let mut steps: Vec<Vec<Step>> = vec![Vec::new(); graph.places];
-    let mut changes = HashMap::new();
+    let mut makers: Vec<Option<Step>> = vec![None; graph.places];
+    let (mut changes, mut count) = (HashMap::new(), 0);
     for (turn, at) in nodes.iter().enumerate() {
         let node = &graph.nodes[*at];
-        for place in &node.outputs {
+        for (output, place) in node.outputs.iter().enumerate() {
             is_made[*place] = true;
+            makers[*place] = Some(Step { node: *at, output });
         }
-        let Some(subject) = node.subject() else {
+        let Some(subject) = node.subject().filter(|_| node.is_in_place) else {
             continue;
         };
-        if node.is_in_place {
-            let whole = graph.roots[subject];
-            let is_used = |place: &Place| {
-                graph.roots[*place] == whole
-                    && is_made[*place]
-                    && !node.outputs.contains(place)
-                    && last_use.get(place).is_some_and(|last| *last > turn)
-            };
-            let others: Vec<Place> = (0..graph.places).filter(is_used).collect();
-            if !others.is_empty() {
-                let part = steps[subject].clone();
-                let others = others
-                    .into_iter()
-                    .map(|place| (place, steps[place].clone()));
-                let others: Vec<_> = others.collect();
-                let all = others.iter().flat_map(|(_, steps)| steps).chain(&part);
-                let needed = all.flat_map(|step| graph.nodes[step.node].needs().skip(1));
-                let mut needed: Vec<Place> = needed.collect();
-                if !part.is_empty() {
-                    needed.push(whole);
-                }
-                for place in needed {
-                    let last = last_use.entry(place).or_default();
-                    *last = turn.max(*last);
-                }
-                changes.insert(
-                    turn,
-                    Change {
-                        whole,
-                        part,
-                        others,
-                    },
-                );
-            }
+        let whole = graph.roots[subject];
+        let is_used = |place: &Place| {
+            graph.roots[*place] == whole
+                && is_made[*place]
+                && !node.outputs.contains(place)
+                && last_use.get(place).is_some_and(|last| *last > turn)
+        };
+        let others: Vec<Place> = (0..graph.places).filter(is_used).collect();
+        if others.is_empty() {
+            continue;
         }
-        for (output, place) in node.outputs.iter().enumerate() {
-            let mut own = steps[subject].clone();
-            if shares_memory(&node.operation) && !node.is_in_place {
-                own.push(Step { node: *at, output });
-            }
-            if shares_memory(&node.operation) || node.is_in_place {
-                steps[*place] = own;
-            }
+        let steps = |place| steps(graph, &makers, place);
+        let part = steps(subject);
+        let others = others.into_iter().map(|place| (place, steps(place)));
+        let others: Vec<(Place, Vec<Step>)> = others.collect();
+        let all: Vec<&Step> = (others.iter().flat_map(|(_, steps)| steps))
+            .chain(&part)
+            .collect();
+        count += all.len();
+        if count > MOST_STEPS {
+            let many = format!("more than {MOST_STEPS} values share memory");
+            return Err(Pt2Error::Graph(many));
         }
+        let may_copy = |step: &&&Step| may_copy(&graph.nodes[step.node].operation);
+        if let Some(step) = all.iter().find(may_copy) {
+            return Err(Pt2Error::InPlace {
+                operation: node.operation.clone(),
+                module: node.module.clone(),
+                view: graph.nodes[step.node].operation.clone(),
+            });
+        }
+        let needed = all
+            .iter()
+            .flat_map(|step| graph.nodes[step.node].needs().skip(1));
+        for place in needed.chain([whole].into_iter().filter(|_| !part.is_empty())) {
+            let last = last_use.entry(place).or_default();
+            *last = turn.max(*last);
+        }
+        changes.insert(
+            turn,
+            Change {
+                whole,
+                part,
+                others,
+            },
+        );
     }
-    changes
+    Ok(changes)
+}
+
+/// How a part is taken out of its whole.
+fn steps(graph: &Graph, makers: &[Option<Step>], place: Place) -> Vec<Step> {
+    let (mut steps, mut place) = (Vec::new(), place);
+    while place != graph.roots[place]
+        && let Some(step) = makers[place]
+        && let Some(subject) = graph.nodes[step.node].subject()
+    {
+        if !graph.nodes[step.node].is_in_place {
+            steps.push(step);
+        }
+        place = subject;
+    }
+    steps.reverse();
+    steps
 }
 
 /// A whole with a part put in; `take` takes the part out of a tensor of the same sizes.

@@ -38,7 +38,7 @@ impl Plan {
         all: &[ShownLayer],
     ) -> Result<Self, Pt2Error> {
         let outputs: Vec<usize> = wanted.iter().map(|of| of.node).collect();
-        let plan = Self::of(graph, &outputs);
+        let plan = Self::of(graph, &outputs)?;
         if let Some(error) = unknown_operation(graph, &plan.nodes, wanted, all) {
             return Err(error);
         }
@@ -52,7 +52,7 @@ impl Plan {
     }
 
     /// For these nodes.
-    pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Self {
+    pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Result<Self, Pt2Error> {
         let needed = graph.needed(outputs);
         let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
         let mut plan = Self {
@@ -65,8 +65,8 @@ impl Plan {
                 plan.last_use.insert(place, turn);
             }
         }
-        plan.changes = changes(graph, &plan.nodes, &mut plan.last_use);
-        plan
+        plan.changes = changes(graph, &plan.nodes, &mut plan.last_use)?;
+        Ok(plan)
     }
 
     /// The nodes that are computed.

@@ -52,7 +52,7 @@ fn expected(file: &Path) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
 }
 
 fn network(program: &Arc<Program>, nodes: &[usize], device: &Device) -> ExportedNetwork {
-    let plan = Plan::of(&program.graph, nodes);
+    let plan = Plan::of(&program.graph, nodes).unwrap();
     let names = program.names();
     let weights = WeightsFile::open_named(&program.path, None, &names).unwrap();
     let place = Placement {

@@ -17,13 +17,7 @@ struct Page {
 impl Page {
     /// A folder with runs, weights, images and checkpoints, as people have them.
     fn new() -> Self {
-        let place = Place::on_cpu();
-        place.put(&photo("chelsea.png"), "probes/cat.png");
-        place.put(&weights(), "vgg16.pth");
-        place.write("runs/sweep12/config.toml", "");
-        for step in 1..=3 {
-            put(&place, step);
-        }
+        let place = super::mistyped::place();
         place.write("text.png", "just some text");
         place.write("empty/.keep", "");
         let cut = &fs::read(photo("chelsea.png")).unwrap()[..5000];

@@ -9,7 +9,7 @@ use crate::program::continued::put;
 use crate::program::support::{Place, photo, weights};
 
 /// Runs, weights, images and checkpoints, as people have them.
-fn place() -> Place {
+pub(super) fn place() -> Place {
     let place = Place::on_cpu();
     place.put(&photo("chelsea.png"), "probes/cat.png");
     place.put(&weights(), "vgg16.pth");

@@ -22,12 +22,8 @@ pub(super) const TABLE: Table = &[
     }),
     ("aten.logical_not", |call| map(call, negated)),
     ("aten.bitwise_not", |call| map(call, negated)),
-    ("aten.logical_and", |call| {
-        both(call, Dispatch::float_mul, |a, b| a * b)
-    }),
-    ("aten.__and__", |call| {
-        both(call, Dispatch::float_mul, |a, b| a * b)
-    }),
+    ("aten.logical_and", conjunction),
+    ("aten.__and__", conjunction),
     ("aten.where", choice),
     ("aten.masked_fill", masked_fill),
     ("aten.fill", |call| filled_like(call, None)),
@@ -62,6 +58,19 @@ fn compared(
 
 fn is_true(mask: Floats) -> BoolTensor<Dispatch> {
     Dispatch::float_not_equal_elem(mask, 0.0.into(), BoolDType::Native)
+}
+
+/// 1 where a value is not 0.
+pub(super) fn truth(x: Floats) -> Floats {
+    Dispatch::bool_into_float(is_true(x), FloatDType::F32)
+}
+
+fn conjunction(call: &mut Call) -> Result<Value> {
+    both(
+        call,
+        |a, b| Dispatch::float_mul(truth(a), truth(b)),
+        |_, _| f64::NAN,
+    )
 }
 
 fn negated(mask: Floats) -> Floats {

@@ -75,6 +75,19 @@ pub(super) fn shares_memory(name: &str) -> bool {
     is_view(name) && !copies.contains(&name)
 }
 
+/// Whether it shares memory, or copies, as the strides or the numbers of what it is given decide.
+pub(super) fn may_copy(name: &str) -> bool {
+    let undecided = [
+        "aten.reshape",
+        "aten.reshape_as",
+        "aten.flatten",
+        "aten.contiguous",
+        "aten.to",
+        "aten.type_as",
+    ];
+    undecided.contains(&name)
+}
+
 /// What shows values, or a part of them, in another shape, or does nothing: no layer that is worth a picture.
 pub(super) fn is_view(name: &str) -> bool {
     let mut views = views::TABLE.iter().chain(parts::TABLE);

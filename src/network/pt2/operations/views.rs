@@ -4,6 +4,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 
 use super::Table;
+use super::masks::truth;
 use crate::network::pt2::value::{Call, Result, Value, axis_of, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
@@ -39,11 +40,13 @@ pub(super) const TABLE: Table = &[
     ("aten.sym_size", sym_size),
 ];
 
-/// What a network does with numbers of another type it does here with those that it has; whole numbers are whole.
+/// What a network does with numbers of another type it does here with those that it has; whole numbers are whole, and
+/// truth values 1 and 0. The numbers of types: `ScalarType` in `torch/_export/serde/schema.py`.
 fn converted(call: &mut Call) -> Result<Value> {
     let dtype = call.int("dtype", 6)?;
     match (call.first(), dtype) {
         (Some(Value::Tensor(x)), 1..=5) => Ok(Value::Tensor(Dispatch::float_trunc(x))),
+        (Some(Value::Tensor(x)), 12) => Ok(Value::Tensor(truth(x))),
         (Some(value), _) => Ok(value),
         (None, _) => refused("it is given nothing"),
     }

@@ -273,3 +273,79 @@ fn an_operation_that_is_not_known_matters_where_it_is_needed() {
         "{notes:?}"
     );
 }
+
+/// Whether what is changed in place is a copy is not always known.
+#[test]
+fn a_change_in_place_of_what_may_be_a_copy_is_not_left_out() {
+    let mut entries = Entries::of("residual.pt2");
+    entries.change(GRAPH, |all| {
+        let name = |name: &str| json!({"as_tensor": {"name": name}});
+        let pooled = node(all, 3)["outputs"][0].clone();
+        let meta = all["graph_module"]["graph"]["tensor_values"]["conv2d"].clone();
+        let nodes = all["graph_module"]["graph"]["nodes"]
+            .as_array_mut()
+            .unwrap();
+        let node = |target: &str, of: Value, output: &str| {
+            json!({
+                "target": target, "metadata": {}, "outputs": [name(output)],
+                "inputs": [{"name": "self", "arg": of}],
+            })
+        };
+        nodes.insert(
+            4,
+            node("torch.ops.aten.contiguous.default", pooled, "a_part"),
+        );
+        nodes.insert(
+            5,
+            node("torch.ops.aten.relu_.default", name("a_part"), "changed"),
+        );
+        for name in ["a_part", "changed"] {
+            all["graph_module"]["graph"]["tensor_values"][name] = meta.clone();
+        }
+    });
+    let bytes = entries.bytes(CompressionMethod::Stored);
+    assert_eq!(shown(&bytes, "relu"), Ok(1));
+    refused(
+        &bytes,
+        &["aten.relu", "in place", "aten.contiguous", "before it"],
+    );
+}
+
+/// A mask as an index picks values, not places, and bits of whole numbers are no truth values.
+#[test]
+fn operations_that_mean_something_else_for_other_numbers_are_not_known() {
+    for (target, name, arg) in [
+        (
+            "torch.ops.aten.index.Tensor",
+            "indices",
+            json!({"as_optional_tensors": [{"as_tensor": {"name": "mask"}}]}),
+        ),
+        (
+            "torch.ops.aten.__and__.Tensor",
+            "other",
+            json!({"as_tensor": {"name": "mask"}}),
+        ),
+    ] {
+        let mut entries = Entries::of("residual.pt2");
+        entries.change(GRAPH, |all| {
+            let graph = &mut all["graph_module"]["graph"];
+            let mut mask = graph["tensor_values"]["conv2d"].clone();
+            mask["dtype"] = json!(12);
+            graph["tensor_values"]["mask"] = mask;
+            let pooled = node(all, 3)["outputs"][0].clone();
+            let made = json!({
+                "target": "torch.ops.aten.gt.Scalar", "metadata": {},
+                "outputs": [{"as_tensor": {"name": "mask"}}],
+                "inputs": [{"name": "self", "arg": pooled}, {"name": "other", "arg": {"as_int": 0}}],
+            });
+            let nodes = all["graph_module"]["graph"]["nodes"].as_array_mut();
+            nodes.unwrap().insert(4, made);
+            let user = node(all, 5);
+            user["target"] = json!(target);
+            user["inputs"][0]["name"] = json!("self");
+            user["inputs"][1] = json!({"name": name, "arg": arg});
+        });
+        let bytes = entries.bytes(CompressionMethod::Stored);
+        refused(&bytes, &["which is not known", "layers"]);
+    }
+}
