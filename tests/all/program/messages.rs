@@ -5,7 +5,6 @@ use std::fs;
 
 use regex::{Captures, Regex};
 
-use super::continued::put;
 use super::support::{Place, photo, root, weights};
 
 /// A page: commands, what they print, and their exit codes. Paths begin at the folder in which they run.
