@@ -90,7 +90,6 @@ fn moments(values: &[f32], channels: usize, layout: Layout) -> impl Iterator<Ite
             }
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "values of a channel")]
     let each = each as f64;
     sums.into_iter()
         .map(move |(sum, squares)| (sum / each, squares / each))

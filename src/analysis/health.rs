@@ -127,7 +127,6 @@ impl Observer for Health {
             let of_layer = columns.iter().filter_map(|column| column.get(layer));
             let rates: Vec<&[f32]> = of_layer.map(Vec::as_slice).collect();
             let bands = Band::of(&rates);
-            #[expect(clippy::cast_precision_loss, reason = "channels")]
             let value = |channels: &[usize], rates: &[f32]| {
                 let rates = channels.iter().filter_map(|channel| rates.get(*channel));
                 rates.sum::<f32>() / channels.len() as f32
@@ -265,7 +264,6 @@ impl Activity {
     /// Adds feature maps, `[batch, channels, height, width]`.
     fn add(&mut self, maps: Tensor<4>) -> Result<(), BackendError> {
         let [images, channels, height, width] = maps.dims();
-        #[expect(clippy::cast_precision_loss, reason = "pixels of a map, and images")]
         let (area, images) = ((height * width) as f64, images as f64);
         self.sums.resize(2 * channels, 0.0);
         if layout_of(&maps) == Layout::Interleaved {
@@ -299,7 +297,6 @@ impl Activity {
 
     /// `word` is what channels that are never above 0 are called.
     fn numbers(&self, word: &'static str) -> Vec<(&'static str, f64)> {
-        #[expect(clippy::cast_precision_loss, reason = "channels")]
         let [count, inactive] = [self.on().len() as f64, self.inactive().count() as f64];
         let sums = self.positive();
         if !sums.iter().all(|sum| sum.is_finite()) {
@@ -307,7 +304,6 @@ impl Activity {
         }
         let mean = sums.iter().sum::<f64>() / count;
         let dormant = sums.iter().filter(|sum| **sum <= DORMANT * mean);
-        #[expect(clippy::cast_precision_loss, reason = "channels")]
         let dormant = dormant.count() as f64;
         vec![
             (word, inactive / count),

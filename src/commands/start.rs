@@ -65,7 +65,6 @@ pub(super) fn initial_network(
 
 fn scaled(width: usize, factor: f64) -> usize {
     #[expect(
-        clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a fraction of at most 512"

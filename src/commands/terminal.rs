@@ -127,7 +127,6 @@ impl Terminal {
         self.bar.finish_and_clear();
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
     fn line(&self, Count { unit, from, .. }: &Count, done: u64, what: &str) -> String {
         let total = self.bar.length().unwrap_or_default();
         let (here, elapsed) = (done.saturating_sub(*from), self.bar.elapsed());

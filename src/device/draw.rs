@@ -69,7 +69,6 @@ impl Drawn<Place<usize>> {
         let number = |kind: usize, channel: usize| numbers[kind * channels + channel];
         #[expect(
             clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
             clippy::cast_sign_loss,
             reason = "counts, and values of single precision"
         )]

@@ -28,7 +28,6 @@ fn counted(values: Tensor<1>, portion: usize) -> Option<Histogram> {
     let [min, max] = [values.clone().min(), values.clone().max()];
     let [min, max] = [min, max].map(|end| end.cast(FloatDType::F64));
     // By a tensor: CUDA divides by a number as it multiplies by its reciprocal, which may round otherwise.
-    #[expect(clippy::cast_precision_loss, reason = "it is small")]
     let width = (max.clone() - min.clone()) / max.full_like(Histogram::BUCKETS as f64);
     // The sum, that of the squares, and how many lie up to the end of each bucket but the last.
     let sums = values.split(portion, 0).into_iter().map(|values| {
@@ -47,7 +46,6 @@ fn counted(values: Tensor<1>, portion: usize) -> Option<Histogram> {
     let [min, max, sum, sum_squares, ref ends @ ..] = *numbers.as_slice::<f64>().ok()? else {
         return None;
     };
-    #[expect(clippy::cast_precision_loss, reason = "a count of values")]
     let num = count as f64;
     let mut before = 0.0;
     let ends = ends.iter().chain([&num]);

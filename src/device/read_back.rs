@@ -107,7 +107,6 @@ static TRAFFIC: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// What was read from devices in the mean of so many steps, in a line.
 pub(crate) fn traffic(steps: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
     let mean = |all: &AtomicU64| all.load(Ordering::Relaxed) as f64 / steps.max(1) as f64;
     let [copies, bytes] = TRAFFIC.each_ref().map(mean);
     let megabytes = bytes / 1e6;

@@ -75,7 +75,6 @@ impl Measure {
     }
 
     /// `range/LAYER/…` or `similarity/LAYER/…_to_REFERENCE`.
-    #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
     pub(super) fn scalars(&self, MeasureKey { layer, reference }: &MeasureKey) -> Vec<Summary> {
         let reference = reference.unwrap_or_default();
         let change = |name: &str| format!("similarity/{layer}/{name}_to_{reference}");

@@ -137,7 +137,6 @@ impl Ranges {
 
 /// By linear interpolation between the two nearest values. The values change places; there is one at least.
 #[expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a place among fewer values than 2^52, and a value between two f32"

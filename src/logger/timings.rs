@@ -85,10 +85,6 @@ impl StageTimings {
     pub fn table(&self, steps: u64) -> String {
         let mut text = String::from("milliseconds a step (stages overlap):");
         for (stage, name) in STAGES {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "shown to a tenth of a millisecond"
-            )]
             let mean = self.0[stage as usize].as_secs_f64() * 1e3 / steps.max(1) as f64;
             // Writing to a String cannot fail.
             let _ = write!(text, "  {name} {mean:.1}");

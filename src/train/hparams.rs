@@ -32,7 +32,6 @@ pub(super) fn end() -> Summary {
 fn hparam(value: Value) -> HparamValue {
     match value {
         Value::Boolean(flag) => HparamValue::Flag(flag),
-        #[expect(clippy::cast_precision_loss, reason = "settings are small numbers")]
         Value::Integer(number) => HparamValue::Number(number as f64),
         Value::Float(number) => HparamValue::Number(number),
         Value::String(text) => HparamValue::Text(text),

@@ -14,7 +14,6 @@ pub(crate) struct GradientNoise {
 impl GradientNoise {
     /// From the norms of the gradients of batches with so many images each, and that of the mean over all images; `None`
     /// where there are not several batches.
-    #[expect(clippy::cast_precision_loss, reason = "batches are small")]
     pub(super) fn of(norms: &[f64], sizes: &[usize], of_mean: f64) -> Option<Self> {
         let count = norms.len() as f64;
         let large = sizes.iter().sum::<usize>() as f64;

@@ -19,7 +19,6 @@ impl Score {
         let classes = logits.len() / labels.len().max(1);
         let mut score = Self {
             samples: labels.len(),
-            #[expect(clippy::cast_precision_loss, reason = "batches are small")]
             loss: mean_loss * labels.len() as f64,
             ..Self::default()
         };
@@ -54,7 +53,6 @@ impl Score {
     }
 
     fn mean(&self, sum: f64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "fewer samples than 2^52")]
         let samples = self.samples.max(1) as f64;
         sum / samples
     }

@@ -181,7 +181,6 @@ impl Session<'_> {
         }
         let learned = self.learn(number, group, coming, with_histograms)?;
 
-        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         let images_per_second = learned.images as f64 / (waited + learned.took).as_secs_f64();
         let network = self.trainer.network();
         let validated = if due(self.record.validate_every) {

@@ -83,7 +83,6 @@ impl Samples {
         let shape = [samples, height, width, channels];
         let pixels = upload(std::mem::take(&mut batch.pixels), shape, device);
         // As floats, so that there is one way to copy.
-        #[expect(clippy::cast_precision_loss, reason = "fewer classes than 2^24")]
         let labels = batch.labels.iter().map(|label| *label as f32).collect();
         let labels = upload(labels, [samples], device).int();
         // [batch, channels, height, width], channels-last in memory: libtorch keeps that through every layer.
@@ -236,7 +235,6 @@ impl Trainer {
         let mut batches = batches.into_iter();
         while let Some(samples) = batches.next() {
             // The last batch of an epoch may have fewer images.
-            #[expect(clippy::cast_precision_loss, reason = "a handful of batches")]
             let parts = images as f64 / samples.count().max(1) as f64;
             let (gradients, unread) = self.backward(samples, parts)?;
             if count == 1 {

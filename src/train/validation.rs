@@ -106,7 +106,6 @@ impl Validation {
         self.mistakes
             .sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.sample.cmp(&b.sample)));
         self.mistakes.truncate(most);
-        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         let mean = loss / labels.len().max(1) as f64;
         self.score.add(&Score::of(&scores, &labels, mean));
         Ok(())
@@ -116,7 +115,6 @@ impl Validation {
         let row = |row: &[u32]| {
             let all: u32 = row.iter().sum();
             // A class without validation images has no fractions.
-            #[expect(clippy::cast_precision_loss, reason = "for a color")]
             let fraction = |count: &u32| *count as f32 / all as f32;
             row.iter().map(fraction).collect::<Vec<_>>()
         };

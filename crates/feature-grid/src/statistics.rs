@@ -97,7 +97,6 @@ impl Statistics {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
     fn divisor(count: u64) -> f64 {
         count.max(1) as f64
     }

@@ -183,10 +183,6 @@ impl Extent {
 }
 
 /// Exact up to 2^53.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no memory holds so many values that one would be lost"
-)]
 fn as_float(count: u64) -> f64 {
     count as f64
 }

@@ -99,9 +99,7 @@ impl Summary {
                 let of_step = |step: &i64| {
                     let channels = spans.spans.values();
                     let dead = channels.filter(|spans| is_in(spans, *step)).count();
-                    #[expect(clippy::cast_precision_loss, reason = "channels")]
-                    let fraction = dead as f32 / spans.of.max(1) as f32;
-                    fraction
+                    dead as f32 / spans.of.max(1) as f32
                 };
                 values.push(steps.iter().map(of_step).fold(0.0, f32::max));
             }

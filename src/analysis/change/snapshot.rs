@@ -86,7 +86,6 @@ fn compare_on_host<const N: usize>(
         changes.collect()
     }));
     for layer in layers {
-        #[expect(clippy::cast_precision_loss, reason = "pairs of filters")]
         let pairs = nearly_equal(layer).len() as f64;
         compared.add(&layer.name, layer.non_finite(), pairs);
     }

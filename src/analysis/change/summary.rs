@@ -70,7 +70,6 @@ pub(super) struct InactiveSpans {
 impl InactiveSpans {
     /// Those that are not active at the last step, of all.
     pub(super) fn fraction(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "channels")]
         let [now, of] = [self.now().len() as f64, self.of.max(1) as f64];
         now / of
     }

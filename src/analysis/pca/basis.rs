@@ -152,7 +152,6 @@ impl Moments {
     ///
     /// Source: Chan and others, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
     /// (1979).
-    #[expect(clippy::cast_precision_loss, reason = "positions")]
     fn together<'a>(
         channels: usize,
         all: impl IntoIterator<Item = &'a Tensor<2>>,

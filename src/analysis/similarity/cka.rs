@@ -19,7 +19,6 @@ pub(super) fn cka(one: &Gram, two: &Gram) -> Option<f64> {
     (of_one > 0.0 && of_two > 0.0 && variance.is_finite()).then(|| between / variance.sqrt())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "images")]
 fn pairs(images: usize) -> f64 {
     images as f64 * (images as f64 - 3.0)
 }
@@ -34,7 +33,6 @@ fn centered(block: &Block) -> Option<Vec<f64>> {
     if n < 4 {
         return None;
     }
-    #[expect(clippy::cast_precision_loss, reason = "images")]
     let images = n as f64;
     let row_sum = |row| -> f64 {
         (0..n)

@@ -27,7 +27,6 @@ impl Block {
     fn squares(&self) -> [f64; 2] {
         let all = self.values.iter().copied().map(f64::from).sum::<f64>();
         let squares: f64 = (0..self.images).map(|image| self.at(image, image)).sum();
-        #[expect(clippy::cast_precision_loss, reason = "images")]
         let images = self.images.max(1) as f64;
         [squares, squares - all / images]
     }

@@ -40,7 +40,6 @@ impl Estimate {
             .filter_map(of_half)
             .collect();
         halves.sort_by(f64::total_cmp);
-        #[expect(clippy::cast_precision_loss, reason = "a hundred")]
         let mean = halves.iter().sum::<f64>() / halves.len().max(1) as f64;
         // Half as many images may lie elsewhere; only how far they spread counts.
         let end = |percent: usize| {

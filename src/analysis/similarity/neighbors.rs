@@ -18,7 +18,6 @@ pub(super) fn mutual_neighbors(one: &Gram, two: &Gram) -> Option<f64> {
             all += count;
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "images")]
     (all > 0).then(|| shared as f64 / all as f64)
 }
 

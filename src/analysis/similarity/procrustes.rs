@@ -9,7 +9,6 @@ use super::gram::{Block, Gram};
 pub(super) fn procrustes(one: &Gram, two: &Gram) -> Option<f64> {
     let (mut sum, mut images) = (0.0, 0.0);
     for (one, two) in one.pairs(two)? {
-        #[expect(clippy::cast_precision_loss, reason = "images")]
         let weight = one.images as f64;
         sum += weight * of_minibatch(one, two)?;
         images += weight;

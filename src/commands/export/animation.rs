@@ -167,7 +167,6 @@ impl Panel {
         let factor = factor.unwrap_or(fitting);
         let (width, height) = (width.saturating_mul(factor), height.saturating_mul(factor));
         let line = (height / 17).max(16);
-        #[expect(clippy::cast_precision_loss, reason = "pixels")]
         let longest = width_of(&"0".repeat(characters), line as f32) + 2 * PADDING;
         Self {
             factor,
@@ -183,7 +182,6 @@ impl Panel {
     }
 
     /// Its line, where its upper left corner is here.
-    #[expect(clippy::cast_precision_loss, reason = "pixels")]
     fn line(&self, [left, top]: [u32; 2], text: &str) -> Shape<'static> {
         let at = [left + PADDING, top + PADDING + self.line / 2].map(u32::cast_signed);
         let size = self.line as f32;

@@ -110,7 +110,6 @@ impl Split {
     /// is for training.
     pub(super) fn choose(&self, class: usize, count: usize) -> Vec<bool> {
         #[expect(
-            clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a fraction of a number of files"

@@ -63,7 +63,6 @@ struct Window {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
     reason = "sides of images, and Pillow's conversions"
 )]
 fn windows(length: usize, wanted: usize) -> Vec<Window> {

@@ -158,7 +158,6 @@ pub(super) fn put_in(
     }
     let device = whole.device();
     // Where each value of the part is from.
-    #[expect(clippy::cast_precision_loss, reason = "counted exactly")]
     let places = TensorData::new((0..count).map(|at| at as f32).collect(), [count]);
     let places = Dispatch::float_from_data(places, &device);
     let places = take(Dispatch::float_reshape(places, shape(&all)))?;

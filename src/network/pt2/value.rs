@@ -270,7 +270,6 @@ impl Value {
     pub(super) fn float(&self) -> Option<f64> {
         match self {
             Self::Float(value) => Some(*value),
-            #[expect(clippy::cast_precision_loss, reason = "as PyTorch does")]
             Self::Int(value) => Some(*value as f64),
             Self::Bool(value) => Some(f64::from(u8::from(*value))),
             _ => None,

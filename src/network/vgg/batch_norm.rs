@@ -33,7 +33,6 @@ impl BatchNorm {
             };
         }
         let [batch, _, height, width] = x.dims();
-        #[expect(clippy::cast_precision_loss, reason = "fewer pixels than 2^52")]
         let pixels = (batch * height * width) as f64;
         let batch_norm = batch_norm_train(x, layer.gamma.val(), layer.beta.val(), layer.epsilon);
         // A single pixel has no variance.

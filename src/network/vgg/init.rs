@@ -83,7 +83,6 @@ impl RandomParameters {
             match layer.kind {
                 LayerKind::Convolution => {
                     let out = widths.next().unwrap_or_default();
-                    #[expect(clippy::cast_precision_loss, reason = "9 * 512 is exact in f32")]
                     let std = (2.0 / (9 * out) as f32).sqrt();
                     let shape = vec![out, channels, 3, 3];
                     add(format!("{name}.weight"), shape, Values::Normal { std });
@@ -148,11 +147,7 @@ fn normal(rng: &mut ChaCha8Rng, std: f32, count: usize) -> Vec<f32> {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::float_cmp,
-    clippy::cast_precision_loss,
-    reason = "constants are exact, counts small"
-)]
+#[expect(clippy::float_cmp, reason = "constants are exact, counts small")]
 mod tests {
     use super::*;
 

@@ -1,10 +1,6 @@
 //! A layer's numbers against `numpy`'s.
 
-#![expect(
-    clippy::float_cmp,
-    clippy::cast_precision_loss,
-    reason = "counts, and values that are copied"
-)]
+#![expect(clippy::float_cmp, reason = "counts, and values that are copied")]
 
 use std::fs;
 

@@ -15,7 +15,6 @@ fn words(count: usize, seed: u32) -> impl Iterator<Item = u32> {
 }
 
 /// 24 bits, which a float holds.
-#[expect(clippy::cast_precision_loss, reason = "nothing is lost of 24 bits")]
 fn unit(count: usize, seed: u32) -> Vec<f32> {
     words(count, seed)
         .map(|word| (word >> 8) as f32 * 2_f32.powi(-24))

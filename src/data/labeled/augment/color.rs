@@ -89,7 +89,6 @@ fn blend(pixels: &mut [Rgb], factor: f64, gray: impl Fn(Rgb) -> u8) {
 /// `int(ImageStat.Stat(gray).mean[0] + 0.5)`.
 fn mean_gray(pixels: &[Rgb]) -> u8 {
     let sum: u64 = pixels.iter().map(|pixel| u64::from(luma_of(*pixel))).sum();
-    #[expect(clippy::cast_precision_loss, reason = "as Python divides")]
     let mean = sum as f64 / pixels.len().max(1) as f64;
     truncated(mean + 0.5)
 }

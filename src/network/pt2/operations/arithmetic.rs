@@ -162,11 +162,7 @@ fn of_both(
             None => return refused("it is given no number"),
         },
         (Value::Int(a), Value::Int(b)) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
-                reason = "sizes"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "sizes")]
             return Ok(Value::Int(numbers(a as f64, b as f64) as i64));
         }
         (a, b) => match (a.float(), b.float()) {

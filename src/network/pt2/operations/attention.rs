@@ -23,7 +23,6 @@ fn attention(call: &mut Call) -> Result<Value> {
     let [.., _, features] = own[..] else {
         return refused("its query has no axes");
     };
-    #[expect(clippy::cast_precision_loss, reason = "a size")]
     let scale = call.float("scale", 1.0 / (features as f64).sqrt())?;
     if sizes(&key).len() < 2 || sizes(&value).len() < 2 {
         return refused("its key or value has no axes");

@@ -179,11 +179,7 @@ fn arange(call: &mut Call) -> Result<Value> {
         usize::MAX
     };
     call.most.check(&[count])?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "few"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "few")]
     let all = (0..count)
         .map(|at| (start + step * at as f64) as f32)
         .collect();

@@ -106,7 +106,6 @@ fn variance(call: &mut Call) -> Result<Value> {
     let centered = Dispatch::float_sub(x, mean);
     let squares = Dispatch::float_mul(centered.clone(), centered);
     let sum = axes.reduce(squares, Dispatch::float_sum_dim);
-    #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^52")]
     let divisor = count as f64 - correction;
     Ok(Value::Tensor(Dispatch::float_div_scalar(
         sum,

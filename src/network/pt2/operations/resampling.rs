@@ -50,7 +50,6 @@ fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
     };
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
         clippy::cast_sign_loss,
         reason = "sizes, as PyTorch rounds them"
     )]
