@@ -88,15 +88,16 @@ impl<'a> RunContext<'a> {
         };
         let preprocess = settings.input.preprocess().for_network(pass.is_gray());
         if let (Some(side), Some(crop)) = (preprocess.resize, preprocess.crop)
-            && side < crop
+            && side < crop.shorter_side()
         {
+            let ([height, width], fills) = (crop.sides(), crop.shorter_side());
             context.terminal.note(&format!(
-                "images are {side} pixels on the shorter side, and padded with black to the crop of {crop} x {crop}: \
-                 --resize {crop} or more fills it"
+                "images are {side} pixels on the shorter side, and padded with black to the crop of {height} x {width}: \
+                 --resize {fills} or more fills it"
             ));
         }
-        if let Some(side) = preprocess.crop {
-            let size = [side.get() as usize; 2];
+        if let Some(crop) = preprocess.crop {
+            let size = crop.sides();
             pass.check_size(size)?;
             if settings.compute.batch.is_none() {
                 pass.batch = pass.images_at_once(size);

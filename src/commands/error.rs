@@ -11,6 +11,7 @@ use super::event_runs::EventRunError;
 use super::export::error::ExportError;
 use super::view::error::ViewError;
 use crate::analysis::compare::CompareError;
+use crate::data::transform::Crop;
 use crate::network::vgg::Arch;
 use crate::network::{InputError, SelectError};
 use crate::settings::ShardError;
@@ -107,9 +108,10 @@ pub(crate) enum CommandError {
     },
     /// `layer` is the first one with an empty output.
     #[error(
-        "--crop {side} is too small to train with: pooling leaves nothing of {side} x {side} pixels at {layer}, and the classifier stands behind it; use a larger --crop"
+        "--crop {crop} is too small to train with: pooling leaves nothing of {} x {} pixels at {layer}, and the classifier stands behind it; use a larger --crop",
+        crop.height, crop.width
     )]
-    TrainingSize { side: usize, layer: String },
+    TrainingSize { crop: Crop, layer: String },
     #[error(
         "{folder} has {written} of {due} steps, and no error was reported: please report it with the command you ran"
     )]

@@ -10,8 +10,8 @@ use crate::network::vgg::{Arch, Variant};
 use crate::network::{Architecture, Layer, Model, select};
 use crate::settings::{IMAGENET, LayersSettings};
 
-/// Input side when nothing is cropped: the shapes then are only an example.
-const EXAMPLE_SIDE: u32 = 224;
+/// Input size when nothing is cropped: the shapes then are only an example.
+const EXAMPLE: [usize; 2] = [224; 2];
 
 /// Index, names, kind and output shape of each layer, for the input size that the flags give.
 pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
@@ -31,14 +31,13 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
         list => list,
     };
     let chosen = select(&*architecture, list)?;
-    let side = settings.side().unwrap_or(EXAMPLE_SIDE) as usize;
     let own = model.input_size().filter(|_| !settings.has_crop());
-    let shape @ [height, width] = own.unwrap_or([side; 2]);
+    let shape @ [height, width] = own.or(settings.size()).unwrap_or(EXAMPLE);
     let shapes = architecture.output_shapes(&chosen, shape)?;
 
     let (name, channels) = (architecture.name(), architecture.input_channels());
     let mut text = format!("{name}, input {channels} x {height} x {width}");
-    text += if settings.side().is_none() && own.is_none() {
+    text += if settings.size().is_none() && own.is_none() {
         " (an example: nothing is cropped, so each image has its own size)\n"
     } else {
         "\n"

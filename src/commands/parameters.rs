@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +10,7 @@ use super::context::Context;
 use super::error::RunError;
 use super::terminal::{Terminal, Unit};
 use crate::data::prepared::file_name;
+use crate::data::transform::Crop;
 use crate::network::vgg::{
     self, Arch, Extent, NetworkError, ParameterSource, RandomParameters, Sizes, Variant, Vgg,
     input_side,
@@ -185,7 +185,7 @@ pub(crate) fn hashed_label<E: Error + Send + 'static>(
 }
 
 /// What there is to say of how a weights file was read.
-pub(crate) fn notes(file: &WeightsFile, model: &Model, crop: Option<NonZeroU32>) -> Vec<String> {
+pub(crate) fn notes(file: &WeightsFile, model: &Model, crop: Option<Crop>) -> Vec<String> {
     let name = file.path().display();
     let mut notes: Vec<String> = choice_note(file).into_iter().collect();
     if let Model::Exported(program) = model {
@@ -203,7 +203,7 @@ pub(crate) fn notes(file: &WeightsFile, model: &Model, crop: Option<NonZeroU32>)
     notes
 }
 
-fn notes_on_vgg(file: &WeightsFile, variant: &Variant, crop: Option<NonZeroU32>) -> Vec<String> {
+fn notes_on_vgg(file: &WeightsFile, variant: &Variant, crop: Option<Crop>) -> Vec<String> {
     let (name, arch) = (file.path().display(), variant.arch);
     let mut notes = Vec::new();
     let (held, all) = (variant.layers(), variant.all_layers());
@@ -222,10 +222,11 @@ fn notes_on_vgg(file: &WeightsFile, variant: &Variant, crop: Option<NonZeroU32>)
         ));
     }
     if let (Some(trained), Some(crop)) = (input_side(file, arch), crop)
-        && trained != crop.get() as usize
+        && crop.sides() != [trained; 2]
     {
+        let [height, width] = crop.sides();
         notes.push(format!(
-            "{name}: its classifier takes as many values as {trained} x {trained} inputs give; shown at {crop} x {crop}: \
+            "{name}: its classifier takes as many values as {trained} x {trained} inputs give; shown at {height} x {width}: \
              --resize {trained} --crop {trained} shows it as it was trained"
         ));
     }

@@ -179,11 +179,11 @@ pub(super) fn frozen(freeze: &str, variant: &Variant) -> Result<Option<usize>, C
     Err(CommandError::Freeze { given, arch })
 }
 
-pub(super) fn network_graph(network: &OpenNetwork, side: usize) -> Graph {
+pub(super) fn network_graph(network: &OpenNetwork, size: [usize; 2]) -> Graph {
     let outputs = [0, 3, 6].map(|index| {
         let name = format!("classifier.{index}.weight");
         let shape = network.parameters.shape(&name).unwrap_or_default();
         shape.first().copied().unwrap_or_default()
     });
-    graph(&network.variant, outputs, side)
+    graph(&network.variant, outputs, size)
 }

@@ -16,6 +16,7 @@ use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
 use crate::data::notes::InputNotes;
+use crate::data::transform::Crop;
 use crate::durable;
 use crate::network::Architecture;
 use crate::network::InputError;
@@ -45,7 +46,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let adopt = |resumed: Resumed| resumed.adopt(&dataset, settings, context);
     let resumed = resumed.map(adopt).transpose()?;
     let start = start::open_network(settings, &dataset, resumed.as_ref(), context)?;
-    check_crop(settings, &start.variant)?;
+    let size = training_crop(settings, &start.variant)?;
     let architecture = Arc::new(start.variant.clone());
     let mut run = RunContext::new(&settings.run, folder, devices, architecture, notes, context)?;
     let reading = reading(settings, &run);
@@ -70,7 +71,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     drop(network);
 
     let steps = length.steps();
-    let graph = start::network_graph(&start, crop_side(settings));
+    let graph = start::network_graph(&start, size);
     let builder = match &resumed {
         Some(resumed) => {
             resumed.note_changes(&run.folder, &config, context);
@@ -264,16 +265,19 @@ fn first_progress(settings: &TrainSettings, dataset: &Dataset) -> TrainingProgre
     }
 }
 
-/// The classifier stands behind all layers, so the crop has to reach the last one.
-fn check_crop(settings: &TrainSettings, network: &Variant) -> Result<(), RunError> {
-    let side = crop_side(settings);
-    network
-        .output_shapes(&network.layers(), [side; 2])
-        .map(drop)
-        .map_err(|error| match error {
-            InputError::TooSmall { layer, .. } => CommandError::TrainingSize { side, layer }.into(),
-            other @ InputError::Other { .. } => other.into(),
-        })
+/// The size of the images that the network is trained on. The classifier stands behind all layers, so the crop has to reach
+/// the last one.
+fn training_crop(settings: &TrainSettings, network: &Variant) -> Result<[usize; 2], RunError> {
+    // That there is one is checked with the settings.
+    let crop = settings.run.input.preprocess().crop;
+    let size = crop.map_or([0; 2], Crop::sides);
+    match (network.output_shapes(&network.layers(), size), crop) {
+        (Ok(_), _) => Ok(size),
+        (Err(InputError::TooSmall { layer, .. }), Some(crop)) => {
+            Err(CommandError::TrainingSize { crop, layer }.into())
+        }
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 /// The network on the device with gradients, at the state that the run resumes from.
@@ -322,10 +326,4 @@ fn trainer(
         trainer.restore(&resumed.saved)?;
     }
     Ok(trainer)
-}
-
-/// The side of the images that the network is trained on, in pixels.
-fn crop_side(settings: &TrainSettings) -> usize {
-    let crop = settings.run.input.preprocess().crop;
-    crop.map_or(0, |side| side.get() as usize)
 }

@@ -1,9 +1,11 @@
 //! Image -> resized, cropped image -> the values that the network is fed, as torchvision does it with
 //! Pillow's images.
 
+mod crop;
 mod normalize;
 mod resize;
 
+pub(crate) use crop::{Crop, CropBox, resized_crop};
 pub(crate) use normalize::{ChannelOrder, Normalize, luma_of};
 
 use std::fmt;
@@ -11,7 +13,7 @@ use std::num::NonZeroU32;
 
 use feature_grid::Picture;
 
-use super::error::{ImageError, check_resized};
+use super::error::ImageError;
 use normalize::luma;
 
 /// What is done to an image before the network sees it, in this order; both steps on the image
@@ -19,20 +21,20 @@ use normalize::luma;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Preprocess {
     /// torchvision's `Resize(n)`: the shorter side becomes n pixels, the longer one keeps the
-    /// aspect ratio, rounded down. Bilinear, with antialias.
+    /// aspect ratio, rounded down. Bilinear, with antialias. Before a crop that is no square n is what
+    /// [`Crop::covered_at`] says.
     pub(crate) resize: Option<NonZeroU32>,
-    /// torchvision's `CenterCrop(n)`: the middle n x n pixels; an image that is smaller is first
-    /// padded with black.
-    pub(crate) crop: Option<NonZeroU32>,
+    pub(crate) crop: Option<Crop>,
     pub(crate) normalize: Normalize,
 }
 
 /// `resize 256, crop 224, RGB / 255, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]`
 impl fmt::Display for Preprocess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, side) in [("resize", self.resize), ("crop", self.crop)] {
-            let side = side.map_or_else(|| "off".to_owned(), |side| side.to_string());
-            write!(f, "{name} {side}, ")?;
+        let resize = self.resize.map(|side| side.to_string());
+        let crop = self.crop.map(|crop| crop.to_string());
+        for (name, pixels) in [("resize", resize), ("crop", crop)] {
+            write!(f, "{name} {}, ", pixels.as_deref().unwrap_or("off"))?;
         }
         let Normalize {
             order,
@@ -77,117 +79,24 @@ impl Preprocess {
     ///
     /// Equal to torchvision's result.
     ///
-    /// Shapes: `[height, width, 3]` -> `[crop, crop, 3]`; without a crop the size that [`resize`](Self::resize)
+    /// Shapes: `[height, width, 3]` -> `[crop height, crop width, 3]`; without a crop the size that [`resize`](Self::resize)
     /// gives, without a resize either the image's own.
     ///
     /// Source: `resize` and `center_crop` in torchvision 0.24's `transforms/functional.py`.
     pub(crate) fn picture(&self, picture: &Picture) -> Result<Picture, ImageError> {
-        let resized = self.resize.map(|n| resize::shorter_side_to(picture, n));
+        let n = match (self.resize, self.crop) {
+            (Some(n), Some(crop)) => Some(crop.covered_at(n, picture)),
+            (n, _) => n,
+        };
+        let resized = n.map(|n| resize::shorter_side_to(picture, n));
         let resized = resized.transpose()?.flatten();
         let resized = resized.as_ref().unwrap_or(picture);
         let cropped = match self.crop {
-            Some(n) => center_crop(resized, n)?,
+            Some(crop) => crop.center(resized)?,
             None => resized.clone(),
         };
         Ok(self.in_its_colors(cropped))
     }
-}
-
-/// A part of an image, in pixels; the order of torchvision's `(i, j, h, w)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CropBox {
-    /// Rows above it.
-    pub(crate) top: u32,
-    pub(crate) left: u32,
-    /// Its rows, at least 1.
-    pub(crate) height: u32,
-    /// Its columns, at least 1.
-    pub(crate) width: u32,
-}
-
-/// One side of a window over an image, in pixels.
-#[derive(Debug, PartialEq, Eq)]
-struct Side {
-    /// Where it begins in the image.
-    from: u32,
-    /// Where the image begins in it.
-    padding: u32,
-    length: u32,
-}
-
-fn center_crop(picture: &Picture, n: NonZeroU32) -> Result<Picture, ImageError> {
-    let n = n.get();
-    check_resized(picture, n.into(), n.into())?;
-    let (columns, rows) = (centered(picture.width, n), centered(picture.height, n));
-    Ok(window(picture, &columns, &rows))
-}
-
-/// One side of a centered crop. A longer image is cut at half the difference, rounded half to even as Python
-/// does; a shorter one gets the odd pixel of padding after it.
-fn centered(length: u32, crop: u32) -> Side {
-    let difference = length.saturating_sub(crop);
-    let half = difference / 2;
-    Side {
-        from: half + (difference % 2) * (half % 2),
-        padding: crop.saturating_sub(length) / 2,
-        length: crop,
-    }
-}
-
-/// A black image with the part of `picture` that fits.
-fn window(picture: &Picture, columns: &Side, rows: &Side) -> Picture {
-    let mut pixels = vec![0; columns.length as usize * rows.length as usize * 3];
-    let from = picture.pixels.chunks_exact(picture.width as usize * 3);
-    let into = pixels.chunks_exact_mut(columns.length as usize * 3);
-    for (into, from) in into
-        .skip(rows.padding as usize)
-        .zip(from.skip(rows.from as usize))
-    {
-        let from = &from[columns.from as usize * 3..];
-        let into = &mut into[columns.padding as usize * 3..];
-        let length = from.len().min(into.len());
-        into[..length].copy_from_slice(&from[..length]);
-    }
-    Picture::rgb(columns.length, rows.length, pixels)
-}
-
-/// torchvision's `resized_crop`: the box is cut out, and what is in it becomes `size` x `size` pixels.
-///
-/// Equal to torchvision's result. As there, the resize sees nothing of the image beyond the box.
-///
-/// Shapes: `[height, width, 3]` -> `[size, size, 3]`.
-///
-/// Source: `resized_crop` in torchvision 0.24's `transforms/functional.py`.
-pub(crate) fn resized_crop(
-    picture: &Picture,
-    crop: CropBox,
-    size: NonZeroU32,
-) -> Result<Picture, ImageError> {
-    let CropBox {
-        top,
-        left,
-        height,
-        width,
-    } = crop;
-    let fits = |from: u32, length: u32, whole: u32| {
-        length > 0 && from.checked_add(length).is_some_and(|end| end <= whole)
-    };
-    if !fits(left, width, picture.width) || !fits(top, height, picture.height) {
-        return Err(ImageError::Outside {
-            left,
-            top,
-            width,
-            height,
-        });
-    }
-    let inside = |from, length| Side {
-        from,
-        padding: 0,
-        length,
-    };
-    let part = window(picture, &inside(left, width), &inside(top, height));
-    let n = size.get().into();
-    Ok(resize::to_size(&part, n, n)?.unwrap_or(part))
 }
 
 const IMAGENET: Normalize = Normalize {
@@ -231,7 +140,7 @@ impl Preset {
         };
         Preprocess {
             resize: NonZeroU32::new(resize),
-            crop: NonZeroU32::new(crop),
+            crop: NonZeroU32::new(crop).map(Crop::square),
             normalize,
         }
     }

@@ -117,8 +117,8 @@ pub(crate) enum InputError {
     },
     /// The network takes images of one size.
     #[error(
-        "an input of {} x {} pixels, expected {} x {}, the size that the network was exported with",
-        size[1], size[0], takes[1], takes[0]
+        "an input of {} x {} pixels (height x width), expected {} x {}, the size that the network was exported with",
+        size[0], size[1], takes[0], takes[1]
     )]
     Other {
         /// `[height, width]`

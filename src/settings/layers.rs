@@ -1,13 +1,12 @@
 //! `vggscope layers`.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::shared::NetworkSettings;
-use super::values::Size;
-use crate::data::transform::Preset;
+use super::values::CropSize;
+use crate::data::transform::{Crop, Preset};
 
 /// Settings of `vggscope layers`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -25,9 +24,9 @@ pub(crate) struct LayersSettings {
         help_heading = "Input"
     )]
     preset: Preset,
-    /// Center crop in pixels: the side of a square, or "off" [default: the network's, else the preset's]
-    #[arg(long, value_name = "PX|off", help_heading = "Input")]
-    crop: Option<Size>,
+    /// Center crop in pixels: the side of a square, HEIGHTxWIDTH or "off" [default: the network's, else the preset's]
+    #[arg(long, value_name = "PX|HxW|off", help_heading = "Input")]
+    crop: Option<CropSize>,
     /// Read settings from a TOML file; flags win
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     config: Option<PathBuf>,
@@ -39,9 +38,10 @@ impl LayersSettings {
         self.crop.is_some()
     }
 
-    /// The input's side in pixels; `None` where nothing is cropped.
-    pub(crate) fn side(&self) -> Option<u32> {
+    /// The input's size, `[height, width]`; `None` where nothing is cropped.
+    pub(crate) fn size(&self) -> Option<[usize; 2]> {
         let preset = self.preset.preprocess().crop;
-        self.crop.map_or(preset, |crop| crop.0).map(NonZeroU32::get)
+        let crop = self.crop.map_or(preset, |crop| crop.0);
+        crop.map(Crop::sides)
     }
 }

@@ -11,9 +11,9 @@ use super::paths::absolute;
 use super::pictures::PictureSettings;
 use super::text::as_list;
 use super::tuning::Normalize;
-use super::values::Size;
+use super::values::{CropSize, Size};
 use crate::data::on_error::OnError;
-use crate::data::transform::{ChannelOrder, Preprocess, Preset};
+use crate::data::transform::{ChannelOrder, Crop, Preprocess, Preset};
 use crate::device::{Devices, Precision};
 use crate::network::vgg::Arch;
 use crate::network::{ForwardPass, Layer};
@@ -98,9 +98,9 @@ pub(crate) struct InputSettings {
     /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
     pub(crate) resize: Option<Size>,
-    /// Center crop in pixels: the side of a square, or "off" [default: the network's, else the preset's]
-    #[arg(long, value_name = "PX|off")]
-    pub(crate) crop: Option<Size>,
+    /// Center crop in pixels: the side of a square, HEIGHTxWIDTH or "off" [default: the network's, else the preset's]
+    #[arg(long, value_name = "PX|HxW|off")]
+    pub(crate) crop: Option<CropSize>,
     /// Replace the preset's normalization: mean=R,G,B,std=R,G,B,scale=1|255 or some of these, one number for all
     /// channels; mean and std are in units of the scale
     #[arg(long, value_name = "mean=..", default_value = "preset")]
@@ -166,21 +166,19 @@ impl RunSettings {
     /// Prepares images as a network takes them that says how large, `[height, width]`, where nothing else was asked for: the
     /// shorter side is resized to as many times as much as the preset's.
     pub(crate) fn fit(&mut self, size: Option<[usize; 2]>) {
-        let shorter = size.map(|[height, width]| height.min(width));
-        let Some(shorter) = shorter.and_then(|pixels| u32::try_from(pixels).ok()) else {
+        let Some(crop) = size
+            .and_then(Crop::of)
+            .filter(|_| self.input.crop.is_none())
+        else {
             return;
         };
+        self.input.crop = Some(CropSize(Some(crop)));
         let preset = self.input.preset.preprocess();
-        let (resize, crop) = (preset.resize, preset.crop);
-        if self.input.crop.is_none() {
-            self.input.crop = Some(Size(NonZeroU32::new(shorter)));
-            if let (None, Some(resize), Some(crop)) = (self.input.resize, resize, crop) {
-                let scaled = (u64::from(shorter) * u64::from(resize.get())
-                    + u64::from(crop.get()) / 2)
-                    / u64::from(crop.get());
-                self.input.resize =
-                    Some(Size(u32::try_from(scaled).ok().and_then(NonZeroU32::new)));
-            }
+        if let (None, Some(resize), Some(of)) = (self.input.resize, preset.resize, preset.crop) {
+            let [shorter, resize, of] =
+                [crop.shorter_side(), resize, of.shorter_side()].map(|side| u64::from(side.get()));
+            let scaled = u32::try_from((shorter * resize + of / 2) / of).ok();
+            self.input.resize = Some(Size(scaled.and_then(NonZeroU32::new)));
         }
     }
 
@@ -201,7 +199,7 @@ impl RunSettings {
         self.compute.batch = u16::try_from(pass.batch).ok();
         let preprocess = self.input.preprocess();
         self.input.resize = Some(Size(preprocess.resize));
-        self.input.crop = Some(Size(preprocess.crop));
+        self.input.crop = Some(CropSize(preprocess.crop));
         self.pictures.resolve();
         self.output.logdir = absolute(&self.output.logdir);
         self.output.png = self.output.png.as_deref().map(absolute);

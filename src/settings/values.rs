@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::paths::PathError;
 use super::text::written_as_text;
+use crate::data::transform::Crop;
 use crate::schedule::Interval;
 
 /// A value that its setting does not take.
@@ -64,6 +65,12 @@ keyword_or_number! {
     /// not ask for terabytes.
     Size: "off" or NonZeroU32, |pixels| pixels.get() <= 16_384,
     "a number of pixels from 1 to 16384, or \"off\""
+}
+
+keyword_or_number! {
+    /// A centered crop, or none, within the same limit.
+    CropSize: "off" or Crop, |crop| crop.sides().iter().all(|side| *side <= 16_384),
+    "the side of a square or HEIGHTxWIDTH (such as 480x640), from 1 to 16384 pixels, or \"off\""
 }
 
 keyword_or_number! {
@@ -158,7 +165,7 @@ pub(super) fn numbers<T: FromStr + From<f32>>(text: &str) -> Vec<T> {
         .collect()
 }
 
-written_as_text!(Size, Count, NormLimit, Interval);
+written_as_text!(Size, CropSize, Count, NormLimit, Interval);
 
 #[cfg(test)]
 mod tests {
@@ -168,6 +175,9 @@ mod tests {
     fn values_are_read_back_as_they_are_printed() {
         for text in ["off", "1", "224"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["off", "224", "480x640"] {
+            assert_eq!(text.parse::<CropSize>().unwrap().to_string(), text);
         }
         for text in ["all", "1", "64"] {
             assert_eq!(text.parse::<Count>().unwrap().to_string(), text);
@@ -184,6 +194,18 @@ mod tests {
     fn other_values_are_refused() {
         for text in ["0", "-3", "16385", "99999999999", "", "big"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+        for text in [
+            "0x4",
+            "480x",
+            "x640",
+            "480x640x3",
+            "20000x1",
+            "480 x 640",
+            "x",
+            "480X640",
+        ] {
+            assert!(text.parse::<CropSize>().is_err(), "{text}");
         }
         assert!("0".parse::<Count>().is_err());
         assert!("0".parse::<Interval>().is_err());

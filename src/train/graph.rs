@@ -6,20 +6,18 @@ use crate::network::vgg::Variant;
 use crate::network::{Architecture, LayerKind};
 use tensorboard_events::{Graph, GraphNode};
 
-/// The graph of a whole network for images of `side` pixels square. `classifier` are the outputs of its three
+/// The graph of a whole network for images of this size, `[height, width]`. `classifier` are the outputs of its three
 /// layers. Blocks open on a double click.
-pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], side: usize) -> Graph {
+pub(crate) fn graph(variant: &Variant, classifier: [usize; 3], size: [usize; 2]) -> Graph {
     // That the images are large enough was checked before.
     let layers = variant.layers();
-    let shapes = variant
-        .output_shapes(&layers, [side, side])
-        .unwrap_or_default();
+    let shapes = variant.output_shapes(&layers, size).unwrap_or_default();
     let pooled = shapes.last().map_or(0, |shape| shape[0]);
     let mut nodes = Nodes(Vec::new());
     nodes.push(
         "input",
         "Placeholder",
-        &[variant.input_channels, side, side],
+        &[variant.input_channels, size[0], size[1]],
     );
     let mut block = 1;
     for (layer, shape) in layers.iter().zip(&shapes) {

@@ -30,13 +30,12 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
             InputError::Other {
                 takes: [height, width],
                 ..
-            } if height != width => {
-                "images are cropped to squares: export the network with square images, or with a \
-                 free height and width"
-                    .to_owned()
-            }
-            InputError::Other { takes, .. } => {
-                format!("leave --crop out, or use --crop {}", takes[0])
+            } => {
+                let crop = match height == width {
+                    true => height.to_string(),
+                    false => format!("{height}x{width}"),
+                };
+                format!("leave --crop out, or use --crop {crop}")
             }
         });
     }

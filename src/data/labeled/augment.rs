@@ -104,6 +104,8 @@ mod tests {
     use super::*;
     use std::num::NonZeroU32;
 
+    use crate::data::transform::Crop;
+
     impl Augment {
         /// What torchvision trains VGG with: a part of any size and nearly any shape, scaled to `size` x
         /// `size`; half of them flipped; colors as they are.
@@ -113,7 +115,7 @@ mod tests {
             Self {
                 // 8 to 100 % of the area, 3:4 to 4:3.
                 crop: RandomResizedCrop {
-                    size,
+                    size: Crop::square(size),
                     scale: (0.08, 1.0),
                     ratio: (3.0 / 4.0, 4.0 / 3.0),
                 },

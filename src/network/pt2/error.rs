@@ -33,7 +33,7 @@ pub(crate) enum Pt2Error {
     )]
     NoImage { name: String, found: String },
     /// No layer has maps.
-    #[error("has no layer with maps, [batch, channels, height, width] or square tokens")]
+    #[error("has no layer with maps, [batch, channels, height, width] or tokens in a grid")]
     NoMaps,
     /// An operation that is not known is needed.
     #[error("{layer} needs {operation}, which is not known ({}{})", times(*.count), first_in(.module))]

@@ -41,8 +41,8 @@ pub(super) enum Order {
     Maps,
     /// `[batch, height, width, channels]`
     ChannelsLast,
-    /// `[batch, tokens, channels]`, of a square of tokens, behind as many others.
-    Tokens { side: usize, others: usize },
+    /// `[batch, tokens, channels]`, of tokens in a grid, `[height, width]`, behind as many others.
+    Tokens { grid: [usize; 2], others: usize },
 }
 
 /// Those of a graph, in its order. A VGG's have the paper's names too.
@@ -58,7 +58,7 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
     let named = graph.nodes.iter().enumerate();
     let named = named.filter_map(|(at, node)| Some((at, node, node.layer.as_deref()?)));
     for (index, (node, of, name)) in named.enumerate() {
-        let Some((order, shape)) = maps(of, orders[node], &graph.image[0]) else {
+        let Some((order, shape)) = maps(of, orders[node], &graph.image, &shown) else {
             continue;
         };
         let (kind, what) = kind(graph, of);
@@ -75,10 +75,15 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
 }
 
 /// How a node's values are maps, if they are: as many as there are images in the `batch`. Windows of an attention, each as
-/// if it were an image, are none.
-fn maps(node: &Node, is_last: bool, batch: &Size) -> Option<(Order, [Size; 3])> {
+/// if it were an image, are none. `before` are the layers before it.
+fn maps(
+    node: &Node,
+    is_last: bool,
+    image: &[Size; 4],
+    before: &[ShownLayer],
+) -> Option<(Order, [Size; 3])> {
     match node.shape.as_deref()? {
-        [count, ..] if count != batch => None,
+        [count, ..] if *count != image[0] => None,
         [_, height, width, channels] if is_last => {
             let shape = [channels, height, width].map(Clone::clone);
             Some((Order::ChannelsLast, shape))
@@ -87,16 +92,34 @@ fn maps(node: &Node, is_last: bool, batch: &Size) -> Option<(Order, [Size; 3])> 
             Some((Order::Maps, [channels, height, width].map(Clone::clone)))
         }
         [_, Size::Known(tokens), channels] => {
-            let square = |others: usize| {
-                let side = tokens.checked_sub(others)?.isqrt();
-                (side > 1 && side * side + others == *tokens).then_some((side, others))
+            let [_, _, height, width] = image;
+            let grid = |others: usize| {
+                let tokens = tokens.checked_sub(others)?;
+                let grid = match height == width {
+                    true => Some([tokens.isqrt(); 2]).filter(|[side, _]| side * side == tokens),
+                    false => grid_before(tokens, before),
+                };
+                Some((grid.filter(|grid| !grid.contains(&1))?, others))
             };
-            let (side, others) = square(0).or_else(|| square(1))?;
-            let shape = [channels.clone(), Size::Known(side), Size::Known(side)];
-            Some((Order::Tokens { side, others }, shape))
+            let (grid, others) = grid(0).or_else(|| grid(1))?;
+            let [height, width] = grid.map(Size::Known);
+            Some((
+                Order::Tokens { grid, others },
+                [channels.clone(), height, width],
+            ))
         }
         _ => None,
     }
+}
+
+/// How as many tokens lie that an image which is no square was cut into: as the first maps of as many pixels. Later ones can be
+/// an attention's heads.
+fn grid_before(tokens: usize, before: &[ShownLayer]) -> Option<[usize; 2]> {
+    let mut grids = before.iter().map(|layer| match &layer.shape {
+        [_, Size::Known(height), Size::Known(width)] => [*height, *width],
+        _ => [0; 2],
+    });
+    grids.find(|[height, width]| height.checked_mul(*width) == Some(tokens))
 }
 
 /// Which nodes' values have their channels last: those of linear layers and norms over the last axis, and what is made of

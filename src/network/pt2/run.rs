@@ -247,8 +247,11 @@ pub(super) fn as_maps(values: Floats, order: Order) -> Option<Tensor<4>> {
         Order::Maps | Order::ChannelsLast if all.len() != 4 => return None,
         Order::Maps => values,
         Order::ChannelsLast => Dispatch::float_permute(values, &[0, 3, 1, 2]),
-        Order::Tokens { side, others } => {
-            if all.len() != 3 || all[1] != side * side + others {
+        Order::Tokens {
+            grid: [height, width],
+            others,
+        } => {
+            if all.len() != 3 || all[1] != height * width + others {
                 return None;
             }
             let slices = [
@@ -256,9 +259,9 @@ pub(super) fn as_maps(values: Floats, order: Order) -> Option<Tensor<4>> {
                 (others..all[1]).into(),
                 (0..all[2]).into(),
             ];
-            let square = Dispatch::float_slice(values, &slices);
-            let square = Dispatch::float_reshape(square, shape(&[all[0], side, side, all[2]]));
-            Dispatch::float_permute(square, &[0, 3, 1, 2])
+            let grid = Dispatch::float_slice(values, &slices);
+            let grid = Dispatch::float_reshape(grid, shape(&[all[0], height, width, all[2]]));
+            Dispatch::float_permute(grid, &[0, 3, 1, 2])
         }
     };
     Some(Tensor::from_dispatch(maps))

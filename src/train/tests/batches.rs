@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use crate::data::labeled::{Batching, Dataset, Position, Recipe, Split, Work};
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
-use crate::data::transform::Preset;
+use crate::data::transform::{Crop, Preset};
 use crate::train::batches::{Groups, Reading};
 use crate::train::trainer::Uploaded;
 
@@ -23,7 +23,7 @@ fn groups(spoil: impl FnOnce(&mut Dataset)) -> Groups {
     spoil(&mut data);
     let mut eval = Preset::Imagenet.preprocess();
     eval.resize = NonZeroU32::new(8);
-    eval.crop = eval.resize;
+    eval.crop = eval.resize.map(Crop::square);
     let reading = Reading {
         recipe: Recipe {
             augment: None,

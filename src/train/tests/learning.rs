@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use crate::data::labeled::{Batching, Dataset, Loader, Position, Recipe, Split, Work};
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
-use crate::data::transform::Preset;
+use crate::data::transform::{Crop, Preset};
 use crate::device::OpenDevice;
 use crate::network::vgg::{Arch, Extent, RandomParameters, Sizes, Variant, build};
 use crate::network::{Kernels, Placement};
@@ -30,7 +30,7 @@ fn learn(device: &OpenDevice) -> Vec<Score> {
     let dataset = Dataset::open(&fixture("crops"), split, &[]).unwrap();
     let mut eval = Preset::Imagenet.preprocess();
     eval.resize = Some(SIDE);
-    eval.crop = Some(SIDE);
+    eval.crop = Some(Crop::square(SIDE));
     let recipe = Recipe {
         augment: None,
         eval,

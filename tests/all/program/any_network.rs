@@ -45,7 +45,11 @@ fn layers_are_listed_with_their_shapes() {
     for line in ["relu_1", "6 x 8 x 8", "convolution 5x5", "8 x 4 x 4"] {
         assert!(out.contains(line), "{out}");
     }
-    run(&place, "layers", "fixed.pt2", &[]).ok();
+    let out = run(&place, "layers", "fixed.pt2", &[]).ok().out();
+    assert!(out.starts_with("fixed, input 3 x 24 x 40\n"), "{out}");
+    // The tokens lie as the maps that they were made of.
+    assert_eq!(out.matches("8 x 3 x 5").count(), 2, "{out}");
+    run(&place, "layers --crop 480x640", "fixed.pt2", &[]).fails(2, &["--crop 24x40"]);
     let checkpoint = checkpoint("epoch_1.pth");
     let weights = [Path::new("--weights"), &checkpoint];
     run(&place, "layers", "residual.pt2", &weights).ok();
@@ -90,6 +94,37 @@ fn images_are_shown_with_the_weights_of_the_file_or_others() {
         .find(|one| one.tag.starts_with("kernels/"))
         .unwrap();
     assert!(kernels.tag.ends_with("stem.0"), "{}", kernels.tag);
+}
+
+/// The network takes images of 24 x 40 pixels.
+#[test]
+fn images_are_prepared_for_a_size_that_is_no_square() {
+    let place = Place::on_cpu();
+    let [wide, tall] = ["chelsea.png", "astronaut.png"].map(photo);
+    let line = "images --layers relu,norm --run a";
+    run(&place, line, "fixed.pt2", &[&wide, &tall]).ok();
+    let config = std::fs::read_to_string(place.path("runs/a/config.toml")).unwrap();
+    assert!(config.contains("crop = \"24x40\"\n"), "{config}");
+    let seen = events(&place.path("runs/a"));
+    for step in [0, 1] {
+        let (width, height, _, pixels) = picture(&seen, "input", step);
+        assert_eq!((width, height), (40, 24));
+        // Nothing of the crop is left black.
+        let is_filled = |row: &[u8]| row.iter().any(|level| *level > 0);
+        assert!(is_filled(&pixels[..3]) && is_filled(&pixels[pixels.len() - 3..]));
+    }
+    let asked = "images --layers relu --run b --crop 32";
+    run(&place, asked, "fixed.pt2", &[&wide])
+        .fails(2, &["32 x 32", "expected 24 x 40", "use --crop 24x40"]);
+    // A network without a size of its own takes any.
+    let line = "images --layers relu1_1 --run c --crop 24x40 --resize 20";
+    let ran = place
+        .run(line, &[&wide, Path::new("--weights"), &weights()])
+        .ok();
+    assert!(ran.err().contains("--resize 24 or more"), "{}", ran.err());
+    let seen = events(&place.path("runs/c"));
+    let (width, height, ..) = picture(&seen, "input", 0);
+    assert_eq!((width, height), (40, 24));
 }
 
 /// The network takes two images: with one too few the last is there twice.

@@ -1,21 +1,19 @@
 //! torchvision's `RandomResizedCrop`.
 
-use std::num::NonZeroU32;
-
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
 use crate::data::labeled::random::uniform;
-use crate::data::transform::CropBox;
+use crate::data::transform::{Crop, CropBox};
 
 /// Boxes of the wanted shape that are tried before the one in the middle is taken.
 const ATTEMPTS: usize = 10;
 
-/// torchvision's `RandomResizedCrop`: a random part of the image, scaled to a square.
+/// torchvision's `RandomResizedCrop`: a random part of the image, scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RandomResizedCrop {
-    /// The side of the result in pixels.
-    pub(crate) size: NonZeroU32,
+    /// The size of the result.
+    pub(crate) size: Crop,
     /// The smallest and largest area of the part, as a fraction of the image's.
     pub(crate) scale: (f64, f64),
     /// The smallest and largest aspect ratio of the part, width to height. They are equally likely

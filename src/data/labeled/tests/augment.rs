@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::decode::decode;
 use crate::data::labeled::Augment;
 use crate::data::labeled::augment::{Adjustment, Drawn, RandomResizedCrop};
-use crate::data::transform::CropBox;
+use crate::data::transform::{Crop, CropBox};
 use feature_grid::Picture;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -94,6 +94,16 @@ fn crops_equal_torchvision() {
             assert_eq!((found.width, found.height), (size, size));
             assert!(found == expected, "{name}");
         }
+        // 5 high and 7 wide.
+        let mut wide = augment(5);
+        wide.crop.size = "5x7".parse().unwrap();
+        let drawn = wide.draw(
+            picture.width,
+            picture.height,
+            &mut ChaCha8Rng::seed_from_u64(1),
+        );
+        let found = wide.apply(&picture, &drawn).unwrap();
+        assert_eq!((found.width, found.height), (7, 5));
     }
     let outside = Drawn {
         crop: CropBox {
@@ -153,7 +163,7 @@ fn numbers(line: &str) -> Vec<f64> {
 
 fn crop(scale: (f64, f64), ratio: (f64, f64)) -> RandomResizedCrop {
     RandomResizedCrop {
-        size: n(8),
+        size: Crop::square(n(8)),
         scale,
         ratio,
     }

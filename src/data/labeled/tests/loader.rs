@@ -9,7 +9,7 @@ use crate::data::labeled::open::Sample;
 use crate::data::labeled::{Augment, Batch, Batching, Loader, LoaderError, Position, Recipe, Work};
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
-use crate::data::transform::{Preprocess, Preset};
+use crate::data::transform::{Crop, Preprocess, Preset};
 use feature_grid::Picture;
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ fn pictures() -> Pictures {
 fn eval() -> Preprocess {
     Preprocess {
         resize: Some(n(10)),
-        crop: Some(n(8)),
+        crop: Some(Crop::square(n(8))),
         ..Preset::Imagenet.preprocess()
     }
 }

@@ -1,5 +1,6 @@
 mod resizing;
 
+use super::crop::centered;
 use super::resize::resized_size;
 use super::*;
 use feature_grid::Picture;
@@ -8,6 +9,10 @@ use std::num::NonZeroU32;
 
 fn n(value: u32) -> NonZeroU32 {
     NonZeroU32::new(value).unwrap()
+}
+
+fn square(side: u32) -> Crop {
+    Crop::square(n(side))
 }
 
 #[test]
@@ -38,7 +43,7 @@ fn the_crop_is_placed_as_pythons_round_does() {
 #[test]
 fn a_crop_of_the_pictures_size_changes_nothing() {
     let picture = Picture::rgb(2, 2, (0..12).collect());
-    assert_eq!(center_crop(&picture, n(2)).unwrap(), picture);
+    assert_eq!(square(2).center(&picture).unwrap(), picture);
 }
 
 // Verified: Pillow 13 | conversion to gray | to the bit
@@ -84,8 +89,8 @@ fn what_would_be_too_large_is_refused() {
         ..Preset::Imagenet.preprocess()
     };
     for too_large in [
-        preprocess(Some(n(1024)), Some(n(672))),
-        preprocess(None, Some(n(20_000))),
+        preprocess(Some(n(1024)), Some(square(672))),
+        preprocess(None, Some(square(20_000))),
         preprocess(Some(n(u32::MAX)), None),
     ] {
         let error = too_large.picture(&picture).unwrap_err();
@@ -110,8 +115,8 @@ fn presets_have_their_sizes() {
     let sides = [Preset::Imagenet, Preset::Article, Preset::Caffe]
         .map(|p| (p.preprocess().resize, p.preprocess().crop));
     assert_eq!(
-        sides.map(|(r, c)| (r.unwrap().get(), c.unwrap().get())),
-        [(256, 224), (1024, 672), (256, 224)]
+        sides.map(|(r, c)| (r.unwrap().get(), c.unwrap().sides())),
+        [(256, [224; 2]), (1024, [672; 2]), (256, [224; 2])]
     );
 }
 proptest! {
@@ -128,7 +133,7 @@ proptest! {
         let pixels = (0..width * height).flat_map(|i| [u8::try_from(i).unwrap() + 1; 3]).collect();
         let picture = Picture::rgb(width, height, pixels);
         let (width, height) = (width as usize, height as usize);
-        let cropped = center_crop(&picture, n(crop)).unwrap();
+        let cropped = square(crop).center(&picture).unwrap();
         let side = crop as usize;
         prop_assert_eq!((cropped.width, cropped.height), (crop, crop));
         // Every pixel is either padding or one of the picture's, shifted by one offset for all.
