@@ -21,12 +21,10 @@ impl Interrupt {
         self.stepping.load(Ordering::SeqCst)
     }
 
-    /// Whether the run is to end.
     pub(crate) fn is_requested(&self) -> bool {
         self.signal().is_some()
     }
 
-    /// The signal that asked the run to end.
     pub(crate) fn signal(&self) -> Option<i32> {
         Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
@@ -36,7 +34,6 @@ impl Interrupt {
         *self.last_work() = Some(Box::new(work));
     }
 
-    /// Does what was set.
     pub(crate) fn do_last_work(&self) {
         if let Some(work) = self.last_work().take() {
             work();

@@ -1,11 +1,9 @@
 //! When something is done, and how a learning rate falls: plain values that settings read and trainings use.
 
-/// How often something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interval {
     /// Only where it is always done.
     Never,
-    /// At the end of every epoch.
     Epoch,
     /// At every step whose number this divides.
     Steps(u64),
@@ -22,14 +20,10 @@ impl Interval {
     }
 }
 
-/// The decay of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Decay {
-    /// Constant learning rate.
     Constant,
-    /// Multiplied by `factor` every `every` steps.
     Step { every: usize, factor: f64 },
-    /// Cosine annealing to 0 at the last step.
     Cosine,
 }
 

@@ -5,7 +5,6 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// Which scalars are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Scalars {
@@ -30,7 +29,6 @@ impl fmt::Display for Scalars {
 }
 
 impl Scalars {
-    /// Whether a scalar is written at a step.
     pub(crate) fn include(self, tag: &str, value: f32) -> bool {
         let Some((of, _)) = scalar(tag) else {
             return true;

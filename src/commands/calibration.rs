@@ -27,10 +27,8 @@ use crate::settings::{
 };
 use crate::state::{RunFolder, StateError, binary};
 
-/// The calibrated ranges in a run's folder.
 const RANGES: &str = "ranges.toml";
 
-/// The chosen channels in a run's folder.
 const CHANNELS: &str = "channels.toml";
 
 /// Maps, or kernels, that those of a tag are compared with.
@@ -44,17 +42,14 @@ pub(super) struct ReferenceMaps {
 pub(super) struct RunStyle {
     ranges: Ranges,
     channels: Channels,
-    /// What changes are shown against.
     changes: Option<Against>,
     compare: bool,
     /// Maps of networks that are none of this process's steps.
     pub(super) references: Vec<ReferenceMaps>,
-    /// Those of the PCA pictures, if there are any.
     pub(super) bases: Option<Bases>,
 }
 
 impl RunStyle {
-    /// A logger that shows the run so.
     pub(super) fn apply(&self, builder: Builder) -> Builder {
         let builder = builder
             .ranges(self.ranges.clone())
@@ -166,7 +161,6 @@ pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
     }
 }
 
-/// The ranges that a run which is resumed had before, if any.
 pub(super) fn earlier_ranges(folder: &RunFolder) -> Result<Ranges, RunError> {
     let file = folder.path().join(RANGES);
     if file.exists() {
@@ -228,7 +222,6 @@ pub(super) fn references(
     of_probes.map(reference).collect()
 }
 
-/// The comparison images, if there are any.
 pub(super) fn comparison_images(
     comparison: &ComparisonSettings,
     run: &RunSettings,
@@ -303,7 +296,6 @@ fn read_channels(file: &Path, pass: &ForwardPass) -> Result<Channels, RunError> 
     Ok(channels)
 }
 
-/// Checks that a file has something for every layer that is shown.
 fn check_all(
     file: &Path,
     pass: &ForwardPass,

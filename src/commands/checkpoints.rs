@@ -36,7 +36,6 @@ use part::Part;
 use setup::{CheckpointRun, Inputs};
 use step_log::{ShownBefore, StepLog};
 
-/// Runs the command.
 pub(crate) fn run(
     settings: &mut CheckpointsSettings,
     context: &Context,
@@ -214,7 +213,6 @@ fn reserve(
     Ok(RunFolder::resume(path)?)
 }
 
-/// All checkpoints, in the order of their steps.
 fn list(settings: &CheckpointsSettings, context: &Context) -> Result<Vec<Checkpoint>, RunError> {
     let Sequence { checkpoints, notes } =
         list_checkpoints(&settings.checkpoints, &settings.selection())?;

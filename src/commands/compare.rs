@@ -12,7 +12,6 @@ use crate::logger::FeatureLogger;
 use crate::settings::CompareSettings;
 use crate::state::RunFolder;
 
-/// Lines of the summary.
 const LINES: usize = 8;
 
 pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<Report, RunError> {
@@ -50,7 +49,6 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
     report.sum_up(summary, &json, &settings.summary)
 }
 
-/// The first run with each of the others.
 fn pairs(runs: &[ComparedRun]) -> Result<Vec<Pair<'_>>, CompareError> {
     let Some((first, others)) = runs.split_first() else {
         return Ok(Vec::new());

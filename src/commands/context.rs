@@ -26,7 +26,6 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The same without a word on the terminal.
     pub(crate) fn quiet(&self) -> Self {
         Self {
             terminal: Arc::new(Terminal::new(true)),
@@ -146,7 +145,6 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// A logger that reports each step on the terminal.
     pub(crate) fn logger(
         &self,
         label: impl FnOnce() -> String + Send + 'static,
@@ -165,7 +163,6 @@ impl<'a> RunContext<'a> {
         Ok(())
     }
 
-    /// Waits for the last step and says what the run came to.
     pub(crate) fn conclude(
         self,
         logger: FeatureLogger,
@@ -218,7 +215,6 @@ pub(crate) struct Steps {
     /// That this process should have written, but for those that were skipped.
     pub(crate) due: u64,
     pub(crate) of: &'static str,
-    /// Whether further ones may come.
     pub(crate) is_open: bool,
 }
 
@@ -233,7 +229,6 @@ impl Steps {
     }
 }
 
-/// Shows the steps on the terminal as they are written.
 pub(crate) fn report_steps(
     folder: &RunFolder,
     steps: &Steps,

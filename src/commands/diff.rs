@@ -18,7 +18,6 @@ use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{Entry, WeightsError, WeightsErrorKind, WeightsFile};
 use layer::{Event, LayerDiff, OldNew, is_weight, own_name};
 
-/// Files that cannot be compared.
 #[derive(Debug, Error)]
 pub(crate) enum DiffError {
     #[error(
@@ -45,7 +44,6 @@ struct Diff {
     new: PathBuf,
     arch: String,
     equal: bool,
-    /// How many images CKA is over.
     images: Option<usize>,
     layers: Vec<LayerDiff>,
     /// Tensors that the other file does not have, under their names in the file.
@@ -215,7 +213,6 @@ fn is_of(file: &WeightsFile, entry: &Entry) -> bool {
     is_number && !file.others().any(is_beside)
 }
 
-/// The tensors of `file` that `other` does not have.
 fn missing(file: &WeightsFile, other: &WeightsFile) -> Vec<String> {
     let has = |name: &str| other.get(name).is_some_and(|entry| is_of(other, entry));
     let own = file.entries().filter(|entry| is_of(file, entry));

@@ -9,7 +9,6 @@ use crate::device::{
     DeviceChoice, Gpu, Libtorch, OpenDevice, Survey, Trial, gpu, survey, try_convolution,
 };
 
-/// The report, a line a fact.
 pub(crate) fn report() -> String {
     let survey = survey();
     let libtorch = survey.libtorch.as_ref();

@@ -65,7 +65,6 @@ impl RunError {
     }
 }
 
-/// What the commands themselves find out.
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     #[error(

@@ -12,13 +12,11 @@ use tensorboard_events::is_event_file;
 /// A folder with event files, or one of these.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EventRun {
-    /// The path that it is called by.
     pub(super) path: PathBuf,
     /// In the order in which TensorBoard reads them.
     pub(super) files: Vec<PathBuf>,
 }
 
-/// Why no run is found.
 #[derive(Debug, Error)]
 pub(crate) enum EventRunError {
     #[error("cannot look into {}: check the path", path.display())]

@@ -22,7 +22,6 @@ use names::{Names, file_path};
 use series::Series;
 use tensorboard_events::{Inventory, Place, TagInventory};
 
-/// What a tag is of.
 struct Kind {
     plugin: &'static str,
     one: &'static str,
@@ -47,7 +46,6 @@ const FIGURES: Kind = Kind {
     many: "figures to draw again",
 };
 
-/// What is exported in a format.
 fn kinds(settings: &ExportSettings) -> &'static [Kind] {
     match settings.format {
         ExportFormat::Csv => &[SCALARS, FIGURES],
@@ -226,7 +224,6 @@ fn animate(
     Ok(())
 }
 
-/// Writes one animation of all tags of a run.
 fn animate_together(
     all: &mut [Series<'_>],
     settings: &ExportSettings,

@@ -129,7 +129,6 @@ fn next_batch(
     Ok(batch)
 }
 
-/// Images that went through the network together.
 struct Forwarded {
     batch: Vec<Item>,
     seen: Activations,
@@ -151,7 +150,6 @@ struct ImageLog<'a> {
     logger: FeatureLogger,
     /// Of what came before the next batch.
     timings: StageTimings,
-    /// Which device's turn it is.
     turn: usize,
     /// Written with the first step.
     config: Option<String>,
@@ -198,7 +196,6 @@ impl ImageLog<'_> {
         waiting.try_for_each(|forwarded| self.log(forwarded, run))
     }
 
-    /// How the run is shown is known.
     fn begin(&self, run: &RunContext<'_>) -> Result<(), RunError> {
         run.folder.restore(&self.run_style.files()?)?;
         if let Some(bases) = &self.run_style.bases {

@@ -55,7 +55,6 @@ struct Loader {
     by_default: usize,
 }
 
-/// The answer, and whether all files are whole.
 pub(crate) fn inspect(settings: &InspectSettings) -> Result<(String, bool), RunError> {
     let mut found = Vec::new();
     for path in &settings.runs {

@@ -60,7 +60,6 @@ impl OpenNetwork {
 pub(crate) struct ShownNetwork {
     pub(crate) architecture: Arc<dyn Architecture>,
     parameters: ShownParameters,
-    /// What they are called in descriptions.
     pub(crate) label: Box<dyn FnOnce() -> String + Send>,
 }
 
@@ -101,7 +100,6 @@ impl ShownNetwork {
         })
     }
 
-    /// As much of it as these layers need.
     pub(crate) fn build(
         &self,
         wanted: &[Layer],
@@ -117,7 +115,6 @@ impl ShownNetwork {
     }
 }
 
-/// What kind of networks the weights hold.
 pub(crate) fn open_model(settings: &NetworkSettings) -> Result<Model, ModelError> {
     Model::open(settings.model.as_deref(), settings.arch)
 }
@@ -134,7 +131,6 @@ pub(crate) fn weights_file(
     })
 }
 
-/// The published ImageNet weights, downloaded if they are nowhere yet.
 fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
     let terminal = &context.terminal;
     let mut begun = false;
@@ -152,7 +148,6 @@ fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
     Ok(path)
 }
 
-/// Opens a file and says which network it holds.
 pub(crate) fn open_file(
     path: &Path,
     settings: &NetworkSettings,

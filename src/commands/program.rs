@@ -26,7 +26,6 @@ const WRONG_USE: u8 = 2;
 /// Ended by a signal: 128 and its number, as shells have it.
 const BY_SIGNAL: i32 = 128;
 
-/// Runs the command line of this process and ends it.
 pub fn main() -> ! {
     // Panics come from libtorch's exceptions or are bugs; both are reported as errors, without a trace.
     std::panic::set_hook(Box::new(|_| {}));
@@ -53,7 +52,6 @@ pub fn main() -> ! {
     }))
 }
 
-/// Reports a panic that nothing on its way made an error of.
 fn unexpected(error: &BackendError) {
     let text = explain(error);
     match error {

@@ -12,20 +12,15 @@ const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) run_folder: PathBuf,
-    /// The folder for TensorBoard.
     pub(crate) logdir: PathBuf,
     pub(crate) logged: Logged,
-    /// Steps that an earlier process wrote.
     pub(crate) earlier_steps: u64,
     /// What was left out under `--on-error skip`, each with its reason.
     pub(crate) skipped: Vec<String>,
-    /// Where the time went, if it was asked for.
     pub(crate) timings: Option<String>,
-    /// What else there is to say at the end, a line each.
     pub(crate) notes: Vec<String>,
     /// The conditions under which the command fails, and why each holds.
     pub(crate) failed: Vec<String>,
-    /// The signal that ended it early.
     pub(crate) interrupted: Option<i32>,
 }
 

@@ -13,7 +13,6 @@ use crate::train::{
 };
 use tensorboard_events::event_files;
 
-/// Where a run resumes.
 pub(super) struct Resumed {
     pub(super) saved: SavedCheckpoint,
     pub(super) progress: TrainingProgress,
@@ -89,7 +88,6 @@ impl Resumed {
         Ok(Self { saved, progress })
     }
 
-    /// Says where the run resumes, and which settings changed since.
     pub(super) fn note_changes(&self, folder: &RunFolder, config: &str, context: &Context) {
         let Self { saved, progress } = self;
         context.terminal.note(&format!(

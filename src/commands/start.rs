@@ -20,7 +20,6 @@ use crate::train::{classes_of, graph};
 use crate::weights::Classifier;
 use tensorboard_events::Graph;
 
-/// The network, its first parameters, and what they are called in descriptions.
 pub(super) fn open_network(
     settings: &TrainSettings,
     dataset: &Dataset,

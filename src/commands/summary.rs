@@ -7,7 +7,6 @@ use super::report::Report;
 use crate::settings::{Condition, SummarySettings, write_json};
 
 impl Report {
-    /// Takes a summary's lines, writes its JSON where that is asked for, and judges it.
     pub(crate) fn sum_up(
         mut self,
         lines: Vec<String>,

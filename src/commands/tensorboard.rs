@@ -33,7 +33,6 @@ pub(super) fn command<'a>(
     }
 }
 
-/// The value of `--samples_per_plugin`.
 pub(super) fn samples_flag<'a>(samples: impl IntoIterator<Item = (&'a str, usize)>) -> String {
     let samples = samples.into_iter();
     let samples = samples.map(|(plugin, count)| format!("{plugin}={count}"));

@@ -13,7 +13,6 @@ const BETWEEN_LINES: Duration = Duration::from_secs(1);
 /// The same in a run whose end is unknown.
 const BETWEEN_OPEN: Duration = Duration::from_mins(1);
 
-/// Progress on stderr.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     is_quiet: bool,
@@ -26,9 +25,7 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 struct Count {
     unit: Unit,
-    /// What was there at the beginning.
     from: u64,
-    /// When the last line was written.
     last: Option<Instant>,
 }
 
@@ -55,7 +52,6 @@ impl Unit {
 }
 
 impl Terminal {
-    /// A bar where stderr is a terminal, lines elsewhere, nothing when `is_quiet`.
     #[must_use]
     pub(crate) fn new(is_quiet: bool) -> Self {
         Self {

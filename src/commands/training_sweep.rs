@@ -18,16 +18,13 @@ use crate::schedule::Interval;
 use crate::settings::TrainSettings;
 use crate::state::RunFolder;
 
-/// Optimization steps of a training.
 pub(super) struct Length {
     /// The step that it resumes from; `None` at the beginning.
     pub(super) resumed: Option<u64>,
-    /// Of the whole training.
     pub(super) total: u64,
     pub(super) per_epoch: u64,
 }
 
-/// A training before its first step of this process.
 pub(super) struct Training<'a> {
     pub(super) settings: &'a TrainSettings,
     pub(super) dataset: &'a Dataset,

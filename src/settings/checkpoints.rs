@@ -134,7 +134,6 @@ impl CheckpointsSettings {
         pictures
     }
 
-    /// Whether to wait for further checkpoints.
     pub(crate) fn follows(&self) -> bool {
         self.follow != FollowChoice::Off
     }
@@ -148,7 +147,6 @@ impl CheckpointsSettings {
         }
     }
 
-    /// Which part of the checkpoints this process shows, unless it shows all.
     pub(crate) fn shard(&self) -> Result<Option<Shard>, ShardError> {
         let environment = |variable: &str| std::env::var(variable).ok();
         self.shard

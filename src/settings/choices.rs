@@ -23,7 +23,6 @@ pub(crate) enum RangeChoice {
     Run,
     /// A range that rendering finds at every step.
     By(Range),
-    /// The `ranges.toml` of another run.
     File(PathBuf),
 }
 
@@ -61,17 +60,13 @@ impl Display for RangeChoice {
     }
 }
 
-/// Which maps of a layer are shown.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum MapsChoice {
     All,
     /// So many, from channel 0.
     First(usize),
-    /// Those of the largest variance.
     Top(usize),
-    /// Those that change most.
     Changed(usize),
-    /// These.
     Channels(Vec<usize>),
     /// Those that the run in this folder shows.
     Of(PathBuf),
@@ -125,26 +120,19 @@ fn is_path(text: &str) -> bool {
     text.starts_with('~') || text.contains(is_separator) || path.exists() || meant(path).is_some()
 }
 
-/// What pictures of changes show the difference from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChangeChoice {
-    /// There are none.
     Off,
-    /// The first step.
     First,
-    /// The step before.
     Previous,
-    /// A weights file.
     File(PathBuf),
 }
 
 impl ChangeChoice {
-    /// Whether there are pictures of changes.
     pub(crate) fn is_shown(&self) -> bool {
         *self != Self::Off
     }
 
-    /// The weights file.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -177,7 +165,6 @@ impl Display for ChangeChoice {
     }
 }
 
-/// Whether to wait for further checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FollowChoice {
     Off,

@@ -53,7 +53,6 @@ pub(crate) struct DiffSettings {
     pub(crate) input: InputSettings,
 }
 
-/// The order of the layers in a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DiffOrder {
     Network,
@@ -73,7 +72,6 @@ impl DiffSettings {
         self.input.check()
     }
 
-    /// Which network of the files.
     pub(crate) fn network(&self) -> NetworkSettings {
         NetworkSettings {
             arch: self.arch,

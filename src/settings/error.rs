@@ -22,7 +22,6 @@ pub(crate) enum UsageError {
     Missing(#[from] FindError),
 }
 
-/// Why a configuration file cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum FileError {
     #[error("the configuration file cannot be read: {0}")]
@@ -54,7 +53,6 @@ pub(crate) enum FileError {
     Flag(String),
 }
 
-/// Settings that cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum SettingsError {
     #[error(
@@ -123,7 +121,6 @@ pub(super) fn exclude(
     Ok(())
 }
 
-/// Refuses a command line without probe images.
 pub(super) fn check_probes(images: &[PathBuf]) -> Result<(), SettingsError> {
     let how = "add --images with files, folders or patterns";
     require(!images.is_empty(), "probe images", how)

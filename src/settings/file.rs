@@ -21,12 +21,9 @@ const COMMAND_KEY: &str = "command";
 /// The most that a file of settings is read of: `/dev/zero` has no end. Units: bytes.
 const MOST: u64 = 1 << 20;
 
-/// Flags that make no sense in a file.
 const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
 
-/// What a file says.
 pub(super) struct FileSettings {
-    /// As it would be typed.
     pub(super) flags: Vec<OsString>,
     /// What it says in keys of an earlier version.
     pub(super) note: Option<String>,
@@ -74,7 +71,6 @@ pub(super) fn read(
     Ok(FileSettings { flags, note })
 }
 
-/// The text of a file of settings.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;

@@ -33,7 +33,6 @@ pub(crate) struct LayersSettings {
 }
 
 impl LayersSettings {
-    /// Whether a crop was asked for.
     pub(crate) fn has_crop(&self) -> bool {
         self.crop.is_some()
     }

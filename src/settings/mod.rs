@@ -102,7 +102,6 @@ pub(crate) enum Command {
     },
 }
 
-/// A command line.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) command: Command,
@@ -298,7 +297,6 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
 }
 
 impl Command {
-    /// Whether it prints nothing but errors.
     pub(crate) fn is_quiet(&self) -> bool {
         match self {
             Self::Images(settings) => settings.run.output.quiet,
@@ -374,7 +372,6 @@ impl Command {
         matches!(error, FindError::Missing { path } if pictures.reads().any(|one| one == path))
     }
 
-    /// Checks what must hold between settings.
     fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),

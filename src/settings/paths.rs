@@ -45,7 +45,6 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-/// Makes every path absolute.
 pub(super) fn make_absolute(paths: &mut [PathBuf]) {
     for path in paths {
         *path = absolute(path);
@@ -57,7 +56,6 @@ pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(parse)
 }
 
-/// A path as it is meant.
 pub(super) fn parse(path: PathBuf) -> Result<PathBuf, PathError> {
     parse_path(path, env::home_dir())
 }

@@ -130,7 +130,6 @@ pub(crate) struct ComparisonSettings {
 }
 
 impl ComparisonSettings {
-    /// Whether steps are compared.
     pub(crate) fn is_on(&self) -> bool {
         self.compare != CompareBy::Off
     }

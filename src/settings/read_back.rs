@@ -97,7 +97,6 @@ impl FromStr for FigureSize {
 }
 
 impl ExportSettings {
-    /// Whether all steps become one file.
     pub(crate) fn is_animation(&self) -> bool {
         matches!(self.format, ExportFormat::Apng | ExportFormat::Gif)
     }

@@ -7,16 +7,13 @@ use thiserror::Error;
 
 use super::values::ParseValueError;
 
-/// Which part was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShardChoice {
-    /// This one.
     Given(Shard),
     /// The one of this task of a job array, of so many parts if that was said.
     Auto(Option<NonZeroUsize>),
 }
 
-/// A part of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shard {
     /// Counts from 0.

@@ -246,7 +246,6 @@ impl InputSettings {
 }
 
 impl OutputSettings {
-    /// The folder that the run's event file and its configuration are written to.
     pub(crate) fn run_folder(&self) -> PathBuf {
         self.logdir
             .join(self.run.as_deref().unwrap_or(Path::new("")))

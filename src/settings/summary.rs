@@ -26,7 +26,6 @@ pub(crate) struct SummarySettings {
 }
 
 impl SummarySettings {
-    /// Whether a command has to know the summary.
     pub(crate) fn is_needed(&self) -> bool {
         self.json.is_some() || !self.fail_if.is_empty()
     }

@@ -9,7 +9,6 @@ use crate::data::checkpoints::StepSource;
 use crate::device::Devices;
 use crate::network::vgg::Arch;
 
-/// Serializes a value as it is typed.
 pub(super) fn as_text<S: Serializer>(
     value: &impl Display,
     serializer: S,
@@ -17,7 +16,6 @@ pub(super) fn as_text<S: Serializer>(
     serializer.collect_str(value)
 }
 
-/// Serializes values as they are typed.
 pub(super) fn as_texts<S: Serializer>(
     values: &[impl Display],
     serializer: S,

@@ -97,7 +97,6 @@ pub(crate) struct SampleSettings {
     threads: Option<NonZeroUsize>,
 }
 
-/// Which optimizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OptimizerName {
@@ -181,14 +180,12 @@ pub(crate) struct RecordSettings {
 pub(crate) enum Length {
     /// Passes over the training images.
     Epochs(u64),
-    /// Optimization steps.
     Steps(u64),
 }
 
 const DEFAULT_EPOCHS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
 
 impl TrainSettings {
-    /// The data set's folder.
     pub(crate) fn data(&self) -> &Path {
         self.data.as_deref().unwrap_or(Path::new(""))
     }
@@ -280,7 +277,6 @@ impl TrainSettings {
 }
 
 impl SampleSettings {
-    /// How long the training is.
     pub(crate) fn length(&self) -> Length {
         match self.steps {
             Some(steps) => Length::Steps(steps.get() as u64),
@@ -288,7 +284,6 @@ impl SampleSettings {
         }
     }
 
-    /// Threads that decode and augment images.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         self.threads
             .or_else(|| std::thread::available_parallelism().ok())

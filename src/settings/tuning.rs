@@ -99,13 +99,11 @@ impl Display for Normalize {
 /// How training images are varied.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Augment {
-    /// Whether they are.
     pub(crate) is_on: bool,
     /// Area of the crop relative to the image's, from and to.
     pub(crate) scale: [f64; 2],
     /// The crop's width by its height, from and to.
     pub(crate) aspect: [f64; 2],
-    /// Probability of a horizontal flip.
     pub(crate) flip: f64,
     pub(crate) jitter: ColorJitter,
 }
@@ -207,7 +205,6 @@ impl Display for Augment {
     }
 }
 
-/// The learning rate over the steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Schedule {
     pub(crate) decay: Decay,

@@ -12,7 +12,6 @@ use super::text::written_as_text;
 use crate::data::transform::Crop;
 use crate::schedule::Interval;
 
-/// A value that its setting does not take.
 #[derive(Debug, Error)]
 pub(crate) enum ParseValueError {
     #[error("expected {0}")]
@@ -79,7 +78,6 @@ keyword_or_number! {
 }
 
 keyword_or_number! {
-    /// Maximum gradient norm.
     NormLimit: "off" or f64, |norm| norm > 0.0 && norm.is_finite(), "a number above 0, or \"off\""
 }
 
@@ -106,17 +104,14 @@ impl Display for Interval {
     }
 }
 
-/// A whole number from 1.
 pub(super) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
     text.parse().or_else(|_| expected("a whole number from 1"))
 }
 
-/// A whole number from 0.
 pub(super) fn parse_count_or_zero(text: &str) -> Result<usize, ParseValueError> {
     text.parse().or_else(|_| expected("a whole number from 0"))
 }
 
-/// A number from 0 to 1.
 pub(super) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
     number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
 }
@@ -137,12 +132,10 @@ pub(super) fn parse_below_1(text: &str) -> Result<f64, ParseValueError> {
     }
 }
 
-/// A finite number above 0.
 pub(super) fn parse_positive(text: &str) -> Result<f64, ParseValueError> {
     number(text, |x| x > 0.0, "a number above 0")
 }
 
-/// A finite number from 0.
 pub(super) fn parse_from_0(text: &str) -> Result<f64, ParseValueError> {
     number(text, |x| x >= 0.0, "a number from 0")
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use tensorboard_events::ReadError;
 use thiserror::Error;
 
-/// A run folder that cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum StateError {

@@ -9,7 +9,6 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::error::StateError;
 use crate::durable;
 
-/// Writes a file, or replaces it.
 pub(super) fn write_text(path: &Path, text: impl AsRef<[u8]>) -> Result<(), StateError> {
     let written = durable::write(path, |part| fs::write(part, text));
     written.map_err(|source| write_error(path, source))

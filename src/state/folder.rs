@@ -13,7 +13,6 @@ use crate::durable;
 use crate::interrupt::Interrupt;
 use tensorboard_events::{EventReader, event_files};
 
-/// The resolved configuration.
 pub(crate) const CONFIG: &str = "config.toml";
 
 /// Locked while a process logs to a folder: on NFS a lock on the folder itself would not reach other machines.
@@ -99,12 +98,10 @@ impl RunFolder {
         }
     }
 
-    /// The name of a part of `run`, as runs are named.
     pub(crate) fn part(run: &Path, index: usize) -> PathBuf {
         run.join(format!("{PART}{index}"))
     }
 
-    /// The folder of a run that is resumed.
     pub(crate) fn resume(path: PathBuf) -> Result<Self, StateError> {
         let reserved = Self::new(path, Vec::new(), &Interrupt::default())?;
         reserved.traces.keep();
@@ -159,7 +156,6 @@ impl RunFolder {
         bytes.map_or(true, |bytes| bytes.iter().all(|byte| *byte == 0))
     }
 
-    /// Leaves the resolved configuration in it.
     pub(crate) fn write_config(&self, toml: &str) -> Result<(), StateError> {
         self.write(CONFIG, toml)
     }
@@ -181,7 +177,6 @@ impl RunFolder {
         Ok(written)
     }
 
-    /// Leaves a file in it.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), StateError> {
         write_text(&self.claim(name), text)
     }

@@ -16,7 +16,6 @@ use crate::weights::{Entry, WeightsFile};
 pub(crate) struct WidthMismatch {
     pub(crate) path: PathBuf,
     pub(crate) layer: String,
-    /// PyTorch's name.
     pub(crate) parameter: String,
     /// Its shape, or that there is none.
     pub(crate) found: String,
@@ -29,7 +28,6 @@ pub(crate) struct RunNetwork {
     parameters: Vec<ParameterShape>,
 }
 
-/// A parameter that a network has, or lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ParameterShape {
     layer: String,
@@ -51,7 +49,6 @@ impl RunNetwork {
         }
     }
 
-    /// Checks that a file holds this network.
     pub(crate) fn check(&self, weights: &WeightsFile) -> Result<(), WidthMismatch> {
         let text =
             |shape: Option<&[usize]>| shape.map_or("none".to_owned(), |shape| format!("{shape:?}"));

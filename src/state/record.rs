@@ -16,7 +16,6 @@ use crate::weights::crc32c;
 
 pub(super) const VERSION: u32 = 1;
 
-/// What a run is of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunOf {
     /// The settings that change what it shows.
@@ -29,14 +28,12 @@ pub(crate) struct RunOf {
     /// The checksum of the file that changes are shown against, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change_file: Option<u32>,
-    /// The network that it shows.
     pub(crate) network: RunNetwork,
     /// Where it is a part of another run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<PartOf>,
 }
 
-/// Which part of a run another run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PartOf {
     /// Counts from 0.
@@ -87,7 +84,6 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// That of a file as it is now.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         let since = metadata.modified()?.duration_since(UNIX_EPOCH);
@@ -103,7 +99,6 @@ impl Stamp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) step: i64,
-    /// As the run calls it.
     pub(crate) name: String,
     #[serde(flatten)]
     stamp: Stamp,
@@ -164,7 +159,6 @@ impl Entry {
         self.events.is_none()
     }
 
-    /// The place in the event files behind its step.
     pub(crate) fn position(&self) -> Option<Position> {
         let file = self.events.clone()?;
         let length = self.end;
@@ -176,12 +170,10 @@ impl Entry {
     }
 }
 
-/// The checksum of a file's content.
 pub(crate) fn checksum(path: &Path) -> io::Result<u32> {
     crc32c(&mut File::open(path)?)
 }
 
-/// As it stands in the file.
 pub(super) fn line(value: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string(value)? + "\n")
 }

@@ -18,16 +18,13 @@ use super::record::{End, Entry, Head, Line, RunOf, VERSION, line};
 use super::writer::StateWriter;
 use crate::weights::crc32c;
 
-/// The file's name in a run's folder.
 pub(crate) const STATE: &str = "state.jsonl";
 
-/// The state of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) run: RunOf,
     /// The text of the files next to it by which all steps are shown, by name.
     pub(crate) files: BTreeMap<String, String>,
-    /// By step.
     entries: BTreeMap<i64, Entry>,
     /// Where everything that follows the last step is there too.
     end: Option<End>,
@@ -36,7 +33,6 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// One without a step.
     pub(crate) fn new(run: RunOf) -> Self {
         Self {
             run,
@@ -103,7 +99,6 @@ impl State {
         Ok(Some(state))
     }
 
-    /// What is known of a step's file.
     pub(crate) fn get(&self, step: i64) -> Option<&Entry> {
         self.entries.get(&step)
     }
@@ -128,7 +123,6 @@ impl State {
         self.shown().next_back().map(|entry| entry.step)
     }
 
-    /// The place in the event files behind the last step.
     pub(crate) fn position(&self) -> Option<Position> {
         self.shown().next_back().and_then(Entry::position)
     }
@@ -138,7 +132,6 @@ impl State {
         self.end.is_some()
     }
 
-    /// Whether steps do not count, because a line is damaged or the event files lack them.
     pub(crate) fn is_shortened(&self) -> bool {
         self.is_shortened
     }

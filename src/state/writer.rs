@@ -20,7 +20,6 @@ pub(crate) struct StateWriter(Arc<Mutex<Open>>);
 struct Open {
     file: File,
     path: PathBuf,
-    /// The checksum of the settings.
     settings: u32,
     /// The files of steps that are not on the disk yet.
     coming: BTreeMap<i64, Entry>,
@@ -30,7 +29,6 @@ struct Open {
 }
 
 impl StateWriter {
-    /// Appends to a file whose steps note this checksum of the settings.
     pub(super) fn open(path: PathBuf, settings: u32) -> Result<Self, StateError> {
         let file = File::options().append(true).open(&path);
         Ok(Self(Arc::new(Mutex::new(Open {

@@ -8,10 +8,8 @@ use crate::device::BackendError;
 use crate::one_line::listed;
 use crate::state::State;
 
-/// Files that a line names.
 const NAMED: usize = 3;
 
-/// Checkpoints that cannot be shown, or need not be.
 #[derive(Debug, Error)]
 pub(crate) enum CheckpointsError {
     #[error("no checkpoint given: name files, a folder or a pattern")]
@@ -27,7 +25,6 @@ pub(crate) enum CheckpointsError {
     NothingNew {
         folder: PathBuf,
         steps: usize,
-        /// Files that could not be read.
         left_out: String,
         /// Whether its summary is asked for, which was written with its last step.
         needs_summary: bool,
@@ -98,7 +95,6 @@ pub(crate) enum CheckpointsError {
     OtherPart(PathBuf),
 }
 
-/// What is said of the files that could not be read.
 fn and_left_out(files: &str) -> String {
     match files {
         "" => String::new(),
@@ -107,7 +103,6 @@ fn and_left_out(files: &str) -> String {
 }
 
 impl CheckpointsError {
-    /// That a run shows all that there is.
     pub(super) fn nothing_new(folder: PathBuf, state: &State, needs_summary: bool) -> Self {
         Self::NothingNew {
             folder,
@@ -117,7 +112,6 @@ impl CheckpointsError {
         }
     }
 
-    /// Whether there was nothing to do, because it was done before.
     pub(crate) fn is_done(&self) -> bool {
         match self {
             Self::NothingNew {
@@ -130,7 +124,6 @@ impl CheckpointsError {
         }
     }
 
-    /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
         matches!(
             self,

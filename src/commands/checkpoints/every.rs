@@ -17,7 +17,6 @@ pub(super) struct EveryNth {
 }
 
 impl EveryNth {
-    /// For a run that has an earlier state, or is new.
     pub(super) fn new(every: NonZeroUsize, earlier: Option<&State>) -> Self {
         let known: BTreeSet<i64> = earlier.into_iter().flat_map(State::steps).collect();
         Self {
@@ -35,7 +34,6 @@ impl EveryNth {
         self.every > 1 && !is_due && !self.known.contains(&step)
     }
 
-    /// Goes on to the one after it.
     pub(super) fn advance(&mut self, step: i64) {
         self.count += usize::from(self.is_new(step));
     }
@@ -44,7 +42,6 @@ impl EveryNth {
         self.known.last().is_none_or(|last| step > *last)
     }
 
-    /// Those of a whole sequence.
     pub(super) fn of(mut self, mut sequence: Vec<Checkpoint>) -> Vec<Checkpoint> {
         sequence.retain(|file| {
             let is_passed = self.passes(file.step);

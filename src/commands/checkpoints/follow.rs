@@ -38,7 +38,6 @@ const WAITED: Duration = Duration::from_secs(3);
 pub(super) struct Follow {
     settings: CheckpointsSettings,
     model: Model,
-    /// Those of its arguments that are folders.
     folders: Vec<PathBuf>,
     /// Counted here: in the list, a file that comes late or goes would shift all that follow.
     nth: EveryNth,
@@ -64,7 +63,6 @@ pub(super) struct Follow {
     since: Instant,
 }
 
-/// A file as it was seen last, and since when.
 struct Sighting {
     /// `None` where it cannot be told.
     stamp: Option<Stamp>,
@@ -100,7 +98,6 @@ impl Follow {
         }
     }
 
-    /// Gives no file of a step up to this one.
     pub(super) fn begin_after(&mut self, step: i64) {
         self.last = self.last.max(step);
         self.since = Instant::now();

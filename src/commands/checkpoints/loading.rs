@@ -22,17 +22,14 @@ pub(super) struct LoadedCheckpoint {
     pub(super) path: PathBuf,
     pub(super) network: Box<dyn Network>,
     pub(super) timings: StageTimings,
-    /// What the state says of its file.
     pub(super) entry: Entry,
 }
 
-/// A checkpoint that cannot be shown, and why.
 pub(super) struct FailedCheckpoint {
     pub(super) file: Checkpoint,
     pub(super) why: RunError,
 }
 
-/// A network and the file that it is of.
 pub(super) struct LoadedNetwork<'a> {
     pub(super) file: &'a Checkpoint,
     pub(super) network: Box<dyn Network>,
@@ -41,7 +38,6 @@ pub(super) struct LoadedNetwork<'a> {
 /// Loads the networks of a run.
 pub(super) struct Loader {
     pub(super) checkpoints: OpenCheckpoints,
-    /// What every checkpoint holds.
     shown: ShownNetwork,
     wanted: Vec<Layer>,
     device: OpenDevice,
@@ -65,7 +61,6 @@ impl Loader {
         }
     }
 
-    /// What every checkpoint holds.
     pub(super) fn network_shown(&self) -> &RunNetwork {
         &self.shown.network
     }
@@ -84,7 +79,6 @@ impl Loader {
         Ok(model.build(weights, &self.wanted, place)?)
     }
 
-    /// The network of a file.
     pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Box<dyn Network>, RunError> {
         let open = self.checkpoints.open(file)?;
         self.build(&open.weights)
@@ -108,7 +102,6 @@ impl Loader {
         Ok(None)
     }
 
-    /// The network of a step.
     fn load(&mut self, next: NextCheckpoint) -> Result<LoadedCheckpoint, Box<FailedCheckpoint>> {
         let NextCheckpoint { file, opened } = next;
         let mut timings = StageTimings::default();

@@ -28,10 +28,8 @@ use crate::settings::{CheckpointsSettings, MergeSettings};
 use crate::state::{CONFIG, Entry, PartOf, RunFolder, RunOf, State, StateError, part_folders};
 use tensorboard_events::{EventFile, Inventory, Position, publish, published};
 
-/// Parts that a line names.
 const NAMED: usize = 8;
 
-/// Runs the command.
 pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report, RunError> {
     let run = &settings.run;
     if part_folders(run)?.is_empty() && State::read(run)?.is_none() {
@@ -69,9 +67,7 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
 /// The parts in one event file, which has no name yet.
 struct Joined {
     folder: RunFolder,
-    /// How long the event file is.
     bytes: u64,
-    /// What there is to say of the steps.
     summary: Summary,
 }
 
@@ -80,7 +76,6 @@ struct Parts {
     folders: BTreeMap<usize, PathBuf>,
     held: Vec<RunFolder>,
     of: PartOf,
-    /// That of the run.
     state: State,
 }
 
@@ -273,7 +268,6 @@ impl Parts {
     }
 }
 
-/// Removes the folders of parts.
 fn remove<'a>(folders: impl Iterator<Item = &'a PathBuf>) -> Result<(), StateError> {
     for path in folders {
         fs::remove_dir_all(path).map_err(|source| StateError::Write {

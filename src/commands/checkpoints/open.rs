@@ -87,7 +87,6 @@ impl OpenCheckpoints {
         }
     }
 
-    /// What kind of networks they hold.
     pub(super) fn model(&self) -> &Model {
         &self.model
     }
@@ -128,7 +127,6 @@ pub(super) struct ShownNetwork {
     pub(super) first: usize,
 }
 
-/// A checkpoint that may hold the network of a run.
 struct Candidate {
     checkpoint: Arc<OpenCheckpoint>,
     place: usize,

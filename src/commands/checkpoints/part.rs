@@ -16,13 +16,11 @@ use crate::weights::sha256;
 /// One part of a run: a block of its checkpoints.
 pub(super) struct Part {
     pub(super) folder: PathBuf,
-    /// Its checkpoints in the sequence.
     pub(super) block: Range<usize>,
     pub(super) of: PartOf,
 }
 
 impl Part {
-    /// That part of the run in `run`.
     pub(super) fn of(
         shard: Shard,
         run: &Path,
@@ -71,7 +69,6 @@ impl Part {
     }
 }
 
-/// SHA-256 of the names and steps of checkpoints.
 pub(super) fn hash_of(sequence: &[Checkpoint]) -> String {
     let line = |Checkpoint { name, step, .. }: &Checkpoint| format!("{step} {name}\n");
     let lines: String = sequence.iter().map(line).collect();

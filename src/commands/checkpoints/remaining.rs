@@ -11,7 +11,6 @@ use crate::settings::{CheckpointsSettings, changed_settings};
 use crate::state::{Entry, RunNetwork, RunOf, STATE, State, StateError, checksum};
 use tensorboard_events::event_files;
 
-/// Files that a note names.
 const NAMED: usize = 3;
 
 /// What a run lacks of a sequence.
@@ -31,7 +30,6 @@ pub(super) struct Remaining {
 }
 
 impl Remaining {
-    /// All of a sequence, in a run without a step.
     pub(super) fn all(sequence: &[Checkpoint]) -> Self {
         Self {
             earlier: Vec::new(),
@@ -160,7 +158,6 @@ impl CheckpointRun<'_> {
         Ok((state, remaining))
     }
 
-    /// Refuses a run of something else.
     fn check_same(&self, before: &RunOf, now: &RunOf) -> Result<(), CheckpointsError> {
         let folder = self.context.folder.path().to_owned();
         if let (Some(expected), Some(found)) = (&before.part, &now.part) {

@@ -83,18 +83,15 @@ impl Inputs {
     }
 }
 
-/// What all steps of a run have in common.
 pub(super) struct CheckpointRun<'a> {
     pub(super) context: RunContext<'a>,
     pub(super) settings: &'a CheckpointsSettings,
     /// Where the run is made in parts, the part that this process makes.
     pub(super) part: Option<&'a Part>,
     pub(super) sequence: &'a [Checkpoint],
-    /// What kind of networks they hold.
     pub(super) model: Model,
     /// The place of the first checkpoint of the network that is shown.
     first: usize,
-    /// The resolved configuration.
     pub(super) config: String,
     pub(super) probes: ProbeImages,
     /// The comparison images, until the observers have them.
@@ -113,7 +110,6 @@ impl<'a> CheckpointRun<'a> {
         self.sequence.get(self.first..).unwrap_or_default()
     }
 
-    /// How the checkpoints become networks.
     pub(super) fn loader(&self, checkpoints: OpenCheckpoints, shown: ShownNetwork) -> Loader {
         Loader::new(checkpoints, shown, &self.context.pass, self.images)
     }

@@ -20,7 +20,6 @@ use crate::state::StateWriter;
 /// After so long without a new checkpoint, the pictures over time are drawn.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// What the steps are written with.
 pub(super) struct StepLog<'a> {
     run: CheckpointRun<'a>,
     /// What the checkpoint of a step that is to come has made of the probe images.
@@ -30,7 +29,6 @@ pub(super) struct StepLog<'a> {
     /// Written with the first step.
     config: Option<String>,
     state: StateWriter,
-    /// The number of the last step of this process.
     last: Option<i64>,
     /// The files of the run's first step and of its last one.
     files: [Option<PathBuf>; 2],
@@ -39,7 +37,6 @@ pub(super) struct StepLog<'a> {
 
 /// Where steps were shown before the first of this process.
 pub(super) struct ShownBefore {
-    /// The last one in this folder.
     pub(super) here: Option<i64>,
     /// Whether there are any, here or in the parts before this one.
     pub(super) anywhere: bool,
@@ -79,7 +76,6 @@ impl<'a> StepLog<'a> {
         })
     }
 
-    /// Draws what the steps so far have in common, while the next one is waited for.
     fn draw_now(&mut self) -> Result<(), RunError> {
         if let (Some(observers), Some(last)) = (&mut self.observers, self.last) {
             observers.draw_now(&mut self.logger, last)?;
@@ -157,7 +153,6 @@ impl<'a> StepLog<'a> {
         Ok(())
     }
 
-    /// One checkpoint's step.
     fn add(&mut self, loaded: LoadedCheckpoint) -> Result<(), RunError> {
         let LoadedCheckpoint {
             path,

@@ -43,14 +43,12 @@ pub(super) struct MostMoved {
     pub(super) cosine: f64,
 }
 
-/// What each of the two files has.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct OldNew<T> {
     pub(super) old: T,
     pub(super) new: T,
 }
 
-/// Something that happened to one filter of a layer.
 #[derive(Debug)]
 pub(super) struct Event {
     /// `filter 37 of conv4_1`.
@@ -69,7 +67,6 @@ pub(super) fn is_weight(tensor: &Entry) -> bool {
 }
 
 impl LayerDiff {
-    /// From `old` to `new`, over the tensors of the layer that both have in the same shape.
     pub(super) fn between(
         arch: Option<Arch>,
         stem: &str,
@@ -141,7 +138,6 @@ impl LayerDiff {
         Ok((layer, events.collect()))
     }
 
-    /// As people call it.
     pub(super) fn short_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.layer)
     }
@@ -157,7 +153,6 @@ fn not_finite(values: &[f32]) -> usize {
     values.iter().filter(|value| !value.is_finite()).count()
 }
 
-/// Where a layer stands in the network.
 struct Place {
     name: Option<String>,
     before_relu: bool,

@@ -14,7 +14,6 @@ const HEAD: [&str; 8] = [
     "dead",
 ];
 
-/// The table, a row a layer, and what it comes to.
 pub(super) fn text(diff: &Diff) -> String {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(diff.layers.iter().map(|layer| row(layer).to_vec()));
@@ -107,7 +106,6 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-/// Six digits behind the point.
 fn cosine(value: f64) -> String {
     match value {
         1.0 => number(value),

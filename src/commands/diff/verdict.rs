@@ -11,7 +11,6 @@ use crate::one_line::listed;
 /// What of a kind is named; the rest is counted.
 const NAMED: usize = 4;
 
-/// A few lines.
 pub(super) fn lines(diff: &Diff) -> Vec<String> {
     if diff.equal {
         return vec![format!(
@@ -42,7 +41,6 @@ pub(super) fn lines(diff: &Diff) -> Vec<String> {
     lines
 }
 
-/// How many layers changed, and which one most.
 fn of_layers(layers: &[LayerDiff]) -> String {
     if layers.is_empty() {
         return "different: no layer has the same shape in both files".to_owned();
@@ -62,7 +60,6 @@ fn of_layers(layers: &[LayerDiff]) -> String {
     format!("{text}; most: {}, {how}", most.short_name())
 }
 
-/// What happened to filters, the plainest first.
 fn of_events(events: &[Event]) -> Vec<String> {
     let rank = |event: &Event| match event.kind {
         Kind::Zeroed => (0, 0.0),
@@ -84,7 +81,6 @@ fn of_events(events: &[Event]) -> Vec<String> {
     events.into_iter().map(text).collect()
 }
 
-/// Layers of which only biases or running statistics changed.
 fn of_others(layers: &[LayerDiff]) -> Vec<String> {
     let is_other =
         |layer: &&LayerDiff| !layer.equal && layer.changed.iter().all(|part| part != "weight");

@@ -38,7 +38,6 @@ const LONGEST: u32 = 16_384;
 pub(super) struct Strip<'a> {
     series: &'a Series<'a>,
     number: usize,
-    /// What it is called next to others.
     title: String,
     /// Of the largest picture. Units: pixels.
     size: [u32; 2],
@@ -154,7 +153,6 @@ pub(super) fn write(
 struct Panel {
     /// How many times the pictures are enlarged.
     factor: u32,
-    /// The height of the line.
     line: u32,
     width: u32,
     height: u32,
@@ -176,7 +174,6 @@ impl Panel {
         }
     }
 
-    /// Where pictures begin.
     fn top(&self) -> u32 {
         self.line + 2 * PADDING
     }
@@ -196,7 +193,6 @@ impl Panel {
     }
 }
 
-/// Where strips stand in a frame.
 struct Layout {
     /// That of each, from the left to the right, with its title where there are several.
     each: Vec<(Panel, Option<String>)>,

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why nothing is exported, or no more.
 #[derive(Debug, Error)]
 pub(crate) enum ExportError {
     #[error("{}: no {kind} tag is matched by --tag {given}; {there}", run.display())]
@@ -40,7 +39,6 @@ pub(crate) enum ExportError {
 }
 
 impl ExportError {
-    /// Whether the command could never have worked as it was typed.
     pub(crate) fn is_wrong_use(&self) -> bool {
         matches!(
             self,

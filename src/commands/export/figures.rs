@@ -54,7 +54,6 @@ fn of_point(point: Point) -> Result<Figure, ValueError> {
     }
 }
 
-/// Whether there is a value of each row and column.
 fn is_whole(figure: &Figure) -> bool {
     match &figure.cells {
         Cells::Matrix(matrix) => matrix.values.len() == figure.rows.len() * figure.columns.len(),

@@ -7,7 +7,6 @@ use super::Exported;
 use super::series::{Point, Series};
 use tensorboard_events::Value;
 
-/// The names of the columns.
 pub(super) const HEADER: &str = "run,tag,step,wall_time,value\n";
 
 /// Adds the values of a tag. A run is called by its path below the one that is exported, as in TensorBoard.

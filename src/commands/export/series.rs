@@ -16,7 +16,6 @@ use feature_grid::Picture;
 use feature_grid::png::PngError;
 use tensorboard_events::{Content, EventReader, Place, ReadError, Value};
 
-/// Why a value is left out.
 #[derive(Debug, Error)]
 pub(super) enum ValueError {
     #[error("the file was changed meanwhile")]
@@ -37,7 +36,6 @@ pub(super) enum ValueError {
     Zip(#[from] zip::result::ZipError),
 }
 
-/// The values of a tag that are exported.
 pub(super) struct Series<'a> {
     pub(super) run: &'a EventRun,
     pub(super) tag: &'a str,
@@ -100,7 +98,6 @@ impl Series<'_> {
         Ok((point, open))
     }
 
-    /// Each step with its encoded pictures.
     pub(super) fn pictures(&self) -> impl Iterator<Item = (i64, Result<Vec<Vec<u8>>, ValueError>)> {
         self.read().map(|(step, point)| match point {
             Ok(Point {
@@ -142,7 +139,6 @@ impl Series<'_> {
     }
 }
 
-/// How the name of a picture's file ends, which is written as it was logged.
 fn ending(bytes: &[u8]) -> Result<&'static str, ValueError> {
     let endings = image::guess_format(bytes)?.extensions_str();
     Ok(endings.first().copied().unwrap_or("png"))

@@ -1,20 +1,10 @@
 //! What to do about errors of measurements.
 
-use std::error::Error;
-
 use crate::analysis::AnalysisError;
 use crate::analysis::compare::CompareError;
 use crate::analysis::grams::GramsError;
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let measurement = error.downcast_ref().and_then(of_measurement);
-    let grams = error.downcast_ref().and_then(of_grams);
-    let comparison = error.downcast_ref().and_then(of_comparison);
-    measurement.or(grams).or(comparison).map(str::to_owned)
-}
-
-fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
+pub(super) fn measurement(error: &AnalysisError) -> Option<&'static str> {
     match error {
         AnalysisError::OtherSize { .. } => Some("set --crop"),
         AnalysisError::TooFew { .. } => {
@@ -27,7 +17,7 @@ fn of_measurement(error: &AnalysisError) -> Option<&'static str> {
     }
 }
 
-fn of_grams(error: &GramsError) -> Option<&'static str> {
+pub(super) fn grams(error: &GramsError) -> Option<&'static str> {
     match error {
         GramsError::Write { .. } => Some("free some space or choose another folder with --logdir"),
         GramsError::Read { .. } => None,
@@ -41,7 +31,7 @@ fn of_grams(error: &GramsError) -> Option<&'static str> {
     }
 }
 
-fn of_comparison(error: &CompareError) -> Option<&'static str> {
+pub(super) fn comparison(error: &CompareError) -> Option<&'static str> {
     match error {
         CompareError::NoGrams(_) => Some(
             "name the folder of a run of `vggscope checkpoints` or `train` with --compare-images, once it has a step",

@@ -1,6 +1,5 @@
 //! What to do about errors of this room.
 
-use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -12,18 +11,7 @@ use crate::data::missing::meant;
 use crate::network::vgg::Arch;
 use crate::one_line::shell_quoted;
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let checkpoints = error.downcast_ref().and_then(of_checkpoints);
-    let step = checkpoints
-        .or_else(|| error.downcast_ref().and_then(of_image))
-        .or_else(|| error.downcast_ref().and_then(of_batches));
-    step.map(str::to_owned)
-        .or_else(|| error.downcast_ref().and_then(of_files))
-        .or_else(|| error.downcast_ref().and_then(of_file))
-}
-
-fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
+pub(super) fn checkpoints(error: &CheckpointError) -> Option<&'static str> {
     Some(match error {
         CheckpointError::NoFolder(_) => "restore it, and repeat the command",
         CheckpointError::AllExcluded { .. } => "leave an --exclude out",
@@ -47,9 +35,9 @@ fn of_checkpoints(error: &CheckpointError) -> Option<&'static str> {
     })
 }
 
-fn of_files(error: &FindError) -> Option<String> {
+pub(super) fn find(error: &FindError) -> Option<String> {
     let advice = match error {
-        FindError::Missing { path } => return of_missing(path),
+        FindError::Missing { path } => return missing(path),
         FindError::Unreadable { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             "check its permissions, or leave it out"
         }
@@ -63,7 +51,7 @@ fn of_files(error: &FindError) -> Option<String> {
 }
 
 /// What was probably meant by a path that leads nowhere.
-fn of_missing(path: &Path) -> Option<String> {
+fn missing(path: &Path) -> Option<String> {
     let network = path.to_str().filter(|name| name.parse::<Arch>().is_ok());
     if let Some(name) = network {
         return Some(format!(
@@ -75,14 +63,14 @@ fn of_missing(path: &Path) -> Option<String> {
 }
 
 /// What to do about a weights file that was given as an image.
-fn of_file(error: &LoadError) -> Option<String> {
+pub(super) fn load(error: &LoadError) -> Option<String> {
     let path = shell_quoted(&error.path);
     matches!(error.error, ImageError::Weights).then(|| {
         format!("give it with --weights {path}, or to `vggscope checkpoints`, and name the images")
     })
 }
 
-fn of_image(error: &ImageError) -> Option<&'static str> {
+pub(super) fn image(error: &ImageError) -> Option<&'static str> {
     match error {
         ImageError::ResizedTooLarge { .. } => {
             Some("choose a smaller --resize or --crop, or leave the image out")
@@ -91,7 +79,7 @@ fn of_image(error: &ImageError) -> Option<&'static str> {
     }
 }
 
-fn of_batches(error: &LoaderError) -> Option<&'static str> {
+pub(super) fn batches(error: &LoaderError) -> Option<&'static str> {
     match error {
         LoaderError::Sizes { .. } => Some("make the images one size with --crop"),
         LoaderError::NoSuchPosition { .. } => Some(
@@ -103,7 +91,7 @@ fn of_batches(error: &LoaderError) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain;
+    use super::super::{explain, next_step};
     use super::*;
     use std::path::PathBuf;
 

@@ -1,18 +1,8 @@
 //! What to do about errors of event files.
 
-use std::error::Error;
-
 use tensorboard_events::{Damage, EventFileError, ReadError, RecordError, StepError};
 
-/// What to do about an error, if it is one of an event file.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let file = error.downcast_ref().and_then(of_file);
-    let step = error.downcast_ref().and_then(of_step);
-    let reading = error.downcast_ref().and_then(of_reading);
-    file.or(step).or(reading).map(str::to_owned)
-}
-
-fn of_file(error: &EventFileError) -> Option<&'static str> {
+pub(super) fn file(error: &EventFileError) -> Option<&'static str> {
     Some(match error {
         EventFileError::CreateFolder(..) => {
             "check that its parent is writable, or choose another with --logdir or --run"
@@ -34,7 +24,7 @@ fn of_file(error: &EventFileError) -> Option<&'static str> {
     })
 }
 
-fn of_step(error: &StepError) -> Option<&'static str> {
+pub(super) fn step(error: &StepError) -> Option<&'static str> {
     match error {
         StepError::TooLarge { .. } => Some("write fewer or smaller pictures (--maps, --crop)"),
         StepError::Write(_) | StepError::WriteAndTruncate { .. } | StepError::Refused => Some(
@@ -44,7 +34,7 @@ fn of_step(error: &StepError) -> Option<&'static str> {
     }
 }
 
-fn of_reading(error: &ReadError) -> Option<&'static str> {
+pub(super) fn reading(error: &ReadError) -> Option<&'static str> {
     match error {
         ReadError::Open(..) => Some("check that it exists and is readable"),
         ReadError::Version { .. }

@@ -1,26 +1,23 @@
 //! What to do about pictures that cannot be made.
 
-use std::error::Error;
-
 use feature_grid::RenderError;
 use feature_grid::png::PngError;
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let advice = match error.downcast_ref::<RenderError>() {
-        Some(RenderError::TooLarge { .. }) => "choose a smaller --min-tile, --maps or --crop",
-        Some(RenderError::KernelChannels { .. }) => "leave the kernels out with --no-kernels",
-        Some(_) => return None,
-        None => match error.downcast_ref::<PngError>()? {
-            PngError::Size(..) => "show fewer or smaller maps",
-            _ => return None,
-        },
-    };
-    Some(advice.to_owned())
+pub(super) fn render(error: &RenderError) -> Option<&'static str> {
+    match error {
+        RenderError::TooLarge { .. } => Some("choose a smaller --min-tile, --maps or --crop"),
+        RenderError::KernelChannels { .. } => Some("leave the kernels out with --no-kernels"),
+        _ => None,
+    }
+}
+
+pub(super) fn png(error: &PngError) -> Option<&'static str> {
+    matches!(error, PngError::Size(..)).then_some("show fewer or smaller maps")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::next_step;
     use super::*;
 
     #[test]

@@ -1,14 +1,11 @@
 //! What to do about values that cannot be logged.
 
-use std::error::Error;
-
 use super::FEWER_THREADS;
 use crate::device::BackendError;
 use crate::logger::LoggerError;
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let advice = match error.downcast_ref()? {
+pub(super) fn logger(error: &LoggerError) -> Option<&'static str> {
+    Some(match error {
         LoggerError::Threads(_) => FEWER_THREADS,
         LoggerError::OtherShape { .. } => {
             "give every step images of one size, or do not compare steps (--compare off)"
@@ -26,12 +23,12 @@ pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
         LoggerError::Draw(..) => "VGGSCOPE_RENDER=host renders on the host",
         LoggerError::Panicked(..) => "please report it with the command you ran",
         _ => return None,
-    };
-    Some(advice.to_owned())
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::next_step;
     use super::*;
 
     #[test]

@@ -29,20 +29,46 @@ pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// The advice of the first room that knows an error of the chain.
+/// The advice on the first error of the chain that there is any on.
 fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let rooms: [fn(&(dyn Error + 'static)) -> Option<String>; 10] = [
-        analysis::next_step,
-        data::next_step,
-        device::next_step,
-        events::next_step,
-        grid::next_step,
-        logger::next_step,
-        network::next_step,
-        state::next_step,
-        train::next_step,
-        weights::next_step,
-    ];
-    let mut chain = successors(Some(error), |&error| error.source());
-    chain.find_map(|error| rooms.iter().find_map(|room| room(error)))
+    successors(Some(error), |&error| error.source()).find_map(|error| {
+        None.or_else(|| on(error, analysis::measurement))
+            .or_else(|| on(error, analysis::grams))
+            .or_else(|| on(error, analysis::comparison))
+            .or_else(|| on(error, data::checkpoints))
+            .or_else(|| on(error, data::find))
+            .or_else(|| on(error, data::load))
+            .or_else(|| on(error, data::image))
+            .or_else(|| on(error, data::batches))
+            .or_else(|| on(error, device::device))
+            .or_else(|| on(error, device::backend))
+            .or_else(|| on(error, device::unavailable))
+            .or_else(|| on(error, events::file))
+            .or_else(|| on(error, events::step))
+            .or_else(|| on(error, events::reading))
+            .or_else(|| on(error, grid::render))
+            .or_else(|| on(error, grid::png))
+            .or_else(|| on(error, logger::logger))
+            .or_else(|| on(error, network::select))
+            .or_else(|| on(error, network::input))
+            .or_else(|| on(error, network::exported))
+            .or_else(|| on(error, network::forward))
+            .or_else(|| on(error, network::network))
+            .or_else(|| on(error, state::width))
+            .or_else(|| on(error, state::toml))
+            .or_else(|| on(error, state::state))
+            .or_else(|| on(error, train::boxed))
+            .or_else(|| on(error, train::training))
+            .or_else(|| on(error, train::checkpoint))
+            .or_else(|| on(error, weights::imagenet))
+            .or_else(|| on(error, weights::weights))
+    })
+}
+
+/// The advice on an error, if it is of this type.
+fn on<E: Error + 'static, A: Into<String>>(
+    error: &(dyn Error + 'static),
+    advice: fn(&E) -> Option<A>,
+) -> Option<String> {
+    error.downcast_ref().and_then(advice).map(Into::into)
 }

@@ -1,84 +1,84 @@
 //! What to do about networks that weights do not make, layers that are not there, and images that do not
 //! reach them.
 
-use std::error::Error;
-
 use crate::device::BackendError;
 use crate::network::pt2::Pt2Error;
 use crate::network::vgg::NetworkError;
 use crate::network::{ForwardError, InputError, SelectError};
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<SelectError>() {
-        return Some(match error {
-            SelectError::Unknown { .. }
-            | SelectError::Several { .. }
-            | SelectError::Classifier { .. }
-            | SelectError::Beyond { .. } => {
-                "`vggscope layers`, with the same --model or --weights, lists them all".to_owned()
-            }
-            SelectError::TooDeep { .. } => "choose --layers up to that one".to_owned(),
-            SelectError::Empty(_) => "exclude fewer of them, or write \"all\"".to_owned(),
-        });
+pub(super) fn select(error: &SelectError) -> Option<&'static str> {
+    Some(match error {
+        SelectError::Unknown { .. }
+        | SelectError::Several { .. }
+        | SelectError::Classifier { .. }
+        | SelectError::Beyond { .. } => {
+            "`vggscope layers`, with the same --model or --weights, lists them all"
+        }
+        SelectError::TooDeep { .. } => "choose --layers up to that one",
+        SelectError::Empty(_) => "exclude fewer of them, or write \"all\"",
+    })
+}
+
+pub(super) fn input(error: &InputError) -> Option<String> {
+    Some(match error {
+        InputError::TooSmall { .. } => "use a larger --crop, or only layers before it".to_owned(),
+        InputError::Other {
+            takes: [height, width],
+            ..
+        } => {
+            let crop = match height == width {
+                true => height.to_string(),
+                false => format!("{height}x{width}"),
+            };
+            format!("leave --crop out, or use --crop {crop}")
+        }
+    })
+}
+
+pub(super) fn forward(error: &ForwardError) -> Option<&'static str> {
+    match error {
+        // What is wrong with its graph no smaller batch mends.
+        ForwardError::Backend {
+            source: BackendError::Graph(_),
+            ..
+        } => None,
+        ForwardError::Backend { .. } => {
+            Some("try a smaller --crop, fewer layers or a smaller --batch")
+        }
+        _ => None,
     }
-    if let Some(error) = error.downcast_ref::<InputError>() {
-        return Some(match error {
-            InputError::TooSmall { .. } => {
-                "use a larger --crop, or only layers before it".to_owned()
-            }
-            InputError::Other {
-                takes: [height, width],
-                ..
-            } => {
-                let crop = match height == width {
-                    true => height.to_string(),
-                    false => format!("{height}x{width}"),
-                };
-                format!("leave --crop out, or use --crop {crop}")
-            }
-        });
-    }
-    if let Some(BackendError::Graph(_)) = error.downcast_ref() {
-        return Some("export the network again, or choose --layers before it".to_owned());
-    }
-    if let Some(error) = error.downcast_ref::<Pt2Error>() {
-        return of_graph(error);
-    }
-    if let Some(ForwardError::Backend { source, .. }) = error.downcast_ref()
-        && !matches!(source, BackendError::Graph(_))
-    {
-        return Some("try a smaller --crop, fewer layers or a smaller --batch".to_owned());
-    }
-    match error.downcast_ref::<NetworkError>()? {
+}
+
+pub(super) fn network(error: &NetworkError) -> Option<String> {
+    match error {
         NetworkError::OtherArch { found, .. } => Some(format!("use --arch {}", found.first()?)),
         _ => None,
     }
 }
 
-/// What to do about the graph of an exported network.
-fn of_graph(error: &Pt2Error) -> Option<String> {
-    Some(match error {
+pub(super) fn exported(error: &Pt2Error) -> Option<String> {
+    let advice = match error {
         Pt2Error::Unknown {
             last: Some(last), ..
-        } => format!(
-            "choose --layers up to {last}; `vggscope layers --model` says which layers need it"
-        ),
+        } => {
+            return Some(format!(
+                "choose --layers up to {last}; `vggscope layers --model` says which layers need it"
+            ));
+        }
         Pt2Error::Unknown { last: None, .. } => {
             "no layer can be shown without it: write the network without it and export it again"
-                .to_owned()
         }
         Pt2Error::InPlace { .. } => {
             "choose --layers before it, or export the network without working in place there"
-                .to_owned()
         }
-        Pt2Error::Training { .. } => "export the network after .eval()".to_owned(),
-        Pt2Error::Schema { .. } => "export it with torch 2.8 or newer".to_owned(),
+        Pt2Error::Training { .. } => "export the network after .eval()",
+        Pt2Error::Schema { .. } => "export it with torch 2.8 or newer",
         Pt2Error::Inputs(_) => {
-            "export a module whose forward takes the image alone, the rest fixed in it".to_owned()
+            "export a module whose forward takes the image alone, the rest fixed in it"
         }
-        Pt2Error::NoImage { .. } => "export it with such an image as its example".to_owned(),
-        Pt2Error::Json(_) | Pt2Error::Graph(_) => "export it again".to_owned(),
+        Pt2Error::NoImage { .. } => "export it with such an image as its example",
+        Pt2Error::Json(_) | Pt2Error::Graph(_) => "export it again",
         _ => return None,
-    })
+    };
+    Some(advice.to_owned())
 }

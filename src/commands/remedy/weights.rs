@@ -1,33 +1,32 @@
 //! What to do about weights files that cannot be used.
 
-use std::error::Error;
-
 use crate::weights::imagenet::ImagenetError;
 use crate::weights::{Framework, WeightsError, WeightsErrorKind};
 
-/// What to do about an error, if it is one of this room's.
-pub(super) fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
-    let advice = match error.downcast_ref::<ImagenetError>() {
-        Some(ImagenetError::Unavailable { .. }) => "put the file there, or pass --weights FILE",
-        Some(ImagenetError::NoCache(_)) => "set VGGSCOPE_CACHE, or pass --weights FILE",
-        Some(_) => return None,
-        None => match &error.downcast_ref::<WeightsError>()?.kind {
-            WeightsErrorKind::Ambiguous(_) => "choose one with --weights-key",
-            WeightsErrorKind::NoKey { .. } => "choose one of these with --weights-key",
-            WeightsErrorKind::NotProgram(_) => {
-                "in Python, `torch.export.save(torch.export.export(net.eval(), (image,)), \"net.pt2\")` writes one"
-            }
-            WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
-                "with such weights, use --preset caffe"
-            }
-            WeightsErrorKind::OtherNetwork(_) => {
-                "other networks are shown by --model, as docs/any-network.md says"
-            }
-            WeightsErrorKind::Framework(_) => "--weights imagenet has the published networks",
-            _ => return None,
-        },
-    };
-    Some(advice.to_owned())
+pub(super) fn imagenet(error: &ImagenetError) -> Option<&'static str> {
+    match error {
+        ImagenetError::Unavailable { .. } => Some("put the file there, or pass --weights FILE"),
+        ImagenetError::NoCache(_) => Some("set VGGSCOPE_CACHE, or pass --weights FILE"),
+        _ => None,
+    }
+}
+
+pub(super) fn weights(error: &WeightsError) -> Option<&'static str> {
+    Some(match error.kind {
+        WeightsErrorKind::Ambiguous(_) => "choose one with --weights-key",
+        WeightsErrorKind::NoKey { .. } => "choose one of these with --weights-key",
+        WeightsErrorKind::NotProgram(_) => {
+            "in Python, `torch.export.save(torch.export.export(net.eval(), (image,)), \"net.pt2\")` writes one"
+        }
+        WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
+            "with such weights, use --preset caffe"
+        }
+        WeightsErrorKind::OtherNetwork(_) => {
+            "other networks are shown by --model, as docs/any-network.md says"
+        }
+        WeightsErrorKind::Framework(_) => "--weights imagenet has the published networks",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// TensorBoard does not start.
 #[derive(Debug, Error)]
 pub(crate) enum ViewError {
     #[error(
