@@ -9,21 +9,16 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::context::RunContext;
 use super::error::{CommandError, RunError};
-use super::remedy::explain;
 use super::terminal::Terminal;
 use crate::analysis::change::Summary;
-use crate::analysis::probe::{ImageLoader, ProbeImages};
-use crate::analysis::{
-    BASES, Bases, Calibration, ComparisonImages, Features, ObservedNetwork, Observers,
-};
-use crate::data::list::list_images;
-use crate::data::notes::InputNotes;
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::{BASES, Bases, Calibration, ObservedNetwork, Observers};
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
 use crate::network::{ForwardPass, Layer};
 use crate::settings::{
-    ChangeChoice, CompareBy, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice,
-    RunSettings, settings_text,
+    ChangeChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, settings_text,
 };
 use crate::state::{RunFolder, StateError, binary};
 
@@ -93,18 +88,17 @@ impl RunStyle {
     }
 }
 
-/// The bases of a run that is resumed in this folder, or those next to the ranges of another run. `None` where they are
-/// to be made, since there are none or those are of another network.
+/// The bases of a run that is resumed, or those next to the ranges of another run. `None` where they are to be made,
+/// since there are none or those are of another network.
 pub(super) fn known_bases(
-    folder: Option<&RunFolder>,
+    run: &RunContext<'_>,
     pictures: &PictureSettings,
-    pass: &ForwardPass,
-    terminal: &Terminal,
+    is_resumed: bool,
 ) -> Result<Option<Bases>, RunError> {
     if pictures.no_pca {
         return Ok(None);
     }
-    let own = folder.map(|folder| folder.path().join(BASES));
+    let own = is_resumed.then(|| run.folder.path().join(BASES));
     let given = match &pictures.range {
         Some(RangeChoice::File(ranges)) => Some(ranges.with_file_name(BASES)),
         _ => None,
@@ -121,6 +115,7 @@ pub(super) fn known_bases(
         file: file.clone(),
         why: error.to_string(),
     })?;
+    let pass = &run.pass;
     // Larger than the smallest input of any VGG.
     let size = pass.architecture.input_size().unwrap_or([1 << 10; 2]);
     let shapes = pass.architecture.output_shapes(&pass.wanted, size)?;
@@ -128,7 +123,7 @@ pub(super) fn known_bases(
     if bases.fit(pass.wanted.iter().zip(channels)) {
         return Ok(Some(bases));
     }
-    terminal.note(&format!(
+    run.context.terminal.note(&format!(
         "{} is of another network or of other layers: PCA pictures have colors of their own",
         file.display()
     ));
@@ -150,32 +145,116 @@ pub(super) fn restore(
     Ok(())
 }
 
-/// Takes the ranges and channels that are in the folder of a run that is resumed, unless others are asked for.
-pub(super) fn take_from(folder: &RunFolder, pictures: &mut PictureSettings) {
-    let ranges = folder.path().join(RANGES);
-    if pictures.range == Some(RangeChoice::Run) && ranges.exists() {
-        pictures.range = Some(RangeChoice::File(ranges));
-    }
-    if !matches!(pictures.maps, MapsChoice::Of(_)) && folder.path().join(CHANNELS).exists() {
-        pictures.maps = MapsChoice::Of(folder.path().to_owned());
-    }
+/// What is found out of a few networks before the first step of a run.
+pub(super) struct Calibrator<'a> {
+    run: &'a RunContext<'a>,
+    probes: &'a ProbeImages,
+    comparison: &'a ComparisonSettings,
+    pictures: PictureSettings,
+    is_resumed: bool,
+    calibration: Calibration,
+    references: Vec<ReferenceMaps>,
+    bases: Option<Bases>,
 }
 
-pub(super) fn earlier_ranges(folder: &RunFolder) -> Result<Ranges, RunError> {
-    let file = folder.path().join(RANGES);
-    if file.exists() {
-        Ok(read_toml(&file)?)
-    } else {
-        Ok(Ranges::default())
+impl<'a> Calibrator<'a> {
+    /// Of a run that is resumed, takes the bases, ranges and channels that it has, unless others are asked for.
+    pub(super) fn new(
+        run: &'a RunContext<'a>,
+        probes: &'a ProbeImages,
+        comparison: &'a ComparisonSettings,
+        mut pictures: PictureSettings,
+        is_resumed: bool,
+    ) -> Result<Self, RunError> {
+        let bases = known_bases(run, &pictures, is_resumed)?;
+        let folder = run.folder.path();
+        let ranges = folder.join(RANGES);
+        if is_resumed && pictures.range == Some(RangeChoice::Run) && ranges.exists() {
+            pictures.range = Some(RangeChoice::File(ranges));
+        }
+        let has_own = matches!(pictures.maps, MapsChoice::Of(_));
+        if is_resumed && !has_own && folder.join(CHANNELS).exists() {
+            pictures.maps = MapsChoice::Of(folder.to_owned());
+        }
+        Ok(Self {
+            run,
+            probes,
+            comparison,
+            pictures,
+            is_resumed,
+            calibration: Calibration::default(),
+            references: Vec::new(),
+            bases,
+        })
     }
-}
 
-/// Whether anything is to be known of the probe images before the first step.
-pub(super) fn is_needed(pictures: &PictureSettings, comparison: &ComparisonSettings) -> bool {
-    comparison.is_on()
-        || comparison.change.is_shown()
-        || pictures.range == Some(RangeChoice::Run)
-        || matches!(pictures.maps, MapsChoice::Top(_) | MapsChoice::Changed(_))
+    fn wants_bases(&self) -> bool {
+        self.bases.is_none() && !self.pictures.no_pca
+    }
+
+    /// Whether anything is to be known of the probe images before the first step.
+    pub(super) fn is_needed(&self) -> bool {
+        self.wants_bases()
+            || self.comparison.is_on()
+            || self.comparison.change.is_shown()
+            || self.pictures.range == Some(RangeChoice::Run)
+            || matches!(
+                self.pictures.maps,
+                MapsChoice::Top(_) | MapsChoice::Changed(_)
+            )
+    }
+
+    /// Takes the network that changes are shown against.
+    pub(super) fn set_base(&mut self, network: &ObservedNetwork<'_>) {
+        self.references = references(network, self.probes, Against::Given);
+        self.calibration.set_base(network);
+    }
+
+    /// Adds a network; `with_change` says whether the range of changes comes from it.
+    pub(super) fn add(
+        &mut self,
+        network: &ObservedNetwork<'_>,
+        with_change: bool,
+    ) -> Result<(), RunError> {
+        Ok(self.calibration.add(network, with_change)?)
+    }
+
+    /// Makes the bases of the PCA pictures of these activations, which are those `of` something, unless they are known.
+    pub(super) fn find_bases<'p>(
+        &mut self,
+        activations: impl IntoIterator<Item = &'p ProbeActivations>,
+        of: &str,
+    ) -> Result<(), RunError> {
+        if self.wants_bases() {
+            let maps = activations.into_iter().flat_map(ProbeActivations::each);
+            let maps = maps.map(|(_, layer, maps)| (layer, maps));
+            let from = format!("{of}, {} probe images", self.probes.names().count());
+            self.bases = Some(Bases::of(maps, from)?);
+        }
+        Ok(())
+    }
+
+    /// How the run is shown, which observers are told too.
+    pub(super) fn finish(
+        mut self,
+        observers: Option<&mut Observers>,
+    ) -> Result<RunStyle, RunError> {
+        let (run, ranges) = (self.run, self.run.folder.path().join(RANGES));
+        if self.is_resumed && ranges.exists() {
+            self.calibration.ranges.keep_changes(read_toml(&ranges)?);
+        }
+        if let Some(observers) = observers {
+            let style = run.settings.pictures.style();
+            observers.set_calibration(&self.calibration, &run.pass, style);
+        }
+        let comparison = Some(self.comparison);
+        let style = run_style(&self.calibration, &self.pictures, comparison, &run.pass)?;
+        Ok(RunStyle {
+            references: self.references,
+            bases: self.bases,
+            ..style
+        })
+    }
 }
 
 /// How a run is shown, from what the reference networks make of the probe images.
@@ -220,46 +299,6 @@ pub(super) fn references(
     let of_probes = of_probes.map(|(image, layer, maps)| (probes.tag(image, layer), maps));
     let reference = |(tag, maps)| ReferenceMaps { tag, maps, as_what };
     of_probes.map(reference).collect()
-}
-
-pub(super) fn comparison_images(
-    comparison: &ComparisonSettings,
-    run: &RunSettings,
-    pass: &ForwardPass,
-    probes: &ProbeImages,
-    notes: &InputNotes,
-    skipped: &mut Vec<String>,
-) -> Result<Option<ComparisonImages>, RunError> {
-    if comparison.compare_images.is_empty() {
-        return Ok(None);
-    }
-    let files = list_images(&comparison.compare_images, notes)?;
-    let mut loader = ImageLoader {
-        preprocess: run.input.preprocess().for_network(pass.is_gray()),
-        on_error: run.output.on_error,
-        pass,
-        notes,
-        skipped,
-        explain,
-    };
-    let features = match comparison.compare {
-        CompareBy::MeanPooled => Features::MeanPooled,
-        CompareBy::Flattened | CompareBy::Off => Features::Flattened,
-    };
-    let images = ComparisonImages::load(files, features, probes, &mut loader)?;
-    Ok(Some(images))
-}
-
-/// What measures the steps of a run, `total` of them where that is known.
-pub(super) fn observers(
-    comparison_images: Option<ComparisonImages>,
-    run: &RunSettings,
-    pass: &ForwardPass,
-    probes: &ProbeImages,
-    total: Option<usize>,
-) -> Observers {
-    let preprocess = run.input.preprocess().for_network(pass.is_gray());
-    Observers::new(comparison_images, total, preprocess.is_bgr(), probes)
 }
 
 /// The channels that are shown of each layer, where they are not the first ones.

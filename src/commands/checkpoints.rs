@@ -10,7 +10,6 @@ mod open;
 mod part;
 mod remaining;
 mod rest;
-mod resume;
 mod setup;
 mod step_log;
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::error::{CommandError, RunError};
 use super::report::Report;
 use crate::analysis::probe::{ImageLoader, ProbeImages};
+use crate::analysis::{ComparisonImages, Features};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
-use crate::data::list::ImageFile;
+use crate::data::list::{ImageFile, list_images};
 use crate::data::notes::InputNotes;
 use crate::data::on_error::OnError;
 use crate::data::transform::Preprocess;
@@ -16,7 +17,7 @@ use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
 use crate::logger::{Builder, FeatureLogger, LoggerError, RenderOn};
 use crate::network::{Architecture, ForwardPass, Kernels, Placement, select};
-use crate::settings::{OutputSettings, RunSettings};
+use crate::settings::{CompareBy, ComparisonSettings, OutputSettings, RunSettings};
 use crate::state::{RunFolder, StateError};
 
 /// What a command has besides its settings.
@@ -113,16 +114,38 @@ impl<'a> RunContext<'a> {
         })
     }
 
-    pub(crate) fn probes(&mut self, files: &[ImageFile]) -> Result<ProbeImages, RunError> {
-        let mut loader = ImageLoader {
+    fn loader(&mut self) -> ImageLoader<'_> {
+        ImageLoader {
             preprocess: self.preprocess,
             on_error: self.settings.output.on_error,
             pass: &self.pass,
             notes: &self.notes,
             skipped: &mut self.skipped,
             explain,
+        }
+    }
+
+    pub(crate) fn probes(&mut self, files: &[ImageFile]) -> Result<ProbeImages, RunError> {
+        let batch = self.pass.batch;
+        Ok(ProbeImages::load(files, batch, &mut self.loader())?)
+    }
+
+    /// The comparison images, if there are any.
+    pub(crate) fn comparison_images(
+        &mut self,
+        comparison: &ComparisonSettings,
+        probes: &ProbeImages,
+    ) -> Result<Option<ComparisonImages>, RunError> {
+        if comparison.compare_images.is_empty() {
+            return Ok(None);
+        }
+        let files = list_images(&comparison.compare_images, &self.notes)?;
+        let features = match comparison.compare {
+            CompareBy::MeanPooled => Features::MeanPooled,
+            CompareBy::Flattened | CompareBy::Off => Features::Flattened,
         };
-        Ok(ProbeImages::load(files, self.pass.batch, &mut loader)?)
+        let images = ComparisonImages::load(files, features, probes, &mut self.loader())?;
+        Ok(Some(images))
     }
 
     /// A logger for the run's folder, which says nothing on the terminal. `label` says which weights it shows.

@@ -50,7 +50,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let place = placement(&run.pass, total);
     let network = timings.time(Stage::Load, || start.build(&run.pass.wanted, place))?;
     let pictures = &settings.run.pictures;
-    let bases = calibration::known_bases(None, pictures, &run.pass, &context.terminal)?;
+    let bases = calibration::known_bases(&run, pictures, false)?;
     let is_waiting = bases.is_none() && !pictures.no_pca;
     let nothing = Calibration::default();
     let mut run_style = calibration::run_style(&nothing, pictures, None, &run.pass)?;

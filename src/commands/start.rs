@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::context::{Context, placement};
+use super::context::{Context, RunContext, placement};
 use super::error::{CommandError, RunError};
 use super::parameters::{self, OpenNetwork};
 use super::resumed::{Resumed, note_other_names};
 use crate::data::labeled::Dataset;
 use crate::data::prepared::file_name;
-use crate::network::ForwardPass;
 use crate::network::Model;
 use crate::network::select;
 use crate::network::vgg::{
@@ -55,11 +54,10 @@ pub(super) fn open_network(
 pub(super) fn initial_network(
     settings: &TrainSettings,
     dataset: &Dataset,
-    pass: &ForwardPass,
-    context: &Context,
+    run: &RunContext<'_>,
 ) -> Result<Vgg, RunError> {
-    let start = open_network(settings, dataset, None, &context.quiet())?;
-    Ok(start.build(Extent::Whole, placement(pass, 1))?)
+    let start = open_network(settings, dataset, None, &run.context.quiet())?;
+    Ok(start.build(Extent::Whole, placement(&run.pass, 1))?)
 }
 
 fn scaled(width: usize, factor: f64) -> usize {

@@ -55,18 +55,18 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let mut probes = run.probes(&files)?;
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
+    let images = run.comparison_images(&settings.comparison, &probes)?;
     let network = trainer.network();
     let training = Training {
         settings,
         dataset: &dataset,
-        pass: &run.pass,
+        run: &run,
         probes: &probes,
         network: &network,
-        folder: &run.folder,
         length: &length,
         found: resumed.as_ref().map(|resumed| &*resumed.progress.found),
     };
-    let (mut run_style, observers) = training.calibrate(&run.notes, &mut run.skipped, context)?;
+    let (mut run_style, observers) = training.calibrate(images)?;
     // A parameter that is held twice is copied.
     drop(network);
 

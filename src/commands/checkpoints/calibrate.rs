@@ -1,13 +1,15 @@
-//! Calibration: what is found out of the first and the last checkpoint before the first step.
+//! Calibration: what is found out of the first and the last checkpoint before the first step, and of a run that goes on,
+//! of those that an earlier process showed.
+
+use std::collections::BTreeSet;
 
 use super::loading::{LoadedNetwork, Loader};
 use super::remaining::Remaining;
 use super::setup::CheckpointRun;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::ProbeActivations;
-use crate::analysis::{Bases, Calibration, ObservedNetwork, Observers, Role};
-use crate::commands::calibration::{self, ReferenceMaps, RunStyle};
-use crate::commands::context::RunContext;
+use crate::analysis::{Observers, Role};
+use crate::commands::calibration::{self, Calibrator, ReferenceMaps, RunStyle};
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
@@ -18,50 +20,31 @@ pub(super) struct Calibrated {
     pub(super) run_style: RunStyle,
     /// What measures them, unless they are not compared.
     pub(super) observers: Option<Observers>,
-    /// What the first checkpoint made of the probe images, to which it spares a forward pass.
     pub(super) first: Option<FirstPass>,
 }
 
-/// What a checkpoint made of the probe images before its step.
+/// What the first checkpoint made of the probe images, which spares its step a forward pass.
 pub(super) struct FirstPass {
     pub(super) step: i64,
     pub(super) probes: ProbeActivations,
 }
 
 impl CheckpointRun<'_> {
-    /// Runs the end points of the sequence, where anything is to be known of them before the first step.
     pub(super) fn calibrate(
         &mut self,
         loader: &mut Loader,
         remaining: &Remaining,
     ) -> Result<Calibrated, RunError> {
-        let comparison_images = self.comparison.take();
-        let (settings, folder) = (self.settings, &self.context.folder);
-        let (pass, comparison) = (&self.context.pass, &settings.comparison);
+        let images = self.comparison.take();
+        let (settings, run) = (self.settings, &self.context);
+        let comparison = &settings.comparison;
         let mut observers = comparison.is_on().then(|| {
             // Of a part nothing is drawn before all are done.
             let columns = self.part.map_or(remaining.steps().len(), |_| 0);
             let total = (!settings.follows()).then_some(columns);
-            calibration::observers(comparison_images, &settings.run, pass, &self.probes, total)
+            Observers::new(images, total, run.preprocess.is_bgr(), &self.probes)
         });
         let mut pictures = settings.pictures();
-        let known = self.known_bases(remaining)?;
-        let mut ends = EndPoints {
-            run: self,
-            loader,
-            observers: observers.as_mut(),
-            given: Vec::new(),
-            first: None,
-            wants_bases: known.is_none() && !pictures.no_pca,
-            bases: known,
-        };
-        let mut calibration = ends.calibrate()?;
-        let EndPoints {
-            mut given,
-            first,
-            bases,
-            ..
-        } = ends;
         if !remaining.is_new() {
             // The steps that follow are shown as those before them: what other files said then is in the run's own.
             if let Some(RangeChoice::File(_)) = pictures.range {
@@ -70,136 +53,157 @@ impl CheckpointRun<'_> {
             if let MapsChoice::Of(_) = pictures.maps {
                 pictures.maps = MapsChoice::All;
             }
-            calibration::take_from(folder, &mut pictures);
-            let earlier = calibration::earlier_ranges(folder)?;
-            calibration.ranges.keep_changes(earlier);
         }
-        let mut run_style =
-            calibration::run_style(&calibration, &pictures, Some(comparison), pass)?;
-        if let Some(observers) = &mut observers {
-            observers.set_calibration(&calibration, pass, settings.run.pictures.style());
+        let is_resumed = !remaining.is_new();
+        let mut calibrator = Calibrator::new(run, &self.probes, comparison, pictures, is_resumed)?;
+        if let Some(path) = comparison.change.file() {
+            let file = Checkpoint {
+                path: path.to_owned(),
+                name: path.display().to_string(),
+                step: 0,
+            };
+            let network = loader.network(&file)?;
+            calibrator.set_base(&self.probes.run(&run.pass, &*network, &file.name)?);
         }
+        let first = self.run_ends(loader, &mut calibrator, observers.as_mut())?;
+        let mut run_style = calibrator.finish(observers.as_mut())?;
         if remaining.goes_on() && (observers.is_some() || comparison.change.is_shown()) {
-            given.extend(self.resume(observers.as_mut(), loader, remaining)?);
+            let references = self.resume(observers.as_mut(), loader, remaining)?;
+            run_style.references.extend(references);
         }
         if let Some(observers) = &mut observers {
-            let preprocess = self.context.preprocess.to_string();
-            observers.keep_grams(folder.claim(GRAMS), remaining.resumed, pass, preprocess)?;
+            let (folder, preprocess) = (run.folder.claim(GRAMS), run.preprocess.to_string());
+            observers.keep_grams(folder, remaining.resumed, &run.pass, preprocess)?;
         }
-        (run_style.references, run_style.bases) = (given, bases);
         Ok(Calibrated {
             run_style,
             observers,
             first,
         })
     }
-}
 
-impl CheckpointRun<'_> {
-    /// The bases of the PCA pictures, unless they are to be made of the end points.
-    fn known_bases(&self, remaining: &Remaining) -> Result<Option<Bases>, RunError> {
-        let RunContext { folder, pass, .. } = &self.context;
-        let folder = (!remaining.is_new()).then_some(folder);
-        calibration::known_bases(folder, &self.settings.pictures(), pass, self.terminal())
-    }
-}
-
-/// The checkpoints that a run is calibrated on.
-struct EndPoints<'a> {
-    run: &'a CheckpointRun<'a>,
-    loader: &'a mut Loader,
-    observers: Option<&'a mut Observers>,
-    /// The maps of the file that changes are shown against.
-    given: Vec<ReferenceMaps>,
-    first: Option<FirstPass>,
-    wants_bases: bool,
-    bases: Option<Bases>,
-}
-
-impl EndPoints<'_> {
-    fn calibrate(&mut self) -> Result<Calibration, RunError> {
-        let (run, on_error) = (self.run, self.run.settings.on_error());
-        let sequence = run.shown();
-        let mut calibration = Calibration::default();
-        self.run_given(&mut calibration)?;
-        for place in self.places() {
-            let found = self.loader.nearest(sequence, place, on_error)?;
+    /// Runs the end points of the sequence, where anything is to be known of them before the first step.
+    fn run_ends(
+        &self,
+        loader: &mut Loader,
+        calibrator: &mut Calibrator<'_>,
+        mut observers: Option<&mut Observers>,
+    ) -> Result<Option<FirstPass>, RunError> {
+        if !calibrator.is_needed() {
+            return Ok(None);
+        }
+        let (sequence, mut first) = (self.shown(), None);
+        let last = sequence.len() - 1;
+        // What changes from step to step is smaller than what changes over the run.
+        let is_previous = self.settings.comparison.change == ChangeChoice::Previous;
+        let second = is_previous.then_some(1.min(last));
+        for place in BTreeSet::from_iter([0, last].into_iter().chain(second)) {
+            let found = loader.nearest(sequence, place, self.settings.on_error())?;
             let Some(LoadedNetwork { file, network }) = found else {
                 continue;
             };
             let Checkpoint { name, step, .. } = file;
-            let observed = run.probes.run(&run.context.pass, &*network, name)?;
-            // What changes from step to step is smaller than what changes over the run.
-            let is_previous = run.settings.comparison.change == ChangeChoice::Previous;
-            calibration.add(&observed, !is_previous || place == 1)?;
-            if let Some(observers) = &mut self.observers
-                && place + 1 == sequence.len()
-            {
-                observers.replay(*step, Role::Last, &observed)?;
-            }
-            if self.wants_bases && place + 1 == sequence.len() {
-                self.bases = Some(self.bases(*step, &observed)?);
+            let observed = self.probes.run(&self.context.pass, &*network, name)?;
+            calibrator.add(&observed, !is_previous || place == 1)?;
+            if place == last {
+                if let Some(observers) = observers.as_deref_mut() {
+                    observers.replay(*step, Role::Last, &observed)?;
+                }
+                let of = match &first {
+                    Some(FirstPass { step: first, .. }) => {
+                        format!("the checkpoints at steps {first} and {step}")
+                    }
+                    None => format!("the checkpoint at step {step}"),
+                };
+                let ends = first.iter().map(|first: &FirstPass| &first.probes);
+                calibrator.find_bases(ends.chain([&observed.probes]), &of)?;
             }
             if place == 0 {
-                self.first = Some(FirstPass {
-                    step: *step,
-                    probes: observed.probes,
-                });
+                let (step, probes) = (*step, observed.probes);
+                first = Some(FirstPass { step, probes });
             }
         }
-        Ok(calibration)
+        Ok(first)
     }
 
-    /// The bases of the PCA pictures, of the first checkpoint and this one, the last.
-    fn bases(&self, step: i64, last: &ObservedNetwork<'_>) -> Result<Bases, RunError> {
-        let first = self.first.as_ref();
-        let ends = first
-            .map(|first| &first.probes)
-            .into_iter()
-            .chain([&last.probes]);
-        let maps = ends.flat_map(|probes| probes.each().map(|(_, layer, maps)| (layer, maps)));
-        let over = self.run.probes.names().count();
-        let from = match first {
-            Some(first) => format!("the checkpoints at steps {} and {step}", first.step),
-            None => format!("the checkpoint at step {step}"),
+    /// Runs the first step that was shown and the last one again, where their files are still there, so that the
+    /// comparison goes on. Returns what the maps of the next steps are compared with.
+    pub(super) fn resume(
+        &self,
+        mut observers: Option<&mut Observers>,
+        loader: &mut Loader,
+        remaining: &Remaining,
+    ) -> Result<Vec<ReferenceMaps>, RunError> {
+        let terminal = self.terminal();
+        let on_error = self.settings.on_error();
+        // Of those that other processes show, some may not be readable.
+        let shown = &remaining.shown;
+        let mut readable = |place| loader.nearest(shown, place, on_error);
+        let first = (0..shown.len()).find_map(|place| readable(place).transpose());
+        let last = readable(shown.len().saturating_sub(1))?;
+        let (Some(first), Some(last)) = (first.transpose()?, last) else {
+            terminal.note(
+                "steps are compared with the first one of this process: no file of the earlier steps is there any more",
+            );
+            return Ok(Vec::new());
         };
-        Ok(Bases::of(maps, format!("{from}, {over} probe images"))?)
+        if !remaining.has_first {
+            terminal.note(&format!(
+                "steps are compared with {} instead of the first, whose file is gone",
+                first.file.name
+            ));
+        }
+        let mut references = Vec::new();
+        let first_file = first.file;
+        for (loaded, as_what) in [(first, Against::First), (last, Against::Previous)] {
+            let checkpoint = loaded.file;
+            let network =
+                (self.probes).run(&self.context.pass, &*loaded.network, &checkpoint.name)?;
+            match (observers.as_deref_mut(), as_what) {
+                (Some(observers), Against::First) => {
+                    observers.begin_behind(remaining.earlier.len());
+                    observers.replay(checkpoint.step, Role::First, &network)?;
+                    self.add_columns(observers, first_file, loader, remaining)?;
+                }
+                (Some(observers), _) => {
+                    observers.replay(checkpoint.step, Role::Previous, &network)?;
+                }
+                (None, _) => {}
+            }
+            references.extend(calibration::references(&network, &self.probes, as_what));
+        }
+        Ok(references)
     }
 
-    /// The places of the checkpoints that are run before the first step.
-    fn places(&self) -> Vec<usize> {
-        let settings = self.run.settings;
-        let comparison = &settings.comparison;
-        if !self.wants_bases && !calibration::is_needed(&settings.pictures(), comparison) {
-            return Vec::new();
+    /// Runs the checkpoints after the `first` again that have a column in the pictures over time, where their files
+    /// are still there.
+    fn add_columns(
+        &self,
+        observers: &mut Observers,
+        first: &Checkpoint,
+        loader: &mut Loader,
+        remaining: &Remaining,
+    ) -> Result<(), RunError> {
+        let mut gone = 0;
+        for (place, step) in remaining.earlier.iter().enumerate() {
+            if !observers.has_column(place) || *step == first.step {
+                continue;
+            }
+            let Some(file) = remaining.shown.iter().find(|file| file.step == *step) else {
+                gone += 1;
+                continue;
+            };
+            let network = loader.network(file)?;
+            let network = (self.probes).run(&self.context.pass, &*network, &file.name)?;
+            observers.set_place(place);
+            observers.replay(file.step, Role::Column, &network)?;
         }
-        let last = self.run.shown().len() - 1;
-        let mut places = vec![0, last];
-        if comparison.change == ChangeChoice::Previous {
-            places.push(1.min(last));
+        if gone > 0 {
+            self.terminal().note(&format!(
+                "{gone} earlier steps are not in the pictures over time: their files are gone"
+            ));
         }
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-
-    /// Runs the network that changes are shown against, where a file was given.
-    fn run_given(&mut self, calibration: &mut Calibration) -> Result<(), RunError> {
-        let Some(path) = self.run.settings.comparison.change.file() else {
-            return Ok(());
-        };
-        let name = path.display().to_string();
-        let network = self.loader.network(&Checkpoint {
-            path: path.to_owned(),
-            name: name.clone(),
-            step: 0,
-        })?;
-        let CheckpointRun {
-            context, probes, ..
-        } = self.run;
-        let observed = probes.run(&context.pass, &*network, &name)?;
-        self.given = calibration::references(&observed, probes, Against::Given);
-        calibration.set_base(&observed);
+        observers.set_place(remaining.earlier.len());
         Ok(())
     }
 }

@@ -7,7 +7,6 @@ use super::open::{OpenCheckpoints, ShownNetwork};
 use super::part::Part;
 use crate::analysis::ComparisonImages;
 use crate::analysis::probe::ProbeImages;
-use crate::commands::calibration;
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::open_devices;
 use crate::commands::error::RunError;
@@ -60,14 +59,7 @@ impl Inputs {
         let mut context = RunContext::new(&settings.run, folder, devices, network, notes, context)?;
         let config = settings.resolved(&context.pass)?;
         let probes = context.probes(&images)?;
-        let comparison = calibration::comparison_images(
-            &settings.comparison,
-            &settings.run,
-            &context.pass,
-            &probes,
-            &context.notes,
-            &mut context.skipped,
-        )?;
+        let comparison = context.comparison_images(&settings.comparison, &probes)?;
         Ok(CheckpointRun {
             context,
             settings,
