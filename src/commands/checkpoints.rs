@@ -30,7 +30,7 @@ use error::CheckpointsError;
 use every::EveryNth;
 use follow::Follow;
 use loading::Loader;
-use open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
+use open::{NextCheckpoint, ShownNetwork};
 use part::Part;
 use setup::{CheckpointRun, Inputs};
 use step_log::{ShownBefore, StepLog};
@@ -68,14 +68,13 @@ pub(crate) fn run(
     let folder = reserve(settings, part.as_ref(), context)?;
     let settings = &*settings;
 
-    let mut checkpoints = OpenCheckpoints::new(model.clone(), &settings.run.network);
     let mut skipped = Vec::new();
     let earlier = State::read(folder.path())?;
     let nth = EveryNth::new(settings.every, earlier.as_ref());
     let mut follow = None;
     let sequence = if settings.follows() {
         let follow = follow.insert(Follow::new(settings, &model, nth, context));
-        follow.wait_for_first(&mut checkpoints, &mut skipped)?
+        follow.wait_for_first(&mut skipped)?
     } else if part.is_some() {
         listed
     } else {
@@ -89,10 +88,10 @@ pub(crate) fn run(
         ));
     }
     let known = earlier.as_ref().map(|state| &state.run.network);
-    let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, context)?;
+    let shown = ShownNetwork::find(&sequence, model, known, settings, context)?;
     let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
     run.context.skipped.splice(..0, skipped);
-    let loader = run.loader(checkpoints, shown);
+    let loader = run.loader(shown);
     let report = show(run, loader, follow, earlier)?;
     let about = part.map(|part| part.describe(&run_folder));
     Ok(report.with(about.unwrap_or_default()))
@@ -101,7 +100,7 @@ pub(crate) fn run(
 /// Shows what the run lacks of its sequence.
 fn show(
     mut run: CheckpointRun<'_>,
-    mut loader: Loader,
+    loader: Loader,
     mut follow: Option<Follow>,
     earlier: Option<State>,
 ) -> Result<Report, RunError> {
@@ -114,7 +113,7 @@ fn show(
     let as_before = |name| format!("{name} could not be read before, and did not change");
     let unreadable = remaining.unreadable.iter().map(as_before);
     run.context.skipped.extend(unreadable);
-    let mut calibrated = run.calibrate(&mut loader, &remaining)?;
+    let mut calibrated = run.calibrate(&loader, &remaining)?;
     if let Some(observers) = &mut calibrated.observers {
         *observers.summary() = found(&state, i64::MAX);
     }
@@ -139,7 +138,7 @@ fn show(
         is_open: follow.is_some(),
     };
     let durable = writer.clone();
-    let label = run.label(&mut loader)?;
+    let label = run.label(&loader)?;
     let builder = (run.context).logger(label, &steps);
     let builder = builder.on_durable(move |step, place| durable.durable(step, place));
     let builder = match (remaining.resumed, state.position()) {

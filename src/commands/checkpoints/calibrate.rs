@@ -32,7 +32,7 @@ pub(super) struct FirstPass {
 impl CheckpointRun<'_> {
     pub(super) fn calibrate(
         &mut self,
-        loader: &mut Loader,
+        loader: &Loader,
         remaining: &Remaining,
     ) -> Result<Calibrated, RunError> {
         let images = self.comparison.take();
@@ -85,7 +85,7 @@ impl CheckpointRun<'_> {
     /// Runs the end points of the sequence, where anything is to be known of them before the first step.
     fn run_ends(
         &self,
-        loader: &mut Loader,
+        loader: &Loader,
         calibrator: &mut Calibrator<'_>,
         mut observers: Option<&mut Observers>,
     ) -> Result<Option<FirstPass>, RunError> {
@@ -131,14 +131,14 @@ impl CheckpointRun<'_> {
     pub(super) fn resume(
         &self,
         mut observers: Option<&mut Observers>,
-        loader: &mut Loader,
+        loader: &Loader,
         remaining: &Remaining,
     ) -> Result<Vec<ReferenceMaps>, RunError> {
         let terminal = self.terminal();
         let on_error = self.settings.on_error();
         // Of those that other processes show, some may not be readable.
         let shown = &remaining.shown;
-        let mut readable = |place| loader.nearest(shown, place, on_error);
+        let readable = |place| loader.nearest(shown, place, on_error);
         let first = (0..shown.len()).find_map(|place| readable(place).transpose());
         let last = readable(shown.len().saturating_sub(1))?;
         let (Some(first), Some(last)) = (first.transpose()?, last) else {
@@ -181,7 +181,7 @@ impl CheckpointRun<'_> {
         &self,
         observers: &mut Observers,
         first: &Checkpoint,
-        loader: &mut Loader,
+        loader: &Loader,
         remaining: &Remaining,
     ) -> Result<(), RunError> {
         let mut gone = 0;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::error::CheckpointsError;
 use super::every::EveryNth;
-use super::open::{NextCheckpoint, OPENED, OpenCheckpoint, OpenCheckpoints};
+use super::open::{NextCheckpoint, OPENED, OpenCheckpoint};
 use crate::commands::context::Context;
 use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
@@ -107,19 +107,13 @@ impl Follow {
     /// that cannot be read go to `skipped`.
     pub(super) fn wait_for_first(
         &mut self,
-        checkpoints: &mut OpenCheckpoints,
         skipped: &mut Vec<String>,
     ) -> Result<Vec<Checkpoint>, RunError> {
         let mut first = Vec::new();
         loop {
             while let Some(NextCheckpoint { file, opened }) = self.look() {
                 match opened.transpose() {
-                    Ok(open) => {
-                        if let Some(open) = open {
-                            checkpoints.keep(open);
-                        }
-                        first.push(file);
-                    }
+                    Ok(_) => first.push(file),
                     Err(error) => {
                         let why = explain(&*error);
                         self.say(&format!("left out: {why}"));

@@ -1,19 +1,19 @@
 //! How checkpoints become networks.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::error::CheckpointsError;
-use super::open::{NextCheckpoint, OpenCheckpoints, ShownNetwork};
+use super::open::{NextCheckpoint, OpenCheckpoint, ShownNetwork};
+use super::setup::CheckpointRun;
 use crate::commands::context::kernel_layout;
 use crate::commands::error::RunError;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
-use crate::network::{ForwardPass, Kernels, Layer, Network, Placement};
+use crate::network::{Kernels, Layer, Network, Placement};
 use crate::state::{Entry, RunNetwork};
 use crate::weights::WeightsFile;
 
@@ -37,36 +37,33 @@ pub(super) struct LoadedNetwork<'a> {
 
 /// Loads the networks of a run.
 pub(super) struct Loader {
-    pub(super) checkpoints: OpenCheckpoints,
+    key: Option<String>,
     shown: ShownNetwork,
     wanted: Vec<Layer>,
     device: OpenDevice,
     kernels: Kernels,
 }
 
-impl Loader {
-    /// For runs that show each network `images` images.
-    pub(super) fn new(
-        checkpoints: OpenCheckpoints,
-        shown: ShownNetwork,
-        pass: &ForwardPass,
-        images: usize,
-    ) -> Self {
-        Self {
-            checkpoints,
+impl CheckpointRun<'_> {
+    pub(super) fn loader(&self, shown: ShownNetwork) -> Loader {
+        let pass = &self.context.pass;
+        Loader {
+            key: self.settings.run.network.weights_key.clone(),
             shown,
             wanted: pass.wanted.clone(),
             device: pass.device().clone(),
-            kernels: kernel_layout(pass.device(), images),
+            kernels: kernel_layout(pass.device(), self.images),
         }
     }
+}
 
+impl Loader {
     pub(super) fn network_shown(&self) -> &RunNetwork {
         &self.shown.network
     }
 
     fn build(&self, weights: &WeightsFile) -> Result<Box<dyn Network>, RunError> {
-        let model = self.checkpoints.model();
+        let model = &self.shown.model;
         let held = model.architecture(weights)?;
         if held.input_channels() != self.shown.held.input_channels() {
             return Err(CheckpointsError::OtherColors(weights.path().to_owned()).into());
@@ -79,14 +76,17 @@ impl Loader {
         Ok(model.build(weights, &self.wanted, place)?)
     }
 
-    pub(super) fn network(&mut self, file: &Checkpoint) -> Result<Box<dyn Network>, RunError> {
-        let open = self.checkpoints.open(file)?;
-        self.build(&open.weights)
+    pub(super) fn open(&self, file: &Checkpoint) -> Result<OpenCheckpoint, RunError> {
+        OpenCheckpoint::open(file, &self.shown.model, self.key.as_deref())
+    }
+
+    pub(super) fn network(&self, file: &Checkpoint) -> Result<Box<dyn Network>, RunError> {
+        self.build(&self.open(file)?.weights)
     }
 
     /// The checkpoint at a place, or where checkpoints that cannot be read are skipped, before it.
     pub(super) fn nearest<'a>(
-        &mut self,
+        &self,
         sequence: &'a [Checkpoint],
         place: usize,
         on_error: OnError,
@@ -102,14 +102,14 @@ impl Loader {
         Ok(None)
     }
 
-    fn load(&mut self, next: NextCheckpoint) -> Result<LoadedCheckpoint, Box<FailedCheckpoint>> {
+    fn load(&self, next: NextCheckpoint) -> Result<LoadedCheckpoint, Box<FailedCheckpoint>> {
         let NextCheckpoint { file, opened } = next;
         let mut timings = StageTimings::default();
         let load = || {
             let load = || {
                 let open = match opened.transpose()? {
-                    Some(open) if open.is_current() => Arc::new(open),
-                    _ => self.checkpoints.take(&file)?,
+                    Some(open) if open.is_current() => open,
+                    _ => self.open(&file)?,
                 };
                 let network = self.build(&open.weights)?;
                 Ok::<_, RunError>((open, network))
@@ -134,7 +134,7 @@ impl Loader {
 
     /// Loads checkpoints in order on a thread of its own, one ahead of the receiver.
     pub(super) fn load_ahead(
-        mut self,
+        self,
         sequence: impl Iterator<Item = NextCheckpoint> + Send + 'static,
     ) -> Receiver<Result<LoadedCheckpoint, Box<FailedCheckpoint>>> {
         ahead(sequence.map(move |next| self.load(next)))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::CheckpointsError;
 use super::every::EveryNth;
 use super::loading::Loader;
-use super::open::{OpenCheckpoints, ShownNetwork};
+use super::open::ShownNetwork;
 use super::part::hash_of;
 use super::remaining::Remaining;
 use super::setup::{CheckpointRun, Inputs};
@@ -205,20 +205,16 @@ impl Parts {
             .into());
         }
         let model = open_model(&settings.run.network)?;
-        let mut checkpoints = OpenCheckpoints::new(model, &settings.run.network);
         let known = Some(&self.state.run.network);
-        let shown = ShownNetwork::find(&sequence, &mut checkpoints, known, settings, &quiet)?;
+        let shown = ShownNetwork::find(&sequence, model, known, settings, &quiet)?;
         let mut run = inputs.run(settings, &quiet, folder, None, &sequence, &shown)?;
-        let mut loader = run.loader(checkpoints, shown);
-        let calibrated = run.calibrate(&mut loader, &Remaining::all(&sequence))?;
-        let builder = run
-            .context
-            .quiet_logger(run.label(&mut loader)?)
-            .events(events);
+        let loader = run.loader(shown);
+        let calibrated = run.calibrate(&loader, &Remaining::all(&sequence))?;
+        let builder = run.context.quiet_logger(run.label(&loader)?).events(events);
         let mut logger = calibrated.run_style.apply(builder).create()?;
         let mut summary = Summary::default();
         if let Some(mut observers) = calibrated.observers {
-            self.replay(&run, &mut loader, &mut observers, &mut logger)?;
+            self.replay(&run, &loader, &mut observers, &mut logger)?;
             *observers.summary() = found(&self.state, last);
             let file = |step: i64| run.sequence.iter().find(|file| file.step == step);
             let first = self.state.shown().next().and_then(|entry| file(entry.step));
@@ -238,7 +234,7 @@ impl Parts {
     fn replay(
         &self,
         run: &CheckpointRun<'_>,
-        loader: &mut Loader,
+        loader: &Loader,
         observers: &mut Observers,
         logger: &mut FeatureLogger,
     ) -> Result<(), RunError> {

@@ -1,8 +1,5 @@
-//! Checkpoints as they come, each opened once, and the network that all of a run hold.
+//! Checkpoints as they come, and the network that all of a run hold.
 
-use std::collections::HashMap;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::CheckpointsError;
@@ -12,11 +9,12 @@ use crate::commands::parameters::notes;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::network::{Architecture, Model, select};
-use crate::settings::{CheckpointsSettings, NetworkSettings};
+use crate::settings::CheckpointsSettings;
 use crate::state::{Entry, RunNetwork, Stamp, StateError};
 use crate::weights::{WeightsError, WeightsFile};
 
-/// Checkpoints that are opened to find the network that most of them hold, and that are open at a time.
+/// Checkpoints that are opened to find the network that most of them hold, and of those that come, that are open at a
+/// time.
 pub(super) const OPENED: usize = 64;
 
 /// A checkpoint that comes, which is open where that showed that it is complete.
@@ -46,10 +44,11 @@ impl OpenCheckpoint {
         // First, so that a file which is replaced meanwhile is seen to be another one later.
         let stamp = Stamp::of(&file.path);
         let weights = model.weights(&file.path, key)?;
-        Ok(Self {
-            stamp: stamp.map_err(|source| unreadable(file, source))?,
-            weights,
-        })
+        let stamp = stamp.map_err(|source| StateError::Read {
+            path: file.path.clone(),
+            source,
+        })?;
+        Ok(Self { weights, stamp })
     }
 
     /// Whether the file is still as it was when it was opened.
@@ -63,61 +62,6 @@ impl OpenCheckpoint {
     }
 }
 
-fn unreadable(file: &Checkpoint, source: io::Error) -> StateError {
-    StateError::Read {
-        path: file.path.clone(),
-        source,
-    }
-}
-
-/// Checkpoints that stay open until their step, as long as there are not too many of them.
-pub(super) struct OpenCheckpoints {
-    model: Model,
-    key: Option<String>,
-    open: HashMap<PathBuf, Arc<OpenCheckpoint>>,
-}
-
-impl OpenCheckpoints {
-    /// None of them; `settings` say which network of a file is meant.
-    pub(super) fn new(model: Model, settings: &NetworkSettings) -> Self {
-        Self {
-            model,
-            key: settings.weights_key.clone(),
-            open: HashMap::new(),
-        }
-    }
-
-    pub(super) fn model(&self) -> &Model {
-        &self.model
-    }
-
-    /// A checkpoint that is read now or later.
-    pub(super) fn open(&mut self, file: &Checkpoint) -> Result<Arc<OpenCheckpoint>, RunError> {
-        if let Some(open) = self.open.get(&file.path).filter(|open| open.is_current()) {
-            return Ok(Arc::clone(open));
-        }
-        let open = OpenCheckpoint::open(file, &self.model, self.key.as_deref())?;
-        Ok(self.keep(open))
-    }
-
-    /// A checkpoint that is not needed any more.
-    pub(super) fn take(&mut self, file: &Checkpoint) -> Result<Arc<OpenCheckpoint>, RunError> {
-        let open = self.open(file);
-        self.open.remove(&file.path);
-        open
-    }
-
-    /// Keeps a checkpoint that was opened elsewhere.
-    pub(super) fn keep(&mut self, open: OpenCheckpoint) -> Arc<OpenCheckpoint> {
-        let open = Arc::new(open);
-        if self.open.len() < OPENED {
-            let path = open.weights.path().to_owned();
-            self.open.insert(path, Arc::clone(&open));
-        }
-        open
-    }
-}
-
 /// The network that a run shows.
 pub(super) struct ShownNetwork {
     pub(super) model: Model,
@@ -128,7 +72,7 @@ pub(super) struct ShownNetwork {
 }
 
 struct Candidate {
-    checkpoint: Arc<OpenCheckpoint>,
+    weights: WeightsFile,
     place: usize,
     held: Arc<dyn Architecture>,
     /// `None` where it lacks layers that are to be shown.
@@ -138,7 +82,7 @@ struct Candidate {
 impl Candidate {
     /// Whether another one holds what this one would have a run show.
     fn fits(&self, other: &Self) -> bool {
-        let is_same = |network: &RunNetwork| network.check(&other.checkpoint.weights).is_ok();
+        let is_same = |network: &RunNetwork| network.check(&other.weights).is_ok();
         let depth = |candidate: &Self| (candidate.held.name(), candidate.held.layers().len());
         let is_as_deep = depth(self) == depth(other);
         is_as_deep && self.network.as_ref().is_some_and(is_same)
@@ -150,36 +94,32 @@ impl ShownNetwork {
     /// skipped, the one that fits most of them, so that a stray file at the beginning does not cost all others.
     pub(super) fn find(
         sequence: &[Checkpoint],
-        checkpoints: &mut OpenCheckpoints,
+        mut model: Model,
         known: Option<&RunNetwork>,
         settings: &CheckpointsSettings,
         context: &Context,
     ) -> Result<Self, RunError> {
         let (on_error, layers) = (settings.on_error(), &settings.run.network.layers);
+        let key = settings.run.network.weights_key.as_deref();
         let (mut opened, mut first_error) = (Vec::new(), None);
         for (place, file) in sequence.iter().enumerate() {
-            let checked = checkpoints.open(file).and_then(|checkpoint| {
-                known.map_or(Ok(()), |known| known.check(&checkpoint.weights))?;
-                let held = checkpoints.model.architecture(&checkpoint.weights)?;
-                Ok((checkpoint, held))
-            });
-            match checked {
-                Ok((checkpoint, held)) => {
-                    let network = network_of(&checkpoint.weights, &*held, layers);
-                    opened.push(Candidate {
-                        checkpoint,
-                        place,
-                        held,
-                        network: match network {
-                            Ok(network) => Some(network),
-                            Err(error) => {
-                                first_error.get_or_insert(error);
-                                None
-                            }
-                        },
-                    });
-                }
-                Err(error) => drop(first_error.get_or_insert(error)),
+            let candidate = || {
+                let weights = model.weights(&file.path, key)?;
+                known.map_or(Ok(()), |known| known.check(&weights))?;
+                let held = model.architecture(&weights)?;
+                Ok::<_, RunError>((weights, held))
+            };
+            let mut keep = |error| {
+                first_error.get_or_insert(error);
+            };
+            match candidate() {
+                Ok((weights, held)) => opened.push(Candidate {
+                    network: network_of(&weights, &*held, layers).map_err(&mut keep).ok(),
+                    weights,
+                    place,
+                    held,
+                }),
+                Err(error) => keep(error),
             }
             if on_error == OnError::Stop || opened.len() == OPENED {
                 break;
@@ -192,14 +132,14 @@ impl ShownNetwork {
             return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
         };
         let crop = settings.run.input.preprocess().crop;
-        let notes = notes(&shown.checkpoint.weights, &checkpoints.model, crop);
+        let notes = notes(&shown.weights, &model, crop);
         context.terminal.notes(&notes);
-        if let Model::Vgg(asked) = &mut checkpoints.model {
+        if let Model::Vgg(asked) = &mut model {
             // The first layers alone may be those of several networks.
             *asked = shown.held.name().parse().ok();
         }
         Ok(Self {
-            model: checkpoints.model.clone(),
+            model,
             held: Arc::clone(&shown.held),
             network,
             first: shown.place,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::loading::Loader;
-use super::open::{OpenCheckpoints, ShownNetwork};
+use super::open::ShownNetwork;
 use super::part::Part;
 use crate::analysis::ComparisonImages;
 use crate::analysis::probe::ProbeImages;
@@ -89,7 +89,7 @@ pub(super) struct CheckpointRun<'a> {
     /// The comparison images, until the observers have them.
     pub(super) comparison: Option<ComparisonImages>,
     /// Images that each network is shown.
-    images: usize,
+    pub(super) images: usize,
 }
 
 impl<'a> CheckpointRun<'a> {
@@ -102,17 +102,13 @@ impl<'a> CheckpointRun<'a> {
         self.sequence.get(self.first..).unwrap_or_default()
     }
 
-    pub(super) fn loader(&self, checkpoints: OpenCheckpoints, shown: ShownNetwork) -> Loader {
-        Loader::new(checkpoints, shown, &self.context.pass, self.images)
-    }
-
     /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
     pub(super) fn label(
         &self,
-        loader: &mut Loader,
+        loader: &Loader,
     ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
         let file = &self.sequence[self.first];
-        let first = loader.checkpoints.open(file)?;
+        let first = loader.open(file)?;
         let (count, name) = (self.sequence.len(), &file.name);
         let label = format!("the first of {count} checkpoints is {name}");
         let network = &self.settings.run.network;
