@@ -8,10 +8,10 @@ use crate::one_line::one_line;
 use crate::settings::{self, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
-    CHECKPOINTS, CheckpointError, DAMAGED, SavedCheckpoint, TrainingProgress, changes,
-    newest_checkpoint,
+    CHECKPOINTS, CheckpointError, DAMAGED, SavedCheckpoint, TrainingProgress, newest_checkpoint,
 };
 use tensorboard_events::event_files;
+use toml::Table;
 
 pub(super) struct Resumed {
     pub(super) saved: SavedCheckpoint,
@@ -99,7 +99,12 @@ impl Resumed {
         // Without the file nothing is known to have changed.
         let file = folder.path().join(CONFIG);
         let before = settings::rewritten("train", &file).unwrap_or_default();
-        context.terminal.notes(&changes(&before, config));
+        let [before, now] = [&*before, config].map(|text| text.parse().unwrap_or_default());
+        for changed in settings::differences(&before, &now, &Table::new()) {
+            context
+                .terminal
+                .notes(&[format!("setting changed: {changed}")]);
+        }
     }
 }
 

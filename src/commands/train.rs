@@ -23,7 +23,7 @@ use crate::network::InputError;
 use crate::network::Placement;
 use crate::network::vgg::{Extent, Variant};
 use crate::one_line::shell_quoted;
-use crate::settings::{self, OptimizerName, RecordSettings, TrainSettings};
+use crate::settings::{OptimizerName, RecordSettings, TrainSettings};
 use crate::state::{CONFIG, RunFolder};
 use crate::train::{
     CHECKPOINTS, CheckpointError, Optimizer, Reading, Record, Schedule, Session, Trainer,
@@ -148,17 +148,16 @@ impl Length {
         let at = resumed.map(|resumed| &resumed.progress);
         let taken = at.map_or(0, |at| at.step);
         let per_epoch = reading.steps_per_epoch(dataset);
-        let total = match settings.samples.length() {
-            settings::Length::Steps(steps) => steps,
-            settings::Length::Epochs(epochs) => {
-                // Those taken may have had batches of another size.
-                let passed = at.map_or(0, |at| {
-                    let of_epoch = at.batch / reading.accumulate;
-                    at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
-                });
-                let left = epochs.saturating_mul(per_epoch).saturating_sub(passed);
-                taken.saturating_add(left)
-            }
+        let total = if let Some(steps) = settings.samples.steps {
+            steps.get() as u64
+        } else {
+            // Those taken may have had batches of another size.
+            let passed = at.map_or(0, |at| {
+                let of_epoch = at.batch / reading.accumulate;
+                at.epoch.saturating_mul(per_epoch).saturating_add(of_epoch)
+            });
+            let all = settings.samples.epochs().saturating_mul(per_epoch);
+            taken.saturating_add(all.saturating_sub(passed))
         };
         if taken < total {
             return Ok(Self {

@@ -1,7 +1,7 @@
 //! `vggscope checkpoints`.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,6 @@ use glob::Pattern;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::Command;
 use super::choices::{FollowChoice, RangeChoice};
 use super::error::{SettingsError, UsageError, check_probes, exclude, require, swallowed};
 use super::file::key_of;
@@ -22,6 +21,7 @@ use super::shared::RunSettings;
 use super::summary::SummarySettings;
 use super::text::{as_texts, toml_text};
 use super::values::parse_count;
+use super::{Command, command};
 use crate::data::checkpoints::{Selection, StepSource};
 use crate::data::on_error::OnError;
 use crate::network::ForwardPass;
@@ -115,9 +115,14 @@ pub(crate) struct MergeSettings {
 /// version that this one does not know.
 pub(crate) fn changed_settings(before: &Table, now: &Table, defaults: &Table) -> Vec<String> {
     let command = CheckpointsSettings::augment_args(clap::Command::new("checkpoints"));
-    let is_known = |key: &&String| command.get_arguments().any(|arg| key_of(arg) == **key);
-    let before_known = before.keys().filter(is_known);
-    let keys: BTreeSet<&String> = before_known.chain(now.keys()).collect();
+    let mut before = before.clone();
+    before.retain(|key, _| command.get_arguments().any(|arg| key_of(arg) == *key));
+    differences(&before, now, defaults)
+}
+
+/// Which values differ, a text each; a key that one of both lacks has the default value.
+pub(crate) fn differences(before: &Table, now: &Table, defaults: &Table) -> Vec<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
     let changed = |key: &String| {
         let [before, now] = [before, now].map(|of| of.get(key).or_else(|| defaults.get(key)));
@@ -203,25 +208,15 @@ impl CheckpointsSettings {
 
     /// Those of a configuration file, for the run in this folder.
     pub(crate) fn of_run(config: &Path, run: &Path) -> Result<Self, UsageError> {
-        let run = absolute(run);
-        let [logdir, name] = [run.parent(), run.file_name().map(Path::new)]
-            .map(|part| part.unwrap_or(Path::new("")).as_os_str());
         let words = ["vggscope", "checkpoints", "--config"].map(OsStr::new);
-        let words = [
-            &words[..],
-            &[
-                config.as_os_str(),
-                "--logdir".as_ref(),
-                logdir,
-                "--run".as_ref(),
-                name,
-            ],
-        ];
-        let words: Vec<OsString> = words.concat().into_iter().map(OsStr::to_owned).collect();
-        match super::parse(&words)?.command {
-            Command::Checkpoints(settings) => Ok(*settings),
-            _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand).into()),
-        }
+        let words = [&words[..], &[config.as_ref()]].concat();
+        let Command::Checkpoints(mut settings) = command(&words)? else {
+            return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
+        };
+        let (run, output) = (absolute(run), &mut settings.run.output);
+        output.logdir = run.parent().unwrap_or(Path::new("")).to_owned();
+        output.run = run.file_name().map(PathBuf::from);
+        Ok(*settings)
     }
 
     /// The settings that change what a run shows, as its state notes them.
@@ -239,8 +234,7 @@ impl CheckpointsSettings {
 
     /// The same where nothing is asked for, which stands for what an older version, or a newer one, does not note.
     pub(crate) fn default_shown(pass: &ForwardPass) -> Table {
-        let words = ["vggscope", "checkpoints", ".", "--images", "."].map(OsString::from);
-        match super::parse(&words).map(|parsed| parsed.command) {
+        match command(&["vggscope", "checkpoints", ".", "--images", "."].map(OsStr::new)) {
             Ok(Command::Checkpoints(settings)) => settings.shown(pass).unwrap_or_default(),
             _ => Table::new(),
         }
@@ -250,6 +244,14 @@ impl CheckpointsSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn differences_name_the_setting() {
+        let table = |text: &str| text.parse::<Table>().unwrap();
+        let before = table("a = 1\nb = \"x\"\nc = true");
+        let found = differences(&before, &table("a = 2\nb = \"x\"\nd = 0.5"), &Table::new());
+        assert_eq!(found, ["a 1 -> 2", "c true -> not set", "d not set -> 0.5"]);
+    }
 
     /// A newer program resumes an older run, whose keys it may not have, and the reverse.
     #[test]

@@ -33,7 +33,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use checkpoints::{CheckpointsSettings, MergeSettings, changed_settings};
+pub(crate) use checkpoints::{CheckpointsSettings, MergeSettings, changed_settings, differences};
 pub(crate) use choices::{ChangeChoice, CompareBy, FollowChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
 pub(crate) use diff::{DiffOrder, DiffSettings};
@@ -47,7 +47,7 @@ pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSe
 pub(crate) use shard::{Shard, ShardError, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use summary::{Condition, SummarySettings, write_json};
-pub(crate) use train::{Length, OptimizerName, RecordSettings, TrainSettings};
+pub(crate) use train::{OptimizerName, RecordSettings, TrainSettings};
 
 use crate::data::find::FindError;
 use crate::data::missing::is_missing;
@@ -164,15 +164,25 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
     Ok(Parsed { command, note })
 }
 
+/// What these words mean, without a note.
+fn command(words: &[&OsStr]) -> Result<Command, UsageError> {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    parse(&words).map(|parsed| parsed.command)
+}
+
 /// The settings in a run's `config.toml` as this version writes them.
-pub(crate) fn rewritten(command: &str, config: &Path) -> Result<String, UsageError> {
-    let words = ["vggscope", command, "--config"].map(OsString::from);
-    let words = [&words[..], &[config.into()]].concat();
-    let text = match &parse(&words)?.command {
-        Command::Images(settings) => text::toml_text(command, settings),
-        Command::Checkpoints(settings) => text::toml_text(command, settings),
-        Command::Train(settings) => text::toml_text(command, settings),
-        Command::Compare(settings) => text::toml_text(command, settings),
+pub(crate) fn rewritten(name: &str, config: &Path) -> Result<String, UsageError> {
+    let words = [
+        "vggscope".as_ref(),
+        name.as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+    ];
+    let text = match &command(&words)? {
+        Command::Images(settings) => text::toml_text(name, settings),
+        Command::Checkpoints(settings) => text::toml_text(name, settings),
+        Command::Train(settings) => text::toml_text(name, settings),
+        Command::Compare(settings) => text::toml_text(name, settings),
         _ => Ok(String::new()),
     };
     text.map_err(|error| SettingsError::Text(error).into())
@@ -297,31 +307,34 @@ fn typed_lists<'a>(command: &'a clap::Command, matches: &ArgMatches) -> Vec<&'a 
 }
 
 impl Command {
+    /// The settings of a run of a network.
+    fn run(&self) -> Option<&RunSettings> {
+        match self {
+            Self::Images(settings) => Some(&settings.run),
+            Self::Checkpoints(settings) => Some(&settings.run),
+            Self::Train(settings) => Some(&settings.run),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_quiet(&self) -> bool {
         match self {
-            Self::Images(settings) => settings.run.output.quiet,
-            Self::Checkpoints(settings) => settings.run.output.quiet,
-            Self::Train(settings) => settings.run.output.quiet,
             Self::Compare(settings) => settings.quiet,
             Self::Merge(settings) => settings.quiet,
-            _ => false,
+            _ => self.run().is_some_and(|run| run.output.quiet),
         }
     }
 
     /// The files and folders that it reads, patterns among them. The weights of a training that is resumed may be gone.
     fn reads(&self) -> Vec<&Path> {
-        match self {
+        let mut read: Vec<&Path> = match self {
             Self::Images(settings) => paths(&settings.images)
                 .chain(weights_path(settings.weights.as_deref()))
-                .chain(settings.run.network.model.as_deref())
-                .chain(settings.run.pictures.reads())
                 .collect(),
             // A training that is followed may not have begun.
             Self::Checkpoints(settings) => paths(&settings.images)
-                .chain(settings.run.network.model.as_deref())
                 .chain(paths(&settings.checkpoints).filter(|_| !settings.follows()))
                 .chain(settings.comparison.reads())
-                .chain(settings.run.pictures.reads())
                 .collect(),
             Self::Train(settings) => {
                 let weights = weights_path(settings.weights.as_deref());
@@ -329,7 +342,6 @@ impl Command {
                     .chain(paths(&settings.images))
                     .chain(weights.filter(|_| !settings.resume))
                     .chain(settings.comparison.reads())
-                    .chain(settings.run.pictures.reads())
                     .collect()
             }
             Self::Merge(settings) => vec![&settings.run],
@@ -346,7 +358,12 @@ impl Command {
             Self::Export(settings) => vec![&settings.run],
             Self::View(settings) => paths(&settings.runs).collect(),
             Self::Doctor | Self::Completions { .. } | Self::Man { .. } => Vec::new(),
+        };
+        if let Some(run) = self.run() {
+            read.extend(run.network.model.as_deref());
+            read.extend(run.pictures.reads());
         }
+        read
     }
 
     /// Refuses a path that leads nowhere. Patterns are looked up later.
@@ -362,14 +379,10 @@ impl Command {
 
     /// Whether a path that leads nowhere is one of a setting, or of a command that only reads.
     pub(crate) fn is_wrong_use(&self, error: &FindError) -> bool {
-        let pictures = match self {
-            Self::Images(settings) => &settings.run.pictures,
-            Self::Checkpoints(settings) => &settings.run.pictures,
-            Self::Train(settings) => &settings.run.pictures,
-            Self::Compare(_) => return false,
-            _ => return true,
+        let Some(run) = self.run() else {
+            return !matches!(self, Self::Compare(_));
         };
-        matches!(error, FindError::Missing { path } if pictures.reads().any(|one| one == path))
+        matches!(error, FindError::Missing { path } if run.pictures.reads().any(|one| one == path))
     }
 
     fn check(&self) -> Result<(), SettingsError> {

@@ -1,13 +1,12 @@
 //! `vggscope train`.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::Command;
 use super::error::{SettingsError, check_probes, exclude, require, swallowed};
 use super::paths::{absolute, make_absolute};
 use super::pictures::ComparisonSettings;
@@ -19,6 +18,7 @@ use super::values::{
     Count, NormLimit, parse_above_0, parse_below_1, parse_count, parse_count_or_zero,
     parse_fraction, parse_from_0, parse_positive,
 };
+use super::{Command, command};
 use crate::device::Precision;
 use crate::network::ForwardPass;
 use crate::schedule::Interval;
@@ -78,7 +78,7 @@ pub(crate) struct SampleSettings {
     epochs: Option<NonZeroUsize>,
     /// Optimization steps, instead of --epochs
     #[arg(long, value_name = "N", overrides_with = "epochs", value_parser = parse_count)]
-    steps: Option<NonZeroUsize>,
+    pub(crate) steps: Option<NonZeroUsize>,
     /// Images in a batch
     #[arg(long, value_name = "N", default_value = "32", value_parser = parse_count)]
     pub(crate) batch_size: NonZeroUsize,
@@ -175,14 +175,6 @@ pub(crate) struct RecordSettings {
     pub(crate) misclassified: usize,
 }
 
-/// How long a training is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Length {
-    /// Passes over the training images.
-    Epochs(u64),
-    Steps(u64),
-}
-
 const DEFAULT_EPOCHS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
 
 impl TrainSettings {
@@ -249,8 +241,8 @@ impl TrainSettings {
         let others = "arch weights preset resize crop normalize seed epochs".split(' ');
         let names = names.filter(|name| name != "threads");
         let mut names: Vec<String> = names.chain(others.map(str::to_owned)).collect();
-        let words = ["vggscope", "train", ".", "--images", "."].map(OsString::from);
-        let default = match super::parse(&words).map(|parsed| parsed.command) {
+        let words = ["vggscope", "train", ".", "--images", "."].map(OsStr::new);
+        let default = match command(&words) {
             Ok(Command::Train(settings)) => toml::Table::try_from(&settings),
             _ => Ok(toml::Table::new()),
         };
@@ -277,11 +269,8 @@ impl TrainSettings {
 }
 
 impl SampleSettings {
-    pub(crate) fn length(&self) -> Length {
-        match self.steps {
-            Some(steps) => Length::Steps(steps.get() as u64),
-            None => Length::Epochs(self.epochs.unwrap_or(DEFAULT_EPOCHS).get() as u64),
-        }
+    pub(crate) fn epochs(&self) -> u64 {
+        self.epochs.unwrap_or(DEFAULT_EPOCHS).get() as u64
     }
 
     pub(crate) fn threads(&self) -> NonZeroUsize {

@@ -24,7 +24,6 @@ pub(crate) use checkpoint::classes_of;
 pub(crate) use divergence::Symptom;
 pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
-pub(crate) use hparams::changes;
 pub(crate) use optimizer::Optimizer;
 pub(crate) use saved::{
     CHECKPOINTS, DAMAGED, SavedCheckpoint, TrainingProgress, is_unfinished, newest_checkpoint,

@@ -28,15 +28,14 @@ pub(super) fn logger(error: &LoggerError) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::next_step;
     use super::*;
 
     #[test]
     fn a_step_that_cannot_be_drawn_is_drawn_on_the_host_unless_memory_is_short() {
         let draw = |source| LoggerError::Draw("conv1_1".to_owned(), source);
-        let advice = next_step(&draw(BackendError::Other("illegal address".to_owned())));
+        let advice = logger(&draw(BackendError::Other("illegal address".to_owned())));
         assert!(advice.is_some_and(|advice| advice.contains("VGGSCOPE_RENDER=host")));
         let short = draw(BackendError::OutOfMemory("20 MiB".to_owned()));
-        assert_eq!(next_step(&short), None);
+        assert_eq!(logger(&short), None);
     }
 }
