@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         step.scalar("train/loss", (-3.0 * progress).exp());
         step.scalar("train/accuracy", 1.0 - (-4.0 * progress).exp());
         step.histogram("weights/conv1", &logistic(progress, 1.0 - 0.5 * progress));
-        step.image("input", &gradient(n * (255 / STEPS)))?;
+        step.image("input", gradient(n * (255 / STEPS)));
         step.text("note", format!("step **{n}** of {STEPS}"));
         step.finish();
     }

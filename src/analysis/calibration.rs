@@ -7,11 +7,10 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::channel_statistics::{ChannelStatistics, statistics};
 use super::probe::kernels_tag;
 use super::{AnalysisError, ObservedNetwork, asking};
+use crate::device::{BackendError, values};
 use crate::logger::Ranges;
-use crate::network::Layer;
 
 /// Numbers of a layer's channels, by the layer's tag.
 type ByChannel = BTreeMap<String, Vec<f64>>;
@@ -80,17 +79,15 @@ impl Calibration {
                 });
             }
         }
-        let measure = |place: &mut Vec<f32>,
-                       (number, (tag, maps)): (usize, &(String, Tensor<4>))| {
+        let measure = |(number, (tag, maps)): (usize, &(String, Tensor<4>))| {
             // Kernels are measured one by one, as channels are.
             let of_kernels = tag.starts_with("kernels/");
             let base = base(number);
             asking(tag, || {
-                statistics(maps, base, of_kernels, with_change, place)
+                ChannelStatistics::of(maps, base, of_kernels, with_change)
             })
         };
-        let measured = all.par_iter().enumerate();
-        let measured = measured.map_init(Vec::new, measure);
+        let measured = all.par_iter().enumerate().map(measure);
         let measured: Vec<ChannelStatistics> = measured.collect::<Result<_, _>>()?;
         for ((tag, _), statistics) in all.iter().zip(&measured) {
             self.include(tag, statistics, is_first);
@@ -115,46 +112,36 @@ impl Calibration {
         add_to(&mut self.change, tag, &statistics.change);
     }
 
-    /// The channels of a layer by variance over the pixels of the probe images, largest first.
-    pub(crate) fn by_variance(&self, layer: &Layer) -> Vec<usize> {
-        largest_first(self.variance.get(&layer.tag()))
+    /// The channels of a layer, by its tag, by variance over the pixels of the probe images, largest first.
+    pub(crate) fn by_variance(&self, tag: &str) -> Vec<usize> {
+        largest_first(self.variance.get(tag))
+    }
+
+    /// The same by how much they change between the references; by variance where nothing changes.
+    pub(crate) fn by_change(&self, tag: &str) -> Vec<usize> {
+        match self.change.get(tag) {
+            change @ Some(all) if all.iter().any(|one| *one > 0.0) => largest_first(change),
+            _ => self.by_variance(tag),
+        }
     }
 
     /// The channels of a layer, or the kernels, by its tag: those that died, which are the same everywhere at last, then
     /// by how much they change.
     pub(super) fn ranked(&self, tag: &str) -> Vec<Ranked> {
-        let of = |all: &ByChannel| all.get(tag).cloned().unwrap_or_default();
-        let (first, last, change) = (
-            of(&self.variance),
-            of(&self.last_variance),
-            of(&self.change),
-        );
-        let by_change = if change.iter().any(|one| *one > 0.0) {
-            largest_first(Some(&change))
-        } else {
-            largest_first(Some(&first))
+        let by_change = self.by_change(tag);
+        let of = |all: &ByChannel, channel: usize| all[tag][channel];
+        let has_died = |channel: &usize| {
+            of(&self.last_variance, *channel) < CONSTANT * of(&self.variance, *channel)
         };
-        let has_died = |channel: &usize| last[*channel] < CONSTANT * first[*channel];
-        let (died, others): (Vec<usize>, Vec<usize>) =
-            by_change.iter().partition(|channel| has_died(channel));
-        let median = by_change
-            .get(by_change.len() / 2)
-            .map_or(0.0, |middle| change[*middle]);
+        let median = by_change.get(by_change.len() / 2);
+        let median = median.map_or(0.0, |middle| of(&self.change, *middle));
+        let (died, others): (Vec<usize>, Vec<usize>) = by_change.into_iter().partition(has_died);
         let ranked = |channel: usize| Ranked {
             channel,
             // Squares are compared.
-            change: (median > 0.0).then(|| (change[channel] / median).sqrt()),
+            change: (median > 0.0).then(|| (of(&self.change, channel) / median).sqrt()),
         };
         died.into_iter().chain(others).map(ranked).collect()
-    }
-
-    /// The channels of a layer by how much they change between the references, largest first; by variance
-    /// where nothing changes.
-    pub(crate) fn by_change(&self, layer: &Layer) -> Vec<usize> {
-        match self.change.get(&layer.tag()) {
-            change @ Some(all) if all.iter().any(|one| *one > 0.0) => largest_first(change),
-            _ => self.by_variance(layer),
-        }
     }
 }
 
@@ -184,9 +171,68 @@ fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
     order
 }
 
+/// What is known of a layer, by channel, or by kernel.
+struct ChannelStatistics {
+    /// The percentiles; `None` where no value is finite.
+    range: Option<[f32; 2]>,
+    change_range: Option<[f32; 2]>,
+    variance: Vec<f64>,
+    /// The mean squared change; 0 without a base.
+    change: Vec<f64>,
+}
+
+impl ChannelStatistics {
+    /// Of feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`,
+    /// and how they changed from a base; `with_change` says whether the range of that is wanted.
+    fn of(
+        maps: &Tensor<4>,
+        base: Option<&Tensor<4>>,
+        of_kernels: bool,
+        with_change: bool,
+    ) -> Result<Self, BackendError> {
+        let [first, channels, ..] = maps.dims();
+        let count = if of_kernels { first } else { channels };
+        let mut new = values(maps.clone())?;
+        let variance = moments(&new, count).map(|(mean, squares)| squares - mean * mean);
+        let mut measured = Self {
+            variance: variance.collect(),
+            range: Ranges::of_values(&mut new),
+            change: vec![0.0; count],
+            change_range: None,
+        };
+        if let Some(base) = base {
+            // An earlier batch may have been another device's.
+            let mut change = values(maps.clone() - base.clone().to_device(&maps.device()))?;
+            measured.change = moments(&change, count)
+                .map(|(_, squares)| squares)
+                .collect();
+            measured.change_range = with_change
+                .then(|| Ranges::of_values(&mut change))
+                .flatten();
+        }
+        Ok(measured)
+    }
+}
+
+/// The mean of each channel's values, and that of their squares.
+fn moments(values: &[f32], channels: usize) -> impl Iterator<Item = (f64, f64)> {
+    let each = values.len() / channels;
+    values.chunks_exact(each).map(move |channel| {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for value in channel.iter().copied().map(f64::from) {
+            sum += value;
+            squares += value * value;
+        }
+        (sum / each as f64, squares / each as f64)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::TensorData;
+
+    use crate::device::OpenDevice;
 
     #[test]
     fn channels_that_died_come_first_then_those_that_change_most() {
@@ -213,5 +259,40 @@ mod tests {
         let ranked = calibration.ranked("18_relu4_1");
         let labels: Vec<String> = ranked.iter().map(Ranked::label).collect();
         assert_eq!(labels, ["3", "2", "1", "0", "4"]);
+    }
+
+    fn is_near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    /// `x = np.sin(np.arange(96, dtype='f4')).reshape(1, 4, 6, 4)`: `x.var((0, 2, 3))`,
+    /// `((x - 0.5 * x) ** 2).mean((0, 2, 3))` and `np.percentile(x - 0.5 * x, [0.1, 99.9])`.
+    // Verified: NumPy | variance and percentiles of channels | 1e-6
+    #[test]
+    fn variance_and_change_are_numpys_in_both_layouts() {
+        for choice in ["auto", "flex"] {
+            let device = OpenDevice::open(choice.parse().unwrap()).unwrap().device;
+            let values: Vec<f32> = (0_u8..96).map(|i| f32::from(i).sin()).collect();
+            let planar = Tensor::<4>::from_data(TensorData::new(values, [1, 4, 6, 4]), &device);
+            let interleaved = planar.clone().permute([0, 2, 3, 1]).into_data();
+            let interleaved = Tensor::<4>::from_data(interleaved, &device).permute([0, 3, 1, 2]);
+            for maps in [planar, interleaved] {
+                let base = maps.clone() * 0.5;
+                let measured = ChannelStatistics::of(&maps, Some(&base), false, true).unwrap();
+                is_near(
+                    &measured.variance,
+                    &[0.486_386_9, 0.491_648_2, 0.520_739_0, 0.478_233_1],
+                );
+                is_near(
+                    &measured.change,
+                    &[0.122_013_4, 0.123_267_9, 0.130_204_2, 0.120_069_2],
+                );
+                let range = measured.change_range.unwrap().map(f64::from);
+                is_near(&range, &[-0.499_983_95, 0.499_937_32]);
+            }
+        }
     }
 }

@@ -242,7 +242,7 @@ impl Observer for Evolution {
             let heading = format!(
                 "**{name}**: the {what} that change most (rows; by how many times the median change) at the steps (columns); each row has its own range, the same at all steps{inactive}"
             );
-            figure.log(step, tag_of_strip, heading)?;
+            figure.log(step, tag_of_strip, heading);
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ impl Observer for Health {
                 "**{layer}**: the fraction of its values that are above 0, by channel (rows) and step (columns), {}; of more than {APART} channels those that are never above 0 at a step come first, then the others in {BANDS} groups of as many each",
                 self.images.over()
             );
-            map.log(step, format!("health/{layer}"), heading)?;
+            map.log(step, format!("health/{layer}"), heading);
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Observer for Representations {
             let heading =
                 format!("**{layer}**: debiased linear CKA of all steps with all steps, {over}");
             let tag = format!("similarity/steps/{layer}");
-            heat_map(title, axes, &steps, &steps).log(step, tag, heading)?;
+            heat_map(title, axes, &steps, &steps).log(step, tag, heading);
         }
         let now = step.number();
         let earliest = shared.columns.steps().next().unwrap_or(now);
@@ -133,7 +133,7 @@ impl Observer for Representations {
             let heading = format!("Debiased linear CKA of the layers (rows) with {other}, {over}");
             let title = "CKA of layers".to_owned();
             let tag = format!("similarity/{tag}");
-            heat_map(title, axes, &layers(last), &layers(grams)).log(step, tag, heading)?;
+            heat_map(title, axes, &layers(last), &layers(grams)).log(step, tag, heading);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::analysis::change::Summary;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::analysis::{BASES, Bases, Calibration, ObservedNetwork, Observers};
 use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
-use crate::network::{ForwardPass, Layer};
+use crate::network::ForwardPass;
 use crate::settings::{
     ChangeChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, settings_text,
 };
@@ -308,16 +308,16 @@ fn channels(
     pass: &ForwardPass,
 ) -> Result<Channels, RunError> {
     let mut channels = Channels::default();
-    let mut choose = |count: usize, order: &dyn Fn(&Layer) -> Vec<usize>| {
+    let mut choose = |count: usize, order: &dyn Fn(&str) -> Vec<usize>| {
         for layer in &pass.wanted {
-            channels.set(layer.tag(), order(layer).into_iter().take(count));
+            channels.set(layer.tag(), order(&layer.tag()).into_iter().take(count));
         }
     };
     match &pictures.maps {
         MapsChoice::All | MapsChoice::First(_) => {}
         MapsChoice::Of(run) => return read_channels(&run.join(CHANNELS), pass),
-        MapsChoice::Top(count) => choose(*count, &|layer| calibration.by_variance(layer)),
-        MapsChoice::Changed(count) => choose(*count, &|layer| calibration.by_change(layer)),
+        MapsChoice::Top(count) => choose(*count, &|tag| calibration.by_variance(tag)),
+        MapsChoice::Changed(count) => choose(*count, &|tag| calibration.by_change(tag)),
         MapsChoice::Channels(chosen) => choose(usize::MAX, &|_| chosen.clone()),
     }
     Ok(channels)

@@ -102,7 +102,7 @@ fn finish(
     let mut lines = Vec::new();
     for pair in pairs {
         for tagged in pair.heat_maps().map_err(CompareError::from)? {
-            tagged.map.log(&mut step, tagged.tag, tagged.heading)?;
+            tagged.map.log(&mut step, tagged.tag, tagged.heading);
         }
         lines.push(pair.line().map_err(CompareError::from)?);
         lines.extend(pair.difference());

@@ -227,7 +227,7 @@ impl ImageLog<'_> {
             pictures.log(&mut step, at, "feature_maps")?;
             pictures.log_pca(&mut step, at, "pca");
             log_kernels(&run.pass, self.network, &mut step)?;
-            step.image("input", &image.picture)?;
+            step.image("input", image.picture.clone());
             step.finish();
         }
         Ok(())

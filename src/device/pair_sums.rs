@@ -1,7 +1,13 @@
 //! Sums over pairs of values, an old and a new one: what cosines, distances and norms come from.
 
+use std::iter::Sum;
+
 use burn::tensor::{FloatDType, Tensor};
+use feature_grid::{Floats, ReadError};
 use pulp::{Arch, Simd, WithSimd};
+
+/// Values that are read and compared at a time.
+const PIECE: usize = 1 << 14;
 
 /// Values made wide together, before they are summed up: a loop for each, or the compiler makes shuffles of both, 3.3
 /// times as slow.
@@ -28,7 +34,20 @@ pub(crate) struct PairSums {
 impl PairSums {
     /// Over all pairs; what is NaN or infinite makes its sums so.
     pub(crate) fn over(old: &[f32], new: &[f32]) -> Self {
-        Arch::new().dispatch(Sum { old, new })
+        Arch::new().dispatch(Pairs { old, new })
+    }
+
+    /// Over all pairs of values that are read, in the same order.
+    pub(crate) fn of_floats(old: &dyn Floats, new: &dyn Floats) -> Result<Self, ReadError> {
+        let mut sums = Self::default();
+        let (mut then, mut now) = (vec![0.0; PIECE], vec![0.0; PIECE]);
+        for at in (0..new.count()).step_by(PIECE) {
+            let length = PIECE.min(new.count() - at);
+            old.read(at, &mut then[..length])?;
+            new.read(at, &mut now[..length])?;
+            sums = sums.merged(Self::over(&then[..length], &now[..length]));
+        }
+        Ok(sums)
     }
 
     /// Over each row of tensors on one device, `[rows, values]`, where they are: `[rows, 4]` in double precision,
@@ -114,12 +133,18 @@ impl PairSums {
     }
 }
 
-struct Sum<'a> {
+impl Sum for PairSums {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), Self::merged)
+    }
+}
+
+struct Pairs<'a> {
     old: &'a [f32],
     new: &'a [f32],
 }
 
-impl WithSimd for Sum<'_> {
+impl WithSimd for Pairs<'_> {
     type Output = PairSums;
 
     #[inline(always)]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use burn::tensor::Tensor;
 
 use super::error::LoggerError;
-use crate::device::{PairSums, caught};
+use crate::device::caught;
 use feature_grid::{Floats, ReadError};
 
-/// Values that are read and compared at a time: both pieces stay in the first-level cache.
+/// Values that are read at a time.
 const PIECE: usize = 2048;
 
 /// Which maps the pictures of changes show the difference from.
@@ -102,23 +102,10 @@ impl References {
     }
 }
 
-/// Sums over all pairs of values, which are in the same order; a value that is not finite makes its sums so.
-pub(super) fn compare(new: &dyn Floats, old: &dyn Floats) -> Result<PairSums, ReadError> {
-    let mut sums = PairSums::default();
-    let (mut now, mut then) = (vec![0.0; PIECE], vec![0.0; PIECE]);
-    for at in (0..new.count()).step_by(PIECE) {
-        let length = PIECE.min(new.count() - at);
-        new.read(at, &mut now[..length])?;
-        old.read(at, &mut then[..length])?;
-        sums = sums.merged(PairSums::over(&then[..length], &now[..length]));
-    }
-    Ok(sums)
-}
-
 /// What `new` has more than `old`.
-pub(crate) struct Difference<'a> {
-    pub(crate) new: &'a dyn Floats,
-    pub(crate) old: &'a dyn Floats,
+pub(super) struct Difference<'a> {
+    pub(super) new: &'a dyn Floats,
+    pub(super) old: &'a dyn Floats,
 }
 
 impl Floats for Difference<'_> {
@@ -143,6 +130,7 @@ impl Floats for Difference<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::PairSums;
 
     /// More than are read at a time, and so large that their squares are not finite in single precision.
     #[test]
@@ -151,7 +139,7 @@ mod tests {
         let old: Vec<f32> = (0..5003).map(sin).collect();
         let new = (0..5003).map(|i| (f32::from(i) * 1.5).cos() * 4.8e21 + sin(i));
         let new: Vec<f32> = new.collect();
-        let sums = compare(&new, &old).unwrap();
+        let sums = PairSums::of_floats(&old, &new).unwrap();
         assert!((sums.cosine() - 0.707_085_6).abs() < 1e-6, "{sums:?}");
         assert!((sums.relative() - 1.000_143_4).abs() < 1e-6, "{sums:?}");
         let mut difference = vec![0.0; 5003];

@@ -46,7 +46,7 @@ impl Describer {
             _ if shown < 2 || shown == *count => String::new(),
             _ => format!(": 0 to {}", shown - 1),
         };
-        let how = if grid.is_change {
+        let how = if grid.tiles == Tiles::Changes {
             change_text(range)
         } else {
             let range = range_text(range, one, &job.layer);
@@ -78,7 +78,7 @@ impl Describer {
 impl GridStyle {
     fn one(&self) -> &'static str {
         match self.tiles {
-            Tiles::Maps => "feature map",
+            Tiles::Maps | Tiles::Changes => "feature map",
             Tiles::Kernels => "kernel",
         }
     }

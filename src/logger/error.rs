@@ -51,9 +51,6 @@ pub enum LoggerError {
         /// How many there are.
         channels: usize,
     },
-    /// Images of different sizes under one tag, or none.
-    #[error("{0}: expected one or more images of one size")]
-    Images(String),
     /// The device did not hand over the feature maps.
     #[error("{0}: cannot copy the values from the device")]
     Copy(String, #[source] BackendError),

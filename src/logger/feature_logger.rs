@@ -14,7 +14,7 @@ use super::grid_style::{Options, RenderOn};
 use super::queue::Queue;
 use super::ranges::Ranges;
 use super::renderer::{Renderer, threads};
-use super::writer::{self, Calls, Logged, OnDurable, OnWritten, Order};
+use super::writer::{self, Logged, OnDurable, OnWritten, Order};
 use crate::tags::Scalars;
 use burn::tensor::Tensor;
 
@@ -323,11 +323,13 @@ impl Builder {
         if let Some(graph) = &self.graph {
             events.write_graph(graph)?;
         }
-        let calls = Calls {
-            written: self.on_written.unwrap_or_else(|| Box::new(|_, _| ())),
-            durable: self.on_durable,
-        };
-        let (queue, thread) = writer::start(events, calls, self.scalars, self.timings);
+        let (queue, thread) = writer::start(
+            events,
+            self.on_written,
+            self.on_durable,
+            self.scalars,
+            self.timings,
+        );
         let past = Past {
             writing: Some(Writing { queue, thread }),
             described: HashSet::new(),

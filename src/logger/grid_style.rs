@@ -50,6 +50,8 @@ pub(super) struct Options {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tiles {
     Maps,
+    /// What maps have more than earlier ones.
+    Changes,
     Kernels,
 }
 
@@ -65,8 +67,6 @@ pub(crate) struct Framed {
 #[derive(Clone)]
 pub(super) struct GridStyle {
     pub(super) tiles: Tiles,
-    /// Whether it shows what changed.
-    pub(super) is_change: bool,
     pub(super) style: Style,
     /// The channels that were chosen.
     pub(super) chosen: Option<Vec<usize>>,
@@ -95,8 +95,8 @@ impl GridStyle {
     /// What the names of its PNG files begin with.
     pub(super) fn file_prefix(&self) -> &'static str {
         match self.tiles {
-            _ if self.is_change => "change_",
             Tiles::Maps => "",
+            Tiles::Changes => "change_",
             Tiles::Kernels => "kernels_",
         }
     }
@@ -128,7 +128,6 @@ impl Options {
         }
         Ok(GridStyle {
             tiles: Tiles::Maps,
-            is_change: false,
             style,
             chosen: chosen.map(<[usize]>::to_vec),
             framed: None,
@@ -140,7 +139,6 @@ impl Options {
     pub(super) fn of_kernels(&self, layer: &str) -> GridStyle {
         GridStyle {
             tiles: Tiles::Kernels,
-            is_change: false,
             style: Style {
                 max_maps: None,
                 min_tile: Some(KERNEL_TILE),
@@ -156,7 +154,7 @@ impl Options {
     pub(super) fn of_change(&self, layer: &str, grid: &GridStyle) -> GridStyle {
         let run = self.ranges.get(&format!("change/{layer}"));
         GridStyle {
-            is_change: true,
+            tiles: Tiles::Changes,
             style: Style {
                 range: run.map_or(Range::Layer, |(low, high)| Range::around_zero(low, high)),
                 colormap: Colormap::Diverging,

@@ -7,8 +7,7 @@ use burn::tensor::Tensor;
 use super::comparison::Earlier;
 use super::error::LoggerError;
 use super::grid_style::Job;
-use super::maps::BatchMaps;
-use super::on_device::draw;
+use super::on_device::{BatchMaps, draw};
 use super::piece::{MeasureKey, Piece};
 use super::renderer::{Renderer, change, changed};
 use super::step::Step;
@@ -80,7 +79,7 @@ impl Step<'_> {
         self.of_values(tag.clone(), numbers, move |renderer, values| {
             let picture = make(values);
             let picture = picture.map_err(|error| LoggerError::Render(tag.clone(), error))?;
-            renderer.images(slot, tag, describe, &[picture])
+            renderer.image(slot, tag, describe, &picture)
         });
     }
 
@@ -108,7 +107,7 @@ impl Step<'_> {
         self.size += size_of::<f32>() as u64 * shape.iter().product::<usize>() as u64;
         let job = self.job(tag.to_owned(), layer.clone(), shape[1], grid);
         self.grid(job, maps.clone(), None, |job, read_back| {
-            Ok(batch.drawn(|all| draw(job, all))?.read(at, read_back))
+            Ok(batch.drawn(job)?.read(at, read_back))
         })?;
         for (name, old) in earlier.measured {
             let key = MeasureKey {
@@ -171,7 +170,7 @@ impl Step<'_> {
         let place = device.read_back.add_numbers(sums);
         device.then(tag, move |_, arriving| {
             let sums = arriving.numbers(&place)?;
-            let sums = PairSums::read(&sums).fold(PairSums::default(), PairSums::merged);
+            let sums = PairSums::read(&sums).sum();
             Ok(Ok(changed(slot, key, sums)))
         });
         Ok(())

@@ -1,5 +1,7 @@
 //! What devices draw of a step, until it is copied to the host.
 
+use std::cell::OnceCell;
+
 use burn::tensor::{Device, Tensor};
 
 use super::error::LoggerError;
@@ -7,7 +9,7 @@ use super::grid_style::{Job, RenderOn};
 use super::piece::Piece;
 use super::renderer::{PartSender, Renderer};
 use super::timings::Stage;
-use crate::device::{Arriving, BackendError, Drawn, ReadBack, Span};
+use crate::device::{Arriving, BackendError, Drawn, ReadBack, Span, in_float32};
 use feature_grid::Drawing;
 
 /// A piece that was made of what arrived, unless it did not.
@@ -66,6 +68,40 @@ impl OnDevices {
             }
         }
         spans
+    }
+}
+
+/// The maps of a layer for several images, `[batch, channels, height, width]`, drawn together where their device draws.
+pub(crate) struct BatchMaps {
+    all: Tensor<4>,
+    /// Made when the first image is logged: all are shown alike.
+    drawn: OnceCell<Drawn<Tensor<2>>>,
+}
+
+impl BatchMaps {
+    pub(crate) fn new(maps: Tensor<4>) -> Self {
+        Self {
+            all: in_float32(maps),
+            drawn: OnceCell::new(),
+        }
+    }
+
+    /// The maps of the image at a place in the batch, `[1, channels, height, width]`.
+    pub(super) fn of_image(&self, at: usize) -> Tensor<4> {
+        // A batch of one is not sliced: the view would count as a second owner of the maps.
+        if self.all.dims()[0] == 1 {
+            return self.all.clone();
+        }
+        self.all.clone().narrow(0, at, 1)
+    }
+
+    /// What the device makes of all images.
+    pub(super) fn drawn(&self, job: &Job) -> Result<&Drawn<Tensor<2>>, LoggerError> {
+        if let Some(drawn) = self.drawn.get() {
+            return Ok(drawn);
+        }
+        let drawn = draw(job, self.all.clone())?;
+        Ok(self.drawn.get_or_init(|| drawn))
     }
 }
 

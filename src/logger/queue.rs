@@ -17,16 +17,12 @@ pub(super) struct Queue<J> {
     written: Receiver<()>,
     /// The maps of each step that has not. Units: bytes.
     sizes: VecDeque<u64>,
-    limits: Limits,
+    /// How many may be on their way: one a core, each being many tasks of very unequal sizes.
+    most_steps: usize,
+    /// How large their maps may be. Units: bytes.
+    most_bytes: u64,
     /// Whether the memory of the first maps' device was asked for.
     is_bounded: bool,
-}
-
-/// How many steps may be on their way.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    steps: usize,
-    bytes: u64,
 }
 
 impl<J> Queue<J> {
@@ -38,7 +34,8 @@ impl<J> Queue<J> {
             jobs,
             written,
             sizes: VecDeque::new(),
-            limits: Limits::of_machine(),
+            most_steps: available_parallelism().map_or(1, usize::from),
+            most_bytes: available_memory() / SHARE_OF_MEMORY,
             is_bounded: false,
         };
         (queue, received, done)
@@ -49,7 +46,7 @@ impl<J> Queue<J> {
         while self.written.try_recv().is_ok() {
             self.sizes.pop_front();
         }
-        while !self.limits.let_in(&self.sizes) {
+        while !self.has_room() {
             if self.written.recv().is_err() {
                 return false;
             }
@@ -78,25 +75,15 @@ impl<J> Queue<J> {
             return;
         }
         if let Some(free) = free() {
-            self.limits.bytes = self.limits.bytes.min(free / SHARE_OF_MEMORY);
-        }
-    }
-}
-
-impl Limits {
-    /// A step a core: each is many tasks, but of very unequal sizes.
-    fn of_machine() -> Self {
-        Self {
-            steps: available_parallelism().map_or(1, usize::from),
-            bytes: available_memory() / SHARE_OF_MEMORY,
+            self.most_bytes = self.most_bytes.min(free / SHARE_OF_MEMORY);
         }
     }
 
-    /// Whether another step, as large as the last one, may join those of these sizes.
-    fn let_in(self, sizes: &VecDeque<u64>) -> bool {
-        let next = sizes.back().copied().unwrap_or(0);
-        let bytes = sizes.iter().sum::<u64>().saturating_add(next);
-        sizes.len() < FEWEST || (sizes.len() < self.steps && bytes <= self.bytes)
+    /// For another step that is as large as the last one.
+    fn has_room(&self) -> bool {
+        let (count, next) = (self.sizes.len(), self.sizes.back().copied().unwrap_or(0));
+        let bytes = self.sizes.iter().sum::<u64>().saturating_add(next);
+        count < FEWEST || (count < self.most_steps && bytes <= self.most_bytes)
     }
 }
 
@@ -125,7 +112,7 @@ mod tests {
 
     fn queue(steps: usize, bytes: u64) -> (Queue<()>, Receiver<()>, Sender<()>) {
         let (mut queue, jobs, done) = Queue::new();
-        queue.limits = Limits { steps, bytes };
+        (queue.most_steps, queue.most_bytes) = (steps, bytes);
         (queue, jobs, done)
     }
 
@@ -133,7 +120,7 @@ mod tests {
     fn let_in(steps: usize, bytes: u64, size: u64) -> usize {
         let (mut queue, _jobs, _done) = queue(steps, bytes);
         let mut count = 0;
-        while count < 100 && queue.limits.let_in(&queue.sizes) {
+        while count < 100 && queue.has_room() {
             assert!(queue.send_step(()));
             queue.measure(size);
             count += 1;
@@ -156,12 +143,12 @@ mod tests {
         let (mut queue, _jobs, _done) = queue(16, 1000);
         assert!(queue.send_step(()));
         queue.bound(|| Some(100));
-        assert_eq!(queue.limits.bytes, 25);
+        assert_eq!(queue.most_bytes, 25);
         queue.bound(|| unreachable!("only the first maps are asked"));
-        assert_eq!(queue.limits.bytes, 25);
+        assert_eq!(queue.most_bytes, 25);
         let (mut queue, _jobs, _done) = self::queue(16, 1000);
         queue.bound(|| Some(10_000));
-        assert_eq!(queue.limits.bytes, 1000);
+        assert_eq!(queue.most_bytes, 1000);
     }
 
     #[test]

@@ -15,10 +15,10 @@ use burn::tensor::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use super::channels::chosen_first;
-use super::comparison::{Difference, compare};
+use super::comparison::Difference;
 use super::describe::Describer;
 use super::error::LoggerError;
-use super::grid_style::{GridStyle, Job, Options};
+use super::grid_style::{GridStyle, Job, Options, Tiles};
 use super::piece::{Measure, MeasureKey, Part, Piece};
 use super::tiles::{frame_tiles, number_tiles};
 use super::timings::{Stage, StageTimings};
@@ -152,7 +152,8 @@ impl Renderer {
         threads: Threads,
         mut timings: StageTimings,
     ) -> Result<Piece, LoggerError> {
-        if !job.grid.is_change {
+        let is_change = job.grid.tiles == Tiles::Changes;
+        if !is_change {
             mark(&mut rendered, &job.grid);
         }
         let png = timings.time(Stage::Encode, || {
@@ -181,7 +182,7 @@ impl Renderer {
             timings,
             ..Piece::default()
         };
-        if job.grid.is_change {
+        if is_change {
             return Ok(piece);
         }
         let key = MeasureKey {
@@ -196,29 +197,23 @@ impl Renderer {
         })
     }
 
-    /// Encodes pictures of one size that stand next to each other under one tag.
-    pub(super) fn images(
+    /// Encodes a picture as it is.
+    pub(super) fn image(
         &self,
         slot: usize,
         tag: String,
         describe: bool,
-        pictures: &[Picture],
+        picture: &Picture,
     ) -> Result<Piece, LoggerError> {
         let mut timings = StageTimings::default();
-        let pngs = timings.time(Stage::Encode, || {
-            let pngs = pictures
-                .iter()
-                .map(|picture| encode(&tag, picture, Threads::One));
-            pngs.collect::<Result<Vec<_>, _>>()
-        })?;
+        let png = timings.time(Stage::Encode, || encode(&tag, picture, Threads::One))?;
         let description = if describe {
             self.describer.image(&tag)
         } else {
             String::new()
         };
-        let first = pictures.first();
-        let (width, height) = first.map_or((0, 0), |first| (first.width, first.height));
-        let summary = Summary::image(tag, description, width, height, pngs);
+        let Picture { width, height, .. } = *picture;
+        let summary = Summary::image(tag, description, width, height, vec![png]);
         Ok(Piece {
             slot,
             summary: Some(summary),
@@ -241,7 +236,7 @@ pub(super) fn change(
         let layout = layout_of(&maps);
         let new = floats_of_maps(maps, layout)?;
         let old = floats_of_maps(old, layout)?;
-        Ok::<_, BackendError>(compare(&*new, &*old)?)
+        Ok::<_, BackendError>(PairSums::of_floats(&*old, &*new)?)
     });
     let sums = sums.map_err(|source| LoggerError::Copy(tag.to_owned(), source))?;
     Ok(Piece {

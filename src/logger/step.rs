@@ -14,7 +14,7 @@ use super::on_device::OnDevices;
 use super::piece::{Finished, Part, Piece};
 use super::renderer::PartSender;
 use super::timings::{Stage, StageTimings};
-use super::writer::{Order, PendingStep};
+use super::writer::Order;
 use crate::device::Span;
 use feature_grid::Picture;
 use tensorboard_events::{Histogram, Summary};
@@ -68,10 +68,7 @@ impl FeatureLogger {
     fn open(&self, number: i64, counted: bool) -> Result<Step<'_>, LoggerError> {
         let mut past = self.past().take().ok_or(LoggerError::StepOpen)?;
         let (parts, received) = channel();
-        let pending = Order::Step(PendingStep {
-            step: number,
-            parts: received,
-        });
+        let pending = Order::Step(number, received);
         let writing = past.writing.as_mut();
         if !writing.is_some_and(|writing| writing.queue.send_step(pending)) {
             let error = past.stop_error();
@@ -149,34 +146,12 @@ impl Step<'_> {
 
     /// Logs a picture as it is.
     ///
-    /// # Errors
-    ///
-    /// See [`images`](Self::images).
-    pub fn image(&mut self, tag: impl Into<String>, picture: &Picture) -> Result<(), LoggerError> {
-        self.images(tag, vec![picture.clone()])
-    }
-
-    /// Logs pictures of one size, which TensorBoard shows side by side.
-    ///
-    /// # Errors
-    ///
-    /// No picture, or sizes that differ.
-    pub fn images(
-        &mut self,
-        tag: impl Into<String>,
-        pictures: Vec<Picture>,
-    ) -> Result<(), LoggerError> {
+    pub fn image(&mut self, tag: impl Into<String>, picture: Picture) {
         let tag = tag.into();
-        let size = |picture: &Picture| (picture.width, picture.height);
-        let first = pictures.first().map(size);
-        if first.is_none() || pictures.iter().any(|picture| Some(size(picture)) != first) {
-            return Err(LoggerError::Images(tag));
-        }
         let (slot, describe) = (self.next_slot(), self.is_new(&tag));
         self.sender.spawn(tag.clone(), move |renderer| {
-            renderer.images(slot, tag, describe, &pictures)
+            renderer.image(slot, tag, describe, &picture)
         });
-        Ok(())
     }
 
     /// Logs a number.

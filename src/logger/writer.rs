@@ -21,21 +21,9 @@ pub(super) type OnWritten = Box<dyn FnMut(i64, &str) + Send>;
 /// What is called after a step is on the disk, with its number and the place behind it.
 pub(super) type OnDurable = Box<dyn FnMut(i64, Position) + Send>;
 
-/// What is called for the steps of a logger.
-pub(super) struct Calls {
-    pub(super) written: OnWritten,
-    pub(super) durable: Option<OnDurable>,
-}
-
-/// A step on its way to the file. Where its parts end before [`Part::Finished`] it was abandoned, and
-/// nothing of it is written.
-pub(super) struct PendingStep {
-    pub(super) step: i64,
-    pub(super) parts: Receiver<Part>,
-}
-
 pub(super) enum Order {
-    Step(PendingStep),
+    /// A step, and its parts: where these end before [`Part::Finished`] it was abandoned, and nothing of it is written.
+    Step(i64, Receiver<Part>),
     /// Answers when everything before it is on the disk.
     Flush(Sender<()>),
 }
@@ -66,14 +54,16 @@ impl Logged {
 /// Starts the writing thread.
 pub(super) fn start(
     events: EventFile,
-    calls: Calls,
+    written: Option<OnWritten>,
+    durable: Option<OnDurable>,
     scalars: Scalars,
     write_timings: bool,
 ) -> (Queue<Order>, JoinHandle<Result<Logged, LoggerError>>) {
     let (queue, jobs, done) = Queue::new();
     let writer = Writer {
         events,
-        calls,
+        written,
+        durable,
         logged: Logged::default(),
         scalars,
         write_timings,
@@ -86,7 +76,8 @@ pub(super) fn start(
 
 struct Writer {
     events: EventFile,
-    calls: Calls,
+    written: Option<OnWritten>,
+    durable: Option<OnDurable>,
     logged: Logged,
     scalars: Scalars,
     write_timings: bool,
@@ -102,8 +93,8 @@ impl Writer {
         loop {
             let idle = Instant::now();
             match jobs.recv_timeout(SYNC_EVERY) {
-                Ok(Order::Step(pending)) => {
-                    self.write(&pending, idle)?;
+                Ok(Order::Step(step, parts)) => {
+                    self.write(step, &parts, idle)?;
                     if self.synced.elapsed() >= SYNC_EVERY {
                         self.sync_steps()?;
                     }
@@ -136,7 +127,7 @@ impl Writer {
     fn sync(&mut self) -> Result<(), LoggerError> {
         self.events.sync()?;
         self.synced = Instant::now();
-        if let Some(durable) = &mut self.calls.durable {
+        if let Some(durable) = &mut self.durable {
             for (step, position) in self.unsynced.drain(..) {
                 durable(step, position);
             }
@@ -145,10 +136,15 @@ impl Writer {
     }
 
     /// Waits for all values of a step and writes it whole; nothing of one that was abandoned.
-    fn write(&mut self, pending: &PendingStep, idle: Instant) -> Result<(), LoggerError> {
+    fn write(
+        &mut self,
+        step: i64,
+        parts: &Receiver<Part>,
+        idle: Instant,
+    ) -> Result<(), LoggerError> {
         let (mut pieces, mut finished) = (Vec::new(), None);
         let mut timings = StageTimings::default();
-        for part in &pending.parts {
+        for part in parts {
             match part {
                 Part::Piece(piece) => pieces.push(piece),
                 Part::Finished(whole) => finished = Some(whole),
@@ -165,18 +161,20 @@ impl Writer {
             timings.record(*stage, span.took());
         }
         timings.record(Stage::Waiting, idle.elapsed());
-        let summaries = self.put_together(pending.step, pieces, &mut timings);
+        let summaries = self.put_together(step, pieces, &mut timings);
         self.write_late_timings()?;
         let writing = Instant::now();
-        self.events.write_step(pending.step, summaries)?;
+        self.events.write_step(step, summaries)?;
         timings.record(Stage::Write, writing.elapsed());
         self.logged.timings.add(&timings);
         if whole.counted {
             self.logged.steps += 1;
-            self.late = self.write_timings.then_some((pending.step, timings));
-            (self.calls.written)(pending.step, &whole.title);
-            if self.calls.durable.is_some() {
-                self.unsynced.push((pending.step, self.events.position()));
+            self.late = self.write_timings.then_some((step, timings));
+            if let Some(written) = &mut self.written {
+                written(step, &whole.title);
+            }
+            if self.durable.is_some() {
+                self.unsynced.push((step, self.events.position()));
             }
         }
         Ok(())

@@ -219,7 +219,7 @@ impl Session<'_> {
         let mut improved = false;
         if let Some(validation) = validation {
             improved = note_best(&mut self.progress, number, &validation.score);
-            for skipped in validation.log(&self.dataset, &mut step)? {
+            for skipped in validation.log(&self.dataset, &mut step) {
                 if !self.skipped.contains(&skipped) {
                     self.skipped.push(skipped);
                 }

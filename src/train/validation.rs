@@ -14,7 +14,7 @@ use crate::analysis::figure::{self, Cells, Figure, Matrix, Place, Shape};
 use crate::data::labeled::{Batch, Dataset};
 use crate::data::prepared::file_name;
 use crate::device::caught;
-use crate::logger::{LoggerError, Step};
+use crate::logger::Step;
 use crate::network::vgg::Vgg;
 use feature_grid::{Colormap, Picture};
 
@@ -138,18 +138,14 @@ impl Validation {
 
     /// Logs the scores, a confusion matrix, a table of the mistakes, and a contact sheet for each pair of classes, the
     /// worst first. Returns the files that were left out.
-    pub(super) fn log(
-        self,
-        data: &Dataset,
-        step: &mut Step<'_>,
-    ) -> Result<Vec<String>, LoggerError> {
+    pub(super) fn log(self, data: &Dataset, step: &mut Step<'_>) -> Vec<String> {
         for summary in record::score_scalars("val", &self.score, data.classes.len()) {
             step.summary(summary);
         }
         if !self.confusion.is_empty() {
             let heading = "Validation images by class (rows) and predicted class (columns): the fraction of the class";
             self.confusion_matrix(&data.classes)
-                .log(step, "val/confusion", heading)?;
+                .log(step, "val/confusion", heading);
         }
         if !self.mistakes.is_empty() {
             step.text("misclassified", table(&self.mistakes, data));
@@ -166,9 +162,9 @@ impl Validation {
                 &*tag,
                 format!("validation images of **{label}** predicted as **{predicted}**, highest loss first"),
             );
-            step.image(tag, &contact_sheet(&pictures))?;
+            step.image(tag, contact_sheet(&pictures));
         }
-        Ok(self.skipped)
+        self.skipped
     }
 }
 

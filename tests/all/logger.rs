@@ -49,8 +49,7 @@ fn everything_that_was_logged_is_in_the_file() {
             .unwrap();
         step.kernels("kernels/conv1", maps([8, 3, 3, 3], &device))
             .unwrap();
-        step.image("input", &Picture::rgb(2, 1, vec![1, 2, 3, 4, 5, 6]))
-            .unwrap();
+        step.image("input", Picture::rgb(2, 1, vec![1, 2, 3, 4, 5, 6]));
         step.scalar("loss", 0.25_f32);
         step.text("note", "*hello*");
         step.histogram("weights", &[1.0, 2.0, 3.0]);
@@ -176,20 +175,6 @@ fn what_cannot_be_logged_is_refused_at_once() {
         (
             step.kernels("kernels", maps([2, 5, 3, 3], &device)),
             "kernels",
-        ),
-        (
-            step.images("images", Vec::new()),
-            "images: expected one or more images",
-        ),
-        (
-            step.images(
-                "images",
-                vec![
-                    Picture::rgb(1, 1, vec![0; 3]),
-                    Picture::rgb(2, 1, vec![0; 6]),
-                ],
-            ),
-            "images: expected one or more images of one size",
         ),
     ] {
         let error = error.unwrap_err().to_string();

@@ -73,11 +73,10 @@ impl LayerChange {
 
     /// Of the sums over each filter.
     pub(super) fn of(name: String, is_equal: bool, filters: Vec<PairSums>) -> Self {
-        let whole = filters.iter().copied();
         Self {
             name,
             is_equal,
-            whole: whole.fold(PairSums::default(), PairSums::merged),
+            whole: filters.iter().copied().sum(),
             filters,
         }
     }

@@ -9,9 +9,6 @@ use crate::analysis::{AnalysisError, asking};
 use crate::device::{BackendError, PairSums, all_values, floats, is_asynchronous};
 use crate::network::Parameters;
 
-/// Values that are compared at a time.
-const PIECE: usize = 1 << 14;
-
 /// The weights of the first step, by layer: shared with the network, which copies them once it learns.
 #[derive(Default)]
 pub(super) struct FirstLinears(BTreeMap<String, Tensor<2>>);
@@ -40,20 +37,10 @@ impl FirstLinears {
 }
 
 fn sums(old: Tensor<2>, new: Tensor<2>) -> Result<PairSums, BackendError> {
-    let merge = |sums: PairSums, more| sums.merged(more);
     if is_asynchronous(&new.device()) {
         let sums = PairSums::over_rows(old, new).sum_dim(0).flatten(0, 1);
         let sums = all_values(vec![sums])?.concat();
-        return Ok(PairSums::read(&sums).fold(PairSums::default(), merge));
+        return Ok(PairSums::read(&sums).sum());
     }
-    let (old, new) = (floats(old)?, floats(new)?);
-    let (mut then, mut now) = (vec![0.0; PIECE], vec![0.0; PIECE]);
-    let mut sums = PairSums::default();
-    for at in (0..new.count()).step_by(PIECE) {
-        let length = PIECE.min(new.count() - at);
-        old.read(at, &mut then[..length])?;
-        new.read(at, &mut now[..length])?;
-        sums = sums.merged(PairSums::over(&then[..length], &now[..length]));
-    }
-    Ok(sums)
+    Ok(PairSums::of_floats(&*floats(old)?, &*floats(new)?)?)
 }

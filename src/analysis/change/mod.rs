@@ -115,7 +115,8 @@ impl Observer for WeightChange {
     }
 
     fn draw(&self, step: &mut Step<'_>, _: &Shared) -> Result<(), LoggerError> {
-        self.summary.draw(step)
+        self.summary.draw(step);
+        Ok(())
     }
 }
 

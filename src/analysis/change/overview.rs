@@ -6,7 +6,7 @@ use super::lines::percent;
 use super::summary::{Span, Summary};
 use crate::analysis::figure::{Cells, Figure, Matrix, Scale};
 use crate::analysis::name_of;
-use crate::logger::{LoggerError, Step};
+use crate::logger::Step;
 use feature_grid::Colormap;
 
 /// The most columns that can be told apart on a card.
@@ -23,21 +23,21 @@ const CHANGES: Scale = Scale::Log {
 
 impl Summary {
     /// Logs the pictures.
-    pub(super) fn draw(&self, step: &mut Step<'_>) -> Result<(), LoggerError> {
+    pub(super) fn draw(&self, step: &mut Step<'_>) {
         if self.steps.len() < 2 {
-            return Ok(());
+            return;
         }
         let heading = "The relative change of each layer's weights from the step before, by layer (rows) and step (columns): the largest of the steps of a column. The numbers, in percent, are of what stands out from the layer's own trend, of filters that were zeroed, came back or turned, and of values that are NaN.";
         self.what_changed()
-            .log(step, "Overview/what changed", heading)?;
+            .log(step, "Overview/what changed", heading);
         if self.inactive.is_empty() {
-            return Ok(());
+            return;
         }
         let what = self.images.verdict();
         let heading = format!(
             "The fraction of each layer's channels that are {what}, by layer (rows) and step (columns)"
         );
-        self.dead().log(step, "Overview/dead", heading)
+        self.dead().log(step, "Overview/dead", heading);
     }
 
     fn what_changed(&self) -> Figure {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::logger::{LoggerError, Step};
+use crate::logger::Step;
 use feature_grid::png::{self, Threads};
 use feature_grid::{Colormap, Picture};
 use tensorboard_events::Summary;
@@ -183,7 +183,7 @@ impl Figure {
         step: &mut Step<'_>,
         tag: impl Into<String>,
         heading: impl Into<String>,
-    ) -> Result<(), LoggerError> {
+    ) {
         let tag = tag.into();
         step.describe(&*tag, heading);
         let [width, height] = SIZE;
@@ -192,7 +192,7 @@ impl Figure {
             PLUGIN,
             self.to_data(),
         ));
-        step.image(tag, &self.picture(width, height))
+        step.image(tag, self.picture(width, height));
     }
 
     /// What it is drawn from: its names as JSON, then its values as little-endian `f32`, or its tiles as a PNG, one below

@@ -154,7 +154,7 @@ impl ProbeImages {
                 pictures.log_pca(step, at, &pca_group(image));
                 if !self.shown {
                     step.record(Stage::Decode, image.took);
-                    step.image(format!("input/{}", image.name), &image.picture)?;
+                    step.image(format!("input/{}", image.name), image.picture.clone());
                 }
             }
         }

@@ -1,57 +1,29 @@
 //! Gram matrices of minibatches.
 
+use nalgebra::DMatrix;
+
 /// The Gram matrices of a layer's features at one checkpoint: one for each minibatch of images.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gram {
     blocks: Vec<Block>,
 }
 
-/// The products of all images of a minibatch with all of them.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Block {
-    pub(super) images: usize,
-    /// `[images, images]`, row by row.
-    pub(super) values: Vec<f32>,
-}
+/// The products of all images of a minibatch with all of them; a column has those of one image.
+pub(super) type Block = DMatrix<f32>;
 
 /// Features whose variance over the images is a smaller part of their squares do not vary: single precision, in which the
 /// products are, does not tell it from rounding.
 const VARIES: f64 = 1e-5;
 
-impl Block {
-    pub(super) fn at(&self, row: usize, column: usize) -> f64 {
-        f64::from(self.values[row * self.images + column])
-    }
-
-    /// The sum of the squares of all features, and that of their differences from the mean over the images.
-    fn squares(&self) -> [f64; 2] {
-        let all = self.values.iter().copied().map(f64::from).sum::<f64>();
-        let squares: f64 = (0..self.images).map(|image| self.at(image, image)).sum();
-        let images = self.images.max(1) as f64;
-        [squares, squares - all / images]
-    }
-
-    /// Of the images from one on, so many.
-    fn part(&self, from: usize, images: usize) -> Self {
-        let rows = (from..from + images).map(|row| row * self.images + from);
-        Self {
-            images,
-            values: rows
-                .flat_map(|at| self.values[at..at + images].to_vec())
-                .collect(),
-        }
-    }
-}
-
 impl Gram {
-    /// Of minibatches, each the products of all its images with all of them, row by row. Of a number of values that is
-    /// no square, the missing ones are NaN.
+    /// Of minibatches, each the products of all its images with all of them, image by image. Of a number of values that
+    /// is no square, the missing ones are NaN.
     pub(crate) fn new(minibatches: impl IntoIterator<Item = Vec<f32>>) -> Self {
         let block = |mut values: Vec<f32>| {
             let root = values.len().isqrt();
             let images = root + usize::from(root * root < values.len());
             values.resize(images * images, f32::NAN);
-            Block { images, values }
+            DMatrix::from_vec(images, images, values)
         };
         Self {
             blocks: minibatches.into_iter().map(block).collect(),
@@ -59,21 +31,25 @@ impl Gram {
     }
 
     pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.blocks.iter().map(|block| block.images)
+        self.blocks.iter().map(DMatrix::ncols)
     }
 
-    /// All products, minibatch by minibatch, row by row.
+    /// All products, minibatch by minibatch, image by image.
     pub(crate) fn values(&self) -> impl Iterator<Item = f32> {
-        self.blocks
-            .iter()
-            .flat_map(|block| block.values.iter().copied())
+        self.blocks.iter().flat_map(|block| block.iter().copied())
     }
 
     /// Whether the features differ from image to image by more than rounding, and are finite.
     fn varies(&self) -> bool {
-        let sum = |[a, b]: [f64; 2], [c, d]: [f64; 2]| [a + c, b + d];
-        let [squares, centered] = self.blocks.iter().map(Block::squares).fold([0.0; 2], sum);
-        centered > VARIES * squares
+        let (mut all_squares, mut centered) = (0.0, 0.0);
+        for block in &self.blocks {
+            let all = block.iter().copied().map(f64::from).sum::<f64>();
+            let squares = block.diagonal().iter().copied().map(f64::from).sum::<f64>();
+            all_squares += squares;
+            // The squares of the differences from the mean over the images.
+            centered += squares - all / block.ncols().max(1) as f64;
+        }
+        centered > VARIES * all_squares
     }
 
     /// The pairs of minibatches of the same images; `None` where they are not of the same images, or where one of both
@@ -88,30 +64,24 @@ impl Gram {
         let [all] = &self.blocks[..] else {
             return self;
         };
+        if sizes.iter().sum::<usize>() != all.ncols() {
+            return self;
+        }
         let mut from = 0;
         let block = |size: &usize| {
             from += size;
-            all.part(from - size, *size)
+            let first = from - size;
+            all.view((first, first), (*size, *size)).into_owned()
         };
-        let fits = sizes.iter().sum::<usize>() == all.images;
-        let blocks = fits.then(|| sizes.iter().map(block).collect());
         Self {
-            blocks: blocks.unwrap_or_else(|| self.blocks.clone()),
+            blocks: sizes.iter().map(block).collect(),
         }
     }
 
     /// Only these images of each minibatch.
     pub(super) fn part(&self, images: &[Vec<usize>]) -> Self {
         let part = |(block, images): (&Block, &Vec<usize>)| {
-            let pairs = images
-                .iter()
-                .flat_map(|row| images.iter().map(move |column| (row, column)));
-            Block {
-                images: images.len(),
-                values: pairs
-                    .map(|(row, column)| block.values[row * block.images + column])
-                    .collect(),
-            }
+            block.select_rows(images).select_columns(images)
         };
         Self {
             blocks: self.blocks.iter().zip(images).map(part).collect(),

@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 
 use rayon::prelude::*;
 
-use super::cka::cka;
 use super::gram::Gram;
+use super::measures::cka;
 use crate::analysis::figure::{Cells, Figure, Matrix};
 use feature_grid::Colormap;
 

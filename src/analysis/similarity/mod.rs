@@ -8,12 +8,10 @@
 //! others (2019) for CKA; Nguyen, Raghu and Kornblith (2021) for minibatches; Harvey, Larsen and Williams (2023) for
 //! the Procrustes similarity from Gram matrices; Huh and others (2024) for mutual nearest neighbors.
 
-mod cka;
 mod gram;
 mod heat_map;
 mod interval;
-mod neighbors;
-mod procrustes;
+mod measures;
 
 pub(crate) use gram::{Gram, minibatches};
 pub(crate) use heat_map::{Labeled, heat_map};
@@ -35,9 +33,9 @@ impl Similarity {
     /// Compares two representations of the same images in the same minibatches.
     pub(crate) fn between(one: &Gram, two: &Gram) -> Self {
         Self {
-            cka: Estimate::of(one, two, -1.0, cka::cka),
-            procrustes: Estimate::of(one, two, 0.0, procrustes::procrustes),
-            neighbors: Estimate::of(one, two, 0.0, neighbors::mutual_neighbors),
+            cka: Estimate::of(one, two, -1.0, measures::cka),
+            procrustes: Estimate::of(one, two, 0.0, measures::procrustes),
+            neighbors: Estimate::of(one, two, 0.0, measures::mutual_neighbors),
         }
     }
 

@@ -2,9 +2,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::cka::cka;
-use super::neighbors::mutual_neighbors;
-use super::procrustes::procrustes;
+use super::measures::{cka, mutual_neighbors, procrustes};
 use super::*;
 
 /// Features `[images, 10]` of `tests/fixtures/similarity/make.py`.
