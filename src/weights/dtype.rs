@@ -104,43 +104,26 @@ pub(super) fn decode(reader: &mut dyn Read, dtype: &DType, out: &mut [f32]) -> i
             values.convert_to_f32_slice(piece);
         }),
         #[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
-        DType::F64 => decode_as(reader, out, |values: &[f64], piece| {
-            for (rounded, value) in piece.iter_mut().zip(values) {
-                *rounded = *value as f32;
-            }
-        }),
-        DType::I64 | DType::I32 | DType::Bool | DType::Other(_) => {
-            Err(io::ErrorKind::Unsupported.into())
+        DType::F64 => decode_as(reader, out, each(|value: f64| value as f32)),
+        DType::I64 => decode_as(reader, out, each(|value: i64| value as f32)),
+        DType::I32 => decode_as(reader, out, each(|value: i32| value as f32)),
+        DType::Bool => decode_as(reader, out, each(|value: u8| f32::from(value.min(1)))),
+        DType::Other(_) => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+fn each<T: Copy>(of: impl Fn(T) -> f32) -> impl Fn(&[T], &mut [f32]) {
+    move |values, out| {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = of(*value);
         }
     }
 }
 
-/// The same for whole numbers; truth values are 0 and 1.
-pub(super) fn decode_integers(
+fn decode_as<T: bytemuck::Pod>(
     reader: &mut dyn Read,
-    dtype: &DType,
-    out: &mut [i64],
-) -> io::Result<()> {
-    match dtype {
-        DType::I64 => reader.read_exact(bytemuck::cast_slice_mut(out)),
-        DType::I32 => decode_as(reader, out, |values: &[i32], piece| {
-            for (out, value) in piece.iter_mut().zip(values) {
-                *out = i64::from(*value);
-            }
-        }),
-        DType::Bool => decode_as(reader, out, |values: &[u8], piece| {
-            for (out, value) in piece.iter_mut().zip(values) {
-                *out = i64::from(*value != 0);
-            }
-        }),
-        _ => Err(io::ErrorKind::Unsupported.into()),
-    }
-}
-
-fn decode_as<T: bytemuck::Pod, U>(
-    reader: &mut dyn Read,
-    out: &mut [U],
-    convert: impl Fn(&[T], &mut [U]),
+    out: &mut [f32],
+    convert: impl Fn(&[T], &mut [f32]),
 ) -> io::Result<()> {
     let mut buffer = vec![T::zeroed(); out.len().min(PIECE)];
     for piece in out.chunks_mut(PIECE) {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::classifier::{self, Classifier};
@@ -210,12 +211,20 @@ impl WeightsFile {
     ///
     /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`], [`WeightsErrorKind::Tensor`].
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        let entry = self.find(name)?;
+        self.read_numbers(self.find(name)?)
+    }
+
+    /// Reads a tensor of any numbers: whole ones and truth values, 1 and 0, too.
+    pub(crate) fn read_numbers(&self, entry: &Entry) -> Result<Vec<f32>, WeightsError> {
         let part = |at: usize| self.entries[at].tensor.read();
-        entry.read(part).map_err(|source| {
-            let name = entry.raw_name.clone();
-            self.error(WeightsErrorKind::Tensor { name, source })
-        })
+        entry
+            .read(part)
+            .map_err(|source| self.unreadable(entry, source))
+    }
+
+    fn unreadable(&self, entry: &Entry, source: io::Error) -> WeightsError {
+        let name = entry.raw_name.clone();
+        self.error(WeightsErrorKind::Tensor { name, source })
     }
 
     /// Reads a tensor of this file and of another one that has it in the same shape, piece by piece where both lie row by
@@ -234,39 +243,17 @@ impl WeightsFile {
         }
         one.tensor
             .read_beside(&two.tensor, &mut take)
-            .map_err(|source| {
-                let name = one.raw_name.clone();
-                self.error(WeightsErrorKind::Tensor { name, source })
-            })
-    }
-
-    /// Reads a tensor of `int64`, row-major.
-    pub(crate) fn read_integers(&self, name: &str) -> Result<Vec<i64>, WeightsError> {
-        let kind = match self.get(name) {
-            None => WeightsErrorKind::Missing {
-                name: name.to_owned(),
-                near: Vec::new(),
-            },
-            Some(entry) => match entry.tensor.integers() {
-                Ok(integers) => return Ok(integers),
-                Err(source) => WeightsErrorKind::Tensor {
-                    name: entry.raw_name.clone(),
-                    source,
-                },
-            },
-        };
-        Err(self.error(kind))
+            .map_err(|source| self.unreadable(one, source))
     }
 
     /// The batches that a batch norm was trained with (`num_batches_tracked`); 0 where the file does not say.
     pub(crate) fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
         let name = format!("{norm}.num_batches_tracked");
         match self.get(&name) {
-            Some(entry) if *entry.dtype() == DType::I64 => entry
-                .tensor
-                .integers()
-                .map(|count| count.first().copied().unwrap_or_default())
-                .map_err(|source| self.error(WeightsErrorKind::Tensor { name, source })),
+            Some(entry) if *entry.dtype() == DType::I64 => {
+                let count = entry.tensor.single_integer();
+                count.map_err(|source| self.unreadable(entry, source))
+            }
             // `half()` of all that a state dict has.
             #[expect(clippy::cast_possible_truncation, reason = "as PyTorch loads it")]
             Some(entry) if entry.dtype().is_float() => {
@@ -294,22 +281,27 @@ impl WeightsFile {
         crc32c(&mut self.source.whole()).map_err(|error| self.error(error.into()))
     }
 
-    fn find(&self, name: &str) -> Result<&Entry, WeightsError> {
-        let entry = self.get(name).ok_or_else(|| {
+    /// A tensor of the network; the error names the nearest.
+    pub(crate) fn entry(&self, name: &str) -> Result<&Entry, WeightsError> {
+        self.get(name).ok_or_else(|| {
             let raw = self.network.raw(name);
             let names = self.entries().map(Entry::raw_name);
             self.error(WeightsErrorKind::Missing {
                 near: nearest(&raw, names),
                 name: raw,
             })
-        })?;
-        if !entry.dtype().is_float() {
-            return Err(self.error(WeightsErrorKind::NotFloat {
-                name: entry.raw_name.clone(),
-                found: entry.dtype().to_string(),
-            }));
+        })
+    }
+
+    fn find(&self, name: &str) -> Result<&Entry, WeightsError> {
+        let entry = self.entry(name)?;
+        if entry.dtype().is_float() {
+            return Ok(entry);
         }
-        Ok(entry)
+        Err(self.error(WeightsErrorKind::NotFloat {
+            name: entry.raw_name.clone(),
+            found: entry.dtype().to_string(),
+        }))
     }
 
     fn error(&self, kind: WeightsErrorKind) -> WeightsError {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::dtype::{DType, decode, decode_integers};
+use super::dtype::{DType, decode};
 use super::location::{Location, invalid};
 
 /// Largest tensor that is read, in elements (2 GiB as `f32`; VGG's largest has a fifth of it).
@@ -99,24 +99,13 @@ impl Tensor {
         })
     }
 
-    /// Reads the elements of a row-major tensor of whole numbers or truth values.
-    pub(super) fn integers(&self) -> io::Result<Vec<i64>> {
-        let is_read = matches!(self.dtype, DType::I64 | DType::I32 | DType::Bool);
-        let fits = |count: &usize| *count <= MAX_ELEMENTS && is_read;
-        let Some(count) = elements(&self.shape).filter(fits) else {
-            let (shape, dtype) = (&self.shape, &self.dtype);
-            return Err(invalid(format!(
-                "it is {dtype} {shape:?}, expected int64, int32 or bool"
-            )));
-        };
-        if self.stride.is_some() {
-            return Err(invalid("its elements are not in rows".to_owned()));
+    /// The element of a tensor of `int64` that has one; else 0.
+    pub(super) fn single_integer(&self) -> io::Result<i64> {
+        let mut bytes = [0; 8];
+        if elements(&self.shape) == Some(1) {
+            self.location.read(|reader| reader.read_exact(&mut bytes))?;
         }
-        self.location.read(|reader| {
-            let mut integers = vec![0_i64; count];
-            decode_integers(reader, &self.dtype, &mut integers)?;
-            Ok(integers)
-        })
+        Ok(i64::from_le_bytes(bytes))
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::arguments::{Argument, Names, Place};
+use super::arguments::Names;
 use super::error::Pt2Error;
 use super::names::LayerNames;
 use super::operations::{Operation, operation, shares_memory};
-use super::schema::{self, Symbol};
+use super::schema;
 use super::size::Size;
+use super::value::{Place, Value};
 use crate::device::BackendError;
 
 /// Any graph has fewer.
@@ -49,7 +50,7 @@ pub(super) struct Node {
     pub(super) run: Option<Operation>,
     /// Whether its first argument becomes its result.
     pub(super) is_in_place: bool,
-    pub(super) arguments: Vec<(String, Argument)>,
+    pub(super) arguments: Vec<(String, Value)>,
     pub(super) outputs: Vec<Place>,
     /// The path of the module that it is in.
     pub(super) module: String,
@@ -62,6 +63,19 @@ pub(super) struct Node {
 }
 
 impl Node {
+    pub(super) fn argument(&self, name: &str) -> Option<&Value> {
+        let mut all = self.arguments.iter();
+        all.find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
+    /// An argument that is a list of whole numbers.
+    pub(super) fn ints(&self, name: &str) -> Option<Vec<i64>> {
+        match self.argument(name)? {
+            Value::List(all) => all.iter().map(Value::int).collect(),
+            _ => None,
+        }
+    }
+
     /// The values that it needs.
     pub(super) fn needs(&self) -> impl Iterator<Item = Place> {
         self.arguments
@@ -71,11 +85,8 @@ impl Node {
 
     /// Whether it takes the statistics of the batch, or drops values at random.
     pub(super) fn trains(&self) -> bool {
-        let names = ["training", "train"];
-        let mut switches = self.arguments.iter();
-        switches.any(|(name, argument)| {
-            names.contains(&name.as_str()) && matches!(argument, Argument::Bool(true))
-        })
+        let is_on = |name| matches!(self.argument(name), Some(Value::Bool(true)));
+        is_on("training") || is_on("train")
     }
 
     /// An error of it.
@@ -90,7 +101,7 @@ impl Node {
     /// The first argument's value, which an operation in place changes.
     pub(super) fn subject(&self) -> Option<Place> {
         match self.arguments.first() {
-            Some((_, Argument::Value(place))) => Some(*place),
+            Some((_, Value::At(place))) => Some(*place),
             _ => None,
         }
     }
@@ -211,39 +222,26 @@ impl Graph {
 /// Whether an operation means for its numbers what it does for floats: a truth value is 1 or 0, not a place of a list or a
 /// bit of a whole number.
 fn has_meaning(operation: &str, node: &schema::Node, module: &schema::Module) -> bool {
-    use schema::{Argument as Given, Optional};
     let dtype = |name: &str| module.graph.tensor_values.get(name).map(|meta| meta.dtype);
-    let is_mask = |name: &str| matches!(dtype(name), Some(1 | 12));
     match operation {
         "aten.__and__" | "aten.bitwise_not" => {
             made(node).iter().all(|name| dtype(name) == Some(12))
         }
-        "aten.index" => !node.inputs.iter().any(|input| match &input.arg {
-            Given::AsTensors(all) => all.iter().any(|one| is_mask(&one.name)),
-            Given::AsOptionalTensors(all) => all
-                .iter()
-                .any(|one| matches!(one, Optional::AsTensor(one) if is_mask(&one.name))),
-            _ => false,
-        }),
+        "aten.index" => {
+            let places = node.inputs.iter().skip(1);
+            let mut places = places.flat_map(|input| input.arg.names());
+            !places.any(|name| matches!(dtype(name), Some(1 | 12)))
+        }
         _ => true,
     }
 }
 
 /// The names of the values that a node makes.
 fn made(node: &schema::Node) -> Vec<&str> {
-    use schema::Argument as Given;
-    let mut made = Vec::new();
-    for output in &node.outputs {
-        match output {
-            Given::AsTensor(tensor) => made.push(tensor.name.as_str()),
-            Given::AsTensors(all) => made.extend(all.iter().map(|tensor| tensor.name.as_str())),
-            Given::AsSymInt(Symbol::AsName(name))
-            | Given::AsSymFloat(Symbol::AsName(name))
-            | Given::AsSymBool(Symbol::AsName(name)) => made.push(name),
-            _ => {}
-        }
-    }
-    made
+    node.outputs
+        .iter()
+        .flat_map(schema::Argument::names)
+        .collect()
 }
 
 /// `aten.relu` of `torch.ops.aten.relu_.default`, and whether it is in place.

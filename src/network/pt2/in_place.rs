@@ -10,11 +10,10 @@ use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
 
-use super::arguments::Place;
 use super::error::Pt2Error;
 use super::graph::Graph;
 use super::operations::{like, may_copy};
-use super::value::{Floats, Refused, Result, refused, shape, sizes};
+use super::value::{Floats, Place, Refused, Result, refused, reshape, sizes};
 use crate::device::values;
 
 /// Places of a tensor are counted in single precision.
@@ -159,11 +158,9 @@ pub(super) fn put_in(
     let device = whole.device();
     // Where each value of the part is from.
     let places = TensorData::new((0..count).map(|at| at as f32).collect(), [count]);
-    let places = Dispatch::float_from_data(places, &device);
-    let places = take(Dispatch::float_reshape(places, shape(&all)))?;
+    let places = take(reshape(Dispatch::float_from_data(places, &device), &all))?;
     let of_part = sizes(&places).iter().product();
-    let places = Dispatch::float_reshape(places, shape(&[of_part]));
-    let places = values(Tensor::<1>::from_dispatch(places));
+    let places = values(Tensor::<1>::from_dispatch(reshape(places, &[of_part])));
     let places = places.map_err(|why| Refused(why.to_string()))?;
     if sizes(&part).iter().product::<usize>() != of_part {
         return refused(format!("a part is {:?} after it was changed", sizes(&part)));
@@ -181,9 +178,8 @@ pub(super) fn put_in(
         *source.unwrap_or(&mut 0) = signed(count + at);
     }
     let sources = Dispatch::int_from_data(TensorData::new(sources, [count]), &device);
-    let flat = |tensor, count| Dispatch::float_reshape(tensor, shape(&[count]));
-    let part = like(part, &whole);
-    let values = Dispatch::float_cat(vec![flat(whole, count), flat(part, of_part)], 0);
+    let part = reshape(like(part, &whole), &[of_part]);
+    let values = Dispatch::float_cat(vec![reshape(whole, &[count]), part], 0);
     let values = Dispatch::float_select(values, 0, sources);
-    Ok(Dispatch::float_reshape(values, shape(&all)))
+    Ok(reshape(values, &all))
 }

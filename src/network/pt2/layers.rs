@@ -3,6 +3,7 @@
 use super::graph::{Graph, Node};
 use super::operations::is_view;
 use super::size::Size;
+use super::value::Value;
 use crate::network::vgg::Arch;
 use crate::network::{Layer, LayerKind};
 
@@ -132,10 +133,9 @@ fn orders(graph: &Graph) -> Vec<bool> {
             .needs()
             .find(|place| shapes[*place].is_some_and(|shape| shape.len() == 4));
         let was_last = before.is_some_and(|place| of_place[place]);
-        let axes = node.arguments.iter().find(|(name, _)| name == "dims");
         let is_last = match node.operation.as_str() {
             "aten.linear" | "aten.layer_norm" => true,
-            "aten.permute" => match axes.map(|(_, axes)| axes.ints()).as_deref() {
+            "aten.permute" => match node.ints("dims").as_deref() {
                 Some([0, 2, 3, 1]) => true,
                 Some([0, 3, 1, 2]) => false,
                 _ => was_last,
@@ -156,12 +156,12 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
     let name = node.operation.rsplit('.').next().unwrap_or_default();
     match node.operation.as_str() {
         "aten.conv2d" | "aten.convolution" => {
-            let weight = node.arguments.iter().find(|(name, _)| name == "weight");
-            let weight = weight.and_then(|(_, weight)| weight.places().first().copied());
-            let stored = graph
-                .stored
-                .iter()
-                .find(|stored| Some(stored.place) == weight);
+            let weight = node
+                .argument("weight")
+                .map(Value::places)
+                .unwrap_or_default();
+            let mut stored = graph.stored.iter();
+            let stored = stored.find(|stored| weight.contains(&stored.place));
             let side = match stored.map(|stored| &stored.shape[..]) {
                 Some([.., height, width]) => format!(" {height}x{width}"),
                 _ => String::new(),
@@ -172,9 +172,7 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
         "aten.relu" => (LayerKind::Relu, "ReLU".to_owned()),
         "aten.relu6" => (LayerKind::Relu, "ReLU6".to_owned()),
         "aten.hardtanh" => {
-            let low = node.arguments.iter().find(|(name, _)| name == "min_val");
-            let is_relu = low.is_some_and(|(_, low)| low.is_zero());
-            if is_relu {
+            if node.argument("min_val").and_then(Value::float) == Some(0.0) {
                 (LayerKind::Relu, "ReLU6".to_owned())
             } else {
                 (LayerKind::Other, name.to_owned())

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use burn::backend::Dispatch;
-use burn::backend::ops::{FloatTensorOps, IntTensorOps};
-use burn::tensor::{Device, Int, Slice, Tensor, TensorData};
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::arguments::Place;
 use super::error::{GraphError, Pt2Error};
 use super::graph::Stored;
+use super::operations::part;
 use super::program::{Program, ProgramError};
 use super::run::{Plan, as_maps};
 use super::size::Size;
-use super::value::{Floats, Value, shape, sizes};
+use super::value::{Floats, Place, reshape, sizes};
 use crate::device::BackendError;
 use crate::network::{
     Architecture, Kernels, Layer, LayerKind, Network, Parameter, ParameterValue, Parameters,
@@ -30,7 +30,7 @@ pub(crate) struct ExportedNetwork {
     plan: Arc<Plan>,
     /// In the order in which they are used, with PyTorch's names.
     stored: Vec<(Place, String)>,
-    values: HashMap<Place, Value>,
+    values: HashMap<Place, Floats>,
 }
 
 impl ExportedNetwork {
@@ -109,42 +109,33 @@ fn constants(program: &Program) -> Result<WeightsFile, WeightsError> {
     WeightsFile::open_named(&program.path, None, &names)
 }
 
-fn read(file: &WeightsFile, stored: &Stored, place: Placement<'_>) -> Result<Value, WeightsError> {
-    let (name, device) = (&stored.name, place.device);
-    let found = match file.get(name) {
-        Some(entry) => entry.shape().to_vec(),
-        // Names it, and the nearest.
-        None => file.shape(name)?.to_vec(),
-    };
+/// A tensor of a file, in the shape that the graph says.
+fn read(file: &WeightsFile, stored: &Stored, place: Placement<'_>) -> Result<Floats, WeightsError> {
+    let (entry, device) = (file.entry(&stored.name)?, place.device);
+    let found = entry.shape();
     if found != stored.shape {
         return Err(WeightsError::new(
             file.path(),
             WeightsErrorKind::Shape {
-                name: name.clone(),
-                found,
+                name: stored.name.clone(),
+                found: found.to_vec(),
                 expected: stored.shape.clone(),
             },
         ));
     }
-    if stored.is_integer {
-        let data = TensorData::new(file.read_integers(name)?, [found.iter().product::<usize>()]);
-        let flat = Tensor::<1, Int>::from_data(data, device).into_dispatch();
-        return Ok(Value::Integers(Dispatch::int_reshape(flat, shape(&found))));
-    }
-    let values = file.read(name)?;
-    if let (&[out, input, height, width], Kernels::Interleaved) = (&found[..], place.kernels)
+    let values = file.read_numbers(entry)?;
+    if let (&[out, input, height, width], Kernels::Interleaved) = (found, place.kernels)
         && height * width > 1
     {
         let data = TensorData::new(values, [out, input, height, width]);
         let reordered = Tensor::<4>::from_data(data, device).permute([0, 2, 3, 1]);
         let reordered = Tensor::<4>::from_data(reordered.into_data(), device);
-        return Ok(Value::Tensor(
-            reordered.permute([0, 3, 1, 2]).into_dispatch(),
-        ));
+        let kernels = reordered.permute([0, 3, 1, 2]);
+        return Ok(kernels.into_dispatch());
     }
-    let data = TensorData::new(values, [found.iter().product::<usize>()]);
-    let flat = Tensor::<1>::from_data(data, device).into_dispatch();
-    Ok(Value::Tensor(Dispatch::float_reshape(flat, shape(&found))))
+    let count = values.len();
+    let flat = Tensor::<1>::from_data(TensorData::new(values, [count]), device);
+    Ok(reshape(flat.into_dispatch(), found))
 }
 
 impl Network for ExportedNetwork {
@@ -196,21 +187,16 @@ impl Network for ExportedNetwork {
         let mut parts: HashMap<usize, Vec<Floats>> = HashMap::new();
         for first in (0..images).step_by(most.max(1)) {
             let here = most.min(images - first);
-            let mut part = vec![batch.clone().narrow(0, first, here)];
+            let mut turn = vec![batch.clone().narrow(0, first, here)];
             let last = batch.clone().narrow(0, first + here - 1, 1);
-            part.extend(std::iter::repeat_n(last, most - here));
-            let part = Tensor::cat(part, 0).into_dispatch();
+            turn.extend(std::iter::repeat_n(last, most - here));
             let seen = &mut |node: usize, values: &Floats| {
                 if shown.iter().any(|of| of.node == node) {
-                    let mut slices: Vec<Slice> = vec![(0..here).into()];
-                    let sizes = sizes(values);
-                    let rest = sizes.iter().skip(1);
-                    slices.extend(rest.map(|size| Slice::from(0..*size)));
-                    let own = Dispatch::float_slice(values.clone(), &slices);
+                    let own = part(values.clone(), 0, 0..here, 1);
                     parts.entry(node).or_default().push(own);
                 }
             };
-            self.run(part, seen)?;
+            self.run(Tensor::cat(turn, 0).into_dispatch(), seen)?;
         }
         for (at, of) in shown.iter().enumerate() {
             let all = parts.remove(&of.node).unwrap_or_default();
@@ -226,10 +212,7 @@ impl Network for ExportedNetwork {
             layers.iter().find(own).cloned()
         };
         let parameters = self.stored.iter().filter_map(|(place, name)| {
-            let Some(Value::Tensor(value)) = self.values.get(place) else {
-                return None;
-            };
-            let value = value.clone();
+            let value = self.values.get(place)?.clone();
             let value = match sizes(&value).len() {
                 1 => ParameterValue::Vector(Tensor::from_dispatch(value)),
                 2 => ParameterValue::Matrix(Tensor::from_dispatch(value)),
@@ -251,27 +234,13 @@ impl Network for ExportedNetwork {
     }
 
     fn to_device(&self, device: &Device) -> Box<dyn Network> {
-        let moved = |value: &Value| match value {
-            Value::Integers(all) => {
-                let moved = Tensor::<1, Int>::from_dispatch(all.clone()).to_device(device);
-                Value::Integers(moved.into_dispatch())
-            }
-            Value::Tensor(tensor) => {
-                let flat = Dispatch::float_reshape(
-                    tensor.clone(),
-                    shape(&[sizes(tensor).iter().product()]),
-                );
-                let flat = Tensor::<1>::from_dispatch(flat)
-                    .to_device(device)
-                    .into_dispatch();
-                Value::Tensor(Dispatch::float_reshape(flat, shape(&sizes(tensor))))
-            }
-            other => other.clone(),
+        let moved = |tensor: &Floats| {
+            let flat = reshape(tensor.clone(), &[sizes(tensor).iter().product()]);
+            let flat = Tensor::<1>::from_dispatch(flat).to_device(device);
+            reshape(flat.into_dispatch(), &sizes(tensor))
         };
-        let values = self
-            .values
-            .iter()
-            .map(|(place, value)| (*place, moved(value)));
+        let values = self.values.iter();
+        let values = values.map(|(place, tensor)| (*place, moved(tensor)));
         Box::new(Self {
             values: values.collect(),
             ..self.clone()

@@ -7,12 +7,12 @@ use burn::backend::tensor::Device;
 use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::Tensor;
 
-use super::arguments::{Argument, Place};
 use super::error::Pt2Error;
 use super::graph::{Graph, Node};
 use super::in_place::{Change, Step, changes, put_in};
 use super::layers::{Order, ShownLayer};
-use super::value::{Call, Floats, Most, Refused, Value, refused, shape, sizes};
+use super::operations::part;
+use super::value::{Call, Floats, Most, Place, Refused, Value, refused, reshape, sizes};
 use crate::device::{BackendError, caught};
 
 /// What of a graph is computed for some layers, and when a value is not needed any more.
@@ -78,7 +78,7 @@ impl Plan {
     pub(super) fn run(
         &self,
         graph: &Graph,
-        stored: &HashMap<Place, Value>,
+        stored: &HashMap<Place, Floats>,
         image: Floats,
         mut take: impl FnMut(usize, &Floats),
     ) -> Result<(), Pt2Error> {
@@ -130,7 +130,7 @@ impl Plan {
 /// A graph while it runs.
 struct Running<'a> {
     graph: &'a Graph,
-    stored: &'a HashMap<Place, Value>,
+    stored: &'a HashMap<Place, Floats>,
     most: Most,
     device: Device<Dispatch>,
     values: HashMap<Place, Value>,
@@ -138,14 +138,14 @@ struct Running<'a> {
 
 impl Running<'_> {
     fn get(&self, place: Place) -> Option<Value> {
-        let value = self.values.get(&place);
-        value.or_else(|| self.stored.get(&place)).cloned()
+        let value = self.values.get(&place).cloned();
+        value.or_else(|| self.stored.get(&place).cloned().map(Value::Tensor))
     }
 
     /// The same, and nothing else needs it.
     fn take(&mut self, place: Place) -> Option<Value> {
         let value = self.values.remove(&place);
-        value.or_else(|| self.stored.get(&place).cloned())
+        value.or_else(|| self.get(place))
     }
 
     /// What a node gives.
@@ -157,7 +157,11 @@ impl Running<'_> {
         let Some(run) = node.run else {
             return Err(node.failed(BackendError::of("it is not known")));
         };
-        let mut call = Call::new(arguments, self.most, self.device.clone());
+        let mut call = Call {
+            arguments,
+            most: self.most,
+            device: self.device.clone(),
+        };
         let result = caught(|| run(&mut call)).map_err(|why| node.failed(why))?;
         let result = result.map_err(|why| node.failed(BackendError::of(&why.0)))?;
         Ok(match result {
@@ -205,15 +209,11 @@ impl Running<'_> {
 }
 
 /// An argument's value; `get` gives those of the graph.
-fn resolved(argument: &Argument, get: &mut impl FnMut(Place) -> Option<Value>) -> Value {
+fn resolved(argument: &Value, get: &mut impl FnMut(Place) -> Option<Value>) -> Value {
     match argument {
-        Argument::None => Value::None,
-        Argument::Int(value) => Value::Int(*value),
-        Argument::Float(value) => Value::Float(*value),
-        Argument::Bool(value) => Value::Bool(*value),
-        Argument::Text(text) => Value::Text(text.clone()),
-        Argument::List(all) => Value::List(all.iter().map(|one| resolved(one, get)).collect()),
-        Argument::Value(place) => get(*place).unwrap_or(Value::None),
+        Value::At(place) => get(*place).unwrap_or(Value::None),
+        Value::List(all) => Value::List(all.iter().map(|one| resolved(one, get)).collect()),
+        literal => literal.clone(),
     }
 }
 
@@ -254,13 +254,8 @@ pub(super) fn as_maps(values: Floats, order: Order) -> Option<Tensor<4>> {
             if all.len() != 3 || all[1] != height * width + others {
                 return None;
             }
-            let slices = [
-                (0..all[0]).into(),
-                (others..all[1]).into(),
-                (0..all[2]).into(),
-            ];
-            let grid = Dispatch::float_slice(values, &slices);
-            let grid = Dispatch::float_reshape(grid, shape(&[all[0], height, width, all[2]]));
+            let tokens = part(values, 1, others..all[1], 1);
+            let grid = reshape(tokens, &[all[0], height, width, all[2]]);
             Dispatch::float_permute(grid, &[0, 3, 1, 2])
         }
     };

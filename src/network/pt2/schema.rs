@@ -55,66 +55,75 @@ pub(super) struct NamedArgument {
     pub(super) arg: Argument,
 }
 
+/// An argument, with those that are read alike together.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::enum_variant_names, reason = "as the schema has them")]
 pub(super) enum Argument {
+    /// No operation that is known takes graphs and objects; one that is not is never run.
+    #[serde(
+        alias = "as_memory_format",
+        alias = "as_layout",
+        alias = "as_device",
+        alias = "as_graph",
+        alias = "as_custom_obj",
+        alias = "as_operator",
+        alias = "as_complex"
+    )]
     AsNone(IgnoredAny),
     AsTensor(Name),
     AsTensors(Vec<Name>),
-    AsOptionalTensor(Optional),
-    AsOptionalTensors(Vec<Optional>),
-    AsInt(i64),
-    AsInts(Vec<i64>),
-    AsFloat(Float),
-    AsFloats(Vec<Float>),
-    AsBool(bool),
-    AsBools(Vec<bool>),
-    AsString(String),
-    AsStrings(Vec<String>),
-    AsSymInt(Symbol<i64>),
-    AsSymInts(Vec<Symbol<i64>>),
-    AsSymFloat(Symbol<f64>),
-    AsSymFloats(Vec<Symbol<f64>>),
-    AsSymBool(Symbol<bool>),
-    AsSymBools(Vec<Symbol<bool>>),
-    AsScalarType(u32),
-    AsMemoryFormat(IgnoredAny),
-    AsLayout(IgnoredAny),
-    AsDevice(IgnoredAny),
-    AsGraph(IgnoredAny),
-    AsCustomObj(IgnoredAny),
-    AsOperator(IgnoredAny),
-    AsComplex(IgnoredAny),
+    /// The name of a number that the sizes of the input decide.
+    AsName(String),
+    #[serde(
+        alias = "as_float",
+        alias = "as_bool",
+        alias = "as_string",
+        alias = "as_scalar_type"
+    )]
+    AsInt(Literal),
+    #[serde(alias = "as_floats", alias = "as_bools", alias = "as_strings")]
+    AsInts(Vec<Literal>),
+    #[serde(
+        alias = "as_sym_float",
+        alias = "as_sym_bool",
+        alias = "as_optional_tensor"
+    )]
+    AsSymInt(Box<Argument>),
+    #[serde(
+        alias = "as_sym_floats",
+        alias = "as_sym_bools",
+        alias = "as_optional_tensors"
+    )]
+    AsSymInts(Vec<Argument>),
+}
+
+impl Argument {
+    /// The values that it names.
+    pub(super) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::AsTensor(Name { name }) | Self::AsName(name) => vec![name],
+            Self::AsTensors(all) => all.iter().map(|one| one.name.as_str()).collect(),
+            Self::AsSymInt(one) => one.names(),
+            Self::AsSymInts(all) => all.iter().flat_map(Self::names).collect(),
+            Self::AsNone(_) | Self::AsInt(_) | Self::AsInts(_) => Vec::new(),
+        }
+    }
+}
+
+/// JSON has no infinite numbers: they are text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Literal {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
 }
 
 #[derive(Deserialize)]
 pub(super) struct Name {
     pub(super) name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Optional {
-    AsTensor(Name),
-    AsNone(IgnoredAny),
-}
-
-/// JSON has no infinite numbers: they are strings.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Float {
-    Finite(f64),
-    Named(String),
-}
-
-/// A number that is known, or the name of one that the sizes of the input decide.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Symbol<T> {
-    AsName(String),
-    #[serde(alias = "as_float", alias = "as_bool")]
-    AsInt(T),
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,15 @@
 //! Values of a graph while it runs, and the arguments of an operation.
 
-use burn::backend::ops::IntTensorOps;
-use burn::backend::tensor::{Device, FloatTensor, IntTensor};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{Device, FloatTensor};
 use burn::backend::{Dispatch, TensorMetadata};
-use burn::tensor::{FloatDType, Shape};
+use burn::tensor::Shape;
 
 /// A tensor of floats of any rank, on any device.
 pub(super) type Floats = FloatTensor<Dispatch>;
+
+/// Where a value of the graph is kept while it is needed.
+pub(super) type Place = usize;
 
 #[derive(Debug, Clone)]
 pub(super) enum Value {
@@ -15,10 +18,11 @@ pub(super) enum Value {
     Float(f64),
     Bool(bool),
     Text(String),
+    /// Of floats, whatever numbers PyTorch has: what is true is 1, and places in a list are counted exactly.
     Tensor(Floats),
-    /// A tensor of whole numbers.
-    Integers(IntTensor<Dispatch>),
     List(Vec<Value>),
+    /// What is at a place, before it is computed.
+    At(Place),
 }
 
 /// What an operation is given that it cannot take, or asks of it that is not known.
@@ -32,9 +36,16 @@ pub(super) fn refused<T>(why: impl Into<String>) -> Result<T> {
     Err(Refused(why.into()))
 }
 
-/// The sizes of a tensor.
 pub(super) fn sizes(tensor: &Floats) -> Vec<usize> {
     tensor.shape().to_vec()
+}
+
+pub(super) fn shape(sizes: &[usize]) -> Shape {
+    Shape::from(sizes.to_vec())
+}
+
+pub(super) fn reshape(tensor: Floats, sizes: &[usize]) -> Floats {
+    Dispatch::float_reshape(tensor, shape(sizes))
 }
 
 /// How many values a tensor may have. A graph that is damaged asks for any number of them, so this is checked before
@@ -45,6 +56,7 @@ pub(super) struct Most(usize);
 impl Most {
     /// More than any network makes of a pixel of its input.
     const A_PIXEL: usize = 1 << 12;
+
     /// What parameters alone make, whatever the image is.
     const WITHOUT: usize = 1 << 24;
 
@@ -74,22 +86,10 @@ pub(super) struct Call {
     pub(super) most: Most,
     /// Where tensors are made that come from no other.
     pub(super) device: Device<Dispatch>,
-    arguments: Vec<(String, Value)>,
+    pub(super) arguments: Vec<(String, Value)>,
 }
 
 impl Call {
-    pub(super) fn new(
-        arguments: Vec<(String, Value)>,
-        most: Most,
-        device: Device<Dispatch>,
-    ) -> Self {
-        Self {
-            most,
-            device,
-            arguments,
-        }
-    }
-
     pub(super) fn has(&self, name: &str) -> bool {
         self.arguments.iter().any(|(own, _)| own == name)
     }
@@ -110,63 +110,95 @@ impl Call {
         Some(std::mem::replace(value, Value::None))
     }
 
-    /// The sizes of the first argument, if it is a tensor of floats.
-    pub(super) fn first_sizes(&self) -> Option<Vec<usize>> {
-        match self.arguments.first() {
-            Some((_, Value::Tensor(tensor))) => Some(sizes(tensor)),
-            _ => None,
+    /// The same, which has to be a tensor.
+    pub(super) fn subject(&mut self) -> Result<Floats> {
+        match self.first().and_then(Value::tensor) {
+            Some(tensor) => Ok(tensor),
+            None => refused("its first argument is not a tensor of floats"),
         }
     }
 
-    /// What follows the first argument.
-    pub(super) fn rest(&self) -> impl Iterator<Item = &Value> {
-        self.arguments.iter().skip(1).map(|(_, value)| value)
+    /// How many axes the first argument has.
+    pub(super) fn rank(&self) -> usize {
+        match self.arguments.first() {
+            Some((_, Value::Tensor(tensor))) => sizes(tensor).len(),
+            _ => 0,
+        }
     }
 
-    fn needed(&mut self, name: &str) -> Result<Value> {
-        let value = self.take(name);
-        value.ok_or_else(|| Refused(format!("it lacks its argument `{name}`")))
+    pub(super) fn second(&self) -> Option<&Value> {
+        self.arguments.get(1).map(|(_, value)| value)
+    }
+
+    /// An argument as `of` reads it, if it was given.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        of: impl FnOnce(Value) -> Option<T>,
+        expected: &str,
+    ) -> Result<Option<T>> {
+        match self.take(name).map(of) {
+            Some(None) => refused(format!("its argument `{name}` is not {expected}")),
+            given => Ok(given.flatten()),
+        }
+    }
+
+    fn needed<T>(&self, name: &str, given: Option<T>) -> Result<T> {
+        given.ok_or_else(|| Refused(format!("it lacks its argument `{name}`")))
     }
 
     pub(super) fn tensor(&mut self, name: &str) -> Result<Floats> {
-        let value = self.needed(name)?;
-        of_kind(name, value.tensor(), "a tensor of floats")
+        let tensor = self.optional_tensor(name)?;
+        self.needed(name, tensor)
     }
 
     pub(super) fn optional_tensor(&mut self, name: &str) -> Result<Option<Floats>> {
-        let value = self.take(name);
-        let tensor = value.map(|value| of_kind(name, value.tensor(), "a tensor of floats"));
-        tensor.transpose()
+        self.optional(name, Value::tensor, "a tensor of floats")
     }
 
     pub(super) fn tensors(&mut self, name: &str) -> Result<Vec<Floats>> {
-        let Value::List(all) = self.needed(name)? else {
-            return of_kind(name, None, "tensors");
+        let all = |value| match value {
+            Value::List(all) => all.into_iter().map(Value::tensor).collect(),
+            _ => None,
         };
-        let all = all.into_iter().map(Value::tensor);
-        of_kind(name, all.collect(), "tensors of floats")
+        let tensors = self.optional(name, all, "tensors of floats")?;
+        self.needed(name, tensors)
+    }
+
+    fn optional_int(&mut self, name: &str) -> Result<Option<i64>> {
+        self.optional(name, |value| value.int(), "a whole number")
     }
 
     pub(super) fn int(&mut self, name: &str, default: i64) -> Result<i64> {
-        let value = self.take(name);
-        let int = value.map(|value| of_kind(name, value.int(), "a whole number"));
-        Ok(int.transpose()?.unwrap_or(default))
+        Ok(self.optional_int(name)?.unwrap_or(default))
     }
 
-    /// A number that has to be there.
     pub(super) fn needed_int(&mut self, name: &str) -> Result<i64> {
-        let value = self.needed(name)?;
-        of_kind(name, value.int(), "a whole number")
+        let int = self.optional_int(name)?;
+        self.needed(name, int)
+    }
+
+    /// How many of something, one at least.
+    pub(super) fn count(&mut self, name: &str, default: Option<i64>) -> Result<usize> {
+        let count = self.optional_int(name)?.or(default);
+        match self.needed(name, count)?.try_into() {
+            Ok(count) if count > 0 => Ok(count),
+            _ => refused(format!("its argument `{name}` is below 1")),
+        }
     }
 
     /// Several, or one that stands for a list of itself.
     pub(super) fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>> {
-        let ints = match self.take(name) {
-            None => return Ok(None),
-            Some(Value::List(all)) => all.iter().map(Value::int).collect(),
-            Some(one) => one.int().map(|one| vec![one]),
+        let all = |value: Value| match value {
+            Value::List(all) => all.iter().map(Value::int).collect(),
+            one => one.int().map(|one| vec![one]),
         };
-        of_kind(name, ints, "whole numbers").map(Some)
+        self.optional(name, all, "whole numbers")
+    }
+
+    pub(super) fn needed_ints(&mut self, name: &str) -> Result<Vec<i64>> {
+        let ints = self.ints(name)?;
+        self.needed(name, ints)
     }
 
     /// Sizes along the two axes of an image: one stands for both, an empty list for what was left out.
@@ -186,41 +218,41 @@ impl Call {
         Ok(Some([one, two]))
     }
 
+    pub(super) fn optional_float(&mut self, name: &str) -> Result<Option<f64>> {
+        self.optional(name, |value| value.float(), "a number")
+    }
+
     pub(super) fn float(&mut self, name: &str, default: f64) -> Result<f64> {
         Ok(self.optional_float(name)?.unwrap_or(default))
     }
 
-    /// A number that has to be there.
-    pub(super) fn needed_float(&mut self, name: &str) -> Result<f64> {
-        let value = self.needed(name)?;
-        of_kind(name, value.float(), "a number")
-    }
-
-    pub(super) fn optional_float(&mut self, name: &str) -> Result<Option<f64>> {
-        let value = self.take(name);
-        let float = value.map(|value| of_kind(name, value.float(), "a number"));
-        float.transpose()
-    }
-
     pub(super) fn bool(&mut self, name: &str, default: bool) -> Result<bool> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(Value::Bool(value)) => Ok(value),
-            Some(_) => of_kind(name, None, "true or false"),
-        }
+        let of = |value| match value {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        };
+        let given = self.optional(name, of, "true or false")?;
+        Ok(given.unwrap_or(default))
     }
 
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name) {
-            Some(Value::Text(text)) => Some(text),
+        let mut arguments = self.arguments.iter();
+        match arguments.find(|(own, _)| own == name) {
+            Some((_, Value::Text(text))) => Some(text.clone()),
             _ => None,
         }
     }
 
     /// An axis of a tensor of `rank` axes, counted from the end where it is negative.
     pub(super) fn axis(&mut self, name: &str, default: i64, rank: usize) -> Result<usize> {
-        let axis = self.int(name, default)?;
-        axis_of(axis, rank)
+        axis_of(self.int(name, default)?, rank)
+    }
+
+    /// The same of several.
+    pub(super) fn axes(&mut self, name: &str, rank: usize) -> Result<Option<Vec<usize>>> {
+        let axes = self.ints(name)?;
+        let of = |axes: Vec<i64>| axes.into_iter().map(|axis| axis_of(axis, rank)).collect();
+        axes.map(of).transpose()
     }
 }
 
@@ -237,23 +269,20 @@ pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
     }
 }
 
-fn of_kind<T>(name: &str, value: Option<T>, expected: &str) -> Result<T> {
-    value.ok_or_else(|| Refused(format!("its argument `{name}` is not {expected}")))
-}
-
 impl Value {
-    pub(super) fn tensor(self) -> Option<Floats> {
-        match self.floats() {
-            Self::Tensor(tensor) => Some(tensor),
-            _ => None,
+    /// The places that it is made of.
+    pub(super) fn places(&self) -> Vec<Place> {
+        match self {
+            Self::At(place) => vec![*place],
+            Self::List(all) => all.iter().flat_map(Self::places).collect(),
+            _ => Vec::new(),
         }
     }
 
-    /// Whole numbers as floats, everything else as it is.
-    pub(super) fn floats(self) -> Self {
+    pub(super) fn tensor(self) -> Option<Floats> {
         match self {
-            Self::Integers(all) => Self::Tensor(Dispatch::int_into_float(all, FloatDType::F32)),
-            other => other,
+            Self::Tensor(tensor) => Some(tensor),
+            _ => None,
         }
     }
 
@@ -272,12 +301,9 @@ impl Value {
             Self::Float(value) => Some(*value),
             Self::Int(value) => Some(*value as f64),
             Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            // `inf`, which JSON does not have.
+            Self::Text(text) => text.parse().ok(),
             _ => None,
         }
     }
-}
-
-/// A shape of these sizes.
-pub(super) fn shape(sizes: &[usize]) -> Shape {
-    Shape::from(sizes.to_vec())
 }

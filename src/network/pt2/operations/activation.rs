@@ -4,8 +4,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
 
 use super::Table;
-use super::arithmetic::{like, map, subject, together};
-use crate::network::pt2::value::{Call, Floats, Result, Value, shape, sizes};
+use super::arithmetic::{like, map, together};
+use crate::network::pt2::value::{Call, Floats, Result, Value, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.relu", |call| map(call, Dispatch::relu)),
@@ -37,7 +37,7 @@ pub(super) const TABLE: Table = &[
 ];
 
 fn along(call: &mut Call, of: impl Fn(Floats, usize) -> Floats) -> Result<Value> {
-    let x = subject(call)?;
+    let x = call.subject()?;
     let axis = call.axis("dim", -1, sizes(&x).len())?;
     Ok(Value::Tensor(of(x, axis)))
 }
@@ -96,12 +96,12 @@ fn leaky_relu(call: &mut Call) -> Result<Value> {
 
 /// One slope for all, or one a channel.
 fn prelu(call: &mut Call) -> Result<Value> {
-    let (weight, x) = (call.tensor("weight")?, call.tensor("self")?);
+    let (weight, x) = (call.tensor("weight")?, call.subject()?);
     let mut slopes = vec![1; sizes(&x).len()];
     if let Some(channels) = slopes.get_mut(1) {
         *channels = sizes(&weight).iter().product();
     }
-    let slopes = like(Dispatch::float_reshape(weight, shape(&slopes)), &x);
+    let slopes = like(reshape(weight, &slopes), &x);
     let below = Dispatch::float_clamp_max(x.clone(), 0.0.into());
     let (below, slopes) = together(below, slopes, call.most)?;
     let below = Dispatch::float_mul(below, slopes);

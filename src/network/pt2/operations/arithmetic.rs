@@ -1,36 +1,28 @@
 //! Arithmetic, value by value, with tensors of other shapes and with numbers; and that of sizes.
 
 use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::BoolTensor;
 use burn::backend::{Dispatch, TensorMetadata};
-use burn::tensor::{DType, FloatDType};
+use burn::tensor::{BoolDType, DType, FloatDType};
 
 use super::Table;
-use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
+use crate::network::pt2::value::{
+    Call, Floats, Most, Result, Value, refused, reshape, shape, sizes,
+};
 
 pub(super) const TABLE: Table = &[
-    ("aten.add", |call| {
-        scaled(call, Dispatch::float_add, |a, b| a + b)
-    }),
-    ("aten.sub", |call| {
-        scaled(call, Dispatch::float_sub, |a, b| a - b)
-    }),
+    ("aten.add", |call| scaled(call, Dispatch::float_add)),
+    ("aten.sub", |call| scaled(call, Dispatch::float_sub)),
     ("aten.rsub", |call| {
-        scaled(call, |a, b| Dispatch::float_sub(b, a), |a, b| b - a)
+        scaled(call, |a, b| Dispatch::float_sub(b, a))
     }),
-    ("aten.mul", |call| {
-        both(call, Dispatch::float_mul, |a, b| a * b)
-    }),
+    ("aten.mul", |call| both(call, Dispatch::float_mul)),
     ("aten.div", divide),
-    ("aten.pow", |call| power(call)),
-    ("aten.maximum", |call| both(call, larger, f64::max)),
-    ("aten.minimum", |call| {
-        let negative = |x| Dispatch::float_neg(x);
-        both(
-            call,
-            |a, b| negative(larger(negative(a), negative(b))),
-            f64::min,
-        )
+    ("aten.pow", power),
+    ("aten.maximum", |call| {
+        extreme(call, Dispatch::float_greater)
     }),
+    ("aten.minimum", |call| extreme(call, Dispatch::float_lower)),
     ("aten.clamp", clamp),
     ("aten.clip", clamp),
     ("aten.clamp_min", clamp),
@@ -68,30 +60,20 @@ pub(super) const TABLE: Table = &[
     }),
 ];
 
-/// The first argument, which is called `self` or `input`.
-pub(super) fn subject(call: &mut Call) -> Result<Floats> {
-    match call.first().and_then(Value::tensor) {
-        Some(tensor) => Ok(tensor),
-        None => refused("its first argument is not a tensor of floats"),
-    }
-}
-
 pub(super) fn map(call: &mut Call, of: impl Fn(Floats) -> Floats) -> Result<Value> {
-    Ok(Value::Tensor(of(subject(call)?)))
+    Ok(Value::Tensor(of(call.subject()?)))
 }
 
 /// A tensor in the numbers of another: parameters are float32, whatever the maps are.
 pub(in crate::network::pt2) fn like(tensor: Floats, other: &Floats) -> Floats {
-    if tensor.dtype() == other.dtype() {
+    cast(tensor, other.dtype())
+}
+
+pub(super) fn cast(tensor: Floats, dtype: DType) -> Floats {
+    if tensor.dtype() == dtype {
         return tensor;
     }
-    let dtype = match other.dtype() {
-        DType::F16 => FloatDType::F16,
-        DType::BF16 => FloatDType::BF16,
-        DType::F64 => FloatDType::F64,
-        _ => FloatDType::F32,
-    };
-    Dispatch::float_cast(tensor, dtype)
+    Dispatch::float_cast(tensor, dtype.into())
 }
 
 /// Two tensors with as many axes, those that are missing in front, in the numbers of the one that has fewer bits.
@@ -104,15 +86,16 @@ pub(super) fn aligned(a: Floats, b: Floats) -> (Floats, Floats) {
         }
     };
     let rank = sizes(&a).len().max(sizes(&b).len());
-    let extended = |tensor: Floats| {
-        let own = sizes(&tensor);
-        if own.len() == rank {
-            return tensor;
-        }
-        let all = [vec![1; rank - own.len()], own].concat();
-        Dispatch::float_reshape(tensor, shape(&all))
-    };
-    (extended(a), extended(b))
+    (extended(a, rank), extended(b, rank))
+}
+
+/// A tensor with so many axes, the new ones in front.
+pub(super) fn extended(tensor: Floats, rank: usize) -> Floats {
+    let own = sizes(&tensor);
+    match rank.saturating_sub(own.len()) {
+        0 => tensor,
+        new => reshape(tensor, &[vec![1; new], own].concat()),
+    }
 }
 
 /// Two tensors as [`aligned`] makes them, whose sizes go together.
@@ -120,6 +103,15 @@ pub(super) fn together(a: Floats, b: Floats, most: Most) -> Result<(Floats, Floa
     let (a, b) = aligned(a, b);
     most.check(&broadcast(&sizes(&a), &sizes(&b))?)?;
     Ok((a, b))
+}
+
+/// The same, in the sizes that they have together.
+pub(super) fn wide(a: Floats, b: Floats, most: Most) -> Result<(Floats, Floats)> {
+    let (a, b) = aligned(a, b);
+    let sizes = broadcast(&sizes(&a), &sizes(&b))?;
+    most.check(&sizes)?;
+    let wide = |tensor| Dispatch::float_expand(tensor, shape(&sizes));
+    Ok((wide(a), wide(b)))
 }
 
 /// The sizes that two lists of as many sizes become together.
@@ -132,94 +124,60 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
     sizes.collect()
 }
 
-/// A tensor with all values a number, which every shape goes with.
-pub(super) fn full(value: f64, like: &Floats) -> Floats {
-    let ones = vec![1; sizes(like).len()];
-    let zeros = Dispatch::float_zeros(shape(&ones), &like.device(), FloatDType::F32);
-    let tensor = Dispatch::float_add_scalar(zeros, value.into());
-    self::like(tensor, like)
-}
-
-/// Of a tensor and a tensor, a tensor and a number, a number and a tensor, or two numbers.
-fn of_both(
-    a: Value,
-    b: Value,
-    most: Most,
-    tensors: impl Fn(Floats, Floats) -> Floats,
-    numbers: impl Fn(f64, f64) -> f64,
-) -> Result<Value> {
-    let (a, b) = match (a, b) {
-        (Value::Tensor(a), Value::Tensor(b)) => (a, b),
-        (Value::Tensor(a), b) => match b.float() {
-            Some(number) => {
-                let b = full(number, &a);
-                (a, b)
-            }
-            None => return refused("it is given no number"),
-        },
-        (a, Value::Tensor(b)) => match a.float() {
-            Some(number) => (full(number, &b), b),
-            None => return refused("it is given no number"),
-        },
-        (Value::Int(a), Value::Int(b)) => {
-            #[expect(clippy::cast_possible_truncation, reason = "sizes")]
-            return Ok(Value::Int(numbers(a as f64, b as f64) as i64));
-        }
-        (a, b) => match (a.float(), b.float()) {
-            (Some(a), Some(b)) => return Ok(Value::Float(numbers(a, b))),
-            _ => return refused("it is given neither tensors of floats nor numbers"),
-        },
+/// A tensor, or one with all values a number, which every shape goes with.
+pub(super) fn tensor_or_number(value: Value, other: &Floats) -> Result<Floats> {
+    let number = match (value.float(), value) {
+        (Some(number), _) => number,
+        (None, Value::Tensor(tensor)) => return Ok(tensor),
+        _ => return refused("it is given neither a tensor of floats nor a number"),
     };
-    let (a, b) = together(a, b, most)?;
-    Ok(Value::Tensor(tensors(a, b)))
+    let ones = vec![1; sizes(other).len()];
+    let zeros = Dispatch::float_zeros(shape(&ones), &other.device(), FloatDType::F32);
+    Ok(like(
+        Dispatch::float_add_scalar(zeros, number.into()),
+        other,
+    ))
 }
 
-pub(super) fn operands(call: &mut Call) -> Result<(Value, Value)> {
+/// `self` and `other`, one of which may be a number.
+pub(super) fn operands(call: &mut Call) -> Result<(Floats, Floats)> {
     match (call.take("self"), call.take("other")) {
-        (Some(a), Some(b)) => Ok((a.floats(), b.floats())),
-        _ => refused("it lacks an argument"),
+        (Some(Value::Tensor(a)), Some(b)) => {
+            let b = tensor_or_number(b, &a)?;
+            Ok((a, b))
+        }
+        (Some(a), Some(Value::Tensor(b))) => Ok((tensor_or_number(a, &b)?, b)),
+        _ => refused("it is not given a tensor of floats and another, or a number"),
     }
 }
 
-pub(super) fn both(
-    call: &mut Call,
-    tensors: impl Fn(Floats, Floats) -> Floats,
-    numbers: impl Fn(f64, f64) -> f64,
-) -> Result<Value> {
+pub(super) fn both(call: &mut Call, of: impl Fn(Floats, Floats) -> Floats) -> Result<Value> {
     let (a, b) = operands(call)?;
-    of_both(a, b, call.most, tensors, numbers)
+    let (a, b) = together(a, b, call.most)?;
+    Ok(Value::Tensor(of(a, b)))
 }
 
 /// Where the second operand is multiplied by `alpha` first.
-fn scaled(
-    call: &mut Call,
-    tensors: impl Fn(Floats, Floats) -> Floats,
-    numbers: impl Fn(f64, f64) -> f64,
-) -> Result<Value> {
+fn scaled(call: &mut Call, of: impl Fn(Floats, Floats) -> Floats) -> Result<Value> {
     let alpha = call.float("alpha", 1.0)?;
-    let (a, mut b) = operands(call)?;
     #[expect(clippy::float_cmp, reason = "it was left out")]
-    if alpha != 1.0 {
-        let times = Dispatch::float_mul;
-        b = of_both(b, Value::Float(alpha), call.most, times, |b, alpha| {
-            b * alpha
-        })?;
-    }
-    of_both(a, b, call.most, tensors, numbers)
+    let is_plain = alpha == 1.0;
+    both(call, |a, b| match is_plain {
+        true => of(a, b),
+        false => of(a, Dispatch::float_mul_scalar(b, alpha.into())),
+    })
 }
 
 fn divide(call: &mut Call) -> Result<Value> {
-    let rounding = call.text("rounding_mode");
-    let quotient = both(call, Dispatch::float_div, |a, b| a / b)?;
-    match (rounding.as_deref(), quotient) {
-        (None, quotient) => Ok(quotient),
-        (Some("floor"), Value::Tensor(quotient)) => {
-            Ok(Value::Tensor(Dispatch::float_floor(quotient)))
-        }
-        (Some("trunc"), Value::Tensor(quotient)) => {
-            Ok(Value::Tensor(Dispatch::float_trunc(quotient)))
-        }
-        (Some(other), _) => refused(format!("its rounding mode {other:?} is not known")),
+    match call.text("rounding_mode").as_deref() {
+        None => both(call, Dispatch::float_div),
+        Some("floor") => both(call, |a, b| {
+            Dispatch::float_floor(Dispatch::float_div(a, b))
+        }),
+        Some("trunc") => both(call, |a, b| {
+            Dispatch::float_trunc(Dispatch::float_div(a, b))
+        }),
+        Some(other) => refused(format!("its rounding mode {other:?} is not known")),
     }
 }
 
@@ -227,32 +185,29 @@ fn power(call: &mut Call) -> Result<Value> {
     let (Some(base), Some(exponent)) = (call.take("self"), call.take("exponent")) else {
         return refused("it lacks an argument");
     };
-    match (base, exponent.float()) {
-        (Value::Tensor(base), Some(exponent)) => Ok(Value::Tensor(Dispatch::float_powf_scalar(
-            base,
-            exponent.into(),
-        ))),
-        (base, _) => of_both(base, exponent, call.most, Dispatch::float_powf, f64::powf),
-    }
+    let power = match (base, exponent.float(), exponent) {
+        (Value::Tensor(base), Some(exponent), _) => {
+            Dispatch::float_powf_scalar(base, exponent.into())
+        }
+        (base, None, Value::Tensor(exponent)) => {
+            let base = tensor_or_number(base, &exponent)?;
+            let (base, exponent) = together(base, exponent, call.most)?;
+            Dispatch::float_powf(base, exponent)
+        }
+        _ => return refused("it is given no tensor of floats"),
+    };
+    Ok(Value::Tensor(power))
 }
 
-/// Two tensors whose sizes go together, in the sizes that they have together.
-pub(super) fn wide(a: Floats, b: Floats) -> (Floats, Floats) {
-    let (a_sizes, b_sizes) = (sizes(&a), sizes(&b));
-    let sizes: Vec<usize> = a_sizes
-        .iter()
-        .zip(&b_sizes)
-        .map(|(a, b)| *a.max(b))
-        .collect();
-    let wide = |tensor| Dispatch::float_expand(tensor, shape(&sizes));
-    (wide(a), wide(b))
-}
+/// What compares two tensors.
+pub(super) type Comparison = fn(Floats, Floats, BoolDType) -> BoolTensor<Dispatch>;
 
-fn larger(a: Floats, b: Floats) -> Floats {
-    // a + max(b - a, 0) would round.
-    let (a, b) = wide(a, b);
-    let is_larger = Dispatch::float_greater(b.clone(), a.clone(), burn::tensor::BoolDType::Native);
-    Dispatch::float_mask_where(a, is_larger, b)
+/// The second operand where it is so compared with the first: `a + max(b - a, 0)` would round.
+fn extreme(call: &mut Call, is: Comparison) -> Result<Value> {
+    let (a, b) = operands(call)?;
+    let (a, b) = wide(a, b, call.most)?;
+    let is_second = is(b.clone(), a.clone(), BoolDType::Native);
+    Ok(Value::Tensor(Dispatch::float_mask_where(a, is_second, b)))
 }
 
 fn clamp(call: &mut Call) -> Result<Value> {
@@ -273,14 +228,14 @@ fn addcmul(call: &mut Call) -> Result<Value> {
     let value = call.float("value", 1.0)?;
     let (one, two) = together(call.tensor("tensor1")?, call.tensor("tensor2")?, call.most)?;
     let product = Dispatch::float_mul_scalar(Dispatch::float_mul(one, two), value.into());
-    let (x, product) = together(call.tensor("self")?, product, call.most)?;
+    let (x, product) = together(call.subject()?, product, call.most)?;
     Ok(Value::Tensor(Dispatch::float_add(x, product)))
 }
 
 /// Arithmetic of sizes, whose arguments are called `a` and `b` or have no names.
 fn of_sizes(call: &mut Call, of: impl Fn(i64, i64) -> Option<i64>) -> Result<Value> {
     let first = call.first().and_then(|value| value.int());
-    let second = call.rest().next().and_then(Value::int);
+    let second = call.second().and_then(Value::int);
     match (first, second) {
         (Some(a), Some(b)) => match of(a, b) {
             Some(size) => Ok(Value::Int(size)),
@@ -290,7 +245,7 @@ fn of_sizes(call: &mut Call, of: impl Fn(i64, i64) -> Option<i64>) -> Result<Val
     }
 }
 
-fn floored(a: i64, b: i64) -> Option<i64> {
+pub(in crate::network::pt2) fn floored(a: i64, b: i64) -> Option<i64> {
     let quotient = a.checked_div(b)?;
     let is_below = a % b != 0 && (a < 0) != (b < 0);
     Some(quotient - i64::from(is_below))

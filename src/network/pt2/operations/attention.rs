@@ -14,7 +14,7 @@ pub(super) const TABLE: Table = &[("aten.scaled_dot_product_attention", attentio
 ///
 /// Source: the documentation of `torch.nn.functional.scaled_dot_product_attention`.
 fn attention(call: &mut Call) -> Result<Value> {
-    let (query, key) = (call.tensor("query")?, call.tensor("key")?);
+    let (query, key) = (call.subject()?, call.tensor("key")?);
     let value = call.tensor("value")?;
     if call.bool("is_causal", false)? || call.bool("enable_gqa", false)? {
         return refused("causal and grouped attention are not known");

@@ -7,11 +7,11 @@ use super::Table;
 use super::arithmetic::{aligned, broadcast, like, together};
 use super::pooling::places;
 use crate::device::convolve_with;
-use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
+use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.conv2d", conv2d),
-    ("aten.conv1d", conv1d),
+    ("aten.conv2d", |call| convolved(call, 2)),
+    ("aten.conv1d", |call| convolved(call, 1)),
     ("aten.convolution", convolution),
     ("aten.conv_transpose2d", conv_transpose2d),
     ("aten.linear", linear),
@@ -74,53 +74,57 @@ impl Kernels {
     }
 }
 
-fn groups(call: &mut Call) -> Result<usize> {
-    match usize::try_from(call.int("groups", 1)?) {
-        Ok(groups) if groups > 0 => Ok(groups),
-        _ => refused("`groups` is below 1"),
-    }
+fn pair(call: &mut Call, name: &str, default: usize) -> Result<[usize; 2]> {
+    Ok(call.pair(name)?.unwrap_or([default; 2]))
 }
 
-/// An image, and whether it came without a batch.
-fn batched(x: Floats, rank: usize) -> (Floats, bool) {
+/// Of images, or with one axis of images that are one pixel high; a single one has no batch.
+fn convolved(call: &mut Call, axes: usize) -> Result<Value> {
+    let mut x = call.subject()?;
     let own = sizes(&x);
-    if own.len() + 1 != rank {
-        return (x, false);
+    let is_alone = own.len() == axes + 1;
+    if is_alone {
+        x = reshape(x, &[&[1], &own[..]].concat());
     }
-    (
-        Dispatch::float_reshape(x, shape(&[vec![1], own].concat())),
-        true,
-    )
-}
-
-fn unbatched(x: Floats, was_alone: bool) -> Floats {
-    if !was_alone {
-        return x;
+    let mut kernels = Kernels::of(call, &x)?;
+    if axes == 1 {
+        (x, kernels.weight) = (one_high(x)?, one_high(kernels.weight)?);
     }
-    let own = sizes(&x);
-    Dispatch::float_reshape(x, shape(&own[1..]))
-}
-
-fn conv2d(call: &mut Call) -> Result<Value> {
-    let (x, was_alone) = batched(call.tensor("input")?, 4);
-    let kernels = Kernels::of(call, &x)?;
-    let (stride, dilation) = (pair(call, "stride", 1)?, pair(call, "dilation", 1)?);
     let side = sizes(&kernels.weight);
     let [.., height, width] = side[..] else {
         return refused(format!("its weight is {side:?}, expected four axes"));
     };
-    let options = ConvOptions {
-        stride,
+    let dilation = pair(call, "dilation", 1)?;
+    let mut options = ConvOptions {
+        stride: pair(call, "stride", 1)?,
         padding: padding(call, [height, width], dilation)?,
         dilation,
-        groups: groups(call)?,
+        groups: call.count("groups", Some(1))?,
     };
+    if axes == 1 {
+        (options.stride[0], options.padding[0], options.dilation[0]) = (1, (0, 0), 1);
+    }
     let maps = kernels.convolve(x, options, call.most)?;
-    Ok(Value::Tensor(unbatched(maps, was_alone)))
+    let mut all = sizes(&maps);
+    if axes == 1 {
+        all.remove(2);
+    }
+    if is_alone {
+        all.remove(0);
+    }
+    Ok(Value::Tensor(if axes == 1 || is_alone {
+        reshape(maps, &all)
+    } else {
+        maps
+    }))
 }
 
-fn pair(call: &mut Call, name: &str, default: usize) -> Result<[usize; 2]> {
-    Ok(call.pair(name)?.unwrap_or([default; 2]))
+fn one_high(x: Floats) -> Result<Floats> {
+    let own = sizes(&x);
+    match own[..] {
+        [a, b, length] => Ok(reshape(x, &[a, b, 1, length])),
+        _ => refused(format!("it is given {own:?}, expected three axes")),
+    }
 }
 
 /// Zeros before and behind along each axis; "same" puts one more behind where their number is odd.
@@ -129,57 +133,14 @@ fn padding(
     kernel: [usize; 2],
     dilation: [usize; 2],
 ) -> Result<[(usize, usize); 2]> {
-    let around = match call.take("padding") {
-        Some(Value::Text(name)) if name == "valid" => return Ok([(0, 0); 2]),
-        Some(Value::Text(name)) if name == "same" => {
-            let of = |axis: usize| {
-                let all = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
-                (all / 2, all - all / 2)
-            };
-            return Ok([of(0), of(1)]);
-        }
-        Some(Value::List(all)) => all.iter().map(Value::int).collect(),
-        Some(one) => one.int().map(|one| vec![one]),
-        None => Some(vec![0]),
-    };
-    let around: Option<Vec<usize>> = around
-        .into_iter()
-        .flatten()
-        .map(|size| usize::try_from(size).ok())
-        .collect();
-    match around.as_deref() {
-        Some([one]) => Ok([(*one, *one); 2]),
-        Some([one, two]) => Ok([(*one, *one), (*two, *two)]),
-        _ => refused("its padding is not known"),
+    match call.text("padding").as_deref() {
+        Some("valid") => Ok([(0, 0); 2]),
+        Some("same") => Ok([0, 1].map(|axis: usize| {
+            let all = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
+            (all / 2, all - all / 2)
+        })),
+        _ => Ok(pair(call, "padding", 0)?.map(|size| (size, size))),
     }
-}
-
-/// As a convolution of images that are one pixel high.
-fn conv1d(call: &mut Call) -> Result<Value> {
-    let (x, was_alone) = batched(call.tensor("input")?, 3);
-    let kernels = Kernels::of(call, &x)?;
-    let flat = |tensor: Floats| {
-        let own = sizes(&tensor);
-        match own[..] {
-            [a, b, length] => Ok(Dispatch::float_reshape(tensor, shape(&[a, b, 1, length]))),
-            _ => refused(format!("it is given {own:?}, expected three axes")),
-        }
-    };
-    let weight = flat(kernels.weight)?;
-    let length = sizes(&weight).last().copied().unwrap_or_default();
-    let [stride, dilation] = [pair(call, "stride", 1)?[0], pair(call, "dilation", 1)?[0]];
-    let [_, along] = padding(call, [1, length], [1, dilation])?;
-    let options = ConvOptions {
-        stride: [1, stride],
-        padding: [(0, 0), along],
-        dilation: [1, dilation],
-        groups: groups(call)?,
-    };
-    let bias = kernels.bias;
-    let maps = Kernels { weight, bias }.convolve(flat(x)?, options, call.most)?;
-    let own = sizes(&maps);
-    let maps = Dispatch::float_reshape(maps, shape(&[own[0], own[1], own[3]]));
-    Ok(Value::Tensor(unbatched(maps, was_alone)))
 }
 
 /// The operator below the others.
@@ -187,19 +148,18 @@ fn convolution(call: &mut Call) -> Result<Value> {
     if call.bool("transposed", false)? {
         return conv_transpose2d(call);
     }
-    drop(call.take("output_padding"));
-    conv2d(call)
+    convolved(call, 2)
 }
 
 fn conv_transpose2d(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("input")?;
+    let x = call.subject()?;
     let kernels = Kernels::of(call, &x)?;
     let options = ConvTransposeOptions::new(
         pair(call, "stride", 1)?,
         pair(call, "padding", 0)?,
         pair(call, "output_padding", 0)?,
         pair(call, "dilation", 1)?,
-        groups(call)?,
+        call.count("groups", Some(1))?,
     );
     let (own, weight) = (sizes(&x), sizes(&kernels.weight));
     let ([batch, channels, height, width], [input, out, down, across]) = (&own[..], &weight[..])
@@ -239,7 +199,7 @@ fn conv_transpose2d(call: &mut Call) -> Result<Value> {
 }
 
 fn linear(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("input")?;
+    let x = call.subject()?;
     let kernels = Kernels::of(call, &x)?;
     let own = sizes(&x);
     let features = own.last().copied().unwrap_or_default();
@@ -253,16 +213,16 @@ fn linear(call: &mut Call) -> Result<Value> {
     }
     kernels.check_bias(outputs)?;
     call.most.check(&[rows, outputs])?;
-    let flat = Dispatch::float_reshape(x, shape(&[rows, features]));
+    let flat = reshape(x, &[rows, features]);
     let mut product = Dispatch::float_matmul(flat, Dispatch::float_transpose(kernels.weight));
     if let Some(bias) = kernels.bias {
-        product = Dispatch::float_add(product, Dispatch::float_reshape(bias, shape(&[1, outputs])));
+        product = Dispatch::float_add(product, reshape(bias, &[1, outputs]));
     }
     let mut all = own;
     if let Some(last) = all.last_mut() {
         *last = outputs;
     }
-    Ok(Value::Tensor(Dispatch::float_reshape(product, shape(&all))))
+    Ok(Value::Tensor(reshape(product, &all)))
 }
 
 /// `beta · self + alpha · mat1 · mat2`
@@ -270,13 +230,13 @@ fn addmm(call: &mut Call) -> Result<Value> {
     let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
     let product = product(call.tensor("mat1")?, call.tensor("mat2")?, call.most)?;
     let scaled = |tensor, factor: f64| Dispatch::float_mul_scalar(tensor, factor.into());
-    let added = scaled(call.tensor("self")?, beta);
+    let added = scaled(call.subject()?, beta);
     let (added, product) = together(added, scaled(product, alpha), call.most)?;
     Ok(Value::Tensor(Dispatch::float_add(added, product)))
 }
 
 fn matmul(call: &mut Call) -> Result<Value> {
-    let a = call.tensor("self")?;
+    let a = call.subject()?;
     let b = match call.optional_tensor("other")? {
         Some(b) => b,
         None => call.tensor("mat2")?,

@@ -1,48 +1,37 @@
 //! Several values put together, and values picked out of one.
 
 use burn::backend::Dispatch;
-use burn::backend::ops::{FloatTensorOps, IntTensorOps};
-use burn::backend::tensor::IntTensor;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::IntDType;
 
 use super::Table;
-use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, shape, sizes};
+use crate::network::pt2::value::{Call, Result, Value, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.cat", cat),
-    ("aten.concat", cat),
-    ("aten.stack", stack),
+    ("aten.cat", |call| joined(call, false)),
+    ("aten.concat", |call| joined(call, false)),
+    ("aten.stack", |call| joined(call, true)),
     ("aten.index", index),
     ("aten.index_select", index),
 ];
 
-fn cat(call: &mut Call) -> Result<Value> {
-    let all = call.tensors("tensors")?;
+/// One behind the other along an axis, which may be a new one.
+fn joined(call: &mut Call, is_new: bool) -> Result<Value> {
+    let mut all = call.tensors("tensors")?;
     let Some(rank) = all.first().map(|first| sizes(first).len()) else {
         return refused("it is given no tensors");
     };
-    let axis = call.axis("dim", 0, rank)?;
-    joined(all, axis, call.most)
-}
-
-fn stack(call: &mut Call) -> Result<Value> {
-    let all = call.tensors("tensors")?;
-    let Some(rank) = all.first().map(|first| sizes(first).len()) else {
-        return refused("it is given no tensors");
-    };
-    let axis = call.axis("dim", 0, rank + 1)?;
-    let each = all.into_iter().map(|x| {
-        let mut own = sizes(&x);
-        own.insert(axis, 1);
-        Dispatch::float_reshape(x, shape(&own))
-    });
-    joined(each.collect(), axis, call.most)
-}
-
-/// One behind the other along an axis.
-fn joined(all: Vec<Floats>, axis: usize, most: Most) -> Result<Value> {
+    let axis = call.axis("dim", 0, rank + usize::from(is_new))?;
+    if is_new {
+        let with_axis = |x| {
+            let mut own = sizes(&x);
+            own.insert(axis.min(own.len()), 1);
+            reshape(x, &own)
+        };
+        all = all.into_iter().map(with_axis).collect();
+    }
     let of: Vec<Vec<usize>> = all.iter().map(sizes).collect();
-    let mut together = of.first().cloned().unwrap_or_default();
+    let mut together = of[0].clone();
     let others = |own: &[usize]| {
         let others = own.iter().enumerate().filter(|(at, _)| *at != axis);
         others.map(|(_, size)| *size).collect::<Vec<_>>()
@@ -52,53 +41,39 @@ fn joined(all: Vec<Floats>, axis: usize, most: Most) -> Result<Value> {
     if let Some(own) = of.iter().find(is_apart) {
         return refused(format!("{own:?} and {together:?} are not put together"));
     }
-    match together.get_mut(axis) {
-        Some(size) => {
-            *size = of
-                .iter()
-                .fold(0, |sum: usize, own| sum.saturating_add(own[axis]));
-        }
-        None => return refused("numbers are not put together"),
-    }
-    most.check(&together)?;
+    let Some(size) = together.get_mut(axis) else {
+        return refused("numbers are not put together");
+    };
+    *size = of.iter().fold(0, |sum, own| sum.saturating_add(own[axis]));
+    call.most.check(&together)?;
     Ok(Value::Tensor(Dispatch::float_cat(all, axis)))
-}
-
-fn whole(places: Value) -> Result<IntTensor<Dispatch>> {
-    match places {
-        Value::Integers(all) => Ok(all),
-        Value::Tensor(all) => Ok(Dispatch::float_into_int(all, IntDType::I64)),
-        _ => refused("it is given no list of whole numbers"),
-    }
 }
 
 /// By one list of places along one axis.
 fn index(call: &mut Call) -> Result<Value> {
-    use burn::backend::TensorMetadata;
-    let x = call.tensor("self")?;
+    let x = call.subject()?;
     let own = sizes(&x);
-    let (axis, places) = match (call.take("indices"), call.take("index")) {
-        (Some(Value::List(all)), _) => {
-            let mut given = all.into_iter().enumerate();
-            let mut given = given
-                .by_ref()
-                .filter(|(_, value)| !matches!(value, Value::None));
+    let (axis, places) = match call.take("indices") {
+        Some(Value::List(all)) => {
+            let is_given = |(_, value): &(usize, Value)| !matches!(value, Value::None);
+            let mut given = all.into_iter().enumerate().filter(is_given);
             match (given.next(), given.next()) {
-                (Some((axis, places)), None) => (axis, whole(places)?),
+                (Some((axis, Value::Tensor(places))), None) => (axis, places),
                 _ => return refused("only one list of whole numbers is known"),
             }
         }
-        (_, Some(places)) => (call.axis("dim", 0, own.len())?, whole(places)?),
-        _ => return refused("it is given no list of whole numbers"),
+        _ => (call.axis("dim", 0, own.len())?, call.tensor("index")?),
     };
-    let of_places = places.shape().to_vec();
-    let count = of_places.iter().product();
-    let places = Dispatch::int_reshape(places, shape(&[count]));
+    let of_places = sizes(&places);
+    let places = reshape(places, &[of_places.iter().product()]);
     if axis >= own.len() {
         return refused(format!("{own:?} has no axis {axis}"));
     }
     let all = [&own[..axis], &of_places[..], &own[axis + 1..]].concat();
     call.most.check(&all)?;
-    let x = Dispatch::float_select(x, axis, places);
-    Ok(Value::Tensor(Dispatch::float_reshape(x, shape(&all))))
+    let places = Dispatch::float_into_int(places, IntDType::I64);
+    Ok(Value::Tensor(reshape(
+        Dispatch::float_select(x, axis, places),
+        &all,
+    )))
 }

@@ -6,7 +6,7 @@ use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{BoolDType, FloatDType, TensorData};
 
 use super::Table;
-use super::arithmetic::{both, full, map, operands, together, wide};
+use super::arithmetic::{Comparison, both, map, operands, tensor_or_number, together, wide};
 use crate::network::pt2::value::{Call, Floats, Result, Value, refused, shape, sizes};
 
 pub(super) const TABLE: Table = &[
@@ -42,18 +42,14 @@ pub(super) const TABLE: Table = &[
     ("aten.cumsum", cumsum),
 ];
 
-fn compared(
-    call: &mut Call,
-    of: impl Fn(Floats, Floats, BoolDType) -> BoolTensor<Dispatch>,
-) -> Result<Value> {
-    let tensors = |a, b| {
-        let (a, b) = wide(a, b);
-        Dispatch::bool_into_float(of(a, b, BoolDType::Native), FloatDType::F32)
-    };
-    match both(call, tensors, |_, _| f64::NAN)? {
-        tensor @ Value::Tensor(_) => Ok(tensor),
-        _ => refused("it compares two numbers"),
-    }
+fn as_floats(mask: BoolTensor<Dispatch>) -> Floats {
+    Dispatch::bool_into_float(mask, FloatDType::F32)
+}
+
+fn compared(call: &mut Call, of: Comparison) -> Result<Value> {
+    let (a, b) = operands(call)?;
+    let (a, b) = wide(a, b, call.most)?;
+    Ok(Value::Tensor(as_floats(of(a, b, BoolDType::Native))))
 }
 
 fn is_true(mask: Floats) -> BoolTensor<Dispatch> {
@@ -62,50 +58,41 @@ fn is_true(mask: Floats) -> BoolTensor<Dispatch> {
 
 /// 1 where a value is not 0.
 pub(super) fn truth(x: Floats) -> Floats {
-    Dispatch::bool_into_float(is_true(x), FloatDType::F32)
+    as_floats(is_true(x))
 }
 
 fn conjunction(call: &mut Call) -> Result<Value> {
-    both(
-        call,
-        |a, b| Dispatch::float_mul(truth(a), truth(b)),
-        |_, _| f64::NAN,
-    )
+    both(call, |a, b| Dispatch::float_mul(truth(a), truth(b)))
 }
 
 fn negated(mask: Floats) -> Floats {
-    let is_false = Dispatch::float_equal_elem(mask, 0.0.into(), BoolDType::Native);
-    Dispatch::bool_into_float(is_false, FloatDType::F32)
+    as_floats(Dispatch::float_equal_elem(
+        mask,
+        0.0.into(),
+        BoolDType::Native,
+    ))
 }
 
 /// `a` where the mask is true, else `b`.
 fn chosen(call: &Call, mask: Floats, a: Value, b: Value) -> Result<Value> {
-    let tensor = |value: Value| match (value.float(), value.tensor()) {
-        (Some(number), _) => Ok(full(number, &mask)),
-        (None, Some(tensor)) => Ok(tensor),
-        _ => refused("it chooses from what is neither a tensor nor a number"),
-    };
-    let (a, b) = together(tensor(a)?, tensor(b)?, call.most)?;
-    let (mask, a) = together(mask, a, call.most)?;
-    let (mask, a) = wide(mask, a);
-    let (a, b) = together(a, b, call.most)?;
-    let (a, b) = wide(a, b);
-    let (mask, a) = wide(mask, a);
-    Ok(Value::Tensor(Dispatch::float_mask_where(
-        b,
-        is_true(mask),
-        a,
-    )))
+    let (a, b) = (tensor_or_number(a, &mask)?, tensor_or_number(b, &mask)?);
+    let (mask, a) = wide(mask, a, call.most)?;
+    let (a, b) = wide(a, b, call.most)?;
+    let (mask, a) = wide(mask, a, call.most)?;
+    let chosen = Dispatch::float_mask_where(b, is_true(mask), a);
+    Ok(Value::Tensor(chosen))
 }
 
 fn choice(call: &mut Call) -> Result<Value> {
-    let mask = call.tensor("condition")?;
-    let (a, b) = operands(call)?;
-    chosen(call, mask, a, b)
+    let mask = call.subject()?;
+    match (call.take("self"), call.take("other")) {
+        (Some(a), Some(b)) => chosen(call, mask, a, b),
+        _ => refused("it lacks an argument"),
+    }
 }
 
 fn masked_fill(call: &mut Call) -> Result<Value> {
-    let (mask, x) = (call.tensor("mask")?, call.tensor("self")?);
+    let (mask, x) = (call.tensor("mask")?, call.subject()?);
     match call.take("value") {
         Some(value) => chosen(call, mask, value, Value::Tensor(x)),
         None => refused("it lacks its argument `value`"),
@@ -114,10 +101,9 @@ fn masked_fill(call: &mut Call) -> Result<Value> {
 
 /// What the other tensor is, in the sizes of the one that it is copied to.
 fn copy(call: &mut Call) -> Result<Value> {
-    let (source, x) = (call.tensor("src")?, call.tensor("self")?);
-    let (source, x) = together(source, x, call.most)?;
+    let (source, x) = (call.tensor("src")?, call.subject()?);
     let all = sizes(&x);
-    let (source, _) = wide(source, x);
+    let (source, _) = wide(source, x, call.most)?;
     if sizes(&source) != all {
         return refused(format!("{:?} is copied to {all:?}", sizes(&source)));
     }
@@ -126,69 +112,63 @@ fn copy(call: &mut Call) -> Result<Value> {
 
 /// What a tensor is filled with, a number or a tensor of one.
 fn filling(call: &mut Call, known: Option<f64>) -> Result<Value> {
-    if let Some(known) = known {
-        return Ok(Value::Float(known));
-    }
-    let given = call.take("fill_value").or_else(|| call.take("value"));
-    match given.map(Value::floats) {
+    let known = known.map(Value::Float);
+    let given = known.or_else(|| call.take("fill_value").or_else(|| call.take("value")));
+    match given {
         Some(value) => Ok(value),
         None => refused("it lacks its argument `value`"),
     }
 }
 
 fn filled_like(call: &mut Call, known: Option<f64>) -> Result<Value> {
-    let x = call.tensor("self")?;
-    let filling = match filling(call, known)? {
-        Value::Tensor(one) => together(one, x.clone(), call.most)?.0,
-        value => match value.float() {
-            Some(number) => full(number, &x),
-            None => return refused("it is filled with no number"),
-        },
-    };
-    Ok(Value::Tensor(Dispatch::float_expand(filling, x.shape())))
+    let x = call.subject()?;
+    let one = tensor_or_number(filling(call, known)?, &x)?;
+    let (one, x) = together(one, x, call.most)?;
+    Ok(Value::Tensor(Dispatch::float_expand(one, x.shape())))
 }
 
 fn filled(call: &mut Call, known: Option<f64>) -> Result<Value> {
     let Some(number) = filling(call, known)?.float() else {
         return refused("it is filled with no number");
     };
-    let all = call.ints("size")?.unwrap_or_default();
-    let all: Option<Vec<usize>> = all.into_iter().map(|size| size.try_into().ok()).collect();
-    let Some(all) = all else {
+    let all = call.ints("size")?.unwrap_or_default().into_iter();
+    let Some(all) = all
+        .map(|size| size.try_into().ok())
+        .collect::<Option<Vec<_>>>()
+    else {
         return refused("a size is below 0");
     };
     call.most.check(&all)?;
-    let one = shape(&vec![1; all.len()]);
-    let zero = Dispatch::float_zeros(one, &call.device, FloatDType::F32);
+    let ones = shape(&vec![1; all.len()]);
+    let zero = Dispatch::float_zeros(ones, &call.device, FloatDType::F32);
     let one = Dispatch::float_add_scalar(zero, number.into());
     Ok(Value::Tensor(Dispatch::float_expand(one, shape(&all))))
 }
 
 /// From `start` up to `end`, which is not reached.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count that is checked"
+)]
 fn arange(call: &mut Call) -> Result<Value> {
     let (start, step) = (call.float("start", 0.0)?, call.float("step", 1.0)?);
-    let count = ((call.needed_float("end")? - start) / step).ceil();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked"
-    )]
-    let count = if (0.0..1e9).contains(&count) {
-        count as usize
-    } else {
-        usize::MAX
+    let Some(end) = call.optional_float("end")? else {
+        return refused("it lacks its argument `end`");
     };
+    let count = ((end - start) / step).ceil();
+    if !(0.0..1e9).contains(&count) {
+        return refused(format!("it counts from {start} to {end} by {step}"));
+    }
+    let count = count as usize;
     call.most.check(&[count])?;
-    #[expect(clippy::cast_possible_truncation, reason = "few")]
-    let all = (0..count)
-        .map(|at| (start + step * at as f64) as f32)
-        .collect();
-    let all = TensorData::new(all, [count]);
+    let all = (0..count).map(|at| (start + step * at as f64) as f32);
+    let all = TensorData::new(all.collect(), [count]);
     Ok(Value::Tensor(Dispatch::float_from_data(all, &call.device)))
 }
 
 fn cumsum(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("self")?;
+    let x = call.subject()?;
     let axis = call.axis("dim", 0, sizes(&x).len())?;
     Ok(Value::Tensor(Dispatch::float_cumsum(x, axis)))
 }

@@ -22,6 +22,7 @@ mod views;
 use super::value::{Call, Result, Value};
 
 pub(super) use arithmetic::like;
+pub(super) use parts::part;
 
 /// What computes an operation.
 pub(super) type Operation = fn(&mut Call) -> Result<Value>;

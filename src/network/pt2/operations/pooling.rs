@@ -1,62 +1,76 @@
-//! Pooling.
+//! Pooling. What has one axis is an image that is one pixel high.
 
 use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
 
 use super::Table;
-use super::arithmetic::map;
-use crate::network::pt2::value::{Call, Floats, Result, Value, refused, sizes};
+use crate::network::pt2::value::{Call, Floats, Result, Value, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.max_pool2d", max_pool2d),
-    ("aten.avg_pool2d", avg_pool2d),
-    ("aten.adaptive_avg_pool2d", adaptive_avg_pool2d),
-    ("aten._adaptive_avg_pool2d", adaptive_avg_pool2d),
-    ("aten.adaptive_max_pool2d", adaptive_max_pool2d),
-    ("aten.adaptive_avg_pool1d", adaptive_avg_pool1d),
-    ("aten.max_pool1d", max_pool1d),
-    ("aten.avg_pool1d", avg_pool1d),
+    ("aten.max_pool2d", |call| max_pool(call, 2)),
+    ("aten.max_pool1d", |call| max_pool(call, 1)),
+    ("aten.avg_pool2d", |call| avg_pool(call, 2)),
+    ("aten.avg_pool1d", |call| avg_pool(call, 1)),
+    ("aten.adaptive_avg_pool2d", |call| adaptive_avg(call, 2)),
+    ("aten._adaptive_avg_pool2d", |call| adaptive_avg(call, 2)),
+    ("aten.adaptive_avg_pool1d", |call| adaptive_avg(call, 1)),
+    ("aten.adaptive_max_pool2d", adaptive_max),
 ];
+
+/// The first argument, whose last axes are those of an image.
+fn images(call: &mut Call, axes: usize) -> Result<Floats> {
+    let x = call.subject()?;
+    let own = sizes(&x);
+    match own.len() {
+        3 if axes == 1 => Ok(reshape(x, &[own[0], own[1], 1, own[2]])),
+        4 if axes == 2 => Ok(x),
+        _ => refused(format!("it is given {own:?}, expected images")),
+    }
+}
+
+/// The result for images, without the axis that [`images`] put in.
+fn pooled(x: Floats, axes: usize) -> Value {
+    let own = sizes(&x);
+    Value::Tensor(match axes {
+        1 => reshape(x, &[own[0], own[1], own[3]]),
+        _ => x,
+    })
+}
 
 /// What max and average pooling have in common; the stride is the window where it is left out.
 struct Window {
     size: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
+    dilation: [usize; 2],
     rounds_up: bool,
 }
 
 impl Window {
-    fn of(call: &mut Call) -> Result<Self> {
+    /// One that fits into images; at most half of it is padding.
+    fn of(call: &mut Call, x: &Floats, axes: usize) -> Result<Self> {
         let Some(size) = call.pair("kernel_size")? else {
             return refused("it lacks its argument `kernel_size`");
         };
-        Ok(Self {
+        let mut window = Self {
             size,
             stride: call.pair("stride")?.unwrap_or(size),
             padding: call.pair("padding")?.unwrap_or([0; 2]),
+            dilation: call.pair("dilation")?.unwrap_or([1; 2]),
             rounds_up: call.bool("ceil_mode", false)?,
-        })
-    }
-
-    /// Checks that it fits into the input along the last axes; at most half of it is padding.
-    fn check(&self, call: &Call, axes: usize, dilation: [usize; 2]) -> Result<()> {
-        let Some(own) = call.first_sizes().filter(|own| own.len() > axes) else {
-            return refused("its first argument is not a tensor of floats, an image");
         };
-        for (axis, size) in own[own.len() - axes..].iter().enumerate() {
-            let (window, padding) = (self.size[axis], self.padding[axis]);
-            if padding > window / 2 {
-                return refused(format!("it pads a window of {window} by {padding}"));
-            }
-            places(
-                size.saturating_add(2 * padding),
-                window,
-                self.stride[axis],
-                dilation[axis],
-            )?;
+        if axes == 1 {
+            (window.size[0], window.stride[0], window.padding[0]) = (1, 1, 0);
         }
-        Ok(())
+        for (axis, size) in sizes(x)[2..].iter().enumerate() {
+            let (reach, padding) = (window.size[axis], window.padding[axis]);
+            if padding > reach / 2 {
+                return refused(format!("it pads a window of {reach} by {padding}"));
+            }
+            let padded = size.saturating_add(2 * padding);
+            places(padded, reach, window.stride[axis], window.dilation[axis])?;
+        }
+        Ok(window)
     }
 }
 
@@ -75,80 +89,31 @@ pub(super) fn places(size: usize, window: usize, stride: usize, dilation: usize)
     }
 }
 
-fn max_pool2d(call: &mut Call) -> Result<Value> {
-    let window = Window::of(call)?;
-    let dilation = call.pair("dilation")?.unwrap_or([1; 2]);
-    window.check(call, 2, dilation)?;
-    map(call, |x| {
-        Dispatch::max_pool2d(
-            x,
-            window.size,
-            window.stride,
-            window.padding,
-            dilation,
-            window.rounds_up,
-        )
-    })
+fn max_pool(call: &mut Call, axes: usize) -> Result<Value> {
+    let x = images(call, axes)?;
+    let by = Window::of(call, &x, axes)?;
+    let (stride, padding) = (by.stride, by.padding);
+    let x = Dispatch::max_pool2d(x, by.size, stride, padding, by.dilation, by.rounds_up);
+    Ok(pooled(x, axes))
 }
 
-fn max_pool1d(call: &mut Call) -> Result<Value> {
-    let window = Window::of(call)?;
-    let dilation = call.pair("dilation")?.unwrap_or([1; 2]);
-    window.check(call, 1, dilation)?;
-    map(call, |x| {
-        Dispatch::max_pool1d(
-            x,
-            window.size[0],
-            window.stride[0],
-            window.padding[0],
-            dilation[0],
-            window.rounds_up,
-        )
-    })
-}
-
-fn avg_pool2d(call: &mut Call) -> Result<Value> {
-    let window = Window::of(call)?;
+fn avg_pool(call: &mut Call, axes: usize) -> Result<Value> {
+    let x = images(call, axes)?;
+    let by = Window::of(call, &x, axes)?;
     let counts_padding = call.bool("count_include_pad", true)?;
     if call.take("divisor_override").is_some() {
         return refused("a divisor of its own is not known");
     }
-    window.check(call, 2, [1; 2])?;
-    map(call, |x| {
-        Dispatch::avg_pool2d(
-            x,
-            window.size,
-            window.stride,
-            window.padding,
-            counts_padding,
-            window.rounds_up,
-        )
-    })
+    let (stride, padding) = (by.stride, by.padding);
+    let x = Dispatch::avg_pool2d(x, by.size, stride, padding, counts_padding, by.rounds_up);
+    Ok(pooled(x, axes))
 }
 
-fn avg_pool1d(call: &mut Call) -> Result<Value> {
-    let window = Window::of(call)?;
-    let counts_padding = call.bool("count_include_pad", true)?;
-    window.check(call, 1, [1; 2])?;
-    map(call, |x| {
-        Dispatch::avg_pool1d(
-            x,
-            window.size[0],
-            window.stride[0],
-            window.padding[0],
-            counts_padding,
-            window.rounds_up,
-        )
-    })
-}
-
-/// The size that is asked for; what is left open is the input's.
-fn output(call: &mut Call) -> Result<[usize; 2]> {
+/// The size that is asked for.
+fn output(call: &mut Call, x: &Floats) -> Result<[usize; 2]> {
     match call.pair("output_size")? {
         Some(size) if !size.contains(&0) => {
-            let own = call.first_sizes().unwrap_or_default();
-            let rest = &own[..own.len().min(2)];
-            call.most.check(&[rest, &size[..]].concat())?;
+            call.most.check(&[&sizes(x)[..2], &size[..]].concat())?;
             Ok(size)
         }
         Some(size) => refused(format!("it makes {size:?}")),
@@ -156,34 +121,26 @@ fn output(call: &mut Call) -> Result<[usize; 2]> {
     }
 }
 
-fn adaptive_avg_pool2d(call: &mut Call) -> Result<Value> {
-    let size = output(call)?;
-    map(call, |x| Dispatch::adaptive_avg_pool2d(x, size))
-}
-
-fn adaptive_avg_pool1d(call: &mut Call) -> Result<Value> {
-    let [size, _] = output(call)?;
-    map(call, |x| Dispatch::adaptive_avg_pool1d(x, size))
+fn adaptive_avg(call: &mut Call, axes: usize) -> Result<Value> {
+    let x = images(call, axes)?;
+    let mut size = output(call, &x)?;
+    if axes == 1 {
+        size[0] = 1;
+    }
+    Ok(pooled(Dispatch::adaptive_avg_pool2d(x, size), axes))
 }
 
 /// Windows of one size, where the input is a multiple of the output, or the largest of all.
-fn adaptive_max_pool2d(call: &mut Call) -> Result<Value> {
-    let size = output(call)?;
-    let x = call.tensor("self")?;
-    let own = sizes(&x);
-    let [.., height, width] = own[..] else {
-        return refused(format!("it is given {own:?}, expected images"));
-    };
-    if size.contains(&0) || height % size[0] != 0 || width % size[1] != 0 {
+fn adaptive_max(call: &mut Call) -> Result<Value> {
+    let x = images(call, 2)?;
+    let (own, size) = (sizes(&x), output(call, &x)?);
+    if own[2] % size[0] != 0 || own[3] % size[1] != 0 {
         return refused(format!(
-            "of {height} x {width} pixels it makes {} x {}, of windows that are not of one size",
-            size[0], size[1]
+            "of {} x {} pixels it makes {} x {}, of windows that are not of one size",
+            own[2], own[3], size[0], size[1]
         ));
     }
-    let window = [height / size[0], width / size[1]];
-    Ok(Value::Tensor(pooled(x, window)))
-}
-
-fn pooled(x: Floats, window: [usize; 2]) -> Floats {
-    Dispatch::max_pool2d(x, window, window, [0; 2], [1; 2], false)
+    let window = [own[2] / size[0], own[3] / size[1]];
+    let x = Dispatch::max_pool2d(x, window, window, [0; 2], [1; 2], false);
+    Ok(Value::Tensor(x))
 }

@@ -4,7 +4,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, InterpolateMode, InterpolateOptions, ModuleOps, PadMode};
 
 use super::Table;
-use crate::network::pt2::value::{Call, Floats, Result, Value, axis_of, refused, shape, sizes};
+use super::parts::part;
+use crate::network::pt2::value::{Call, Floats, Result, Value, axis_of, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.upsample_nearest2d", |call| {
@@ -40,9 +41,7 @@ fn images(x: &Floats) -> Result<[usize; 4]> {
 
 /// To a size, or by factors.
 fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
-    let Some(Value::Tensor(x)) = call.first() else {
-        return refused("it is given no tensor of floats");
-    };
+    let x = call.subject()?;
     let [batch, channels, height, width] = images(&x)?;
     let factors = match call.take("scale_factors") {
         Some(Value::List(all)) => all.iter().filter_map(Value::float).collect(),
@@ -75,7 +74,7 @@ fn pad(call: &mut Call) -> Result<Value> {
 
 /// Before and behind the last axis, then the one before it, and so on. What is below 0 is cut off.
 fn padded(call: &mut Call, mode: &str) -> Result<Value> {
-    let x = call.tensor("self")?;
+    let mut x = call.subject()?;
     let (own, value) = (sizes(&x), call.float("value", 0.0)?);
     let given = match call.ints("pad")? {
         Some(given) => given,
@@ -95,53 +94,48 @@ fn padded(call: &mut Call, mode: &str) -> Result<Value> {
         other => return refused(format!("padding by {other:?} is not known")),
     };
     let mut around = vec![(0, 0); own.len()];
-    let mut kept: Vec<_> = own.iter().map(|size| 0..*size).collect();
+    let mut padded = own.clone();
+    let unsigned = |size: i64| usize::try_from(size).unwrap_or(0);
     for (pair, axis) in given.chunks(2).zip((0..own.len()).rev()) {
-        let [before, behind] = [0, 1].map(|side| usize::try_from(pair[side]).unwrap_or(0));
-        around[axis] = (before, behind);
-        let [cut, off] =
-            [0, 1].map(|side| usize::try_from(pair[side].saturating_neg()).unwrap_or(0));
-        if cut.saturating_add(off) > own[axis] {
+        let [cut, off] = [0, 1].map(|side| unsigned(pair[side].saturating_neg()));
+        let Some(kept) = own[axis].checked_sub(cut.saturating_add(off)) else {
             return refused(format!("it cuts off {cut} and {off} of {}", own[axis]));
-        }
-        kept[axis] = cut..own[axis] - off;
-    }
-    let sizes = kept.iter().zip(&around);
-    let sizes = sizes
-        .map(|(kept, (before, behind))| kept.len().saturating_add(*before).saturating_add(*behind));
-    call.most.check(&sizes.collect::<Vec<_>>())?;
-    let is_inside =
-        |(kept, (before, behind)): (&std::ops::Range<usize>, &(usize, usize))| match mode {
-            PadMode::Reflect => *before.max(behind) < kept.len().max(1),
-            _ => !kept.is_empty() || (*before, *behind) == (0, 0),
         };
-    if !kept.iter().zip(&around).all(is_inside) {
-        return refused(format!("it pads {own:?} by {given:?}"));
+        let [before, behind] = [0, 1].map(|side| unsigned(pair[side]));
+        let is_inside = match mode {
+            PadMode::Reflect => before.max(behind) < kept.max(1),
+            _ => kept > 0 || before + behind == 0,
+        };
+        if !is_inside {
+            return refused(format!("it pads {own:?} by {given:?}"));
+        }
+        if cut + off > 0 {
+            x = part(x, axis, cut..cut + kept, 1);
+        }
+        around[axis] = (before, behind);
+        padded[axis] = kept.saturating_add(before).saturating_add(behind);
     }
-    let slices: Vec<_> = kept.into_iter().map(Into::into).collect();
-    let x = if given.iter().any(|size| *size < 0) {
-        Dispatch::float_slice(x, &slices)
-    } else {
-        x
-    };
+    call.most.check(&padded)?;
     Ok(Value::Tensor(Dispatch::float_pad(x, &around, mode)))
 }
 
+/// Largest factor of a size.
+const MOST: usize = 1 << 16;
+
 fn factor(call: &mut Call, name: &str) -> Result<usize> {
-    match usize::try_from(call.needed_int(name)?) {
-        Ok(factor) if (1..=1 << 16).contains(&factor) => Ok(factor),
-        _ => refused(format!("`{name}` is not 1 to 65536")),
+    match call.count(name, None)? {
+        factor if factor <= MOST => Ok(factor),
+        _ => refused(format!("`{name}` is more than {MOST}")),
     }
 }
 
 fn rearranged(x: Floats, apart: &[usize], order: &[usize], together: &[usize]) -> Value {
-    let x = Dispatch::float_reshape(x, shape(apart));
-    let x = Dispatch::float_permute(x, order);
-    Value::Tensor(Dispatch::float_reshape(x, shape(together)))
+    let x = Dispatch::float_permute(reshape(x, apart), order);
+    Value::Tensor(reshape(x, together))
 }
 
 fn pixel_shuffle(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("self")?;
+    let x = call.subject()?;
     let by = factor(call, "upscale_factor")?;
     let [batch, channels, height, width] = images(&x)?;
     if channels % (by * by) != 0 {
@@ -154,7 +148,7 @@ fn pixel_shuffle(call: &mut Call) -> Result<Value> {
 }
 
 fn pixel_unshuffle(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("self")?;
+    let x = call.subject()?;
     let by = factor(call, "downscale_factor")?;
     let [batch, channels, height, width] = images(&x)?;
     if height % by != 0 || width % by != 0 {
@@ -169,7 +163,7 @@ fn pixel_unshuffle(call: &mut Call) -> Result<Value> {
 }
 
 fn channel_shuffle(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("self")?;
+    let x = call.subject()?;
     let groups = factor(call, "groups")?;
     let [batch, channels, height, width] = images(&x)?;
     if channels % groups != 0 {
@@ -180,19 +174,15 @@ fn channel_shuffle(call: &mut Call) -> Result<Value> {
     Ok(rearranged(x, &apart, &[0, 2, 1, 3, 4], &together))
 }
 
-/// What moves out at one end comes in at the other.
 fn flip(call: &mut Call) -> Result<Value> {
-    let x = call.tensor("self")?;
-    let rank = sizes(&x).len();
-    let axes = call.ints("dims")?.unwrap_or_default().into_iter();
-    let axes: Vec<usize> = axes
-        .map(|axis| axis_of(axis, rank))
-        .collect::<Result<_>>()?;
+    let x = call.subject()?;
+    let axes = call.axes("dims", sizes(&x).len())?.unwrap_or_default();
     Ok(Value::Tensor(Dispatch::float_flip(x, &axes)))
 }
 
+/// What moves out at one end comes in at the other.
 fn roll(call: &mut Call) -> Result<Value> {
-    let mut x = call.tensor("self")?;
+    let mut x = call.subject()?;
     let own = sizes(&x);
     let shifts = call.ints("shifts")?.unwrap_or_default();
     let along = call.ints("dims")?.unwrap_or_default();
@@ -201,24 +191,14 @@ fn roll(call: &mut Call) -> Result<Value> {
     }
     for (shift, dim) in shifts.into_iter().zip(along) {
         let axis = axis_of(dim, own.len())?;
-        let size = i64::try_from(own[axis]).unwrap_or(i64::MAX);
-        let first =
-            usize::try_from(shift.saturating_neg().rem_euclid(size.max(1))).unwrap_or_default();
-        if first == 0 {
-            continue;
+        let size = own.get(axis).copied().unwrap_or(1);
+        let count = i64::try_from(size).unwrap_or(i64::MAX).max(1);
+        let first = usize::try_from(shift.saturating_neg().rem_euclid(count)).unwrap_or_default();
+        if first > 0 {
+            let (front, rest) = (0..first, first..size);
+            let parts = [rest, front].map(|range| part(x.clone(), axis, range, 1));
+            x = Dispatch::float_cat(parts.into(), axis);
         }
-        let part = |range: std::ops::Range<usize>| {
-            let slices = own.iter().enumerate();
-            let slices = slices.map(|(at, size)| {
-                if at == axis {
-                    range.clone().into()
-                } else {
-                    (0..*size).into()
-                }
-            });
-            Dispatch::float_slice(x.clone(), &slices.collect::<Vec<_>>())
-        };
-        x = Dispatch::float_cat(vec![part(first..own[axis]), part(0..first)], axis);
     }
     Ok(Value::Tensor(x))
 }
