@@ -12,10 +12,8 @@ use super::{AnalysisError, ObservedNetwork, asking};
 use crate::device::{BackendError, values};
 use crate::logger::Ranges;
 
-/// Numbers of a layer's channels, by the layer's tag.
 type ByChannel = BTreeMap<String, Vec<f64>>;
 
-/// What the reference networks make of the probe images.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Calibration {
     pub(crate) ranges: Ranges,
@@ -59,8 +57,7 @@ impl Calibration {
         self.base = all_of(network);
     }
 
-    /// Adds a reference network; `with_change` says whether the range of changes comes from it. Without a base, the
-    /// first one becomes it.
+    /// Adds a reference network, which becomes the base where there is none; `with_change`: with its range of changes.
     pub(crate) fn add(
         &mut self,
         network: &ObservedNetwork<'_>,
@@ -145,7 +142,6 @@ impl Calibration {
     }
 }
 
-/// What a network makes of the probe images, and its kernels, each under the name that it is filed under.
 fn all_of(network: &ObservedNetwork<'_>) -> Vec<(String, Tensor<4>)> {
     let maps = network.probes.each();
     let maps = maps.map(|(_, layer, maps)| (layer.tag(), maps));
@@ -163,7 +159,6 @@ fn add_to(all: &mut ByChannel, tag: &str, values: &[f64]) {
     }
 }
 
-/// The places of the largest numbers first; equal ones keep their order.
 fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
     let values = values.map_or(&[][..], Vec::as_slice);
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -171,7 +166,6 @@ fn largest_first(values: Option<&Vec<f64>>) -> Vec<usize> {
     order
 }
 
-/// What is known of a layer, by channel, or by kernel.
 struct ChannelStatistics {
     /// The percentiles; `None` where no value is finite.
     range: Option<[f32; 2]>,
@@ -182,8 +176,7 @@ struct ChannelStatistics {
 }
 
 impl ChannelStatistics {
-    /// Of feature maps of one image, `[1, channels, height, width]`, or kernels, `[kernels, channels, height, width]`,
-    /// and how they changed from a base; `with_change` says whether the range of that is wanted.
+    /// Of maps of one image, `[1, channels, height, width]`, or of kernels, `[kernels, …]`.
     fn of(
         maps: &Tensor<4>,
         base: Option<&Tensor<4>>,
@@ -214,7 +207,6 @@ impl ChannelStatistics {
     }
 }
 
-/// The mean of each channel's values, and that of their squares.
 fn moments(values: &[f32], channels: usize) -> impl Iterator<Item = (f64, f64)> {
     let each = values.len() / channels;
     values.chunks_exact(each).map(move |channel| {

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 
 use crate::device::{BackendError, floats};
 
-/// Values that are read at a time.
 const PIECE: usize = 1 << 14;
 
 /// On any device, where they stay: `[2 * channels]`.
@@ -52,14 +51,12 @@ fn of_image(image: Tensor<4>) -> Result<Vec<f64>, BackendError> {
     Ok(sums)
 }
 
-/// Adds sums to those of others.
 pub(super) fn add(all: &mut [f64], new: impl IntoIterator<Item = f64>) {
     for (all, new) in all.iter_mut().zip(new) {
         *all += new;
     }
 }
 
-/// The sums over pixels of all channels.
 struct Add<'a> {
     values: &'a [f32],
     sums: &'a mut [f32],

@@ -57,7 +57,6 @@ pub(crate) fn charts(
     Summary::layout(layout)
 }
 
-/// All scalars whose tags a regular expression matches.
 fn lines(tags: &str) -> Chart {
     Chart::Lines(vec![tags.to_owned()])
 }

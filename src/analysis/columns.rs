@@ -10,7 +10,6 @@ const MOST: usize = 24;
 /// Columns after which images over time are drawn again.
 const DRAWN_EVERY: usize = 8;
 
-/// Chooses the steps, the first one and the last one among them.
 pub(crate) struct Columns {
     /// The places among all steps that have one; `None` where it is not known how many steps there are.
     places: Option<Vec<usize>>,
@@ -33,7 +32,6 @@ impl Columns {
         }
     }
 
-    /// Goes on behind the steps of earlier processes.
     pub(super) fn begin_behind(&mut self, earlier: usize) {
         self.earlier = earlier;
         self.spread(earlier.saturating_sub(1));
@@ -47,7 +45,6 @@ impl Columns {
         }
     }
 
-    /// Leaves out more, so that there is room for the newest.
     fn spread(&mut self, newest: usize) {
         while newest.div_ceil(self.every) >= MOST {
             self.every *= 2;
@@ -84,8 +81,7 @@ impl Columns {
         columns.insert(step, column);
     }
 
-    /// Whether images are drawn before the end, after the column of a place: people watch a long run. Of a run that is
-    /// followed the caller says when.
+    /// Whether images are drawn after this place already: people watch a long run. One that is followed says so itself.
     pub(super) fn is_due(&self, place: usize) -> bool {
         let Some(places) = self.places.as_ref().filter(|places| places.len() == MOST) else {
             return false;

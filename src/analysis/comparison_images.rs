@@ -16,7 +16,6 @@ use crate::weights::sha256;
 /// Fewer images say nothing about how alike representations are.
 const FEWEST: usize = 16;
 
-/// What an image is compared by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Features {
     /// All values of a layer's maps.
@@ -38,8 +37,7 @@ impl Display for Features {
 /// The maps of all images are kept up to this, and compared in one batch. Units: bytes.
 const WHOLE: usize = 1 << 30;
 
-/// The images, in an order of their own: what a folder sorts together, such as a class, is spread over the
-/// minibatches.
+/// In an order of their own: what a folder sorts together, such as a class, is spread over the minibatches.
 pub(crate) struct ComparisonImages {
     images: Vec<ComparisonImage>,
     size: [usize; 2],
@@ -115,7 +113,6 @@ impl ComparisonImages {
         format!("over {count} comparison images, {how}")
     }
 
-    /// The probe images that are among them.
     pub(crate) fn probes(&self) -> impl Iterator<Item = usize> {
         self.images.iter().filter_map(|image| image.probe)
     }
@@ -160,8 +157,7 @@ impl ComparisonImages {
     }
 }
 
-/// The maps of a minibatch in its order: from `new`, those of the images that are no probe images, and from what is
-/// known of these.
+/// The maps of a minibatch in its order: from `new` those of the images that are no probe images.
 fn in_order(
     batch: &[ComparisonImage],
     layer: &Layer,

@@ -23,7 +23,6 @@ const COLUMNS: usize = 12;
 /// Larger maps are averaged down to at most this. Units: pixels.
 const SIDE: usize = 48;
 
-/// The strips of all layers, and of the kernels.
 #[derive(Default)]
 pub(super) struct Evolution {
     /// The channels of each that are shown, by tag.
@@ -36,7 +35,6 @@ pub(super) struct Evolution {
     is_bgr: bool,
 }
 
-/// What a layer has at a step.
 struct Column {
     /// Of the channels that are shown, one after the other.
     values: Vec<f32>,
@@ -63,7 +61,6 @@ impl Evolution {
         }
     }
 
-    /// Adds feature maps or kernels to the column that comes.
     fn add(
         &mut self,
         tag: String,
@@ -133,7 +130,6 @@ impl Evolution {
         tiles.iter().zip(columns).map(tile).collect()
     }
 
-    /// The strip of a layer, or of the kernels, and what is said of it.
     fn figure(
         &self,
         tag: &str,

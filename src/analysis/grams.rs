@@ -18,7 +18,6 @@ use thiserror::Error;
 use super::similarity::Gram;
 use crate::durable;
 
-/// The name of the folder in a run's.
 pub(crate) const GRAMS: &str = "grams";
 
 /// The version of what the tensors mean, and its key, which other files do not have.
@@ -28,7 +27,6 @@ const VERSION_KEY: &str = "vggscope-grams";
 /// The largest header that the format allows. Units: bytes.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// A Gram matrix for each layer, by tag.
 pub(crate) type Grams = BTreeMap<String, Gram>;
 
 /// What a run's Gram matrices are of. Those of two runs can be compared where all but the network is the same.
@@ -37,7 +35,6 @@ pub(crate) struct GramsAbout {
     /// SHA-256 over the SHA-256 of all images in their order.
     pub(crate) images: String,
     pub(crate) minibatches: Vec<usize>,
-    /// How images become the network's input.
     pub(crate) preprocess: String,
     /// What an image is compared by: `flattened` or `mean-pooled`.
     pub(crate) features: String,
@@ -64,7 +61,6 @@ pub(crate) enum GramsError {
     OtherImages { path: PathBuf },
 }
 
-/// Writes the Gram matrices of a run, a file a step.
 pub(crate) struct GramsWriter {
     folder: PathBuf,
     about: GramsAbout,
@@ -73,8 +69,7 @@ pub(crate) struct GramsWriter {
 }
 
 impl GramsWriter {
-    /// A writer into this folder, out of which the steps from `first` on go, and all that are damaged or of other images
-    /// or layers.
+    /// Out of the folder go the steps from `first` on, and all that are damaged or of other images or layers.
     pub(crate) fn open(
         folder: PathBuf,
         about: GramsAbout,
@@ -125,7 +120,6 @@ impl GramsWriter {
 /// The Gram matrices of a run's steps, at least one.
 pub(crate) struct GramsReader {
     pub(crate) about: GramsAbout,
-    /// The layers' tags, in order.
     pub(crate) layers: Vec<String>,
     files: BTreeMap<i64, PathBuf>,
 }
@@ -183,7 +177,6 @@ pub(crate) fn copy_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
     Ok(())
 }
 
-/// The steps in a folder, if there is one, and their files.
 fn steps(folder: &Path) -> Result<BTreeMap<i64, PathBuf>, GramsError> {
     let find = || {
         let mut files = BTreeMap::new();
@@ -298,7 +291,6 @@ impl GramsAbout {
         sizes.fold(0, usize::saturating_add)
     }
 
-    /// Whether all but the network is the same.
     fn is_alike(&self, other: &Self) -> bool {
         let arch = self.arch.clone();
         let like_this = Self {

@@ -23,7 +23,6 @@ use tensorboard_events::Summary;
 /// Source: Sokar and others, "The Dormant Neuron Phenomenon in Deep Reinforcement Learning" (2023), tau.
 const DORMANT: f64 = 0.025;
 
-/// Measures how active channels are after ReLU, at every step.
 #[derive(Default)]
 pub(super) struct Health {
     images: ImageCount,
@@ -37,7 +36,6 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Over probe images, and comparison images where there are some.
     pub(super) fn new(probes: usize, images: Option<&ComparisonImages>) -> Self {
         let compared: BTreeSet<usize> = images
             .into_iter()
@@ -120,7 +118,6 @@ impl Observer for Health {
         Ok(())
     }
 
-    /// A heat map of each layer, channel x step.
     fn draw(&self, step: &mut Step<'_>, shared: &Shared) -> Result<(), LoggerError> {
         let columns: Vec<_> = self.columns.values().collect();
         for layer in columns.first().into_iter().flat_map(|first| first.keys()) {
@@ -234,7 +231,6 @@ impl Band {
     }
 }
 
-/// Which channels are never on.
 fn silent_line(rates: &[f32]) -> String {
     let silent =
         (rates.iter().enumerate()).filter_map(|(channel, rate)| (*rate == 0.0).then_some(channel));
@@ -250,7 +246,6 @@ fn silent_line(rates: &[f32]) -> String {
     format!("{line} ({})", one_line::listed(&silent, ", ", NAMED))
 }
 
-/// The activity of a layer's channels after ReLU, over the images of one step.
 #[derive(Debug, Clone, Default)]
 struct Activity {
     /// The sums over images: of each channel's means of what is above 0, then of the fractions of its values that are.
@@ -329,8 +324,7 @@ fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
     Ok(())
 }
 
-/// Whether a layer's values say how active its channels are: a ReLU's, or those right before one that is
-/// not shown itself, where what is below 0 counts as 0.
+/// A ReLU's values say it, or those right before one that is not shown itself, where what is below 0 counts as 0.
 fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
     let layers = pass.architecture.all_layers();
     let next = layers.iter().skip_while(|other| *other != layer).nth(1);

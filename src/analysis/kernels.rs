@@ -8,7 +8,6 @@ use feature_grid::{self as render, Picture, Style};
 
 const TAG: &str = "kernels/change";
 
-/// Shows the kernels of a logged step with the cosine of each to itself at the first one.
 pub(super) fn log_change(
     at: &mut Moment<'_, '_>,
     network: &ObservedNetwork<'_>,

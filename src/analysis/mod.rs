@@ -73,7 +73,6 @@ pub(crate) trait Observer {
     }
 }
 
-/// What a layer makes of some images.
 pub(crate) struct LayerMaps<'a> {
     pub(crate) pass: &'a ForwardPass,
     pub(crate) images: Images,
@@ -82,12 +81,10 @@ pub(crate) struct LayerMaps<'a> {
     pub(crate) parts: &'a [Tensor<4>],
 }
 
-/// Which images activations are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Images {
     /// The probe image of this number.
     Probe(usize),
-    /// A minibatch of comparison images.
     Comparison,
 }
 
@@ -106,7 +103,6 @@ pub(crate) enum Role {
     Last,
 }
 
-/// A step as observers get it.
 pub(crate) struct Moment<'a, 'l> {
     pub(crate) number: i64,
     pub(crate) role: Role,
@@ -117,7 +113,6 @@ pub(crate) struct Moment<'a, 'l> {
     pub(crate) shared: &'a mut Shared,
 }
 
-/// What observers share.
 pub(crate) struct Shared {
     pub(crate) columns: Columns,
     /// What is known of the activations of the step; grids frame the channels that are never above 0.
@@ -132,7 +127,6 @@ pub(crate) struct Shared {
 }
 
 impl Moment<'_, '_> {
-    /// Logs a value, if the step is logged.
     pub(crate) fn summary(&mut self, summary: Summary) {
         if let Some(step) = &mut self.step {
             step.summary(summary);

@@ -17,7 +17,6 @@ use crate::logger::{FeatureLogger, Framed, LoggerError, Step};
 use crate::network::{ForwardPass, Layer};
 use feature_grid::Style;
 
-/// Measures every step.
 pub(crate) struct Observers {
     images: Option<ComparisonImages>,
     representations: Representations,
@@ -62,7 +61,6 @@ impl Observers {
         }
     }
 
-    /// Whether there are comparison images.
     pub(super) fn compare_images(&self) -> bool {
         self.images.is_some()
     }
@@ -84,8 +82,7 @@ impl Observers {
         self.evolution = Evolution::new(layers.chain(kernels), style);
     }
 
-    /// Writes the Gram matrices of each step into the folder. Of a run that is resumed at the step `resumed` those
-    /// before it are kept; returns whether there are any, and none had to go.
+    /// Keeps those before the step `resumed`; returns whether there are any, and none had to go.
     pub(crate) fn keep_grams(
         &mut self,
         folder: PathBuf,
@@ -231,7 +228,6 @@ impl Observers {
         ]
     }
 
-    /// Logs images over time, as far as they go.
     fn draw(&self, step: &mut Step<'_>) -> Result<(), LoggerError> {
         let mut observers = self.all().into_iter();
         observers.try_for_each(|observer| observer.draw(step, &self.shared))
@@ -279,7 +275,6 @@ impl Observers {
         &mut self.change.summary
     }
 
-    /// What the last step added to that.
     pub(crate) fn latest(&self) -> &Found {
         &self.change.latest
     }
@@ -294,7 +289,6 @@ impl Observers {
         self.shared.columns.includes(place)
     }
 
-    /// Says at which place among all the next step is.
     pub(crate) fn set_place(&mut self, place: usize) {
         self.place = place;
     }

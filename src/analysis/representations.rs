@@ -21,7 +21,6 @@ use tensorboard_events::Summary;
 #[derive(Default)]
 pub(super) struct Representations {
     collector: GramCollector,
-    /// Keeps those of each step for later.
     pub(super) writer: Option<GramsWriter>,
     ahead: Option<Arc<Grams>>,
     first: Option<Arc<Grams>>,
@@ -139,7 +138,6 @@ impl Observer for Representations {
     }
 }
 
-/// The layers of a step.
 fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
     let layer = |(layer, gram): (&String, _)| Labeled {
         label: name_of(layer).to_owned(),
@@ -148,7 +146,6 @@ fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
     grams.iter().map(layer).collect()
 }
 
-/// Makes Gram matrices of the comparison images, a minibatch after the other.
 #[derive(Default)]
 pub(crate) struct GramCollector {
     features: Features,
@@ -157,7 +154,6 @@ pub(crate) struct GramCollector {
     layers: BTreeMap<String, Collected>,
 }
 
-/// What is known of a layer while the minibatches pass.
 #[derive(Default)]
 struct Collected {
     /// The products of each minibatch, which may be on a device.

@@ -31,7 +31,6 @@ pub(crate) fn is_asynchronous(device: &Device) -> bool {
     library().is_some_and(|library| library.is_asynchronous(device))
 }
 
-/// What the driver says of `device`, if it is an NVIDIA GPU.
 pub(crate) fn gpu(device: &Device) -> Option<Result<Gpu, BackendError>> {
     library()?.gpu(device)
 }

@@ -5,24 +5,20 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum DeviceChoice {
     /// The first of: an NVIDIA GPU through libtorch, Apple's GPU through libtorch, libtorch on the
     /// CPU, flex.
     #[default]
     Auto,
-    /// libtorch on the CPU.
     LibtorchCpu,
     /// libtorch on the NVIDIA GPU of this number.
     LibtorchCuda(usize),
-    /// libtorch on Apple's GPU.
     LibtorchMps,
     /// Burn's backend in pure Rust, on the CPU. Needs no libtorch.
     Flex,
 }
 
-/// One or more devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Devices {
     /// Does all that is not shared.
@@ -30,7 +26,6 @@ pub(crate) struct Devices {
     pub(crate) others: Vec<DeviceChoice>,
 }
 
-/// A device that is unavailable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub(crate) enum DeviceError {
@@ -51,7 +46,6 @@ pub(crate) enum DeviceError {
     },
 }
 
-/// Why a device is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub(crate) enum Unavailable {

@@ -100,8 +100,7 @@ impl Drawn<Place<usize>> {
     }
 }
 
-/// Of every channel, `[batch, channels, 1]` each: its lowest and highest value, mean and variance, how many values are
-/// 0, and how many are outside of a range that is fixed. The mean is not finite where a value is not.
+/// Lowest, highest, mean, variance, zeros, and values outside of a fixed range: `[batch, channels, 1]` each.
 fn measure(rows: &Tensor<3>, range: Range) -> Vec<Tensor<3>> {
     let count = |hits: Tensor<3, Bool>| hits.float().sum_dim(2);
     let (variance, mean) = rows.clone().var_mean_bias(2);
@@ -161,7 +160,6 @@ fn levels(values: Tensor<3>, scales: [Tensor<3>; 3]) -> Tensor<3> {
     ((inside - low) / span).mul_scalar(255.0)
 }
 
-/// Levels in their places in the grid.
 fn tiled(levels: Tensor<3>, [height, width]: [usize; 2], drawing: &Drawing) -> Tensor<2> {
     let [batch, count, _] = levels.dims();
     let (columns, rows) = (drawing.columns(), drawing.rows());

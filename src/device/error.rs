@@ -63,7 +63,6 @@ impl BackendError {
         }
     }
 
-    /// The same of any error.
     pub(crate) fn from_error(error: &dyn std::error::Error) -> Self {
         Self::of(&error.to_string())
     }

@@ -15,7 +15,6 @@ use super::error::BackendError;
 pub(super) trait Library: Sync {
     fn survey(&self) -> Libtorch;
 
-    /// The device of that name, which was found.
     fn open(&self, choice: DeviceChoice) -> Device;
 
     /// Whether feature maps can become grids on a device. Apple's GPU has no double precision.
@@ -31,50 +30,40 @@ pub(super) trait Library: Sync {
     /// `[values]`, without gradients.
     fn upload(&self, values: &[f32], device: &Device) -> Tensor<1>;
 
-    /// Starts one copy to the host of the bytes of all parts: of numbers of double precision, or of others, from 0 to
-    /// 255, which are cut off to a byte each.
+    /// Starts one copy of all parts: of double precision as it is, of others, from 0 to 255, a byte each.
     fn read_back(&self, parts: Vec<Tensor<1>>) -> Result<HostBytes, BackendError>;
 
     /// The values of a tensor, row by row, where they lie so in the host's memory; nothing is copied.
     fn in_place(&self, tensor: DispatchTensor) -> Option<Box<dyn Floats + Send + Sync>>;
 
-    /// What its driver says of a device, if it is an NVIDIA GPU.
     fn gpu(&self, device: &Device) -> Option<Result<Gpu, BackendError>>;
 }
 
 /// Copies bytes that have arrived, from a number on, into all of a slice.
 pub(super) type HostBytes = Arc<dyn Fn(usize, &mut [u8]) -> Result<(), BackendError> + Send + Sync>;
 
-/// A moment in the work of a device.
 pub(crate) trait Event: Any + Send + Sync {
-    /// Waits for it.
     fn wait(&self) -> Result<(), BackendError>;
 
     /// How long the device worked from an earlier moment to this one, once it is over; `None` where it cannot say.
     fn since(&self, earlier: &dyn Event) -> Option<Duration>;
 }
 
-/// The libtorch this program was linked with, and what it reports at run time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "what libtorch is asked")]
 pub(crate) struct Libtorch {
     /// The folder it was loaded from where the system reports it, else the one it was linked from.
     pub(crate) dir: String,
     pub(crate) version: String,
-    /// Whether it has a CUDA part.
     pub(crate) built_with_cuda: bool,
     /// Whether its CUDA part is loaded.
     pub(crate) has_cuda: bool,
-    /// NVIDIA GPUs that it can use.
     pub(crate) cuda_devices: usize,
-    /// Whether it can use cuDNN.
     pub(crate) has_cudnn: bool,
-    /// Whether it can use Apple's GPU.
     pub(crate) has_mps: bool,
     pub(crate) threads: i32,
 }
 
-/// An NVIDIA GPU, as its driver describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gpu {
     pub(crate) name: String,
@@ -87,7 +76,6 @@ pub(crate) struct Gpu {
 }
 
 impl Libtorch {
-    /// Why it has not the CUDA device of this number; `None` where it has.
     pub(crate) fn why_no_cuda(&self, number: usize) -> Option<Unavailable> {
         if number < self.cuda_devices {
             return None;

@@ -7,10 +7,8 @@ use super::choice::{DeviceChoice, DeviceError, Unavailable};
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
 
-/// A device that is available.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenDevice {
-    /// Burn's handle.
     pub(crate) device: Device,
     /// What it is; never [`DeviceChoice::Auto`].
     pub(crate) kind: DeviceChoice,
@@ -19,7 +17,6 @@ pub(crate) struct OpenDevice {
 }
 
 impl OpenDevice {
-    /// Checks that the device is available and opens it.
     pub(crate) fn open(choice: DeviceChoice) -> Result<Self, DeviceError> {
         let kind = match choice {
             DeviceChoice::Auto => survey().devices[0],
@@ -70,13 +67,11 @@ impl OpenDevice {
         }
     }
 
-    /// What is to be said of the numbers it computes in, if they are not float32.
     pub(crate) fn numbers(&self) -> Option<&'static str> {
         (self.precision != Precision::F32).then_some(self.precision.description())
     }
 }
 
-/// flex, if it is part of this build.
 #[cfg(feature = "flex")]
 const FLEX: Option<fn() -> Device> = Some(Device::flex);
 #[cfg(not(feature = "flex"))]

@@ -53,14 +53,12 @@ pub(crate) fn batch_norm(
     <Dispatch as Operations>::normalize(x, weight, bias, mean, variance, epsilon)
 }
 
-/// Maps of shape `[batch, channels, height, width]` in this order in memory too, where libtorch's convolutions keep
-/// the order of what they get.
+/// In this order in memory too, where libtorch's convolutions keep the order of what they get.
 pub(crate) fn planar(x: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Operations>::planar(x.into_dispatch()))
 }
 
-/// The Euclidean norm of all values, shape `[1]`. `x` must be on a device without gradients, as
-/// gradients themselves are.
+/// The Euclidean norm of all values, shape `[1]`; on a device without gradients.
 pub(crate) fn norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     Tensor::from_dispatch(<Dispatch as Operations>::norm(x.into_dispatch()))
 }
@@ -97,7 +95,6 @@ pub(crate) fn descend<const D: usize>(
     )
 }
 
-/// The operations, by default from Burn's own.
 #[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex: cfg(feature = "flex"), Autodiff)]
 pub(crate) trait Operations: Backend {
     fn convolve(

@@ -6,11 +6,9 @@ use burn::tensor::{FloatDType, Tensor};
 use feature_grid::{Floats, ReadError};
 use pulp::{Arch, Simd, WithSimd};
 
-/// Values that are read and compared at a time.
 const PIECE: usize = 1 << 14;
 
-/// Values made wide together, before they are summed up: a loop for each, or the compiler makes shuffles of both, 3.3
-/// times as slow.
+/// Values made wide together before they are summed: one loop for both becomes shuffles, 3.3 times as slow.
 const BLOCK: usize = 64;
 
 /// Vectors of running sums next to each other, so that none waits for the one before.
@@ -85,8 +83,7 @@ impl PairSums {
         }
     }
 
-    /// The cosine of the angle between old and new; 1 where they are equal, also where both are all 0, and 0 where
-    /// one is.
+    /// 1 where they are equal, also where both are all 0, and 0 where one is.
     pub(crate) fn cosine(&self) -> f64 {
         match self.old.sqrt() * self.new.sqrt() {
             _ if self.difference == 0.0 => 1.0,
@@ -109,7 +106,6 @@ impl PairSums {
         self.product / self.old
     }
 
-    /// The Euclidean norm of the difference.
     pub(crate) fn distance(&self) -> f64 {
         self.difference.sqrt()
     }
@@ -127,7 +123,6 @@ impl PairSums {
         self.old > 0.0 && self.new == 0.0
     }
 
-    /// The reverse.
     pub(crate) fn came_back(&self) -> bool {
         self.old == 0.0 && self.new > 0.0
     }

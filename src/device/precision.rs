@@ -35,7 +35,6 @@ impl Precision {
         matches!(self, Self::Bf16 | Self::F16)
     }
 
-    /// The same values in these numbers.
     pub(crate) fn cast<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
         match self {
             Self::F32 | Self::Tf32 => in_float32(values),
@@ -53,11 +52,9 @@ pub(crate) fn in_float32<const D: usize>(values: Tensor<D>) -> Tensor<D> {
     }
 }
 
-/// Whether cuDNN may use TF32.
 static TF32: AtomicBool = AtomicBool::new(false);
 
-/// Lets cuDNN compute convolutions of float32 with TF32: products of 11 bits, four times as fast on an H100.
-/// Keeps it from it with `false`.
+/// With TF32: products of 11 bits, four times as fast on an H100.
 pub(super) fn allow_tf32(allowed: bool) {
     TF32.store(allowed, Ordering::Relaxed);
 }

@@ -10,16 +10,13 @@ use super::accelerator::{Span, library, mark};
 use super::error::{BackendError, caught};
 use super::library::{Event, HostBytes, Library};
 
-/// Bytes of a number of double precision.
 const NUMBER: usize = size_of::<f64>();
 
-/// What is to be copied.
 pub(crate) struct ReadBack {
     library: &'static dyn Library,
     pub(crate) device: Device,
     began: Arc<dyn Event>,
     parts: Vec<Tensor<1>>,
-    /// Of all parts.
     bytes: usize,
 }
 
@@ -101,8 +98,7 @@ impl Arriving {
     }
 }
 
-/// Copies, which are waited for once each, and their bytes since the program began. On libtorch's CPU and flex nothing
-/// is copied unless the device draws.
+/// Copies, and their bytes, since the program began; none on libtorch's CPU and flex unless the device draws.
 static TRAFFIC: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// What was read from devices in the mean of so many steps, in a line.
@@ -113,7 +109,6 @@ pub(crate) fn traffic(steps: u64) -> String {
     format!("read from the device a step: {copies:.1} copies, {megabytes:.1} MB")
 }
 
-/// A copy was started.
 pub(super) fn copied(bytes: usize) {
     TRAFFIC[0].fetch_add(1, Ordering::Relaxed);
     TRAFFIC[1].fetch_add(bytes as u64, Ordering::Relaxed);

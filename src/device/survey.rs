@@ -9,7 +9,6 @@ use super::library::{Library, Libtorch};
 use super::operations::convolve;
 use super::precision::allow_tf32;
 
-/// What this build and this machine offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Survey {
     pub(crate) libtorch: Option<Libtorch>,
@@ -24,7 +23,6 @@ pub(crate) struct Trial {
     pub(crate) tf32: f64,
 }
 
-/// Finds the available devices without opening one.
 pub(crate) fn survey() -> Survey {
     let libtorch = library().map(Library::survey);
     let mut devices = Vec::new();
@@ -59,7 +57,6 @@ pub(crate) fn try_convolution(device: &Device) -> Result<Trial, BackendError> {
     })
 }
 
-/// The CPU, on the backend that is there.
 fn host() -> Device {
     #[cfg(feature = "flex")]
     return Device::flex();

@@ -35,9 +35,7 @@ impl Channels {
     }
 }
 
-/// The same maps, the chosen ones first and then all others: the statistics of a layer are of all its maps.
-///
-/// Shapes: `[1, channels, height, width]` in and out.
+/// The chosen ones first, then all others: statistics are of all. Shapes: `[1, channels, height, width]` in and out.
 pub(super) fn chosen_first(maps: Tensor<4>, chosen: &[usize]) -> Tensor<4> {
     let channels = maps.dims()[1];
     let others = (0..channels).filter(|channel| !chosen.contains(channel));

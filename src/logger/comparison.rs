@@ -8,7 +8,6 @@ use super::error::LoggerError;
 use crate::device::caught;
 use feature_grid::{Floats, ReadError};
 
-/// Values that are read at a time.
 const PIECE: usize = 2048;
 
 /// Which maps the pictures of changes show the difference from.
@@ -22,7 +21,6 @@ pub enum Against {
     Given,
 }
 
-/// All of them, in order, with their names in tags.
 const KINDS: [(Against, &str); 3] = [
     (Against::First, "first"),
     (Against::Previous, "previous"),
@@ -32,7 +30,6 @@ const KINDS: [(Against, &str); 3] = [
 /// The maps of earlier steps by tag. Tensors are shared with the step they come from, not copied.
 #[derive(Default)]
 pub(super) struct References {
-    /// Whether values are compared at all.
     measured: bool,
     /// What the pictures of changes show, where they are made.
     pictured: Option<Against>,
@@ -40,7 +37,6 @@ pub(super) struct References {
     by_tag: HashMap<String, [Option<Tensor<4>>; 3]>,
 }
 
-/// What the maps of a tag are compared with.
 #[derive(Default)]
 pub(super) struct Earlier {
     /// Those that similarity is measured to, by name.
@@ -58,7 +54,6 @@ impl References {
         }
     }
 
-    /// Whether maps are kept for later steps.
     pub(super) fn are_kept(&self) -> bool {
         self.measured || self.pictured.is_some()
     }
@@ -102,7 +97,6 @@ impl References {
     }
 }
 
-/// What `new` has more than `old`.
 pub(super) struct Difference<'a> {
     pub(super) new: &'a dyn Floats,
     pub(super) old: &'a dyn Floats,

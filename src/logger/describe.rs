@@ -8,7 +8,6 @@ use crate::one_line;
 use super::grid_style::{GridStyle, Job, Tiles};
 use feature_grid::Range;
 
-/// Channels that a description names.
 const LISTED: usize = 64;
 
 /// Text that is worked out when it is first needed.
@@ -16,9 +15,7 @@ pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
 
 /// Descriptions for a run. Only a tag's first value carries one.
 pub(super) struct Describer {
-    /// What a tag's description begins with.
     headings: Mutex<HashMap<String, String>>,
-    /// What is said of every image.
     about: LazyText,
 }
 
@@ -30,12 +27,10 @@ impl Describer {
         }
     }
 
-    /// Sets what the description of `tag` begins with.
     pub(super) fn set_heading(&self, tag: String, heading: String) {
         self.lock().insert(tag, heading);
     }
 
-    /// A grid of tiles, and where its numbers are filed.
     pub(super) fn grid(&self, job: &Job) -> String {
         let Job { count, grid, .. } = job;
         let (one, range) = (grid.one(), grid.style.range);
@@ -58,7 +53,6 @@ impl Describer {
         format!("{heading}{shown} of {count} {one}s{which}{how}\n{about}")
     }
 
-    /// An image that is shown as it is.
     pub(super) fn image(&self, tag: &str) -> String {
         let heading = self.heading(tag);
         format!("{}\n\n{}", heading.trim_end_matches(": "), *self.about)
@@ -84,7 +78,6 @@ impl GridStyle {
     }
 }
 
-/// What the colors of a change stand for.
 fn change_text(range: Range) -> String {
     let range = match range {
         Range::Fixed(_, high) => format!("from {:.4} to {high:.4} at every step", -high),
@@ -95,8 +88,7 @@ fn change_text(range: Range) -> String {
     )
 }
 
-/// What black and white stand for. No number that changes from step to step: TensorBoard shows the text of
-/// the first step at all of them.
+/// No number that changes from step to step: TensorBoard shows the text of the first step at all of them.
 fn range_text(range: Range, one: &str, layer: &str) -> String {
     match range {
         Range::Map => format!("each {one} from its own minimum to its own maximum"),

@@ -61,12 +61,10 @@ pub struct FeatureLogger {
 pub(super) struct Past {
     /// `None` once the writer has stopped.
     pub(super) writing: Option<Writing>,
-    /// Tags that were described.
     pub(super) described: HashSet<String>,
     pub(super) references: References,
 }
 
-/// The writer, and the way to it.
 pub(super) struct Writing {
     pub(super) queue: Queue<Order>,
     thread: JoinHandle<Result<Logged, LoggerError>>,
@@ -80,14 +78,12 @@ impl Past {
         thread.join().unwrap_or(Err(LoggerError::Stopped))
     }
 
-    /// Why the writer has stopped.
     pub(super) fn stop_error(&mut self) -> LoggerError {
         self.end().err().unwrap_or(LoggerError::Stopped)
     }
 }
 
 impl Drop for Past {
-    /// Waits until everything is written.
     fn drop(&mut self) {
         // As documented, dropping loses errors.
         let _ = self.end();
@@ -152,7 +148,6 @@ impl FeatureLogger {
         past.ok_or(LoggerError::StepOpen)?.end()
     }
 
-    /// A step is over.
     pub(super) fn give_back(&self, past: Past) {
         *self.past() = Some(past);
     }
@@ -254,7 +249,6 @@ impl Builder {
         self
     }
 
-    /// Which scalars are written; all without this call.
     pub(crate) fn scalars(mut self, scalars: Scalars) -> Self {
         self.scalars = scalars;
         self
@@ -297,8 +291,7 @@ impl Builder {
         self
     }
 
-    /// Calls this with the number of each step, and the place behind it in the event files, once it is on the disk:
-    /// after a second at most. On the writing thread.
+    /// With each step's number and the place behind it, once it is on the disk, after a second at most.
     pub(crate) fn on_durable(mut self, call: impl FnMut(i64, Position) + Send + 'static) -> Self {
         self.on_durable = Some(Box::new(call));
         self

@@ -12,7 +12,6 @@ use feature_grid::{Colormap, Range, Style};
 /// Kernels are 3 pixels wide; enlarged to this they can be seen.
 const KERNEL_TILE: u32 = 24;
 
-/// Where maps become grids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RenderOn {
     /// The device where the maps are on an NVIDIA GPU, else the host.
@@ -35,7 +34,6 @@ impl RenderOn {
     }
 }
 
-/// How images are made.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) style: Style,
@@ -46,7 +44,6 @@ pub(super) struct Options {
     pub(super) on: RenderOn,
 }
 
-/// What a tile of a grid is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tiles {
     Maps,
@@ -63,20 +60,16 @@ pub(crate) struct Framed {
     pub(crate) what: String,
 }
 
-/// How the grid of a layer is drawn.
 #[derive(Clone)]
 pub(super) struct GridStyle {
     pub(super) tiles: Tiles,
     pub(super) style: Style,
-    /// The channels that were chosen.
     pub(super) chosen: Option<Vec<usize>>,
-    /// Channels that are marked.
     pub(super) framed: Option<Framed>,
     /// Whether the range of the layer stands in for that of each map, which is one pixel.
     pub(super) one_pixel: bool,
 }
 
-/// A grid to be made.
 pub(super) struct Job {
     pub(super) slot: usize,
     pub(super) tag: String,
@@ -92,7 +85,6 @@ pub(super) struct Job {
 }
 
 impl GridStyle {
-    /// What the names of its PNG files begin with.
     pub(super) fn file_prefix(&self) -> &'static str {
         match self.tiles {
             Tiles::Maps => "",
@@ -135,7 +127,6 @@ impl Options {
         })
     }
 
-    /// How kernels are drawn.
     pub(super) fn of_kernels(&self, layer: &str) -> GridStyle {
         GridStyle {
             tiles: Tiles::Kernels,
@@ -164,7 +155,6 @@ impl Options {
         }
     }
 
-    /// The style of a layer, with its range of the run if it has one.
     fn style(&self, layer: &str) -> Style {
         let style = self.style;
         let Some((low, high)) = self.ranges.get(layer) else {

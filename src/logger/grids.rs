@@ -83,8 +83,7 @@ impl Step<'_> {
         });
     }
 
-    /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; the maps of all images that are
-    /// logged under one `layer` share its scalars.
+    /// As [`feature_maps`](Self::feature_maps), of the image `at` in a batch; maps of one `layer` share its scalars.
     pub(crate) fn maps_of_layer(
         &mut self,
         tag: &str,
@@ -150,7 +149,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Has the change from the `old` maps measured, where both are.
     fn change_of_maps(
         &mut self,
         key: MeasureKey,

@@ -25,7 +25,6 @@ pub(super) struct OnDevices {
     pub(super) devices: Vec<OnDevice>,
 }
 
-/// What one device draws of a step, and what becomes of it.
 pub(super) struct OnDevice {
     pub(super) read_back: ReadBack,
     rest: Vec<(String, Rest)>,
@@ -49,8 +48,7 @@ impl OnDevices {
         self.devices.get_mut(at)
     }
 
-    /// Copies all that is on a device at once, and has rendering threads wait for it; returns how long the devices draw
-    /// and copy.
+    /// Copies all of a device at once, for rendering threads to wait for; returns how long devices draw and copy.
     pub(super) fn start(self, sender: &PartSender) -> Vec<(Stage, Span)> {
         let mut spans = Vec::new();
         for OnDevice { read_back, rest } in self.devices {
@@ -95,7 +93,6 @@ impl BatchMaps {
         self.all.clone().narrow(0, at, 1)
     }
 
-    /// What the device makes of all images.
     pub(super) fn drawn(&self, job: &Job) -> Result<&Drawn<Tensor<2>>, LoggerError> {
         if let Some(drawn) = self.drawn.get() {
             return Ok(drawn);
@@ -114,7 +111,6 @@ pub(super) fn draw(job: &Job, maps: Tensor<4>) -> Result<Drawn<Tensor<2>>, Logge
 }
 
 impl OnDevice {
-    /// Does this with what arrives.
     pub(super) fn then(
         &mut self,
         tag: String,

@@ -6,26 +6,22 @@ use crate::device::{PairSums, Span};
 use feature_grid::Statistics;
 use tensorboard_events::Summary;
 
-/// How an open step ends.
 #[expect(
     clippy::large_enum_variant,
     reason = "most are pieces, each moved once"
 )]
 pub(super) enum Part {
-    /// A value of the step.
     Piece(Result<Piece, LoggerError>),
     /// The step is complete: it is written once all its pieces have come.
     Finished(Finished),
 }
 
-/// A value of a step that is ready to be written.
 #[derive(Default)]
 pub(super) struct Piece {
     /// Its place among the step's values.
     pub(super) slot: usize,
     /// `None` where it is measured only.
     pub(super) summary: Option<Summary>,
-    /// Values that were NaN or infinite.
     pub(super) non_finite: usize,
     /// What is put together with the step's other pieces.
     pub(super) measure: Option<(MeasureKey, Measure)>,
@@ -57,14 +53,11 @@ pub(super) struct MeasureKey {
 /// A measure over the values of one or more images, which becomes scalars.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Measure {
-    /// How they are distributed.
     Values(Statistics),
-    /// How much they changed.
     Change(PairSums),
 }
 
 impl Measure {
-    /// That of both together.
     pub(super) fn merged(self, other: Self) -> Self {
         match (self, other) {
             (Self::Values(one), Self::Values(two)) => Self::Values(one.merged(two)),

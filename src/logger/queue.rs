@@ -10,7 +10,6 @@ const SHARE_OF_MEMORY: u64 = 4;
 /// Steps that are always let in: one that is written while the next one is rendered.
 const FEWEST: usize = 2;
 
-/// Where steps wait for the writer.
 pub(super) struct Queue<J> {
     jobs: Sender<J>,
     /// A message for each step that has been written.

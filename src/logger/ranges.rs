@@ -40,7 +40,6 @@ pub struct RangesError {
 impl TryFrom<BTreeMap<String, Vec<f32>>> for Ranges {
     type Error = RangesError;
 
-    /// Takes what a file holds, where it is a range for each layer.
     fn try_from(layers: BTreeMap<String, Vec<f32>>) -> Result<Self, RangesError> {
         let range = |(layer, ends): (String, Vec<f32>)| match ends[..] {
             [low, high] if low.is_finite() && high.is_finite() && low <= high => {
@@ -75,14 +74,12 @@ impl Ranges {
         Ok(())
     }
 
-    /// The percentiles of values, which change places: those that are not finite are taken out. `None` where
-    /// nothing is left.
+    /// The percentiles of the finite values, which change places; `None` where there are none.
     pub(crate) fn of_values(values: &mut Vec<f32>) -> Option<[f32; 2]> {
         values.retain(|value| value.is_finite());
         (!values.is_empty()).then(|| PERCENTILES.map(|percent| percentile(values, percent)))
     }
 
-    /// Widens a layer's range so that it holds another one.
     pub(crate) fn widen(&mut self, layer: impl Into<String>, [low, high]: [f32; 2]) {
         let range = self.0.entry(layer.into()).or_insert([low, high]);
         *range = [range[0].min(low), range[1].max(high)];
@@ -121,7 +118,6 @@ impl Ranges {
         }
     }
 
-    /// Takes the ranges of changes that a run had before.
     pub(crate) fn keep_changes(&mut self, earlier: Self) {
         let changes = earlier.0.into_iter();
         self.0

@@ -33,13 +33,11 @@ static THREADS: LazyLock<Result<ThreadPool, ThreadPoolBuildError>> = LazyLock::n
     named.build()
 });
 
-/// Started with the first logger.
 pub(super) fn threads() -> Result<&'static ThreadPool, LoggerError> {
     let why = |error: &ThreadPoolBuildError| LoggerError::Threads(error.to_string());
     THREADS.as_ref().map_err(why)
 }
 
-/// What all images of a run are made with.
 pub(super) struct Renderer {
     pub(super) threads: &'static ThreadPool,
     pub(super) options: Options,
@@ -59,7 +57,6 @@ impl PartSender {
         let _ = self.parts.send(part);
     }
 
-    /// Has a value made by a rendering thread.
     pub(super) fn spawn(
         &self,
         tag: String,
@@ -144,7 +141,6 @@ impl Renderer {
         self.finish(job, rendered, Threads::One, timings)
     }
 
-    /// Marks the tiles, encodes the grid and writes the PNG files.
     fn finish(
         &self,
         job: Job,
@@ -197,7 +193,6 @@ impl Renderer {
         })
     }
 
-    /// Encodes a picture as it is.
     pub(super) fn image(
         &self,
         slot: usize,
@@ -223,7 +218,6 @@ impl Renderer {
     }
 }
 
-/// How much `maps` changed from `old` ones.
 pub(super) fn change(
     slot: usize,
     tag: &str,
@@ -245,7 +239,6 @@ pub(super) fn change(
     })
 }
 
-/// How much maps changed, over pairs of values.
 pub(super) fn changed(slot: usize, key: MeasureKey, sums: PairSums) -> Piece {
     Piece {
         slot,

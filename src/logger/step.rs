@@ -27,23 +27,18 @@ pub struct Step<'a> {
     /// What is known of earlier steps; the logger's again when this one is over.
     pub(super) past: Past,
     pub(super) sender: PartSender,
-    /// What is said of the step once it is complete.
     whole: Finished,
-    /// The folder of PNG files.
     folder: String,
     new_tags: Vec<String>,
     /// Maps that later steps are compared with.
     pub(super) references: Vec<(String, Tensor<4>)>,
-    /// The channels to frame, by layer.
     pub(super) framed: HashMap<String, Framed>,
-    /// What devices draw of this step.
     pub(super) on_devices: OnDevices,
     /// Bytes of the maps, while they are kept.
     pub(super) size: u64,
 }
 
 impl Drop for Step<'_> {
-    /// The next step may be opened.
     fn drop(&mut self) {
         self.logger.give_back(std::mem::take(&mut self.past));
     }
@@ -118,7 +113,6 @@ impl Step<'_> {
         self.logger.describe(tag, heading);
     }
 
-    /// Frames channels of a layer in the grids that follow.
     pub(crate) fn frame(&mut self, layer: String, framed: Framed) {
         self.framed.insert(layer, framed);
     }

@@ -5,7 +5,6 @@ use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 /// Cut from `DejaVu` Sans by `scripts/font.py`; see the LICENSE beside it.
 static FONT: &[u8] = include_bytes!("font/DejaVuSans.ttf");
 
-/// A pixel of a letter.
 pub(crate) struct Dot {
     pub(crate) x: u32,
     pub(crate) y: u32,

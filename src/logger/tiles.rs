@@ -15,8 +15,7 @@ const CARD: usize = 350;
 /// Orange, as no feature map is.
 const FRAME: [u8; 3] = [255, 140, 0];
 
-/// Writes a number into the upper left corner of each tile, where tiles are large enough. `tiles` are left, top,
-/// width and height, in pixels.
+/// Into the upper left corner, where tiles are large enough. `tiles` are left, top, width and height, in pixels.
 pub(super) fn number_tiles(picture: &mut Picture, tiles: &[[usize; 4]], numbers: &[usize]) {
     for ([left, top, width, height], number) in tiles.iter().zip(numbers) {
         let text = number.to_string();

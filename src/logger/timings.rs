@@ -31,7 +31,6 @@ pub enum Stage {
     Waiting,
 }
 
-/// The stages with their names.
 const STAGES: [(Stage, &str); 10] = [
     (Stage::Load, "load"),
     (Stage::Decode, "decode"),

@@ -51,7 +51,6 @@ impl Logged {
     pub const MOST_NON_FINITE: usize = 6;
 }
 
-/// Starts the writing thread.
 pub(super) fn start(
     events: EventFile,
     written: Option<OnWritten>,
@@ -180,7 +179,6 @@ impl Writer {
         Ok(())
     }
 
-    /// The summaries of a step, and its measures behind them.
     fn put_together(
         &mut self,
         step: i64,

@@ -5,7 +5,6 @@ use burn::tensor::Device;
 use super::trainer::Samples;
 use crate::data::labeled::{Batching, Dataset, Loader, LoaderError, Position, Recipe, Work};
 
-/// How the samples of a training are read.
 pub(crate) struct Reading {
     pub(crate) recipe: Recipe,
     pub(crate) batching: Batching,
@@ -15,7 +14,6 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Optimization steps in an epoch.
     pub(crate) fn steps_per_epoch(&self, data: &Dataset) -> u64 {
         self.batching
             .batches(data.train.len())
@@ -42,8 +40,7 @@ impl Reading {
     }
 }
 
-/// The batches of one step after the other. A step ends with its epoch, even if that leaves it fewer
-/// batches than others.
+/// A step ends with its epoch, even if that leaves it fewer batches than others.
 pub(super) struct Groups {
     loader: Loader,
     accumulate: u64,
@@ -58,7 +55,6 @@ pub(super) struct Group {
     pub(super) images: usize,
     /// Where a run resumes that has learned from them.
     pub(super) position: Position,
-    /// Files that were left out, each with the reason.
     pub(super) skipped: Vec<String>,
 }
 

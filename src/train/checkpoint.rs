@@ -39,7 +39,6 @@ pub(crate) fn classes_of(network: &Path) -> Option<Vec<String>> {
 }
 
 impl Trainer {
-    /// Writes a checkpoint into `folder`.
     pub(crate) fn save(
         &self,
         folder: &Path,

@@ -8,26 +8,22 @@ use thiserror::Error;
 use crate::network::vgg::Vgg;
 use crate::network::{Layer, Network, Parameter};
 
-/// A step that was not taken because of its loss or gradients.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("step {step}: {symptom}; {origin}")]
 pub(crate) struct Divergence {
     /// The step, from 1.
     pub(crate) step: u64,
-    /// What was observed.
     pub(crate) symptom: Symptom,
     pub(crate) origin: Origin,
     /// The network's file of the last checkpoint. Steps after it are not saved, since they led to this.
     pub(crate) last_good: Option<PathBuf>,
 }
 
-/// What was observed.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub(crate) enum Symptom {
     /// A loss that is not finite or above the limit, in nats.
     #[error("the loss is {}", shown_loss(*value, *max))]
     Loss { value: f64, max: f64 },
-    /// A gradient norm that is not finite.
     #[error("the gradient norm is {0}")]
     GradientNorm(f64),
 }
@@ -41,19 +37,14 @@ fn shown_loss(value: f64, max: f64) -> String {
     }
 }
 
-/// The first part of the network with values that are not finite.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Origin {
-    /// A parameter, by torchvision's name.
     #[error("the parameter {0} is not finite")]
     Parameter(String),
-    /// The feature maps of a layer.
     #[error("{} ({}) is the first layer whose maps are not finite", .0.name(), .0.torch_name())]
     Layer(Layer),
-    /// The logits.
     #[error("all feature maps are finite, the classifier's scores are not")]
     Classifier,
-    /// None: all values are finite.
     #[error("all feature maps and scores are finite")]
     AllFinite,
 }

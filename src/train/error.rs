@@ -11,7 +11,6 @@ use crate::device::BackendError;
 use crate::logger::LoggerError;
 use crate::network::ForwardError;
 
-/// A training that cannot continue.
 #[derive(Debug, Error)]
 pub(crate) enum TrainError {
     #[error("the network has no classifier to train")]
@@ -42,7 +41,6 @@ pub(crate) enum TrainError {
     Backend { what: String, source: BackendError },
 }
 
-/// A checkpoint that cannot be written or read.
 #[derive(Debug, Error)]
 pub(crate) enum CheckpointError {
     #[error("cannot write the checkpoint {path}")]

@@ -38,7 +38,6 @@ impl ModuleVisitor for Norms<'_> {
     }
 }
 
-/// Multiplies every gradient by `factor`.
 pub(super) fn scale(vgg: &Vgg, gradients: &mut GradientsParams, factor: f64) {
     vgg.visit(&mut Scale { gradients, factor });
 }

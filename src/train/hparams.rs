@@ -6,7 +6,6 @@ use toml::{Table, Value};
 
 use tensorboard_events::{HparamValue, Hparams, Summary};
 
-/// The scalars that runs are compared by.
 const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train/loss"];
 
 /// What the first step of a training holds: the settings called `names` in its resolved configuration.
@@ -23,7 +22,6 @@ pub(super) fn start(resolved: &str, names: &[String]) -> Vec<Summary> {
     ]
 }
 
-/// What the last step of a training holds.
 pub(super) fn end() -> Summary {
     Summary::hparams(Hparams::end(true, now()))
 }

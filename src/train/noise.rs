@@ -12,8 +12,7 @@ pub(crate) struct GradientNoise {
 }
 
 impl GradientNoise {
-    /// From the norms of the gradients of batches with so many images each, and that of the mean over all images; `None`
-    /// where there are not several batches.
+    /// From the norms of the gradients of batches of so many images, and that of the mean; `None` of a single batch.
     pub(super) fn of(norms: &[f64], sizes: &[usize], of_mean: f64) -> Option<Self> {
         let count = norms.len() as f64;
         let large = sizes.iter().sum::<usize>() as f64;
@@ -28,8 +27,7 @@ impl GradientNoise {
         })
     }
 
-    /// The batch size above which a larger one gains little; `None` where the estimates of this step are too noisy
-    /// to say.
+    /// The batch size above which a larger one gains little; `None` where this step's estimates are too noisy to say.
     pub(crate) fn scale(self) -> Option<f64> {
         (self.signal > 0.0 && self.variance > 0.0).then(|| self.variance / self.signal)
     }

@@ -20,7 +20,6 @@ pub(crate) enum Optimizer {
 }
 
 impl Optimizer {
-    /// Burn's optimizer with `weight_decay` and no state.
     pub(super) fn start(self, weight_decay: f32) -> ModuleOptimizer {
         let decay = (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay));
         match self {

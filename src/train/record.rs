@@ -13,7 +13,6 @@ use tensorboard_events::Summary;
 /// Fewer classes have no meaningful top-5 accuracy.
 const TOP_FIVE_MIN_CLASSES: usize = 6;
 
-/// The scalars of an optimization step.
 pub(crate) fn step_scalars(
     metrics: &StepMetrics,
     classes: usize,
@@ -36,7 +35,6 @@ pub(crate) fn step_scalars(
     summaries
 }
 
-/// Loss, accuracy and top-5 accuracy under `group`.
 pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<Summary> {
     let mut summaries = vec![
         Summary::scalar(format!("{group}/loss"), score.loss()),
@@ -48,7 +46,6 @@ pub(crate) fn score_scalars(group: &str, score: &Score, classes: usize) -> Vec<S
     summaries
 }
 
-/// Histograms of all parameters and their gradients.
 pub(crate) fn histograms(vgg: &Vgg, gradients: &GradientsParams) -> Vec<Summary> {
     let mut summaries = Vec::new();
     for parameter in vgg.parameters().iter() {

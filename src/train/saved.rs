@@ -13,13 +13,11 @@ use super::error::CheckpointError;
 use crate::one_line::one_line;
 use crate::weights::{WeightsFile, crc32c};
 
-/// The folder of checkpoints in a run's folder.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
-/// What is added to the name of a network that cannot be resumed from.
+/// Added to the name of a network that cannot be resumed from.
 pub(crate) const DAMAGED: &str = "damaged";
 
-/// The position of a training run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrainingProgress {
@@ -34,7 +32,6 @@ pub(crate) struct TrainingProgress {
     /// Of older checkpoints: the network's file has it for each layer.
     #[serde(default, skip_serializing)]
     pub(crate) batches_seen: IgnoredAny,
-    /// The step with the best validation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) best: Option<BestValidation>,
     /// Class names, by label; none where they are not known.
@@ -82,7 +79,6 @@ impl TrainingProgress {
     }
 }
 
-/// The best validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BestValidation {
@@ -93,7 +89,6 @@ pub(crate) struct BestValidation {
     pub(crate) loss: f64,
 }
 
-/// A checkpoint on disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SavedCheckpoint {
     pub(crate) step: u64,
@@ -102,7 +97,6 @@ pub(crate) struct SavedCheckpoint {
 }
 
 impl SavedCheckpoint {
-    /// The checkpoint of `step` in `folder`.
     pub(crate) fn at(folder: &Path, step: u64) -> Self {
         Self {
             step,
@@ -119,20 +113,17 @@ impl SavedCheckpoint {
         self.network.with_extension("optimizer")
     }
 
-    /// The file of its [`TrainingProgress`].
     pub(crate) fn progress(&self) -> PathBuf {
         self.network.with_extension("toml")
     }
 
-    /// Reads the position of the training run.
     pub(crate) fn read_progress(&self) -> Result<TrainingProgress, CheckpointError> {
         let path = self.progress();
         let text = fs::read_to_string(&path).map_err(|error| self.unreadable(&path, &error))?;
         toml::from_str(&text).map_err(|error| self.unreadable(&path, &error.message()))
     }
 
-    /// Fails where one of its files is not as it was written. Of those of an older checkpoint only the headers are
-    /// known.
+    /// Fails where a file is not as it was written. Of those of an older checkpoint only the headers are known.
     fn check(&self) -> Result<(), CheckpointError> {
         for path in [&self.network, &self.optimizer(), &self.progress()] {
             match File::open(path) {
@@ -167,8 +158,7 @@ impl SavedCheckpoint {
         OptimizerRecord::load(&path).map_err(|error| self.unreadable(&path, &error))
     }
 
-    /// The network goes first: without it the other files are no checkpoint. Where it stays, so do they, and
-    /// the returned line says why.
+    /// The network goes first: without it the others are no checkpoint. Where it stays, so do they; returns why.
     fn delete(&self) -> Option<String> {
         let files = [self.network.clone(), self.optimizer(), self.progress()];
         files.iter().find_map(|path| match fs::remove_file(path) {
@@ -220,8 +210,7 @@ fn saved_in(folder: &Path) -> Result<Vec<SavedCheckpoint>, CheckpointError> {
     Ok(saved)
 }
 
-/// Deletes every checkpoint in `folder` but the `keep` newest ones and the one of step `best`. Returns a line for
-/// each that could not be deleted.
+/// Keeps the `keep` newest ones and that of step `best`. Returns a line for each that could not be deleted.
 pub(super) fn prune(
     folder: &Path,
     keep: usize,

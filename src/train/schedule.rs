@@ -10,8 +10,7 @@ use burn::lr_scheduler::step::StepLrSchedulerConfig;
 use super::error::TrainError;
 use crate::schedule::Decay;
 
-/// `start_factor` of the linear warm-up, as in torchvision's reference training
-/// (`--lr-warmup-decay`).
+/// `start_factor` of the linear warm-up, as in torchvision's reference training.
 const WARM_UP_START: f64 = 0.01;
 
 /// The learning rate over a training run, in optimization steps.

@@ -7,7 +7,6 @@ pub(crate) struct Score {
     loss: f64,
     /// Samples whose class is the first with the highest logit.
     correct: u32,
-    /// Samples whose class is among the five highest.
     top_five: u32,
 }
 

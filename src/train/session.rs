@@ -30,26 +30,20 @@ use tensorboard_events::Summary;
 pub(crate) struct Record {
     /// Feature maps of the probe images.
     pub(crate) every: Interval,
-    /// Scores on the validation samples.
     pub(crate) validate_every: Interval,
-    /// Checkpoints.
     pub(crate) save_every: Interval,
-    /// Histograms of weights and gradients.
     pub(crate) histograms_every: Interval,
     /// Newest checkpoints to keep, besides the best.
     pub(crate) keep: usize,
-    /// Most misclassified validation images to show.
     pub(crate) misclassified: usize,
 }
 
-/// A training and everything it needs.
 pub(crate) struct Session<'a> {
     pub(crate) record: Record,
     pub(crate) pass: &'a ForwardPass,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) logger: FeatureLogger,
     pub(crate) probes: ProbeImages,
-    /// What measures the logged steps, unless they are not compared.
     pub(crate) observers: Option<Observers>,
     pub(crate) dataset: Dataset,
     pub(crate) reading: Reading,
@@ -59,13 +53,10 @@ pub(crate) struct Session<'a> {
     /// Optimization steps of the whole training.
     pub(crate) total: u64,
     pub(crate) last_saved: Option<SavedCheckpoint>,
-    /// Files that were left out, each with the reason.
     pub(crate) skipped: Vec<String>,
-    /// Old checkpoints that could not be deleted, each with the reason.
     pub(crate) undeleted: Vec<String>,
 }
 
-/// What an optimization step gave.
 struct Learned {
     /// `None` where no image of its batches could be read.
     metrics: Option<StepMetrics>,
@@ -158,8 +149,7 @@ impl Session<'_> {
         }
     }
 
-    /// One optimization step and everything that is written of it. `waited` is how long its batches took
-    /// to arrive; `coming` are those of the steps after it.
+    /// `waited` is how long its batches took to arrive; `coming` are those of the steps after it.
     fn step(
         &mut self,
         group: Group,
@@ -247,7 +237,6 @@ impl Session<'_> {
         validate(network, data, reading, device, most)
     }
 
-    /// The optimization step itself.
     fn learn(
         &mut self,
         number: u64,
@@ -296,8 +285,7 @@ impl Session<'_> {
         })
     }
 
-    /// Saves a checkpoint, once every step before it is in the event file: a run that resumes from here
-    /// begins with the step after it.
+    /// Once every step before it is in the event file: a run that resumes from here begins with the step after it.
     fn save(&mut self) -> Result<(), TrainError> {
         self.logger.flush()?;
         self.progress.lacks_events = false;
@@ -328,12 +316,10 @@ impl Session<'_> {
         saved == Some(self.trainer.steps())
     }
 
-    /// Whether steps are left for a run that resumes.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.trainer.steps() < self.total
     }
 
-    /// What there is to say at the end, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let best = self.progress.best.map(|best| {
             format!(

@@ -13,13 +13,11 @@ pub(super) struct Sgd {
     pub(super) weight_decay: f64,
 }
 
-/// The state of a parameter.
 #[derive(Clone)]
 pub(super) struct SgdState<const D: usize> {
     velocity: Tensor<D>,
 }
 
-/// The velocity's name in a saved record.
 const VELOCITY: &str = "velocity";
 
 /// By hand, since Burn's derive works inside Burn only.

@@ -18,13 +18,11 @@ use crate::data::labeled::Batch;
 use crate::device::{upload, values};
 use crate::network::vgg::Vgg;
 
-/// Hyperparameters of a training.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TrainingSettings {
     pub(crate) optimizer: Optimizer,
     /// L2 penalty (SGD, Adam) or decoupled decay (`AdamW`).
     pub(crate) weight_decay: f32,
-    /// The learning rate of every step.
     pub(crate) schedule: Schedule,
     pub(crate) max_gradient_norm: Option<f64>,
     pub(crate) label_smoothing: f32,
@@ -43,7 +41,6 @@ pub(crate) struct Samples {
     uploaded: Option<Uploaded>,
 }
 
-/// Samples on a device.
 #[derive(Debug, Clone)]
 pub(super) struct Uploaded {
     /// `[samples, channels, height, width]`.
@@ -60,7 +57,6 @@ impl From<Batch> for Samples {
 }
 
 impl Samples {
-    /// How many there are.
     fn count(&self) -> usize {
         self.batch.labels.len()
     }
@@ -93,7 +89,6 @@ impl Samples {
     }
 }
 
-/// Metrics of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct StepMetrics {
     /// Of the network before the step, in training mode.
@@ -105,7 +100,6 @@ pub(crate) struct StepMetrics {
     pub(crate) noise: Option<GradientNoise>,
 }
 
-/// What is not yet read of a batch.
 struct Unread {
     /// `[samples, channels, height, width]`.
     x: Tensor<4>,
@@ -160,7 +154,6 @@ impl Trainer {
         self.steps
     }
 
-    /// Counts a step without samples to learn from.
     pub(super) fn skip_step(&mut self) {
         self.next_rate();
         self.steps += 1;
@@ -221,8 +214,7 @@ impl Trainer {
         })
     }
 
-    /// The mean of the images' gradients. Of a single batch what is unread; where there are several, the
-    /// norm of each.
+    /// The mean of the images' gradients. Of a single batch what is unread; of several, the norm of each.
     fn gradients(
         &mut self,
         batches: Vec<Samples>,
@@ -315,8 +307,7 @@ impl Trainer {
     }
 }
 
-/// Logits of `samples` by a network without gradients, `[samples, classes]` row-major; `None` without
-/// a classifier.
+/// `[samples, classes]` row-major, by a network without gradients; `None` without a classifier.
 pub(crate) fn logits(network: &Vgg, mut samples: Samples, device: &Device) -> Option<Vec<f32>> {
     let logits = network.logits(samples.take(device).pixels)?;
     Some(logits.into_data().iter::<f32>().collect())

@@ -21,7 +21,6 @@ use feature_grid::{Colormap, Picture};
 /// Between the images of a contact sheet. Units: pixels.
 const GAP: usize = 4;
 
-/// What a validation gave.
 #[derive(Default)]
 pub(super) struct Validation {
     pub(super) score: Score,
@@ -29,11 +28,9 @@ pub(super) struct Validation {
     confusion: Vec<u32>,
     /// The misclassified images with the highest loss, highest first.
     mistakes: Vec<Mistake>,
-    /// Files that were left out, each with the reason.
     skipped: Vec<String>,
 }
 
-/// A misclassified sample.
 struct Mistake {
     sample: usize,
     label: usize,
@@ -44,8 +41,7 @@ struct Mistake {
     picture: Picture,
 }
 
-/// Runs `network` over the validation samples, remembering at most `most` mistakes. An interrupt waits for it: it is a
-/// part of its step, and no later process could make it.
+/// Remembers at most `most` mistakes. An interrupt waits for it: it is a part of its step.
 pub(super) fn validate(
     network: &Vgg,
     data: &Dataset,
@@ -136,8 +132,7 @@ impl Validation {
         }
     }
 
-    /// Logs the scores, a confusion matrix, a table of the mistakes, and a contact sheet for each pair of classes, the
-    /// worst first. Returns the files that were left out.
+    /// Scores, a confusion matrix, mistakes as a table and a contact sheet a pair. Returns the files left out.
     pub(super) fn log(self, data: &Dataset, step: &mut Step<'_>) -> Vec<String> {
         for summary in record::score_scalars("val", &self.score, data.classes.len()) {
             step.summary(summary);
@@ -168,7 +163,6 @@ impl Validation {
     }
 }
 
-/// Pictures of one size in one, in rows.
 fn contact_sheet(pictures: &[Picture]) -> Picture {
     let (first, count) = (&pictures[0], pictures.len());
     let columns = (1..=count).find(|side| side * side >= count).unwrap_or(1);

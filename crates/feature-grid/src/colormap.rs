@@ -33,7 +33,6 @@ pub(super) const INFINITE: [u8; 3] = [0, 255, 255];
 /// Infinite and negative: green.
 pub(super) const NEGATIVE_INFINITE: [u8; 3] = [0, 255, 0];
 
-/// The palettes, in the order of [`Colormap`].
 static PALETTES: LazyLock<[Palette; 4]> = LazyLock::new(|| {
     [
         std::array::from_fn(|level| [u8::try_from(level).unwrap_or(u8::MAX); 3]),

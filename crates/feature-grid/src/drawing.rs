@@ -135,7 +135,6 @@ impl Drawing {
         }
     }
 
-    /// The range of values between these.
     pub(super) fn ends(&self, low: f32, high: f32) -> (f32, f32) {
         match self.range {
             Range::Fixed(low, high) => (low, high),

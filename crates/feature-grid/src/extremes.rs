@@ -53,7 +53,6 @@ impl Extremes {
         if low <= high { (low, high) } else { (0.0, 0.0) }
     }
 
-    /// Goes over values of one map.
     #[inline(always)]
     fn search_plane(&mut self, map: usize, plane: &[f32]) {
         for block in plane.chunks(BLOCK) {
@@ -136,7 +135,6 @@ impl Extremes {
     }
 }
 
-/// The search of one piece.
 struct Search<'a> {
     maps: &'a Maps<'a>,
     first_row: usize,

@@ -77,7 +77,6 @@ impl Grid {
         min_tile.map_or(1, |least| (least as usize).div_ceil(side).max(1))
     }
 
-    /// The same tiles, `factor` times as wide and as high.
     pub(super) fn enlarged(&self, factor: usize) -> Result<Self, RenderError> {
         Self::new(
             self.count,

@@ -98,7 +98,6 @@ impl<'a> Maps<'a> {
     }
 }
 
-/// Checks that there are values, as many as `shape` says.
 pub(super) fn check_length(found: usize, shape: &[usize]) -> Result<(), RenderError> {
     let product = |size: usize, &n: &usize| size.checked_mul(n);
     let shape = shape.to_vec();

@@ -75,7 +75,6 @@ fn level(value: f32, low: f32, high: f32, span: f32) -> u32 {
     rounded.to_bits().wrapping_sub(u32::from(too_far)) & 0xff
 }
 
-/// The first `grid.count` maps as levels in a grid, on a `ground`.
 pub(super) fn levels(
     maps: &Maps<'_>,
     scales: &Scales,

@@ -90,7 +90,6 @@ pub fn kernels(
     Ok(finish(&drawing, pixels, Color::Rgb, &scales, &extremes))
 }
 
-/// The picture of pixels that are not enlarged yet.
 fn finish(
     drawing: &Drawing,
     small: Vec<u8>,

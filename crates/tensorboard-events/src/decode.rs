@@ -21,7 +21,6 @@ pub(crate) fn event(data: &[u8]) -> Result<Event, ProtobufError> {
 /// How much of an event [`beginning`] looks at: wall time, the longest step, and what comes next. Units: bytes.
 pub(crate) const BEGINNING: u64 = 9 + 11 + 1;
 
-/// What an event is, by the number of the field that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Graph,

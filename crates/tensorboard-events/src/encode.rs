@@ -29,7 +29,6 @@ use crate::summary::{Summary, Value};
 /// What the first record of an event file says.
 pub(crate) const FILE_VERSION: &str = "brain.Event:2";
 
-/// Appends an event.
 pub(crate) fn append(
     buffer: &mut Vec<u8>,
     wall_time: f64,
@@ -45,8 +44,7 @@ pub(crate) fn append(
     record::append(buffer, |buffer| Ok(event.write_to_vec(buffer)?))
 }
 
-/// Tells the slow loader that this file begins a new attempt at the run: what earlier files hold at the event's step
-/// and later is void.
+/// What earlier files hold at the event's step and later is void for the slow loader.
 pub(crate) fn session_start() -> What {
     What::session_log(SessionLog {
         status: SessionLog_SessionStatus::START,
@@ -68,8 +66,7 @@ pub(crate) fn summary(summary: Summary, first: bool) -> io::Result<What> {
     Ok(What::summary(message))
 }
 
-/// A tag whose first value is a tensor without metadata would stay invisible. Other values need none but for the
-/// description.
+/// A first value that is a tensor without metadata would stay invisible. Others need it but for the description.
 fn metadata(value: &Value, description: String) -> io::Result<Option<SummaryMetadata>> {
     let is_tensor = !matches!(value, Value::Scalar(_) | Value::Histogram(_));
     if !is_tensor && description.is_empty() {

@@ -63,26 +63,22 @@ pub struct Position {
     pub length: u64,
 }
 
-/// Where in its run a new event file begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     /// The first step that it takes.
     pub(crate) first_step: i64,
     /// The first step of which TensorBoard forgets what earlier files hold.
     pub(crate) void_from: i64,
-    /// The run has a graph already.
     pub(crate) has_graph: bool,
 }
 
 impl Start {
-    /// The beginning of a run.
     pub(crate) const RUN: Self = Self {
         first_step: i64::MIN,
         void_from: 0,
         has_graph: false,
     };
 
-    /// A run that is resumed from a step.
     pub(crate) fn at(step: i64) -> Self {
         Self {
             first_step: step,

@@ -72,7 +72,6 @@ pub enum GraphError {
 }
 
 impl Graph {
-    /// Whether the tab would draw all of it.
     pub(crate) fn check(&self) -> Result<(), GraphError> {
         let mut names = HashSet::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {

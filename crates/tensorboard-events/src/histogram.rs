@@ -90,7 +90,6 @@ impl Histogram {
     }
 }
 
-/// How many of the finite `values` lie in each bucket.
 fn counts(values: &[f32], min: f64, width: f64, buckets: usize) -> Vec<u64> {
     let empty = || vec![0; buckets];
     let count = |mut counts: Vec<u64>, values: &[f32]| {
@@ -116,7 +115,6 @@ fn counts(values: &[f32], min: f64, width: f64, buckets: usize) -> Vec<u64> {
     })
 }
 
-/// The finite values of a slice.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
     finite: u64,
@@ -182,7 +180,6 @@ impl Extent {
     }
 }
 
-/// Exact up to 2^53.
 fn as_float(count: u64) -> f64 {
     count as f64
 }

@@ -97,7 +97,6 @@ impl Hparams {
         }))
     }
 
-    /// The tag under which TensorBoard looks for it.
     pub(crate) fn tag(&self) -> &'static str {
         match self.0 {
             Data::experiment(_) => "_hparams_/experiment",

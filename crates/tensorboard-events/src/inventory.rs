@@ -13,7 +13,6 @@ use crate::graph::GRAPH_TAG;
 use crate::read::{Content, Event, EventReader, ReadError};
 use crate::record::Damage;
 
-/// The plugin that shows a run's graph.
 const GRAPHS: &str = "graphs";
 
 /// What the event files of a run hold.
@@ -23,7 +22,6 @@ pub struct Inventory {
     pub files: Vec<FileInventory>,
     /// The tags.
     pub tags: BTreeMap<String, TagInventory>,
-    /// Whether a session started before.
     has_started: bool,
 }
 

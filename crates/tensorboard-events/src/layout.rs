@@ -65,17 +65,14 @@ impl Layout {
         }
     }
 
-    /// The bytes of its value.
     pub(crate) fn to_bytes(&self) -> protobuf::ProtobufResult<Vec<u8>> {
         self.0.write_to_bytes()
     }
 
-    /// How many these are.
     pub(crate) fn size_hint(&self) -> u64 {
         self.0.compute_size().into()
     }
 
-    /// `None` where they are none.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         LayoutMessage::parse_from_bytes(bytes).ok().map(Self)
     }

@@ -112,8 +112,7 @@ pub(crate) struct RecordReader<R> {
 }
 
 impl<R: Read> RecordReader<R> {
-    /// A reader of a source that stands at the beginning of a record. Many small reads are made: wrap a file in a
-    /// [`BufReader`](io::BufReader).
+    /// Of a source that stands at the beginning of a record and is buffered: many small reads are made.
     pub(crate) fn new(source: R) -> Self {
         Self {
             source,
@@ -123,12 +122,10 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    /// Where the last whole record ends. Units: bytes from where this reader began.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Gives no more records.
     pub(crate) fn stop(&mut self) {
         self.stopped = true;
     }
@@ -171,8 +168,7 @@ impl<R: Read> RecordReader<R> {
         Ok(Some(length))
     }
 
-    /// Reads `count` bytes, or what is left. Memory grows with what arrives, never with `count`, which is a number
-    /// out of a file.
+    /// `count` bytes, or what is left. Memory grows with what arrives, never with `count`, which is out of a file.
     fn read_up_to(&mut self, count: u64) -> Result<Vec<u8>, RecordError> {
         let mut bytes = Vec::new();
         let mut part = self.source.by_ref().take(count);
@@ -188,7 +184,6 @@ impl<R: Read> RecordReader<R> {
 }
 
 impl<R: Read + Seek> RecordReader<R> {
-    /// Goes to the record at `offset` of the source.
     pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<()> {
         self.source.seek(SeekFrom::Start(offset))?;
         self.offset = offset;
@@ -196,8 +191,7 @@ impl<R: Read + Seek> RecordReader<R> {
         Ok(())
     }
 
-    /// Goes on behind data that did not match its checksum, as if no data had one, as the fast loader does. For a
-    /// source whose beginning is that of the file.
+    /// Goes on as if no data had a checksum, as the fast loader does. For a source that begins where the file does.
     pub(crate) fn go_on_unchecked(&mut self) -> io::Result<()> {
         self.is_strict = false;
         self.go_to(self.offset)
@@ -228,7 +222,6 @@ impl<R: Read + Seek> RecordReader<R> {
 }
 
 impl<R: Read> Iterator for RecordReader<R> {
-    /// The data of a record.
     type Item = Result<Vec<u8>, RecordError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -135,7 +135,6 @@ fn make(run_dir: &Path) -> Result<(), EventFileError> {
         .map_err(|error| EventFileError::CreateFolder(run_dir.to_owned(), error))
 }
 
-/// Creates the event file of that second.
 fn create(
     run_dir: &Path,
     seconds: u64,
@@ -220,7 +219,6 @@ impl Held {
     }
 }
 
-/// Opens and locks every event file of the run.
 fn hold_all(run_dir: &Path) -> Result<Vec<Held>, EventFileError> {
     let mut files = run_folder::listed(run_dir, Visibility::Visible)?;
     loop {

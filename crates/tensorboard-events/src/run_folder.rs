@@ -19,8 +19,7 @@ pub(crate) enum Visibility {
 
 use Visibility::{Hidden, Visible};
 
-/// How many digits the seconds have: enough until the year 2286, and so many that the order of names is the order of
-/// numbers.
+/// Enough until the year 2286, and so many that the order of names is the order of numbers.
 const DIGITS: usize = 10;
 const LAST_SECOND: u64 = 9_999_999_999;
 
@@ -68,7 +67,6 @@ pub fn published(joined: &Path) -> PathBuf {
 }
 
 impl Visibility {
-    /// What the names of this crate's event files begin with.
     const fn prefix(self) -> &'static str {
         match self {
             Visible => "events.out.tfevents.",
@@ -89,7 +87,6 @@ impl Visibility {
     }
 }
 
-/// As [`list`], with the folder in the error.
 pub(crate) fn listed(
     folder: &Path,
     visibility: Visibility,
@@ -97,7 +94,6 @@ pub(crate) fn listed(
     list(folder, visibility).map_err(|error| EventFileError::List(folder.to_owned(), error))
 }
 
-/// The event files in a folder that are of this visibility.
 fn list(folder: &Path, visibility: Visibility) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -167,7 +163,6 @@ pub(crate) fn lock(file: &File) -> bool {
     cfg!(windows) || !is_taken() || (1..TRIES).any(frees_itself)
 }
 
-/// Seconds since 1970 for the name of a new event file.
 pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -13,12 +13,10 @@ use crate::record::{Damage, RecordError};
 /// least the records in so many bytes.
 const END: u64 = 16 << 20;
 
-/// What stays of an event file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Kept {
     /// Where it ends. Units: bytes.
     pub(crate) length: u64,
-    /// The model's graph is in it.
     pub(crate) graph: bool,
 }
 
@@ -40,18 +38,14 @@ pub(crate) fn kept(
     Ok(Kept { length, graph })
 }
 
-/// What comes before a step.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// Where it ends. Units: bytes.
     pub(crate) length: u64,
     /// Where a record begins from which it is [`END`] or a little more to there.
     pub(crate) end: u64,
-    /// Where the first graph begins.
     graph: Option<u64>,
 }
 
-/// One record passed over.
 #[derive(Debug)]
 struct Passed {
     offset: u64,
@@ -60,7 +54,6 @@ struct Passed {
 }
 
 impl<R: Read + Seek> EventReader<R> {
-    /// What of a file, `length` bytes long, comes before `first_step`.
     pub(crate) fn before(&mut self, first_step: i64, length: u64) -> Result<Before, ReadError> {
         let mut before = Before::default();
         let mut next_end = 0;
@@ -111,7 +104,6 @@ impl<R: Read + Seek> EventReader<R> {
         self.step_and_content(offset, &data)
     }
 
-    /// The step of the record at `offset`, and what it is.
     fn step_and_content(&self, offset: u64, data: &[u8]) -> Result<(i64, What), ReadError> {
         let event = self.parse(offset, data)?;
         let what = match event.what {

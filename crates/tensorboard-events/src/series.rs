@@ -65,11 +65,9 @@ pub enum StepError {
     Refused,
 }
 
-/// The tags of one event file.
 #[derive(Debug)]
 pub(crate) struct SeriesBook {
     series: HashMap<String, Series>,
-    /// The first step that the file may hold.
     first_step: i64,
 }
 
@@ -80,7 +78,6 @@ struct Series {
 }
 
 impl SeriesBook {
-    /// No tags yet, and no step before `first_step`.
     pub(crate) fn from_step(first_step: i64) -> Self {
         Self {
             series: HashMap::new(),
@@ -88,7 +85,6 @@ impl SeriesBook {
         }
     }
 
-    /// Whether all of `summaries` may be written at `step`.
     pub(crate) fn check(&self, step: i64, summaries: &[Summary]) -> Result<(), StepError> {
         if step < self.first_step {
             return Err(StepError::BeforeFirst(self.first_step));

@@ -20,7 +20,6 @@ const SMALLEST_OF_LAYER: f64 = 0.01;
 /// Changes before one, and after it, that are its trend.
 const NEIGHBORS: usize = 3;
 
-/// What happened to a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// All its weights are 0 now.
@@ -52,7 +51,6 @@ impl Kind {
     }
 }
 
-/// Something that happened to a filter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterEvent {
     pub(crate) step: i64,
@@ -63,7 +61,6 @@ pub(crate) struct FilterEvent {
     pub(crate) distance: f64,
 }
 
-/// What happened to the filters of a layer at one step.
 pub(crate) fn of_filters(step: i64, change: &LayerChange) -> Vec<FilterEvent> {
     let angles = change.filters.iter().map(|filter| angle(filter.cosine()));
     let usual_angle = median(angles.collect());
@@ -111,15 +108,13 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(middle).copied().unwrap_or(0.0)
 }
 
-/// Whether one of a layer's changes, in the order of their steps, stands out from its own trend.
 pub(super) fn stands_out(changes: &[f64], at: usize) -> bool {
     changes.len() > 1
         && changes[at] > SMALLEST_OF_LAYER
         && is_beyond_trend(changes[at], changes, at)
 }
 
-/// Whether a change at a step stands out from a layer's trend: from its changes right before that step, and from those
-/// right after it. A learning rate that falls, or a layer that is unfrozen, is a trend.
+/// Whether it is beyond the changes right before that step, and right after it: a learning rate that falls is a trend.
 pub(super) fn is_beyond_trend(change: f64, changes: &[f64], at: usize) -> bool {
     let finite = |changes: &mut dyn Iterator<Item = &f64>| -> Vec<f64> {
         let finite = changes.copied().filter(|change| change.is_finite());

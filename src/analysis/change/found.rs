@@ -28,12 +28,9 @@ impl From<&PairSums> for Change {
     }
 }
 
-/// The weights of a layer at a step, next to earlier ones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerFound {
-    /// From the step before.
     pub(super) previous: Option<Change>,
-    /// From the first step.
     pub(super) first: Option<Change>,
     /// The relative change by the last optimization step, in a training.
     pub(super) update: Option<f64>,
@@ -46,14 +43,11 @@ pub(crate) struct LayerFound {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Inactive {
     pub(crate) channels: Vec<usize>,
-    /// All channels of the layer.
     pub(crate) of: usize,
 }
 
-/// Images that activations are measured over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ImageCount {
-    /// Probe images.
     pub(crate) probe: usize,
     /// Comparison images that are no probe images.
     pub(crate) comparison: usize,
@@ -99,7 +93,6 @@ impl ImageCount {
     }
 }
 
-/// What is known of the activations of a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Activations {
     pub(crate) images: ImageCount,
@@ -111,7 +104,6 @@ pub(crate) struct Activations {
     pub(crate) cka: BTreeMap<String, f64>,
 }
 
-/// What is found at one step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Found {
@@ -123,14 +115,12 @@ pub(crate) struct Found {
     pub(super) filters: Vec<FilterEvent>,
     /// Whether any weight, bias or running statistic changed since the step before.
     pub(super) changed: bool,
-    /// Weights that are NaN or infinite, of layers that have some.
     pub(super) non_finite: BTreeMap<String, usize>,
     pub(super) activations: Activations,
 }
 
 impl Found {
-    /// Of one step: the changes of its layers from the step before and from the first one (none at the first),
-    /// and by the last optimization step.
+    /// From the step before, from the first one (none at the first), and by the last optimization step.
     pub(crate) fn new(
         step: i64,
         changes: [&[LayerChange]; 3],
@@ -162,7 +152,6 @@ impl Found {
         found
     }
 
-    /// The same with the change of further weights from the first step, and what the images made of it.
     pub(super) fn with(self, rest: BTreeMap<String, Change>, activations: Activations) -> Self {
         Self {
             rest,

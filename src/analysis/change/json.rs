@@ -9,8 +9,7 @@ use super::found::Change;
 use super::summary::{NonFiniteSpans, Span, Summary};
 use crate::analysis::name_of;
 
-/// The numbers that the JSON has of a layer, which conditions are on; `procrustes` and `neighbors` only where runs are
-/// compared.
+/// The numbers of a layer that conditions are on; `procrustes` and `neighbors` only where runs are compared.
 pub(crate) const NUMBERS: [&str; 13] = [
     "change",
     "cosine",
@@ -107,7 +106,6 @@ impl Summary {
         })
     }
 
-    /// What happened to each layer, by its tag.
     fn events(&self) -> BTreeMap<&str, Vec<Value>> {
         let mut all: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         let unusual = self.unusual_layers();
@@ -165,7 +163,6 @@ impl Summary {
         all
     }
 
-    /// At how many steps a layer has weights or maps that are not finite.
     fn steps_not_finite(&self, tag: &str) -> usize {
         let both = [&self.non_finite, &self.non_finite_maps].map(|all| all.get(tag));
         let spans = both.into_iter().flatten().flat_map(|known| &known.spans);

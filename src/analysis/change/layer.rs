@@ -12,7 +12,6 @@ pub(super) const NEARLY_EQUAL: f64 = 0.99;
 /// Values that are compared before it is asked whether the filters are still near each other.
 const PIECE: usize = 64;
 
-/// The weights of a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerWeights {
     /// Its tag, `10_conv3_1`, or as people call it: `conv3_1`.
@@ -20,26 +19,22 @@ pub(crate) struct LayerWeights {
     pub(crate) filters: usize,
     /// `[filters, …]`, row by row.
     pub(crate) values: Vec<f32>,
-    /// A value a filter, or none; of a layer that is followed from step to step, those of its batch normalization
-    /// behind them.
+    /// A value a filter, or none; behind them those of the batch normalization where a layer is followed.
     pub(crate) bias: Vec<f32>,
 }
 
 impl LayerWeights {
-    /// The weights of each filter.
     fn each(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values
             .chunks_exact((self.values.len() / self.filters.max(1)).max(1))
     }
 
-    /// Weights that are NaN or infinite, biases among them.
     pub(crate) fn non_finite(&self) -> usize {
         let values = self.values.iter().chain(&self.bias);
         values.filter(|value| !value.is_finite()).count()
     }
 
-    /// The filters whose output is never above 0, whatever comes in: all their weights are 0, and their bias is
-    /// not above it.
+    /// The filters whose output is never above 0: all their weights are 0, and their bias is not above it.
     pub(crate) fn dead(&self) -> Vec<usize> {
         let bias = |filter: usize| self.bias.get(filter).copied().unwrap_or(0.0);
         let is_dead = |(filter, weights): &(usize, &[f32])| {
@@ -71,7 +66,6 @@ impl LayerChange {
         Self::of(new.name.clone(), is_equal, sums.collect())
     }
 
-    /// Of the sums over each filter.
     pub(super) fn of(name: String, is_equal: bool, filters: Vec<PairSums>) -> Self {
         Self {
             name,
@@ -94,9 +88,7 @@ impl LayerChange {
 pub(super) struct Compared<const N: usize> {
     /// From each of them, by layer; none where it is empty.
     pub(super) changes: [Vec<LayerChange>; N],
-    /// Pairs of filters that are nearly equal, by layer.
     pub(super) nearly_equal: Vec<f64>,
-    /// How many values are NaN or infinite, of layers that have some.
     pub(super) non_finite: BTreeMap<String, usize>,
 }
 
@@ -109,7 +101,6 @@ impl<const N: usize> Compared<N> {
         }
     }
 
-    /// Adds what is found of a layer by itself.
     pub(super) fn add(&mut self, layer: &str, non_finite: usize, nearly_equal: f64) {
         self.nearly_equal.push(nearly_equal);
         if non_finite > 0 {
@@ -152,8 +143,7 @@ fn scale(values: &[f32]) -> f32 {
     PairSums::over(values, values).old_norm().recip() as f32
 }
 
-/// Whether the directions of filters, each with one over its norm, have a large cosine. Most pairs are known not
-/// to after a few values.
+/// Of filters, each with one over its norm. Most pairs are known not to be after a few values.
 fn are_near([a, b]: [&[f32]; 2], [scale_a, scale_b]: [f32; 2]) -> bool {
     let mut difference = 0.0;
     a.chunks(PIECE).zip(b.chunks(PIECE)).all(|(a, b)| {

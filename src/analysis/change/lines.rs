@@ -8,7 +8,6 @@ use super::summary::{LayerStep, NonFiniteSpans, Span, StandOut, Summary};
 use crate::analysis::name_of;
 use crate::one_line::listed;
 
-/// The layer whose filters are seen as kernels.
 const FIRST: &str = "conv1_1";
 
 /// What a line names of a kind.
@@ -18,7 +17,6 @@ const NAMED: usize = 4;
 const MANY_DEAD: f64 = 0.1;
 
 impl Summary {
-    /// What is to be said, a line each.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let (Some(first), Some(last)) = (self.steps.first(), self.steps.last()) else {
@@ -59,7 +57,6 @@ impl Summary {
         self.rest.values().all(|change| change.relative == 0.0)
     }
 
-    /// The layers that changed most from the first step to the last.
     fn of_layers(&self, first: i64, last: i64) -> String {
         let mut layers = self.changes_from_first();
         let count = layers.len();
@@ -96,7 +93,6 @@ impl Summary {
         )
     }
 
-    /// The layers whose change stands out from their own trend.
     fn of_stand_outs(&self) -> Option<String> {
         let mut events = self.unusual_layers();
         let mut named = Vec::new();
@@ -131,7 +127,6 @@ impl Summary {
         line("stands out from its own trend", &named)
     }
 
-    /// The filters to which this happened.
     fn of_filters(&self, what: &str) -> Option<String> {
         let events = self.unusual_filters(what).into_iter().map(|event| {
             let (filter, layer, step) = (event.filter, name_of(&event.layer), event.step);
@@ -146,7 +141,6 @@ impl Summary {
         line(what, &events.collect::<Vec<_>>())
     }
 
-    /// The layers whose weights stopped to change, or never did, while others changed.
     fn of_unchanged(&self, first: i64) -> Option<String> {
         let unchanged = self.unchanged().into_iter().map(|(layer, since)| {
             let layer = name_of(layer);
@@ -214,7 +208,6 @@ impl Summary {
         )
     }
 
-    /// The channels that were dead, and are not any more.
     fn of_revived(&self) -> Option<String> {
         let mut revived = Vec::new();
         for (layer, spans) in self.inactive.iter().filter(|_| self.images.is_enough()) {
@@ -240,7 +233,6 @@ impl Summary {
         }
     }
 
-    /// The layers that had values that are not finite, and whether that ended.
     fn of_non_finite(&self, of: &str, layers: &BTreeMap<String, NonFiniteSpans>) -> Option<String> {
         // What one layer has, all layers after it have.
         let mut by_spans: Vec<(&[Span], Vec<String>)> = Vec::new();
@@ -262,7 +254,6 @@ impl Summary {
         line("NaN or infinite", &texts.collect::<Vec<_>>())
     }
 
-    /// How much an optimization step changes the weights.
     fn of_updates(&self) -> Option<String> {
         let mut all = Vec::new();
         for (layer, steps) in &self.layers {
@@ -283,7 +274,6 @@ impl Summary {
     }
 }
 
-/// By how much weights changed.
 fn how(change: &Change) -> String {
     match change.relative {
         relative if relative.is_infinite() => "from all 0".to_owned(),
@@ -309,7 +299,6 @@ pub(super) fn percent(fraction: f64) -> String {
     }
 }
 
-/// What happened, and to what; none where it happened to nothing.
 fn line(what: &str, to: &[String]) -> Option<String> {
     (!to.is_empty()).then(|| format!("{what}: {}", listed(to, "; ", NAMED)))
 }

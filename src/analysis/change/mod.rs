@@ -25,7 +25,6 @@ use linear::FirstLinears;
 use snapshot::Snapshot;
 pub(crate) use summary::Summary;
 
-/// The weights of the first step and of the last one, and what happened in between.
 #[derive(Default)]
 pub(super) struct WeightChange {
     first: Snapshot,

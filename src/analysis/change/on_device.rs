@@ -8,7 +8,6 @@ use crate::device::{BackendError, PairSums, all_values};
 /// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
 pub(super) struct DeviceWeights {
-    /// Its tag, `10_conv3_1`.
     pub(super) name: String,
     /// `[filters, weights of each]`.
     rows: Tensor<2>,
@@ -51,7 +50,6 @@ impl DeviceWeights {
         Self { name, rows, bias }
     }
 
-    /// Weights and biases together.
     fn values(&self) -> Tensor<1> {
         let weights = self.rows.clone().flatten(0, 1);
         let all = [weights].into_iter().chain(self.bias.clone());
@@ -75,8 +73,7 @@ impl DeviceWeights {
         (near(rows.clone().matmul(rows.transpose())) - itself) / 2.0
     }
 
-    /// How they changed from `old`, which must have the same shape, for [`change`](Self::change), in double precision:
-    /// `[1 + 4 * filters]`.
+    /// From `old`, of the same shape, for [`change`](Self::change), in double precision: `[1 + 4 * filters]`.
     fn change_from(&self, old: &Self) -> Tensor<1> {
         let (now, then) = (self.values(), old.values());
         let are_nan = now.clone().is_nan().bool_and(then.clone().is_nan());
@@ -86,7 +83,6 @@ impl DeviceWeights {
         Tensor::cat(vec![differing, sums.flatten(0, 1)], 0)
     }
 
-    /// The change that these numbers say.
     fn change(&self, numbers: &[f64]) -> LayerChange {
         let (differing, sums) = numbers.split_at(1);
         let filters = PairSums::read(sums).collect();

@@ -22,7 +22,6 @@ const CHANGES: Scale = Scale::Log {
 };
 
 impl Summary {
-    /// Logs the pictures.
     pub(super) fn draw(&self, step: &mut Step<'_>) {
         if self.steps.len() < 2 {
             return;
@@ -129,7 +128,6 @@ impl Summary {
     }
 }
 
-/// Whether something was so at a step.
 fn is_in(spans: &[Span], step: i64) -> bool {
     spans
         .iter()

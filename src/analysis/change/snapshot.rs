@@ -7,7 +7,6 @@ use crate::device::{BackendError, is_asynchronous, values};
 use crate::network::Convolution;
 use burn::tensor::Tensor;
 
-/// What errors name.
 const CONVOLUTIONS: &str = "the convolutions";
 
 /// The layers; one of both is empty.

@@ -10,7 +10,6 @@ use super::found::{Change, Found, ImageCount, Inactive, LayerFound};
 /// Events of filters that are kept; later ones are counted.
 const KEPT: usize = 4096;
 
-/// A layer at a step that has weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct LayerStep {
     pub(super) step: i64,
@@ -19,7 +18,6 @@ pub(super) struct LayerStep {
 }
 
 impl LayerStep {
-    /// The change from the step before.
     pub(super) fn change(&self) -> Option<Change> {
         self.found.previous
     }
@@ -37,7 +35,6 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Adds a step to the spans of something.
     fn note(spans: &mut Vec<Self>, step: i64, is_so: bool) {
         match spans.last_mut().filter(|span| span.until.is_none()) {
             Some(open) if !is_so => open.until = Some(step),
@@ -50,7 +47,6 @@ impl Span {
     }
 }
 
-/// Values that were not finite.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct NonFiniteSpans {
     pub(super) spans: Vec<Span>,
@@ -58,17 +54,14 @@ pub(super) struct NonFiniteSpans {
     pub(super) count: usize,
 }
 
-/// The channels of a layer that were not active.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct InactiveSpans {
     /// By channel, which TOML has as text.
     pub(super) spans: BTreeMap<String, Vec<Span>>,
-    /// All channels of the layer.
     pub(super) of: usize,
 }
 
 impl InactiveSpans {
-    /// Those that are not active at the last step, of all.
     pub(super) fn fraction(&self) -> f64 {
         let [now, of] = [self.now().len() as f64, self.of.max(1) as f64];
         now / of
@@ -86,16 +79,13 @@ impl InactiveSpans {
     }
 }
 
-/// A change of a layer that stands out from its trend.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StandOut {
-    /// The layer's tag.
     pub(crate) layer: String,
     pub(crate) step: i64,
     pub(crate) change: Change,
 }
 
-/// What happened, step after step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(super) steps: Vec<i64>,
@@ -108,7 +98,6 @@ pub(crate) struct Summary {
     pub(super) more: usize,
     /// Whether any weight, bias or running statistic changed at all.
     pub(super) changed: bool,
-    /// Of weights, and of activations.
     pub(super) non_finite: BTreeMap<String, NonFiniteSpans>,
     pub(super) non_finite_maps: BTreeMap<String, NonFiniteSpans>,
     pub(super) images: ImageCount,
@@ -118,7 +107,6 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Adds a step.
     pub(crate) fn add(&mut self, found: Found) {
         let step = found.step;
         self.steps.push(step);
@@ -166,18 +154,15 @@ impl Summary {
         self.rest.extend(rest);
     }
 
-    /// Whether a layer's weights are followed from step to step.
     pub(crate) fn follows(&self, layer: &str) -> bool {
         self.layers.contains_key(layer)
     }
 
-    /// The steps, in order.
     pub(crate) fn steps(&self) -> &[i64] {
         &self.steps
     }
 
-    /// The layers whose weights are followed from step to step, by tag, and each one's relative change from the step
-    /// before, by step.
+    /// The layers that are followed, by tag, and each one's relative change from the step before, by step.
     pub(crate) fn relative_changes(
         &self,
     ) -> impl Iterator<Item = (&str, impl Iterator<Item = (i64, f64)>)> {
@@ -188,7 +173,6 @@ impl Summary {
         })
     }
 
-    /// The change of each layer from the first step to the last.
     pub(super) fn changes_from_first(&self) -> Vec<(&str, Change)> {
         let last = self.steps.last().copied();
         let followed = self.layers.iter().filter_map(|(layer, steps)| {
@@ -223,8 +207,7 @@ impl Summary {
         all
     }
 
-    /// The changes of layers that stand out, and those at which something happened to a filter: what a picture of all
-    /// changes marks.
+    /// The same, and those at which something happened to a filter: what a picture of all changes marks.
     pub(crate) fn stand_outs(&self) -> Vec<StandOut> {
         let mut all = self.unusual_layers();
         let events = Kind::WHAT
@@ -275,7 +258,6 @@ impl Summary {
     }
 }
 
-/// Adds a step to what is known of values that are not finite.
 fn note_non_finite(
     all: &mut BTreeMap<String, NonFiniteSpans>,
     step: i64,

@@ -21,16 +21,12 @@ const TITLE: usize = 14;
 /// Layers that a line names as most alike, and as least.
 const NAMED: usize = 3;
 
-/// What two runs have in common.
 pub(crate) struct Pair<'a> {
     runs: [&'a ComparedRun; 2],
     /// What ends the name of a layer in tags: nothing, or the other run's name where there are several.
     in_tags: String,
-    /// The layers that both have, by their tags in each.
     layers: Vec<[String; 2]>,
-    /// The steps that both have.
     pub(crate) steps: Vec<i64>,
-    /// The minibatches that both are compared in.
     minibatches: &'a [usize],
 }
 
@@ -84,7 +80,6 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The last step that pictures show.
     pub(crate) fn last_step(&self) -> i64 {
         let [first, other] = self.ends();
         first.max(other)
@@ -111,7 +106,6 @@ impl<'a> Pair<'a> {
         Ok(layers.into_iter().flat_map(scalars).collect())
     }
 
-    /// The layers, by their tags in the first run.
     fn similarities(
         &self,
         [of_first, of_other]: [i64; 2],
@@ -128,8 +122,7 @@ impl<'a> Pair<'a> {
         similarities.filter_map(Result::transpose).collect()
     }
 
-    /// The heat maps: each layer at all steps of the one run with all steps of the other, and at the last ones all
-    /// layers with all layers.
+    /// Each layer at all steps of the one run with all of the other's, and at the last ones all layers with all layers.
     pub(crate) fn heat_maps(&self) -> Result<Vec<TaggedMap>, GramsError> {
         let steps = self.runs.map(shown);
         let mut maps = Vec::new();
@@ -199,7 +192,6 @@ impl<'a> Pair<'a> {
         format!("the {of} of {first} (rows) with those of {other} (columns)")
     }
 
-    /// The last steps that are compared, as text.
     fn when(&self) -> String {
         match self.ends() {
             [first, other] if first == other => format!("at step {first}"),
@@ -218,7 +210,6 @@ impl<'a> Pair<'a> {
         ))
     }
 
-    /// How alike each layer is at the last steps, as the layers of the summary's JSON.
     pub(crate) fn json(&self) -> Result<Vec<Value>, GramsError> {
         let layers = self.similarities(self.ends())?.into_iter();
         let layer = |(tag, similarity): (String, Similarity)| {
@@ -267,14 +258,12 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// A heat map, the tag that it is logged under, and what its description begins with.
 pub(crate) struct TaggedMap {
     pub(crate) tag: String,
     pub(crate) heading: String,
     pub(crate) map: Figure,
 }
 
-/// The steps that have a row or column.
 fn shown(run: &ComparedRun) -> Vec<i64> {
     let steps: Vec<i64> = run.grams.steps().collect();
     let places = evenly(steps.len(), SHOWN).into_iter();
@@ -289,7 +278,6 @@ fn end_of(name: &str) -> String {
     }
 }
 
-/// Layers with their CKA and its interval.
 fn listed(layers: &[(&str, Estimate)]) -> String {
     let text = |(name, Estimate { value, low, high }): &(&str, Estimate)| {
         format!("{name} {value:.4} ({low:.4} to {high:.4})")

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::CompareError;
 use crate::analysis::grams::{GRAMS, GramsAbout, GramsReader};
 
-/// What an error calls them.
 const MINIBATCHES: &str = "minibatches";
 
 /// The file in which earlier versions kept all steps.
@@ -86,7 +85,6 @@ impl ComparedRun {
     }
 }
 
-/// What must be the same in runs that are compared.
 fn facts(about: &GramsAbout) -> [(&'static str, String); 4] {
     let hash: String = about.images.chars().take(12).collect();
     let images = format!("{} of SHA-256 {hash}…", about.count());

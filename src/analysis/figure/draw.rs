@@ -13,7 +13,6 @@ const NONE: [u8; 3] = [205; 3];
 /// The height of a line of text in a picture of 700 x 420, which can be read at half the size. Units: pixels.
 const LINE: f32 = 20.0;
 
-/// How much smaller numbers in cells are.
 const SMALL: f32 = 0.8;
 
 /// The fraction of the height that lines of text leave to the rest.
@@ -96,7 +95,6 @@ impl<'a> Layout<'a> {
         self.shapes.push(Shape::Fill(place, color));
     }
 
-    /// The edge of a place, inside of it.
     fn frame(&mut self, place: Place, thick: i32, color: [u8; 3]) {
         let (x, y, width, height) = (place.x, place.y, place.width, place.height);
         self.fill(Place::new(x, y, width, thick), color);
@@ -142,7 +140,6 @@ impl<'a> Layout<'a> {
         widths.max().unwrap_or(0)
     }
 
-    /// What colors take on the right.
     fn width_beside(&self) -> i32 {
         let (line, gap) = (self.line, self.gap);
         let Cells::Matrix(matrix) = &self.figure.cells else {
@@ -214,7 +211,6 @@ impl<'a> Layout<'a> {
         self.text(at, HPos::Center, &figure.column_axis);
     }
 
-    /// Where a cell is, counted row by row.
     fn cell(&self, plot: Place, at: usize) -> Place {
         let (rows, columns) = self.counts();
         let at = i32::try_from(at).unwrap_or(i32::MAX);
@@ -273,7 +269,6 @@ impl<'a> Layout<'a> {
         self.shapes.push(Shape::Line(Line { color, ..line }));
     }
 
-    /// The scale on the right, and what it is of.
     fn draw_colors(&mut self, matrix: &Matrix, plot: Place) {
         let (gap, line, size) = (self.gap, self.line, self.size);
         let bar = Place::new(plot.right() + 2 * gap, plot.y, line, plot.height);
@@ -298,7 +293,6 @@ impl<'a> Layout<'a> {
         self.upward(at, HPos::Center, &matrix.measure, room);
     }
 
-    /// Small pictures in rows and columns, each with what stands under it.
     fn draw_tiles(&mut self, tiles: &'a Tiles, plot: Place) {
         let margin = (3 * self.gap / 5).max(1);
         let bar = match (tiles.bars.is_empty(), tiles.names.is_empty()) {

@@ -41,9 +41,7 @@ pub(crate) struct Figure {
     pub(crate) title: String,
     /// What the rows are: `layer`. Empty for no name.
     pub(crate) row_axis: String,
-    /// What the columns are: `step`.
     pub(crate) column_axis: String,
-    /// A name for each.
     pub(crate) rows: Vec<String>,
     pub(crate) columns: Vec<String>,
     pub(crate) cells: Cells,
@@ -56,7 +54,6 @@ pub(crate) struct Figure {
     pub(crate) all_lines: String,
 }
 
-/// What stands in rows and columns, row by row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Cells {
     Matrix(Matrix),
@@ -69,7 +66,6 @@ impl Default for Cells {
     }
 }
 
-/// Numbers as colors.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Matrix {
     /// Row by row; NaN is no value.
@@ -95,7 +91,6 @@ enum ColormapName {
     Diverging,
 }
 
-/// Pictures of one size.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tiles {
     #[serde(skip)]
@@ -104,7 +99,6 @@ pub(crate) struct Tiles {
     height: u32,
     /// A bar under each that is as long as this fraction of it, green at 1, red at 0 and below.
     bars: Vec<f32>,
-    /// A name under each.
     names: Vec<String>,
 }
 
@@ -133,7 +127,6 @@ impl Tiles {
         Self { names, ..self }
     }
 
-    /// All of them, one below the other, each as wide as the whole.
     fn stack(&self) -> Picture {
         let pixels: Vec<u8> = (self.pictures.iter())
             .flat_map(|picture| picture.pixels.iter().copied())
@@ -159,25 +152,21 @@ impl Matrix {
         self.part_color(self.scale.part(value))
     }
 
-    /// The color of a part of the scale, from 0 to 1.
     fn part_color(&self, part: f32) -> [u8; 3] {
         self.colormap.palette()[usize::from((part * 255.0) as u8)]
     }
 }
 
 impl Figure {
-    /// Its pixels. Units: pixels.
     pub(crate) fn picture(&self, width: u32, height: u32) -> Picture {
         let (width, height) = (width.max(1), height.max(1));
         picture(&draw::shapes(self, width, height), width, height)
     }
 
-    /// The same as SVG. Units: pixels.
     pub(crate) fn svg(&self, width: u32, height: u32) -> String {
         shapes::svg(&draw::shapes(self, width, height), width, height)
     }
 
-    /// Logs it, with what TensorBoard says about it.
     pub(crate) fn log(
         &self,
         step: &mut Step<'_>,
@@ -195,8 +184,7 @@ impl Figure {
         step.image(tag, self.picture(width, height));
     }
 
-    /// What it is drawn from: its names as JSON, then its values as little-endian `f32`, or its tiles as a PNG, one below
-    /// the other.
+    /// Its names as JSON, then its values as little-endian `f32`, or its tiles as a PNG, one below the other.
     fn to_data(&self) -> Vec<Vec<u8>> {
         // Names and numbers are always JSON, and a stack of tiles fits a picture.
         let names = serde_json::to_vec(self).unwrap_or_default();

@@ -46,7 +46,6 @@ impl Place {
         self.y + self.height
     }
 
-    /// Larger by so much on each side.
     pub(super) fn grown(self, by: i32) -> Self {
         let (width, height) = (self.width + 2 * by, self.height + 2 * by);
         Self::new(self.x - by, self.y - by, width, height)
@@ -60,10 +59,8 @@ pub(crate) enum Shape<'a> {
     Tile(Place, &'a Picture),
 }
 
-/// A line of text.
 pub(crate) struct Line {
     pub(super) text: String,
-    /// Its height. Units: pixels.
     pub(super) size: f32,
     /// Where its end or middle is; the other coordinate is that of its middle.
     pub(super) at: [i32; 2],
@@ -91,8 +88,7 @@ pub(super) fn width_of(text: &str, size: f32) -> i32 {
     i32::try_from(text::width_of(text, size)).unwrap_or(i32::MAX)
 }
 
-/// As much of the end of a text as has room, behind dots where more stands before it: of the names of layers the ends
-/// differ.
+/// As much of the end of a text as has room, behind dots: of the names of layers the ends differ.
 pub(super) fn end_fitted(text: &str, size: f32, room: i32) -> String {
     if width_of(text, size) <= room {
         return text.to_owned();
@@ -114,7 +110,6 @@ pub(super) fn fitted(text: &str, size: f32, room: i32) -> String {
     fitting.unwrap_or_default()
 }
 
-/// Texts in lines that have room.
 pub(super) fn wrapped(texts: &[String], size: f32, room: i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for text in texts {

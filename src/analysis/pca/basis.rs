@@ -9,8 +9,7 @@ use super::eigen::{COMPONENTS, largest};
 use crate::device::{BackendError, upload, values};
 use crate::logger::Ranges;
 
-/// A component with less of the variance of the first one is rounding noise: covariances are computed in single
-/// precision.
+/// A component with less of the first one's variance is rounding noise: covariances are of single precision.
 const LEAST_VARIANCE: f64 = 1e-6;
 
 /// Values that differ by less of their mean are equal.
@@ -77,7 +76,6 @@ impl Basis {
         })
     }
 
-    /// The projections of the mean.
     fn centers(&self) -> [f64; COMPONENTS] {
         self.components.each_ref().map(|component| {
             let products = component.iter().zip(&self.mean);
@@ -87,8 +85,7 @@ impl Basis {
         })
     }
 
-    /// Takes the percentiles of the projections of these maps, each `[channels, positions]`, as the ranges; of those that
-    /// are all finite.
+    /// Takes the percentiles of the projections of these maps, each `[channels, positions]`, as the ranges.
     pub(super) fn set_ranges(&mut self, all: &[Tensor<2>]) -> Result<(), BackendError> {
         let (centers, channels) = (self.centers(), self.channels());
         let mut projections: [Vec<f32>; COMPONENTS] = Default::default();
@@ -122,7 +119,6 @@ impl Basis {
     }
 }
 
-/// Sums over the positions of maps.
 pub(super) struct Moments {
     count: f64,
     mean: DVector<f64>,

@@ -77,7 +77,6 @@ fn pairs(matrix: DMatrix<f64>, count: usize) -> Vec<Pair> {
     order.into_iter().take(count).map(pair).collect()
 }
 
-/// With its largest element positive.
 fn positive(vector: DVector<f64>) -> DVector<f64> {
     if vector[vector.iamax()] < 0.0 {
         -vector

@@ -13,13 +13,11 @@ use super::Bases;
 use super::basis::Basis;
 use super::eigen::COMPONENTS;
 
-/// The file's name in a run's folder.
 pub(crate) const BASES: &str = "bases.safetensors";
 
 /// The key of what they were made from, which other files do not have.
 const FROM: &str = "vggscope-bases";
 
-/// What is no file of bases.
 #[derive(Debug, Error)]
 pub(crate) enum BasesError {
     #[error("{0}")]
@@ -37,7 +35,6 @@ pub(crate) enum BasesError {
     Range(String),
 }
 
-/// A tensor of the file.
 struct Stored {
     name: String,
     shape: Vec<usize>,
@@ -89,7 +86,6 @@ impl Bases {
         Ok(serialize(views, Some(metadata))?)
     }
 
-    /// Those that a file holds.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, BasesError> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let from = header.metadata().as_ref().and_then(|texts| texts.get(FROM));

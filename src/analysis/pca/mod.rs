@@ -21,17 +21,14 @@ use feature_grid::{self as render, Picture, Range, Style};
 
 pub(crate) use file::BASES;
 
-/// Larger projections are averaged down to at most this, as the pictures of all layers together may take but a
-/// fiftieth of what the grids take. Units: pixels.
+/// Larger ones are averaged down to this: all pictures may take but a fiftieth of the grids. Units: pixels.
 const MOST: usize = 56;
 
 /// Smaller pictures are enlarged by a whole number until their smaller side has this. Units: pixels.
 const FEWEST: u32 = 170;
 
-/// The bases of the layers that are shown.
 #[derive(Debug)]
 pub(crate) struct Bases {
-    /// By the layer's tag.
     layers: BTreeMap<String, Basis>,
     /// What they were made from: `the checkpoints at steps 1 and 12, 3 probe images`.
     from: String,
@@ -120,7 +117,6 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    /// Makes a picture of the values of the planes.
     pub(crate) fn painter(
         &self,
     ) -> impl Fn(Vec<f32>) -> Result<Picture, render::RenderError> + Send + use<> {
@@ -129,8 +125,7 @@ impl Components {
     }
 }
 
-/// Maps of one image, `[1, channels, height, width]`, as `[channels, positions]`: in both orders of memory without a
-/// copy.
+/// `[1, channels, height, width]` as `[channels, positions]`: in both orders of memory without a copy.
 fn rows(maps: Tensor<4>) -> Tensor<2> {
     let [_, channels, height, width] = maps.dims();
     maps.reshape([channels, height * width])

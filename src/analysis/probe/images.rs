@@ -13,7 +13,6 @@ use crate::logger::{FeatureLogger, Stage, Step};
 use crate::network::{Activations, ForwardError, ForwardPass, Layer, Network};
 use crate::weights::sha256;
 
-/// What a network makes of the probe images.
 #[derive(Default)]
 pub(crate) struct ProbeActivations {
     batches: Vec<Activations>,
@@ -21,11 +20,9 @@ pub(crate) struct ProbeActivations {
     spans: Vec<Span>,
 }
 
-/// The network of a step.
 pub(crate) struct ObservedNetwork<'a> {
     pub(crate) pass: &'a ForwardPass,
     pub(crate) network: &'a dyn Network,
-    /// What it makes of the probe images.
     pub(crate) probes: ProbeActivations,
     /// Names it in errors.
     pub(crate) name: &'a str,
@@ -58,7 +55,6 @@ impl ProbeActivations {
 #[derive(Default)]
 pub(crate) struct ProbeImages {
     batches: Vec<Vec<PreparedImage>>,
-    /// Whether the inputs were logged.
     shown: bool,
     /// Where there are PCA pictures.
     bases: Option<Bases>,
@@ -94,12 +90,10 @@ impl ProbeImages {
         })
     }
 
-    /// Shows PCA pictures, where there are bases for them.
     pub(crate) fn show_pca(&mut self, bases: Option<Bases>) {
         self.bases = bases;
     }
 
-    /// Describes the tags of all probe images in TensorBoard.
     pub(crate) fn describe(&self, pass: &ForwardPass, logger: &mut FeatureLogger) {
         for image in self.images() {
             describe(pass, logger, &group(image));
@@ -178,14 +172,12 @@ impl ProbeImages {
         sha256(&mut hashes.as_bytes()).unwrap_or_default()
     }
 
-    /// The tag of a layer's maps of the image with this number.
     pub(crate) fn tag(&self, number: usize, layer: &Layer) -> String {
         let image = self.images().nth(number);
         let group = image.map(group).unwrap_or_default();
         format!("{group}/{}", layer.tag())
     }
 
-    /// The number of the image that is the same picture as this one.
     pub(crate) fn position(&self, image: &PreparedImage) -> Option<usize> {
         let is_same =
             |other: &PreparedImage| other.size() == image.size() && other.pixels == image.pixels;
@@ -206,7 +198,6 @@ fn group(image: &PreparedImage) -> String {
     format!("feature_maps/{}", image.name)
 }
 
-/// What stands before the layer in the tags of its PCA pictures.
 fn pca_group(image: &PreparedImage) -> String {
     format!("pca/{}", image.name)
 }

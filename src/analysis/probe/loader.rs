@@ -10,7 +10,6 @@ use crate::data::prepared::{PreparedImage, prepare_ahead};
 use crate::data::transform::Preprocess;
 use crate::network::ForwardPass;
 
-/// How images are read, and what is said of them.
 pub(crate) struct ImageLoader<'a> {
     pub(crate) preprocess: Preprocess,
     pub(crate) on_error: OnError,

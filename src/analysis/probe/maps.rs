@@ -6,7 +6,6 @@ use crate::analysis::{AnalysisError, Bases, Components};
 use crate::logger::{BatchMaps, FeatureLogger, LoggerError, Stage, Step};
 use crate::network::{Activations, ForwardPass, Layer, Network};
 
-/// Describes the tags of `group` in TensorBoard.
 pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &str) {
     let network = pass.architecture.name();
     for layer in &pass.wanted {
@@ -27,7 +26,6 @@ pub(crate) fn describe(pass: &ForwardPass, logger: &mut FeatureLogger, group: &s
     }
 }
 
-/// Describes the tags of PCA pictures, under `group`.
 pub(crate) fn describe_pca(pass: &ForwardPass, logger: &FeatureLogger, group: &str, bases: &Bases) {
     for layer in &pass.wanted {
         logger.describe(format!("{group}/{}", layer.tag()), bases.heading(layer));
@@ -44,7 +42,6 @@ pub(crate) struct BatchPictures {
 }
 
 impl BatchPictures {
-    /// With PCA pictures where there are `bases`.
     pub(crate) fn of(seen: &Activations, bases: Option<&Bases>) -> Result<Self, AnalysisError> {
         let began = Instant::now();
         let images = 0..seen.images();
@@ -60,7 +57,6 @@ impl BatchPictures {
         })
     }
 
-    /// Logs the maps of the image at `at` in the batch, under tags of `group`.
     pub(crate) fn log(
         &self,
         step: &mut Step<'_>,
@@ -73,12 +69,10 @@ impl BatchPictures {
         Ok(())
     }
 
-    /// The components of the maps of the image at `at`.
     pub(crate) fn pca(&self, at: usize) -> &[Components] {
         self.pca.get(at).map_or(&[], Vec::as_slice)
     }
 
-    /// Logs pictures of them.
     pub(crate) fn log_pca(&mut self, step: &mut Step<'_>, at: usize, group: &str) {
         step.record(Stage::Measure, std::mem::take(&mut self.took));
         for components in self.pca(at) {

@@ -34,7 +34,6 @@ impl Gram {
         self.blocks.iter().map(DMatrix::ncols)
     }
 
-    /// All products, minibatch by minibatch, image by image.
     pub(crate) fn values(&self) -> impl Iterator<Item = f32> {
         self.blocks.iter().flat_map(|block| block.iter().copied())
     }
@@ -52,8 +51,7 @@ impl Gram {
         centered > VARIES * all_squares
     }
 
-    /// The pairs of minibatches of the same images; `None` where they are not of the same images, or where one of both
-    /// does not tell them apart.
+    /// Pairs of minibatches; `None` where they are not of the same images, or one of both does not tell these apart.
     pub(super) fn pairs<'a>(&'a self, other: &'a Self) -> Option<Vec<(&'a Block, &'a Block)>> {
         let same = self.sizes().eq(other.sizes()) && self.varies() && other.varies();
         same.then(|| self.blocks.iter().zip(&other.blocks).collect())
@@ -89,8 +87,7 @@ impl Gram {
     }
 }
 
-/// The sizes of minibatches of at most `most` images, as equal as they can be, so that none is too small to
-/// say anything.
+/// As equal as they can be, of at most `most` images, so that none is too small to say anything.
 pub(crate) fn minibatches(images: usize, most: usize) -> Vec<usize> {
     let count = images.div_ceil(most.max(1));
     (0..count)

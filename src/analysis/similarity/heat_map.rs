@@ -9,7 +9,6 @@ use super::measures::cka;
 use crate::analysis::figure::{Cells, Figure, Matrix};
 use feature_grid::Colormap;
 
-/// A row or a column of a heat map.
 pub(crate) struct Labeled<G> {
     pub(crate) label: String,
     /// Nothing is known of it without.

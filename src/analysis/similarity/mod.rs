@@ -24,8 +24,7 @@ pub(crate) struct Similarity {
     pub(crate) cka: Option<Estimate>,
     /// The Procrustes similarity, 0 to 1. `None` as above.
     pub(crate) procrustes: Option<Estimate>,
-    /// The mean fraction of an image's nearest images, by cosine, that both representations agree on. `None` as
-    /// above.
+    /// The mean fraction of an image's nearest images, by cosine, that both agree on. `None` as above.
     pub(crate) neighbors: Option<Estimate>,
 }
 

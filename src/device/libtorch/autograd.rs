@@ -41,7 +41,6 @@ impl<C: CheckpointStrategy> Operations for Autodiff<LibTorch, C> {
     }
 }
 
-/// A convolution recorded by libtorch's autograd.
 #[derive(Debug, Clone)]
 struct Recorded {
     /// `x`, kernels and bias, detached.

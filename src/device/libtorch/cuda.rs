@@ -30,7 +30,6 @@ fn asked<T>(question: impl FnOnce() -> Result<T, DriverError>) -> Result<T, Back
     caught(question)?.map_err(|error| BackendError::from_error(&error))
 }
 
-/// What the driver says of a GPU.
 pub(super) fn gpu(number: usize) -> Result<Gpu, BackendError> {
     let context = context(number)?;
     asked(|| {
@@ -45,8 +44,7 @@ pub(super) fn gpu(number: usize) -> Result<Gpu, BackendError> {
     })
 }
 
-/// An event behind all that libtorch asked a GPU for; it uses one stream, the default one. Where the driver does not
-/// take part, the GPU is waited for here and now.
+/// An event behind all that libtorch asked for, on its one stream; without the driver the GPU is waited for here.
 pub(super) fn event(number: usize) -> Option<Arc<dyn Event>> {
     // Whoever waits for it sleeps: rendering needs the cores.
     let sleeping = Some(CUevent_flags::CU_EVENT_BLOCKING_SYNC);

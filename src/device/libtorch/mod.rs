@@ -19,7 +19,6 @@ use super::choice::DeviceChoice;
 use super::error::BackendError;
 use super::library::{Event, Gpu, HostBytes, Library, Libtorch};
 
-/// The libtorch that this program is linked with.
 pub(super) struct Linked;
 
 impl Library for Linked {
@@ -57,8 +56,7 @@ impl Library for Linked {
         )
     }
 
-    /// With the feature `apart` libtorch's CPU counts as one too: so what is done only next to a GPU is tested
-    /// without one.
+    /// With the feature `apart` libtorch's CPU counts as one too: so this is tested without a GPU.
     fn is_asynchronous(&self, device: &Device) -> bool {
         cuda_number(device).is_some() || cfg!(feature = "apart") && self.draws(device)
     }
@@ -113,7 +111,6 @@ impl Library for Linked {
     }
 }
 
-/// The number of an NVIDIA GPU.
 fn cuda_number(device: &Device) -> Option<usize> {
     match device.as_dispatch().clone().inner() {
         DispatchDevice::LibTorch(LibTorchDevice::Cuda(number)) => Some(number),
@@ -125,7 +122,6 @@ fn cuda_number(device: &Device) -> Option<usize> {
 struct Row(TchTensor);
 
 impl Row {
-    /// Copies the elements from number `at` on into all of `out`.
     fn copy<T: tch::kind::Element>(&self, at: usize, out: &mut [T]) -> Result<(), BackendError> {
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let part = self.0.tensor.f_narrow(0, number(at), number(out.len()));
@@ -165,8 +161,7 @@ fn loaded_from() -> Option<PathBuf> {
     library.find('/').map(|at| PathBuf::from(&library[at..]))
 }
 
-/// Such as `2.9.0+cu128`: from `build-version`, in the archives of pytorch.org and in the tree of `make libtorch`, or
-/// from `version.py` of a Python package.
+/// Such as `2.9.0+cu128`: from `build-version` in archives of libtorch, or from `version.py` of a Python package.
 fn version(libraries: &Path) -> Option<String> {
     let torch = libraries.parent()?;
     if let Ok(text) = std::fs::read_to_string(torch.join("build-version")) {

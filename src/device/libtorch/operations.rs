@@ -92,7 +92,6 @@ impl Operations for LibTorch {
     }
 }
 
-/// A size as libtorch takes it.
 pub(super) fn signed(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }

@@ -15,7 +15,6 @@ pub(super) struct Earlier {
     pub(super) epochs: HashMap<Whole, f64>,
 }
 
-/// A scalar of an event file.
 struct Point {
     tag: String,
     step: i64,
@@ -74,7 +73,6 @@ fn is_needed(tag: &str) -> bool {
     tag == EPOCH || of_epoch(tag).is_some()
 }
 
-/// The scalars of whole epochs of a run.
 fn points(folder: &Path) -> Result<Vec<Point>, LearnerError> {
     let files =
         event_files(folder).map_err(|error| LearnerError::Folder(folder.to_owned(), error))?;

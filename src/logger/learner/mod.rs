@@ -39,7 +39,6 @@ use crate::one_line::one_line;
 use earlier::Earlier;
 pub use progress::LearnerProgress;
 
-/// The tag of the number of an epoch.
 const EPOCH: &str = "epoch";
 
 /// A run of a learner that cannot be begun or resumed.
@@ -82,9 +81,7 @@ pub struct LearnerMetrics {
     file: EventFile,
     interrupter: Interrupter,
     names: HashMap<MetricId, MetricName>,
-    /// The last batch.
     step: i64,
-    /// The values of whole epochs.
     epochs: HashMap<Whole, f64>,
     speeds: Receiver<Speed>,
     /// For who measures them.
@@ -99,7 +96,6 @@ struct Whole {
     epoch: usize,
 }
 
-/// How fast a batch was trained on.
 struct Speed {
     step: i64,
     items_per_second: f64,
@@ -162,7 +158,6 @@ impl LearnerMetrics {
         LearnerProgress::new(self.step, self.speed_sender.clone())
     }
 
-    /// The names and values of an update.
     fn values(&self, update: &MetricsUpdate) -> Vec<(String, f64)> {
         let value = |metric: &NumericMetricUpdate| {
             let name = self.names.get(&metric.entry.metric_id)?;

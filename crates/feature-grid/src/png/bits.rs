@@ -23,7 +23,6 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes room for `bytes` more bytes.
     pub(super) fn reserve(&mut self, bytes: usize) {
         let needed = self.at + bytes;
         if self.out.len() < needed {

@@ -28,7 +28,6 @@ const ORDER: [usize; 19] = [
 /// The largest prime below 2^16, of Adler-32 (RFC 1950, 8.2).
 const PRIME: u64 = 65521;
 
-/// The blocks of a picture, to be coded.
 pub(super) struct Blocks<F> {
     pub(super) count: usize,
     /// So few are coded by one thread.
@@ -132,7 +131,6 @@ fn block(bytes: &[u8], last: bool, runs: &mut Vec<Range<usize>>, bits: &mut Bits
     bits.code(codes[END]);
 }
 
-/// How often every symbol occurs in the block.
 fn count(bytes: &[u8], runs: &[Range<usize>]) -> [u32; SYMBOLS] {
     let mut tables = [[0_u32; 256]; 4];
     let mut counts = [0; SYMBOLS];
@@ -181,7 +179,6 @@ fn header(lengths_sent: &[u8; SYMBOLS], bits: &mut Bits<'_>) {
     }
 }
 
-/// Finds the zeros that are worth a match.
 fn find_runs(bytes: &[u8], runs: &mut Vec<Range<usize>>) {
     runs.clear();
     let is_zeros = |at: usize| bytes.get(at..at + WORD) == Some(&[0; WORD]);
