@@ -65,8 +65,12 @@ fn missing(path: &Path) -> Option<String> {
 /// What to do about a weights file that was given as an image.
 pub(super) fn load(error: &LoadError) -> Option<String> {
     let path = shell_quoted(&error.path);
-    matches!(error.error, ImageError::Weights).then(|| {
-        format!("give it with --weights {path}, or to `vggscope checkpoints`, and name the images")
+    let is_network = error.path.extension().is_some_and(|end| end == "pt2");
+    matches!(error.error, ImageError::Weights).then(|| match is_network {
+        true => format!("give it with --model {path}, and name the images"),
+        false => format!(
+            "give it with --weights {path}, or to `vggscope checkpoints`, and name the images"
+        ),
     })
 }
 
@@ -113,6 +117,11 @@ mod tests {
         let text = "vgg16.pth: this is a weights file, not an image; give it with --weights vgg16.pth, or to \
                     `vggscope checkpoints`, and name the images";
         assert_eq!(explain(&error), text);
+        let error = LoadError {
+            path: "net.pt2".into(),
+            ..error
+        };
+        assert!(explain(&error).ends_with("give it with --model net.pt2, and name the images"));
     }
 
     #[test]
