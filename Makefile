@@ -145,8 +145,8 @@ publish-check: ## pack the three crates as crates.io gets them, and build them f
 
 # The program holds the list of what it is built from, for cargo audit and scanners of images.
 .PHONY: release
-release: $(LIBTORCH_STEP) need-python $(CARGO_AUDITABLE) ## check versions and changelog, build, package; says what is left for a person
-	@"$(PYTHON)" scripts/release.py --cargo "$(CARGO)" --cargoflags="$(ONE)" --tools "$(CURDIR)/$(dir $(CARGO_AUDITABLE))"
+release: need-python $(CARGO_AUDITABLE) ## check versions and changelog, build, package; says what is left for a person
+	@"$(PYTHON)" scripts/release.py --tools "$(CURDIR)/$(dir $(CARGO_AUDITABLE))"
 
 .PHONY: clean distclean
 clean: ## remove what was built

@@ -42,7 +42,7 @@ class Failed(Exception):
 
 def build(cargo: str, flags: list[str]) -> tuple[Path, Path | None]:
     """The program, and the folder of the libtorch it is linked to (None without libtorch)."""
-    command = [cargo, "build", "--release", "--bin", "vggscope", "--message-format=json-render-diagnostics", *flags]
+    command = [*shlex.split(cargo), "build", "--release", "--bin", "vggscope", "--message-format=json-render-diagnostics", *flags]
     try:
         built = subprocess.run(command, cwd=CLONE, stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:

@@ -18,8 +18,9 @@ from pathlib import Path
 CLONE = Path(__file__).resolve().parent.parent
 # The order in which they are published: each needs those before it.
 CRATES = ["feature-grid", "tensorboard-events", "vggscope"]
-# What else is built, where the Makefile has it: the packages, the wheel beside torch and that without.
-PACKAGES = [["publish-check"], ["wheel"], ["wheel", "BACKEND=flex"]]
+# The packages, the wheel beside torch and that without, whose programs hold the list of what they are built from.
+AUDITABLE = "CARGO=cargo auditable"
+PACKAGES = [["publish-check"], ["wheel", AUDITABLE], ["wheel", "BACKEND=flex", AUDITABLE]]
 
 
 def read(name: str) -> str:
@@ -88,8 +89,6 @@ def run(*command: str, path: str = "") -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--check", action="store_true", help="only whether all versions are one")
-    options.add_argument("--cargo", default="cargo")
-    options.add_argument("--cargoflags", default="")
     options.add_argument("--tools", default="", help="the folder of cargo-auditable")
     asked = options.parse_args()
     lacks = problems() if asked.check else [*problems(), *changelog(), *repository()]
@@ -97,9 +96,8 @@ def main() -> None:
         sys.exit("\n".join(["make release: not yet", *(f"  - {line}" for line in lacks)]))
     if asked.check:
         return print(f"{version()} everywhere")
-    run(asked.cargo, "auditable", "build", "--release", *asked.cargoflags.split(), path=asked.tools)
-    for target in (words for words in PACKAGES if re.search(rf"^{words[0]}:", read("Makefile"), re.MULTILINE)):
-        run("make", *target)
+    for target in PACKAGES:
+        run("make", *target, path=asked.tools)
     tag = f"v{version()}"
     print(f"\n{version()} is whole. What is left, for a person, in this order:\n")
     print(f"  git tag -a {tag} -m {tag} && git push origin {tag}")

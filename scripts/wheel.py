@@ -24,6 +24,7 @@ from pathlib import Path
 
 import install
 import libtorch
+import notices
 
 CLONE = install.CLONE
 LIBTORCH = "$ORIGIN/../../torch/lib"
@@ -41,7 +42,7 @@ version = "{version}"
 description = "{description}"
 readme = "python.md"
 license = "{license}"
-license-files = ["LICENSE-*"]
+license-files = ["LICENSE-*", "THIRD-PARTY.txt"]
 requires-python = ">=3.10"
 dependencies = {dependencies}
 scripts = {{ vggscope = "vggscope.__main__:main" }}
@@ -75,7 +76,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return ran.stdout
 
 
-def stage(work: Path, program: Path, has_libtorch: bool, cargo: str) -> None:
+def stage(work: Path, program: Path, has_libtorch: bool, cargo: str, flags: list[str]) -> None:
     """Everything that the wheel is made of, under `work`."""
     metadata = json.loads(run(cargo, "metadata", "--no-deps", "--format-version=1", cwd=CLONE))
     (package,) = (found for found in metadata["packages"] if found["name"] == "vggscope")
@@ -92,6 +93,7 @@ def stage(work: Path, program: Path, has_libtorch: bool, cargo: str) -> None:
     for file in ["docs/python.md", "LICENSE-MIT", "LICENSE-APACHE"]:
         shutil.copy(CLONE / file, work)
     shutil.copytree(CLONE / "python/vggscope", work / "vggscope", ignore=shutil.ignore_patterns("__pycache__"))
+    (work / "THIRD-PARTY.txt").write_text(notices.text(notices.linked(cargo, flags, CLONE)))
     install.write_documents(program, work)
     packed = work / "vggscope/bin/vggscope"
     install.copy_program(program, packed)
@@ -107,10 +109,11 @@ def main() -> None:
     args = parser.parse_args()
     if sys.platform != "linux":
         raise install.Failed("wheels are made on Linux only; elsewhere: make install")
-    program, libraries = install.build(args.cargo, shlex.split(args.cargoflags))
+    flags = shlex.split(args.cargoflags)
+    program, libraries = install.build(args.cargo, flags)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        stage(work, program, libraries is not None, args.cargo)
+        stage(work, program, libraries is not None, shlex.split(args.cargo)[0], flags)
         run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", cwd=work)
         (wheel,) = (work / "dist").iterdir()
         excluded = [word for library in ["torch", "torch_cpu", "c10"] for word in ("--exclude", f"lib{library}.so")]

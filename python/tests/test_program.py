@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import unittest
+from importlib import metadata
 from pathlib import Path
 
 import vggscope
@@ -105,6 +106,18 @@ class Started(InFolder):
 
 
 class Installed(InFolder):
+    def test_what_it_is_built_from_is_named_with_its_licenses(self):
+        files = [file for name in ("vggscope", "vggscope-flex") for file in self.files(name) if file.name == "THIRD-PARTY.txt"]
+        text = files[0].read_text()
+        self.assertRegex(text, r"\n  burn-tensor \d+\.\d+\.\d+: MIT OR Apache-2.0 ")
+        self.assertIn("Permission is hereby granted, free of charge", text)
+
+    def files(self, name):
+        try:
+            return metadata.files(name) or []
+        except metadata.PackageNotFoundError:
+            return []
+
     def test_both_ways_are_the_program(self):
         script = Path(sys.executable).with_name("vggscope")
         for start in [[script], [sys.executable, "-m", "vggscope"]]:
