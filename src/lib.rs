@@ -82,6 +82,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod train;
+#[doc(hidden)]
 pub mod weights;
 
 pub use {feature_grid, tensorboard_events};

@@ -12,11 +12,9 @@ use std::thread::{Builder, JoinHandle};
 /// It ends early where making one panics. Dropping it ends its threads, each after its current item.
 pub(crate) struct Ahead<I: Iterator, R> {
     items: I,
-    /// How many are made ahead.
     most: usize,
     /// `None` once the threads are to end.
     jobs: Option<Sender<Job<I::Item, R>>>,
-    /// What comes, in order.
     coming: VecDeque<Receiver<R>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -33,10 +31,6 @@ where
     R: Send + 'static,
 {
     /// Starts `threads`, which make at most `most` items ahead; `stop` makes them skip those that they have not begun.
-    ///
-    /// # Errors
-    ///
-    /// Where a thread cannot be started; those that were end by themselves.
     pub(crate) fn start(
         items: I,
         threads: usize,
@@ -64,7 +58,6 @@ where
         Ok(ahead)
     }
 
-    /// The next one, if it is made.
     pub(crate) fn ready(&mut self) -> Option<R> {
         let made = self.coming.front()?.try_recv().ok()?;
         self.coming.pop_front();

@@ -52,10 +52,8 @@ fn reason(error: &regex::Error) -> String {
 /// Where a checkpoint's step comes from.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum StepSource {
-    /// The number in the file's name.
     #[default]
     Name,
-    /// The place in natural order, from 0.
     Index,
     /// What the one group of the expression captures in the file's name, or in its path below the folder given.
     Captured(Regex),

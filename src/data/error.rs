@@ -18,7 +18,6 @@ pub(crate) const MAX_PIXELS: u64 = if cfg!(feature = "fuzz") {
     178_956_970
 };
 
-/// What keeps the image of a file from being loaded.
 #[derive(Debug, Error)]
 #[error("{path}: {error}")]
 pub(crate) struct LoadError {

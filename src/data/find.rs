@@ -14,7 +14,6 @@ pub(crate) use super::wanted::Wanted;
 use super::wanted::{CHECKPOINTS, IMAGES};
 use crate::one_line::listed;
 
-/// What folders hold besides what is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     /// How many files of each ending are not wanted.
@@ -83,7 +82,6 @@ impl LeftOut {
     }
 }
 
-/// What keeps arguments from being a list of files.
 #[derive(Debug, Error)]
 pub(crate) enum FindError {
     #[error("no {}s given; name files, folders or quoted patterns such as 'folder/*.{}'", .0.noun, .0.extensions[0])]
@@ -102,7 +100,6 @@ pub(crate) enum FindError {
         path: PathBuf,
         wanted: &'static str,
         other: &'static str,
-        /// How many files of the other kind there are.
         count: usize,
     },
     #[error(
@@ -113,7 +110,6 @@ pub(crate) enum FindError {
     NoMatch {
         pattern: String,
         wanted: Wanted,
-        /// How many files matched that have another ending.
         others: usize,
     },
     #[error("'{pattern}': no such file, and not a valid pattern; write '[[]' for a plain '['")]

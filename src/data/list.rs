@@ -7,10 +7,8 @@ use super::find::{self, FindError, LeftOut};
 use super::notes::InputNotes;
 use super::wanted::IMAGES;
 
-/// A file that should hold an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageFile {
-    /// Where it is, as the arguments lead to it.
     pub(crate) path: PathBuf,
     /// A short name that no other image of the list has, not even in another case; made of letters,
     /// digits, `_`, `-` and `.`, so that it can stand in a tag and in a file's name. See

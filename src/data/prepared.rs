@@ -11,7 +11,6 @@ use super::list::ImageFile;
 use super::transform::Preprocess;
 use feature_grid::Picture;
 
-/// An image as the network sees it.
 pub(crate) struct PreparedImage {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
@@ -45,7 +44,6 @@ impl PreparedImage {
         })
     }
 
-    /// Height and width.
     pub(crate) fn size(&self) -> [usize; 2] {
         [self.picture.height as usize, self.picture.width as usize]
     }

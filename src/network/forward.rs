@@ -10,9 +10,7 @@ use super::{Activations, Architecture, InputError, Layer, LayerKind, Network};
 use crate::data::prepared::PreparedImage;
 use crate::device::{BackendError, OpenDevice, Span, caught, in_float32, mark, planar, upload};
 
-/// Images that cannot go through a network.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub(crate) enum ForwardError {
     #[error("{path}")]
     Input { path: PathBuf, source: InputError },
@@ -25,11 +23,8 @@ pub(crate) struct ForwardPass {
     /// At least one; batches of images take turns on them.
     pub(crate) devices: Vec<OpenDevice>,
     pub(crate) architecture: Arc<dyn Architecture>,
-    /// The layers that are shown, in the network's order.
     pub(crate) wanted: Vec<Layer>,
-    /// Whether the first-layer kernels are shown.
     pub(crate) kernels: bool,
-    /// Images in one forward pass, at most.
     pub(crate) batch: usize,
 }
 
@@ -40,18 +35,15 @@ const VALUES_AT_ONCE: usize = 1 << 22;
 const IMAGES_AT_ONCE: usize = 4;
 
 impl ForwardPass {
-    /// The device that networks are loaded to.
     pub(crate) fn device(&self) -> &OpenDevice {
         &self.devices[0]
     }
 
-    /// That whose kernels are shown.
     pub(crate) fn first_convolution(&self) -> Option<Layer> {
         let mut layers = self.architecture.layers().into_iter();
         layers.find(|layer| layer.kind == LayerKind::Convolution)
     }
 
-    /// Whether the network takes gray images.
     pub(crate) fn is_gray(&self) -> bool {
         self.architecture.input_channels() == 1
     }
@@ -89,7 +81,6 @@ impl ForwardPass {
         shapes.map(drop)
     }
 
-    /// Checks that an image reaches the deepest layer.
     pub(crate) fn check_image(&self, image: &PreparedImage) -> Result<(), ForwardError> {
         let path = || image.path.clone();
         let checked = self.check_size(image.size());

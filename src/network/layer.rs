@@ -4,30 +4,23 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-/// What a layer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub(crate) enum LayerKind {
     /// A VGG's is 3 x 3, of stride 1, with one pixel of zero padding.
     Convolution,
     /// Per-channel normalization with running statistics.
     BatchNorm,
-    /// `max(x, 0)`.
     Relu,
     /// A VGG's is 2 x 2, of stride 2.
     MaxPool,
-    /// Something else.
     Other,
     /// The same values in another shape.
     View,
 }
 
-/// One layer: its place and its two names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layer {
-    /// Its place in the network, from 0.
     pub(crate) index: usize,
-    /// What it does.
     pub(crate) kind: LayerKind,
     name: Arc<str>,
     torch_name: Arc<str>,
@@ -74,48 +67,38 @@ impl Layer {
         }
     }
 
-    /// What it does, in words.
-    #[must_use]
     pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
     /// What people call it; for VGG the paper's name: `conv3_3`, `relu3_3`, `pool3`.
-    #[must_use]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The name of its module in PyTorch: `features.14`.
-    #[must_use]
     pub(crate) fn torch_name(&self) -> &str {
         &self.torch_name
     }
 
     /// The name within a tag: `14_conv3_3`. The index comes first so that TensorBoard's sorting is
     /// the network's order.
-    #[must_use]
     pub(crate) fn tag(&self) -> String {
         self.tag.to_string()
     }
 }
 
-/// An input that does not reach a layer.
 #[derive(Debug, Error)]
 pub(crate) enum InputError {
-    /// It is pooled away.
     #[error(
         "an input of {width} x {height} pixels is too small for {layer}: pooling leaves nothing of it there"
     )]
     TooSmall {
-        /// Pixels down.
         height: usize,
-        /// Pixels across.
         width: usize,
         /// The first layer with an empty output.
         layer: String,
     },
-    /// The network takes images of one size.
     #[error(
         "an input of {} x {} pixels (height x width), expected {} x {}, the size that the network was exported with",
         size[0], size[1], takes[0], takes[1]

@@ -56,10 +56,6 @@ pub(crate) trait Architecture: Debug + Send + Sync {
 
     /// The shape `[channels, height, width]` of the output of each of these layers, in the network's order, for an input of
     /// `[height, width]` pixels.
-    ///
-    /// # Errors
-    ///
-    /// The input is too small for one of them, or of another size than the network takes.
     fn output_shapes(
         &self,
         wanted: &[Layer],
@@ -71,19 +67,15 @@ pub(crate) trait Architecture: Debug + Send + Sync {
     fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)>;
 }
 
-/// Where a network is put.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement<'a> {
-    /// The device.
     pub(crate) device: &'a Device,
-    /// How kernels lie in memory.
     pub(crate) kernels: Kernels,
 }
 
 /// How the kernels of convolutions lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kernels {
-    /// As `[out, in, height, width]`.
     Planar,
     /// Channels-last: `[out, height, width, in]` in memory, `[out, in, height, width]` in shape. libtorch's CPU
     /// convolutions are an eighth faster with it; reordering the kernels costs about what two forward passes save.
@@ -99,10 +91,6 @@ pub(crate) trait Network: Debug + Send + Sync {
     /// makes room for those of the next layer.
     ///
     /// Shapes: `batch` `[batch, channels, height, width]`, normalized as the network was trained.
-    ///
-    /// # Errors
-    ///
-    /// An operation fails.
     fn visit(
         &self,
         batch: Tensor<4>,
@@ -113,7 +101,6 @@ pub(crate) trait Network: Debug + Send + Sync {
     /// Its parameters, which share memory with it.
     fn parameters(&self) -> Parameters;
 
-    /// A copy on another device.
     fn to_device(&self, device: &Device) -> Box<dyn Network>;
 }
 
@@ -125,8 +112,6 @@ pub(crate) struct Activations {
 }
 
 impl Activations {
-    /// Images in the batch.
-    #[must_use]
     pub(crate) fn images(&self) -> usize {
         self.layers.first().map_or(0, |(_, maps)| maps.dims()[0])
     }

@@ -10,9 +10,7 @@ use super::vgg::{self, Arch, Extent, NetworkError, Variant};
 use super::{Architecture, Layer, Network, Placement};
 use crate::weights::{WeightsError, WeightsFile};
 
-/// Weights that do not make a network, or a program that is none.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub(crate) enum ModelError {
     #[error("{0}")]
     Weights(#[from] WeightsError),
@@ -22,12 +20,10 @@ pub(crate) enum ModelError {
     Program(#[from] ProgramError),
 }
 
-/// What kind of networks weights files hold.
 #[derive(Debug, Clone)]
 pub(crate) enum Model {
     /// A VGG, of this architecture if one was asked for.
     Vgg(Option<Arch>),
-    /// One that `torch.export` wrote.
     Exported(Arc<Program>),
 }
 
@@ -40,7 +36,6 @@ impl Model {
         })
     }
 
-    /// The size of the images that it was made for, `[height, width]`, if it says so. Units: pixels.
     pub(crate) fn input_size(&self) -> Option<[usize; 2]> {
         match self {
             Self::Vgg(_) => None,
@@ -48,7 +43,6 @@ impl Model {
         }
     }
 
-    /// The weights of such a network, in a file or under `key` there.
     pub(crate) fn weights(
         &self,
         path: &Path,

@@ -9,7 +9,6 @@ use super::layer::{Layer, LayerKind};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
 
-/// One parameter or running statistic.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameter {
     /// PyTorch's name: `features.0.weight`.
@@ -18,13 +17,11 @@ pub(crate) struct Parameter {
     pub(crate) layer: Option<Layer>,
     /// Burn's id, by which gradients are found; `None` for running statistics.
     pub(crate) id: Option<ParamId>,
-    /// Its values.
     pub(crate) value: ParameterValue,
 }
 
 /// The values of a parameter, in the shape that PyTorch has.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub(crate) enum ParameterValue {
     /// A bias, or what batch normalization has of each channel: `[channels]`.
     Vector(Tensor<1>),
@@ -36,7 +33,6 @@ pub(crate) enum ParameterValue {
 
 impl ParameterValue {
     /// The values on the host, in the shape that PyTorch has.
-    #[must_use]
     pub(crate) fn into_data(self) -> TensorData {
         match self {
             Self::Vector(vector) => vector.into_data(),
@@ -46,7 +42,6 @@ impl ParameterValue {
     }
 
     /// The values in some order, where they are: `[values]`.
-    #[must_use]
     pub(crate) fn flatten(self) -> Tensor<1> {
         match self {
             Self::Vector(vector) => vector,
@@ -56,10 +51,8 @@ impl ParameterValue {
     }
 }
 
-/// A convolution's parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution<'a> {
-    /// Its layer.
     pub(crate) layer: &'a Layer,
     /// `[filters, channels, height, width]`.
     pub(crate) kernels: &'a Tensor<4>,
@@ -68,7 +61,6 @@ pub(crate) struct Convolution<'a> {
 }
 
 impl Parameters {
-    /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Parameter> {
         self.0.iter()
     }
@@ -110,7 +102,6 @@ impl Parameters {
     }
 
     /// Those of the first convolution, `[filters, channels, height, width]`, where it takes an image.
-    #[must_use]
     pub(crate) fn kernels(&self) -> Option<&Tensor<4>> {
         let first = self.convolutions().next().map(|first| first.kernels);
         first.filter(|kernels| matches!(kernels.dims()[1], 1 | 3))

@@ -5,59 +5,37 @@ use thiserror::Error;
 
 use super::{Architecture, Layer, LayerKind};
 
-/// A selection that names no layer of the network.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub(crate) enum SelectError {
-    /// A name or pattern that matches nothing.
     #[error("no layer {item:?} in {arch}: did you mean {nearest}?")]
     Unknown {
-        /// The item as the user wrote it.
         item: String,
-        /// The network.
         arch: String,
-        /// The layer whose name is nearest.
         nearest: String,
     },
     /// A block, or a kind of layers, without a sign that stands for the rest of the name.
     #[error("no layer {item:?} in {arch}: did you mean '{pattern}'?")]
     Several {
-        /// The item as the user wrote it.
         item: String,
-        /// The network.
         arch: String,
-        /// The pattern that the layers' names match.
         pattern: String,
     },
     /// A layer behind the feature maps.
     #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {there}")]
     Classifier {
-        /// The item as the user wrote it.
         item: String,
-        /// The network.
         arch: String,
-        /// The layers that there are.
         there: String,
     },
-    /// A number past the last one.
     #[error("no layer {item:?}: {arch} has {there}")]
     Beyond {
-        /// The item as the user wrote it.
         item: String,
-        /// The network.
         arch: String,
-        /// Which layers of the kind there are.
         there: String,
     },
     /// A layer that the weights do not reach.
     #[error("layers {list:?}: the weights go up to {last} only")]
-    TooDeep {
-        /// The list as the user wrote it.
-        list: String,
-        /// The deepest layer that is there.
-        last: String,
-    },
-    /// Everything is excluded.
+    TooDeep { list: String, last: String },
     #[error("the list {0:?} leaves no layer")]
     Empty(String),
 }
@@ -71,11 +49,6 @@ const AUTO: &str = "auto";
 /// a shell pattern of the names (`pool*`, `relu5_?`). An item with `!` in front excludes layers; a list
 /// of nothing but those starts from all layers. The order of the items does not matter: layers come
 /// in the network's order, each once. Where the weights lack the last layers, patterns mean the others.
-///
-/// # Errors
-///
-/// An item that matches no layer, with the nearest name; a layer that the weights lack; a list that
-/// leaves no layer.
 pub(crate) fn select(
     architecture: &dyn Architecture,
     list: &str,

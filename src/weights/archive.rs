@@ -31,7 +31,6 @@ impl<'a> Archive<'a> {
         Ok(Self { source, zip })
     }
 
-    /// The names of its entries, in its order.
     pub(super) fn names(&self) -> Vec<String> {
         let names = (0..self.zip.len()).filter_map(|index| self.zip.name_for_index(index)?.ok());
         names.map(std::borrow::Cow::into_owned).collect()
@@ -67,7 +66,6 @@ impl<'a> Archive<'a> {
         entry.map(Some).map_err(damaged)
     }
 
-    /// Where the bytes of an entry are.
     pub(super) fn location(&mut self, name: &str) -> Result<Option<Location>, WeightsErrorKind> {
         let Some(index) = self.zip.index_for_name(name) else {
             return Ok(None);

@@ -21,7 +21,6 @@ use super::location::Location;
 use super::source::Source;
 use super::tensor::Tensor;
 
-/// Parses the pack's header; no tensor is read.
 pub(super) fn open(source: &Source, path: &Path) -> Result<Vec<Entry>, WeightsErrorKind> {
     let mut head = Vec::new();
     source.part(0, HEADER_SIZE as u64).read_to_end(&mut head)?;

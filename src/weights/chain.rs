@@ -32,10 +32,8 @@ const WEIGHTS: [&str; 5] = [
 /// Fewest convolutions of a chain that is a network's first layers, unless their names say so.
 pub(super) const ENOUGH: usize = 4;
 
-/// A layer of a file.
 #[derive(Debug)]
 pub(super) struct Module<'a> {
-    /// Its name in the file.
     pub(super) stem: &'a str,
     /// The place of its first tensor in the file.
     pub(super) at: usize,
@@ -146,7 +144,6 @@ pub(super) fn is_container(part: &str) -> bool {
 
 /// Where the names of a chain's convolutions say that a block ends.
 enum Ends {
-    /// They say nothing.
     Unknown,
     /// Before the convolutions at these places.
     At(Vec<usize>),

@@ -42,7 +42,6 @@ pub(crate) enum DownloadError {
         "what arrived is not the file: its SHA-256 starts with {found}, not {expected}; it was deleted"
     )]
     WrongHash { expected: String, found: String },
-    /// The callback returned `false`.
     #[error("interrupted; run it again to resume")]
     Interrupted,
     #[error("cannot write {}", .path.display())]
@@ -119,7 +118,6 @@ fn writing(path: &Path) -> impl Fn(io::Error) -> DownloadError {
     }
 }
 
-/// A file of which some has arrived.
 struct Part<'a, 'p> {
     file: File,
     failed: &'a dyn Fn(io::Error) -> DownloadError,

@@ -17,20 +17,14 @@ const _: () = assert!(cfg!(target_endian = "little"));
 pub(super) const SPARSE: &str = "a sparse tensor";
 pub(super) const META: &str = "a meta tensor, which has no values";
 
-/// The type of a tensor's elements in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DType {
-    /// `float32`
     F32,
-    /// `float16`
     F16,
-    /// `bfloat16`
     BF16,
-    /// `float64`
     F64,
     /// `int64`, as counters are (`num_batches_tracked`), and places in the constants of exported networks.
     I64,
-    /// `int32`
     I32,
     /// `bool`: masks in the constants of exported networks.
     Bool,

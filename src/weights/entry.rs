@@ -6,7 +6,6 @@ use super::dtype::DType;
 use super::location::invalid;
 use super::tensor::Tensor;
 
-/// A tensor of a weights file.
 #[derive(Debug)]
 pub struct Entry {
     /// torchvision's name, if the tensor belongs to the network.
@@ -20,16 +19,22 @@ pub struct Entry {
 /// How a parameter is stored. The numbers are places of other entries in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// As it is.
     Whole,
     /// As what another entry is computed from.
     Part,
     /// To be multiplied by a mask: `torch.nn.utils.prune`.
-    Masked { mask: usize },
+    Masked {
+        mask: usize,
+    },
     /// As a direction, and the norm of each output: `weight_norm`.
-    Direction { norm: usize },
+    Direction {
+        norm: usize,
+    },
     /// To be divided by its spectral norm, given by two singular vectors: `spectral_norm`.
-    Spectral { u: usize, v: usize },
+    Spectral {
+        u: usize,
+        v: usize,
+    },
 }
 
 impl Entry {
@@ -49,7 +54,6 @@ impl Entry {
         self.name.as_deref().unwrap_or(&self.raw_name)
     }
 
-    /// The name in the file, wrappers and prefixes included.
     #[must_use]
     pub fn raw_name(&self) -> &str {
         &self.raw_name
@@ -62,7 +66,6 @@ impl Entry {
         &self.tensor.shape
     }
 
-    /// The type of the elements in the file.
     #[must_use]
     pub fn dtype(&self) -> &DType {
         &self.tensor.dtype

@@ -18,9 +18,7 @@ const MOST_NAMES: usize = 16;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WeightsError {
-    /// The file, as it was given to `WeightsFile::open`.
     pub path: PathBuf,
-    /// What is wrong with it.
     pub kind: WeightsErrorKind,
 }
 
@@ -52,7 +50,6 @@ impl std::error::Error for WeightsError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WeightsErrorKind {
-    /// An I/O error.
     #[error("cannot be read")]
     Io(#[from] io::Error),
     /// Not weights that a VGG can be built from: what the file is instead.
@@ -64,13 +61,10 @@ pub enum WeightsErrorKind {
     /// Not a network that `torch.export` wrote: what the file is instead.
     #[error("{0}, expected a program of torch.export (.pt2)")]
     NotProgram(String),
-    /// Another framework's file.
     #[error("{0}")]
     Framework(Framework),
-    /// The file is shorter than its own header says.
     #[error("is truncated ({0}): the save or download did not finish; repeat it")]
     Truncated(String),
-    /// The file contradicts itself.
     #[error("is damaged: {0}")]
     Damaged(String),
     /// A format that `torch.save` no longer writes: which.
@@ -78,72 +72,48 @@ pub enum WeightsErrorKind {
         "is in a format from before 2017 ({0}); if you trust its source, convert it in Python: `torch.save(torch.load(FILE, weights_only=False), \"weights.pth\")`"
     )]
     TooOld(&'static str),
-    /// The pickle names a callable that runs code.
     #[error(
         "its pickle calls {callable}, which can run commands on this machine; nothing was run and nothing is loaded: take the weights from a source you trust, best as .safetensors"
     )]
-    RunsCode {
-        /// The callable, as `module.name`.
-        callable: String,
-    },
-    /// More than one network fits.
+    RunsCode { callable: String },
     #[error("holds several networks, under {}", quoted(.0))]
     Ambiguous(Vec<String>),
-    /// No network under the key that was asked for; where there are some.
     #[error("has no network under `{key}`, but under {}", quoted(.found))]
     NoKey {
-        /// The key.
         key: String,
         /// What stands before the names of each network in the file.
         found: Vec<String>,
     },
-    /// A tensor is missing.
     #[error("has no tensor `{name}`{}; {}", nearest(.near), lacking(name))]
     Missing {
         /// The name that was looked for, as the file would spell it.
         name: String,
-        /// The nearest names in the file.
         near: Vec<String>,
     },
-    /// A tensor has another shape than the network says.
     #[error(
         "tensor `{name}` has shape {found:?}, expected {expected:?}: these are not the weights of this network"
     )]
     Shape {
-        /// The tensor's name.
         name: String,
-        /// Its shape in the file.
         found: Vec<usize>,
-        /// That of the network.
         expected: Vec<usize>,
     },
-    /// A tensor does not hold floating-point numbers.
     #[error(
         "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: {}",
         instead(found)
     )]
-    NotFloat {
-        /// The tensor's name in the file.
-        name: String,
-        /// The type in the file.
-        found: String,
-    },
-    /// A tensor's bytes cannot be read.
+    NotFloat { name: String, found: String },
     #[error("tensor `{name}` cannot be read")]
     Tensor {
-        /// The tensor's name in the file.
         name: String,
-        /// Why.
         #[source]
         source: io::Error,
     },
 }
 
-/// A framework whose files are not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Framework {
-    /// Caffe
     #[error(
         "is a Caffe model, which vggscope does not read; https://github.com/jcjohnson/pytorch-vgg has VGG's Caffe weights as .pth"
     )]
@@ -153,13 +123,10 @@ pub enum Framework {
         "is an HDF5 file (Keras?), which vggscope does not read; in Python, `torch.save({{l.name.replace(\"block\", \"conv\").replace(\"_conv\", \"_\") + s: torch.tensor(w.transpose(3, 2, 0, 1) if w.ndim == 4 else w) for l in keras.models.load_model(FILE).layers if \"_conv\" in l.name for s, w in zip([\".weight\", \".bias\"], l.get_weights())}}, \"weights.pth\")` saves the convolutions of Keras' VGG for it"
     )]
     Hdf5,
-    /// MATLAB
     #[error("is a MATLAB file, which vggscope does not read")]
     Matlab,
-    /// TensorFlow, a file
     #[error("is a TensorFlow checkpoint, which vggscope does not read")]
     TensorFlowCheckpoint,
-    /// TensorFlow, a folder
     #[error("is a TensorFlow model, which vggscope does not read")]
     TensorFlowModel,
 }

@@ -104,7 +104,6 @@ impl Model {
     }
 }
 
-/// The graph, as JSON.
 pub(super) fn graph(source: &Source) -> Result<Vec<u8>, WeightsErrorKind> {
     let mut archive = Archive::open(source)?;
     let model = Model::find(&archive)?;
@@ -217,7 +216,6 @@ fn pickled(name: String, storage: &Location, sizes: &[Size]) -> Entry {
     Entry::new(name, tensor.unwrap_or_else(unreadable))
 }
 
-/// The bytes of an entry.
 fn unpacked(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, WeightsErrorKind> {
     let Some(entry) = archive.entry(name)? else {
         return Ok(None);

@@ -19,7 +19,6 @@ use super::{burnpack, exported, foreign, named, safetensors};
 /// Names that are suggested in place of one that is missing.
 const SUGGESTIONS: usize = 3;
 
-/// Edits beyond which a name is not suggested.
 const MAX_EDITS: usize = 4;
 
 /// A weights file whose tensors have torchvision's names. They are read one by one.
@@ -42,21 +41,12 @@ pub struct WeightsFile {
 
 impl WeightsFile {
     /// Opens a file and reads its header; no tensor is read yet.
-    ///
-    /// # Errors
-    ///
-    /// The file is unreadable, of an unknown format, truncated or damaged, or holds a pickle that
-    /// would run code, tensors of another network, or several networks that are as good.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         Self::open_under(path, None)
     }
 
     /// Like [`open`](Self::open), for a file that holds several networks: the one under `key`, a
     /// dotted path of keys (`ema`, `ema.module`).
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open); there is no network under `key`, or more than one.
     pub fn open_under(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
         Self::open_inner(path, key, None).map_err(|kind| WeightsError::new(path, kind))
@@ -144,7 +134,6 @@ impl WeightsFile {
         &self.path
     }
 
-    /// The format, which the file's content decided.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -156,12 +145,10 @@ impl WeightsFile {
         &self.network.prefix
     }
 
-    /// What the convolutions of the network show of it.
     pub(crate) fn layout(&self) -> &Layout {
         &self.network.layout
     }
 
-    /// The network's tensors, in the file's order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         let is_whole = |entry: &&Entry| entry.name.is_some() && entry.stored != Stored::Part;
         self.entries.iter().filter(is_whole)
@@ -172,12 +159,10 @@ impl WeightsFile {
         self.others.iter().map(|other| other.trim_end_matches('.'))
     }
 
-    /// What stands behind the feature maps.
     pub(crate) fn classifier(&self) -> &Classifier {
         &self.classifier
     }
 
-    /// One tensor of the network, by torchvision's name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {
         self.index.get(name).and_then(|&at| self.entries.get(at))
@@ -195,10 +180,6 @@ impl WeightsFile {
     }
 
     /// The shape of a tensor of the network.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`].
     pub fn shape(&self, name: &str) -> Result<&[usize], WeightsError> {
         Ok(self.find(name)?.shape())
     }
@@ -206,10 +187,6 @@ impl WeightsFile {
     /// Reads a tensor, row-major, whatever its type in the file. Only its own bytes are read.
     ///
     /// NaN and infinite values are returned as they are.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsErrorKind::Missing`], [`WeightsErrorKind::NotFloat`], [`WeightsErrorKind::Tensor`].
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         self.read_numbers(self.find(name)?)
     }
@@ -264,19 +241,11 @@ impl WeightsFile {
     }
 
     /// SHA-256 of the whole file, as `sha256sum` prints it.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsErrorKind::Io`].
     pub fn sha256(&self) -> Result<String, WeightsError> {
         sha256(&mut self.source.whole()).map_err(|error| self.error(error.into()))
     }
 
     /// CRC-32C of the whole file: enough to see that it is another one, in a tenth of the time.
-    ///
-    /// # Errors
-    ///
-    /// [`WeightsErrorKind::Io`].
     pub fn crc32c(&self) -> Result<u32, WeightsError> {
         crc32c(&mut self.source.whole()).map_err(|error| self.error(error.into()))
     }

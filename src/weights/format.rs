@@ -10,7 +10,6 @@ use super::foreign;
 use super::safetensors::MAX_HEADER;
 use super::source::Source;
 
-/// The format of a weights file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `torch.save` since `PyTorch` 1.6: a zip archive.
@@ -21,9 +20,7 @@ pub enum Format {
     TorchLegacy,
     /// A plain pickle, which holds no tensors but may name something to refuse.
     Pickle,
-    /// `.safetensors`
     Safetensors,
-    /// Burn's `.bpk`
     BurnPack,
 }
 

@@ -61,7 +61,6 @@ pub(crate) struct Locations {
     torch: Option<PathBuf>,
     /// Our own folder, into which files are downloaded.
     own: Option<PathBuf>,
-    /// The URL of the folder with the files, without its last slash.
     url: String,
 }
 

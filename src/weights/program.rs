@@ -10,7 +10,6 @@ use super::format::{self, Format};
 use super::source::Source;
 use super::torch;
 
-/// The graph of a file, as JSON.
 pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
     let graph = || {
         let source = Source::new(File::open(path)?)?;

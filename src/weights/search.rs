@@ -187,12 +187,10 @@ pub(super) fn best(mut all: Vec<Network>) -> Result<Option<Found>, Vec<String>> 
     }
 }
 
-/// Whether images have so many channels.
 fn is_image(channels: usize) -> bool {
     channels == 1 || channels == 3
 }
 
-/// The layers of a file.
 struct Modules<'a> {
     entries: &'a [Entry],
     /// In the file's order, or by name.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are hashed at a time.
 const PIECE: usize = 1 << 20;
 
 /// A range of an open file, with a cursor of its own: clones do not disturb each other.
@@ -52,7 +51,6 @@ impl Source {
         }
     }
 
-    /// The whole range, from its beginning.
     pub(super) fn whole(&self) -> Self {
         self.part(0, self.len)
     }

@@ -23,7 +23,6 @@ pub(super) struct Tensor {
 }
 
 impl Tensor {
-    /// One that is listed, never read.
     pub(super) fn unreadable(dtype: DType, shape: Vec<usize>) -> Self {
         let location = Location::Missing(format!("it holds {dtype}"));
         Self {

@@ -20,7 +20,6 @@ const STATE: &str =
 /// What the number in a checkpoint's folder counts.
 const COUNTED: &str = "checkpoint ckpt epoch iter iteration step steps";
 
-/// A whole number in a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
     /// Where it begins in the name.
@@ -29,7 +28,6 @@ pub(super) struct Number {
     pub(super) value: Option<i64>,
 }
 
-/// A file that may be a checkpoint of the sequence.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) path: PathBuf,
@@ -67,7 +65,6 @@ impl Candidate {
         }
     }
 
-    /// Whether it holds a training's state without the network.
     pub(super) fn is_state(&self) -> bool {
         let words = words(&self.stem);
         let edges = [words.first(), words.last()];

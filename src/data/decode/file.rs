@@ -16,7 +16,6 @@ pub(crate) struct Decoded {
     pub(crate) oddities: Oddities,
 }
 
-/// What is peculiar about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Oddities {
     /// 16-bit gray of which clipping at 255, as Pillow does, left nothing but white and black.
@@ -28,7 +27,6 @@ pub(crate) struct Oddities {
 /// Bytes of the file that identify its format and its kind of BMP or PNG.
 const HEAD: u64 = 70;
 
-/// Bytes that are read of a file at a time.
 const BUFFER: usize = 1 << 16;
 
 /// An image file, which is read no further than its image goes.
@@ -39,7 +37,6 @@ pub(super) struct ImageFile {
     pub(super) format: ImageFormat,
     /// What its format is called in messages.
     pub(super) name: &'static str,
-    /// Its length in bytes.
     pub(super) length: u64,
 }
 
@@ -78,7 +75,6 @@ impl ImageFile {
         })
     }
 
-    /// One that is in memory.
     pub(super) fn of_bytes(bytes: Vec<u8>) -> Result<Self, ImageError> {
         let mut head = Vec::new();
         let read = bytes.as_slice().take(HEAD).read_to_end(&mut head);

@@ -52,11 +52,8 @@ fn next<const N: usize>(file: &mut impl Read) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What an entry of a TIFF's directory says.
 struct TiffTag {
-    /// How many values it has.
     count: u32,
-    /// The first one.
     value: u16,
 }
 

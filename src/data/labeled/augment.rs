@@ -26,7 +26,6 @@ pub(crate) struct Augment {
     pub(crate) jitter: ColorJitter,
 }
 
-/// What is done to one image.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Drawn {
     pub(crate) crop: CropBox,

@@ -20,7 +20,6 @@ pub(crate) struct Batch {
     pub(crate) pixels: Vec<f32>,
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// The class of each image, `[n]`.
     pub(crate) labels: Vec<usize>,
     /// The place of each image among the samples that the loader was given, `[n]`.
     pub(crate) samples: Vec<usize>,
@@ -40,11 +39,9 @@ pub(super) struct Loaded {
     pub(super) image: Result<LoadedImage, LoadError>,
 }
 
-/// An image as the network sees it.
 #[derive(Debug)]
 pub(super) struct LoadedImage {
     pub(super) picture: Picture,
-    /// The same, normalized.
     pub(super) pixels: Vec<f32>,
 }
 
@@ -55,7 +52,6 @@ pub(super) struct Batches<I: Iterator<Item = Loaded>> {
     pub(super) per_epoch: u64,
     /// Batches of this epoch without any readable image, since the last that had one.
     pub(super) empty: u64,
-    /// Samples that were reported as unreadable.
     pub(super) reported: HashSet<usize>,
     pub(super) first_skipped: Option<String>,
 }

@@ -9,7 +9,6 @@ use super::order::Position;
 use crate::data::error::LoadError;
 use crate::data::find::FindError;
 
-/// What keeps a folder from being a data set.
 #[derive(Debug, Error)]
 pub(crate) enum DatasetError {
     #[error("{path}: there is no such folder")]
@@ -59,7 +58,6 @@ pub(crate) enum DatasetError {
     NothingToSplit { path: PathBuf },
 }
 
-/// What keeps a loader from giving its next batch.
 #[derive(Debug, Error)]
 pub(crate) enum LoaderError {
     #[error("{0}")]
@@ -67,17 +65,12 @@ pub(crate) enum LoaderError {
     #[error("{path}: {} x {} pixels after preprocessing, and {} x {} for {other}, which is in the same batch", size[0], size[1], other_size[0], other_size[1])]
     Sizes {
         path: PathBuf,
-        /// Its width and height.
         size: [usize; 2],
         other: PathBuf,
-        /// That one's width and height.
         other_size: [usize; 2],
     },
     #[error("none of the images can be read; the first: {first}")]
-    NothingReadable {
-        /// The first file and what is wrong with it, in a line.
-        first: String,
-    },
+    NothingReadable { first: String },
     #[error(
         "a thread that loads images crashed, which is a bug; please report it with the command you ran"
     )]

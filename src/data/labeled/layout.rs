@@ -9,7 +9,6 @@ use crate::data::prepared::file_name;
 use crate::data::wanted::IMAGES;
 use crate::one_line::listed;
 
-/// Where the folders of the classes are.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// For training; without `val` for validation too.
@@ -36,7 +35,6 @@ impl Part {
     }
 }
 
-/// A folder that is named as a part.
 struct Named {
     part: Part,
     /// The other words of its name: `seg` of `seg_train`.

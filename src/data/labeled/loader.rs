@@ -33,11 +33,9 @@ pub(crate) struct Work {
     pub(crate) threads: NonZeroUsize,
     /// What happens at an image that cannot be read; where it is skipped, its batch is smaller.
     pub(crate) on_error: OnError,
-    /// Where peculiarities of the images are noted.
     pub(crate) notes: InputNotes,
 }
 
-/// Batches on their way; `None` at the end.
 type Coming = Ahead<Repeat<()>, Option<Result<Batch, LoaderError>>>;
 
 /// Batches in order; dropping it ends its threads.
@@ -158,7 +156,6 @@ impl Loader {
         self.given(item)
     }
 
-    /// What to hand out of an item.
     fn given(
         &mut self,
         item: Option<Result<Batch, LoaderError>>,

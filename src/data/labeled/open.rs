@@ -28,9 +28,7 @@ pub(crate) struct Dataset {
     pub(crate) train: Vec<Sample>,
     /// Images to validate with, in the same order; never empty.
     pub(crate) val: Vec<Sample>,
-    /// What is to be said of the folders.
     pub(crate) notes: Vec<String>,
-    /// What the classes' folders hold besides images.
     pub(crate) left_out: LeftOut,
 }
 

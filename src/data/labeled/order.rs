@@ -21,9 +21,7 @@ pub(crate) struct Batching {
 /// Positions compare in the order of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Position {
-    /// The epoch, from 0.
     pub(crate) epoch: u64,
-    /// The batch in the epoch, from 0.
     pub(crate) batch: u64,
 }
 
@@ -36,7 +34,6 @@ pub(super) struct BatchPlan {
 }
 
 impl Batching {
-    /// Batches in each epoch of `samples` samples.
     pub(crate) fn batches(&self, samples: usize) -> u64 {
         samples.div_ceil(self.batch.get()) as u64
     }
@@ -49,7 +46,6 @@ impl Batching {
         order
     }
 
-    /// The position after that of a batch.
     pub(crate) fn after(&self, samples: usize, position: Position) -> Position {
         let batch = position.batch.saturating_add(1);
         if batch < self.batches(samples) {
@@ -62,7 +58,6 @@ impl Batching {
         }
     }
 
-    /// All batches of training from a position on.
     pub(super) fn shuffled(
         self,
         samples: usize,
@@ -75,7 +70,6 @@ impl Batching {
         })
     }
 
-    /// The batches of one epoch whose samples are not shuffled.
     pub(super) fn in_order(self, samples: usize) -> impl Iterator<Item = BatchPlan> {
         self.of_epoch((0..samples).collect(), Position::default())
     }

@@ -6,11 +6,8 @@ use rand::{RngExt, SeedableRng};
 /// What numbers are drawn for; each purpose has numbers of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
-    /// Which samples are for validation.
     Split = 1,
-    /// The order of an epoch.
     Order = 2,
-    /// How a sample is augmented.
     Augment = 3,
 }
 

@@ -9,48 +9,32 @@ use crate::one_line::listed;
 
 /// What is wrong with the graph of an exported program.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub(crate) enum Pt2Error {
-    /// The JSON is not that of a graph.
     #[error("its graph cannot be read: {0}")]
     Json(String),
-    /// Another schema.
     #[error("its graph is of schema {found}, expected 8{}", by(.torch.as_deref()))]
-    Schema {
-        found: u64,
-        /// The version of torch that wrote it.
-        torch: Option<String>,
-    },
-    /// The graph contradicts itself.
+    Schema { found: u64, torch: Option<String> },
     #[error("its graph is damaged: {0}")]
     Graph(String),
-    /// Not one input.
     #[error("takes {}, expected one image", inputs(.0))]
     Inputs(Vec<String>),
-    /// An input that is no image.
     #[error(
         "its input `{name}` is {found}, expected an image, float32 [batch, 1 or 3, height, width]"
     )]
     NoImage { name: String, found: String },
-    /// No layer has maps.
     #[error("has no layer with maps, [batch, channels, height, width] or tokens in a grid")]
     NoMaps,
-    /// An operation that is not known is needed.
     #[error("{layer} needs {operation}, which is not known ({}{})", times(*.count), first_in(.module))]
     Unknown {
         layer: String,
         operation: String,
-        /// The module that it is in.
         module: String,
-        /// How many times it is needed.
         count: usize,
         /// The last layer that can be shown without it, if any.
         last: Option<String>,
     },
-    /// It was exported as it is in a training.
     #[error("{operation} in {module} works as in a training")]
     Training { operation: String, module: String },
-    /// A layer's maps are not those that the graph says.
     #[error("{layer} gives {found:?}, its graph says {expected:?}")]
     Shape {
         layer: String,
@@ -67,7 +51,6 @@ pub(crate) enum Pt2Error {
         module: String,
         view: String,
     },
-    /// An operation fails.
     #[error("{module}: {operation}: {source}")]
     Operation {
         operation: String,
@@ -76,7 +59,6 @@ pub(crate) enum Pt2Error {
     },
 }
 
-/// A problem of a file.
 #[derive(Debug, Error)]
 #[error("{path}")]
 pub(crate) struct GraphError {

@@ -20,7 +20,6 @@ const MOST_INPUT: usize = 1 << 28;
 #[derive(Debug)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    /// How many values there are.
     pub(super) places: usize,
     /// By place: the one whose memory it shares, as a view of it or changed in place; its own where there is none.
     pub(super) roots: Vec<Place>,
@@ -68,7 +67,6 @@ impl Node {
         all.find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
-    /// An argument that is a list of whole numbers.
     pub(super) fn ints(&self, name: &str) -> Option<Vec<i64>> {
         match self.argument(name)? {
             Value::List(all) => all.iter().map(Value::int).collect(),
@@ -76,7 +74,6 @@ impl Node {
         }
     }
 
-    /// The values that it needs.
     pub(super) fn needs(&self) -> impl Iterator<Item = Place> {
         self.arguments
             .iter()
@@ -89,7 +86,6 @@ impl Node {
         is_on("training") || is_on("train")
     }
 
-    /// An error of it.
     pub(super) fn failed(&self, source: BackendError) -> Pt2Error {
         Pt2Error::Operation {
             operation: self.operation.clone(),
@@ -98,7 +94,6 @@ impl Node {
         }
     }
 
-    /// The first argument's value, which an operation in place changes.
     pub(super) fn subject(&self) -> Option<Place> {
         match self.arguments.first() {
             Some((_, Value::At(place))) => Some(*place),
@@ -236,7 +231,6 @@ fn has_meaning(operation: &str, node: &schema::Node, module: &schema::Module) ->
     }
 }
 
-/// The names of the values that a node makes.
 fn made(node: &schema::Node) -> Vec<&str> {
     node.outputs
         .iter()
@@ -261,7 +255,6 @@ fn short_name(target: &str) -> (String, bool) {
 /// What the graph does not make itself.
 struct Inputs<'a> {
     stored: Vec<Stored>,
-    /// What the network is given.
     given: Vec<(&'a str, Place)>,
 }
 

@@ -32,7 +32,6 @@ pub(super) struct Step {
 /// What an operation in place changes beside its result.
 #[derive(Debug)]
 pub(super) struct Change {
-    /// The whole.
     pub(super) whole: Place,
     /// How the part that it changes is taken out of it; nothing where it is the whole.
     pub(super) part: Vec<Step>,
@@ -42,10 +41,6 @@ pub(super) struct Change {
 
 /// By the turn of each operation in place among `nodes`. What they need to make others again is kept until then:
 /// `last_use` has the last turn of each value.
-///
-/// # Errors
-///
-/// A value that is used later may share memory with what is changed, or may be a copy.
 pub(super) fn changes(
     graph: &Graph,
     nodes: &[usize],

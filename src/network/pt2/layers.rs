@@ -18,11 +18,9 @@ const DOES_NOTHING: [&str; 7] = [
     "AlphaDropout",
 ];
 
-/// A layer that can be shown.
 #[derive(Debug, Clone)]
 pub(super) struct ShownLayer {
     pub(super) layer: Layer,
-    /// The place of the node that gives it.
     pub(super) node: usize,
     pub(super) order: Order,
     /// `[channels, height, width]`.

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use super::schema::{Argument, Node};
 
-/// What a node is part of.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LayerNames {
     /// The path of the innermost module around it.

@@ -26,7 +26,6 @@ use crate::weights::{WeightsError, WeightsErrorKind, WeightsFile};
 #[derive(Debug, Clone)]
 pub(crate) struct ExportedNetwork {
     program: Arc<Program>,
-    /// How its layers are computed.
     plan: Arc<Plan>,
     /// In the order in which they are used, with PyTorch's names.
     stored: Vec<(Place, String)>,
@@ -45,7 +44,6 @@ impl ExportedNetwork {
         Self::of(program, plan, weights, place)
     }
 
-    /// With what a plan needs.
     pub(super) fn of(
         program: &Arc<Program>,
         plan: Plan,
@@ -93,7 +91,6 @@ impl ExportedNetwork {
         })
     }
 
-    /// An error with the file.
     fn named(&self, source: Pt2Error) -> BackendError {
         BackendError::Graph(one_line(&GraphError {
             path: self.program.path.clone(),
@@ -102,7 +99,6 @@ impl ExportedNetwork {
     }
 }
 
-/// The program's own tensors.
 fn constants(program: &Program) -> Result<WeightsFile, WeightsError> {
     let stored = program.graph.stored.iter();
     let names = stored.map(|stored| stored.name.as_str()).collect();

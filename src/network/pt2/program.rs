@@ -22,15 +22,12 @@ pub(crate) struct Program {
     pub(super) path: PathBuf,
     /// The file's name without its ending.
     name: String,
-    /// The version of torch that wrote it.
     torch: Option<String>,
-    /// SHA-256 of the graph.
     hash: String,
     pub(super) graph: Graph,
     pub(super) shown: Vec<ShownLayer>,
 }
 
-/// Why a file is no program that can be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProgramError {
     #[error("{0}")]
@@ -74,7 +71,6 @@ impl Program {
         })
     }
 
-    /// Who wrote it, and what of it is not known.
     pub(crate) fn notes(&self) -> Vec<String> {
         let torch = self.torch.iter();
         let torch = torch.map(|torch| format!("exported by torch {torch}"));
@@ -121,7 +117,6 @@ impl Program {
         WeightsFile::open_named(path, key, &self.names())
     }
 
-    /// How layers are computed.
     pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, GraphError> {
         let plan = Plan::new(&self.graph, &self.shown_of(wanted), &self.shown);
         plan.map_err(|source| GraphError {
@@ -141,7 +136,6 @@ impl Program {
         self.stored_for_nodes(&nodes)
     }
 
-    /// The same for nodes of the graph.
     pub(super) fn stored_for_nodes(&self, nodes: &[usize]) -> Vec<&Stored> {
         let needed = self.graph.needed(nodes);
         let mut known = HashSet::new();

@@ -18,7 +18,6 @@ use crate::device::{BackendError, caught};
 /// What of a graph is computed for some layers, and when a value is not needed any more.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The places of the nodes that are computed.
     nodes: Vec<usize>,
     /// By place: the place in `nodes` of the last that needs it.
     last_use: HashMap<Place, usize>,
@@ -28,10 +27,6 @@ pub(super) struct Plan {
 
 impl Plan {
     /// For the layers of these nodes.
-    ///
-    /// # Errors
-    ///
-    /// An operation that is not known is needed, or one works as in a training.
     pub(super) fn new(
         graph: &Graph,
         wanted: &[&ShownLayer],
@@ -51,7 +46,6 @@ impl Plan {
         }
     }
 
-    /// For these nodes.
     pub(super) fn of(graph: &Graph, outputs: &[usize]) -> Result<Self, Pt2Error> {
         let needed = graph.needed(outputs);
         let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|at| needed[*at]).collect();
@@ -69,7 +63,6 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The nodes that are computed.
     pub(super) fn nodes(&self) -> &[usize] {
         &self.nodes
     }
@@ -127,7 +120,6 @@ impl Plan {
     }
 }
 
-/// A graph while it runs.
 struct Running<'a> {
     graph: &'a Graph,
     stored: &'a HashMap<Place, Floats>,
@@ -148,7 +140,6 @@ impl Running<'_> {
         value.or_else(|| self.get(place))
     }
 
-    /// What a node gives.
     fn computed(
         &self,
         node: &Node,
@@ -187,7 +178,6 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// A part of a tensor.
     fn part(&self, whole: Floats, steps: &[Step]) -> Result<Floats, Refused> {
         let mut part = whole;
         for step in steps {

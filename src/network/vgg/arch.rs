@@ -8,13 +8,10 @@ use thiserror::Error;
 use crate::network::{Layer, LayerKind};
 use crate::weights::BLOCKS;
 
-/// Output channels of the convolutions of each block in the published networks.
 pub(crate) const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
-/// Classes of the published networks (ImageNet).
 pub(crate) const PUBLISHED_CLASSES: usize = 1000;
 
-/// Width of the two hidden fully connected layers in the published networks.
 pub(crate) const PUBLISHED_HIDDEN: usize = 4096;
 
 /// One network of the family: how many convolutions a block has, and whether each is followed by
@@ -36,7 +33,6 @@ pub(crate) struct Arch {
 pub(crate) struct UnknownArch(String);
 
 impl Arch {
-    /// VGG16, the default.
     pub(crate) const VGG16: Self = Self {
         depth: 16,
         batch_norm: false,
@@ -48,14 +44,10 @@ impl Arch {
         [false, true].into_iter().flat_map(of)
     }
 
-    /// Whether each convolution is followed by batch normalization.
-    #[must_use]
     pub(crate) const fn batch_norm(self) -> bool {
         self.batch_norm
     }
 
-    /// Convolutions of each of the five blocks.
-    #[must_use]
     pub(crate) fn convolutions(self) -> [usize; 5] {
         let found = BLOCKS.iter().find(|(depth, _)| *depth == self.depth);
         found.map_or([0; 5], |&(_, blocks)| blocks)
@@ -63,7 +55,6 @@ impl Arch {
 
     /// The layers of `features`, in the order of their torchvision index, under the paper's names: `conv3_3`,
     /// `relu3_3`, `pool3` (and `bn3_3`, which the paper does not have).
-    #[must_use]
     pub(crate) fn layers(self) -> Vec<Layer> {
         let mut layers = Vec::new();
         let mut push = |kind, name: &str| {

@@ -21,24 +21,12 @@ pub(crate) type SourceError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) trait ParameterSource {
     /// The shape of a parameter in torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear
     /// weights `[outputs, inputs]`.
-    ///
-    /// # Errors
-    ///
-    /// There is no such parameter.
     fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError>;
 
     /// The values of a parameter, row-major, in the shape that [`shape`](Self::shape) gave.
-    ///
-    /// # Errors
-    ///
-    /// There is no such parameter, or it cannot be read.
     fn read(&self, name: &str) -> Result<Vec<f32>, SourceError>;
 
     /// The batches that a batch norm was trained with.
-    ///
-    /// # Errors
-    ///
-    /// Their number cannot be read.
     fn batches_tracked(&self, _norm: &str) -> Result<i64, SourceError> {
         Ok(0)
     }
@@ -71,10 +59,8 @@ pub(crate) enum BuildError {
 pub(crate) enum Extent {
     /// `features.0` up to and with this index, no classifier.
     Features {
-        /// The deepest layer that is needed.
         deepest: usize,
     },
-    /// Everything.
     Whole,
 }
 
@@ -82,10 +68,6 @@ pub(crate) enum Extent {
 ///
 /// Widths, input channels and class count are taken from the parameters; that they fit each other
 /// is checked before anything is read. Only what `extent` needs is read.
-///
-/// # Errors
-///
-/// A parameter is missing, unreadable or of a shape that does not fit its neighbors.
 pub(crate) fn build(
     source: &dyn ParameterSource,
     variant: &Variant,

@@ -14,41 +14,28 @@ use crate::weights::{Classifier, WeightsError, WeightsFile};
 
 /// Weights that do not make the network.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub(crate) enum NetworkError {
-    /// The file cannot be used.
     #[error("{0}")]
     Weights(#[from] WeightsError),
-    /// The weights belong to another network.
     #[error(
         "{path}: these are {} weights, not {wanted}",
         listed(found, " or ", usize::MAX)
     )]
     OtherArch {
-        /// The file.
         path: PathBuf,
         /// The members of the family whose weights they could be; at least one.
         found: Vec<Arch>,
-        /// That which was asked for.
         wanted: Arch,
     },
-    /// The network does not take pictures.
     #[error(
         "{path}: its first convolution takes {channels} channels; vggscope feeds images of 3 (color) or 1 (gray), and cannot know what the others stand for"
     )]
-    Channels {
-        /// The file.
-        path: PathBuf,
-        /// Input channels of the first convolution.
-        channels: usize,
-    },
-    /// A parameter is unavailable.
+    Channels { path: PathBuf, channels: usize },
     #[error("{0}")]
     Parameter(#[from] BuildError),
     /// A parameter of a file has a shape that does not fit its neighbors.
     #[error("{path}")]
     Shape {
-        /// The file.
         path: PathBuf,
         /// Which parameter, and both shapes.
         source: BuildError,
@@ -75,10 +62,6 @@ pub(crate) fn build_from(
 
 impl Variant {
     /// The network that a file holds, as far as it goes; that `asked` for, if the weights can be its.
-    ///
-    /// # Errors
-    ///
-    /// [`NetworkError::OtherArch`], [`NetworkError::Channels`].
     pub(crate) fn of(file: &WeightsFile, asked: Option<Arch>) -> Result<Self, NetworkError> {
         let layout = file.layout();
         let arch = arch_of(file, asked)?;

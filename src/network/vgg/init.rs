@@ -10,22 +10,16 @@ use super::arch::{Arch, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
 use super::build::{ParameterSource, SourceError};
 use crate::network::LayerKind;
 
-/// Channels of the input image.
 const INPUT_CHANNELS: usize = 3;
 
-/// How large a network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sizes {
-    /// Output channels of the convolutions of each block.
     pub(crate) widths: [usize; 5],
-    /// Units of the classifier's two hidden layers.
     pub(crate) hidden: usize,
-    /// Outputs.
     pub(crate) classes: usize,
 }
 
 impl Sizes {
-    /// Those of the published networks.
     pub(crate) const PUBLISHED: Self = Self {
         widths: PUBLISHED_WIDTHS,
         hidden: PUBLISHED_HIDDEN,
@@ -63,7 +57,6 @@ enum Values {
 
 impl RandomParameters {
     /// Lays out the parameters of `arch`; nothing is drawn yet.
-    #[must_use]
     pub(crate) fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
         let mut parameters = HashMap::new();
         // In the order of torchvision's state dict, which numbers the streams.

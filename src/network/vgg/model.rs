@@ -25,16 +25,11 @@ pub(crate) struct Vgg {
     pub(crate) variant: Variant,
 }
 
-/// One layer of `features`.
 #[derive(Module, Debug)]
 pub(crate) enum Feature {
-    /// 3 x 3 convolution.
     Convolution(Conv2d),
-    /// Batch normalization.
     BatchNorm(BatchNorm),
-    /// `max(x, 0)`.
     Relu(Relu),
-    /// 2 x 2 max pooling.
     MaxPool(MaxPool2d),
 }
 
@@ -56,11 +51,8 @@ impl Feature {
 /// torchvision's `classifier`: three fully connected layers, ReLU and dropout between them.
 #[derive(Module, Debug)]
 pub(crate) struct Classifier {
-    /// `classifier.0`, from 7 x 7 pooled feature maps.
     pub hidden1: Linear,
-    /// `classifier.3`.
     pub hidden2: Linear,
-    /// `classifier.6`, one output per class.
     pub(crate) output: Linear,
     pool: AdaptiveAvgPool2d,
     relu: Relu,
@@ -111,14 +103,12 @@ impl Vgg {
     /// The class scores, or `None` when the network was built without its classifier.
     ///
     /// Shapes: input `[batch, 3, height, width]`, output `[batch, classes]`.
-    #[must_use]
     pub(crate) fn logits(&self, x: Tensor<4>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
         Some(classifier.forward(self.run(x, usize::MAX - 1, |_, _| ())))
     }
 
     /// The same network with another dropout probability in its classifier, from 0 to below 1.
-    #[must_use]
     pub(crate) fn with_dropout(mut self, probability: f64) -> Self {
         if let Some(classifier) = &mut self.classifier {
             classifier.dropout = DropoutConfig::new(probability).init();

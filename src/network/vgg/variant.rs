@@ -7,7 +7,6 @@ use crate::network::{Architecture, InputError, Layer, LayerKind};
 /// A VGG of some depth and widths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Variant {
-    /// The member of the family.
     pub(crate) arch: Arch,
     /// How many of its layers there are, from the first.
     pub(crate) depth: usize,
@@ -28,12 +27,10 @@ impl Variant {
         }
     }
 
-    /// All of a network as it was published.
     pub(crate) fn published(arch: Arch) -> Self {
         Self::whole(arch, PUBLISHED_WIDTHS)
     }
 
-    /// Whether it takes gray images.
     pub(crate) fn is_gray(&self) -> bool {
         self.input_channels == 1
     }

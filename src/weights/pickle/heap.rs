@@ -29,7 +29,6 @@ pub(in crate::weights) struct Id(u32);
 pub(in crate::weights) enum Node {
     /// Something whose value does not matter here: `None`, a float, bytes.
     Plain,
-    /// An integer; `True` is 1.
     Int(i64),
     Text(Box<str>),
     /// A list, a tuple or a set.
@@ -63,7 +62,6 @@ impl Node {
 pub(in crate::weights) struct Object {
     /// Its class, or the callable that made it: `module.name`. Empty for a `dict` or `OrderedDict`.
     pub(in crate::weights) class: String,
-    /// What it holds as a mapping.
     pub(in crate::weights) items: Vec<(Id, Id)>,
     /// Its `__dict__`, or whatever `__setstate__` would get.
     pub(in crate::weights) state: Option<Id>,
@@ -72,13 +70,10 @@ pub(in crate::weights) struct Object {
 /// A `torch` storage, or a part of one.
 #[derive(Debug, Clone)]
 pub(in crate::weights) struct StorageView {
-    /// Its name in the container.
     pub(super) key: String,
     /// The type that its class stands for; `None` if it is untyped bytes.
     pub(super) dtype: Option<DType>,
-    /// Its first element.
     pub(super) start: usize,
-    /// One past its last element.
     pub(super) end: usize,
 }
 
@@ -122,7 +117,6 @@ impl Heap {
         }
     }
 
-    /// Counts an opcode.
     pub(super) fn step(&mut self) -> Result<(), WeightsErrorKind> {
         match self.steps.checked_sub(1) {
             Some(left) => self.steps = left,
@@ -131,7 +125,6 @@ impl Heap {
         Ok(())
     }
 
-    /// Counts memory that is taken.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), WeightsErrorKind> {
         match self.bytes.checked_sub(bytes as u64) {
             Some(left) => self.bytes = left,

@@ -14,10 +14,6 @@ const LONGEST_TEXT: u64 = 1 << 20;
 const PROTO: u8 = 0x80;
 
 /// Reads one pickle, leaving `input` just behind it.
-///
-/// # Errors
-///
-/// A stream that is no pickle of protocol 2 to 5, is truncated, or names a callable that runs code.
 pub(in crate::weights) fn load(
     input: &mut dyn BufRead,
     heap: &mut Heap,

@@ -25,7 +25,6 @@ const MAX_NESTING: usize = 8 * MAX_DEPTH;
 #[derive(Debug)]
 pub(in crate::weights) struct Checkpoint {
     pub(in crate::weights) entries: Vec<Entry>,
-    /// A description of the file's root.
     pub(in crate::weights) root: String,
 }
 

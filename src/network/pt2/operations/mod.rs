@@ -24,10 +24,8 @@ use super::value::{Call, Result, Value};
 pub(super) use arithmetic::like;
 pub(super) use parts::part;
 
-/// What computes an operation.
 pub(super) type Operation = fn(&mut Call) -> Result<Value>;
 
-/// Those of a room.
 type Table = &'static [(&'static str, Operation)];
 
 const TABLES: [Table; 13] = [
