@@ -24,8 +24,6 @@ use crate::weights::{WeightsFile, imagenet, sha256};
 pub(crate) struct OpenNetwork {
     pub(crate) variant: Variant,
     pub(crate) parameters: Box<dyn ParameterSource>,
-    /// Names the parameters in errors.
-    pub(crate) path: PathBuf,
     /// What they are called in descriptions.
     pub(crate) label: Box<dyn FnOnce() -> String + Send>,
 }
@@ -46,13 +44,12 @@ impl OpenNetwork {
         Self {
             variant: Variant::whole(arch, sizes.widths),
             parameters: Box::new(RandomParameters::new(arch, sizes, seed)),
-            path: PathBuf::from("random weights"),
             label: Box::new(|| label),
         }
     }
 
     pub(crate) fn build(&self, extent: Extent, place: Placement<'_>) -> Result<Vgg, NetworkError> {
-        vgg::build_from(&*self.parameters, &self.path, &self.variant, extent, place)
+        vgg::build(&*self.parameters, &self.variant, extent, place)
     }
 }
 

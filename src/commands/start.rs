@@ -96,7 +96,6 @@ fn from_file(
     let opened = |parameters| OpenNetwork {
         variant: held,
         parameters,
-        path: path.to_owned(),
         label: Box::new(move || label),
     };
     let asked = settings.optimization.hidden.map(usize::from);

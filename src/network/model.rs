@@ -77,8 +77,7 @@ impl Model {
                 let deepest = wanted.last().map_or(0, |layer| layer.index);
                 let variant = Variant::of(weights, *asked)?;
                 let extent = Extent::Features { deepest };
-                let built = vgg::build_from(weights, weights.path(), &variant, extent, place);
-                Box::new(built?)
+                Box::new(vgg::build(weights, &variant, extent, place)?)
             }
             Self::Exported(program) => {
                 Box::new(ExportedNetwork::build(program, weights, wanted, place)?)

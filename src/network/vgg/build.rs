@@ -1,57 +1,36 @@
 //! From named parameters to a network on a device, checking every shape on the way.
 
-use burn::module::Param;
-use burn::module::RunningState;
+use std::path::Path;
+
+use burn::module::{Param, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNormConfig, Linear, PaddingConfig2d, Relu};
 use burn::tensor::{Tensor, TensorData};
-use thiserror::Error;
 
 use super::arch::Arch;
 use super::batch_norm::BatchNorm;
+use super::file::NetworkError;
 use super::model::{Classifier, Feature, Vgg};
 use super::variant::Variant;
 use crate::network::{Kernels, Layer, LayerKind, Placement};
-
-/// Why a [`ParameterSource`] lacks a parameter or cannot read it.
-pub(crate) type SourceError = Box<dyn std::error::Error + Send + Sync>;
+use crate::weights::WeightsError;
 
 /// Parameters of a network by torchvision's names (`features.0.weight`).
 pub(crate) trait ParameterSource {
-    /// The shape of a parameter in torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear
-    /// weights `[outputs, inputs]`.
-    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError>;
+    /// Where they are from, for errors.
+    fn path(&self) -> &Path;
 
-    /// The values of a parameter, row-major, in the shape that [`shape`](Self::shape) gave.
-    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError>;
+    /// In torch's layout: convolutions `[outputs, inputs, 3, 3]`, linear weights `[outputs, inputs]`.
+    fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError>;
+
+    /// Row-major.
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError>;
 
     /// The batches that a batch norm was trained with.
-    fn batches_tracked(&self, _norm: &str) -> Result<i64, SourceError> {
+    fn batches_tracked(&self, _norm: &str) -> Result<i64, WeightsError> {
         Ok(0)
     }
-}
-
-/// Parameters that do not make the network.
-#[derive(Debug, Error)]
-pub(crate) enum BuildError {
-    /// A parameter is missing or cannot be read.
-    #[error("{0}")]
-    Source(#[from] SourceError),
-    /// A parameter has another shape than its neighbors in the network require.
-    #[error(
-        "{name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
-    )]
-    Shape {
-        /// torchvision's name of the parameter.
-        name: String,
-        /// The shape in the source.
-        found: Vec<usize>,
-        /// What would fit.
-        expected: String,
-        /// The network.
-        arch: Arch,
-    },
 }
 
 /// How much of a network to build.
@@ -73,7 +52,7 @@ pub(crate) fn build(
     variant: &Variant,
     extent: Extent,
     place: Placement<'_>,
-) -> Result<Vgg, BuildError> {
+) -> Result<Vgg, NetworkError> {
     let builder = Builder {
         source,
         arch: variant.arch,
@@ -105,7 +84,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// The channels that come out of each layer, with every shape checked.
-    fn widths(&self, layers: &[Layer]) -> Result<Vec<usize>, BuildError> {
+    fn widths(&self, layers: &[Layer]) -> Result<Vec<usize>, NetworkError> {
         let mut channels = None;
         let mut widths = Vec::with_capacity(layers.len());
         for layer in layers {
@@ -129,7 +108,11 @@ impl Builder<'_> {
     }
 
     /// Checks a convolution's kernels `[out, in, 3, 3]` and bias `[out]`; returns `out`.
-    fn check_convolution(&self, name: &str, channels: Option<usize>) -> Result<usize, BuildError> {
+    fn check_convolution(
+        &self,
+        name: &str,
+        channels: Option<usize>,
+    ) -> Result<usize, NetworkError> {
         let weight = format!("{name}.weight");
         let found = self.source.shape(&weight)?;
         match found[..] {
@@ -159,7 +142,7 @@ impl Builder<'_> {
         has("weight") || has("bias") || !has("running_mean")
     }
 
-    fn check(&self, name: &str, expected: &[usize]) -> Result<(), BuildError> {
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), NetworkError> {
         let found = self.source.shape(name)?;
         if found == expected {
             return Ok(());
@@ -167,8 +150,9 @@ impl Builder<'_> {
         Err(self.mismatch(name, found, format!("{expected:?}")))
     }
 
-    fn mismatch(&self, name: &str, found: Vec<usize>, expected: String) -> BuildError {
-        BuildError::Shape {
+    fn mismatch(&self, name: &str, found: Vec<usize>, expected: String) -> NetworkError {
+        NetworkError::Shape {
+            path: self.source.path().to_owned(),
             name: name.to_owned(),
             found,
             expected,
@@ -176,7 +160,7 @@ impl Builder<'_> {
         }
     }
 
-    fn feature(&self, layer: &Layer, width: usize) -> Result<Feature, BuildError> {
+    fn feature(&self, layer: &Layer, width: usize) -> Result<Feature, NetworkError> {
         let name = layer.torch_name();
         Ok(match layer.kind {
             LayerKind::Convolution => Feature::Convolution(self.convolution(name)?),
@@ -186,7 +170,7 @@ impl Builder<'_> {
         })
     }
 
-    fn convolution(&self, name: &str) -> Result<Conv2d, BuildError> {
+    fn convolution(&self, name: &str) -> Result<Conv2d, NetworkError> {
         let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
         let [out, input, ..] = weight.dims();
         let weight = match self.place.kernels {
@@ -210,7 +194,7 @@ impl Builder<'_> {
         Ok(layer)
     }
 
-    fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, BuildError> {
+    fn batch_norm(&self, name: &str, width: usize) -> Result<BatchNorm, NetworkError> {
         let mut layer = BatchNormConfig::new(width).init(self.place.device);
         let is_affine = self.is_affine(name);
         if is_affine {
@@ -230,7 +214,7 @@ impl Builder<'_> {
     }
 
     /// The classifier after feature maps of `width` channels, pooled to 7 x 7.
-    fn classifier(&self, width: usize) -> Result<Classifier, BuildError> {
+    fn classifier(&self, width: usize) -> Result<Classifier, NetworkError> {
         let mut input = width * 49;
         let mut next = |index: usize| {
             let name = format!("classifier.{index}");
@@ -248,7 +232,7 @@ impl Builder<'_> {
     }
 
     /// torch stores `[outputs, inputs]`, Burn `[inputs, outputs]`.
-    fn linear(&self, name: &str) -> Result<Linear, BuildError> {
+    fn linear(&self, name: &str) -> Result<Linear, NetworkError> {
         let weight: Tensor<2> = self.tensor(&format!("{name}.weight"))?;
         Ok(Linear {
             weight: Param::from_tensor(weight.transpose()),
@@ -256,7 +240,7 @@ impl Builder<'_> {
         })
     }
 
-    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>, BuildError> {
+    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>, NetworkError> {
         let shape = self.source.shape(name)?;
         let values = self.source.read(name)?;
         let data = TensorData::new(values, shape);

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::arch::Arch;
-use super::build::{BuildError, Extent, ParameterSource, SourceError, build};
-use super::model::Vgg;
+use super::build::ParameterSource;
 use super::variant::Variant;
-use crate::network::{LayerKind, Placement};
+use crate::network::LayerKind;
 use crate::one_line::listed;
 use crate::weights::{Classifier, WeightsError, WeightsFile};
 
@@ -31,33 +30,17 @@ pub(crate) enum NetworkError {
         "{path}: its first convolution takes {channels} channels; vggscope feeds images of 3 (color) or 1 (gray), and cannot know what the others stand for"
     )]
     Channels { path: PathBuf, channels: usize },
-    #[error("{0}")]
-    Parameter(#[from] BuildError),
-    /// A parameter of a file has a shape that does not fit its neighbors.
-    #[error("{path}")]
+    /// A parameter has a shape that does not fit its neighbors.
+    #[error(
+        "{path}: {name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
+    )]
     Shape {
         path: PathBuf,
-        /// Which parameter, and both shapes.
-        source: BuildError,
+        name: String,
+        found: Vec<usize>,
+        expected: String,
+        arch: Arch,
     },
-}
-
-/// Like [`build`], with the path of the weights in its errors.
-pub(crate) fn build_from(
-    source: &dyn ParameterSource,
-    path: &Path,
-    variant: &Variant,
-    extent: Extent,
-    place: Placement<'_>,
-) -> Result<Vgg, NetworkError> {
-    build(source, variant, extent, place).map_err(|source| match source {
-        // Names the file itself.
-        BuildError::Source(_) => NetworkError::Parameter(source),
-        BuildError::Shape { .. } => NetworkError::Shape {
-            path: path.to_owned(),
-            source,
-        },
-    })
 }
 
 impl Variant {
@@ -145,16 +128,20 @@ fn arch_of(file: &WeightsFile, asked: Option<Arch>) -> Result<Arch, NetworkError
 }
 
 impl ParameterSource for WeightsFile {
-    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
+    fn path(&self) -> &Path {
+        Self::path(self)
+    }
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError> {
         Ok(Self::shape(self, name)?.to_vec())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
-        Ok(Self::read(self, name)?)
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        Self::read(self, name)
     }
 
-    fn batches_tracked(&self, norm: &str) -> Result<i64, SourceError> {
-        Ok(Self::batches_tracked(self, norm)?)
+    fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
+        Self::batches_tracked(self, norm)
     }
 }
 

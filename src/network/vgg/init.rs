@@ -1,14 +1,16 @@
 //! Random parameters, initialized as torchvision does.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 use super::arch::{Arch, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
-use super::build::{ParameterSource, SourceError};
+use super::build::ParameterSource;
 use crate::network::LayerKind;
+use crate::weights::{WeightsError, WeightsErrorKind, WeightsFile};
 
 const INPUT_CHANNELS: usize = 3;
 
@@ -106,18 +108,26 @@ impl RandomParameters {
         Self { seed, parameters }
     }
 
-    fn find(&self, name: &str) -> Result<&Parameter, SourceError> {
+    fn find(&self, name: &str) -> Result<&Parameter, WeightsError> {
+        let missing = || WeightsErrorKind::Missing {
+            name: name.to_owned(),
+            near: Vec::new(),
+        };
         let parameter = self.parameters.get(name);
-        parameter.ok_or_else(|| format!("the network has no parameter {name}").into())
+        parameter.ok_or_else(|| WeightsError::new(self.path(), missing()))
     }
 }
 
 impl ParameterSource for RandomParameters {
-    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
+    fn path(&self) -> &Path {
+        Path::new("random weights")
+    }
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError> {
         Ok(self.find(name)?.shape.clone())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let parameter = self.find(name)?;
         let count = parameter.shape.iter().product();
         Ok(match parameter.values {
@@ -128,6 +138,42 @@ impl ParameterSource for RandomParameters {
                 normal(&mut rng, std, count)
             }
         })
+    }
+}
+
+/// The parameters of `base`, with those whose names begin with `new`, as `classifier.` does, of random numbers.
+#[derive(Debug)]
+pub(crate) struct Grafted {
+    pub(crate) base: WeightsFile,
+    pub(crate) fresh: RandomParameters,
+    pub(crate) new: &'static str,
+}
+
+impl Grafted {
+    fn source_of(&self, name: &str) -> &dyn ParameterSource {
+        if name.starts_with(self.new) {
+            &self.fresh
+        } else {
+            &self.base
+        }
+    }
+}
+
+impl ParameterSource for Grafted {
+    fn path(&self) -> &Path {
+        self.base.path()
+    }
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError> {
+        self.source_of(name).shape(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        self.source_of(name).read(name)
+    }
+
+    fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
+        self.source_of(norm).batches_tracked(norm)
     }
 }
 

@@ -9,24 +9,15 @@ mod arch;
 mod batch_norm;
 mod build;
 mod file;
-mod graft;
 mod init;
 mod model;
 mod parameters;
 mod variant;
 
-pub(crate) use arch::Arch;
-pub(crate) use arch::PUBLISHED_HIDDEN;
-pub(crate) use arch::PUBLISHED_WIDTHS;
-#[cfg(test)]
-pub(crate) use build::SourceError;
-#[cfg(test)]
-pub(crate) use build::build;
-pub(crate) use build::{Extent, ParameterSource};
-pub(crate) use file::NetworkError;
-pub(crate) use file::{build_from, fitting_classifier, input_side, last_width};
-pub(crate) use graft::Grafted;
-pub(crate) use init::{RandomParameters, Sizes};
+pub(crate) use arch::{Arch, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
+pub(crate) use build::{Extent, ParameterSource, build};
+pub(crate) use file::{NetworkError, fitting_classifier, input_side, last_width};
+pub(crate) use init::{Grafted, RandomParameters, Sizes};
 pub(crate) use model::{Classifier, Feature, Vgg};
 pub(crate) use variant::Variant;
 

@@ -1,12 +1,14 @@
 //! A training that diverges.
 
+use std::path::Path;
+
 use crate::device::OpenDevice;
-use crate::network::vgg::{Extent, ParameterSource, SourceError, Variant, build};
+use crate::network::vgg::{Extent, ParameterSource, Variant, build};
 use crate::network::{Kernels, Placement};
 use crate::train::divergence::{Divergence, Origin, Symptom};
 use crate::train::trainer::Samples;
 use crate::train::{TrainError, Trainer, TrainingSettings};
-use crate::weights::WeightsFile;
+use crate::weights::{WeightsError, WeightsFile};
 
 use super::reference::{Reference, fixture};
 use super::support::{alone, devices, learning, narrow, parameters, trainer};
@@ -19,11 +21,15 @@ struct Corrupted {
 }
 
 impl ParameterSource for Corrupted {
-    fn shape(&self, name: &str) -> Result<Vec<usize>, SourceError> {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn shape(&self, name: &str) -> Result<Vec<usize>, WeightsError> {
         ParameterSource::shape(&self.file, name)
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, SourceError> {
+    fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let mut values = ParameterSource::read(&self.file, name)?;
         if name == self.name {
             values.fill(self.value);

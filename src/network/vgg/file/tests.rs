@@ -1,14 +1,16 @@
 //! Which network a file holds, and how much of it is used.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::*;
 use crate::commands::parameters::notes;
 use crate::commands::remedy::explain;
 use crate::network::Kernels;
 use crate::network::Model;
-use crate::network::vgg::Vgg;
+use crate::network::Placement;
 use crate::network::vgg::model::Feature;
+use crate::network::vgg::{Extent, Vgg, build};
 use burn::tensor::Device;
 
 fn fixture(name: &str) -> PathBuf {
@@ -172,5 +174,5 @@ fn load(path: impl AsRef<Path>, device: &Device) -> Result<Vgg, NetworkError> {
         device,
         kernels: Kernels::Planar,
     };
-    build_from(&file, file.path(), &variant, extent, place)
+    build(&file, &variant, extent, place)
 }
