@@ -82,10 +82,9 @@ impl ForwardPass {
     }
 
     pub(crate) fn check_image(&self, image: &PreparedImage) -> Result<(), ForwardError> {
-        let path = || image.path.clone();
         let checked = self.check_size(image.size());
         checked.map_err(|source| ForwardError::Input {
-            path: path(),
+            path: image.path.clone(),
             source,
         })
     }

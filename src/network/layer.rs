@@ -39,12 +39,8 @@ impl Layer {
             LayerKind::Other | LayerKind::View => "layer",
         };
         Self {
-            index,
-            kind,
-            name: name.into(),
             torch_name: torch_name.into(),
-            what: what.into(),
-            tag: format!("{index:02}_{name}").into(),
+            ..Self::numbered(index, 2, kind, name, what)
         }
     }
 
@@ -54,7 +50,7 @@ impl Layer {
         digits: usize,
         kind: LayerKind,
         name: &str,
-        what: String,
+        what: &str,
     ) -> Self {
         let name: Arc<str> = name.into();
         Self {

@@ -7,18 +7,12 @@ use super::{Architecture, Layer, LayerKind};
 
 #[derive(Debug, Error)]
 pub(crate) enum SelectError {
-    #[error("no layer {item:?} in {arch}: did you mean {nearest}?")]
+    /// A pattern that was meant is in quotes.
+    #[error("no layer {item:?} in {arch}: did you mean {meant}?")]
     Unknown {
         item: String,
         arch: String,
-        nearest: String,
-    },
-    /// A block, or a kind of layers, without a sign that stands for the rest of the name.
-    #[error("no layer {item:?} in {arch}: did you mean '{pattern}'?")]
-    Several {
-        item: String,
-        arch: String,
-        pattern: String,
+        meant: String,
     },
     /// A layer behind the feature maps.
     #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {there}")]
@@ -137,7 +131,8 @@ fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
         let there = extent(layers);
         return SelectError::Beyond { item, arch, there };
     }
-    if CLASSIFIER.iter().any(|head| lower.starts_with(head)) {
+    let mut heads = CLASSIFIER.split(' ');
+    if heads.any(|head| lower.starts_with(head)) {
         let there = extent(layers);
         return SelectError::Classifier { item, arch, there };
     }
@@ -146,24 +141,18 @@ fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
         let fits = matcher(pattern);
         !lower.is_empty() && layers.iter().filter(|layer| fits(layer)).count() > 1
     };
+    // A block, or a kind of layers, without a sign that stands for the rest of the name.
     if let Some(pattern) = patterns.into_iter().find(is_several) {
-        return SelectError::Several {
-            item,
-            arch,
-            pattern,
-        };
+        let meant = format!("'{pattern}'");
+        return SelectError::Unknown { item, arch, meant };
     }
-    let nearest = nearest(layers, &lower);
+    let meant = nearest(layers, &lower);
     match others_of_kind(layers, &lower) {
         // Keras's name of it, or only the sign between its numbers is missing: `conv33`.
-        Some(there) if nearest.replace('_', "") != lower.replace('_', "") => {
+        Some(there) if meant.replace('_', "") != lower.replace('_', "") => {
             SelectError::Beyond { item, arch, there }
         }
-        _ => SelectError::Unknown {
-            item,
-            arch,
-            nearest,
-        },
+        _ => SelectError::Unknown { item, arch, meant },
     }
 }
 
@@ -189,19 +178,8 @@ fn others_of_kind(layers: &[Layer], wrong: &str) -> Option<String> {
 }
 
 /// How the names of what stands behind the feature maps begin, in torchvision, Caffe, Keras and timm.
-const CLASSIFIER: [&str; 11] = [
-    "fc",
-    "classifier",
-    "linear",
-    "dense",
-    "head",
-    "last_linear",
-    "pre_logits",
-    "avgpool",
-    "flatten",
-    "softmax",
-    "predictions",
-];
+const CLASSIFIER: &str =
+    "fc classifier linear dense head last_linear pre_logits avgpool flatten softmax predictions";
 
 /// The name in lower case, Keras's `block3_conv2` as the paper's `conv3_2`.
 fn paper_name(item: &str) -> String {

@@ -161,43 +161,37 @@ impl Payload {
             let missing = || Location::Missing(format!("{within}{} is not there", self.path_name));
             storages.insert(self.path_name.clone(), location.unwrap_or_else(missing));
         }
-        let storage = &storages[&self.path_name];
         if self.use_pickle {
+            let storage = &storages[&self.path_name];
             return Ok(Some(pickled(name, storage, &meta.sizes)));
         }
         let dtype = dtype(meta.dtype);
         let sizes = |all: Vec<Size>| all.into_iter().map(|size| size.as_int).collect::<Vec<_>>();
         let (shape, stride) = (sizes(meta.sizes), sizes(meta.strides));
-        let location = match (dtype.size(), extent(&shape, &stride), storage) {
-            (_, _, Location::Missing(_)) => storage.clone(),
-            (Some(_), Some(span), _)
+        let location = match (dtype.size(), extent(&shape, &stride)) {
+            (None, _) => Location::Missing(format!("it holds {dtype}")),
+            (_, None) => Location::Missing(format!(
+                "its strides {stride:?} do not belong to its shape {shape:?}"
+            )),
+            (_, Some(span))
                 if elements(&shape).is_none_or(|count| count > span.max(MOST_REPEATED)) =>
             {
                 Location::Missing(format!(
                     "its shape {shape:?} repeats {span} elements too often"
                 ))
             }
-            (Some(size), Some(span), _) => {
-                let bytes = |count: usize| count.saturating_mul(size) as u64;
-                storage.view(
-                    &self.path_name,
-                    bytes(meta.storage_offset.as_int),
-                    bytes(span),
-                )
-            }
-            (None, ..) => Location::Missing(format!("it holds {dtype}")),
-            (_, None, _) => Location::Missing(format!(
-                "its strides {stride:?} do not belong to its shape {shape:?}"
-            )),
+            (Some(size), _) => Location::Storage {
+                key: self.path_name,
+                skip: meta.storage_offset.as_int.saturating_mul(size) as u64,
+            },
         };
-        let stride = Some(stride).filter(|stride| !is_contiguous(&shape, stride));
         let tensor = Tensor {
             dtype,
+            stride: Some(stride).filter(|stride| !is_contiguous(&shape, stride)),
             shape,
-            stride,
             location,
         };
-        Ok(Some(Entry::new(name, tensor)))
+        Ok(Some(Entry::new(name, tensor.placed(storages))))
     }
 }
 

@@ -45,7 +45,7 @@ impl Location {
         let len = match self {
             Self::Plain { part, .. } => part.len(),
             Self::Compressed { len, .. } => *len,
-            Self::Storage { .. } | Self::Pack(_) | Self::Missing(_) => 0,
+            Self::Storage { .. } | Self::Pack(_) | Self::Missing(_) => return self.clone(),
         };
         match self {
             Self::Plain { part, crc32 } if skip.saturating_add(wanted) <= len => Self::Plain {

@@ -1,5 +1,6 @@
 //! One tensor of a file, not read yet. Counts are in elements.
 
+use std::collections::HashMap;
 use std::io;
 
 use super::dtype::{DType, decode};
@@ -48,6 +49,18 @@ impl Tensor {
             Some(stride) => extent(&self.shape, stride),
             None => elements(&self.shape),
         }
+    }
+
+    /// The same, in one of these storages.
+    pub(super) fn placed(mut self, storages: &HashMap<String, Location>) -> Self {
+        if let Location::Storage { key, skip } = &self.location
+            && let Some(storage) = storages.get(key)
+        {
+            let size = self.dtype.size().unwrap_or_default();
+            let bytes = |span: usize| span.saturating_mul(size) as u64;
+            self.location = storage.view(key, *skip, self.span().map_or(u64::MAX, bytes));
+        }
+        self
     }
 
     /// Reads the elements as `f32`, row-major.

@@ -9,7 +9,6 @@ use crate::network::{ForwardError, InputError, SelectError};
 pub(super) fn select(error: &SelectError) -> Option<&'static str> {
     Some(match error {
         SelectError::Unknown { .. }
-        | SelectError::Several { .. }
         | SelectError::Classifier { .. }
         | SelectError::Beyond { .. } => {
             "`vggscope layers`, with the same --model or --weights, lists them all"

@@ -33,13 +33,13 @@ pub(super) fn decode(file: ImageFile) -> Result<Decoded, ImageError> {
         Err(damaged(why.unwrap_or("libjpeg failed")))
     });
     match (decoded, failed.take()) {
-        (Err(ImageError::Damaged { .. }), Some(Failed::AtEnd)) => Err(ImageError::Truncated {
-            format: FORMAT,
-            bytes: file.length,
+        (Err(ImageError::Damaged { .. }), Some(error)) => Err(match error.kind() {
+            io::ErrorKind::UnexpectedEof => ImageError::Truncated {
+                format: FORMAT,
+                bytes: file.length,
+            },
+            _ => ImageError::Read(error),
         }),
-        (Err(ImageError::Damaged { .. }), Some(Failed::Read(error))) => {
-            Err(ImageError::Read(error))
-        }
         (decoded, _) => decoded,
     }
 }
@@ -101,25 +101,20 @@ fn side(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// Why the file gave no more bytes.
-enum Failed {
-    AtEnd,
-    Read(io::Error),
-}
-
 /// The file's bytes, with an error at their end. At a plain end of file libjpeg would make up an end
 /// marker and leave the rest of the image gray.
 struct Source<'a> {
     reader: Box<dyn BufReadSeek>,
-    failed: &'a Cell<Option<Failed>>,
+    /// Why there were no more.
+    failed: &'a Cell<Option<io::Error>>,
 }
 
 impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let failed = match self.reader.fill_buf() {
-            Ok([]) => Failed::AtEnd,
+            Ok([]) => io::ErrorKind::UnexpectedEof.into(),
             Ok(bytes) => return Ok(bytes),
-            Err(error) => Failed::Read(error),
+            Err(error) => error,
         };
         self.failed.set(Some(failed));
         Err(io::Error::other("the file ends here"))

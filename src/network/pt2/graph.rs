@@ -262,47 +262,29 @@ struct Inputs<'a> {
 fn inputs<'a>(module: &'a schema::Module, names: &mut Names) -> Result<Inputs<'a>, Pt2Error> {
     let (mut stored, mut given) = (Vec::new(), Vec::new());
     for input in &module.signature.input_specs {
-        let (arg, name, is_saved) = match input {
-            schema::Input::Parameter {
-                arg,
-                parameter_name,
-            } => (arg, parameter_name, true),
-            schema::Input::Buffer {
-                arg,
-                buffer_name,
-                persistent,
-            } => (arg, buffer_name, *persistent),
-            schema::Input::TensorConstant {
-                arg,
-                tensor_constant_name,
-            } => (arg, tensor_constant_name, false),
+        let (tensor, is_saved) = match input {
+            schema::Input::Parameter(tensor) => (tensor, true),
+            schema::Input::Buffer(tensor) => (tensor, tensor.persistent),
+            schema::Input::TensorConstant(tensor) => (tensor, false),
             schema::Input::UserInput(user) => {
                 if let schema::Argument::AsTensor(tensor) = &user.arg {
                     given.push((tensor.name.as_str(), names.add(&tensor.name)?));
                 }
                 continue;
             }
-            schema::Input::CustomObj(_)
-            | schema::Input::Token(_)
-            | schema::Input::ConstantInput(_) => {
-                continue;
-            }
+            schema::Input::CustomObj(_) => continue,
         };
-        let meta = module.graph.tensor_values.get(&arg.name);
+        let meta = module.graph.tensor_values.get(&tensor.arg.name);
+        let shape = meta.and_then(shape_of).unwrap_or_default();
         stored.push(Stored {
-            place: names.add(&arg.name)?,
-            name: name.clone(),
+            place: names.add(&tensor.arg.name)?,
+            name: tensor.name.clone(),
             is_saved,
             is_integer: meta.is_some_and(|meta| !is_float(meta.dtype)),
-            shape: sizes(meta),
+            shape: shape.iter().map(Size::example).collect(),
         });
     }
     Ok(Inputs { stored, given })
-}
-
-fn sizes(meta: Option<&schema::Meta>) -> Vec<usize> {
-    let shape = meta.and_then(shape_of).unwrap_or_default();
-    shape.iter().map(Size::example).collect()
 }
 
 /// The input that is an image.

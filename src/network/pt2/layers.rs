@@ -61,7 +61,7 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
             continue;
         };
         let (kind, what) = kind(graph, of);
-        let layer = Layer::numbered(index, digits, kind, name, what);
+        let layer = Layer::numbered(index, digits, kind, name, &what);
         shown.push(ShownLayer {
             layer,
             node,

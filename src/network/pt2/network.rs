@@ -57,7 +57,7 @@ impl ExportedNetwork {
             values: HashMap::new(),
             plan: Arc::new(plan),
         };
-        for stored in program.stored_for_nodes(network.plan.nodes()) {
+        for stored in program.stored_for(&network.plan.nodes) {
             let file = if stored.is_saved {
                 weights
             } else {
@@ -215,7 +215,7 @@ impl Network for ExportedNetwork {
                 4 => ParameterValue::Kernels(Tensor::from_dispatch(value)),
                 _ => return None,
             };
-            let module = name.rsplit_once('.').map_or("", |(module, _)| module);
+            let module = name.rsplit_once('.').unwrap_or_default().0;
             let layer = of_module(module).filter(|layer| {
                 !matches!(value, ParameterValue::Matrix(_)) && layer.kind != LayerKind::Other
             });

@@ -130,38 +130,16 @@ impl Program {
         shown.filter(|of| wanted.contains(&of.layer)).collect()
     }
 
-    /// What is stored that layers need, in the order in which it is used.
-    fn stored_for(&self, wanted: &[Layer]) -> Vec<&Stored> {
-        let nodes: Vec<usize> = self.shown_of(wanted).iter().map(|of| of.node).collect();
-        self.stored_for_nodes(&nodes)
-    }
-
-    pub(super) fn stored_for_nodes(&self, nodes: &[usize]) -> Vec<&Stored> {
+    /// What is stored that nodes of the graph need, in the order in which it is used.
+    pub(super) fn stored_for(&self, nodes: &[usize]) -> Vec<&Stored> {
         let needed = self.graph.needed(nodes);
-        let mut known = HashSet::new();
-        let nodes = self
-            .graph
-            .nodes
-            .iter()
-            .zip(needed)
-            .filter(|(_, is_needed)| *is_needed);
+        let nodes = self.graph.nodes.iter().zip(needed);
+        let nodes = nodes.filter(|(_, is_needed)| *is_needed);
+        let stored = self.graph.stored.iter();
+        // Each once.
+        let mut left: HashMap<_, _> = stored.map(|stored| (stored.place, stored)).collect();
         let places = nodes.flat_map(|(node, _)| node.needs());
-        let by_place: HashMap<_, _> = self
-            .graph
-            .stored
-            .iter()
-            .map(|stored| (stored.place, stored))
-            .collect();
-        let stored = places.filter(|place| known.insert(*place));
-        stored
-            .filter_map(|place| by_place.get(&place).copied())
-            .collect()
-    }
-
-    /// The sizes of the images that it takes, where they are fixed: `[height, width]`.
-    fn fixed_size(&self) -> [Option<usize>; 2] {
-        let [_, _, height, width] = &self.graph.image;
-        [height, width].map(|size| (!size.is_free()).then(|| size.example()))
+        places.filter_map(|place| left.remove(&place)).collect()
     }
 }
 
@@ -211,12 +189,12 @@ impl Architecture for Program {
         size: [usize; 2],
     ) -> Result<Vec<[usize; 3]>, InputError> {
         let [height, width] = size;
-        let mut fixed = self.fixed_size().into_iter().zip(size);
-        if fixed.any(|(fixed, asked)| fixed.is_some_and(|fixed| fixed != asked)) {
+        let [_, _, down, across] = &self.graph.image;
+        let is_other = |(of, size): (&Size, usize)| !of.is_free() && of.example() != size;
+        if [(down, height), (across, width)].into_iter().any(is_other) {
             let takes = self.input_size().unwrap_or_default();
             return Err(InputError::Other { size, takes });
         }
-        let [_, _, down, across] = &self.graph.image;
         let symbols = [(down, height), (across, width)].into_iter();
         let symbols = symbols.filter_map(|(of, size)| Some((of.symbol()?, size)));
         let symbols: HashMap<&str, usize> = symbols.collect();
@@ -235,13 +213,11 @@ impl Architecture for Program {
     }
 
     fn parameter_names(&self, wanted: &[Layer]) -> Vec<(String, String)> {
-        let stored = self.stored_for(wanted).into_iter();
+        let nodes: Vec<usize> = self.shown_of(wanted).iter().map(|of| of.node).collect();
+        let stored = self.stored_for(&nodes).into_iter();
         let saved = stored.filter(|stored| stored.is_saved && !stored.is_integer);
         let named = saved.map(|stored| {
-            let module = stored
-                .name
-                .rsplit_once('.')
-                .map_or("", |(module, _)| module);
+            let module = stored.name.rsplit_once('.').unwrap_or_default().0;
             (module.to_owned(), stored.name.clone())
         });
         named.collect()

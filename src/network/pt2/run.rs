@@ -18,7 +18,8 @@ use crate::device::{BackendError, caught};
 /// What of a graph is computed for some layers, and when a value is not needed any more.
 #[derive(Debug)]
 pub(super) struct Plan {
-    nodes: Vec<usize>,
+    /// Those that are computed, in order.
+    pub(super) nodes: Vec<usize>,
     /// By place: the place in `nodes` of the last that needs it.
     last_use: HashMap<Place, usize>,
     /// By the turn of an operation in place: what else it changes.
@@ -61,10 +62,6 @@ impl Plan {
         }
         plan.changes = changes(graph, &plan.nodes, &mut plan.last_use)?;
         Ok(plan)
-    }
-
-    pub(super) fn nodes(&self) -> &[usize] {
-        &self.nodes
     }
 
     /// Runs the graph on an image; `take` gets the values of each node that is computed.

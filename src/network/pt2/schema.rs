@@ -158,28 +158,31 @@ pub(super) struct Signature {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "as the schema has them")]
 pub(super) enum Input {
     UserInput(UserInput),
-    Parameter {
-        arg: Name,
-        parameter_name: String,
-    },
-    Buffer {
-        arg: Name,
-        buffer_name: String,
-        persistent: bool,
-    },
-    TensorConstant {
-        arg: Name,
-        tensor_constant_name: String,
-    },
+    Parameter(Stored),
+    Buffer(Stored),
+    TensorConstant(Stored),
+    #[serde(alias = "token", alias = "constant_input")]
     CustomObj(IgnoredAny),
-    Token(IgnoredAny),
-    ConstantInput(IgnoredAny),
 }
 
 #[derive(Deserialize)]
 pub(super) struct UserInput {
     pub(super) arg: Argument,
+}
+
+/// A tensor that is not made by the graph.
+#[derive(Deserialize)]
+pub(super) struct Stored {
+    pub(super) arg: Name,
+    #[serde(
+        alias = "parameter_name",
+        alias = "buffer_name",
+        alias = "tensor_constant_name"
+    )]
+    pub(super) name: String,
+    /// Whether a state dict has it; of buffers only.
+    #[serde(default)]
+    pub(super) persistent: bool,
 }

@@ -21,17 +21,8 @@ pub(super) enum Size {
 pub(super) enum Expression {
     Integer(i64),
     Symbol(String),
-    Of(Function, Vec<Expression>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
-    Add,
-    Mul,
-    FloorDiv,
-    Mod,
-    Max,
-    Min,
+    /// A function and what it is of.
+    Of(String, Vec<Expression>),
 }
 
 impl Size {
@@ -90,7 +81,7 @@ impl Expression {
     /// The expression at the beginning of a text, and what follows it.
     fn parse_first(text: &str, depth: usize) -> Option<(Self, &str)> {
         let (name, mut rest) = text.split_once('(')?;
-        let function = match name {
+        match name {
             _ if depth > DEEPEST => return None,
             "Integer" => {
                 let (number, rest) = rest.split_once(')')?;
@@ -101,20 +92,15 @@ impl Expression {
                 let name = arguments.split(',').next()?.trim_matches('\'');
                 return Some((Self::Symbol(name.to_owned()), rest));
             }
-            "Add" => Function::Add,
-            "Mul" => Function::Mul,
-            "FloorDiv" | "CleanDiv" => Function::FloorDiv,
-            "Mod" | "PythonMod" => Function::Mod,
-            "Max" => Function::Max,
-            "Min" => Function::Min,
-            _ => return None,
-        };
+            // Known ones give a number.
+            function => drop(combined(function, 1, 1)?),
+        }
         let mut all = Vec::new();
         loop {
             let (argument, behind) = Self::parse_first(rest, depth + 1)?;
             all.push(argument);
             if let Some(end) = behind.strip_prefix(')') {
-                return Some((Self::Of(function, all), end));
+                return Some((Self::Of(name.to_owned(), all), end));
             }
             rest = behind.strip_prefix(", ")?;
         }
@@ -127,26 +113,28 @@ impl Expression {
             Self::Of(function, all) => {
                 let mut values = all.iter().map(|of| of.value(symbols));
                 let first = values.next()??;
-                values.try_fold(first, |a, b| function.of(a, b?))
+                values.try_fold(first, |a, b| combined(function, a, b?))
             }
         }
     }
 }
 
-impl Function {
-    fn of(self, a: i64, b: i64) -> Option<i64> {
-        match self {
-            Self::Add => a.checked_add(b),
-            Self::Mul => a.checked_mul(b),
-            Self::FloorDiv => {
-                let quotient = a.checked_div(b)?;
-                Some(quotient - i64::from(a % b != 0 && (a < 0) != (b < 0)))
-            }
-            Self::Mod => a.checked_rem_euclid(b),
-            Self::Max => Some(a.max(b)),
-            Self::Min => Some(a.min(b)),
-        }
+fn combined(function: &str, a: i64, b: i64) -> Option<i64> {
+    match function {
+        "Add" => a.checked_add(b),
+        "Mul" => a.checked_mul(b),
+        "FloorDiv" | "CleanDiv" => floored(a, b),
+        "Mod" | "PythonMod" => a.checked_rem_euclid(b),
+        "Max" => Some(a.max(b)),
+        "Min" => Some(a.min(b)),
+        _ => None,
     }
+}
+
+/// The quotient, rounded down.
+pub(super) fn floored(a: i64, b: i64) -> Option<i64> {
+    let quotient = a.checked_div(b)?;
+    Some(quotient - i64::from(a % b != 0 && (a < 0) != (b < 0)))
 }
 
 #[cfg(test)]

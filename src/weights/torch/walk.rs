@@ -60,21 +60,6 @@ impl Saved {
             root: self.heap.describe(self.root),
         })
     }
-
-    /// A tensor whose storage is looked up.
-    fn placed(&self, tensor: &Tensor) -> Tensor {
-        let mut placed = tensor.clone();
-        if let Location::Storage { key, skip } = &tensor.location
-            && let Some(storage) = self.storages.get(key)
-        {
-            let size = tensor.dtype.size().unwrap_or_default();
-            let wanted = tensor
-                .span()
-                .map_or(u64::MAX, |span| span.saturating_mul(size) as u64);
-            placed.location = storage.view(key, *skip, wanted);
-        }
-        placed
-    }
 }
 
 struct Walk<'a> {
@@ -102,7 +87,7 @@ impl Walk<'_> {
         }
         self.nesting += 1;
         match self.saved.heap.get(id) {
-            Node::Tensor(tensor) => self.add(self.saved.placed(tensor)),
+            Node::Tensor(tensor) => self.add((**tensor).clone().placed(&self.saved.storages)),
             Node::Seq(items) => {
                 for (index, item) in items.iter().enumerate() {
                     self.under(index.to_string(), *item)?;

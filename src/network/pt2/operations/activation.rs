@@ -26,12 +26,10 @@ pub(super) const TABLE: Table = &[
     }),
     ("aten.celu", celu),
     ("aten.gelu", gelu),
-    ("aten.softmax", |call| along(call, Dispatch::softmax)),
-    ("aten._softmax", |call| along(call, Dispatch::softmax)),
-    ("aten.log_softmax", |call| {
-        along(call, Dispatch::log_softmax)
+    ("aten.softmax aten._softmax", |call| {
+        along(call, Dispatch::softmax)
     }),
-    ("aten._log_softmax", |call| {
+    ("aten.log_softmax aten._log_softmax", |call| {
         along(call, Dispatch::log_softmax)
     }),
 ];

@@ -6,6 +6,7 @@ use burn::backend::{Dispatch, TensorMetadata};
 use burn::tensor::{BoolDType, DType, FloatDType};
 
 use super::Table;
+use crate::network::pt2::size::floored;
 use crate::network::pt2::value::{
     Call, Floats, Most, Result, Value, refused, reshape, shape, sizes,
 };
@@ -23,10 +24,7 @@ pub(super) const TABLE: Table = &[
         extreme(call, Dispatch::float_greater)
     }),
     ("aten.minimum", |call| extreme(call, Dispatch::float_lower)),
-    ("aten.clamp", clamp),
-    ("aten.clip", clamp),
-    ("aten.clamp_min", clamp),
-    ("aten.clamp_max", clamp),
+    ("aten.clamp aten.clip aten.clamp_min aten.clamp_max", clamp),
     ("aten.sqrt", |call| map(call, Dispatch::float_sqrt)),
     ("aten.rsqrt", |call| {
         map(call, |x| Dispatch::float_recip(Dispatch::float_sqrt(x)))
@@ -243,10 +241,4 @@ fn of_sizes(call: &mut Call, of: impl Fn(i64, i64) -> Option<i64>) -> Result<Val
         },
         _ => refused("it is not given two sizes"),
     }
-}
-
-pub(in crate::network::pt2) fn floored(a: i64, b: i64) -> Option<i64> {
-    let quotient = a.checked_div(b)?;
-    let is_below = a % b != 0 && (a < 0) != (b < 0);
-    Some(quotient - i64::from(is_below))
 }

@@ -16,9 +16,7 @@ pub(super) const TABLE: Table = &[
     ("aten.conv_transpose2d", conv_transpose2d),
     ("aten.linear", linear),
     ("aten.addmm", addmm),
-    ("aten.matmul", matmul),
-    ("aten.mm", matmul),
-    ("aten.bmm", matmul),
+    ("aten.matmul aten.mm aten.bmm", matmul),
 ];
 
 /// What a convolution is given beside its input.

@@ -8,11 +8,9 @@ use super::Table;
 use crate::network::pt2::value::{Call, Result, Value, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.cat", |call| joined(call, false)),
-    ("aten.concat", |call| joined(call, false)),
+    ("aten.cat aten.concat", |call| joined(call, false)),
     ("aten.stack", |call| joined(call, true)),
-    ("aten.index", index),
-    ("aten.index_select", index),
+    ("aten.index aten.index_select", index),
 ];
 
 /// One behind the other along an axis, which may be a new one.

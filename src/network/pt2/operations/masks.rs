@@ -20,24 +20,21 @@ pub(super) const TABLE: Table = &[
     ("aten.le", |call| {
         compared(call, Dispatch::float_lower_equal)
     }),
-    ("aten.logical_not", |call| map(call, negated)),
-    ("aten.bitwise_not", |call| map(call, negated)),
-    ("aten.logical_and", conjunction),
-    ("aten.__and__", conjunction),
+    ("aten.logical_not aten.bitwise_not", |call| {
+        map(call, negated)
+    }),
+    ("aten.logical_and aten.__and__", conjunction),
     ("aten.where", choice),
     ("aten.masked_fill", masked_fill),
-    ("aten.fill", |call| filled_like(call, None)),
-    ("aten.zero", |call| filled_like(call, Some(0.0))),
     ("aten.copy", copy),
-    ("aten.zeros_like", |call| filled_like(call, Some(0.0))),
+    ("aten.fill aten.full_like", |call| filled_like(call, None)),
+    ("aten.zero aten.zeros_like", |call| {
+        filled_like(call, Some(0.0))
+    }),
     ("aten.ones_like", |call| filled_like(call, Some(1.0))),
-    ("aten.full_like", |call| filled_like(call, None)),
-    ("aten.zeros", |call| filled(call, Some(0.0))),
-    ("aten.ones", |call| filled(call, Some(1.0))),
-    ("aten.full", |call| filled(call, None)),
-    ("aten.new_zeros", |call| filled(call, Some(0.0))),
-    ("aten.new_ones", |call| filled(call, Some(1.0))),
-    ("aten.new_full", |call| filled(call, None)),
+    ("aten.full aten.new_full", |call| filled(call, None)),
+    ("aten.zeros aten.new_zeros", |call| filled(call, Some(0.0))),
+    ("aten.ones aten.new_ones", |call| filled(call, Some(1.0))),
     ("aten.arange", arange),
     ("aten.cumsum", cumsum),
 ];

@@ -26,6 +26,7 @@ pub(super) use parts::part;
 
 pub(super) type Operation = fn(&mut Call) -> Result<Value>;
 
+/// The names of operations, and what computes them.
 type Table = &'static [(&'static str, Operation)];
 
 const TABLES: [Table; 13] = [
@@ -47,48 +48,38 @@ const TABLES: [Table; 13] = [
 /// The operation called `aten.conv2d`, without overload and the `_` of those in place.
 pub(super) fn operation(name: &str) -> Option<Operation> {
     let mut all = TABLES.iter().copied().flatten();
-    all.find(|(known, _)| *known == name).map(|(_, run)| *run)
+    all.find(|(names, _)| is_in(names, name))
+        .map(|(_, run)| *run)
+}
+
+fn is_in(names: &str, name: &str) -> bool {
+    names.split(' ').any(|one| one == name)
 }
 
 /// The names of all that are known, in order.
 #[cfg(test)]
 pub(super) fn names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = TABLES
-        .iter()
-        .copied()
-        .flatten()
-        .map(|(name, _)| *name)
-        .collect();
+    let all = TABLES.iter().copied().flatten();
+    let mut names: Vec<&str> = all.flat_map(|(names, _)| names.split(' ')).collect();
     names.sort_unstable();
     names
 }
 
 /// Whether what it gives is its first argument, or a part of it, in the same memory.
 pub(super) fn shares_memory(name: &str) -> bool {
-    let copies = [
-        "aten.clone",
-        "aten._to_copy",
-        "aten.lift_fresh_copy",
-        "aten.repeat",
-    ];
-    is_view(name) && !copies.contains(&name)
+    const COPIES: &str = "aten.clone aten._to_copy aten.lift_fresh_copy aten.repeat";
+    is_view(name) && !is_in(COPIES, name)
 }
 
 /// Whether it shares memory, or copies, as the strides or the numbers of what it is given decide.
 pub(super) fn may_copy(name: &str) -> bool {
-    let undecided = [
-        "aten.reshape",
-        "aten.reshape_as",
-        "aten.flatten",
-        "aten.contiguous",
-        "aten.to",
-        "aten.type_as",
-    ];
-    undecided.contains(&name)
+    const UNDECIDED: &str =
+        "aten.reshape aten.reshape_as aten.flatten aten.contiguous aten.to aten.type_as";
+    is_in(UNDECIDED, name)
 }
 
 /// What shows values, or a part of them, in another shape, or does nothing: no layer that is worth a picture.
 pub(super) fn is_view(name: &str) -> bool {
     let mut views = views::TABLE.iter().chain(parts::TABLE);
-    views.any(|(known, _)| *known == name)
+    views.any(|(names, _)| is_in(names, name))
 }

@@ -10,9 +10,8 @@ use crate::device::batch_norm;
 use crate::network::pt2::value::{Call, Floats, Result, Value, refused, reshape, shape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.batch_norm", of_running_statistics),
     (
-        "aten._native_batch_norm_legit_no_training",
+        "aten.batch_norm aten._native_batch_norm_legit_no_training",
         of_running_statistics,
     ),
     ("aten.layer_norm", layer_norm),

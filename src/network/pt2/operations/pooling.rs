@@ -11,8 +11,10 @@ pub(super) const TABLE: Table = &[
     ("aten.max_pool1d", |call| max_pool(call, 1)),
     ("aten.avg_pool2d", |call| avg_pool(call, 2)),
     ("aten.avg_pool1d", |call| avg_pool(call, 1)),
-    ("aten.adaptive_avg_pool2d", |call| adaptive_avg(call, 2)),
-    ("aten._adaptive_avg_pool2d", |call| adaptive_avg(call, 2)),
+    (
+        "aten.adaptive_avg_pool2d aten._adaptive_avg_pool2d",
+        |call| adaptive_avg(call, 2),
+    ),
     ("aten.adaptive_avg_pool1d", |call| adaptive_avg(call, 1)),
     ("aten.adaptive_max_pool2d", adaptive_max),
 ];

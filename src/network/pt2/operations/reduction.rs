@@ -16,8 +16,7 @@ pub(super) const TABLE: Table = &[
     ("aten.std", |call| {
         Ok(Value::Tensor(Dispatch::float_sqrt(variance(call)?)))
     }),
-    ("aten.linalg_vector_norm", norm),
-    ("aten.norm", norm),
+    ("aten.linalg_vector_norm aten.norm", norm),
 ];
 
 /// What an operation goes over.

@@ -9,35 +9,31 @@ use super::masks::truth;
 use crate::network::pt2::value::{Call, Result, Value, refused, reshape, shape, sizes};
 
 pub(super) const TABLE: Table = &[
-    ("aten.view", view),
-    ("aten.reshape", view),
-    ("aten._unsafe_view", view),
-    ("aten.view_as", view),
-    ("aten.reshape_as", view),
+    (
+        "aten.view aten.reshape aten._unsafe_view aten.view_as aten.reshape_as",
+        view,
+    ),
     ("aten.flatten", flatten),
     ("aten.unflatten", unflatten),
     ("aten.permute", permute),
-    ("aten.transpose", transpose),
-    ("aten.swapaxes", transpose),
-    ("aten.t", transpose),
-    ("aten.numpy_T", transpose),
+    (
+        "aten.transpose aten.swapaxes aten.t aten.numpy_T",
+        transpose,
+    ),
     ("aten.movedim", movedim),
     ("aten.squeeze", squeeze),
     ("aten.unsqueeze", unsqueeze),
-    ("aten.expand", expand),
-    ("aten.expand_as", expand),
+    ("aten.expand aten.expand_as", expand),
     ("aten.repeat", repeat),
-    ("aten.contiguous", same),
-    ("aten.clone", same),
-    ("aten.alias", same),
-    ("aten.detach", same),
-    ("aten.to", converted),
-    ("aten._to_copy", converted),
-    ("aten.type_as", same),
-    ("aten.lift_fresh_copy", same),
-    ("aten.dropout", dropout),
-    ("aten.feature_dropout", dropout),
-    ("aten.alpha_dropout", dropout),
+    (
+        "aten.contiguous aten.clone aten.alias aten.detach aten.type_as aten.lift_fresh_copy",
+        same,
+    ),
+    ("aten.to aten._to_copy", converted),
+    (
+        "aten.dropout aten.feature_dropout aten.alpha_dropout",
+        dropout,
+    ),
     ("aten.sym_size", sym_size),
 ];
 
