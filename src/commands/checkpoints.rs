@@ -24,16 +24,15 @@ use super::report::Report;
 use crate::analysis::change::Summary;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::settings::{CheckpointsSettings, array_task};
-use crate::state::{RunFolder, State, StateError, part_folders};
+use crate::state::{PartOf, RunFolder, State, StateError, part_folders};
 
 use error::CheckpointsError;
 use every::EveryNth;
 use follow::Follow;
-use loading::Loader;
-use open::{NextCheckpoint, ShownNetwork};
-use part::Part;
+use open::NextCheckpoint;
+use part::{describe, part_of};
 use setup::{CheckpointRun, Inputs};
-use step_log::{ShownBefore, StepLog};
+use step_log::StepLog;
 
 pub(crate) fn run(
     settings: &mut CheckpointsSettings,
@@ -50,7 +49,7 @@ pub(crate) fn run(
     }
     let model = open_model(&settings.run.network)?;
     settings.run.fit(model.input_size());
-    let inputs = Inputs::open(settings, context)?;
+    let inputs = Inputs::open(settings, model, context)?;
     let mut listed = if settings.follows() {
         Vec::new()
     } else {
@@ -63,7 +62,7 @@ pub(crate) fn run(
         refuse_merged(&run_folder, &listed, settings.every)?;
         // The same ones in all parts, whatever this one has.
         listed = EveryNth::new(settings.every, None).of(listed);
-        part = Some(Part::of(shard, &run_folder, &listed)?);
+        part = Some(part_of(shard, &listed)?);
     }
     let folder = reserve(settings, part.as_ref(), context)?;
     let settings = &*settings;
@@ -73,7 +72,7 @@ pub(crate) fn run(
     let nth = EveryNth::new(settings.every, earlier.as_ref());
     let mut follow = None;
     let sequence = if settings.follows() {
-        let follow = follow.insert(Follow::new(settings, &model, nth, context));
+        let follow = follow.insert(Follow::new(settings, &inputs.model, nth, context));
         follow.wait_for_first(&mut skipped)?
     } else if part.is_some() {
         listed
@@ -88,23 +87,21 @@ pub(crate) fn run(
         ));
     }
     let known = earlier.as_ref().map(|state| &state.run.network);
-    let shown = ShownNetwork::find(&sequence, model, known, settings, context)?;
-    let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, &shown)?;
+    let mut run = inputs.run(settings, context, folder, part.as_ref(), &sequence, known)?;
     run.context.skipped.splice(..0, skipped);
-    let loader = run.loader(shown);
-    let report = show(run, loader, follow, earlier)?;
-    let about = part.map(|part| part.describe(&run_folder));
+    let report = show(run, follow, earlier)?;
+    let about = part.map(|part| describe(&part, &run_folder));
     Ok(report.with(about.unwrap_or_default()))
 }
 
 /// Shows what the run lacks of its sequence.
 fn show(
     mut run: CheckpointRun<'_>,
-    loader: Loader,
     mut follow: Option<Follow>,
     earlier: Option<State>,
 ) -> Result<Report, RunError> {
-    let (mut state, remaining) = run.remaining(earlier, loader.network_shown())?;
+    let loader = run.loader();
+    let (mut state, mut remaining) = run.remaining(earlier)?;
     if state.last().is_some() {
         let folder = &run.context.folder;
         folder.is_used();
@@ -146,15 +143,10 @@ fn show(
         (Some(step), None) => builder.resume_from(step),
         (None, _) => builder,
     };
-    let first = remaining.shown.first().filter(|_| remaining.has_first);
-    let shown_before = ShownBefore {
-        here: state.last(),
-        anywhere: remaining.goes_on(),
-        first: first.map(|file| file.path.clone()),
-    };
-    let due = remaining.due.into_iter().map(NextCheckpoint::from);
+    let due = std::mem::take(&mut remaining.due);
+    let due = due.into_iter().map(NextCheckpoint::from);
     let networks = loader.load_ahead(due.chain(follow.into_iter().flatten()));
-    let log = StepLog::open(run, builder, calibrated, writer, shown_before)?;
+    let log = StepLog::open(run, builder, calibrated, writer, remaining)?;
     log.show_all(&networks, steps)
 }
 
@@ -190,12 +182,12 @@ fn refuse_merged(run: &Path, listed: &[Checkpoint], every: NonZeroUsize) -> Resu
 /// The folder of a new run or part, or of one that is resumed.
 fn reserve(
     settings: &mut CheckpointsSettings,
-    part: Option<&Part>,
+    part: Option<&PartOf>,
     context: &Context,
 ) -> Result<RunFolder, RunError> {
     let output = &mut settings.run.output;
     let path = match part {
-        Some(part) => part.folder.clone(),
+        Some(part) => RunFolder::part(&output.run_folder(), part.index),
         None if output.run.is_none() => {
             return Ok(context::reserve(output, "checkpoints", context)?);
         }

@@ -323,9 +323,8 @@ pub(crate) fn conclude(
         }),
         logged: outcome,
         skipped,
-        notes: Vec::new(),
-        failed: Vec::new(),
         interrupted,
+        ..Report::default()
     })
 }
 

@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::checkpoints::error::CheckpointsError;
 use super::event_runs::EventRunError;
-use super::export::error::ExportError;
-use super::view::error::ViewError;
+use super::export::ExportError;
+use super::view::ViewError;
 use crate::analysis::compare::CompareError;
 use crate::data::transform::Crop;
 use crate::network::vgg::Arch;

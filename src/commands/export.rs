@@ -1,15 +1,18 @@
 //! `vggscope export`: what event files hold as files: pictures, animations, scalars, figures and their numbers.
 
 mod animation;
-pub(super) mod error;
 mod figures;
 mod names;
 mod scalars;
 mod series;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
@@ -17,7 +20,6 @@ use crate::analysis::figure;
 use crate::one_line::{listed, one_line};
 use crate::settings::{ExportFormat, ExportSettings};
 use animation::Strip;
-use error::ExportError;
 use names::{Names, file_path};
 use series::Series;
 use tensorboard_events::{Inventory, Place, TagInventory};
@@ -84,7 +86,7 @@ pub(crate) struct Exported {
 
 impl Exported {
     /// What is there; or nothing, and why among what was skipped.
-    fn or_skip<T, E: std::error::Error>(&mut self, what: &str, read: Result<T, E>) -> Option<T> {
+    fn or_skip<T, E: Error>(&mut self, what: &str, read: Result<T, E>) -> Option<T> {
         let skip = |error: &E| self.skipped.push(format!("{what}: {}", one_line(error)));
         read.inspect_err(skip).ok()
     }
@@ -94,6 +96,47 @@ impl Exported {
         fs::write(&path, bytes).map_err(|error| ExportError::Write(path, error))?;
         self.files += 1;
         Ok(())
+    }
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum ExportError {
+    #[error("{}: no {kind} tag is matched by --tag {given}; {there}", run.display())]
+    NoTag {
+        run: PathBuf,
+        /// image, scalar or figure
+        kind: String,
+        given: String,
+        there: String,
+    },
+    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
+    NoStep {
+        run: PathBuf,
+        tag: String,
+        there: String,
+    },
+    #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    #[error(
+        "{}: its frames would be {width} x {height} pixels, and may be 16384 wide and high: use a smaller --scale, or \
+         fewer tags with --together",
+        path.display()
+    )]
+    TooLarge {
+        path: PathBuf,
+        width: u32,
+        height: u32,
+    },
+    #[error("cannot write {} as an animation", .0.display())]
+    Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ExportError {
+    pub(crate) fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::NoTag { .. } | Self::NoStep { .. } | Self::TooLarge { .. }
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use crate::one_line::{listed, shell_quoted};
 /// What the steps of a run hold, by the plugin that shows it.
 const PLUGINS: [&str; 3] = ["images", "text", "scalars"];
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) run_folder: PathBuf,
     pub(crate) logdir: PathBuf,
@@ -82,15 +82,8 @@ mod tests {
 
     fn report(logdir: &str) -> Report {
         Report {
-            run_folder: PathBuf::from("runs/a"),
             logdir: PathBuf::from(logdir),
-            logged: Logged::default(),
-            earlier_steps: 0,
-            skipped: Vec::new(),
-            timings: None,
-            notes: Vec::new(),
-            failed: Vec::new(),
-            interrupted: None,
+            ..Report::default()
         }
     }
 

@@ -1,22 +1,36 @@
 //! `vggscope view`: TensorBoard with room for every step.
 
-pub(super) mod error;
-
 use std::collections::HashSet;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use thiserror::Error;
+
 use super::error::RunError;
 use super::event_runs::event_runs;
 use super::tensorboard::{ALL_SAMPLES, samples_flag};
 use crate::one_line::word_quoted;
 use crate::settings::ViewSettings;
-use error::ViewError;
 
 /// The plugins of what a run shows over its steps.
 const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
+
+#[derive(Debug, Error)]
+pub(crate) enum ViewError {
+    #[error(
+        "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
+    )]
+    NotInstalled { command: String },
+    #[error(
+        "{}: TensorBoard takes several runs only where no path has a comma: rename it, or name the folder that holds \
+         them all", .0.display()
+    )]
+    Comma(PathBuf),
+    #[error("cannot start {}", .0.display())]
+    Start(PathBuf, #[source] io::Error),
+}
 
 /// Starts TensorBoard, waits for its end, and returns its exit code; or prints the command instead.
 pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8, RunError> {

@@ -14,7 +14,7 @@ use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
 use crate::logger::{Stage, StageTimings};
 use crate::network::{Kernels, Layer, Network, Placement};
-use crate::state::{Entry, RunNetwork};
+use crate::state::Entry;
 use crate::weights::WeightsFile;
 
 /// A checkpoint whose network is on the device.
@@ -45,11 +45,11 @@ pub(super) struct Loader {
 }
 
 impl CheckpointRun<'_> {
-    pub(super) fn loader(&self, shown: ShownNetwork) -> Loader {
+    pub(super) fn loader(&self) -> Loader {
         let pass = &self.context.pass;
         Loader {
             key: self.settings.run.network.weights_key.clone(),
-            shown,
+            shown: self.network.clone(),
             wanted: pass.wanted.clone(),
             device: pass.device().clone(),
             kernels: kernel_layout(pass.device(), self.images),
@@ -58,10 +58,6 @@ impl CheckpointRun<'_> {
 }
 
 impl Loader {
-    pub(super) fn network_shown(&self) -> &RunNetwork {
-        &self.shown.network
-    }
-
     fn build(&self, weights: &WeightsFile) -> Result<Box<dyn Network>, RunError> {
         let model = &self.shown.model;
         let held = model.architecture(weights)?;

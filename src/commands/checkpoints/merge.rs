@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use super::error::CheckpointsError;
 use super::every::EveryNth;
 use super::loading::Loader;
-use super::open::ShownNetwork;
 use super::part::hash_of;
 use super::remaining::Remaining;
 use super::setup::{CheckpointRun, Inputs};
@@ -50,16 +49,13 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
         run_folder: run.clone(),
         logdir: run.parent().unwrap_or(Path::new("")).to_owned(),
         logged,
-        earlier_steps: 0,
         skipped: parts
             .state
             .left_out()
             .map(|entry| entry.name.clone())
             .collect(),
-        timings: None,
         notes: vec![format!("{} parts are one run", parts.of.parts)],
-        failed: Vec::new(),
-        interrupted: None,
+        ..Report::default()
     };
     report.sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
@@ -194,7 +190,8 @@ impl Parts {
     ) -> Result<Joined, RunError> {
         context.terminal.note("drawing the images over all steps");
         let quiet = context.quiet();
-        let inputs = Inputs::open(settings, &quiet)?;
+        let model = open_model(&settings.run.network)?;
+        let inputs = Inputs::open(settings, model, &quiet)?;
         let sequence = EveryNth::new(settings.every, None).of(list(settings, &quiet)?);
         if hash_of(&sequence) != self.of.sequence {
             return Err(CheckpointsError::OtherSequence {
@@ -204,11 +201,9 @@ impl Parts {
             }
             .into());
         }
-        let model = open_model(&settings.run.network)?;
         let known = Some(&self.state.run.network);
-        let shown = ShownNetwork::find(&sequence, model, known, settings, &quiet)?;
-        let mut run = inputs.run(settings, &quiet, folder, None, &sequence, &shown)?;
-        let loader = run.loader(shown);
+        let mut run = inputs.run(settings, &quiet, folder, None, &sequence, known)?;
+        let loader = run.loader();
         let calibrated = run.calibrate(&loader, &Remaining::all(&sequence))?;
         let builder = run.context.quiet_logger(run.label(&loader)?).events(events);
         let mut logger = calibrated.run_style.apply(builder).create()?;

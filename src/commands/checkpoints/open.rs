@@ -63,6 +63,7 @@ impl OpenCheckpoint {
 }
 
 /// The network that a run shows.
+#[derive(Clone)]
 pub(super) struct ShownNetwork {
     pub(super) model: Model,
     pub(super) held: Arc<dyn Architecture>,

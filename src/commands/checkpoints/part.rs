@@ -5,68 +5,58 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::CheckpointsError;
 use crate::data::checkpoints::Checkpoint;
+use crate::one_line::shell_quoted;
 use crate::settings::Shard;
-use crate::state::{PartOf, RunFolder};
+use crate::state::PartOf;
 use crate::weights::sha256;
 
 /// One part of a run: a block of its checkpoints.
-pub(super) struct Part {
-    pub(super) folder: PathBuf,
-    pub(super) block: Range<usize>,
-    pub(super) of: PartOf,
+pub(super) fn part_of(
+    Shard { index, count }: Shard,
+    sequence: &[Checkpoint],
+) -> Result<PartOf, CheckpointsError> {
+    let checkpoints = sequence.len();
+    // No part is empty.
+    let all = NonZeroUsize::new(checkpoints).ok_or(CheckpointsError::NoneGiven)?;
+    let parts = count.min(all).get();
+    if index >= parts {
+        return Err(CheckpointsError::EmptyPart { index, checkpoints });
+    }
+    Ok(PartOf {
+        index,
+        parts,
+        checkpoints,
+        sequence: hash_of(sequence),
+    })
 }
 
-impl Part {
-    pub(super) fn of(
-        shard: Shard,
-        run: &Path,
-        sequence: &[Checkpoint],
-    ) -> Result<Self, CheckpointsError> {
-        let Shard { index, count } = shard;
-        let checkpoints = sequence.len();
-        // No part is empty.
-        let all = NonZeroUsize::new(checkpoints).ok_or(CheckpointsError::NoneGiven)?;
-        let parts = count.min(all);
-        if index >= parts.get() {
-            return Err(CheckpointsError::EmptyPart { index, checkpoints });
-        }
-        let at = |part: usize| part * checkpoints / parts;
-        Ok(Self {
-            folder: RunFolder::part(run, index),
-            block: at(index)..at(index + 1),
-            of: PartOf {
-                index,
-                parts: parts.get(),
-                checkpoints,
-                sequence: hash_of(sequence),
-            },
-        })
-    }
+/// The places of its checkpoints in the sequence.
+pub(super) fn block(part: &PartOf) -> Range<usize> {
+    let at = |index: usize| index * part.checkpoints / part.parts;
+    at(part.index)..at(part.index + 1)
+}
 
-    /// What this part is, and what comes after it, for people.
-    pub(super) fn describe(&self, run: &Path) -> Vec<String> {
-        let Range { start, end } = self.block;
-        let PartOf {
-            index,
-            parts,
-            checkpoints,
-            ..
-        } = self.of;
-        vec![
-            format!(
-                "part {index}/{parts}: checkpoints {} to {end} of {checkpoints}",
-                start + 1
-            ),
-            format!(
-                "once all parts are done:  vggscope merge {}",
-                crate::one_line::shell_quoted(run)
-            ),
-        ]
-    }
+/// What a part is, and what comes after it, for people.
+pub(super) fn describe(part: &PartOf, run: &Path) -> Vec<String> {
+    let Range { start, end } = block(part);
+    let PartOf {
+        index,
+        parts,
+        checkpoints,
+        ..
+    } = part;
+    let start = start + 1;
+    vec![
+        format!("part {index}/{parts}: checkpoints {start} to {end} of {checkpoints}"),
+        format!(
+            "once all parts are done:  vggscope merge {}",
+            shell_quoted(run)
+        ),
+    ]
 }
 
 pub(super) fn hash_of(sequence: &[Checkpoint]) -> String {

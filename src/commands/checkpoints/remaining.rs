@@ -1,6 +1,7 @@
 //! Which checkpoints are still to be shown.
 
 use super::error::CheckpointsError;
+use super::part::block;
 use super::setup::CheckpointRun;
 use crate::analysis::grams::{GRAMS, first_without_grams};
 use crate::commands::error::RunError;
@@ -8,7 +9,7 @@ use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
 use crate::settings::{CheckpointsSettings, changed_settings};
-use crate::state::{Entry, RunNetwork, RunOf, STATE, State, StateError, checksum};
+use crate::state::{Entry, RunOf, STATE, State, StateError, checksum};
 use tensorboard_events::event_files;
 
 const NAMED: usize = 3;
@@ -99,6 +100,11 @@ impl Remaining {
         self.earlier.iter().copied().chain(due).collect()
     }
 
+    /// The first step of the run, if its file is there.
+    pub(super) fn first(&self) -> Option<&Checkpoint> {
+        self.shown.first().filter(|_| self.has_first)
+    }
+
     /// Whether there are steps of other processes before.
     pub(super) fn goes_on(&self) -> bool {
         !self.earlier.is_empty() || !self.shown.is_empty()
@@ -107,11 +113,7 @@ impl Remaining {
 
 impl CheckpointRun<'_> {
     /// The state of the run, which may have an earlier one, and what it lacks of the sequence.
-    pub(super) fn remaining(
-        &self,
-        earlier: Option<State>,
-        network: &RunNetwork,
-    ) -> Result<(State, Remaining), RunError> {
+    pub(super) fn remaining(&self, earlier: Option<State>) -> Result<(State, Remaining), RunError> {
         let path = self.context.folder.path();
         let change_file = self.settings.comparison.change.file().map(|path| {
             let path = path.to_owned();
@@ -122,12 +124,10 @@ impl CheckpointRun<'_> {
             probe_images: self.probes.hash(),
             comparison_images: self.comparison.as_ref().map(|images| images.hash.clone()),
             change_file: change_file.transpose()?,
-            network: network.clone(),
-            part: self.part.map(|part| part.of.clone()),
+            network: self.network.network.clone(),
+            part: self.part.cloned(),
         };
-        let block = self
-            .part
-            .map_or(0..self.sequence.len(), |part| part.block.clone());
+        let block = self.part.map_or(0..self.sequence.len(), block);
         let (before, from) = self.sequence.split_at(block.start);
         let block = &from[..block.len()];
         self.context.folder.claim(STATE);
@@ -258,6 +258,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::state::RunNetwork;
     use tensorboard_events::EventFile;
 
     fn files(folder: &Path, steps: &[i64]) -> Vec<Checkpoint> {

@@ -32,7 +32,7 @@ impl CheckpointRun<'_> {
         summary: &Summary,
     ) -> Result<BTreeMap<String, Change>, RunError> {
         let key = self.settings.run.network.weights_key.as_deref();
-        let [first, last] = [first, last].map(|path| self.model.weights(path, key));
+        let [first, last] = [first, last].map(|path| self.network.model.weights(path, key));
         let (first, last) = (first?, last?);
         let layers = self.context.pass.architecture.all_layers();
         let tag = |stem: &str| {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::loading::Loader;
 use super::open::ShownNetwork;
-use super::part::Part;
 use crate::analysis::ComparisonImages;
 use crate::analysis::probe::ProbeImages;
 use crate::commands::context::{Context, RunContext};
@@ -18,10 +17,12 @@ use crate::data::notes::InputNotes;
 use crate::device::OpenDevice;
 use crate::network::Model;
 use crate::settings::CheckpointsSettings;
-use crate::state::RunFolder;
+use crate::state::{PartOf, RunFolder, RunNetwork};
 
 /// What does not depend on the checkpoints.
 pub(super) struct Inputs {
+    /// What kind of networks they hold.
+    pub(super) model: Model,
     images: Vec<ImageFile>,
     notes: InputNotes,
     devices: Vec<OpenDevice>,
@@ -30,33 +31,37 @@ pub(super) struct Inputs {
 impl Inputs {
     pub(super) fn open(
         settings: &CheckpointsSettings,
+        model: Model,
         context: &Context,
     ) -> Result<Self, RunError> {
         let notes = InputNotes::default();
         Ok(Self {
+            model,
             images: list_images(&settings.images, &notes)?,
             devices: open_devices(&settings.run.compute, context)?,
             notes,
         })
     }
 
-    /// Reads the images, for the network that the checkpoints hold.
+    /// Finds the network that the checkpoints hold, which may be `known`, and reads the images for it.
     pub(super) fn run<'a>(
         self,
         settings: &'a CheckpointsSettings,
         context: &'a Context,
         folder: RunFolder,
-        part: Option<&'a Part>,
+        part: Option<&'a PartOf>,
         sequence: &'a [Checkpoint],
-        shown: &ShownNetwork,
+        known: Option<&RunNetwork>,
     ) -> Result<CheckpointRun<'a>, RunError> {
         let Self {
+            model,
             images,
             notes,
             devices,
         } = self;
-        let network = Arc::clone(&shown.held);
-        let mut context = RunContext::new(&settings.run, folder, devices, network, notes, context)?;
+        let network = ShownNetwork::find(sequence, model, known, settings, context)?;
+        let held = Arc::clone(&network.held);
+        let mut context = RunContext::new(&settings.run, folder, devices, held, notes, context)?;
         let config = settings.resolved(&context.pass)?;
         let probes = context.probes(&images)?;
         let comparison = context.comparison_images(&settings.comparison, &probes)?;
@@ -65,8 +70,7 @@ impl Inputs {
             settings,
             part,
             sequence,
-            model: shown.model.clone(),
-            first: shown.first,
+            network,
             config,
             images: images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
             probes,
@@ -79,11 +83,9 @@ pub(super) struct CheckpointRun<'a> {
     pub(super) context: RunContext<'a>,
     pub(super) settings: &'a CheckpointsSettings,
     /// Where the run is made in parts, the part that this process makes.
-    pub(super) part: Option<&'a Part>,
+    pub(super) part: Option<&'a PartOf>,
     pub(super) sequence: &'a [Checkpoint],
-    pub(super) model: Model,
-    /// The place of the first checkpoint of the network that is shown.
-    first: usize,
+    pub(super) network: ShownNetwork,
     pub(super) config: String,
     pub(super) probes: ProbeImages,
     /// The comparison images, until the observers have them.
@@ -99,7 +101,7 @@ impl<'a> CheckpointRun<'a> {
 
     /// The checkpoints, from the first of the network that is shown.
     pub(super) fn shown(&self) -> &'a [Checkpoint] {
-        self.sequence.get(self.first..).unwrap_or_default()
+        self.sequence.get(self.network.first..).unwrap_or_default()
     }
 
     /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
@@ -107,7 +109,7 @@ impl<'a> CheckpointRun<'a> {
         &self,
         loader: &Loader,
     ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
-        let file = &self.sequence[self.first];
+        let file = &self.sequence[self.network.first];
         let first = loader.open(file)?;
         let (count, name) = (self.sequence.len(), &file.name);
         let label = format!("the first of {count} checkpoints is {name}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::calibrate::{Calibrated, FirstPass};
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
+use super::remaining::Remaining;
 use super::setup::CheckpointRun;
 use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::commands::calibration;
@@ -32,16 +33,7 @@ pub(super) struct StepLog<'a> {
     last: Option<i64>,
     /// The files of the run's first step and of its last one.
     files: [Option<PathBuf>; 2],
-    before: ShownBefore,
-}
-
-/// Where steps were shown before the first of this process.
-pub(super) struct ShownBefore {
-    pub(super) here: Option<i64>,
-    /// Whether there are any, here or in the parts before this one.
-    pub(super) anywhere: bool,
-    /// The file of the first one, if it is there.
-    pub(super) first: Option<PathBuf>,
+    before: Remaining,
 }
 
 impl<'a> StepLog<'a> {
@@ -51,7 +43,7 @@ impl<'a> StepLog<'a> {
         builder: Builder,
         calibrated: Calibrated,
         state: StateWriter,
-        before: ShownBefore,
+        before: Remaining,
     ) -> Result<Self, RunError> {
         let Calibrated {
             mut run_style,
@@ -59,7 +51,8 @@ impl<'a> StepLog<'a> {
             first,
         } = calibrated;
         let mut logger = run_style.apply(builder).create()?;
-        if before.anywhere {
+        let goes_on = before.goes_on();
+        if goes_on {
             run.probes.already_shown();
         }
         run_style.hand_over(&mut logger, &mut run.probes, &run.context.pass);
@@ -67,11 +60,11 @@ impl<'a> StepLog<'a> {
             first,
             observers,
             logger,
-            config: (!before.anywhere).then(|| run.config.clone()),
+            config: (!goes_on).then(|| run.config.clone()),
             run,
             state,
             last: None,
-            files: [before.first.clone(), None],
+            files: [before.first().map(|file| file.path.clone()), None],
             before,
         })
     }
@@ -129,7 +122,9 @@ impl<'a> StepLog<'a> {
         let report = run.context.conclude(logger, ended, &steps);
         match &report {
             Ok(report) if report.interrupted.is_some() => state.check()?,
-            Ok(report) => state.end(last.or(before.here), report.logged.bytes)?,
+            Ok(report) => {
+                state.end(last.or(before.earlier.last().copied()), report.logged.bytes)?
+            }
             Err(error) if is_part && is_nothing_left(error) => state.end(None, 0)?,
             Err(_) => {}
         }
@@ -161,7 +156,7 @@ impl<'a> StepLog<'a> {
             mut entry,
         } = loaded;
         self.last = Some(entry.step);
-        if !self.before.anywhere {
+        if !self.before.goes_on() {
             self.files[0].get_or_insert_with(|| path.clone());
         }
         self.files[1] = Some(path);

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 
 use png::EncodingError;
 
-use super::Exported;
-use super::error::ExportError;
 use super::series::{Series, pixels};
+use super::{ExportError, Exported};
 use crate::analysis::figure::{self, HPos, Line, Place, Shape};
 use crate::logger::text::width_of;
 use crate::settings::{ExportFormat, ExportSettings};

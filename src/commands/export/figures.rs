@@ -6,10 +6,9 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::Exported;
-use super::error::ExportError;
 use super::scalars::field;
 use super::series::{Point, Series, ValueError};
+use super::{ExportError, Exported};
 use crate::analysis::figure::{Cells, Figure, Matrix, SIZE};
 use crate::settings::{ExportFormat, ExportSettings};
 use tensorboard_events::Value;

@@ -7,8 +7,7 @@ use std::path::Path;
 use image::ImageFormat;
 use thiserror::Error;
 
-use super::Exported;
-use super::error::ExportError;
+use super::{ExportError, Exported};
 use crate::commands::event_runs::EventRun;
 use crate::data::decode;
 use crate::data::error::ImageError;
@@ -60,30 +59,25 @@ impl Series<'_> {
     pub(super) fn read(&self) -> impl Iterator<Item = (i64, Result<Point, ValueError>)> {
         let mut open = None;
         self.places.iter().map(move |place| {
-            let point = self.point(place, open.take());
-            let step = place.step;
-            match point {
-                Ok((point, kept)) => {
-                    open = Some(kept);
-                    (step, Ok(point))
-                }
-                Err(error) => (step, Err(error)),
+            let point = self.point(place, &mut open);
+            if point.is_err() {
+                open = None;
             }
+            (place.step, point)
         })
     }
 
-    fn open(&self, file: usize) -> Result<Open, ValueError> {
-        let path = self.run.files.get(file).ok_or(ValueError::Changed)?;
-        let mut events = EventReader::open(path)?;
-        events.set_plugin(self.tag, self.plugin);
-        Ok(Open { file, events })
-    }
-
-    fn point(&self, place: &Place, open: Option<Open>) -> Result<(Point, Open), ValueError> {
-        let kept = open.filter(|open| open.file == place.file);
-        let mut open = kept.map_or_else(|| self.open(place.file), Ok)?;
-        open.events.go_to(place.offset)?;
-        let event = open.events.next().ok_or(ValueError::Changed)??;
+    fn point(&self, place: &Place, open: &mut Option<Open>) -> Result<Point, ValueError> {
+        if open.as_ref().is_none_or(|open| open.file != place.file) {
+            let path = self.run.files.get(place.file).ok_or(ValueError::Changed)?;
+            let mut events = EventReader::open(path)?;
+            events.set_plugin(self.tag, self.plugin);
+            let file = place.file;
+            *open = Some(Open { file, events });
+        }
+        let events = &mut open.as_mut().ok_or(ValueError::Changed)?.events;
+        events.go_to(place.offset)?;
+        let event = events.next().ok_or(ValueError::Changed)??;
         let Content::Summaries(summaries) = event.content else {
             return Err(ValueError::Changed);
         };
@@ -91,11 +85,10 @@ impl Series<'_> {
         let mut summaries = summaries.into_iter();
         let summary = summaries.rfind(|summary| summary.tag == self.tag);
         let value = summary.and_then(|summary| summary.value);
-        let point = Point {
+        Ok(Point {
             wall_time: event.wall_time,
             value: value.ok_or(ValueError::Changed)?,
-        };
-        Ok((point, open))
+        })
     }
 
     pub(super) fn pictures(&self) -> impl Iterator<Item = (i64, Result<Vec<Vec<u8>>, ValueError>)> {
