@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use burn::tensor::Tensor;
@@ -107,14 +108,8 @@ pub(super) fn known_bases(
     let Some(file) = known.find(|file| file.exists()) else {
         return Ok(None);
     };
-    let bytes = fs::read(&file).map_err(|source| CommandError::ReadCalibration {
-        file: file.clone(),
-        source,
-    })?;
-    let bases = Bases::from_bytes(&bytes).map_err(|error| CommandError::ParseCalibration {
-        file: file.clone(),
-        why: error.to_string(),
-    })?;
+    let bytes = fs::read(&file).map_err(|source| unreadable(&file, source))?;
+    let bases = Bases::from_bytes(&bytes).map_err(|error| other_file(&file, &error.to_string()))?;
     let pass = &run.pass;
     // Larger than the smallest input of any VGG.
     let size = pass.architecture.input_size().unwrap_or([1 << 10; 2]);
@@ -341,23 +336,33 @@ fn check_all(
     has: impl Fn(&str) -> bool,
 ) -> Result<(), CommandError> {
     match pass.wanted.iter().find(|layer| !has(&layer.tag())) {
-        Some(layer) => Err(CommandError::NotCalibrated {
-            file: file.to_owned(),
-            layer: layer.name().to_owned(),
-        }),
+        Some(layer) => Err(CommandError::wrong_use(format!(
+            "{} has nothing for {}: take it from a run that shows this layer, or leave the layer out with --layers",
+            file.display(),
+            layer.name()
+        ))),
         None => Ok(()),
     }
 }
 
 fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, CommandError> {
-    let text = settings_text(file).map_err(|source| CommandError::ReadCalibration {
-        file: file.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|error| CommandError::ParseCalibration {
-        file: file.to_owned(),
-        why: error.message().to_owned(),
-    })
+    let text = settings_text(file).map_err(|source| unreadable(file, source))?;
+    toml::from_str(&text).map_err(|error| other_file(file, error.message()))
+}
+
+fn unreadable(file: &Path, source: io::Error) -> CommandError {
+    let file = file.display();
+    CommandError::wrong_use(format!(
+        "cannot read {file}: a run with --range run leaves ranges.toml in its folder, one with --maps top:N, changed:N or a list channels.toml"
+    ))
+    .because(source)
+}
+
+fn other_file(file: &Path, why: &str) -> CommandError {
+    let file = file.display();
+    CommandError::wrong_use(format!(
+        "{file}: {why}; expected the file that a run left there"
+    ))
 }
 
 fn toml_text(about: &str, values: &impl Serialize) -> Result<String, RunError> {

@@ -1,7 +1,6 @@
 //! `vggscope checkpoints`: many checkpoints over the same probe images, a step a checkpoint.
 
 mod calibrate;
-pub(crate) mod error;
 mod every;
 mod follow;
 mod loading;
@@ -18,7 +17,7 @@ use std::path::Path;
 
 use super::calibration;
 use super::context::{self, Context, Steps};
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::parameters::open_model;
 use super::report::Report;
 use crate::analysis::change::Summary;
@@ -26,11 +25,11 @@ use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::settings::{CheckpointsSettings, array_task};
 use crate::state::{PartOf, RunFolder, State, StateError, part_folders};
 
-use error::CheckpointsError;
 use every::EveryNth;
 use follow::Follow;
 use open::NextCheckpoint;
 use part::{describe, part_of};
+use remaining::nothing_new;
 use setup::{CheckpointRun, Inputs};
 use step_log::StepLog;
 
@@ -45,7 +44,9 @@ pub(crate) fn run(
         context.terminal.note(&format!("{variable} is set, and this task shows all checkpoints: --shard auto shows its part of them"));
     }
     if shard.is_some() && settings.summary.is_needed() {
-        return Err(CheckpointsError::SummaryOfPart.into());
+        let text =
+            "--json and --fail-if are about all parts of a run: give them to `vggscope merge`";
+        return Err(CommandError::wrong_use(text).into());
     }
     let model = open_model(&settings.run.network)?;
     settings.run.fit(model.input_size());
@@ -167,14 +168,16 @@ fn refuse_merged(run: &Path, listed: &[Checkpoint], every: NonZeroUsize) -> Resu
     let Some(state) = State::read(run)?.filter(|state| state.last().is_some()) else {
         return Ok(());
     };
-    let folder = run.to_owned();
     let sequence = EveryNth::new(every, Some(&state)).of(listed.to_vec());
     let new = sequence
         .iter()
         .filter(|file| Some(file.step) > state.last());
     Err(match new.count() {
-        0 => CheckpointsError::nothing_new(folder, &state, false),
-        new => CheckpointsError::NewSince { folder, new },
+        0 => nothing_new(run, &state, false),
+        new => CommandError::wrong_use(format!(
+            "{} is whole, and {new} checkpoints are new: to show them too, repeat the command once without --shard",
+            run.display()
+        )),
     }
     .into())
 }

@@ -209,7 +209,9 @@ pub(super) fn render_place() -> Result<RenderOn, CommandError> {
         Err(_) | Ok("auto") => Ok(RenderOn::Auto),
         Ok("device") => Ok(RenderOn::Device),
         Ok("host") => Ok(RenderOn::Host),
-        Ok(other) => Err(CommandError::RenderOn(other.to_owned())),
+        Ok(other) => Err(CommandError::failed(format!(
+            "VGGSCOPE_RENDER is {other:?}, expected auto, device or host"
+        ))),
     }
 }
 
@@ -297,19 +299,15 @@ pub(crate) fn conclude(
     let interrupted = context.interrupt.signal();
     if interrupted.is_none() {
         if outcome.steps + steps.earlier == 0 && !skipped.is_empty() {
-            return Err(CommandError::NothingLeft {
-                count: skipped.len(),
-                what: steps.of,
-                first: skipped.into_iter().next().unwrap_or_default(),
-            }
-            .into());
+            return Err(CommandError::nothing_left(skipped.len(), steps.of, &skipped[0]).into());
         }
         if outcome.steps < steps.due {
-            return Err(CommandError::StepsMissing {
-                folder: output.run_folder(),
-                written: outcome.steps,
-                due: steps.due,
-            }
+            return Err(CommandError::failed(format!(
+                "{} has {} of {} steps, and no error was reported: please report it with the command you ran",
+                output.run_folder().display(),
+                outcome.steps,
+                steps.due
+            ))
             .into());
         }
     }

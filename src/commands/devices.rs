@@ -42,11 +42,14 @@ pub(super) fn without_tf32(devices: &[OpenDevice]) -> Result<(), CommandError> {
     if !devices.first().is_some_and(may_use_tf32) || env::var_os(variable).is_some() {
         return Ok(());
     }
-    let program = env::current_exe().map_err(CommandError::Restart)?;
+    let failed = |source| {
+        CommandError::failed("cannot start this program again so that no library of NVIDIA uses TF32: set NVIDIA_TF32_OVERRIDE=0 yourself, or allow it with --precision tf32").because(source)
+    };
+    let program = env::current_exe().map_err(failed)?;
     let mut again = std::process::Command::new(program);
     let again = again.args(env::args_os().skip(1)).env(variable, value);
     // Returns only where it fails.
-    Err(CommandError::Restart(again.exec()))
+    Err(failed(again.exec()))
 }
 
 #[cfg(all(test, unix))]

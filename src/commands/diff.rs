@@ -8,34 +8,14 @@ mod verdict;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use thiserror::Error;
 
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::parameters::{choice_note, open_file};
 use crate::commands::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
 use crate::settings::{DiffOrder, DiffSettings};
 use crate::weights::{Entry, WeightsError, WeightsErrorKind, WeightsFile};
 use layer::{Event, LayerDiff, OldNew, is_weight, own_name};
-
-#[derive(Debug, Error)]
-pub(crate) enum DiffError {
-    #[error(
-        "{old} holds a {of_old} and {new} a {of_new}: only weights of the same network can be compared"
-    )]
-    OtherArch {
-        old: PathBuf,
-        of_old: Arch,
-        new: PathBuf,
-        of_new: Arch,
-    },
-    #[error("{0} holds no VGG: what its layers make of images is not known from weights alone")]
-    NoNetwork(PathBuf),
-    #[error(
-        "{0} takes color images and {1} gray ones, or the reverse: they cannot see the same ones; leave --images out"
-    )]
-    OtherColors(PathBuf, PathBuf),
-}
 
 /// The comparison. Its field names are the keys of `--json`.
 #[derive(Debug, Default, Serialize)]
@@ -73,7 +53,10 @@ pub(crate) fn compare(
     }
     let mut diff = Diff::between(arch, &old, &new)?;
     if !settings.images.is_empty() {
-        let arch = arch.ok_or_else(|| DiffError::NoNetwork(settings.old.clone()))?;
+        let arch = arch.ok_or_else(|| {
+            let path = settings.old.display();
+            CommandError::failed(format!("{path} holds no VGG: what its layers make of images is not known from weights alone"))
+        })?;
         let (similar, images) =
             representations::similarities(settings, arch, [&old, &new], terminal)?;
         diff.images = Some(images);
@@ -121,12 +104,10 @@ fn open(settings: &DiffSettings) -> Result<(Option<Arch>, WeightsFile, WeightsFi
     } else if Variant::of(&old, Some(of_new)).is_ok() {
         of_new
     } else {
-        return Err(DiffError::OtherArch {
-            old: settings.old.clone(),
-            of_old,
-            new: settings.new.clone(),
-            of_new,
-        }
+        let (old, new) = (settings.old.display(), settings.new.display());
+        return Err(CommandError::failed(format!(
+            "{old} holds a {of_old} and {new} a {of_new}: only weights of the same network can be compared"
+        ))
         .into());
     };
     Ok((Some(arch), old, new))

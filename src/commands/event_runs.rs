@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
 use walkdir::WalkDir;
 
+use super::error::CommandError;
 use tensorboard_events::is_event_file;
 
 /// A folder with event files, or one of these.
@@ -17,22 +17,8 @@ pub(super) struct EventRun {
     pub(super) files: Vec<PathBuf>,
 }
 
-#[derive(Debug, Error)]
-pub(crate) enum EventRunError {
-    #[error("cannot look into {}: check the path", path.display())]
-    Look {
-        path: PathBuf,
-        source: walkdir::Error,
-    },
-    #[error(
-        "no event file in {}: a run is a folder with a file whose name contains tfevents",
-        .0.display()
-    )]
-    None(PathBuf),
-}
-
 /// The runs at a path: an event file, a run, or all runs below a folder, in order.
-pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
+pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, CommandError> {
     if path.is_file() {
         return Ok(vec![EventRun {
             path: path.to_owned(),
@@ -46,8 +32,9 @@ pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
             // A link that leads nowhere, or back: TensorBoard passes it over too.
             Err(error) if error.depth() > 0 && leads_nowhere(&error) => continue,
             Err(source) => {
-                let path = path.to_owned();
-                return Err(EventRunError::Look { path, source });
+                let path = path.display();
+                let text = format!("cannot look into {path}: check the path");
+                return Err(CommandError::wrong_use(text).because(source));
             }
         };
         if entry.file_type().is_file() && is_event_file(entry.path()) {
@@ -56,7 +43,10 @@ pub(super) fn event_runs(path: &Path) -> Result<Vec<EventRun>, EventRunError> {
         }
     }
     if runs.is_empty() {
-        return Err(EventRunError::None(path.to_owned()));
+        return Err(CommandError::wrong_use(format!(
+            "no event file in {}: a run is a folder with a file whose name contains tfevents",
+            path.display()
+        )));
     }
     let run = |(path, files)| EventRun { path, files };
     Ok(runs.into_iter().map(run).collect())

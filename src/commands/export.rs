@@ -12,9 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::event_runs::{EventRun, event_runs};
 use crate::analysis::figure;
 use crate::one_line::{listed, one_line};
@@ -79,7 +77,7 @@ pub(crate) struct Exported {
     /// Whether a tag and a step of it are asked for.
     has_any: bool,
     /// The first tag or run of which nothing is asked for.
-    nothing: Option<ExportError>,
+    nothing: Option<CommandError>,
     /// The scalars of all runs, as rows of a table.
     table: String,
 }
@@ -91,52 +89,11 @@ impl Exported {
         read.inspect_err(skip).ok()
     }
 
-    fn write(&mut self, path: PathBuf, bytes: impl AsRef<[u8]>) -> Result<(), ExportError> {
+    fn write(&mut self, path: PathBuf, bytes: impl AsRef<[u8]>) -> Result<(), CommandError> {
         make_folder(path.parent().unwrap_or(&path))?;
-        fs::write(&path, bytes).map_err(|error| ExportError::Write(path, error))?;
+        fs::write(&path, bytes).map_err(|error| not_written(&path, error))?;
         self.files += 1;
         Ok(())
-    }
-}
-
-#[derive(Debug, Error)]
-pub(crate) enum ExportError {
-    #[error("{}: no {kind} tag is matched by --tag {given}; {there}", run.display())]
-    NoTag {
-        run: PathBuf,
-        /// image, scalar or figure
-        kind: String,
-        given: String,
-        there: String,
-    },
-    #[error("{}: {tag} has no step that --step names; it has {there}", run.display())]
-    NoStep {
-        run: PathBuf,
-        tag: String,
-        there: String,
-    },
-    #[error("cannot write {}: free some space, or choose another folder with --out", .0.display())]
-    Write(PathBuf, #[source] io::Error),
-    #[error(
-        "{}: its frames would be {width} x {height} pixels, and may be 16384 wide and high: use a smaller --scale, or \
-         fewer tags with --together",
-        path.display()
-    )]
-    TooLarge {
-        path: PathBuf,
-        width: u32,
-        height: u32,
-    },
-    #[error("cannot write {} as an animation", .0.display())]
-    Animate(PathBuf, #[source] Box<dyn Error + Send + Sync>),
-}
-
-impl ExportError {
-    pub(crate) fn is_wrong_use(&self) -> bool {
-        matches!(
-            self,
-            Self::NoTag { .. } | Self::NoStep { .. } | Self::TooLarge { .. }
-        )
     }
 }
 
@@ -168,7 +125,7 @@ fn export_run(
     run: &EventRun,
     out: &Path,
     exported: &mut Exported,
-) -> Result<(), ExportError> {
+) -> Result<(), CommandError> {
     let Inventory { files, tags, .. } = Inventory::of(&run.files);
     let damage = files.iter().filter_map(|file| file.damage.as_ref());
     let damage = damage.map(|damage| one_line(damage));
@@ -198,10 +155,12 @@ fn export_run(
         };
         let places: Vec<Place> = inventory.fast.iter().filter(is_taken).copied().collect();
         if places.is_empty() {
-            exported.nothing.get_or_insert_with(|| ExportError::NoStep {
-                run: run.path.clone(),
-                tag: tag.clone(),
-                there: span(&steps),
+            exported.nothing.get_or_insert_with(|| {
+                CommandError::wrong_use(format!(
+                    "{}: {tag} has no step that --step names; it has {}",
+                    run.path.display(),
+                    span(&steps)
+                ))
             });
             continue;
         }
@@ -252,7 +211,7 @@ fn animate(
     settings: &ExportSettings,
     path: &Path,
     exported: &mut Exported,
-) -> Result<(), ExportError> {
+) -> Result<(), CommandError> {
     make_folder(path.parent().unwrap_or(path))?;
     let strips = Strip::all_of(series, exported);
     for (number, strip) in strips.iter().enumerate() {
@@ -272,7 +231,7 @@ fn animate_together(
     settings: &ExportSettings,
     out: &Path,
     exported: &mut Exported,
-) -> Result<(), ExportError> {
+) -> Result<(), CommandError> {
     make_folder(out)?;
     all.sort_by(|a, b| a.tag.cmp(b.tag));
     let mut strips = Vec::new();
@@ -293,7 +252,7 @@ fn no_tag(
     run: &EventRun,
     kinds: &[Kind],
     tags: &BTreeMap<String, TagInventory>,
-) -> ExportError {
+) -> CommandError {
     let [one, many] = [|kind: &Kind| kind.one, |kind: &Kind| kind.many];
     let one: Vec<&str> = kinds.iter().map(one).collect();
     let many: Vec<&str> = kinds.iter().map(many).collect();
@@ -305,12 +264,12 @@ fn no_tag(
             listed(tags.keys().map(|tag| name_of(tag)), ", ", NAMED)
         ),
     };
-    ExportError::NoTag {
-        run: run.path.clone(),
-        kind: one.join(" or "),
-        given: given.collect::<Vec<_>>().join(" or "),
-        there,
-    }
+    CommandError::wrong_use(format!(
+        "{}: no {} tag is matched by --tag {}; {there}",
+        run.path.display(),
+        one.join(" or "),
+        given.collect::<Vec<_>>().join(" or ")
+    ))
 }
 
 fn span(steps: &[i64]) -> String {
@@ -321,6 +280,12 @@ fn span(steps: &[i64]) -> String {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), ExportError> {
-    fs::create_dir_all(folder).map_err(|error| ExportError::Write(folder.to_owned(), error))
+fn make_folder(folder: &Path) -> Result<(), CommandError> {
+    fs::create_dir_all(folder).map_err(|error| not_written(folder, error))
+}
+
+fn not_written(path: &Path, error: io::Error) -> CommandError {
+    let path = path.display();
+    let text = format!("cannot write {path}: free some space, or choose another folder with --out");
+    CommandError::failed(text).because(error)
 }

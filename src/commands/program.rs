@@ -145,7 +145,10 @@ fn log_run(
         interrupt: Interrupt::default(),
     };
     end_on_signals(context.interrupt.clone(), Arc::clone(&context.terminal))
-        .map_err(CommandError::Signals)?;
+        .map_err(|source| {
+            CommandError::failed("cannot start the thread that waits for Ctrl-C; raise the limit on processes (ulimit -u)")
+                .because(source)
+        })?;
     match run(&context) {
         Ok(report) => Ok(conclude(&report, quiet)),
         Err(error) => {

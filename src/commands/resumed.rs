@@ -63,11 +63,11 @@ impl Resumed {
         } = self;
         let trained = std::mem::replace(&mut progress.classes, dataset.classes.clone());
         if !trained.is_empty() && trained.len() != dataset.classes.len() {
-            return Err(CommandError::OtherClasses {
-                path: saved.network,
-                trained,
-                found: progress.classes,
-            });
+            return Err(CommandError::failed(format!(
+                "{} was trained on the classes {trained:?}, but the data set has {:?}: resume with the same data set",
+                saved.network.display(),
+                progress.classes
+            )));
         }
         note_other_names(&trained, dataset, context);
         if !dataset.classes.is_sorted() {

@@ -110,11 +110,11 @@ fn from_file(
     }
     let (new, note) = match fitting_classifier(&file, arch) {
         Some([_, [found, _], _]) if asked.is_some_and(|given| given != found) => {
-            return Err(CommandError::Hidden {
-                path: path.to_owned(),
-                given: asked.unwrap_or_default(),
-                found,
-            }
+            return Err(CommandError::wrong_use(format!(
+                "--hidden {}: the hidden layers of {} have {found} units and come with the weights; leave --hidden out",
+                asked.unwrap_or_default(),
+                path.display()
+            ))
             .into());
         }
         Some([.., [outputs, _]]) if outputs == classes => {
@@ -171,8 +171,10 @@ pub(super) fn frozen(freeze: &str, variant: &Variant) -> Result<Option<usize>, C
     if let Ok([layer]) = select(variant, freeze).as_deref() {
         return Ok(Some(layer.index));
     }
-    let (given, arch) = (freeze.to_owned(), variant.arch);
-    Err(CommandError::Freeze { given, arch })
+    Err(CommandError::wrong_use(format!(
+        "--freeze {freeze:?}: expected \"none\", \"features\", or the last layer of {} to freeze, such as pool3 (`vggscope layers` lists them all)",
+        variant.arch
+    )))
 }
 
 pub(super) fn network_graph(network: &OpenNetwork, size: [usize; 2]) -> Graph {

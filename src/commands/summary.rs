@@ -16,9 +16,9 @@ impl Report {
         self.notes.extend(lines);
         if let Some(path) = &settings.json {
             let text = serde_json::to_string_pretty(json)? + "\n";
-            write_json(path, &text).map_err(|source| CommandError::WriteSummary {
-                path: path.clone(),
-                source,
+            write_json(path, &text).map_err(|source| {
+                let text = format!("cannot write the summary to {}", path.display());
+                CommandError::failed(text).because(source)
             })?;
         }
         let failed = settings.fail_if.iter().filter_map(|one| judge(one, json));

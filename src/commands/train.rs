@@ -166,11 +166,10 @@ impl Length {
                 per_epoch,
             });
         }
-        Err(CommandError::AllDone {
-            folder: settings.run.output.run_folder(),
-            step: taken,
-            steps: total,
-        })
+        Err(CommandError::nothing_to_do(format!(
+            "{} is trained to its end: step {taken} of {total}; to train further, resume with a larger --epochs or --steps",
+            settings.run.output.run_folder().display()
+        )))
     }
 
     /// The steps that are logged: step 0 is one of its own.
@@ -273,7 +272,11 @@ fn training_crop(settings: &TrainSettings, network: &Variant) -> Result<[usize; 
     match (network.output_shapes(&network.layers(), size), crop) {
         (Ok(_), _) => Ok(size),
         (Err(InputError::TooSmall { layer, .. }), Some(crop)) => {
-            Err(CommandError::TrainingSize { crop, layer }.into())
+            let (height, width) = (crop.height, crop.width);
+            Err(CommandError::wrong_use(format!(
+                "--crop {crop} is too small to train with: pooling leaves nothing of {height} x {width} pixels at {layer}, and the classifier stands behind it; use a larger --crop"
+            ))
+            .into())
         }
         (Err(error), _) => Err(error.into()),
     }

@@ -6,9 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use thiserror::Error;
-
-use super::error::RunError;
+use super::error::{CommandError, RunError};
 use super::event_runs::event_runs;
 use super::tensorboard::{ALL_SAMPLES, samples_flag};
 use crate::one_line::word_quoted;
@@ -16,21 +14,6 @@ use crate::settings::ViewSettings;
 
 /// The plugins of what a run shows over its steps.
 const PLUGINS: [&str; 5] = ["images", "text", "scalars", "histograms", "audio"];
-
-#[derive(Debug, Error)]
-pub(crate) enum ViewError {
-    #[error(
-        "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
-    )]
-    NotInstalled { command: String },
-    #[error(
-        "{}: TensorBoard takes several runs only where no path has a comma: rename it, or name the folder that holds \
-         them all", .0.display()
-    )]
-    Comma(PathBuf),
-    #[error("cannot start {}", .0.display())]
-    Start(PathBuf, #[source] io::Error),
-}
 
 /// Starts TensorBoard, waits for its end, and returns its exit code; or prints the command instead.
 pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8, RunError> {
@@ -41,11 +24,15 @@ pub(crate) fn view(settings: &ViewSettings, print: fn(&str) -> u8) -> Result<u8,
         return Ok(print(&(command + "\n")));
     }
     let Some((program, first)) = tensorboard() else {
-        return Err(ViewError::NotInstalled { command }.into());
+        return Err(CommandError::failed(format!(
+            "TensorBoard is not installed, neither as a program nor as a module of python3: python3 -m pip install tensorboard, then again; or anywhere else: {command}"
+        ))
+        .into());
     };
     let mut started = Command::new(&program);
     started.args(first).args(arguments);
-    Ok(run(started).map_err(|source| ViewError::Start(program, source))?)
+    let failed = || CommandError::failed(format!("cannot start {}", program.display()));
+    Ok(run(started).map_err(|source| failed().because(source))?)
 }
 
 /// The flags: where the runs are, and room for all of their steps.
@@ -83,13 +70,17 @@ fn folder_of(path: &Path) -> String {
 ///
 /// Source: `_parse_event_files_spec` of TensorBoard's `backend/event_processing/data_ingester.py`. A name ends at the
 /// first colon and does not begin with a slash; a folder has no comma.
-fn specification(paths: &[PathBuf]) -> Result<String, ViewError> {
+fn specification(paths: &[PathBuf]) -> Result<String, CommandError> {
     let mut names = HashSet::new();
     let mut all = Vec::new();
     for path in paths {
         let folder = folder_of(path);
         if folder.contains(',') {
-            return Err(ViewError::Comma(path.clone()));
+            return Err(CommandError::wrong_use(format!(
+                "{}: TensorBoard takes several runs only where no path has a comma: rename it, or name the folder that holds \
+                 them all",
+                path.display()
+            )));
         }
         let plain = folder.trim_start_matches(['/', '.']).replace(':', "_");
         let plain = if plain.is_empty() { "run" } else { &plain };

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::error::CheckpointsError;
 use super::every::EveryNth;
 use super::open::{NextCheckpoint, OPENED, OpenCheckpoint};
 use crate::commands::context::Context;
@@ -128,11 +127,13 @@ impl Follow {
                 return Ok(first);
             }
             if self.is_over() {
-                let (count, what) = (skipped.len(), "checkpoints");
-                return Err(match skipped.first().cloned() {
-                    Some(first) => CommandError::NothingLeft { count, what, first }.into(),
-                    None => CheckpointsError::NoneCame.into(),
-                });
+                return Err(match skipped.first() {
+                    Some(first) => CommandError::nothing_left(skipped.len(), "checkpoints", first),
+                    None => CommandError::failed(
+                        "no complete checkpoint came; name the folder that they are written to, or give it more time with --follow=TIME",
+                    ),
+                }
+                .into());
             }
             let why = self.stuck.as_ref().map(|error| explain(error));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
@@ -179,8 +180,11 @@ impl Follow {
                     continue;
                 }
                 Some(was) => {
-                    let (path, now) = (file.path.clone(), file.step);
-                    Err(CheckpointsError::OtherStep { path, was, now }.into())
+                    let (path, now) = (file.path.display(), file.step);
+                    Err(CommandError::failed(format!(
+                        "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step REGEX"
+                    ))
+                    .into())
                 }
                 None if file.step <= self.last => {
                     self.say(&format!(
@@ -264,11 +268,13 @@ impl Follow {
         let key = self.settings.run.network.weights_key.as_deref();
         match OpenCheckpoint::open(file, &self.model, key) {
             Ok(open) => Some(Ok(open)),
-            Err(error) if rest >= GIVEN_UP => Some(Err(CheckpointsError::Incomplete {
-                path: file.path.clone(),
-                why: one_line(&*error),
+            Err(error) if rest >= GIVEN_UP => {
+                let (path, why) = (file.path.display(), one_line(&*error));
+                Some(Err(CommandError::failed(format!(
+                    "{path} is incomplete or damaged, and does not change any more: {why}"
+                ))
+                .into()))
             }
-            .into())),
             Err(_) => None,
         }
     }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use super::error::CheckpointsError;
 use super::open::{NextCheckpoint, OpenCheckpoint, ShownNetwork};
 use super::setup::CheckpointRun;
 use crate::commands::context::kernel_layout;
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
@@ -62,7 +61,11 @@ impl Loader {
         let model = &self.shown.model;
         let held = model.architecture(weights)?;
         if held.input_channels() != self.shown.held.input_channels() {
-            return Err(CheckpointsError::OtherColors(weights.path().to_owned()).into());
+            return Err(CommandError::failed(format!(
+                "{}: the first checkpoint takes color images and this one gray ones, or the reverse: show them in runs of their own",
+                weights.path().display()
+            ))
+            .into());
         }
         self.shown.network.check(weights)?;
         let place = Placement {
@@ -114,8 +117,8 @@ impl Loader {
             Ok((network, open.entry(&file)?))
         };
         let loaded = caught(load).unwrap_or_else(|source| {
-            let path = file.path.clone();
-            Err(CheckpointsError::Loading { path, source }.into())
+            let text = format!("{}: loading it failed", file.path.display());
+            Err(CommandError::failed(text).because(source).into())
         });
         match loaded {
             Ok((network, entry)) => Ok(LoadedCheckpoint {
@@ -147,7 +150,8 @@ fn ahead<T: Send + 'static>(
         // Until the receiver stops early.
         let sent = caught(|| loaded.try_for_each(|next| sender.send(next)));
         if let Err(panic) = sent {
-            let why = CheckpointsError::Looking(panic).into();
+            let why = CommandError::failed("looking for further checkpoints failed");
+            let why = why.because(panic).into();
             let file = Checkpoint::default();
             let _ = sender.send(Err(Box::new(FailedCheckpoint { file, why })));
         }

@@ -6,18 +6,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::CheckpointsError;
 use super::every::EveryNth;
 use super::loading::Loader;
-use super::part::hash_of;
-use super::remaining::Remaining;
+use super::part::{hash_of, other_sequence};
+use super::remaining::{Remaining, nothing_new};
 use super::setup::{CheckpointRun, Inputs};
 use super::{found, list};
 use crate::analysis::change::Summary;
 use crate::analysis::grams::{GRAMS, copy_grams};
 use crate::analysis::{Observers, Role};
 use crate::commands::context::Context;
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::parameters::open_model;
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
@@ -32,7 +31,7 @@ const NAMED: usize = 8;
 pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report, RunError> {
     let run = &settings.run;
     if part_folders(run)?.is_empty() && State::read(run)?.is_none() {
-        return Err(CheckpointsError::NoParts(run.clone()).into());
+        return Err(no_parts(run).into());
     }
     // Another process may have merged them until this one has the lock.
     let folder = RunFolder::resume(run.clone())?;
@@ -40,7 +39,7 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
     if let Some(state) = State::read(run)?.filter(State::has_ended) {
         remove(folders.values())?;
         let needs_summary = settings.summary.is_needed();
-        return Err(CheckpointsError::nothing_new(run.clone(), &state, needs_summary).into());
+        return Err(nothing_new(run, &state, needs_summary).into());
     }
     let parts = Parts::read(run, folders)?;
     let (logged, summary) = parts.join(folder, context)?;
@@ -89,16 +88,17 @@ impl Parts {
             .values()
             .find_map(|state| Some((&state.run, &state.files, state.run.part.clone()?)));
         let Some((first, files, of)) = first else {
-            return Err(CheckpointsError::NoParts(run.to_owned()).into());
+            return Err(no_parts(run).into());
         };
         let is_done = |index: &usize| states.get(index).is_some_and(State::has_ended);
         let missing: Vec<usize> = (0..of.parts).filter(|index| !is_done(index)).collect();
         if !missing.is_empty() {
-            return Err(CheckpointsError::PartsMissing {
-                folder: run.to_owned(),
-                missing: listed(&missing, ", ", NAMED),
-                parts: of.parts,
-            }
+            return Err(CommandError::failed(format!(
+                "{} lacks part {} of {}: repeat the command of each that is missing, then merge again",
+                run.display(),
+                listed(&missing, ", ", NAMED),
+                of.parts
+            ))
             .into());
         }
         let mut state = State::new(RunOf {
@@ -116,7 +116,11 @@ impl Parts {
                 ..part.run.clone()
             };
             if part.run.part.as_ref() != Some(&expected) || found != state.run {
-                return Err(CheckpointsError::OtherPart(folders[&index].clone()).into());
+                return Err(CommandError::failed(format!(
+                    "{} is a part of another run than the parts next to it: delete it, and make it again",
+                    folders[&index].display()
+                ))
+                .into());
             }
             state.add_part(part);
         }
@@ -135,7 +139,10 @@ impl Parts {
         // Alike in all of them, as the settings are.
         let has_config = |part: &&RunFolder| !part.lacks_config();
         let part = self.held.iter().find(has_config);
-        let part = part.ok_or_else(|| CheckpointsError::NoConfig(run.clone()))?;
+        let part = part.ok_or_else(|| {
+            let run = run.display();
+            CommandError::failed(format!("{run}: the config.toml of every part is lost; repeat the command of one part, which writes it again, then merge again"))
+        })?;
         let path = part.path().join(CONFIG);
         let config = CheckpointsSettings::of_run(&path, run)?;
         let events = EventFile::join(run, &parts)?;
@@ -194,12 +201,8 @@ impl Parts {
         let inputs = Inputs::open(settings, model, &quiet)?;
         let sequence = EveryNth::new(settings.every, None).of(list(settings, &quiet)?);
         if hash_of(&sequence) != self.of.sequence {
-            return Err(CheckpointsError::OtherSequence {
-                folder: folder.path().to_owned(),
-                expected: self.of.checkpoints,
-                found: sequence.len(),
-            }
-            .into());
+            let (expected, found) = (self.of.checkpoints, sequence.len());
+            return Err(other_sequence(folder.path(), expected, found).into());
         }
         let known = Some(&self.state.run.network);
         let mut run = inputs.run(settings, &quiet, folder, None, &sequence, known)?;
@@ -257,6 +260,13 @@ impl Parts {
         }
         Ok(())
     }
+}
+
+fn no_parts(run: &Path) -> CommandError {
+    let run = run.display();
+    CommandError::wrong_use(format!(
+        "{run} holds no parts of a run, as checkpoints --shard makes them: name the run's folder, LOGDIR/RUN"
+    ))
 }
 
 fn remove<'a>(folders: impl Iterator<Item = &'a PathBuf>) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::CheckpointsError;
+use super::part::none_given;
 use crate::commands::context::Context;
 use crate::commands::error::RunError;
 use crate::commands::parameters::notes;
@@ -130,7 +130,7 @@ impl ShownNetwork {
         // The last of the highest, so the first in the reversed order.
         let shown = opened.iter().rev().max_by_key(count);
         let Some((shown, network)) = shown.and_then(|one| Some((one, one.network.clone()?))) else {
-            return Err(first_error.unwrap_or_else(|| CheckpointsError::NoneGiven.into()));
+            return Err(first_error.unwrap_or_else(|| none_given().into()));
         };
         let crop = settings.run.input.preprocess().crop;
         let notes = notes(&shown.weights, &model, crop);

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
 
-use super::error::CheckpointsError;
+use crate::commands::error::CommandError;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::shell_quoted;
 use crate::settings::Shard;
@@ -18,13 +18,15 @@ use crate::weights::sha256;
 pub(super) fn part_of(
     Shard { index, count }: Shard,
     sequence: &[Checkpoint],
-) -> Result<PartOf, CheckpointsError> {
+) -> Result<PartOf, CommandError> {
     let checkpoints = sequence.len();
     // No part is empty.
-    let all = NonZeroUsize::new(checkpoints).ok_or(CheckpointsError::NoneGiven)?;
+    let all = NonZeroUsize::new(checkpoints).ok_or_else(none_given)?;
     let parts = count.min(all).get();
     if index >= parts {
-        return Err(CheckpointsError::EmptyPart { index, checkpoints });
+        return Err(CommandError::nothing_to_do(format!(
+            "part {index} has nothing to do: there are {checkpoints} checkpoints, and a part each shows them all"
+        )));
     }
     Ok(PartOf {
         index,
@@ -57,6 +59,18 @@ pub(super) fn describe(part: &PartOf, run: &Path) -> Vec<String> {
             shell_quoted(run)
         ),
     ]
+}
+
+pub(super) fn none_given() -> CommandError {
+    CommandError::failed("no checkpoint given: name files, a folder or a pattern")
+}
+
+/// That a run is split over other checkpoints than there are now.
+pub(super) fn other_sequence(run: &Path, expected: usize, found: usize) -> CommandError {
+    let run = run.display();
+    CommandError::wrong_use(format!(
+        "{run} is split over other checkpoints: {expected} when its first part began, and now {found}, or others; name another --run, or show later ones once all parts are done"
+    ))
 }
 
 pub(super) fn hash_of(sequence: &[Checkpoint]) -> String {

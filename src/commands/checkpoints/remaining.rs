@@ -1,10 +1,11 @@
 //! Which checkpoints are still to be shown.
 
-use super::error::CheckpointsError;
-use super::part::block;
+use std::path::Path;
+
+use super::part::{block, other_sequence};
 use super::setup::CheckpointRun;
 use crate::analysis::grams::{GRAMS, first_without_grams};
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::one_line::listed;
@@ -140,15 +141,9 @@ impl CheckpointRun<'_> {
         self.cut_back(&mut state, block);
         let mut remaining = Remaining::of(block, &state, self.terminal());
         if remaining.due.is_empty() && !self.settings.follows() {
-            let (folder, steps) = (path.to_owned(), state.shown().count());
-            let left_out = listed(&remaining.unreadable, ", ", NAMED);
-            return Err(CheckpointsError::NothingNew {
-                folder,
-                steps,
-                left_out,
-                needs_summary: self.settings.summary.is_needed(),
-            }
-            .into());
+            let needs_summary = self.settings.summary.is_needed();
+            let left_out = &remaining.unreadable;
+            return Err(shows_all(path, &state, left_out, needs_summary).into());
         }
         state.reopen();
         remaining.follow_on(before);
@@ -158,22 +153,18 @@ impl CheckpointRun<'_> {
         Ok((state, remaining))
     }
 
-    fn check_same(&self, before: &RunOf, now: &RunOf) -> Result<(), CheckpointsError> {
-        let folder = self.context.folder.path().to_owned();
-        if let (Some(expected), Some(found)) = (&before.part, &now.part) {
-            if expected.parts != found.parts {
-                return Err(CheckpointsError::OtherParts {
-                    folder,
-                    expected: expected.parts,
-                    found: found.parts,
-                });
+    fn check_same(&self, before: &RunOf, now: &RunOf) -> Result<(), CommandError> {
+        let path = self.context.folder.path();
+        let folder = path.display();
+        if let (Some(before), Some(now)) = (&before.part, &now.part) {
+            if before.parts != now.parts {
+                let (expected, found) = (before.parts, now.parts);
+                return Err(CommandError::wrong_use(format!(
+                    "{folder} is split into {expected} parts, not {found}: repeat --shard as it was (auto/{expected} in a job array), or name another --run"
+                )));
             }
-            if expected.sequence != found.sequence {
-                return Err(CheckpointsError::OtherSequence {
-                    folder,
-                    expected: expected.checkpoints,
-                    found: found.checkpoints,
-                });
+            if before.sequence != now.sequence {
+                return Err(other_sequence(path, before.checkpoints, now.checkpoints));
             }
         }
         let defaults = CheckpointsSettings::default_shown(&self.context.pass);
@@ -186,12 +177,16 @@ impl CheckpointRun<'_> {
         }
         if !changed.is_empty() {
             let changed = changed.join(", ");
-            return Err(CheckpointsError::OtherSettings { folder, changed });
+            return Err(CommandError::wrong_use(format!(
+                "{folder} was made with other settings: {changed}; repeat them, or name another --run"
+            )));
         }
         if before.probe_images != now.probe_images
             || before.comparison_images != now.comparison_images
         {
-            return Err(CheckpointsError::OtherProbes(folder));
+            return Err(CommandError::wrong_use(format!(
+                "{folder} shows other probe images or comparison images: repeat --images and --compare-images as they were, or name another --run"
+            )));
         }
         Ok(())
     }
@@ -248,6 +243,28 @@ impl CheckpointRun<'_> {
     }
 }
 
+/// That a run shows all that there is, and has its summary.
+pub(super) fn nothing_new(run: &Path, state: &State, needs_summary: bool) -> CommandError {
+    let left_out: Vec<_> = state.left_out().map(|entry| entry.name.clone()).collect();
+    shows_all(run, state, &left_out, needs_summary)
+}
+
+fn shows_all(run: &Path, state: &State, left_out: &[String], needs_summary: bool) -> CommandError {
+    let (run, steps) = (run.display(), state.shown().count());
+    let mut text = format!("{run} shows every checkpoint already: {steps} steps");
+    if !left_out.is_empty() {
+        let files = listed(left_out, ", ", NAMED);
+        text = format!("{text}; left out, since they could not be read: {files}");
+    }
+    if needs_summary {
+        text += "; for --json and --fail-if show them again, with another --run";
+    }
+    if left_out.is_empty() && !needs_summary {
+        return CommandError::nothing_to_do(text);
+    }
+    CommandError::failed(text)
+}
+
 fn named(files: &[&Checkpoint]) -> String {
     listed(files.iter().map(|file| &file.name), ", ", NAMED)
 }
@@ -255,7 +272,6 @@ fn named(files: &[&Checkpoint]) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
     use crate::state::RunNetwork;

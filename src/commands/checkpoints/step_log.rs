@@ -11,7 +11,7 @@ use super::setup::CheckpointRun;
 use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
-use crate::commands::error::{CommandError, RunError};
+use crate::commands::error::RunError;
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::on_error::OnError;
@@ -125,7 +125,7 @@ impl<'a> StepLog<'a> {
             Ok(report) => {
                 state.end(last.or(before.earlier.last().copied()), report.logged.bytes)?
             }
-            Err(error) if is_part && is_nothing_left(error) => state.end(None, 0)?,
+            Err(error) if is_part && error.is_nothing_left() => state.end(None, 0)?,
             Err(_) => {}
         }
         let settings = &run.settings.summary;
@@ -190,8 +190,4 @@ impl<'a> StepLog<'a> {
         step.finish();
         Ok(())
     }
-}
-
-fn is_nothing_left(error: &RunError) -> bool {
-    matches!(error.downcast_ref(), Some(CommandError::NothingLeft { .. }))
 }

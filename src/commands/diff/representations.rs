@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::DiffError;
 use crate::analysis::grams::Grams;
 use crate::analysis::probe::{ImageLoader, ProbeActivations, ProbeImages};
 use crate::analysis::similarity::{Estimate, Similarity};
 use crate::analysis::{ComparisonImages, Features, GramCollector, ObservedNetwork};
 use crate::commands::context::placement;
-use crate::commands::error::RunError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::remedy::explain;
 use crate::commands::terminal::{Terminal, Unit};
 use crate::data::list::list_images;
@@ -33,7 +32,11 @@ pub(super) fn similarities(
     let of_old = Variant::of(old, Some(arch))?;
     let of_new = Variant::of(new, Some(arch))?;
     if of_old.is_gray() != of_new.is_gray() {
-        return Err(DiffError::OtherColors(old.path().to_owned(), new.path().to_owned()).into());
+        let (old, new) = (old.path().display(), new.path().display());
+        return Err(CommandError::failed(format!(
+            "{old} takes color images and {new} gray ones, or the reverse: they cannot see the same ones; leave --images out"
+        ))
+        .into());
     }
     // As far as both files go.
     let layers = arch.layers().into_iter();

@@ -1,6 +1,7 @@
 //! All steps of a tag, or of several, as one file that moves.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,8 +10,9 @@ use std::path::PathBuf;
 use png::EncodingError;
 
 use super::series::{Series, pixels};
-use super::{ExportError, Exported};
+use super::{Exported, not_written};
 use crate::analysis::figure::{self, HPos, Line, Place, Shape};
+use crate::commands::error::CommandError;
 use crate::logger::text::width_of;
 use crate::settings::{ExportFormat, ExportSettings};
 use feature_grid::Picture;
@@ -94,7 +96,7 @@ pub(super) fn write(
     strips: &[&Strip<'_>],
     mut name: OsString,
     settings: &ExportSettings,
-) -> Result<(), ExportError> {
+) -> Result<(), CommandError> {
     let is_gif = settings.format == ExportFormat::Gif;
     name.push(if is_gif { ".gif" } else { ".apng" });
     let path = PathBuf::from(name);
@@ -106,11 +108,11 @@ pub(super) fn write(
     let layout = Layout::of(strips, &steps, settings);
     let Panel { width, height, .. } = layout.whole;
     if width.max(height) > LONGEST {
-        return Err(ExportError::TooLarge {
-            path,
-            width,
-            height,
-        });
+        return Err(CommandError::wrong_use(format!(
+            "{}: its frames would be {width} x {height} pixels, and may be 16384 wide and high: use a smaller --scale, or \
+             fewer tags with --together",
+            path.display()
+        )));
     }
     let mut shown: Vec<_> = strips
         .iter()
@@ -133,7 +135,7 @@ pub(super) fn write(
         };
         (delay, layout.draw(current, &label(step)))
     });
-    let file = File::create(&path).map_err(|error| ExportError::Write(path.clone(), error))?;
+    let file = File::create(&path).map_err(|error| not_written(&path, error))?;
     let mut file = BufWriter::new(file);
     let written = if is_gif {
         let size = [width, height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
@@ -141,10 +143,12 @@ pub(super) fn write(
     } else {
         write_apng(&mut file, [width, height], count, frames).map_err(Into::into)
     };
-    written.map_err(|error| ExportError::Animate(path.clone(), error))?;
+    written.map_err(|error: Box<dyn Error + Send + Sync>| {
+        CommandError::failed(format!("cannot write {} as an animation", path.display()))
+            .because(error)
+    })?;
     // Encoders write their end without a word on whether that worked.
-    file.flush()
-        .map_err(|error| ExportError::Write(path, error))
+    file.flush().map_err(|error| not_written(&path, error))
 }
 
 /// Pictures with a line of text above them. Units: pixels.

@@ -6,10 +6,11 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::Exported;
 use super::scalars::field;
 use super::series::{Point, Series, ValueError};
-use super::{ExportError, Exported};
 use crate::analysis::figure::{Cells, Figure, Matrix, SIZE};
+use crate::commands::error::CommandError;
 use crate::settings::{ExportFormat, ExportSettings};
 use tensorboard_events::Value;
 
@@ -19,7 +20,7 @@ pub(super) fn write(
     settings: &ExportSettings,
     folder: &Path,
     exported: &mut Exported,
-) -> Result<(), ExportError> {
+) -> Result<(), CommandError> {
     let [width, height] = settings.size.map_or(SIZE, |size| size.0);
     for (step, point) in series.read() {
         let figure = point.and_then(of_point);

@@ -7,7 +7,8 @@ use std::path::Path;
 use image::ImageFormat;
 use thiserror::Error;
 
-use super::{ExportError, Exported};
+use super::Exported;
+use crate::commands::error::CommandError;
 use crate::commands::event_runs::EventRun;
 use crate::data::decode;
 use crate::data::error::ImageError;
@@ -113,7 +114,7 @@ impl Series<'_> {
         &self,
         folder: &Path,
         exported: &mut Exported,
-    ) -> Result<(), ExportError> {
+    ) -> Result<(), CommandError> {
         for (step, pictures) in self.pictures() {
             let pictures = exported.or_skip(&self.name(step), pictures);
             let pictures = pictures.unwrap_or_default();
