@@ -1,5 +1,6 @@
 //! A command line or a configuration file that cannot be run.
 
+use std::error::Error;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -14,109 +15,49 @@ use crate::one_line::shell_quoted;
 pub(crate) enum UsageError {
     #[error("{0}")]
     Clap(#[from] clap::Error),
-    #[error("{path}: {problem}")]
-    File { path: PathBuf, problem: FileError },
     #[error("{0}")]
     Settings(#[from] SettingsError),
     #[error("{0}")]
     Missing(#[from] FindError),
 }
 
+/// Settings that cannot be used, in words for who typed them.
 #[derive(Debug, Error)]
-pub(crate) enum FileError {
-    #[error("the configuration file cannot be read: {0}")]
-    Read(#[from] std::io::Error),
-    #[error(
-        "the configuration is lost, and no checkpoint next to it holds it: repeat the command that began the run, with --resume"
-    )]
-    Lost,
-    #[error("this is not valid TOML: line {line}: {message}")]
-    Toml { line: usize, message: String },
-    #[error(
-        "this is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
-    )]
-    OtherCommand { theirs: String, ours: String },
-    #[error("unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?")]
-    UnknownKey {
-        key: String,
-        command: String,
-        nearest: String,
-    },
-    #[error("{key} has a value that cannot be used: expected {expected}, found {found}")]
-    Value {
-        key: String,
-        expected: &'static str,
-        found: String,
-    },
-    /// A value that clap refuses.
-    #[error("{0}")]
-    Flag(String),
+#[error("{text}")]
+pub(crate) struct SettingsError {
+    text: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-#[derive(Debug, Error)]
-pub(crate) enum SettingsError {
-    #[error(
-        "no {what} given: --images takes every path after it, {last} too; put what is not a probe image first: \
-         vggscope {command} {last} --images {images}"
-    )]
-    Swallowed {
-        command: &'static str,
-        what: &'static str,
-        images: String,
-        last: String,
-    },
-    #[error("no {what} given: {how}")]
-    Missing {
-        what: &'static str,
-        how: &'static str,
-    },
-    #[error(
-        "--run {0:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
-    )]
-    RunOutside(PathBuf),
-    #[error("{flag} cannot be used here: {why}")]
-    Excluded {
-        flag: &'static str,
-        why: &'static str,
-    },
-    #[error("--json {path}: cannot write this file in {}", folder(path))]
-    Json {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("there is no flag {0}; a file whose name begins with a dash is written ./{0}")]
-    Dashed(String),
-    #[error("{flag} is gone: {now}")]
-    Gone { flag: String, now: String },
-    #[error("the configuration cannot be written as TOML")]
-    Text(#[source] toml::ser::Error),
-}
+impl SettingsError {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+        }
+    }
 
-fn folder(path: &Path) -> std::path::Display<'_> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    folder.unwrap_or(Path::new(".")).display()
+    pub(super) fn because(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Box::new(source)),
+            ..self
+        }
+    }
 }
 
 /// Refuses a command line without `what`; `how` to give it.
-pub(super) fn require(
-    is_given: bool,
-    what: &'static str,
-    how: &'static str,
-) -> Result<(), SettingsError> {
+pub(super) fn require(is_given: bool, what: &str, how: &str) -> Result<(), SettingsError> {
     if is_given {
         return Ok(());
     }
-    Err(SettingsError::Missing { what, how })
+    Err(SettingsError::new(format!("no {what} given: {how}")))
 }
 
 /// Refuses `flag` where something rules it out; `why`, and what to do instead.
-pub(super) fn exclude(
-    is_excluded: bool,
-    flag: &'static str,
-    why: &'static str,
-) -> Result<(), SettingsError> {
+pub(super) fn exclude(is_excluded: bool, flag: &str, why: &str) -> Result<(), SettingsError> {
     if is_excluded {
-        return Err(SettingsError::Excluded { flag, why });
+        let text = format!("{flag} cannot be used here: {why}");
+        return Err(SettingsError::new(text));
     }
     Ok(())
 }
@@ -128,9 +69,9 @@ pub(super) fn check_probes(images: &[PathBuf]) -> Result<(), SettingsError> {
 
 /// Refuses a command line without `what`, where `--images` took it with the images.
 pub(super) fn swallowed(
-    command: &'static str,
+    command: &str,
     images: &[PathBuf],
-    what: &'static str,
+    what: &str,
 ) -> Result<(), SettingsError> {
     let is_image = |path: &Path| {
         let name = path.extension().and_then(OsStr::to_str).unwrap_or_default();
@@ -153,10 +94,9 @@ pub(super) fn swallowed(
         let words = paths.into_iter().map(|path| shell_quoted(path));
         words.collect::<Vec<_>>().join(" ")
     };
-    Err(SettingsError::Swallowed {
-        command,
-        what,
-        images: words(stay),
-        last: words(taken),
-    })
+    let (images, last) = (words(stay), words(taken));
+    Err(SettingsError::new(format!(
+        "no {what} given: --images takes every path after it, {last} too; put what is not a probe image first: \
+         vggscope {command} {last} --images {images}"
+    )))
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction};
 use toml::{Table, Value};
 
-use super::error::FileError;
+use super::error::SettingsError;
 use super::old_keys;
 use super::text::typed;
 
@@ -38,14 +38,14 @@ pub(super) fn read(
     kept: Option<String>,
     command: &clap::Command,
     typed: &[&str],
-) -> Result<FileSettings, FileError> {
+) -> Result<FileSettings, SettingsError> {
     let lost = kept.is_some().then(|| {
         format!(
             "{} is lost: with the settings of the newest checkpoint",
             path.display()
         )
     });
-    let text = kept.map_or_else(|| text(path), Ok)?;
+    let text = kept.map_or_else(|| text(path).map_err(unreadable), Ok)?;
     let mut table: Table = parse(&text)?
         .into_iter()
         .map(|(key, value)| (key.replace('_', "-"), value))
@@ -53,10 +53,10 @@ pub(super) fn read(
     if let Some(theirs) = table.remove(COMMAND_KEY)
         && theirs.as_str() != Some(command.get_name())
     {
-        return Err(FileError::OtherCommand {
-            theirs: self::typed(&theirs).unwrap_or_default(),
-            ours: command.get_name().to_owned(),
-        });
+        let (theirs, ours) = (self::typed(&theirs).unwrap_or_default(), command.get_name());
+        return Err(SettingsError::new(format!(
+            "this is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
+        )));
     }
     let is_key = |key: &str| command.get_arguments().any(|arg| key_of(arg) == key);
     let note = old_keys::replace(path, &mut table, is_key);
@@ -82,13 +82,16 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
-fn parse(text: &str) -> Result<Table, FileError> {
+pub(super) fn unreadable(error: io::Error) -> SettingsError {
+    SettingsError::new(format!("the configuration file cannot be read: {error}"))
+}
+
+fn parse(text: &str) -> Result<Table, SettingsError> {
     text.parse().map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start);
-        FileError::Toml {
-            line: text[..start].matches('\n').count() + 1,
-            message: error.message().replace('\n', "; "),
-        }
+        let line = text[..start].matches('\n').count() + 1;
+        let message = error.message().replace('\n', "; ");
+        SettingsError::new(format!("this is not valid TOML: line {line}: {message}"))
     })
 }
 
@@ -98,7 +101,7 @@ pub(super) fn key_of(arg: &Arg) -> String {
         .map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned)
 }
 
-fn find<'a>(command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError> {
+fn find<'a>(command: &'a clap::Command, key: &str) -> Result<&'a Arg, SettingsError> {
     let is_known = |arg: &&Arg| !NOT_KEYS.contains(&arg.get_id().as_str());
     let known = || command.get_arguments().filter(is_known);
     let likeness = |name: &String| strsim::jaro_winkler(name, key);
@@ -113,24 +116,25 @@ fn find<'a>(command: &'a clap::Command, key: &str) -> Result<&'a Arg, FileError>
     };
     known()
         .find(|arg| key_of(arg) == key || is_alias(arg))
-        .ok_or_else(|| FileError::UnknownKey {
-            key: key.to_owned(),
-            command: command.get_name().to_owned(),
-            nearest: nearest().unwrap_or_default(),
+        .ok_or_else(|| {
+            let (command, nearest) = (command.get_name(), nearest().unwrap_or_default());
+            SettingsError::new(format!(
+                "unknown key {key:?} for `vggscope {command}`: did you mean {nearest:?}?"
+            ))
         })
 }
 
 /// One key's flags: `--key=value`, once for every value where the flag takes several.
-fn as_flags(arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, FileError> {
+fn as_flags(arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, SettingsError> {
     let values = match value {
         Value::Array(items) if matches!(arg.get_action(), ArgAction::Append) => &items[..],
         one => std::slice::from_ref(one),
     };
     let flag = |item: &Value| {
-        let text = typed(item).map_err(|expected| FileError::Value {
-            key: key.to_owned(),
-            expected,
-            found: value.to_string(),
+        let text = typed(item).map_err(|expected| {
+            SettingsError::new(format!(
+                "{key} has a value that cannot be used: expected {expected}, found {value}"
+            ))
         })?;
         Ok(OsString::from(if !arg.is_positional() {
             format!("--{key}={text}")

@@ -51,7 +51,7 @@ pub(crate) use train::{OptimizerName, RecordSettings, TrainSettings};
 
 use crate::data::find::FindError;
 use crate::data::missing::is_missing;
-use error::{FileError, SettingsError};
+use error::SettingsError;
 use paths::{absolute, path_parser};
 use shared::weights_path;
 
@@ -137,10 +137,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         let Some(command) = all.find_subcommand(name) else {
             return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
         };
-        let failed = |problem| UsageError::File {
-            path: path.clone(),
-            problem,
-        };
+        let failed = |problem| SettingsError::new(format!("{}: {problem}", path.display()));
         let lists = typed_lists(command, of_command);
         let kept = kept_settings(path, of_command).map_err(failed)?;
         if kept.is_none() && is_missing(path) {
@@ -156,7 +153,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
         // Read alone first, so that a mistake in the file is reported as the file's.
         cli()
             .try_get_matches_from(&with_file)
-            .map_err(|error| failed(FileError::Flag(first_line(&error))))?;
+            .map_err(|error| failed(SettingsError::new(first_line(&error))))?;
         matches = cli().try_get_matches_from([with_file.as_slice(), rest].concat())?;
     }
     let command = Cli::from_arg_matches(&matches)?.command;
@@ -185,7 +182,10 @@ pub(crate) fn rewritten(name: &str, config: &Path) -> Result<String, UsageError>
         Command::Compare(settings) => text::toml_text(name, settings),
         _ => Ok(String::new()),
     };
-    text.map_err(|error| SettingsError::Text(error).into())
+    let text = text.map_err(|error| {
+        SettingsError::new("the configuration cannot be written as TOML").because(error)
+    });
+    Ok(text?)
 }
 
 /// The command line as help describes it.
@@ -230,14 +230,14 @@ fn first_line(error: &clap::Error) -> String {
 }
 
 /// The settings that the newest checkpoint of a training holds, where it is resumed and its configuration is lost.
-fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, FileError> {
+fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, SettingsError> {
     // A pipe is read once.
     if !is_resumed(matches) || (config.exists() && !config.is_file()) {
         return Ok(None);
     }
     let text = match file::text(config) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        text => text?,
+        text => text.map_err(file::unreadable)?,
     };
     // A power failure may leave it empty, or full of NUL.
     if !text.trim_matches(['\0', '\n']).is_empty() {
@@ -245,7 +245,8 @@ fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, 
     }
     let folder = config.parent().unwrap_or(Path::new(""));
     let settings = kept_in(&folder.join(CHECKPOINTS));
-    settings.map(Some).ok_or(FileError::Lost)
+    let lost = "the configuration is lost, and no checkpoint next to it holds it: repeat the command that began the run, with --resume";
+    settings.map(Some).ok_or_else(|| SettingsError::new(lost))
 }
 
 /// The settings that the newest readable checkpoint in `folder` holds, under `config` in its TOML file.

@@ -129,7 +129,7 @@ pub(super) fn renamed(error: clap::Error) -> UsageError {
                 || "leave it out".to_owned(),
                 |now| format!("write --{now} instead, which --help explains"),
             );
-            SettingsError::Gone { flag, now }.into()
+            SettingsError::new(format!("{flag} is gone: {now}")).into()
         }
         None => error.into(),
     }

@@ -36,7 +36,10 @@ pub(super) fn dashed(typed: &[OsString], error: &clap::Error) -> Option<Settings
         word.starts_with(flag) && (is_like_one && !is_number || Path::new(word).exists())
     };
     let mut words = typed.iter().filter_map(|word| word.to_str());
-    Some(SettingsError::Dashed(words.find(is_file)?.to_owned()))
+    let word = words.find(is_file)?;
+    Some(SettingsError::new(format!(
+        "there is no flag {word}; a file whose name begins with a dash is written ./{word}"
+    )))
 }
 
 /// The path from the root, symbolic links and patterns left as they are; `probes/` and `./probes` are `probes`.

@@ -151,7 +151,9 @@ pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
     let inside = |part| matches!(part, Component::Normal(_));
     match run {
         Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
-            Err(SettingsError::RunOutside(run.to_owned()))
+            Err(SettingsError::new(format!(
+                "--run {run:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
+            )))
         }
         _ => Ok(()),
     }

@@ -35,10 +35,10 @@ impl SummarySettings {
         let Some(path) = &self.json else {
             return Ok(());
         };
-        try_to_write(path).map_err(|source| SettingsError::Json {
-            path: path.clone(),
-            source,
-        })
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let (file, folder) = (path.display(), folder.unwrap_or(Path::new(".")).display());
+        let text = format!("--json {file}: cannot write this file in {folder}");
+        try_to_write(path).map_err(|source| SettingsError::new(text).because(source))
     }
 }
 
