@@ -1,60 +1,30 @@
 //! What can end a command.
 
 use std::error::Error;
-use std::ops::Deref;
 
 use thiserror::Error;
 
 use crate::analysis::compare::CompareError;
 use crate::network::{InputError, SelectError};
-use crate::settings::ShardError;
+use crate::settings::SettingsError;
 use crate::state::StateError;
 
 /// A command that did not come to its end: the error of any room. What was written before stays readable.
-///
-/// No `Error` itself, so that `?` takes every other one; what to do about it depends on what is inside.
-#[derive(Debug)]
-pub(crate) struct RunError(Box<dyn Error + Send + Sync>);
+pub(crate) type RunError = Box<dyn Error + Send + Sync>;
 
-impl<E: Error + Send + Sync + 'static> From<E> for RunError {
-    fn from(error: E) -> Self {
-        Self(Box::new(error))
-    }
+/// Whether the command could never have worked as it was typed.
+pub(crate) fn is_wrong_use(error: &(dyn Error + 'static)) -> bool {
+    error.is::<SelectError>()
+        || error.is::<InputError>()
+        || error.is::<SettingsError>()
+        || matches!(error.downcast_ref(), Some(StateError::InParts(_)))
+        || (error.downcast_ref()).is_some_and(CompareError::is_wrong_use)
+        || ends(error, Ends::WrongUse)
 }
 
-impl Deref for RunError {
-    type Target = dyn Error + 'static;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
-}
-
-impl RunError {
-    /// Whether there was nothing to do, because it was done before.
-    pub(crate) fn is_done(&self) -> bool {
-        self.ends(Ends::NothingToDo)
-    }
-
-    /// Whether the command could never have worked as it was typed.
-    pub(crate) fn is_wrong_use(&self) -> bool {
-        self.is::<SelectError>()
-            || self.is::<InputError>()
-            || self.is::<ShardError>()
-            || matches!(self.downcast_ref(), Some(StateError::InParts(_)))
-            || self.downcast_ref().is_some_and(CompareError::is_wrong_use)
-            || self.ends(Ends::WrongUse)
-    }
-
-    /// Whether all that was to be shown was skipped.
-    pub(crate) fn is_nothing_left(&self) -> bool {
-        self.ends(Ends::NothingLeft)
-    }
-
-    fn ends(&self, how: Ends) -> bool {
-        self.downcast_ref()
-            .is_some_and(|error: &CommandError| error.ends == how)
-    }
+/// Whether it ended so, by what a command itself found out.
+pub(crate) fn ends(error: &(dyn Error + 'static), how: Ends) -> bool {
+    (error.downcast_ref()).is_some_and(|error: &CommandError| error.ends == how)
 }
 
 /// What a command itself finds out, and what to do next. Errors of rooms are types, which others tell apart and add advice
@@ -68,7 +38,7 @@ pub(crate) struct CommandError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
+pub(crate) enum Ends {
     Failed,
     /// The command could never have worked as it was typed.
     WrongUse,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::checkpoints::{self, merge};
 use super::context::Context;
-use super::error::{CommandError, RunError};
+use super::error::{CommandError, Ends, RunError, ends, is_wrong_use};
 use super::export::Exported;
 use super::remedy::explain;
 use super::report::{Report, counted};
@@ -113,7 +113,7 @@ fn run(command: Command) -> u8 {
             .map_err(RunError::from),
     };
     ended.unwrap_or_else(|error| {
-        let code = if error.is_wrong_use() {
+        let code = if is_wrong_use(&*error) {
             WRONG_USE
         } else {
             FAILED
@@ -153,7 +153,7 @@ fn log_run(
         Ok(report) => Ok(conclude(&report, quiet)),
         Err(error) => {
             context.terminal.end();
-            if !error.is_done() {
+            if !ends(&*error, Ends::NothingToDo) {
                 return Err(error);
             }
             context.terminal.note(&explain(&*error));

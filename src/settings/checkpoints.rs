@@ -16,7 +16,7 @@ use super::error::{SettingsError, UsageError, check_probes, exclude, require, sw
 use super::file::key_of;
 use super::paths::{absolute, make_absolute};
 use super::pictures::{ComparisonSettings, PictureSettings};
-use super::shard::{Shard, ShardChoice, ShardError};
+use super::shard::{Shard, ShardChoice};
 use super::shared::RunSettings;
 use super::summary::SummarySettings;
 use super::text::{as_texts, toml_text};
@@ -152,7 +152,7 @@ impl CheckpointsSettings {
         }
     }
 
-    pub(crate) fn shard(&self) -> Result<Option<Shard>, ShardError> {
+    pub(crate) fn shard(&self) -> Result<Option<Shard>, SettingsError> {
         let environment = |variable: &str| std::env::var(variable).ok();
         self.shard
             .map(|choice| choice.resolve(environment))

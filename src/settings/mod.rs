@@ -37,21 +37,20 @@ pub(crate) use checkpoints::{CheckpointsSettings, MergeSettings, changed_setting
 pub(crate) use choices::{ChangeChoice, CompareBy, FollowChoice, MapsChoice, RangeChoice};
 pub(crate) use compare::CompareSettings;
 pub(crate) use diff::{DiffOrder, DiffSettings};
-pub(crate) use error::UsageError;
+pub(crate) use error::{SettingsError, UsageError};
 pub(crate) use file::text as settings_text;
 pub(crate) use help::{completions, manual_page};
 pub(crate) use images::ImagesSettings;
 pub(crate) use layers::LayersSettings;
 pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
-pub(crate) use shard::{Shard, ShardError, array_task};
+pub(crate) use shard::{Shard, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use summary::{Condition, SummarySettings, write_json};
 pub(crate) use train::{OptimizerName, RecordSettings, TrainSettings};
 
 use crate::data::find::FindError;
 use crate::data::missing::is_missing;
-use error::SettingsError;
 use paths::{absolute, path_parser};
 use shared::weights_path;
 

@@ -4,25 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use super::error::SettingsError;
+use super::values::ParseValueError;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use thiserror::Error;
-
-use super::error::SettingsError;
-
-/// A path that is none on this machine.
-#[derive(Debug, Error)]
-pub(crate) enum PathError {
-    #[error(
-        "expected a path on this machine, found an address ({0}://): mount or download what is read, and copy \
-         what is written afterwards"
-    )]
-    Address(String),
-    #[error("the home folder of another user ({0}) is not looked up; write the whole path")]
-    OtherHome(String),
-    #[error("~ has no meaning here: no home folder is known; set HOME, or write the whole path")]
-    NoHome,
-}
 
 /// The word that clap took for flags, if it is a file's name: of `-x.pth` it says that there is no `-x`.
 pub(super) fn dashed(typed: &[OsString], error: &clap::Error) -> Option<SettingsError> {
@@ -59,13 +44,16 @@ pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(parse)
 }
 
-pub(super) fn parse(path: PathBuf) -> Result<PathBuf, PathError> {
+pub(super) fn parse(path: PathBuf) -> Result<PathBuf, ParseValueError> {
     parse_path(path, env::home_dir())
 }
 
-fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, PathError> {
+fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, ParseValueError> {
     if let Some(scheme) = scheme(&path) {
-        return Err(PathError::Address(scheme));
+        return Err(ParseValueError(format!(
+            "expected a path on this machine, found an address ({scheme}://): mount or download what is read, and copy \
+             what is written afterwards"
+        )));
     }
     let Some(Component::Normal(first)) = path.components().next() else {
         return Ok(path);
@@ -74,11 +62,16 @@ fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, PathError
         name if !name.starts_with('~') => Ok(path),
         name if name == "~" => {
             let below: PathBuf = path.components().skip(1).collect();
-            Ok(home.ok_or(PathError::NoHome)?.join(below))
+            let unknown =
+                "~ has no meaning here: no home folder is known; set HOME, or write the whole path";
+            let home = home.ok_or_else(|| ParseValueError(unknown.to_owned()))?;
+            Ok(home.join(below))
         }
         // It may be a file's name.
         _ if path.exists() => Ok(path),
-        name => Err(PathError::OtherHome(name.into_owned())),
+        name => Err(ParseValueError(format!(
+            "the home folder of another user ({name}) is not looked up; write the whole path"
+        ))),
     }
 }
 

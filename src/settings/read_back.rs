@@ -167,9 +167,10 @@ impl FromStr for StepChoice {
             (_, Some((from, to))) => range(from, to),
             (number, None) => range(number, number),
         };
-        choice.ok_or(ParseValueError::Expected(
-            "a step, first, last, or a range such as 100..200 or ..50, or several with commas",
-        ))
+        choice.map_or_else(
+            || expected("a step, first, last, or a range such as 100..200 or ..50, or several with commas"),
+            Ok,
+        )
     }
 }
 

@@ -3,9 +3,8 @@
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use thiserror::Error;
-
-use super::values::ParseValueError;
+use super::error::SettingsError;
+use super::values::{ParseValueError, expected};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShardChoice {
@@ -40,38 +39,9 @@ impl FromStr for ShardChoice {
                 .and_then(|(index, count)| Shard::new(index, count))
                 .map(Self::Given),
         };
-        choice.ok_or(ParseValueError::Expected(
-            "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job",
-        ))
+        const FORM: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
+        choice.map_or_else(|| expected(FORM), Ok)
     }
-}
-
-/// Why the environment does not say which part this is.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum ShardError {
-    #[error(
-        "--shard auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set, so this is no task of a job array: give --shard I/N"
-    )]
-    NoTask,
-    #[error("--shard auto: {0} is set, but not how many tasks there are: give --shard auto/N")]
-    NoCount(&'static str),
-    #[error("--shard auto: {variable} is {value:?}, expected a number")]
-    NoNumber {
-        variable: &'static str,
-        value: String,
-    },
-    #[error(
-        "--shard auto: this array of {0} tasks has gaps, so it is a part of another one: give --shard auto/N with the tasks of the whole array (numbered from 0)"
-    )]
-    Gaps(NonZeroUsize),
-    #[error(
-        "--shard auto/{count}: {variable} is {index}, and the parts are 0 to {}: number the tasks from 0, or give --shard I/N", count.get() - 1
-    )]
-    Outside {
-        variable: &'static str,
-        index: usize,
-        count: NonZeroUsize,
-    },
 }
 
 /// The number of this task, counted from wherever the array begins.
@@ -94,12 +64,16 @@ pub(crate) fn array_task(environment: impl Fn(&str) -> Option<String>) -> Option
     [SLURM_ID, KUBERNETES_INDEX].into_iter().find(is_set)
 }
 
+fn refused(why: &str) -> SettingsError {
+    SettingsError::new(format!("--shard auto{why}"))
+}
+
 impl ShardChoice {
     /// The part, which the variables of the environment may say.
     pub(crate) fn resolve(
         self,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Shard, ShardError> {
+    ) -> Result<Shard, SettingsError> {
         let total = match self {
             Self::Given(shard) => return Ok(shard),
             Self::Auto(total) => total,
@@ -109,30 +83,38 @@ impl ShardChoice {
                 return Ok(None);
             };
             let parsed = value.trim().parse().map(Some);
-            parsed.map_err(|_| ShardError::NoNumber { variable, value })
+            let why = || refused(&format!(": {variable} is {value:?}, expected a number"));
+            parsed.map_err(|_| why())
         };
-        let variable = array_task(&environment).ok_or(ShardError::NoTask)?;
+        let variable = array_task(&environment).ok_or_else(|| {
+            refused(": neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set, so this is no task of a job array: give --shard I/N")
+        })?;
         let index = number(variable)?.unwrap_or(0);
         if let Some(count) = total {
             // As in an array of the tasks that have to be repeated.
-            return Shard::new(index, count).ok_or(ShardError::Outside {
-                variable,
-                index,
-                count,
+            let last = count.get() - 1;
+            return Shard::new(index, count).ok_or_else(|| {
+                refused(&format!("/{count}: {variable} is {index}, and the parts are 0 to {last}: number the tasks from 0, or give --shard I/N"))
             });
         }
         let count = match variable {
             SLURM_ID => number(SLURM_COUNT)?.and_then(NonZeroUsize::new),
             _ => None,
         };
-        let count = count.ok_or(ShardError::NoCount(variable))?;
+        let count = count.ok_or_else(|| {
+            refused(&format!(
+                ": {variable} is set, but not how many tasks there are: give --shard auto/N"
+            ))
+        })?;
         let first = number(SLURM_MIN)?.unwrap_or(0);
         let every = number(SLURM_STEP)?.unwrap_or(1).max(1);
         let last = number(SLURM_MAX)?.unwrap_or(first + (count.get() - 1) * every);
         let is_whole = last.saturating_sub(first) / every + 1 == count.get();
         Shard::new(index.saturating_sub(first) / every, count)
             .filter(|_| is_whole)
-            .ok_or(ShardError::Gaps(count))
+            .ok_or_else(|| {
+                refused(&format!(": this array of {count} tasks has gaps, so it is a part of another one: give --shard auto/N with the tasks of the whole array (numbered from 0)"))
+            })
     }
 }
 
@@ -147,12 +129,13 @@ mod tests {
         }
     }
 
-    fn resolve(text: &str, variables: &[(&str, &str)]) -> Result<Shard, ShardError> {
+    fn resolve(text: &str, variables: &[(&str, &str)]) -> Result<Shard, String> {
         let choice: ShardChoice = text.parse().unwrap();
-        choice.resolve(|name| {
+        let resolved = choice.resolve(|name| {
             let mut found = variables.iter().filter(|(variable, _)| *variable == name);
             found.next().map(|(_, value)| (*value).to_owned())
-        })
+        });
+        resolved.map_err(|error| error.to_string())
     }
 
     #[test]
@@ -196,7 +179,7 @@ mod tests {
         assert_eq!(array("14", "5", "10", "18", "2"), Ok(shard(2, 5)));
         // sbatch --array=3,7
         let gaps = array("7", "2", "3", "7", "1").unwrap_err();
-        assert!(gaps.to_string().contains("auto/N"), "{gaps}");
+        assert!(gaps.contains("auto/N"), "{gaps}");
         assert_eq!(
             resolve("auto/100", &[(SLURM_ID, "7"), (SLURM_COUNT, "2")]),
             Ok(shard(7, 100))
@@ -212,18 +195,24 @@ mod tests {
         let index = [(KUBERNETES_INDEX, "3")];
         assert_eq!(resolve("auto/4", &index), Ok(shard(3, 4)));
         let variable = KUBERNETES_INDEX;
-        assert_eq!(resolve("auto", &index), Err(ShardError::NoCount(variable)));
-        let outside = resolve("auto/3", &index).unwrap_err().to_string();
+        assert_eq!(
+            resolve("auto", &index).unwrap_err(),
+            format!(
+                "--shard auto: {variable} is set, but not how many tasks there are: give --shard auto/N"
+            )
+        );
+        let outside = resolve("auto/3", &index).unwrap_err();
         assert!(outside.contains("JOB_COMPLETION_INDEX is 3"), "{outside}");
         assert!(outside.contains("0 to 2"), "{outside}");
     }
 
     #[test]
     fn nobody_says_it() {
-        assert_eq!(resolve("auto", &[]), Err(ShardError::NoTask));
+        let no_task = resolve("auto", &[]).unwrap_err();
+        assert!(no_task.contains("is set, so this is no task"), "{no_task}");
         let no_number = resolve("auto/4", &[(SLURM_ID, "x")]).unwrap_err();
         assert_eq!(
-            no_number.to_string(),
+            no_number,
             "--shard auto: SLURM_ARRAY_TASK_ID is \"x\", expected a number"
         );
     }

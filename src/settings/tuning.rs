@@ -70,10 +70,9 @@ impl FromStr for Normalize {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::read(text).ok_or(ParseValueError::Expected(
-            "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
-             or one for all, and a std above 0",
-        ))
+        const FORM: &str = "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
+                            or one for all, and a std above 0";
+        Self::read(text).map_or_else(|| expected(FORM), Ok)
     }
 }
 
@@ -125,9 +124,8 @@ impl FromStr for Augment {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: ParseValueError = ParseValueError::Expected(
-            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these",
-        );
+        const FORM: &str =
+            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these";
         let mut augment = Self::default();
         let pairs = match text {
             "default" => Vec::new(),
@@ -135,7 +133,7 @@ impl FromStr for Augment {
                 augment.is_on = false;
                 Vec::new()
             }
-            _ => pairs(text).ok_or(FORM)?,
+            _ => pairs(text).map_or_else(|| expected(FORM), Ok)?,
         };
         for (key, value) in pairs {
             match key {
@@ -143,7 +141,7 @@ impl FromStr for Augment {
                 "aspect" => augment.aspect = span(&value, f64::MAX)?,
                 "flip" => augment.flip = parse_fraction(&value)?,
                 "jitter" => augment.jitter = jitter(&value)?,
-                _ => return Err(FORM),
+                _ => return expected(FORM),
             }
         }
         Ok(augment)
@@ -236,10 +234,9 @@ impl FromStr for Schedule {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::read(text).ok_or(ParseValueError::Expected(
-            "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
-             step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing",
-        ))
+        const FORM: &str = "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
+                            step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing";
+        Self::read(text).map_or_else(|| expected(FORM), Ok)
     }
 }
 

@@ -7,22 +7,17 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::paths::PathError;
 use super::text::written_as_text;
 use crate::data::transform::Crop;
 use crate::schedule::Interval;
 
+/// Why a value is none that its setting takes.
 #[derive(Debug, Error)]
-pub(crate) enum ParseValueError {
-    #[error("expected {0}")]
-    Expected(&'static str),
-    #[error("{0}")]
-    Path(#[from] PathError),
-}
+#[error("{0}")]
+pub(crate) struct ParseValueError(pub(super) String);
 
-/// A value that is not what its setting takes.
-pub(super) fn expected<T>(what: &'static str) -> Result<T, ParseValueError> {
-    Err(ParseValueError::Expected(what))
+pub(super) fn expected<T>(what: &str) -> Result<T, ParseValueError> {
+    Err(ParseValueError(format!("expected {what}")))
 }
 
 /// A setting that is one keyword or a number.

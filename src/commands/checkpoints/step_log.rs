@@ -11,7 +11,7 @@ use super::setup::CheckpointRun;
 use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::commands::calibration;
 use crate::commands::context::{Steps, as_markdown};
-use crate::commands::error::RunError;
+use crate::commands::error::{Ends, RunError, ends};
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
 use crate::data::on_error::OnError;
@@ -125,7 +125,7 @@ impl<'a> StepLog<'a> {
             Ok(report) => {
                 state.end(last.or(before.earlier.last().copied()), report.logged.bytes)?
             }
-            Err(error) if is_part && error.is_nothing_left() => state.end(None, 0)?,
+            Err(error) if is_part && ends(&**error, Ends::NothingLeft) => state.end(None, 0)?,
             Err(_) => {}
         }
         let settings = &run.settings.summary;
