@@ -160,9 +160,13 @@ fn scaled(call: &mut Call, of: impl Fn(Floats, Floats) -> Floats) -> Result<Valu
     let alpha = call.float("alpha", 1.0)?;
     #[expect(clippy::float_cmp, reason = "it was left out")]
     let is_plain = alpha == 1.0;
-    both(call, |a, b| match is_plain {
-        true => of(a, b),
-        false => of(a, Dispatch::float_mul_scalar(b, alpha.into())),
+    both(call, |a, b| {
+        let b = if is_plain {
+            b
+        } else {
+            Dispatch::float_mul_scalar(b, alpha.into())
+        };
+        of(a, b)
     })
 }
 

@@ -66,9 +66,10 @@ fn largest(call: &mut Call) -> Result<Value> {
     }
     let has_axis = call.has("dim");
     let largest = over(call, Dispatch::float_max_dim)?;
-    Ok(match has_axis {
-        true => Value::List(vec![largest, Value::None]),
-        false => largest,
+    Ok(if has_axis {
+        Value::List(vec![largest, Value::None])
+    } else {
+        largest
     })
 }
 
