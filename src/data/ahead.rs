@@ -3,26 +3,24 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// What threads make of every item, in the order of the items, made ahead of whoever takes it.
 ///
 /// It ends early where making one panics. Dropping it ends its threads, each after its current item.
 pub(crate) struct Ahead<I: Iterator, R> {
     items: I,
+    make: Arc<dyn Fn(I::Item) -> R + Send + Sync>,
     most: usize,
     /// `None` once the threads are to end.
-    jobs: Option<Sender<Job<I::Item, R>>>,
+    jobs: Option<Sender<Job>>,
     coming: VecDeque<Receiver<R>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-}
-
-struct Job<T, R> {
-    item: T,
-    result: SyncSender<R>,
 }
 
 impl<I, R> Ahead<I, R>
@@ -38,16 +36,22 @@ where
         stop: Arc<AtomicBool>,
         make: impl Fn(I::Item) -> R + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (sender, jobs) = channel();
-        let shared = Arc::new((Mutex::new(jobs), make));
+        let (sender, jobs) = channel::<Job>();
+        let jobs = Arc::new(Mutex::new(jobs));
         let thread = |_| {
-            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            let work = move || work(&shared.0, &stop, &shared.1);
+            let jobs = Arc::clone(&jobs);
+            let next = move || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let work = move || {
+                while let Ok(job) = next() {
+                    job();
+                }
+            };
             Builder::new().name("load".to_owned()).spawn(work)
         };
         let threads = (0..threads).map(thread).collect::<io::Result<_>>()?;
         let mut ahead = Self {
             items,
+            make: Arc::new(make),
             most,
             jobs: Some(sender),
             coming: VecDeque::new(),
@@ -72,7 +76,14 @@ where
         {
             let (result, receiver) = sync_channel(1);
             self.coming.push_back(receiver);
-            if jobs.send(Job { item, result }).is_err() {
+            let (make, stop) = (Arc::clone(&self.make), Arc::clone(&self.stop));
+            let job = move || {
+                if !stop.load(Ordering::Relaxed) {
+                    // Nobody waits any more.
+                    let _ = result.send(make(item));
+                }
+            };
+            if jobs.send(Box::new(job)).is_err() {
                 // Every thread panicked, and so its receiver says.
                 self.jobs = None;
             }
@@ -106,19 +117,6 @@ impl<I: Iterator, R> Drop for Ahead<I, R> {
         for thread in self.threads.drain(..) {
             // What panicked there ended the items, which the caller was told.
             let _ = thread.join();
-        }
-    }
-}
-
-fn work<T, R>(jobs: &Mutex<Receiver<Job<T, R>>>, stop: &AtomicBool, make: &impl Fn(T) -> R) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { item, result }) = job else {
-            return;
-        };
-        if !stop.load(Ordering::Relaxed) {
-            // Nobody waits any more.
-            let _ = result.send(make(item));
         }
     }
 }

@@ -213,7 +213,8 @@ impl WeightsFile {
         mut take: impl FnMut(&[f32], &[f32]),
     ) -> Result<(), WeightsError> {
         let (one, two) = (self.find(name)?, other.find(name)?);
-        let in_rows = |entry: &Entry| entry.stored == Stored::Whole && entry.tensor.is_in_rows();
+        let in_rows =
+            |entry: &Entry| entry.stored == Stored::Whole && entry.tensor.stride.is_none();
         if !in_rows(one) || !in_rows(two) {
             take(&self.read(name)?, &other.read(name)?);
             return Ok(());

@@ -84,11 +84,6 @@ impl Tensor {
         })
     }
 
-    /// Whether it is row-major, without gaps.
-    pub(super) fn is_in_rows(&self) -> bool {
-        self.stride.is_none()
-    }
-
     /// Reads the elements of two row-major tensors of one shape next to each other, a piece at a time.
     pub(super) fn read_beside(
         &self,

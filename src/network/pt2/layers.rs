@@ -27,12 +27,6 @@ pub(super) struct ShownLayer {
     pub(super) shape: [Size; 3],
 }
 
-impl ShownLayer {
-    pub(super) fn has_free_sizes(&self) -> bool {
-        self.shape.iter().any(Size::is_free)
-    }
-}
-
 /// How the values of a layer lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -94,9 +88,10 @@ fn maps(
             let [_, _, height, width] = image;
             let grid = |others: usize| {
                 let tokens = tokens.checked_sub(others)?;
-                let grid = match height == width {
-                    true => Some([tokens.isqrt(); 2]).filter(|[side, _]| side * side == tokens),
-                    false => grid_before(tokens, before),
+                let grid = if height == width {
+                    Some([tokens.isqrt(); 2]).filter(|[side, _]| side * side == tokens)
+                } else {
+                    grid_before(tokens, before)
                 };
                 Some((grid.filter(|grid| !grid.contains(&1))?, others))
             };

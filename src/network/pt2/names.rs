@@ -74,7 +74,10 @@ impl LayerNames {
             });
             Self {
                 module: without_count(call.inner).to_owned(),
-                class: call.class.map(short_class),
+                // `Conv2d` of `torch.nn.modules.conv.Conv2d`.
+                class: call
+                    .class
+                    .and_then(|class| Some(class.rsplit('.').next()?.to_owned())),
                 layer,
             }
         });
@@ -94,11 +97,6 @@ fn modules(stack: &str) -> impl Iterator<Item = (&str, &str)> {
 fn is_leaf(class: &str) -> bool {
     let is_container = class.ends_with("Sequential") || class.ends_with("ModuleList");
     class.starts_with("torch.nn.modules") && !is_container
-}
-
-/// `Conv2d` of `torch.nn.modules.conv.Conv2d`.
-fn short_class(class: &str) -> String {
-    class.rsplit('.').next().unwrap_or(class).to_owned()
 }
 
 /// `relu` of `relu@1`, as the second call of a module is called.

@@ -152,9 +152,10 @@ impl Network for ExportedNetwork {
         let mut wrong = None;
         let mut take = |at: usize, values: &Floats| {
             let (of, expected) = (shown[at], shapes[at]);
+            let is_free = of.shape.iter().any(Size::is_free);
             match as_maps(values.clone(), of.order) {
                 // What the input decides may not be known.
-                Some(maps) if of.has_free_sizes() || maps.dims()[1..] == expected => {
+                Some(maps) if is_free || maps.dims()[1..] == expected => {
                     take(&of.layer, &maps);
                 }
                 _ => {

@@ -143,13 +143,8 @@ impl Call {
         }
     }
 
-    fn needed<T>(&self, name: &str, given: Option<T>) -> Result<T> {
-        given.ok_or_else(|| Refused(format!("it lacks its argument `{name}`")))
-    }
-
     pub(super) fn tensor(&mut self, name: &str) -> Result<Floats> {
-        let tensor = self.optional_tensor(name)?;
-        self.needed(name, tensor)
+        needed(name, self.optional_tensor(name)?)
     }
 
     pub(super) fn optional_tensor(&mut self, name: &str) -> Result<Option<Floats>> {
@@ -161,8 +156,7 @@ impl Call {
             Value::List(all) => all.into_iter().map(Value::tensor).collect(),
             _ => None,
         };
-        let tensors = self.optional(name, all, "tensors of floats")?;
-        self.needed(name, tensors)
+        needed(name, self.optional(name, all, "tensors of floats")?)
     }
 
     fn optional_int(&mut self, name: &str) -> Result<Option<i64>> {
@@ -174,14 +168,13 @@ impl Call {
     }
 
     pub(super) fn needed_int(&mut self, name: &str) -> Result<i64> {
-        let int = self.optional_int(name)?;
-        self.needed(name, int)
+        needed(name, self.optional_int(name)?)
     }
 
     /// How many of something, one at least.
     pub(super) fn count(&mut self, name: &str, default: Option<i64>) -> Result<usize> {
         let count = self.optional_int(name)?.or(default);
-        match self.needed(name, count)?.try_into() {
+        match needed(name, count)?.try_into() {
             Ok(count) if count > 0 => Ok(count),
             _ => refused(format!("its argument `{name}` is below 1")),
         }
@@ -197,8 +190,7 @@ impl Call {
     }
 
     pub(super) fn needed_ints(&mut self, name: &str) -> Result<Vec<i64>> {
-        let ints = self.ints(name)?;
-        self.needed(name, ints)
+        needed(name, self.ints(name)?)
     }
 
     /// Sizes along the two axes of an image: one stands for both, an empty list for what was left out.
@@ -254,6 +246,10 @@ impl Call {
         let of = |axes: Vec<i64>| axes.into_iter().map(|axis| axis_of(axis, rank)).collect();
         axes.map(of).transpose()
     }
+}
+
+fn needed<T>(name: &str, given: Option<T>) -> Result<T> {
+    given.ok_or_else(|| Refused(format!("it lacks its argument `{name}`")))
 }
 
 pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
