@@ -22,6 +22,18 @@ impl Page {
         let cut = &fs::read(photo("chelsea.png")).unwrap()[..5000];
         place.write("cut.png", cut);
         place.write("stored.zip", b"PK\x03\x04 and so on");
+        place.write("empty.png", "");
+        // A header of 60,000 x 60,000 pixels.
+        let header = [b"P6 60000 60000 255\n".as_slice(), &[0; 64]].concat();
+        place.write("huge.png", header);
+        place.write(
+            "page.pth",
+            "<!DOCTYPE html><html><body>Sign in</body></html>",
+        );
+        place.write("notes.pth", "lr 0.1, then 0.01");
+        let half = fs::read(weights()).unwrap();
+        place.write("half.safetensors", &half[..half.len() / 2]);
+        std::os::unix::fs::symlink("loop.png", place.path("loop.png")).unwrap();
         place.put(&weights(), "nameless");
         for folder in [
             "crops",
@@ -145,6 +157,16 @@ fn of_images() {
         images probes --json s.json
         images --config runs/sweep21/config.toml
         images --config text.png
+        images empty.png
+        images loop.png
+        images huge.png
+        images probes --weights page.pth
+        images probes --weights notes.pth
+        images probes --weights half.safetensors
+        images probes --normalize scale=255
+        images probes --device auto,flex
+        images probes --device flex,flex
+        images probes --logdir probes/cat.png
         imagse probes",
     );
     let layers = "conv1 block2_conv1 fc1 fc6 fc8 classifier.0 linear features.99 features.31 99 conv6_1 conv3_9 relu6_1 pool6";
@@ -153,8 +175,17 @@ fn of_images() {
             "images probes --weights vgg16.pth --layers {layers}"
         ));
     }
-    page.place.write("c.toml", "colourmap = 'magma'");
-    page.say("images probes --config c.toml");
+    for text in [
+        "colourmap = 'magma'",
+        "crop = 1979-05-27",
+        "crop = ",
+        "command = 'checkpoints'",
+        "layers = [[",
+    ] {
+        page.place.write("c.toml", text);
+        let _ = writeln!(page.text, "c.toml: {text}");
+        page.say("images probes --config c.toml");
+    }
     // What is refused at once leaves nothing.
     let mut made: Vec<_> = fs::read_dir(page.place.path("runs"))
         .unwrap()
@@ -191,6 +222,15 @@ fn of_checkpoints() {
         format!("probes/cat.png {shown} --run d"),
         format!("weights/resnet.pth weights/alexnet.pth {shown} --run d"),
         "ckpts".to_owned(),
+        format!("ckpts {shown} --run a --every 2"),
+        format!("ckpts {shown} --shard 0/2"),
+        format!("ckpts {shown} --run d --shard auto"),
+        format!("ckpts {shown} --run d --shard 0/2 --follow"),
+        format!("ckpts {shown} --run d --step index --follow"),
+        format!("ckpts {shown} --run d --follow=soon"),
+        format!("empty {shown} --run d --follow=1s"),
+        format!("ckpts {shown} --run d --idle-exit 5"),
+        format!("ckpts {shown} --run a --images vgg16.pth"),
         "ckpts --images probs".to_owned(),
         "ckpts --images vgg16.pth".to_owned(),
         "probes --images ckpts".to_owned(),
@@ -247,13 +287,29 @@ fn of_training() {
         --optimizer sdg | --weights vgg16.pth | --epochs 0 | --batch-size 1.5 | --learning-rate 0 | --momentum 1.5 |
         --dropout 1 | --width 2 | --schedule linear | --schedule step=0,0.1 | --augment scale=0.5,2 |
         --augment jitter=0.1 | --clip-norm 0 | --save-every often | --keep 0 | --precision bf16 |
-        --model pt2/residual.pt2";
+        --model pt2/residual.pt2 | --weights vgg16.pth --arch vgg16 --width 1 --hidden 99 | --augment aspect=2,1 |
+        --device auto,auto | --device libtorch:cpu,flex";
     for flags in flags.split('|').map(str::trim) {
         page.say(&format!("train --config narrow.toml {flags}"));
     }
     page.place.put(&photo("coffee.png"), "flat/coffee.png");
-    page.place
-        .put(&photo("coffee.png"), "one/train/coffee/0.png");
+    for file in [
+        "one/train/coffee/0.png",
+        "few/train/coffee/0.png",
+        "few/train/tea/0.png",
+        "unseen/train/coffee/0.png",
+        "unseen/train/tea/0.png",
+        "unseen/val/coffee/0.png",
+        "other/train/coffee/0.png",
+        "other/train/tea/0.png",
+        "other/val/coffee/0.png",
+        "other/val/tea/0.png",
+        "other/val/milk/0.png",
+    ] {
+        page.place.put(&photo("coffee.png"), file);
+    }
+    page.place.write("nothing/coffee/.keep", "");
+    page.place.put(&photo("coffee.png"), "nothing/tea/0.png");
     for line in [
         "train",
         "train crops",
@@ -262,6 +318,10 @@ fn of_training() {
         "train empty --images probes",
         "train flat --images probes",
         "train one --images probes",
+        "train few --images probes",
+        "train unseen --images probes",
+        "train other --images probes",
+        "train nothing --images probes",
         "train ckpts --images probes",
     ] {
         page.say(line);
@@ -335,11 +395,14 @@ fn of_what_reads_runs_back() {
     );
     page.is("export");
     let mut page = Page::new();
+    let plain = root().join("tests/fixtures/read_back/by_pytorch/plain");
+    std::os::unix::fs::symlink(plain, page.place.path("com,ma")).unwrap();
     page.say_all(
         "view --print read_back/by_pytorch/plain
         view --print read_back/by_pytorch/plain read_back/by_tensorflow
         view --print sweep12
         view --print empty
+        view --print read_back/by_pytorch/plain com,ma
         view --print gone",
     );
     page.is("view");
@@ -360,6 +423,7 @@ fn of_weights() {
     }
     page.say("layers --weights vgg16.pht");
     page.say("layers --weights empty");
+    page.say("layers --weights weights/net_and_ema.pth --weights-key swa");
     page.is("weights");
 }
 
