@@ -28,7 +28,6 @@ pub(crate) struct Calibration {
     change: ByChannel,
 }
 
-/// A channel, or kernel, that is worth showing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ranked {
     pub(super) channel: usize,

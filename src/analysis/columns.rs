@@ -22,7 +22,6 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Of so many steps; `None` where that is not known.
     pub(super) fn of(total: Option<usize>) -> Self {
         Self {
             places: total.map(|total| evenly(total, MOST)),

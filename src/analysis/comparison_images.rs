@@ -18,10 +18,8 @@ const FEWEST: usize = 16;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Features {
-    /// All values of a layer's maps.
     #[default]
     Flattened,
-    /// The mean of each map.
     MeanPooled,
 }
 

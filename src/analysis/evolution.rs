@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::mem::take;
 
 use burn::tensor::Tensor;
-use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::calibration::Ranked;
 use super::figure::{Cells, Figure, Tiles, bounds, evenly};
 use super::probe::kernels_tag;
 use super::{
-    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, name_of,
-    read_all,
+    AnalysisError, Images, LayerMaps, Moment, ObservedNetwork, Observer, Shared, asking, averaged,
+    name_of, read_all,
 };
 use crate::logger::{LoggerError, Step};
-use feature_grid::{self as render, Colormap, Layout, Maps, Picture, Range, RenderError, Style};
+use feature_grid::{self as render, Colormap, Picture, Range, RenderError, Style};
 
 /// Channels that are shown, and steps: more are too small in a card.
 const ROWS: usize = 6;
@@ -30,16 +29,12 @@ pub(super) struct Evolution {
     style: Style,
     /// What is still to be read of the newest column, by tag, which may be on a device: it is asked once.
     unread: BTreeMap<String, Tensor<4>>,
-    /// By step and tag.
     columns: BTreeMap<i64, BTreeMap<String, Column>>,
-    is_bgr: bool,
 }
 
 struct Column {
-    /// Of the channels that are shown, one after the other.
     values: Vec<f32>,
     shape: [usize; 4],
-    /// Which of the channels are never above 0.
     is_inactive: Vec<bool>,
 }
 
@@ -96,7 +91,13 @@ impl Evolution {
     }
 
     /// The tiles of a channel at some steps, with one range for all.
-    fn row(&self, tag: &str, row: usize, columns: &[&Column]) -> Result<Vec<Picture>, RenderError> {
+    fn row(
+        &self,
+        tag: &str,
+        row: usize,
+        columns: &[&Column],
+        is_bgr: bool,
+    ) -> Result<Vec<Picture>, RenderError> {
         let values = |column: &&Column| -> Vec<f32> {
             let size = column.values.len() / column.is_inactive.len().max(1);
             column
@@ -118,14 +119,15 @@ impl Evolution {
             ..self.style
         };
         let tile = |(values, column): (&Vec<f32>, &&Column)| {
+            // A map is like a kernel over one channel.
             let [_, channels, height, width] = column.shape;
-            let rendered = if is_of_kernels(tag) {
-                render::kernels(values, [1, channels, height, width], self.is_bgr, &style)
-            } else {
-                Maps::new(values, [1, height, width], Layout::Planar)
-                    .and_then(|maps| render::feature_maps(&maps, &style))
-            };
-            Ok(rendered?.picture)
+            let shape = [
+                1,
+                if is_of_kernels(tag) { channels } else { 1 },
+                height,
+                width,
+            ];
+            Ok(render::kernels(values, shape, is_bgr, &style)?.picture)
         };
         tiles.iter().zip(columns).map(tile).collect()
     }
@@ -163,7 +165,7 @@ impl Evolution {
             ..Figure::default()
         };
         for (row, ranked) in channels.iter().enumerate() {
-            tiles.extend(self.row(tag, row, &columns)?);
+            tiles.extend(self.row(tag, row, &columns, shared.is_bgr)?);
             let is_inactive = |column: &Column| column.is_inactive.get(row) == Some(&true);
             figure.rows.push(ranked.label());
             let framed = (0..columns.len()).filter(|at| is_inactive(columns[*at]));
@@ -189,13 +191,7 @@ impl Observer for Evolution {
             return Ok(());
         }
         self.add(maps.layer.tag(), |channels| {
-            let maps = chosen(maps_of_image, 1, channels);
-            let [_, _, height, width] = maps.dims();
-            let factor = height.max(width).div_ceil(SIDE);
-            match factor {
-                1 => maps,
-                _ => adaptive_avg_pool2d(maps, [height.div_ceil(factor), width.div_ceil(factor)]),
-            }
+            averaged(chosen(maps_of_image, 1, channels), SIDE)
         })
     }
 
@@ -213,7 +209,6 @@ impl Observer for Evolution {
                 chosen(kernels, 0, channels)
             })?;
         }
-        self.is_bgr = at.shared.is_bgr;
         let column = self.column(at.shared)?;
         at.shared.columns.keep(&mut self.columns, at.number, column);
         Ok(())
@@ -226,17 +221,14 @@ impl Observer for Evolution {
             let figure = self.figure(tag, channels, shared);
             let figure =
                 figure.map_err(|source| LoggerError::Render(tag_of_strip.clone(), source))?;
-            let (what, inactive) = if is_of_kernels(tag) {
-                ("kernels", String::new())
+            let (one, probe) = (&figure.row_axis, &shared.probe);
+            let inactive = if is_of_kernels(tag) {
+                String::new()
             } else {
-                let probe = &shared.probe;
-                (
-                    "channels",
-                    format!(", over {probe}; a red frame: never above 0"),
-                )
+                format!(", over {probe}; a red frame: never above 0")
             };
             let heading = format!(
-                "**{name}**: the {what} that change most (rows; by how many times the median change) at the steps (columns); each row has its own range, the same at all steps{inactive}"
+                "**{name}**: the {one}s that change most (rows; by how many times the median change) at the steps (columns); each row has its own range, the same at all steps{inactive}"
             );
             figure.log(step, tag_of_strip, heading);
         }

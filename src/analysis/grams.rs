@@ -96,7 +96,6 @@ impl GramsWriter {
         })
     }
 
-    /// Writes those of a step; a file of that step is replaced.
     pub(crate) fn write(&self, step: i64, grams: &Grams) -> Result<(), GramsError> {
         let path = self.folder.join(format!("{step:06}.safetensors"));
         let bytes = |gram: &Gram| gram.values().flat_map(f32::to_le_bytes).collect();
@@ -117,7 +116,6 @@ impl GramsWriter {
     }
 }
 
-/// The Gram matrices of a run's steps, at least one.
 pub(crate) struct GramsReader {
     pub(crate) about: GramsAbout,
     pub(crate) layers: Vec<String>,
@@ -158,7 +156,6 @@ impl GramsReader {
     }
 }
 
-/// The first of these steps whose file is missing or damaged.
 pub(crate) fn first_without_grams(folder: &Path, all: &[i64]) -> Option<i64> {
     let files = steps(folder).unwrap_or_default();
     let is_whole = |path: &PathBuf| GramsFile::open(path).is_ok();
@@ -166,7 +163,6 @@ pub(crate) fn first_without_grams(folder: &Path, all: &[i64]) -> Option<i64> {
     all.iter().find(lacks).copied()
 }
 
-/// Copies the steps of one folder, as far as there is one, to another.
 pub(crate) fn copy_grams(from: &Path, to: &Path) -> Result<(), GramsError> {
     for path in steps(from)?.into_values() {
         let to = to.join(path.file_name().unwrap_or_default());

@@ -31,7 +31,6 @@ pub(super) struct Health {
     /// Of the step that comes, by the layer's tag.
     layers: BTreeMap<String, Activity>,
     ahead: Option<BTreeMap<String, Activity>>,
-    /// How often every channel of each layer is on, by step.
     columns: BTreeMap<i64, BTreeMap<String, Vec<f32>>>,
 }
 
@@ -172,20 +171,17 @@ impl Observer for Health {
 /// Channels that have a row of their own; more are gathered.
 const APART: usize = 64;
 
-/// The groups of more channels than that.
 const BANDS: usize = 16;
 
 /// Channels that are never on which have a row of their own; more are gathered.
 const NAMED: usize = 8;
 
-/// Channels that share a row.
 struct Band {
     label: String,
     channels: Vec<usize>,
 }
 
 impl Band {
-    /// Those of a layer, by how often its channels are on at each step.
     fn of(rates: &[&[f32]]) -> Vec<Self> {
         let count = rates.first().map_or(0, |first| first.len());
         let each = |channel: usize| Self {
@@ -279,7 +275,6 @@ impl Activity {
         &self.sums[self.sums.len() / 2..]
     }
 
-    /// The fraction of its values that are above 0, by channel.
     fn on_rates(&self) -> impl Iterator<Item = f64> {
         self.on().iter().map(|on| on / self.images.max(1.0))
     }

@@ -27,7 +27,7 @@ pub(super) fn log_change(
     let columns = (2 * tiles.len()).isqrt().max(1);
     let numbers = |every| (0..tiles.len()).step_by(every);
     #[expect(clippy::cast_possible_truncation, reason = "pixels")]
-    let bars = cosines.iter().map(|cosine| *cosine as f32);
+    let bars = cosines.iter().map(|cosine| cosine.max(0.0) as f32);
     let figure = Figure {
         title: "kernels; bar: cosine to the first step, green is 1".to_owned(),
         rows: numbers(columns).map(|number| number.to_string()).collect(),
@@ -35,7 +35,10 @@ pub(super) fn log_change(
             .take(columns)
             .map(|number| format!("+{number}"))
             .collect(),
-        cells: Cells::Tiles(Tiles::new(&tiles).with_bars(bars)),
+        cells: Cells::Tiles(Tiles {
+            bars: bars.collect(),
+            ..Tiles::new(&tiles)
+        }),
         ..Figure::default()
     };
     let heading = "**first-layer kernels**, under each its cosine to itself at the first step: a full green bar is 1, a short red one 0 or less";

@@ -30,6 +30,7 @@ mod representations;
 pub(crate) mod similarity;
 
 use burn::tensor::Tensor;
+use burn::tensor::module::adaptive_avg_pool2d;
 
 use crate::device::all_values;
 use crate::logger::{LoggerError, Step};
@@ -51,7 +52,6 @@ pub(crate) use representations::GramCollector;
 
 /// What measures something at every step. Its methods are called in this order.
 pub(crate) trait Observer {
-    /// A layer's maps of some images.
     fn activations(
         &mut self,
         _at: &Moment<'_, '_>,
@@ -67,7 +67,6 @@ pub(crate) trait Observer {
         network: &ObservedNetwork<'_>,
     ) -> Result<(), AnalysisError>;
 
-    /// Logs images over time, as far as they go.
     fn draw(&self, _step: &mut Step<'_>, _shared: &Shared) -> Result<(), LoggerError> {
         Ok(())
     }
@@ -83,7 +82,6 @@ pub(crate) struct LayerMaps<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Images {
-    /// The probe image of this number.
     Probe(usize),
     Comparison,
 }
@@ -91,7 +89,6 @@ pub(crate) enum Images {
 /// Why observers get a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Its step is logged.
     Logged,
     /// It is that of the first step, which an earlier process logged.
     First,
@@ -106,9 +103,7 @@ pub(crate) enum Role {
 pub(crate) struct Moment<'a, 'l> {
     pub(crate) number: i64,
     pub(crate) role: Role,
-    /// Whether it has a column in images over time.
     pub(crate) has_column: bool,
-    /// Where numbers and images go, if it is logged.
     pub(crate) step: Option<&'a mut Step<'l>>,
     pub(crate) shared: &'a mut Shared,
 }
@@ -160,6 +155,15 @@ fn read_all<'a>(
         .iter()
         .map(|tensor| tensor.clone().to_device(&device));
     asking(layer, || all_values(here.collect()))
+}
+
+/// Maps, `[1, channels, height, width]`, averaged down to at most `side` pixels.
+fn averaged(maps: Tensor<4>, side: usize) -> Tensor<4> {
+    let [.., height, width] = maps.dims();
+    match height.max(width).div_ceil(side) {
+        1 => maps,
+        factor => adaptive_avg_pool2d(maps, [height.div_ceil(factor), width.div_ceil(factor)]),
+    }
 }
 
 /// `conv2_1` of `05_conv2_1`, as people call it; another architecture has it at another place.

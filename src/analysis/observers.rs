@@ -25,13 +25,12 @@ pub(crate) struct Observers {
     evolution: Evolution,
     shared: Shared,
     /// The place of the next step among all.
-    place: usize,
+    pub(crate) place: usize,
     /// The step that has the images over time as they are now.
     drawn: Option<i64>,
 }
 
 impl Observers {
-    /// For a run of `total` steps, where that is known; `is_bgr` says whether its networks take blue first.
     pub(crate) fn new(
         images: Option<ComparisonImages>,
         total: Option<usize>,
@@ -156,7 +155,6 @@ impl Observers {
         Ok(())
     }
 
-    /// Takes the network before an optimization step that ends in a logged one.
     pub(crate) fn before_update(
         &mut self,
         network: &ObservedNetwork<'_>,
@@ -233,7 +231,6 @@ impl Observers {
         observers.try_for_each(|observer| observer.draw(step, &self.shared))
     }
 
-    /// The same at the last step that was logged, unless it has them.
     pub(crate) fn draw_now(
         &mut self,
         logger: &mut FeatureLogger,
@@ -270,7 +267,6 @@ impl Observers {
         Ok(summary)
     }
 
-    /// What was found out of the weights of the steps so far, which the process that makes those after them continues.
     pub(crate) fn summary(&mut self) -> &mut Summary {
         &mut self.change.summary
     }
@@ -284,13 +280,8 @@ impl Observers {
         self.shared.columns.begin_behind(earlier);
     }
 
-    /// Whether the step of an earlier process, at this place among all, has a column in images over time.
     pub(crate) fn has_column(&self, place: usize) -> bool {
         self.shared.columns.includes(place)
-    }
-
-    pub(crate) fn set_place(&mut self, place: usize) {
-        self.place = place;
     }
 
     /// Draws images over time where a process that makes the whole run does: after the step before the next one.

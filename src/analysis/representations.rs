@@ -17,7 +17,6 @@ use crate::device::BackendError;
 use crate::logger::{LoggerError, Step};
 use tensorboard_events::Summary;
 
-/// Compares the representations of each step with those of the first, the previous and the last one.
 #[derive(Default)]
 pub(super) struct Representations {
     collector: GramCollector,
@@ -149,16 +148,13 @@ fn layers(grams: &Grams) -> Vec<Labeled<&Gram>> {
 #[derive(Default)]
 pub(crate) struct GramCollector {
     features: Features,
-    /// Whether all images are one batch.
     is_whole: bool,
     layers: BTreeMap<String, Collected>,
 }
 
 #[derive(Default)]
 struct Collected {
-    /// The products of each minibatch, which may be on a device.
     blocks: Vec<Tensor<1>>,
-    /// The features of all images, where these are one batch.
     features: Vec<Tensor<2>>,
 }
 

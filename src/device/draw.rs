@@ -42,7 +42,6 @@ impl Drawn<Tensor<2>> {
         }
     }
 
-    /// Has the grid and the numbers of the image at a place in the batch read.
     pub(crate) fn read(&self, at: usize, read_back: &mut ReadBack) -> Drawn<Place<usize>> {
         Drawn {
             levels: read_back.add_levels(self.levels.clone().narrow(0, at, 1)),

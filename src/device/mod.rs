@@ -10,7 +10,6 @@
     )
 )]
 
-mod accelerator;
 mod choice;
 mod draw;
 mod error;
@@ -26,13 +25,12 @@ mod read;
 mod read_back;
 mod survey;
 
-pub(crate) use accelerator::{Span, draws, gpu, is_asynchronous, mark, upload};
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
 pub(crate) use draw::Drawn;
 pub use error::BackendError;
 pub(crate) use error::caught;
 pub(crate) use histogram::histogram;
-pub(crate) use library::{Gpu, Libtorch};
+pub(crate) use library::{Gpu, Libtorch, Span, draws, gpu, is_asynchronous, mark, upload};
 pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, batch_norm, convolve, convolve_with, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;

@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 
-use super::accelerator::library;
 use super::choice::{DeviceChoice, DeviceError, Unavailable};
+use super::library::library;
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
 
@@ -12,7 +12,6 @@ pub(crate) struct OpenDevice {
     pub(crate) device: Device,
     /// What it is; never [`DeviceChoice::Auto`].
     pub(crate) kind: DeviceChoice,
-    /// The numbers of forward passes; TF32 only on an NVIDIA GPU.
     pub(crate) precision: Precision,
 }
 

@@ -20,7 +20,6 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
-    /// What it is called in descriptions of pictures.
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::F32 => "float32",
@@ -30,7 +29,6 @@ impl Precision {
         }
     }
 
-    /// Whether feature maps come in fewer bits than float32.
     pub(crate) fn is_reduced(self) -> bool {
         matches!(self, Self::Bf16 | Self::F16)
     }

@@ -30,30 +30,19 @@ const KINDS: [(Against, &str); 3] = [
 /// The maps of earlier steps by tag. Tensors are shared with the step they come from, not copied.
 #[derive(Default)]
 pub(super) struct References {
-    measured: bool,
-    /// What the pictures of changes show, where they are made.
-    pictured: Option<Against>,
+    pub(super) measured: bool,
+    pub(super) pictured: Option<Against>,
     /// In the order of [`Against`].
-    by_tag: HashMap<String, [Option<Tensor<4>>; 3]>,
+    pub(super) by_tag: HashMap<String, [Option<Tensor<4>>; 3]>,
 }
 
 #[derive(Default)]
 pub(super) struct Earlier {
-    /// Those that similarity is measured to, by name.
     pub(super) measured: Vec<(&'static str, Tensor<4>)>,
-    /// Those that a picture shows the change from.
     pub(super) pictured: Option<Tensor<4>>,
 }
 
 impl References {
-    pub(super) fn new(measured: bool, pictured: Option<Against>) -> Self {
-        Self {
-            measured,
-            pictured,
-            by_tag: HashMap::new(),
-        }
-    }
-
     pub(super) fn are_kept(&self) -> bool {
         self.measured || self.pictured.is_some()
     }
@@ -89,7 +78,6 @@ impl References {
         self.by_tag.entry(tag).or_default()[as_what as usize] = Some(maps);
     }
 
-    /// A step with these maps was handed over.
     pub(super) fn advance(&mut self, tag: String, maps: Tensor<4>) {
         let [first, previous, _] = self.by_tag.entry(tag).or_default();
         first.get_or_insert_with(|| maps.clone());

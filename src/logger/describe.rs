@@ -15,18 +15,11 @@ pub(super) type LazyText = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
 
 /// Descriptions for a run. Only a tag's first value carries one.
 pub(super) struct Describer {
-    headings: Mutex<HashMap<String, String>>,
-    about: LazyText,
+    pub(super) headings: Mutex<HashMap<String, String>>,
+    pub(super) about: LazyText,
 }
 
 impl Describer {
-    pub(super) fn new(about: LazyText) -> Self {
-        Self {
-            headings: Mutex::default(),
-            about,
-        }
-    }
-
     pub(super) fn set_heading(&self, tag: String, heading: String) {
         self.lock().insert(tag, heading);
     }

@@ -326,14 +326,21 @@ impl Builder {
         let past = Past {
             writing: Some(Writing { queue, thread }),
             described: HashSet::new(),
-            references: References::new(self.compare, self.changes),
+            references: References {
+                measured: self.compare,
+                pictured: self.changes,
+                ..References::default()
+            },
         };
         let about = self.about.unwrap_or_else(|| Box::new(String::new));
         Ok(FeatureLogger {
             renderer: Arc::new(Renderer {
                 threads,
                 options: self.options,
-                describer: Describer::new(LazyLock::new(about)),
+                describer: Describer {
+                    headings: Mutex::default(),
+                    about: LazyLock::new(about),
+                },
             }),
             png: self.png,
             past: Mutex::new(Some(past)),

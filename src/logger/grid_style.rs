@@ -73,14 +73,10 @@ pub(super) struct GridStyle {
 pub(super) struct Job {
     pub(super) slot: usize,
     pub(super) tag: String,
-    /// What its numbers are filed under.
     pub(super) layer: String,
-    /// How many tiles there are, shown or not.
     pub(super) count: usize,
     pub(super) grid: GridStyle,
-    /// The folder for PNG files of this step, if any are written.
     pub(super) folder: Option<PathBuf>,
-    /// Whether this is the tag's first value, which carries the description.
     pub(super) describe: bool,
 }
 
@@ -95,7 +91,6 @@ impl GridStyle {
 }
 
 impl Options {
-    /// How the maps of a layer, `[1, channels, height, width]`, are drawn.
     pub(super) fn of_maps(
         &self,
         tag: &str,

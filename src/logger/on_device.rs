@@ -15,7 +15,6 @@ use feature_grid::Drawing;
 /// A piece that was made of what arrived, unless it did not.
 pub(super) type Made = Result<Result<Piece, LoggerError>, BackendError>;
 
-/// What is left to be done for a tag once the bytes have arrived.
 type Rest = Box<dyn FnOnce(&Renderer, &Arriving) -> Made + Send>;
 
 /// What the devices draw of a step. Each has its own copy.
@@ -31,7 +30,6 @@ pub(super) struct OnDevice {
 }
 
 impl OnDevices {
-    /// This device, if what is on it is drawn there.
     pub(super) fn of(&mut self, device: &Device) -> Option<&mut OnDevice> {
         if !self.on.is_at(device) {
             return None;

@@ -18,7 +18,6 @@ pub(super) enum Part {
 
 #[derive(Default)]
 pub(super) struct Piece {
-    /// Its place among the step's values.
     pub(super) slot: usize,
     /// `None` where it is measured only.
     pub(super) summary: Option<Summary>,
@@ -46,7 +45,6 @@ pub(super) struct Finished {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct MeasureKey {
     pub(super) layer: String,
-    /// What it is compared with, if anything.
     pub(super) reference: Option<&'static str>,
 }
 

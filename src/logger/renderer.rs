@@ -125,7 +125,6 @@ impl Renderer {
         }
     }
 
-    /// The grid of convolution kernels of a shape, `[kernels, channels, height, width]`.
     pub(super) fn kernels(
         &self,
         job: Job,

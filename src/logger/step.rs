@@ -30,7 +30,6 @@ pub struct Step<'a> {
     whole: Finished,
     folder: String,
     new_tags: Vec<String>,
-    /// Maps that later steps are compared with.
     pub(super) references: Vec<(String, Tensor<4>)>,
     pub(super) framed: HashMap<String, Framed>,
     pub(super) on_devices: OnDevices,
@@ -190,7 +189,6 @@ impl Step<'_> {
         self.sender.send(Part::Finished(whole));
     }
 
-    /// A grid to be made, of `count` tiles.
     pub(super) fn job(&mut self, tag: String, layer: String, count: usize, grid: GridStyle) -> Job {
         let png = self.logger.png.as_ref();
         Job {

@@ -63,7 +63,6 @@ pub(super) fn frame_tiles(picture: &mut Picture, tiles: &[[usize; 4]], framed: &
     }
 }
 
-/// A pixel as a level, or as a color where the picture has colors.
 fn set(picture: &mut Picture, x: usize, y: usize, level: u8, color: [u8; 3]) {
     let width = picture.width as usize;
     if x >= width {

@@ -69,7 +69,6 @@ impl StageTimings {
         }
     }
 
-    /// The stages as scalars, in milliseconds.
     pub(super) fn summaries(&self) -> Vec<Summary> {
         STAGES
             .map(|(stage, name)| {

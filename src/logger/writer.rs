@@ -82,7 +82,6 @@ struct Writer {
     write_timings: bool,
     /// The last step's timings, which are complete only after it was written.
     late: Option<(i64, StageTimings)>,
-    /// Steps that are written, and may not be on the disk.
     unsynced: Vec<(i64, Position)>,
     synced: Instant,
 }

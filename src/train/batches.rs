@@ -20,7 +20,6 @@ impl Reading {
             .div_ceil(self.accumulate)
     }
 
-    /// Training batches from a position on, without end.
     pub(super) fn train(&self, data: &Dataset, from: Position) -> Result<Groups, LoaderError> {
         let loader = Loader::train(&data.train, &self.recipe, self.batching, from, &self.work)?;
         Ok(Groups {

@@ -21,7 +21,6 @@ pub(crate) struct Divergence {
 
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub(crate) enum Symptom {
-    /// A loss that is not finite or above the limit, in nats.
     #[error("the loss is {}", shown_loss(*value, *max))]
     Loss { value: f64, max: f64 },
     #[error("the gradient norm is {0}")]

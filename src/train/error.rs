@@ -21,7 +21,6 @@ pub(crate) enum TrainError {
     Diverged(Divergence),
     #[error("the network was lost in the middle of an update")]
     NetworkLost,
-    /// Not all that was learned before the training ended could be kept.
     #[error("{kept}")]
     Ended {
         kept: String,

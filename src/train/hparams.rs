@@ -8,7 +8,6 @@ use tensorboard_events::{HparamValue, Hparams, Summary};
 
 const METRICS: [&str; 4] = ["val/accuracy", "val/loss", "train/accuracy", "train/loss"];
 
-/// What the first step of a training holds: the settings called `names` in its resolved configuration.
 pub(super) fn start(resolved: &str, names: &[String]) -> Vec<Summary> {
     let mut table: Table = resolved.parse().unwrap_or_default();
     let hparams: Vec<(String, HparamValue)> = names

@@ -8,7 +8,6 @@ mod gradients;
 mod graph;
 mod hparams;
 mod network;
-mod noise;
 mod optimizer;
 mod record;
 mod saved;

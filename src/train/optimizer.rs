@@ -8,7 +8,6 @@ use super::sgd::Sgd;
 /// PyTorch's `eps`; Burn's own default is a thousand times larger.
 const EPSILON: f32 = 1e-8;
 
-/// An optimizer and its hyperparameters, as in `torch.optim`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Optimizer {
     /// Stochastic gradient descent; weight decay is added to the gradient.

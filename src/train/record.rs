@@ -2,7 +2,7 @@
 
 use burn::optim::GradientsParams;
 
-use super::noise::GradientNoise;
+use super::gradients::GradientNoise;
 use super::score::Score;
 use super::trainer::StepMetrics;
 use crate::device::histogram;

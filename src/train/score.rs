@@ -1,6 +1,5 @@
 //! Loss, accuracy and top-5 accuracy of logits.
 
-/// Sums over samples, from which the means are computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Score {
     pub(crate) samples: usize,

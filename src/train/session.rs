@@ -28,12 +28,10 @@ use tensorboard_events::Summary;
 /// What is written of a training. The last step has all of it but histograms.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    /// Feature maps of the probe images.
     pub(crate) every: Interval,
     pub(crate) validate_every: Interval,
     pub(crate) save_every: Interval,
     pub(crate) histograms_every: Interval,
-    /// Newest checkpoints to keep, besides the best.
     pub(crate) keep: usize,
     pub(crate) misclassified: usize,
 }
@@ -50,7 +48,6 @@ pub(crate) struct Session<'a> {
     pub(crate) trainer: Trainer,
     pub(crate) progress: TrainingProgress,
     pub(crate) checkpoints: PathBuf,
-    /// Optimization steps of the whole training.
     pub(crate) total: u64,
     pub(crate) last_saved: Option<SavedCheckpoint>,
     pub(crate) skipped: Vec<String>,

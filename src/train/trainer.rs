@@ -8,9 +8,8 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::divergence::{Divergence, Origin, Symptom};
 use super::error::TrainError;
-use super::gradients;
+use super::gradients::{self, GradientNoise};
 use super::network::ready;
-use super::noise::GradientNoise;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::score::Score;
@@ -126,7 +125,6 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer of `vgg`, which must be complete and on `device`, a device with gradients.
     pub(crate) fn new(
         vgg: Vgg,
         settings: TrainingSettings,

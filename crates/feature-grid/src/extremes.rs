@@ -19,7 +19,6 @@ pub(super) struct Extremes {
     pub(super) high: Vec<f32>,
     /// Values that are NaN or infinite, and were left out.
     pub(super) non_finite: usize,
-    /// Of all maps, shown or not.
     pub(super) statistics: Statistics,
 }
 

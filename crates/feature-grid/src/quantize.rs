@@ -22,7 +22,6 @@ pub(super) struct Scales {
     low: Vec<f32>,
     high: Vec<f32>,
     span: Vec<f32>,
-    /// From the lowest to the highest end of all maps.
     pub(super) over_all: (f32, f32),
 }
 
@@ -174,7 +173,6 @@ impl Fill<'_> {
     }
 }
 
-/// The levels of four pixels, one word for each map.
 #[inline(always)]
 fn quantize(pixels: [&[f32]; 4], scales: &Scales, words: &mut [u32]) {
     let n = words.len();

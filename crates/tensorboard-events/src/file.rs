@@ -63,30 +63,8 @@ pub struct Position {
     pub length: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
-    /// The first step that it takes.
-    pub(crate) first_step: i64,
-    /// The first step of which TensorBoard forgets what earlier files hold.
-    pub(crate) void_from: i64,
-    pub(crate) has_graph: bool,
-}
-
-impl Start {
-    pub(crate) const RUN: Self = Self {
-        first_step: i64::MIN,
-        void_from: 0,
-        has_graph: false,
-    };
-
-    pub(crate) fn at(step: i64) -> Self {
-        Self {
-            first_step: step,
-            void_from: step,
-            has_graph: false,
-        }
-    }
-}
+/// The first step of a file that begins a run: it takes any.
+pub(crate) const ANY_STEP: i64 = i64::MIN;
 
 /// An event file, written a whole step at a time.
 ///
@@ -97,7 +75,8 @@ pub struct EventFile<S = File> {
     sink: S,
     path: PathBuf,
     series: SeriesBook,
-    has_graph: bool,
+    /// Whether the run has one already.
+    pub(crate) has_graph: bool,
     /// The records of one step, kept between steps so that its memory is used again.
     buffer: Vec<u8>,
     /// Where the last whole step ends.
@@ -114,20 +93,20 @@ impl<S: EventSink> EventFile<S> {
     ///
     /// When the sink does not take the first two records.
     pub fn begin(sink: S, path: impl Into<PathBuf>) -> Result<Self, EventFileError> {
-        Self::begin_at(sink, path.into(), Start::RUN, wall_time)
+        Self::begin_at(sink, path.into(), ANY_STEP, wall_time)
     }
 
     pub(crate) fn begin_at(
         sink: S,
         path: PathBuf,
-        start: Start,
+        first_step: i64,
         clock: fn() -> f64,
     ) -> Result<Self, EventFileError> {
         let mut file = Self {
             sink,
             path,
-            series: SeriesBook::from_step(start.first_step),
-            has_graph: start.has_graph,
+            series: SeriesBook::from_step(first_step),
+            has_graph: false,
             buffer: Vec::new(),
             whole: 0,
             failed: false,
@@ -136,8 +115,13 @@ impl<S: EventSink> EventFile<S> {
         let now = clock();
         let version = What::file_version(encode::FILE_VERSION.to_owned());
         let session = encode::session_start();
+        let void_from = if first_step == ANY_STEP {
+            0
+        } else {
+            first_step
+        };
         let begun = encode::append(&mut file.buffer, now, 0, version)
-            .and_then(|()| encode::append(&mut file.buffer, now, start.void_from, session))
+            .and_then(|()| encode::append(&mut file.buffer, now, void_from, session))
             .and_then(|()| file.write_buffer());
         match begun {
             Ok(_) => Ok(file),

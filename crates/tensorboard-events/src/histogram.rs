@@ -56,7 +56,7 @@ impl Histogram {
         Self {
             min,
             max,
-            num: as_float(extent.finite),
+            num: extent.finite as f64,
             sum: extent.sum,
             sum_squares: extent.sum_squares,
             non_finite,
@@ -64,7 +64,7 @@ impl Histogram {
         }
         .filled(buckets, |width| {
             let counts = counts(values, min, width, buckets);
-            counts.into_iter().map(as_float).collect()
+            counts.into_iter().map(|count| count as f64).collect()
         })
     }
 
@@ -77,8 +77,8 @@ impl Histogram {
             return self;
         };
         if max > min {
-            let width = (max - min) / as_float(buckets as u64);
-            let inner = (1..buckets).map(|index| as_float(index as u64) * width + min);
+            let width = (max - min) / buckets as f64;
+            let inner = (1..buckets).map(|index| index as f64 * width + min);
             self.bucket_limits = inner.chain([max]).collect();
             self.bucket_counts = counts(width);
         } else {
@@ -178,8 +178,4 @@ impl Extent {
             sum_squares: self.sum_squares + other.sum_squares,
         }
     }
-}
-
-fn as_float(count: u64) -> f64 {
-    count as f64
 }

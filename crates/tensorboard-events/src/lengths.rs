@@ -25,7 +25,6 @@ static FUNCTION: Packed = Packed(&[(2, &ENTRY)]);
 static NODE: Packed = Packed(&[(5, &ENTRY)]);
 pub(crate) static GRAPH: Packed = Packed(&[(1, &NODE), (4, &NUMBERS)]);
 
-/// The message that the bytes say, which has these packed fields.
 pub(crate) fn parse<M: Message>(bytes: &[u8], packed: &Packed) -> Result<M, ProtobufError> {
     let mut stream = CodedInputStream::from_bytes(bytes);
     // Without it, a message inside may claim to be longer than the data.

@@ -42,7 +42,6 @@ pub enum ReadError {
     },
 }
 
-/// What can be read of a file whose record at an offset is damaged.
 fn readable(offset: u64) -> String {
     match offset {
         0 => "is no event file, or damaged from its first byte on".to_owned(),

@@ -104,7 +104,6 @@ impl RecordError {
 #[derive(Debug)]
 pub(crate) struct RecordReader<R> {
     source: R,
-    /// The end of the last whole record.
     offset: u64,
     stopped: bool,
     /// Whether the data of a record has to match its checksum.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::decode::What;
 use crate::error::EventFileError;
-use crate::file::{EventFile, Position, Start, wall_time};
+use crate::file::{ANY_STEP, EventFile, Position, wall_time};
 use crate::read::{EventReader, ReadError};
 use crate::run_folder::{self, Visibility, lock};
 use crate::scan::{Kept, kept};
@@ -34,7 +34,7 @@ impl EventFile {
     /// When the folder or the file cannot be made or written to.
     pub fn create(run_dir: &Path) -> Result<Self, EventFileError> {
         make(run_dir)?;
-        create(run_dir, run_folder::now(), Visibility::Visible, Start::RUN)
+        create(run_dir, run_folder::now(), Visibility::Visible, ANY_STEP)
     }
 
     /// Makes one more event file in `run_dir`, for a run that is resumed from `first_step`. Without any other there
@@ -54,7 +54,7 @@ impl EventFile {
     /// when it could not have a name behind all others. Unless the truncating or the new file itself failed, nothing
     /// was changed then.
     pub fn resume(run_dir: &Path, first_step: i64) -> Result<Self, EventFileError> {
-        create_behind_all(run_dir, Start::at(first_step), None)
+        create_behind_all(run_dir, first_step, None)
     }
 
     /// The same, and what comes after `last` is truncated whatever its step: values that were written at the last
@@ -68,7 +68,7 @@ impl EventFile {
         last: &Position,
         first_step: i64,
     ) -> Result<Self, EventFileError> {
-        create_behind_all(run_dir, Start::at(first_step), Some(last))
+        create_behind_all(run_dir, first_step, Some(last))
     }
 
     /// Joins the event files of several folders, whose steps follow one another, in one new file of `run_dir`, which
@@ -79,15 +79,12 @@ impl EventFile {
     ///
     /// When a folder cannot be listed, an event file cannot be read or is damaged, or the new one cannot be written.
     pub fn join(run_dir: &Path, parts: &[PathBuf]) -> Result<Self, EventFileError> {
-        let start = Start {
-            has_graph: true,
-            ..Start::RUN
-        };
         for path in run_folder::listed(run_dir, Visibility::Hidden)? {
             // Of a process that was killed; another one that is at it holds the run.
             fs::remove_file(&path).map_err(|error| EventFileError::Publish(path, error))?;
         }
-        let mut joined = create(run_dir, run_folder::now(), Visibility::Hidden, start)?;
+        let mut joined = create(run_dir, run_folder::now(), Visibility::Hidden, ANY_STEP)?;
+        joined.has_graph = true;
         let mut has_graph = false;
         for part in parts {
             for path in run_folder::listed(part, Visibility::Visible)? {
@@ -98,7 +95,6 @@ impl EventFile {
         Ok(joined)
     }
 
-    /// Appends the values of an event file, and its graph unless there is one.
     fn append_file(&mut self, path: &Path, has_graph: &mut bool) -> Result<(), EventFileError> {
         let unreadable = |error| EventFileError::Join(path.to_owned(), error);
         let mut events = EventReader::open(path).map_err(unreadable)?;
@@ -139,10 +135,10 @@ fn create(
     run_dir: &Path,
     seconds: u64,
     visibility: Visibility,
-    start: Start,
+    first_step: i64,
 ) -> Result<EventFile, EventFileError> {
     let (file, path) = run_folder::create(run_dir, seconds, visibility)?;
-    EventFile::begin_at(file, path, start, wall_time).inspect_err(|error| {
+    EventFile::begin_at(file, path, first_step, wall_time).inspect_err(|error| {
         if let EventFileError::Begin(path, _) = error {
             // An event file without events would only make the next run refuse this folder. The error that is on its
             // way says more than a failure of this would.
@@ -154,7 +150,7 @@ fn create(
 /// One more event file behind all that are there, which lose the steps that are done again.
 fn create_behind_all(
     run_dir: &Path,
-    mut start: Start,
+    first_step: i64,
     behind: Option<&Position>,
 ) -> Result<EventFile, EventFileError> {
     make(run_dir)?;
@@ -164,9 +160,11 @@ fn create_behind_all(
         let last = last.unwrap_or(run_dir);
         return Err(EventFileError::NoLaterName(last.to_owned()));
     };
-    start.has_graph |= truncate_all(&held, start.first_step, behind)?;
+    let has_graph = truncate_all(&held, first_step, behind)?;
     // The earlier files are held until the new one is there, and locked.
-    create(run_dir, seconds, Visibility::Visible, start)
+    let mut file = create(run_dir, seconds, Visibility::Visible, first_step)?;
+    file.has_graph = has_graph;
+    Ok(file)
 }
 
 /// An earlier event file of the run, which nobody else writes to while this lives.

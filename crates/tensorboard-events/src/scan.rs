@@ -15,7 +15,6 @@ const END: u64 = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Kept {
-    /// Where it ends. Units: bytes.
     pub(crate) length: u64,
     pub(crate) graph: bool,
 }
@@ -46,18 +45,15 @@ pub(crate) struct Before {
     graph: Option<u64>,
 }
 
-#[derive(Debug)]
-struct Passed {
-    offset: u64,
-    step: i64,
-    what: What,
-}
-
 impl<R: Read + Seek> EventReader<R> {
     pub(crate) fn before(&mut self, first_step: i64, length: u64) -> Result<Before, ReadError> {
         let mut before = Before::default();
         let mut next_end = 0;
-        while let Some(Passed { offset, step, what }) = self.pass(length)? {
+        loop {
+            let offset = self.records.offset();
+            let Some((step, what)) = self.pass(length)? else {
+                break;
+            };
             if what != What::SessionLog && step >= first_step && offset > 0 {
                 break;
             }
@@ -72,8 +68,7 @@ impl<R: Read + Seek> EventReader<R> {
         Ok(before)
     }
 
-    /// Passes over the next record; `None` when there is no whole one.
-    fn pass(&mut self, length: u64) -> Result<Option<Passed>, ReadError> {
+    fn pass(&mut self, length: u64) -> Result<Option<(i64, What)>, ReadError> {
         let offset = self.records.offset();
         let beginning = match self.records.pass_over(decode::BEGINNING, length) {
             Ok(Some(beginning)) => beginning,
@@ -83,11 +78,10 @@ impl<R: Read + Seek> EventReader<R> {
             Err(_) if offset == 0 => return Err(self.foreign("something else")),
             Ok(None) | Err(_) => return Ok(None),
         };
-        let (step, what) = match decode::beginning(&beginning) {
-            Some(found) if offset > 0 => found,
-            _ => self.read_passed(offset)?,
-        };
-        Ok(Some(Passed { offset, step, what }))
+        match decode::beginning(&beginning) {
+            Some(found) if offset > 0 => Ok(Some(found)),
+            _ => self.read_passed(offset).map(Some),
+        }
     }
 
     /// Reads all of the record at `offset`, which was passed over: its step, and what it is.

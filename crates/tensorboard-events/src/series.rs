@@ -114,7 +114,6 @@ impl SeriesBook {
         Ok(())
     }
 
-    /// Remembers that `summary` is written at `step`; true when its tag is new to the file.
     pub(crate) fn note(&mut self, step: i64, summary: &Summary) -> bool {
         let series = Series {
             last_step: step,

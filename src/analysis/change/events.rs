@@ -14,17 +14,13 @@ const SMALLEST: f64 = 0.2;
 /// Filters whose direction changes by less do not stand out, however still the others are. Units: radians, two degrees.
 const SMALLEST_ANGLE: f64 = 0.035;
 
-/// Layers that change by less of their norm do not stand out.
 const SMALLEST_OF_LAYER: f64 = 0.01;
 
-/// Changes before one, and after it, that are its trend.
 const NEIGHBORS: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Kind {
-    /// All its weights are 0 now.
     Zeroed,
-    /// They were, and are not any more.
     CameBack,
     /// It has another direction; its cosine to the old one.
     Turned(f64),

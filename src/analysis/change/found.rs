@@ -8,7 +8,6 @@ use super::events::{FilterEvent, of_filters};
 use super::layer::LayerChange;
 use crate::device::PairSums;
 
-/// How much the weights of a layer differ from earlier ones, without biases.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Change {
     /// The norm of the difference over that of the earlier weights.
@@ -39,7 +38,6 @@ pub(crate) struct LayerFound {
     pub(super) farthest: f64,
 }
 
-/// The channels of a layer that were above 0 on no image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Inactive {
     pub(crate) channels: Vec<usize>,
@@ -61,7 +59,6 @@ impl ImageCount {
         self.probe + self.comparison
     }
 
-    /// Whether a channel that is above 0 on none of them is called dead.
     pub(crate) fn is_enough(self) -> bool {
         self.all() >= Self::ENOUGH
     }

@@ -165,14 +165,8 @@ impl Summary {
 
     fn steps_not_finite(&self, tag: &str) -> usize {
         let both = [&self.non_finite, &self.non_finite_maps].map(|all| all.get(tag));
-        let spans = both.into_iter().flatten().flat_map(|known| &known.spans);
-        let steps: BTreeSet<i64> = spans.flat_map(|span| self.within(*span)).collect();
-        steps.len()
-    }
-
-    /// The steps of a span.
-    fn within(&self, Span { from, until }: Span) -> impl Iterator<Item = i64> {
-        let is_within = move |step: &i64| *step >= from && until.is_none_or(|until| *step < until);
-        self.steps.iter().copied().filter(is_within)
+        let spans = || both.into_iter().flatten().flat_map(|known| &known.spans);
+        let is_lost = |step: &&i64| spans().any(|span| span.includes(**step));
+        self.steps.iter().filter(is_lost).count()
     }
 }

@@ -45,7 +45,6 @@ impl LayerWeights {
     }
 }
 
-/// How much a layer's weights changed, without biases.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerChange {
     pub(crate) name: String,
@@ -56,7 +55,6 @@ pub(crate) struct LayerChange {
 }
 
 impl LayerChange {
-    /// From `old` to `new`, which must have the same shape.
     pub(crate) fn between(old: &LayerWeights, new: &LayerWeights) -> Self {
         let is_equal = are_same(&old.values, &new.values) && are_same(&old.bias, &new.bias);
         let filters: Vec<(&[f32], &[f32])> = old.each().zip(new.each()).collect();
@@ -75,7 +73,6 @@ impl LayerChange {
         }
     }
 
-    /// The filter that changed most, relative to its own norm.
     pub(crate) fn most_changed(&self) -> Option<(usize, &PairSums)> {
         let numbered = self.filters.iter().enumerate();
         let changed = numbered.filter(|(_, filter)| filter.relative() > 0.0);
@@ -83,7 +80,6 @@ impl LayerChange {
     }
 }
 
-/// A snapshot compared with `N` earlier ones.
 #[derive(Debug, PartialEq)]
 pub(super) struct Compared<const N: usize> {
     /// From each of them, by layer; none where it is empty.

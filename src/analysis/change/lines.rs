@@ -10,7 +10,6 @@ use crate::one_line::listed;
 
 const FIRST: &str = "conv1_1";
 
-/// What a line names of a kind.
 const NAMED: usize = 4;
 
 /// A layer of which more than this fraction is dead stands before everything else.

@@ -4,7 +4,6 @@ mod events;
 mod found;
 mod json;
 mod layer;
-mod linear;
 mod lines;
 mod on_device;
 mod overview;
@@ -21,8 +20,7 @@ pub(crate) use events::{Kind, of_filters};
 pub(crate) use found::{Activations, Change, Found, ImageCount, Inactive};
 pub(crate) use json::NUMBERS;
 pub(crate) use layer::{LayerChange, LayerWeights, are_same};
-use linear::FirstLinears;
-use snapshot::Snapshot;
+use snapshot::{FirstLinears, Snapshot};
 pub(crate) use summary::Summary;
 
 #[derive(Default)]
@@ -33,12 +31,10 @@ pub(super) struct WeightChange {
     /// The weights before the optimization step that comes, or came.
     before: Snapshot,
     pub(super) summary: Summary,
-    /// What the last step adds to it.
     pub(super) latest: Found,
 }
 
 impl WeightChange {
-    /// Takes the weights before an optimization step that ends in a logged one.
     pub(super) fn before_update(
         &mut self,
         network: &ObservedNetwork<'_>,

@@ -5,13 +5,11 @@ use burn::tensor::{FloatDType, Tensor};
 use super::layer::{Compared, LayerChange, NEARLY_EQUAL};
 use crate::device::{BackendError, PairSums, all_values};
 
-/// The weights of a layer, on a device without gradients.
 #[derive(Debug, Clone)]
 pub(super) struct DeviceWeights {
     pub(super) name: String,
     /// `[filters, weights of each]`.
     rows: Tensor<2>,
-    /// Biases, and what batch normalization has.
     bias: Option<Tensor<1>>,
 }
 

@@ -129,9 +129,7 @@ impl Summary {
 }
 
 fn is_in(spans: &[Span], step: i64) -> bool {
-    spans
-        .iter()
-        .any(|span| span.from <= step && span.until.is_none_or(|until| step < until))
+    spans.iter().any(|span| span.includes(step))
 }
 
 /// Steps as columns: one each, or several where they are many.

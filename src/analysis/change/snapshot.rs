@@ -1,11 +1,16 @@
-//! The weights of all convolutions at one moment: in host memory, or on a GPU, where they stay.
+//! The weights of a network at one moment: of convolutions, in host memory, or on a GPU, where they stay; and of linear
+//! layers, which are many and are compared with those of the first step only.
 
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use super::found::Change;
 use super::layer::{Compared, LayerChange, LayerWeights, nearly_equal};
 use super::on_device::{self, DeviceWeights};
 use crate::analysis::{AnalysisError, ObservedNetwork, asking};
-use crate::device::{BackendError, is_asynchronous, values};
-use crate::network::Convolution;
-use burn::tensor::Tensor;
+use crate::device::{BackendError, PairSums, all_values, floats, is_asynchronous, values};
+use crate::network::{Convolution, Parameters};
 
 const CONVOLUTIONS: &str = "the convolutions";
 
@@ -39,7 +44,6 @@ impl Snapshot {
         self.on_host.is_empty() && self.on_device.is_empty()
     }
 
-    /// Compares them with earlier ones of the same network, which are where these are.
     pub(super) fn compare<const N: usize>(
         &self,
         earlier: [&Self; N],
@@ -89,6 +93,41 @@ fn compare_on_host<const N: usize>(
         compared.add(&layer.name, layer.non_finite(), pairs);
     }
     compared
+}
+
+/// The weights of the first step, by layer: shared with the network, which copies them once it learns.
+#[derive(Default)]
+pub(super) struct FirstLinears(BTreeMap<String, Tensor<2>>);
+
+impl FirstLinears {
+    pub(super) fn compare(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<BTreeMap<String, Change>, AnalysisError> {
+        let now = parameters.linears();
+        let pairs = now.filter_map(|(name, now)| Some((name, self.0.get(name)?.clone(), now)));
+        let change = |(name, old, new): (&str, Tensor<2>, Tensor<2>)| {
+            let sums = asking(name, || sums(old, new))?;
+            Ok((name.to_owned(), Change::from(&sums)))
+        };
+        pairs.map(change).collect()
+    }
+
+    pub(super) fn set(&mut self, parameters: &Parameters) {
+        let named = parameters.linears();
+        self.0 = named
+            .map(|(name, weights)| (name.to_owned(), weights))
+            .collect();
+    }
+}
+
+fn sums(old: Tensor<2>, new: Tensor<2>) -> Result<PairSums, BackendError> {
+    if is_asynchronous(&new.device()) {
+        let sums = PairSums::over_rows(old, new).sum_dim(0).flatten(0, 1);
+        let sums = all_values(vec![sums])?.concat();
+        return Ok(PairSums::read(&sums).sum());
+    }
+    Ok(PairSums::of_floats(&*floats(old)?, &*floats(new)?)?)
 }
 
 #[cfg(test)]

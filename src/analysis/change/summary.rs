@@ -35,6 +35,10 @@ pub(super) struct Span {
 }
 
 impl Span {
+    pub(super) fn includes(&self, step: i64) -> bool {
+        self.from <= step && self.until.is_none_or(|until| step < until)
+    }
+
     fn note(spans: &mut Vec<Self>, step: i64, is_so: bool) {
         match spans.last_mut().filter(|span| span.until.is_none()) {
             Some(open) if !is_so => open.until = Some(step),
@@ -94,7 +98,6 @@ pub(crate) struct Summary {
     /// The change from the first to the last step of weights that are not followed from step to step.
     pub(super) rest: BTreeMap<String, Change>,
     filters: Vec<FilterEvent>,
-    /// Events of filters that were not kept.
     pub(super) more: usize,
     /// Whether any weight, bias or running statistic changed at all.
     pub(super) changed: bool,
@@ -102,7 +105,6 @@ pub(crate) struct Summary {
     pub(super) non_finite_maps: BTreeMap<String, NonFiniteSpans>,
     pub(super) images: ImageCount,
     pub(super) inactive: BTreeMap<String, InactiveSpans>,
-    /// CKA of the last step with the first.
     pub(super) cka: BTreeMap<String, f64>,
 }
 
@@ -149,7 +151,6 @@ impl Summary {
         }
     }
 
-    /// Adds how weights that are not followed from step to step changed from the first step to the last.
     pub(crate) fn add_rest(&mut self, rest: impl IntoIterator<Item = (String, Change)>) {
         self.rest.extend(rest);
     }
@@ -185,7 +186,6 @@ impl Summary {
             .collect()
     }
 
-    /// The changes of layers that stand out from their own trend.
     pub(super) fn unusual_layers(&self) -> Vec<StandOut> {
         let mut all = Vec::new();
         for (layer, steps) in &self.layers {

@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::CompareError;
-use super::run::ComparedRun;
+use super::{CompareError, ComparedRun};
 use crate::analysis::figure::{Figure, evenly};
 use crate::analysis::grams::GramsError;
 use crate::analysis::name_of;
@@ -12,13 +11,10 @@ use crate::analysis::similarity::{Estimate, Gram, Labeled, Similarity, heat_map}
 use crate::one_line;
 use tensorboard_events::Summary;
 
-/// Steps of a run that have a row or column in a heat map.
 const SHOWN: usize = 24;
 
-/// Characters of a run's name in a title.
 const TITLE: usize = 14;
 
-/// Layers that a line names as most alike, and as least.
 const NAMED: usize = 3;
 
 pub(crate) struct Pair<'a> {
@@ -199,7 +195,6 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// That the runs were made differently, if they were, and how they are compared.
     pub(crate) fn difference(&self) -> Option<String> {
         let whole = |run: &&&ComparedRun| run.about().minibatches != self.minibatches;
         let whole = self.runs.iter().find(whole)?;

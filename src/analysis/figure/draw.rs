@@ -39,10 +39,8 @@ pub(super) fn shapes(figure: &Figure, width: u32, height: u32) -> Vec<Shape<'_>>
 
 struct Layout<'a> {
     figure: &'a Figure,
-    /// The height of a line of text. Units: pixels.
     size: f32,
     line: i32,
-    /// Between parts. Units: pixels.
     gap: i32,
     shapes: Vec<Shape<'a>>,
 }
@@ -151,7 +149,6 @@ impl<'a> Layout<'a> {
         4 * gap + line + self.longest(&labels) + has_measure * (line + gap)
     }
 
-    /// Whether columns' names are too long to stand side by side.
     fn is_upward(&self, width: i32) -> bool {
         let columns = &self.figure.columns;
         let all = (self.longest(columns) + self.gap) * columns.len() as i32;
@@ -323,7 +320,7 @@ impl<'a> Layout<'a> {
         for (place, part) in places.iter().zip(&tiles.bars) {
             let below = |width| Place::new(place.x, place.bottom() + 2, width, bar - 2);
             self.fill(below(place.width), NONE);
-            let part = part.min(1.0);
+            let part = part.clamp(0.0, 1.0);
             // One of 0 and less is seen as well.
             let (length, level) = ((part * place.width as f32) as i32, (part * 200.0) as u8);
             self.fill(below(length.max(2)), [230 - level, level, 40]);

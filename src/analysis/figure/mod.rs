@@ -10,7 +10,6 @@
 )]
 
 mod draw;
-mod scale;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +22,6 @@ use feature_grid::{Colormap, Picture};
 use tensorboard_events::Summary;
 
 pub(crate) use plotters::style::text_anchor::HPos;
-pub(crate) use scale::Scale;
 pub(crate) use shapes::{Line, Place, Shape, picture, scaled};
 
 /// What the tags of the data of figures end with: next to the pictures, and where these differ so do they.
@@ -35,11 +33,9 @@ pub(crate) const PLUGIN: &str = "vggscope";
 /// What figures are logged at. Units: pixels.
 pub(crate) const SIZE: [u32; 2] = [700, 420];
 
-/// Rows and columns with names, drawn on white.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) title: String,
-    /// What the rows are: `layer`. Empty for no name.
     pub(crate) row_axis: String,
     pub(crate) column_axis: String,
     pub(crate) rows: Vec<String>,
@@ -76,7 +72,6 @@ pub(crate) struct Matrix {
     pub(crate) scale: Scale,
     #[serde(with = "ColormapName")]
     pub(crate) colormap: Colormap,
-    /// Whether every value is written into its cell, where there is room.
     pub(crate) has_numbers: bool,
     /// What is written into cells at any rate.
     pub(crate) notes: BTreeMap<usize, String>,
@@ -94,12 +89,12 @@ enum ColormapName {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tiles {
     #[serde(skip)]
-    pictures: Vec<Picture>,
-    width: u32,
-    height: u32,
+    pub(crate) pictures: Vec<Picture>,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     /// A bar under each that is as long as this fraction of it, green at 1, red at 0 and below.
-    bars: Vec<f32>,
-    names: Vec<String>,
+    pub(crate) bars: Vec<f32>,
+    pub(crate) names: Vec<String>,
 }
 
 impl Tiles {
@@ -117,21 +112,67 @@ impl Tiles {
         }
     }
 
-    /// Gives each tile a bar; NaN counts as 0.
-    pub(crate) fn with_bars(mut self, bars: impl IntoIterator<Item = f32>) -> Self {
-        self.bars = bars.into_iter().map(|bar| bar.max(0.0)).collect();
-        self
-    }
-
-    pub(crate) fn with_names(self, names: Vec<String>) -> Self {
-        Self { names, ..self }
-    }
-
     fn stack(&self) -> Picture {
         let pixels: Vec<u8> = (self.pictures.iter())
             .flat_map(|picture| picture.pixels.iter().copied())
             .collect();
         Picture::rgb(self.width, self.height * self.pictures.len() as u32, pixels)
+    }
+}
+
+/// The values of the first and the last color; those beyond have the colors of the ends.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Scale {
+    Linear { low: f32, high: f32 },
+    Log { low: f32, high: f32 },
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self::Linear {
+            low: 0.0,
+            high: 1.0,
+        }
+    }
+}
+
+impl Scale {
+    /// Where between the ends a value is, from 0 to 1.
+    fn part(self, value: f32) -> f32 {
+        let part = match self {
+            Self::Linear { low, high } => (value - low) / (high - low),
+            Self::Log { low, high } => (value / low).ln() / (high / low).ln(),
+        };
+        part.clamp(0.0, 1.0)
+    }
+
+    /// Values worth naming: few round ones.
+    fn ticks(self) -> Vec<f32> {
+        match self {
+            Self::Linear { low, high } => (0_u8..=5)
+                .map(|n| low + (high - low) * (f32::from(n) / 5.0))
+                .collect(),
+            Self::Log { low, high } => {
+                let (first, last) = (low.log10() - 1e-4, high.log10() + 1e-4);
+                let powers = first.ceil() as i32..=last.floor() as i32;
+                powers.map(|n| 10_f64.powi(n) as f32).collect()
+            }
+        }
+    }
+
+    /// A value with as many digits as can be told apart on the scale.
+    fn number(self, value: f32) -> String {
+        let finest = match self {
+            Self::Linear { low, high } => (high - low) / 200.0,
+            Self::Log { .. } => value.abs() / 30.0,
+        };
+        let digits = (-finest.log10().floor()).clamp(0.0, 9.0) as usize;
+        let mut text = format!("{value:.digits$}");
+        if digits > 0 {
+            let end = text.trim_end_matches('0').trim_end_matches('.').len();
+            text.truncate(end);
+        }
+        if text == "-0" { "0".to_owned() } else { text }
     }
 }
 
@@ -199,7 +240,6 @@ impl Figure {
         vec![names, values]
     }
 
-    /// The figure that such data are of; `None` where they are none.
     pub(crate) fn from_data(data: &[Vec<u8>]) -> Option<Self> {
         let [names, values] = data else { return None };
         let mut figure: Self = serde_json::from_slice(names).ok()?;

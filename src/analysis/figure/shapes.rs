@@ -88,26 +88,37 @@ pub(super) fn width_of(text: &str, size: f32) -> i32 {
     i32::try_from(text::width_of(text, size)).unwrap_or(i32::MAX)
 }
 
-/// As much of the end of a text as has room, behind dots: of the names of layers the ends differ.
-pub(super) fn end_fitted(text: &str, size: f32, room: i32) -> String {
-    if width_of(text, size) <= room {
-        return text.to_owned();
-    }
-    let starts = text.char_indices().map(|(start, _)| start).skip(1);
-    let mut shorter = starts.map(|start| format!("…{}", &text[start..]));
-    let fitting = shorter.find(|shorter| width_of(shorter, size) <= room);
-    fitting.unwrap_or_default()
-}
-
 /// As much of a text as has room, with dots where more follows.
 pub(super) fn fitted(text: &str, size: f32, room: i32) -> String {
-    if width_of(text, size) <= room {
-        return text.to_owned();
-    }
     let ends = text.char_indices().map(|(end, _)| end).rev();
-    let mut shorter = ends.map(|end| format!("{}…", &text[..end]));
-    let fitting = shorter.find(|shorter| width_of(shorter, size) <= room);
-    fitting.unwrap_or_default()
+    first_fitting(
+        text,
+        ends.map(|end| format!("{}…", &text[..end])),
+        size,
+        room,
+    )
+}
+
+/// As much of the end of a text as has room, behind dots: of the names of layers the ends differ.
+pub(super) fn end_fitted(text: &str, size: f32, room: i32) -> String {
+    let starts = text.char_indices().map(|(start, _)| start).skip(1);
+    first_fitting(
+        text,
+        starts.map(|start| format!("…{}", &text[start..])),
+        size,
+        room,
+    )
+}
+
+fn first_fitting(
+    text: &str,
+    shorter: impl Iterator<Item = String>,
+    size: f32,
+    room: i32,
+) -> String {
+    let mut all = std::iter::once(text.to_owned()).chain(shorter);
+    all.find(|text| width_of(text, size) <= room)
+        .unwrap_or_default()
 }
 
 pub(super) fn wrapped(texts: &[String], size: f32, room: i32) -> Vec<String> {
@@ -127,7 +138,6 @@ pub(super) fn wrapped(texts: &[String], size: f32, room: i32) -> Vec<String> {
     lines
 }
 
-/// Shapes on white, each over those before it. Units: pixels.
 pub(crate) fn picture(shapes: &[Shape<'_>], width: u32, height: u32) -> Picture {
     let mut pixels = vec![255; 3 * width as usize * height as usize];
     let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();

@@ -213,7 +213,10 @@ fn bars_are_as_long_as_cosines_are_large() {
     let figure = Figure {
         rows: labels(1, |row| row.to_string()),
         columns: labels(3, |column| column.to_string()),
-        cells: Cells::Tiles(Tiles::new(&tiles).with_bars([1.0, 0.5, -1.0])),
+        cells: Cells::Tiles(Tiles {
+            bars: vec![1.0, 0.5, -1.0],
+            ..Tiles::new(&tiles)
+        }),
         ..Figure::default()
     };
     let picture = figure.picture(700, 420);
@@ -243,7 +246,10 @@ fn a_figure_is_drawn_again_from_its_data() {
     figure.framed.insert(3);
     let mut tiles = figure.clone();
     let pictures: Vec<Picture> = (0..6).map(tile).collect();
-    tiles.cells = Cells::Tiles(Tiles::new(&pictures).with_bars([1.0, f32::NAN, 0.3]));
+    tiles.cells = Cells::Tiles(Tiles {
+        bars: vec![1.0, 0.0, 0.3],
+        ..Tiles::new(&pictures)
+    });
     for figure in [figure, tiles] {
         let data = figure.to_data();
         let again = Figure::from_data(&data).unwrap();

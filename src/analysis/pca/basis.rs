@@ -66,7 +66,6 @@ impl Basis {
         weights.clone().to_device(device)
     }
 
-    /// What is added behind them, by component.
     #[expect(clippy::cast_possible_truncation, reason = "for eight bits")]
     pub(super) fn offsets(&self) -> [f32; COMPONENTS] {
         let center = self.centers();

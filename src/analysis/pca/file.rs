@@ -15,7 +15,6 @@ use super::eigen::COMPONENTS;
 
 pub(crate) const BASES: &str = "bases.safetensors";
 
-/// The key of what they were made from, which other files do not have.
 const FROM: &str = "vggscope-bases";
 
 #[derive(Debug, Error)]

@@ -11,11 +11,10 @@ mod file;
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
-use burn::tensor::module::adaptive_avg_pool2d;
 use rayon::prelude::*;
 
 use self::basis::{Basis, Moments};
-use super::{AnalysisError, asking};
+use super::{AnalysisError, asking, averaged};
 use crate::network::{Activations, Layer};
 use feature_grid::{self as render, Picture, Range, Style};
 
@@ -61,7 +60,6 @@ impl Bases {
         })
     }
 
-    /// Whether they are of all these layers, which have so many channels.
     pub(crate) fn fit<'a>(&self, layers: impl IntoIterator<Item = (&'a Layer, usize)>) -> bool {
         let mut layers = layers.into_iter();
         layers.all(|(layer, channels)| {
@@ -70,7 +68,6 @@ impl Bases {
         })
     }
 
-    /// What stands beside the picture of a layer in TensorBoard.
     pub(crate) fn heading(&self, layer: &Layer) -> String {
         let [red, green, blue] = match self.layers.get(&layer.tag()) {
             Some(basis) => basis.explained.map(|fraction| fraction * 100.0),
@@ -108,7 +105,6 @@ impl Bases {
     }
 }
 
-/// The components of a layer's maps of one image, before they are read.
 pub(crate) struct Components {
     pub(crate) layer: Layer,
     /// `[1, 3, height, width]`, but for what is the same everywhere.
@@ -137,10 +133,7 @@ fn planes(basis: &Basis, maps: Tensor<4>) -> Tensor<4> {
     let [.., height, width] = maps.dims();
     let weights = basis.weights(&maps.device());
     let planes = weights.matmul(rows(maps)).reshape([1, 3, height, width]);
-    match height.max(width).div_ceil(MOST) {
-        1 => planes,
-        factor => adaptive_avg_pool2d(planes, [height.div_ceil(factor), width.div_ceil(factor)]),
-    }
+    averaged(planes, MOST)
 }
 
 fn picture(

@@ -16,7 +16,6 @@ use crate::weights::sha256;
 #[derive(Default)]
 pub(crate) struct ProbeActivations {
     batches: Vec<Activations>,
-    /// When each was computed.
     spans: Vec<Span>,
 }
 
@@ -51,17 +50,14 @@ impl ProbeActivations {
     }
 }
 
-/// The probe images, read once, in batches of one size.
 #[derive(Default)]
 pub(crate) struct ProbeImages {
     batches: Vec<Vec<PreparedImage>>,
     shown: bool,
-    /// Where there are PCA pictures.
     bases: Option<Bases>,
 }
 
 impl ProbeImages {
-    /// Reads the images, in batches of at most `batch`.
     pub(crate) fn load(
         files: &[ImageFile],
         batch: usize,
@@ -106,7 +102,6 @@ impl ProbeImages {
         }
     }
 
-    /// Runs them through a network; `name` names it in errors.
     pub(crate) fn run<'a>(
         &self,
         pass: &'a ForwardPass,
@@ -129,7 +124,6 @@ impl ProbeImages {
         })
     }
 
-    /// Logs what a network made of them, with the inputs in the run's first step.
     pub(crate) fn log(
         &mut self,
         observed: ObservedNetwork<'_>,

@@ -15,7 +15,6 @@ pub(crate) struct ImageLoader<'a> {
     pub(crate) on_error: OnError,
     pub(crate) pass: &'a ForwardPass,
     pub(crate) notes: &'a InputNotes,
-    /// Why images are left out, as `explain` says it.
     pub(crate) skipped: &'a mut Vec<String>,
     pub(crate) explain: fn(&(dyn Error + 'static)) -> String,
 }

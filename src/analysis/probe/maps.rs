@@ -35,9 +35,7 @@ pub(crate) fn describe_pca(pass: &ForwardPass, logger: &FeatureLogger, group: &s
 /// The maps of a batch, ready to be logged: where a device draws them, it draws those of all images at once.
 pub(crate) struct BatchPictures {
     maps: Vec<(Layer, BatchMaps)>,
-    /// By image, and layer.
     pca: Vec<Vec<Components>>,
-    /// How long these took.
     took: Duration,
 }
 

@@ -40,7 +40,10 @@ pub(super) fn log(step: &mut Step<'_>, image: &PreparedImage, components: &[Comp
             title,
             rows: vec![String::new(); tiles.len().div_ceil(columns)],
             columns: vec![String::new(); columns],
-            cells: Cells::Tiles(Tiles::new(&tiles).with_names(names)),
+            cells: Cells::Tiles(Tiles {
+                names,
+                ..Tiles::new(&tiles)
+            }),
             ..Figure::default()
         };
         let [width, height] = SIZE;

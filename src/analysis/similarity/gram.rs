@@ -76,7 +76,6 @@ impl Gram {
         }
     }
 
-    /// Only these images of each minibatch.
     pub(super) fn part(&self, images: &[Vec<usize>]) -> Self {
         let part = |(block, images): (&Block, &Vec<usize>)| {
             block.select_rows(images).select_columns(images)

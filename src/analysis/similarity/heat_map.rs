@@ -11,7 +11,6 @@ use feature_grid::Colormap;
 
 pub(crate) struct Labeled<G> {
     pub(crate) label: String,
-    /// Nothing is known of it without.
     pub(crate) gram: Option<G>,
 }
 

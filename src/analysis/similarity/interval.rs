@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::gram::Gram;
 
-/// Half-samples that an interval comes from.
 const REPLICATES: u64 = 100;
 
 /// A value and its 95% interval over the images.

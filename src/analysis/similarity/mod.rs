@@ -29,7 +29,6 @@ pub(crate) struct Similarity {
 }
 
 impl Similarity {
-    /// Compares two representations of the same images in the same minibatches.
     pub(crate) fn between(one: &Gram, two: &Gram) -> Self {
         Self {
             cka: Estimate::of(one, two, -1.0, measures::cka),

@@ -195,7 +195,7 @@ impl CheckpointRun<'_> {
             };
             let network = loader.network(file)?;
             let network = (self.probes).run(&self.context.pass, &*network, &file.name)?;
-            observers.set_place(place);
+            observers.place = place;
             observers.replay(file.step, Role::Column, &network)?;
         }
         if gone > 0 {
@@ -203,7 +203,7 @@ impl CheckpointRun<'_> {
                 "{gone} earlier steps are not in the pictures over time: their files are gone"
             ));
         }
-        observers.set_place(remaining.earlier.len());
+        observers.place = remaining.earlier.len();
         Ok(())
     }
 }

@@ -247,7 +247,7 @@ impl Parts {
             match loader.network(file) {
                 Ok(network) => {
                     let network = run.probes.run(&run.context.pass, &*network, name)?;
-                    observers.set_place(place);
+                    observers.place = place;
                     observers.replay(*step, Role::Column, &network)?;
                     *observers.summary() = found(&self.state, *step);
                     observers.draw_if_due(logger, *step)?;

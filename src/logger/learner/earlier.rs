@@ -8,7 +8,6 @@ use tensorboard_events::{Content, EventReader, ReadError, Value, event_files};
 
 use super::{EPOCH, LearnerError, Whole};
 
-/// The values of whole epochs up to a checkpoint, and its step.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     pub(super) step: i64,
@@ -22,7 +21,6 @@ struct Point {
 }
 
 impl Earlier {
-    /// Reads the event files of a run up to the epoch of a checkpoint.
     pub(super) fn read(folder: &Path, checkpoint: usize) -> Result<Self, LearnerError> {
         let points = points(folder)?;
         let ends = points.iter().filter(|point| point.tag == EPOCH);

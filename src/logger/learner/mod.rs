@@ -84,11 +84,9 @@ pub struct LearnerMetrics {
     step: i64,
     epochs: HashMap<Whole, f64>,
     speeds: Receiver<Speed>,
-    /// For who measures them.
     speed_sender: Sender<Speed>,
 }
 
-/// A metric of a whole epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Whole {
     split: Split,

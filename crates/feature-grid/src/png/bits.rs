@@ -2,7 +2,6 @@
 
 use super::huffman::Code;
 
-/// Writes bits, lowest first, at the end of a buffer.
 pub(super) struct Bits<'a> {
     out: &'a mut Vec<u8>,
     /// Where the next whole byte goes; beyond it `out` holds zeros not yet written over.

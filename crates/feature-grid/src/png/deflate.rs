@@ -36,7 +36,6 @@ pub(super) struct Blocks<F> {
     pub(super) fill: F,
 }
 
-/// The Adler-32 and the number of bytes.
 #[derive(Clone, Copy)]
 struct Checked {
     adler: u32,
@@ -108,7 +107,6 @@ impl Checked {
     }
 }
 
-/// Writes one deflate block with a code of its own.
 fn block(bytes: &[u8], last: bool, runs: &mut Vec<Range<usize>>, bits: &mut Bits<'_>) {
     find_runs(bytes, runs);
     let lengths = lengths(&count(bytes, runs), MAX_BITS);

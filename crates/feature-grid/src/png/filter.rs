@@ -39,7 +39,6 @@ impl<'a> Rows<'a> {
         self.pixels.len().div_ceil(self.block_len())
     }
 
-    /// Pixel bytes in a block.
     fn block_len(&self) -> usize {
         BLOCK.div_ceil(self.stride + 1) * self.stride
     }

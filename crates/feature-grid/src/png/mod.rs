@@ -130,7 +130,6 @@ fn check(picture: &Picture) -> Result<(), PngError> {
     Ok(())
 }
 
-/// Appends a chunk whose data `write` appends.
 fn chunk(out: &mut Vec<u8>, name: [u8; 4], write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);

@@ -2,7 +2,7 @@ use protobuf::Message;
 use tensorboard_proto::event::{Event, Event_oneof_what};
 
 use super::{Disk, GOLDEN, GRAY, RGB};
-use crate::file::{EventFile, Start};
+use crate::file::{ANY_STEP, EventFile};
 use crate::record::RecordReader;
 use crate::summary::Summary;
 
@@ -12,7 +12,7 @@ const DESCRIPTION: &str = "layer `conv1_1`, shape [1, 64, 224, 224] \u{d7} 2";
 fn ours() -> Vec<u8> {
     let disk = Disk::new();
     let clock = || 1_700_000_000.25;
-    let mut file = EventFile::begin_at(disk.clone(), "golden".into(), Start::RUN, clock).unwrap();
+    let mut file = EventFile::begin_at(disk.clone(), "golden".into(), ANY_STEP, clock).unwrap();
     let tag = "feature_maps/00_conv1_1";
     let config = "| key | value |\n|---|---|\n| seed | 7 |";
     let steps: [(_, fn() -> f64, _); 3] = [

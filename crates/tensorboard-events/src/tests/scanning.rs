@@ -9,7 +9,7 @@ use protobuf::Message;
 use tensorboard_proto::event as proto;
 
 use super::{Disk, FOREIGN, GOLDEN, TRAINING};
-use crate::file::{EventFile, Start};
+use crate::file::EventFile;
 use crate::graph::{Graph, GraphNode};
 use crate::read::{Content, EventReader, ReadError};
 use crate::record;
@@ -75,8 +75,7 @@ fn files_of_tensorboard_are_kept_up_to_a_step() {
 #[test]
 fn the_beginning_of_a_file_stays_whatever_its_step() {
     let disk = Disk::new();
-    let mut file =
-        EventFile::begin_at(disk.clone(), "events".into(), Start::at(10), || 1.7e9).unwrap();
+    let mut file = EventFile::begin_at(disk.clone(), "events".into(), 10, || 1.7e9).unwrap();
     let beginning = file.bytes_written();
     file.write_step(10, vec![Summary::scalar("loss", 0.5)])
         .unwrap();

@@ -6,7 +6,7 @@ use tensorboard_proto::graph::GraphDef;
 use tensorboard_proto::plugin_hparams::{HParamsPluginData, HParamsPluginData_oneof_data as Data};
 
 use super::{Disk, TRAINING};
-use crate::file::{EventFile, Start};
+use crate::file::EventFile;
 use crate::graph::{Graph, GraphNode};
 use crate::histogram::Histogram;
 use crate::hparams::{HparamValue, Hparams};
@@ -74,7 +74,7 @@ fn summaries() -> Vec<Summary> {
 fn ours() -> Vec<u8> {
     let disk = Disk::new();
     let clock = || 1_700_000_000.25;
-    let mut file = EventFile::begin_at(disk.clone(), "new".into(), Start::at(5), clock).unwrap();
+    let mut file = EventFile::begin_at(disk.clone(), "new".into(), 5, clock).unwrap();
     file.clock = || 1_700_000_001.0;
     file.write_graph(&graph()).unwrap();
     file.clock = || 1_700_000_001.5;
