@@ -15,7 +15,6 @@ use super::{
 };
 use crate::device::BackendError;
 use crate::logger::{LoggerError, Step};
-use tensorboard_events::Summary;
 
 #[derive(Default)]
 pub(super) struct Representations {
@@ -73,20 +72,18 @@ impl Observer for Representations {
                 ("last", &self.last),
             ] {
                 for (layer, old) in reference.iter().flat_map(|reference| reference.iter()) {
-                    let similarity = grams.get(layer).map(|gram| Similarity::between(gram, old));
-                    if let ("first", Some(all)) = (name, &similarity) {
+                    let Some(gram) = grams.get(layer) else {
+                        continue;
+                    };
+                    let similarity = Similarity::between(gram, old);
+                    if name == "first" {
                         // Features that do not vary have none.
-                        let cka = all.cka.map_or(f64::NAN, |cka| cka.value);
+                        let cka = similarity.cka.map_or(f64::NAN, |cka| cka.value);
                         at.shared.activations.cka.insert(layer.clone(), cka);
                     }
-                    for (measure, end, value) in similarity.iter().flat_map(Similarity::numbers) {
-                        let group = if end.is_empty() {
-                            "similarity"
-                        } else {
-                            "intervals"
-                        };
-                        let tag = format!("{group}/{layer}/{measure}_to_{name}{end}");
-                        at.summary(Summary::scalar(tag, value));
+                    let ending = format!("_to_{name}");
+                    for scalar in similarity.scalars("similarity", layer, &ending) {
+                        at.summary(scalar);
                     }
                 }
             }

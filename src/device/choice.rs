@@ -27,7 +27,6 @@ pub(crate) struct Devices {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub(crate) enum DeviceError {
     #[error(
         "unknown device {0:?}: expected auto, libtorch:cpu, libtorch:cuda:0 (or another number), libtorch:mps or flex"
@@ -47,7 +46,6 @@ pub(crate) enum DeviceError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub(crate) enum Unavailable {
     #[error("this vggscope was built without libtorch")]
     NoLibtorch,

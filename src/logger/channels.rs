@@ -23,13 +23,11 @@ impl Channels {
     }
 
     /// The channels that are shown of a layer, if they were chosen.
-    #[must_use]
     pub fn get(&self, layer: &str) -> Option<&[usize]> {
         self.0.get(layer).map(Vec::as_slice)
     }
 
     /// Whether none were chosen.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -96,7 +96,6 @@ impl Ranges {
 
     /// From black to white, if the layer was calibrated. A layer of one value everywhere has a range of
     /// some width all the same.
-    #[must_use]
     pub fn get(&self, layer: &str) -> Option<(f32, f32)> {
         let &[low, high] = self.0.get(layer)?;
         let narrowest = low.abs().max(high.abs()).max(1.0) * 1e-5;
@@ -125,7 +124,6 @@ impl Ranges {
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -97,7 +97,6 @@ impl FeatureLogger {
 
 impl Step<'_> {
     /// The step's number.
-    #[must_use]
     pub fn number(&self) -> i64 {
         self.number
     }

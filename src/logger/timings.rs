@@ -79,7 +79,6 @@ impl StageTimings {
     }
 
     /// The mean of each stage over `steps` steps, in a line.
-    #[must_use]
     pub fn table(&self, steps: u64) -> String {
         let mut text = String::from("milliseconds a step (stages overlap):");
         for (stage, name) in STAGES {

@@ -55,7 +55,6 @@ impl Colormap {
     ];
 
     /// Its colors.
-    #[must_use]
     pub fn palette(self) -> &'static Palette {
         &PALETTES[self as usize]
     }

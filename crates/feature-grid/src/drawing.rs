@@ -74,38 +74,32 @@ impl Drawing {
     }
 
     /// How many maps are shown.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.small.count
     }
 
     /// Tiles in a row.
-    #[must_use]
     pub fn columns(&self) -> usize {
         self.small.columns
     }
 
     /// Rows of tiles.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.small.rows()
     }
 
     /// Pixels around and between tiles.
-    #[must_use]
     pub fn padding(&self) -> usize {
         self.small.padding
     }
 
     /// Height and width of the picture.
-    #[must_use]
     pub fn size(&self) -> [usize; 2] {
         [self.large.height(), self.large.width()]
     }
 
     /// The grid of these levels, `[height, width]` of [`size`](Self::size), of maps whose lowest and highest value
     /// are given.
-    #[must_use]
     pub fn rendered(
         &self,
         levels: Vec<u8>,
@@ -162,7 +156,6 @@ impl Rendered {
     /// Where every tile stands in the picture: left, top, width and height.
     ///
     /// Units: pixels.
-    #[must_use]
     pub fn tiles(&self) -> Vec<[usize; 4]> {
         let grid = &self.grid;
         let starts = (0..grid.count).map(|index| grid.start(index, 0));
@@ -178,7 +171,6 @@ impl Rendered {
     }
 
     /// Every tile as a picture of its own, in order, just as it is in the grid.
-    #[must_use]
     pub fn singles(&self) -> impl ExactSizeIterator<Item = Picture> {
         let Picture {
             color, pixels: all, ..

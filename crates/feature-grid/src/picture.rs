@@ -28,7 +28,6 @@ pub enum Color {
 
 impl Color {
     /// Bytes a pixel.
-    #[must_use]
     pub const fn channels(self) -> usize {
         match self {
             Self::Gray | Self::Indexed(_) => 1,
@@ -43,7 +42,6 @@ impl Picture {
     /// # Shapes
     ///
     /// `pixels` is `[height, width, 3]`; another length is found out when the picture is encoded.
-    #[must_use]
     pub const fn rgb(width: u32, height: u32, pixels: Vec<u8>) -> Self {
         Self {
             width,

@@ -23,14 +23,12 @@ pub enum Range {
 
 impl Range {
     /// A fixed range that holds both ends, and has 0 in the middle.
-    #[must_use]
     pub fn around_zero(low: f32, high: f32) -> Self {
         let (low, high) = symmetric(low, high);
         Self::Fixed(low, high)
     }
 
     /// Its ends, if it is fixed.
-    #[must_use]
     pub const fn fixed(self) -> Option<(f32, f32)> {
         match self {
             Self::Fixed(low, high) => Some((low, high)),

@@ -35,19 +35,16 @@ pub struct Statistics {
 
 impl Statistics {
     /// The fraction of the finite values that a fixed range clips, from 0 to 1; `None` without one.
-    #[must_use]
     pub fn clipped_fraction(&self) -> Option<f64> {
         self.fixed.map(|_| self.fraction(self.outside))
     }
 
     /// The standard deviation of the finite values (of the population: divided by the count, as `numpy.std`).
-    #[must_use]
     pub fn std(&self) -> f64 {
         (self.deviations / Self::divisor(self.count)).sqrt()
     }
 
     /// The fraction of the finite values that are 0, from 0 to 1.
-    #[must_use]
     pub fn zero_fraction(&self) -> f64 {
         self.fraction(self.zeros)
     }

@@ -43,7 +43,6 @@ impl Histogram {
     /// Without buckets there are no edges and counts.
     ///
     /// Goes over the values twice, on all threads of rayon's pool.
-    #[must_use]
     pub fn of(values: &[f32], buckets: usize) -> Self {
         // Added up in the order of the values, so that the same ones have the same sums.
         let extents: Vec<_> = values.par_chunks(PORTION).map(Extent::of).collect();

@@ -36,7 +36,6 @@ impl Hparams {
     /// TensorBoard takes the first that it finds in any run of a log directory and shows these columns for all of
     /// them. Where no run has one, it shows every setting of every [`start`](Self::start), and every scalar of those
     /// runs as a result.
-    #[must_use]
     pub fn experiment(settings: &[(String, HparamValue)], metrics: &[&str], created: f64) -> Self {
         let info = |(name, value): &(String, HparamValue)| HParamInfo {
             name: name.clone(),
@@ -63,7 +62,6 @@ impl Hparams {
     /// A training begins with these settings, `started` seconds after 1970.
     ///
     /// Runs of one `group` are one row of the tab, with the mean of their results; empty for a row of its own.
-    #[must_use]
     pub fn start(settings: &[(String, HparamValue)], group: &str, started: f64) -> Self {
         let value = |value: &HparamValue| AnyValue {
             kind: Some(match value {
@@ -84,7 +82,6 @@ impl Hparams {
 
     /// A training has ended, completed or not, `ended` seconds after 1970. TensorBoard stays with the first end that
     /// a run says, so that a training that may be resumed had better say nothing.
-    #[must_use]
     pub fn end(success: bool, ended: f64) -> Self {
         Self(Data::session_end_info(SessionEndInfo {
             status: if success {

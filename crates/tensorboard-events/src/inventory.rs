@@ -70,7 +70,6 @@ pub struct Place {
 
 impl Inventory {
     /// Reads all of some event files, which are one run's, in their order. What cannot be read is part of the answer.
-    #[must_use]
     pub fn of(files: &[PathBuf]) -> Self {
         let mut inventory = Self::default();
         for path in files {
@@ -87,7 +86,6 @@ impl Inventory {
     }
 
     /// Whether all files are whole.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.files.iter().all(|file| file.damage.is_none())
     }

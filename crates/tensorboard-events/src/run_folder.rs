@@ -40,7 +40,6 @@ pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Whether TensorBoard takes a file for an event file, by its name.
-#[must_use]
 pub fn is_event_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| Visible.is_name(name))
 }
@@ -60,7 +59,6 @@ pub fn publish(joined: &Path) -> Result<PathBuf, EventFileError> {
 }
 
 /// The path that an event file which was [joined](crate::EventFile::join) is [published](publish) under.
-#[must_use]
 pub fn published(joined: &Path) -> PathBuf {
     let name = joined.file_name().unwrap_or_default().to_string_lossy();
     joined.with_file_name(name.replacen(Hidden.prefix(), Visible.prefix(), 1))
@@ -190,7 +188,6 @@ pub(crate) fn seconds_behind(last: Option<&Path>, now: u64) -> Option<u64> {
 }
 
 /// The machine's name as a part of a file name, for people to tell files apart.
-#[must_use]
 pub fn host_name() -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let name = gethostname::gethostname();

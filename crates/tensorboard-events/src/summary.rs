@@ -63,7 +63,6 @@ impl Summary {
     /// # Units
     ///
     /// `width` and `height` in pixels; every picture in `pngs` has that size.
-    #[must_use]
     pub fn image(
         tag: impl Into<String>,
         description: impl Into<String>,
@@ -83,13 +82,11 @@ impl Summary {
     }
 
     /// Markdown for TensorBoard's Text tab.
-    #[must_use]
     pub fn text(tag: impl Into<String>, markdown: impl Into<String>) -> Self {
         Self::new(tag, Value::Text(markdown.into()))
     }
 
     /// One point of a curve in TensorBoard's Scalars tab, which are single precision.
-    #[must_use]
     pub fn scalar(tag: impl Into<String>, value: impl Into<f64>) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "single precision")]
         let value = value.into() as f32;
@@ -97,26 +94,22 @@ impl Summary {
     }
 
     /// A distribution for TensorBoard's Histograms and Distributions tabs.
-    #[must_use]
     pub fn histogram(tag: impl Into<String>, histogram: Histogram) -> Self {
         Self::new(tag, Value::Histogram(histogram))
     }
 
     /// Settings, results or the end of a training for TensorBoard's `HParams` tab, whose tags are fixed. Each once a
     /// run, at any step.
-    #[must_use]
     pub fn hparams(hparams: Hparams) -> Self {
         Self::new(hparams.tag(), Value::Hparams(hparams))
     }
 
     /// Charts for TensorBoard's Custom Scalars tab, whose tag is fixed. Once a run, at any step.
-    #[must_use]
     pub fn layout(layout: Layout) -> Self {
         Self::new(Layout::TAG, Value::Layout(layout))
     }
 
     /// Data for programs other than TensorBoard, which shows nothing of a plugin that it does not know.
-    #[must_use]
     pub fn data(tag: impl Into<String>, plugin: impl Into<String>, strings: Vec<Vec<u8>>) -> Self {
         let plugin = plugin.into();
         Self::new(tag, Value::Data { plugin, strings })
@@ -149,7 +142,6 @@ impl Value {
     /// The TensorBoard plugin that shows such a value.
     ///
     /// Source: `PLUGIN_NAME` in `tensorboard/plugins/{image,text,scalar,histogram,hparams,custom_scalar}/metadata.py`.
-    #[must_use]
     pub fn plugin(&self) -> &str {
         match self {
             Self::Image { .. } => IMAGES,

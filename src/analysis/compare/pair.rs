@@ -88,16 +88,7 @@ impl<'a> Pair<'a> {
         }
         let layers = self.similarities([step; 2])?;
         let scalars = |(layer, similarity): (String, Similarity)| {
-            let of = format!("{layer}{}", self.in_tags);
-            let scalar = |(name, end, value): (&str, &str, f64)| {
-                let group = if end.is_empty() {
-                    "compare"
-                } else {
-                    "intervals"
-                };
-                Summary::scalar(format!("{group}/{of}/{name}{end}"), value)
-            };
-            similarity.numbers().map(scalar).collect::<Vec<_>>()
+            similarity.scalars("compare", &format!("{layer}{}", self.in_tags), "")
         };
         Ok(layers.into_iter().flat_map(scalars).collect())
     }

@@ -1,13 +1,17 @@
 //! The probe images that every checkpoint, or every step of a training, is shown.
 
+use std::error::Error;
+
 use burn::tensor::Tensor;
 
-use super::loader::ImageLoader;
 use super::maps::{BatchPictures, describe, describe_pca, log_kernels};
 use super::overview;
 use crate::analysis::{AnalysisError, Bases};
 use crate::data::list::ImageFile;
-use crate::data::prepared::PreparedImage;
+use crate::data::notes::InputNotes;
+use crate::data::on_error::OnError;
+use crate::data::prepared::{PreparedImage, prepare_ahead};
+use crate::data::transform::Preprocess;
 use crate::device::Span;
 use crate::logger::{FeatureLogger, Stage, Step};
 use crate::network::{Activations, ForwardError, ForwardPass, Layer, Network};
@@ -194,4 +198,40 @@ fn group(image: &PreparedImage) -> String {
 
 fn pca_group(image: &PreparedImage) -> String {
     format!("pca/{}", image.name)
+}
+
+pub(crate) struct ImageLoader<'a> {
+    pub(crate) preprocess: Preprocess,
+    pub(crate) on_error: OnError,
+    pub(crate) pass: &'a ForwardPass,
+    pub(crate) notes: &'a InputNotes,
+    pub(crate) skipped: &'a mut Vec<String>,
+    pub(crate) explain: fn(&(dyn Error + 'static)) -> String,
+}
+
+impl ImageLoader<'_> {
+    /// Reads images, so many ahead. One that cannot be read or is not taken ends the run or is skipped.
+    pub(in crate::analysis) fn each(
+        &mut self,
+        files: Vec<ImageFile>,
+        ahead: usize,
+        mut take: impl FnMut(PreparedImage) -> Result<(), AnalysisError>,
+    ) -> Result<(), AnalysisError> {
+        for image in prepare_ahead(files, self.preprocess, ahead) {
+            let taken = image.map_err(AnalysisError::from).and_then(|image| {
+                self.pass.check_image(&image)?;
+                let (path, oddities) = (image.path.clone(), image.oddities);
+                take(image)?;
+                self.notes.add(&path, oddities);
+                Ok(())
+            });
+            match taken {
+                Err(error) if self.on_error == OnError::Skip => {
+                    self.skipped.push((self.explain)(&error));
+                }
+                taken => taken?,
+            }
+        }
+        Ok(())
+    }
 }

@@ -2,10 +2,8 @@
 //! shows feature maps does.
 
 mod images;
-mod loader;
 mod maps;
 mod overview;
 
-pub(crate) use images::{ObservedNetwork, ProbeActivations, ProbeImages};
-pub(crate) use loader::ImageLoader;
+pub(crate) use images::{ImageLoader, ObservedNetwork, ProbeActivations, ProbeImages};
 pub(crate) use maps::{BatchPictures, describe, describe_pca, kernels_tag, log_kernels};

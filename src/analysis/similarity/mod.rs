@@ -13,6 +13,8 @@ mod heat_map;
 mod interval;
 mod measures;
 
+use tensorboard_events::Summary;
+
 pub(crate) use gram::{Gram, minibatches};
 pub(crate) use heat_map::{Labeled, heat_map};
 pub(crate) use interval::Estimate;
@@ -51,6 +53,15 @@ impl Similarity {
             .flat_map(|(name, Estimate { value, low, high })| {
                 [("", value), ("_low", low), ("_high", high)].map(|(end, value)| (name, end, value))
             })
+    }
+
+    /// Those of a layer as scalars: `GROUP/LAYER/cka…`, its interval as `intervals/LAYER/cka…_low` and `…_high`.
+    pub(crate) fn scalars(&self, group: &str, layer: &str, ending: &str) -> Vec<Summary> {
+        let scalar = |(name, end, value): (&str, &str, f64)| {
+            let group = if end.is_empty() { group } else { "intervals" };
+            Summary::scalar(format!("{group}/{layer}/{name}{ending}{end}"), value)
+        };
+        self.numbers().map(scalar).collect()
     }
 }
 

@@ -144,14 +144,12 @@ impl LearnerMetrics {
     }
 
     /// The number of the last step that is written, 0 before the first.
-    #[must_use]
     pub fn step(&self) -> i64 {
         self.step
     }
 
     /// What logs the speed of the same training, for
     /// [`with_progress_logger`](burn::train::SupervisedTraining::with_progress_logger), and knows its step.
-    #[must_use]
     pub fn progress(&self) -> LearnerProgress {
         LearnerProgress::new(self.step, self.speed_sender.clone())
     }

@@ -34,7 +34,6 @@ impl LearnerProgress {
 
     /// The number of the last batch whose metrics were computed, for a metric that logs something else at the same
     /// step: in a metric of the validation it is the last one of the epoch.
-    #[must_use]
     pub fn step(&self) -> Arc<AtomicI64> {
         Arc::clone(&self.step)
     }
