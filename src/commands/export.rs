@@ -89,9 +89,9 @@ impl Exported {
         read.inspect_err(skip).ok()
     }
 
-    fn write(&mut self, path: PathBuf, bytes: impl AsRef<[u8]>) -> Result<(), CommandError> {
-        make_folder(path.parent().unwrap_or(&path))?;
-        fs::write(&path, bytes).map_err(|error| not_written(&path, error))?;
+    fn write(&mut self, path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), CommandError> {
+        make_folder(path.parent().unwrap_or(path))?;
+        fs::write(path, bytes).map_err(|error| not_written(path, error))?;
         self.files += 1;
         Ok(())
     }
@@ -115,7 +115,7 @@ pub(crate) fn export(settings: &ExportSettings) -> Result<Exported, RunError> {
     }
     if settings.format == ExportFormat::Csv && !exported.table.is_empty() {
         let table = format!("{}{}", scalars::HEADER, exported.table);
-        exported.write(settings.out.join(TABLE), table)?;
+        exported.write(&settings.out.join(TABLE), table)?;
     }
     Ok(exported)
 }

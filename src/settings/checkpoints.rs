@@ -214,7 +214,9 @@ impl CheckpointsSettings {
             return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
         };
         let (run, output) = (absolute(run), &mut settings.run.output);
-        output.logdir = run.parent().unwrap_or(Path::new("")).to_owned();
+        run.parent()
+            .unwrap_or(Path::new(""))
+            .clone_into(&mut output.logdir);
         output.run = run.file_name().map(PathBuf::from);
         Ok(*settings)
     }

@@ -45,7 +45,7 @@ pub(super) fn read(
             path.display()
         )
     });
-    let text = kept.map_or_else(|| text(path).map_err(unreadable), Ok)?;
+    let text = kept.map_or_else(|| text(path).map_err(|error| unreadable(&error)), Ok)?;
     let mut table: Table = parse(&text)?
         .into_iter()
         .map(|(key, value)| (key.replace('_', "-"), value))
@@ -82,7 +82,7 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
-pub(super) fn unreadable(error: io::Error) -> SettingsError {
+pub(super) fn unreadable(error: &io::Error) -> SettingsError {
     SettingsError::new(format!("the configuration file cannot be read: {error}"))
 }
 

@@ -236,7 +236,7 @@ fn kept_settings(config: &Path, matches: &ArgMatches) -> Result<Option<String>, 
     }
     let text = match file::text(config) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        text => text.map_err(file::unreadable)?,
+        text => text.map_err(|error| file::unreadable(&error))?,
     };
     // A power failure may leave it empty, or full of NUL.
     if !text.trim_matches(['\0', '\n']).is_empty() {

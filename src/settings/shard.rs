@@ -32,6 +32,7 @@ impl FromStr for ShardChoice {
     type Err = ParseValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
         let choice = match text.split_once('/') {
             None => (text == "auto").then_some(Self::Auto(None)),
             Some(("auto", count)) => count.parse().ok().map(|count| Self::Auto(Some(count))),
@@ -39,7 +40,6 @@ impl FromStr for ShardChoice {
                 .and_then(|(index, count)| Shard::new(index, count))
                 .map(Self::Given),
         };
-        const FORM: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
         choice.map_or_else(|| expected(FORM), Ok)
     }
 }

@@ -151,6 +151,7 @@ pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
     let inside = |part| matches!(part, Component::Normal(_));
     match run {
         Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
+            let run = run.to_string_lossy();
             Err(SettingsError::new(format!(
                 "--run {run:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
             )))

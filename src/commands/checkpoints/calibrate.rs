@@ -97,7 +97,8 @@ impl CheckpointRun<'_> {
         // What changes from step to step is smaller than what changes over the run.
         let is_previous = self.settings.comparison.change == ChangeChoice::Previous;
         let second = is_previous.then_some(1.min(last));
-        for place in BTreeSet::from_iter([0, last].into_iter().chain(second)) {
+        let places: BTreeSet<usize> = [0, last].into_iter().chain(second).collect();
+        for place in places {
             let found = loader.nearest(sequence, place, self.settings.on_error())?;
             let Some(LoadedNetwork { file, network }) = found else {
                 continue;

@@ -123,7 +123,8 @@ impl<'a> StepLog<'a> {
         match &report {
             Ok(report) if report.interrupted.is_some() => state.check()?,
             Ok(report) => {
-                state.end(last.or(before.earlier.last().copied()), report.logged.bytes)?
+                let last = last.or(before.earlier.last().copied());
+                state.end(last, report.logged.bytes)?;
             }
             Err(error) if is_part && ends(&**error, Ends::NothingLeft) => state.end(None, 0)?,
             Err(_) => {}

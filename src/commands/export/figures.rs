@@ -38,7 +38,7 @@ pub(super) fn write(
             }
         };
         if let Some(bytes) = exported.or_skip(&series.name(step), bytes) {
-            exported.write(folder.join(format!("step_{step:06}.{ending}")), bytes)?;
+            exported.write(&folder.join(format!("step_{step:06}.{ending}")), bytes)?;
         }
     }
     Ok(())

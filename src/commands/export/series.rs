@@ -125,7 +125,7 @@ impl Series<'_> {
                     _ => format!("step_{step:06}_{number}"),
                 };
                 if let Some(ending) = exported.or_skip(&self.name(step), ending(&bytes)) {
-                    exported.write(folder.join(format!("{name}.{ending}")), bytes)?;
+                    exported.write(&folder.join(format!("{name}.{ending}")), bytes)?;
                 }
             }
         }

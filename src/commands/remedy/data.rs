@@ -66,11 +66,11 @@ fn missing(path: &Path) -> Option<String> {
 pub(super) fn load(error: &LoadError) -> Option<String> {
     let path = shell_quoted(&error.path);
     let is_network = error.path.extension().is_some_and(|end| end == "pt2");
-    matches!(error.error, ImageError::Weights).then(|| match is_network {
-        true => format!("give it with --model {path}, and name the images"),
-        false => format!(
-            "give it with --weights {path}, or to `vggscope checkpoints`, and name the images"
-        ),
+    matches!(error.error, ImageError::Weights).then(|| {
+        if is_network {
+            return format!("give it with --model {path}, and name the images");
+        }
+        format!("give it with --weights {path}, or to `vggscope checkpoints`, and name the images")
     })
 }
 

@@ -18,8 +18,8 @@ pub(super) fn backend(error: &BackendError) -> Option<&'static str> {
     }
 }
 
-pub(super) fn unavailable(error: &Unavailable) -> Option<&'static str> {
-    Some(match error {
+pub(super) fn unavailable(error: &Unavailable) -> &'static str {
+    match error {
         Unavailable::NoLibtorch => {
             "build with --features libtorch, as `make build` does, or use --device flex"
         }
@@ -34,5 +34,5 @@ pub(super) fn unavailable(error: &Unavailable) -> Option<&'static str> {
         Unavailable::OtherNumber(_) | Unavailable::NoMps => {
             "`vggscope doctor` shows which devices there are, and --device auto takes the best"
         }
-    })
+    }
 }

@@ -6,8 +6,8 @@ use crate::network::pt2::Pt2Error;
 use crate::network::vgg::NetworkError;
 use crate::network::{ForwardError, InputError, SelectError};
 
-pub(super) fn select(error: &SelectError) -> Option<&'static str> {
-    Some(match error {
+pub(super) fn select(error: &SelectError) -> &'static str {
+    match error {
         SelectError::Unknown { .. }
         | SelectError::Classifier { .. }
         | SelectError::Beyond { .. } => {
@@ -15,23 +15,24 @@ pub(super) fn select(error: &SelectError) -> Option<&'static str> {
         }
         SelectError::TooDeep { .. } => "choose --layers up to that one",
         SelectError::Empty(_) => "exclude fewer of them, or write \"all\"",
-    })
+    }
 }
 
-pub(super) fn input(error: &InputError) -> Option<String> {
-    Some(match error {
+pub(super) fn input(error: &InputError) -> String {
+    match error {
         InputError::TooSmall { .. } => "use a larger --crop, or only layers before it".to_owned(),
         InputError::Other {
             takes: [height, width],
             ..
         } => {
-            let crop = match height == width {
-                true => height.to_string(),
-                false => format!("{height}x{width}"),
+            let crop = if height == width {
+                height.to_string()
+            } else {
+                format!("{height}x{width}")
             };
             format!("leave --crop out, or use --crop {crop}")
         }
-    })
+    }
 }
 
 pub(super) fn forward(error: &ForwardError) -> Option<&'static str> {
@@ -44,7 +45,7 @@ pub(super) fn forward(error: &ForwardError) -> Option<&'static str> {
         ForwardError::Backend { .. } => {
             Some("try a smaller --crop, fewer layers or a smaller --batch")
         }
-        _ => None,
+        ForwardError::Input { .. } => None,
     }
 }
 

@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use crate::one_line::shell_quoted;
 use crate::state::{StateError, WidthMismatch};
 
-pub(super) fn width(_: &WidthMismatch) -> Option<&'static str> {
-    Some("show it in a run of its own, or leave it out with --exclude or --on-error skip")
+pub(super) fn width(_: &WidthMismatch) -> &'static str {
+    "show it in a run of its own, or leave it out with --exclude or --on-error skip"
 }
 
-pub(super) fn toml(_: &toml::ser::Error) -> Option<&'static str> {
-    Some("config.toml takes paths in UTF-8 only: rename the file or folder")
+pub(super) fn toml(_: &toml::ser::Error) -> &'static str {
+    "config.toml takes paths in UTF-8 only: rename the file or folder"
 }
 
 pub(super) fn state(error: &StateError) -> Option<String> {

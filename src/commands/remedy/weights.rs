@@ -7,7 +7,7 @@ pub(super) fn imagenet(error: &ImagenetError) -> Option<&'static str> {
     match error {
         ImagenetError::Unavailable { .. } => Some("put the file there, or pass --weights FILE"),
         ImagenetError::NoCache(_) => Some("set VGGSCOPE_CACHE, or pass --weights FILE"),
-        _ => None,
+        ImagenetError::NotPublished(..) => None,
     }
 }
 
