@@ -41,11 +41,11 @@ pub(super) fn forward(error: &ForwardError) -> Option<&'static str> {
         ForwardError::Backend {
             source: BackendError::Graph(_),
             ..
-        } => None,
+        }
+        | ForwardError::Input { .. } => None,
         ForwardError::Backend { .. } => {
             Some("try a smaller --crop, fewer layers or a smaller --batch")
         }
-        ForwardError::Input { .. } => None,
     }
 }
 
