@@ -24,7 +24,7 @@ pub(crate) struct LayersSettings {
         help_heading = "Input"
     )]
     preset: Preset,
-    /// Center crop in pixels: the side of a square, HEIGHTxWIDTH or "off" [default: the network's, else the preset's]
+    /// Center crop in pixels: the side of a square, height by width (480x640) or "off" [default: the network's, else the preset's]
     #[arg(long, value_name = "PX|HxW|off", help_heading = "Input")]
     crop: Option<CropSize>,
     /// Read settings from a TOML file; flags win

@@ -98,7 +98,7 @@ pub(crate) struct InputSettings {
     /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
     pub(crate) resize: Option<Size>,
-    /// Center crop in pixels: the side of a square, HEIGHTxWIDTH or "off" [default: the network's, else the preset's]
+    /// Center crop in pixels: the side of a square, height by width (480x640) or "off" [default: the network's, else the preset's]
     #[arg(long, value_name = "PX|HxW|off")]
     pub(crate) crop: Option<CropSize>,
     /// Replace the preset's normalization: mean=R,G,B,std=R,G,B,scale=1|255 or some of these, one number for all
