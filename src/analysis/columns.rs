@@ -70,10 +70,6 @@ impl Columns {
         self.shown.iter().map(|(_, step)| *step)
     }
 
-    pub(crate) fn labels(&self) -> Vec<String> {
-        self.steps().map(|step| step.to_string()).collect()
-    }
-
     /// Keeps the column of a step, and only those of steps that have one still.
     pub(crate) fn keep<T>(&self, columns: &mut BTreeMap<i64, T>, step: i64, column: T) {
         columns.retain(|step, _| self.steps().any(|shown| shown == *step));

@@ -146,7 +146,9 @@ impl Observer for Health {
                 .to_owned(),
                 column_axis: "step".to_owned(),
                 rows: bands.iter().map(|band| band.label.clone()).collect(),
-                columns: shared.columns.labels(),
+                columns: (shared.columns.steps())
+                    .map(|step| step.to_string())
+                    .collect(),
                 cells: Cells::Matrix(Matrix {
                     values: bands.iter().flat_map(row).collect(),
                     measure: "fraction above 0".to_owned(),

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::comparison::Earlier;
 use super::error::LoggerError;
 use super::grid_style::Job;
 use super::on_device::{BatchMaps, draw};
@@ -98,7 +97,11 @@ impl Step<'_> {
         let mut grid = options.of_maps(tag, &layer, shape)?;
         let of_change = options.of_change(&layer, &grid);
         grid.framed = self.framed.get(&layer).cloned();
-        let earlier = self.earlier(tag, &maps)?;
+        let references = &self.past.references;
+        if references.are_kept() {
+            self.references.push((tag.to_owned(), maps.clone()));
+        }
+        let earlier = references.of(tag, &maps)?;
         if let Some(writing) = &mut self.past.writing {
             let free = || Some(gpu(&maps.device())?.ok()?.free_memory as u64);
             writing.queue.bound(free);
@@ -172,15 +175,6 @@ impl Step<'_> {
             Ok(Ok(changed(slot, key, sums)))
         });
         Ok(())
-    }
-
-    /// What `maps` are compared with; remembers them for later steps.
-    fn earlier(&mut self, tag: &str, maps: &Tensor<4>) -> Result<Earlier, LoggerError> {
-        let references = &self.past.references;
-        if references.are_kept() {
-            self.references.push((tag.to_owned(), maps.clone()));
-        }
-        references.of(tag, maps)
     }
 
     /// Has a rendering thread make a value of numbers, which their device may not be done with.

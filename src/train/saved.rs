@@ -105,6 +105,11 @@ impl SavedCheckpoint {
     }
 
     pub(crate) fn optimizer(&self) -> PathBuf {
+        // What older runs call it.
+        let older = self.network.with_extension("optimiser");
+        if older.exists() {
+            return older;
+        }
         self.network.with_extension("optimizer")
     }
 

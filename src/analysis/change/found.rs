@@ -148,12 +148,4 @@ impl Found {
         }
         found
     }
-
-    pub(super) fn with(self, rest: BTreeMap<String, Change>, activations: Activations) -> Self {
-        Self {
-            rest,
-            activations,
-            ..self
-        }
-    }
 }

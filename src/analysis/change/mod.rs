@@ -78,9 +78,11 @@ impl WeightChange {
             kernels::log_change(at, network, &cosines)?;
         }
         let changes: [&[_]; 3] = [changes, from_first, updates];
-        let found = Found::new(at.number, changes, compared.non_finite);
-        let rest = self.first_linears.compare(&parameters)?;
-        self.latest = found.with(rest, at.shared.activations.clone());
+        self.latest = Found {
+            rest: self.first_linears.compare(&parameters)?,
+            activations: at.shared.activations.clone(),
+            ..Found::new(at.number, changes, compared.non_finite)
+        };
         self.summary.add(self.latest.clone());
         Ok(())
     }

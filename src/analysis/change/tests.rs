@@ -71,7 +71,10 @@ fn found(networks: &[Vec<LayerWeights>], dead: &[usize]) -> Found {
         inactive: BTreeMap::from([("01_relu1_1".to_owned(), inactive)]),
         ..Activations::default()
     };
-    Found::new(step, [&previous, &first, &[]], non_finite).with(BTreeMap::new(), activations)
+    Found {
+        activations,
+        ..Found::new(step, [&previous, &first, &[]], non_finite)
+    }
 }
 
 /// What is said of twelve networks, the first of which has the number 1; `edit` changes that of each step after its noise.

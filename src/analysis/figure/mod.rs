@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::logger::Step;
-use feature_grid::png::{self, Threads};
 use feature_grid::{Colormap, Picture};
 use tensorboard_events::Summary;
 
@@ -235,7 +234,7 @@ impl Figure {
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect(),
-            Cells::Tiles(tiles) => png::encode(&tiles.stack(), Threads::One).unwrap_or_default(),
+            Cells::Tiles(tiles) => tiles.stack().to_png().unwrap_or_default(),
         };
         vec![names, values]
     }

@@ -13,7 +13,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontTransform, IntoFont, RGBColor, WHITE};
 
 use crate::logger::text;
-use feature_grid::png::{self, Threads};
 use feature_grid::{Color, Colormap, Picture};
 
 /// The size that plotters gives a font in SVG, of lines of the height 1 in the embedded font.
@@ -169,7 +168,7 @@ pub(super) fn svg(shapes: &[Shape<'_>], width: u32, height: u32) -> String {
     // plotters knows pictures in SVG only together with an old version of image.
     for (place, tile) in tiles(shapes) {
         let (x, y, width, height) = (place.x, place.y, place.width, place.height);
-        let png = BASE64_STANDARD.encode(png::encode(tile, Threads::One).unwrap_or_default());
+        let png = BASE64_STANDARD.encode(tile.to_png().unwrap_or_default());
         let _ = writeln!(
             text,
             "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>"
