@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
 use burn::tensor::Tensor;
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::change::{ImageCount, Inactive};
 use super::figure::{Cells, Figure, Matrix};
 use super::{
     AnalysisError, ComparisonImages, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role,
-    Shared, asking, name_of, read_all,
+    Shared, asking, channel_sums, name_of, read_all,
 };
-use crate::device::{BackendError, floats, layout_of};
+use crate::device::{BackendError, layout_of};
 use crate::logger::{LoggerError, Step};
 use crate::network::{ForwardPass, Layer, LayerKind};
 use crate::one_line;
@@ -262,10 +260,10 @@ impl Activity {
         let (area, images) = ((height * width) as f64, images as f64);
         self.sums.resize(2 * channels, 0.0);
         if layout_of(&maps) == Layout::Interleaved {
-            let sums = sums_in_memory(&maps)?;
-            add_all(&mut self.sums, sums.iter().map(|sum| sum / area));
+            let sums = channel_sums::in_memory(&maps)?;
+            channel_sums::add(&mut self.sums, sums.iter().map(|sum| sum / area));
         } else {
-            self.unread.push((sums_on_device(maps), area));
+            self.unread.push((channel_sums::on_device(maps), area));
         }
         self.images += images;
         Ok(())
@@ -317,7 +315,7 @@ fn read(layers: &mut BTreeMap<String, Activity>) -> Result<(), AnalysisError> {
     for layer in layers.values_mut() {
         for ((_, area), sums) in take(&mut layer.unread).into_iter().zip(read.by_ref()) {
             let means = sums.into_iter().map(|sum| f64::from(sum) / area);
-            add_all(&mut layer.sums, means);
+            channel_sums::add(&mut layer.sums, means);
         }
     }
     Ok(())
@@ -329,85 +327,6 @@ fn shows_activity(pass: &ForwardPass, layer: &Layer) -> bool {
     let next = layers.iter().skip_while(|other| *other != layer).nth(1);
     layer.kind == LayerKind::Relu
         || next.is_some_and(|next| next.kind == LayerKind::Relu && !pass.wanted.contains(next))
-}
-
-const PIECE: usize = 1 << 14;
-
-/// Of all images, by channel: the sum of what is above 0, and behind all of these how many values are, `[2 * channels]`.
-fn sums_on_device(maps: Tensor<4>) -> Tensor<1> {
-    let on = maps.clone().greater_elem(0.0).float().sum_dims(&[0, 2, 3]);
-    let positive = maps.clamp_min(0.0).sum_dims(&[0, 2, 3]);
-    Tensor::cat(vec![positive, on], 1).flatten(0, 3)
-}
-
-/// The same of channels-last maps in memory, which libtorch's operations go over six times.
-fn sums_in_memory(maps: &Tensor<4>) -> Result<Vec<f64>, BackendError> {
-    let [images, channels, ..] = maps.dims();
-    let image = |at| maps.clone().narrow(0, at, 1).permute([0, 2, 3, 1]);
-    let images: Vec<Tensor<4>> = (0..images).map(image).collect();
-    let sums = images.into_par_iter().map(sums_of_image);
-    sums.try_reduce(
-        || vec![0.0; 2 * channels],
-        |mut all, new| {
-            add_all(&mut all, new);
-            Ok(all)
-        },
-    )
-}
-
-/// Of one image, `[1, height, width, channels]`.
-fn sums_of_image(image: Tensor<4>) -> Result<Vec<f64>, BackendError> {
-    let [.., channels] = image.dims();
-    let floats = floats(image)?;
-    let piece = (PIECE / channels).max(1) * channels;
-    let mut values = vec![0.0; piece.min(floats.count())];
-    let mut sums = vec![0.0; 2 * channels];
-    let arch = Arch::new();
-    for at in (0..floats.count()).step_by(piece) {
-        let values = &mut values[..piece.min(floats.count() - at)];
-        floats.read(at, values)?;
-        let mut of_piece = vec![0.0; 2 * channels];
-        arch.dispatch(ChannelSums {
-            values,
-            sums: &mut of_piece,
-        });
-        add_all(&mut sums, of_piece.into_iter().map(f64::from));
-    }
-    Ok(sums)
-}
-
-fn add_all(all: &mut [f64], new: impl IntoIterator<Item = f64>) {
-    for (all, new) in all.iter_mut().zip(new) {
-        *all += new;
-    }
-}
-
-struct ChannelSums<'a> {
-    values: &'a [f32],
-    sums: &'a mut [f32],
-}
-
-impl WithSimd for ChannelSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "pulp compiles for AVX2 only what is inlined into its dispatcher"
-    )]
-    fn with_simd<S: Simd>(self, _: S) {
-        let channels = self.sums.len() / 2;
-        let (positive, on) = self.sums.split_at_mut(channels);
-        for pixel in self.values.chunks_exact(channels) {
-            let sums = positive.iter_mut().zip(on.iter_mut());
-            for (value, (positive, on)) in pixel.iter().zip(sums) {
-                // NaN is kept: it is no sign of a dead channel.
-                let kept = if *value <= 0.0 { 0.0 } else { *value };
-                *positive += kept;
-                *on += if *value > 0.0 { 1.0 } else { 0.0 };
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 mod calibration;
 pub(crate) mod change;
+mod channel_sums;
 mod charts;
 mod columns;
 pub(crate) mod compare;

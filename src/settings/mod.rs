@@ -47,6 +47,7 @@ pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSe
 pub(crate) use shard::{Shard, array_task};
 pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
 pub(crate) use summary::{Condition, SummarySettings, write_json};
+pub(crate) use text::rewritten;
 pub(crate) use train::{OptimizerName, RecordSettings, TrainSettings};
 
 use crate::data::find::FindError;
@@ -164,27 +165,6 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
 fn command(words: &[&OsStr]) -> Result<Command, UsageError> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     parse(&words).map(|parsed| parsed.command)
-}
-
-/// The settings in a run's `config.toml` as this version writes them.
-pub(crate) fn rewritten(name: &str, config: &Path) -> Result<String, UsageError> {
-    let words = [
-        "vggscope".as_ref(),
-        name.as_ref(),
-        "--config".as_ref(),
-        config.as_os_str(),
-    ];
-    let text = match &command(&words)? {
-        Command::Images(settings) => text::toml_text(name, settings),
-        Command::Checkpoints(settings) => text::toml_text(name, settings),
-        Command::Train(settings) => text::toml_text(name, settings),
-        Command::Compare(settings) => text::toml_text(name, settings),
-        _ => Ok(String::new()),
-    };
-    let text = text.map_err(|error| {
-        SettingsError::new("the configuration cannot be written as TOML").because(error)
-    });
-    Ok(text?)
 }
 
 /// The command line as help describes it.

@@ -1,10 +1,13 @@
 //! How values of other modules are written as settings.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use toml::Value;
 
+use super::error::SettingsError;
+use super::{Command, UsageError, command};
 use crate::data::checkpoints::StepSource;
 use crate::device::Devices;
 use crate::network::vgg::Arch;
@@ -78,4 +81,25 @@ pub(super) fn toml_text(
         version = env!("CARGO_PKG_VERSION"),
         settings = toml::to_string(settings)?,
     ))
+}
+
+/// The settings in a run's `config.toml` as this version writes them.
+pub(crate) fn rewritten(name: &str, config: &Path) -> Result<String, UsageError> {
+    let words = [
+        "vggscope".as_ref(),
+        name.as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+    ];
+    let text = match &command(&words)? {
+        Command::Images(settings) => toml_text(name, settings),
+        Command::Checkpoints(settings) => toml_text(name, settings),
+        Command::Train(settings) => toml_text(name, settings),
+        Command::Compare(settings) => toml_text(name, settings),
+        _ => Ok(String::new()),
+    };
+    let text = text.map_err(|error| {
+        SettingsError::new("the configuration cannot be written as TOML").because(error)
+    });
+    Ok(text?)
 }
