@@ -3,7 +3,7 @@
 use burn::tensor::{FloatDType, Tensor};
 use tensorboard_events::Histogram;
 
-use super::library::is_asynchronous;
+use super::accelerator::is_asynchronous;
 use super::read_back::copied;
 
 /// Values that are counted together: in double precision, with all intermediate results, 150 MB. Single precision

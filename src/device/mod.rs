@@ -10,6 +10,7 @@
     )
 )]
 
+mod accelerator;
 mod choice;
 mod draw;
 mod error;
@@ -25,12 +26,13 @@ mod read;
 mod read_back;
 mod survey;
 
+pub(crate) use accelerator::{Span, draws, gpu, is_asynchronous, mark, upload};
 pub(crate) use choice::{DeviceChoice, DeviceError, Devices, Unavailable};
 pub(crate) use draw::Drawn;
 pub use error::BackendError;
 pub(crate) use error::caught;
 pub(crate) use histogram::histogram;
-pub(crate) use library::{Gpu, Libtorch, Span, draws, gpu, is_asynchronous, mark, upload};
+pub(crate) use library::{Gpu, Libtorch};
 pub(crate) use open::OpenDevice;
 pub(crate) use operations::{Descent, batch_norm, convolve, convolve_with, descend, norm, planar};
 pub(crate) use pair_sums::PairSums;

@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 
+use super::accelerator::library;
 use super::choice::{DeviceChoice, DeviceError, Unavailable};
-use super::library::library;
 use super::precision::{Precision, allow_tf32};
 use super::survey::survey;
 

@@ -3,8 +3,8 @@
 use burn::tensor::{Element, Tensor};
 use feature_grid::{Floats, Layout};
 
+use super::accelerator::{is_asynchronous, library};
 use super::error::BackendError;
-use super::library::{is_asynchronous, library};
 use super::precision::in_float32;
 use super::read_back::copied;
 

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::tensor::{Device, FloatDType, Tensor};
 
+use super::accelerator::{Span, library, mark};
 use super::error::{BackendError, caught};
-use super::library::{Event, HostBytes, Library, Span, library, mark};
+use super::library::{Event, HostBytes, Library};
 
 const NUMBER: usize = size_of::<f64>();
 

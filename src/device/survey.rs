@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 
+use super::accelerator::library;
 use super::choice::DeviceChoice;
 use super::error::{BackendError, caught};
-use super::library::{Library, Libtorch, library};
+use super::library::{Library, Libtorch};
 use super::operations::convolve;
 use super::precision::allow_tf32;
 

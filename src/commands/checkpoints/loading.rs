@@ -8,6 +8,7 @@ use super::open::{NextCheckpoint, OpenCheckpoint, ShownNetwork};
 use super::setup::CheckpointRun;
 use crate::commands::context::kernel_layout;
 use crate::commands::error::{CommandError, RunError};
+use crate::commands::parameters::hashed_label;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::on_error::OnError;
 use crate::device::{OpenDevice, caught};
@@ -53,6 +54,19 @@ impl CheckpointRun<'_> {
             device: pass.device().clone(),
             kernels: kernel_layout(pass.device(), self.images),
         }
+    }
+
+    /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
+    pub(super) fn label(
+        &self,
+        loader: &Loader,
+    ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
+        let file = &self.sequence[self.network.first];
+        let first = loader.open(file)?;
+        let (count, name) = (self.sequence.len(), &file.name);
+        let label = format!("the first of {count} checkpoints is {name}");
+        let network = &self.settings.run.network;
+        Ok(hashed_label(label, network, move || first.weights.sha256()))
     }
 }
 

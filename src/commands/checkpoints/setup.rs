@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::loading::Loader;
 use super::open::ShownNetwork;
 use crate::analysis::ComparisonImages;
 use crate::analysis::probe::ProbeImages;
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::open_devices;
 use crate::commands::error::RunError;
-use crate::commands::parameters::hashed_label;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::{ImageFile, list_images};
@@ -102,18 +100,5 @@ impl<'a> CheckpointRun<'a> {
     /// The checkpoints, from the first of the network that is shown.
     pub(super) fn shown(&self) -> &'a [Checkpoint] {
         self.sequence.get(self.network.first..).unwrap_or_default()
-    }
-
-    /// What the weights are called in descriptions: the first checkpoint that is shown stands for all.
-    pub(super) fn label(
-        &self,
-        loader: &Loader,
-    ) -> Result<impl FnOnce() -> String + Send + 'static, RunError> {
-        let file = &self.sequence[self.network.first];
-        let first = loader.open(file)?;
-        let (count, name) = (self.sequence.len(), &file.name);
-        let label = format!("the first of {count} checkpoints is {name}");
-        let network = &self.settings.run.network;
-        Ok(hashed_label(label, network, move || first.weights.sha256()))
     }
 }

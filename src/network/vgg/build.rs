@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::arch::Arch;
 use super::batch_norm::BatchNorm;
-use super::file::NetworkError;
+use super::error::NetworkError;
 use super::model::{Classifier, Feature, Vgg};
 use super::variant::Variant;
 use crate::network::{Kernels, Layer, LayerKind, Placement};

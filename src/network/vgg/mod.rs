@@ -8,6 +8,7 @@
 mod arch;
 mod batch_norm;
 mod build;
+mod error;
 mod file;
 mod init;
 mod model;
@@ -16,7 +17,8 @@ mod variant;
 
 pub(crate) use arch::{Arch, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
 pub(crate) use build::{Extent, ParameterSource, build};
-pub(crate) use file::{NetworkError, fitting_classifier, input_side, last_width};
+pub(crate) use error::NetworkError;
+pub(crate) use file::{fitting_classifier, input_side, last_width};
 pub(crate) use init::{Grafted, RandomParameters, Sizes};
 pub(crate) use model::{Classifier, Feature, Vgg};
 pub(crate) use variant::Variant;

@@ -1,7 +1,7 @@
 //! Which network a file holds, and how much of it is used.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::commands::parameters::notes;
