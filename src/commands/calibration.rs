@@ -229,7 +229,7 @@ impl<'a> Calibrator<'a> {
         Ok(())
     }
 
-    /// How the run is shown, which observers are told too.
+    /// How the run is shown; observers get the calibration as well.
     pub(super) fn finish(
         mut self,
         observers: Option<&mut Observers>,
