@@ -95,7 +95,7 @@ pub(crate) struct InputSettings {
     /// (256/224, BGR, 0..255, Caffe's means)
     #[arg(long, value_name = "NAME", default_value = "imagenet")]
     pub(crate) preset: Preset,
-    /// Resize the shorter side: to so many pixels, or "off" [default: the preset's]
+    /// Resize the shorter side: to so many pixels (more where a crop that is no square needs it), or "off" [default: the preset's]
     #[arg(long, value_name = "PX|off")]
     pub(crate) resize: Option<Size>,
     /// Center crop in pixels: the side of a square, height by width (480x640) or "off" [default: the network's, else the preset's]
