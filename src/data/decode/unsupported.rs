@@ -187,23 +187,12 @@ fn pnm(file: &mut impl BufRead) -> Option<String> {
 
 /// Why this GIF is not read: Pillow fills the rest of the canvas with a color of the palette, `image`
 /// with transparent black.
-fn gif(file: &mut (impl BufRead + Seek)) -> Option<String> {
-    let header: [u8; 13] = next(file)?;
-    let (canvas, flags) = (&header[6..10], header[10]);
-    if flags & 0x80 != 0 {
-        file.seek_relative(6 << (flags & 7)).ok()?;
-    }
-    let mut first: [u8; 1] = next(file)?;
-    while first == *b"!" {
-        let _label: [u8; 1] = next(file)?;
-        while let [length @ 1..=255] = next(file)? {
-            file.seek_relative(length.into()).ok()?;
-        }
-        first = next(file)?;
-    }
-    let place: [u8; 8] = next(file)?;
-    let fills = place[..4] == [0; 4] && place[4..] == *canvas;
-    (first == *b"," && !fills).then(|| "GIF whose first frame does not fill its canvas".to_owned())
+fn gif(file: &mut impl BufRead) -> Option<String> {
+    let mut decoder = gif::DecodeOptions::new().read_info(file).ok()?;
+    let canvas = (0, 0, decoder.width(), decoder.height());
+    let first = decoder.next_frame_info().ok()??;
+    let fills = (first.left, first.top, first.width, first.height) == canvas;
+    (!fills).then(|| "GIF whose first frame does not fill its canvas".to_owned())
 }
 
 /// Why this WebP is not read: `image` makes room for as much as a frame's bitstream claims, whatever its canvas.

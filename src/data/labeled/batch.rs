@@ -36,13 +36,8 @@ pub(crate) struct Batch {
 pub(super) struct Loaded {
     pub(super) plan: Arc<BatchPlan>,
     pub(super) sample: usize,
-    pub(super) image: Result<LoadedImage, LoadError>,
-}
-
-#[derive(Debug)]
-pub(super) struct LoadedImage {
-    pub(super) picture: Picture,
-    pub(super) pixels: Vec<f32>,
+    /// As the network sees it, and its normalized pixels.
+    pub(super) image: Result<(Picture, Vec<f32>), LoadError>,
 }
 
 pub(super) struct Batches<I: Iterator<Item = Loaded>> {
@@ -63,7 +58,7 @@ impl<I: Iterator<Item = Loaded>> Batches<I> {
             sample,
             image,
         } = loaded;
-        let LoadedImage { picture, pixels } = match image {
+        let (picture, pixels) = match image {
             Ok(image) => image,
             Err(error) if self.on_error == OnError::Skip => {
                 if self.reported.insert(sample) {
