@@ -7,26 +7,9 @@ use super::{Architecture, Layer, LayerKind};
 
 #[derive(Debug, Error)]
 pub(crate) enum SelectError {
-    /// A pattern that was meant is in quotes.
-    #[error("no layer {item:?} in {arch}: did you mean {meant}?")]
-    Unknown {
-        item: String,
-        arch: String,
-        meant: String,
-    },
-    /// A layer behind the feature maps.
-    #[error("{item:?} is of the classifier, whose layers are not shown: {arch} has {there}")]
-    Classifier {
-        item: String,
-        arch: String,
-        there: String,
-    },
-    #[error("no layer {item:?}: {arch} has {there}")]
-    Beyond {
-        item: String,
-        arch: String,
-        there: String,
-    },
+    /// That no layer is called so, and what was meant or is there.
+    #[error("{0}")]
+    Unknown(String),
     /// A layer that the weights do not reach.
     #[error("layers {list:?}: the weights go up to {last} only")]
     TooDeep { list: String, last: String },
@@ -86,7 +69,7 @@ fn select_of(layers: &[Layer], arch: &str, list: &str) -> Result<Vec<Layer>, Sel
             }
         }
         if !any {
-            return Err(unknown(layers, arch, name));
+            return Err(SelectError::Unknown(unknown(layers, arch, name)));
         }
     }
     let picked = layers.iter().zip(chosen);
@@ -123,18 +106,19 @@ fn extent(layers: &[Layer]) -> String {
 }
 
 /// Why no layer is called `item`, and what was probably meant.
-fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
+fn unknown(layers: &[Layer], arch: &str, item: &str) -> String {
     let lower = paper_name(item);
-    let (item, arch) = (item.to_owned(), arch.to_owned());
+    let beyond = |there: &str| format!("no layer {item:?}: {arch} has {there}");
     let index = lower.strip_prefix("features.").unwrap_or(&lower);
     if index.parse::<usize>().is_ok() {
-        let there = extent(layers);
-        return SelectError::Beyond { item, arch, there };
+        return beyond(&extent(layers));
     }
     let mut heads = CLASSIFIER.split(' ');
     if heads.any(|head| lower.starts_with(head)) {
-        let there = extent(layers);
-        return SelectError::Classifier { item, arch, there };
+        return format!(
+            "{item:?} is of the classifier, whose layers are not shown: {arch} has {}",
+            extent(layers)
+        );
     }
     let patterns = ["_*", "*"].map(|end| format!("{lower}{end}"));
     let is_several = |pattern: &String| {
@@ -143,16 +127,13 @@ fn unknown(layers: &[Layer], arch: &str, item: &str) -> SelectError {
     };
     // A block, or a kind of layers, without a sign that stands for the rest of the name.
     if let Some(pattern) = patterns.into_iter().find(is_several) {
-        let meant = format!("'{pattern}'");
-        return SelectError::Unknown { item, arch, meant };
+        return format!("no layer {item:?} in {arch}: did you mean '{pattern}'?");
     }
     let meant = nearest(layers, &lower);
     match others_of_kind(layers, &lower) {
         // Keras's name of it, or only the sign between its numbers is missing: `conv33`.
-        Some(there) if meant.replace('_', "") != lower.replace('_', "") => {
-            SelectError::Beyond { item, arch, there }
-        }
-        _ => SelectError::Unknown { item, arch, meant },
+        Some(there) if meant.replace('_', "") != lower.replace('_', "") => beyond(&there),
+        _ => format!("no layer {item:?} in {arch}: did you mean {meant}?"),
     }
 }
 

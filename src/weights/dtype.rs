@@ -32,6 +32,24 @@ pub enum DType {
     Other(String),
 }
 
+/// The types of graphs, by their numbers there.
+const NUMBERED: [&str; 14] = [
+    "of an unknown type",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex32",
+    "complex64",
+    "complex128",
+    "bool",
+    "bfloat16",
+];
+
 impl DType {
     /// Bytes of one element, if it is a type that can be read.
     pub(super) fn size(&self) -> Option<usize> {
@@ -47,6 +65,14 @@ impl DType {
     /// Whether a parameter can be of it.
     pub(crate) fn is_float(&self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::F64)
+    }
+
+    /// The type of a number in a graph that `torch.export` wrote.
+    ///
+    /// Source: `ScalarType` in `torch/_export/serde/schema.py`.
+    pub(crate) fn numbered(number: u32) -> Self {
+        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        Self::named(NUMBERED.get(place).copied().unwrap_or(NUMBERED[0]))
     }
 
     /// The type that `PyTorch` (without `torch.`) or another format calls `name`.

@@ -61,8 +61,9 @@ pub enum WeightsErrorKind {
     /// Not a network that `torch.export` wrote: what the file is instead.
     #[error("{0}, expected a program of torch.export (.pt2)")]
     NotProgram(String),
-    #[error("{0}")]
-    Framework(Framework),
+    /// Of another framework: of which, and whether its colors are in the order blue, green, red.
+    #[error("{what}")]
+    Framework { what: &'static str, is_bgr: bool },
     #[error("is truncated ({0}): the save or download did not finish; repeat it")]
     Truncated(String),
     #[error("is damaged: {0}")]
@@ -91,12 +92,12 @@ pub enum WeightsErrorKind {
         near: Vec<String>,
     },
     #[error(
-        "tensor `{name}` has shape {found:?}, expected {expected:?}: these are not the weights of this network"
+        "tensor `{name}` has shape {found:?}, expected {expected}: these are not the weights of this network"
     )]
     Shape {
         name: String,
         found: Vec<usize>,
-        expected: Vec<usize>,
+        expected: String,
     },
     #[error(
         "tensor `{name}` holds {found}, expected float32, float16, bfloat16 or float64: {}",
@@ -109,26 +110,6 @@ pub enum WeightsErrorKind {
         #[source]
         source: io::Error,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Framework {
-    #[error(
-        "is a Caffe model, which vggscope does not read; https://github.com/jcjohnson/pytorch-vgg has VGG's Caffe weights as .pth"
-    )]
-    Caffe,
-    /// HDF5, as Keras writes it; its `Layer.get_weights` has `[height, width, inputs, outputs]`.
-    #[error(
-        "is an HDF5 file (Keras?), which vggscope does not read; in Python, `torch.save({{l.name.replace(\"block\", \"conv\").replace(\"_conv\", \"_\") + s: torch.tensor(w.transpose(3, 2, 0, 1) if w.ndim == 4 else w) for l in keras.models.load_model(FILE).layers if \"_conv\" in l.name for s, w in zip([\".weight\", \".bias\"], l.get_weights())}}, \"weights.pth\")` saves the convolutions of Keras' VGG for it"
-    )]
-    Hdf5,
-    #[error("is a MATLAB file, which vggscope does not read")]
-    Matlab,
-    #[error("is a TensorFlow checkpoint, which vggscope does not read")]
-    TensorFlowCheckpoint,
-    #[error("is a TensorFlow model, which vggscope does not read")]
-    TensorFlowModel,
 }
 
 /// Names in backquotes; a prefix without its last dot.

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
 use super::dtype::DType;
@@ -14,7 +13,7 @@ use super::entry::Entry;
 use super::error::WeightsErrorKind;
 use super::location::Location;
 use super::source::Source;
-use super::tensor::{Tensor, elements, extent, is_contiguous};
+use super::tensor::{Tensor, elements, extent};
 use super::torch;
 
 /// Most bytes that are unpacked of a file of JSON: the graph of a DenseNet-121 takes 2 MB.
@@ -72,49 +71,39 @@ fn model_in(entry: &str) -> Option<&str> {
     (is_folder && !name.contains('/')).then_some(folder)
 }
 
-/// The file of the graph in an archive, and the folder that all is in.
-struct Model {
-    entry: String,
-    folder: String,
-}
-
-impl Model {
-    fn find(archive: &Archive<'_>) -> Result<Self, WeightsErrorKind> {
-        let names = archive.names();
-        if names.iter().any(|name| name.ends_with(OLDER)) {
-            return Err(WeightsErrorKind::NotWeights(
-                "is a program as torch.export wrote it until 2.7: export it with torch 2.8 or newer (torch.export.load reads it \
-                 in the older one)"
-                    .to_owned(),
-            ));
-        }
-        let models = names
-            .iter()
-            .filter_map(|name| Some((name, model_in(name)?)));
-        match *models.collect::<Vec<_>>() {
-            [(entry, folder)] => Ok(Self {
-                entry: entry.clone(),
-                folder: folder.to_owned(),
-            }),
-            ref all => Err(WeightsErrorKind::NotWeights(format!(
-                "holds {} models of torch.export, expected one",
-                all.len()
-            ))),
-        }
+/// The file of the graph in an archive of such names, and the folder that all is in.
+fn model(names: &[String]) -> Result<(&str, &str), WeightsErrorKind> {
+    if names.iter().any(|name| name.ends_with(OLDER)) {
+        return Err(WeightsErrorKind::NotWeights(
+            "is a program as torch.export wrote it until 2.7: export it with torch 2.8 or newer (torch.export.load reads it \
+             in the older one)"
+                .to_owned(),
+        ));
+    }
+    let names = names.iter().map(String::as_str);
+    let models = names.filter_map(|name| Some((name, model_in(name)?)));
+    match *models.collect::<Vec<_>>() {
+        [model] => Ok(model),
+        ref all => Err(WeightsErrorKind::NotWeights(format!(
+            "holds {} models of torch.export, expected one",
+            all.len()
+        ))),
     }
 }
 
 pub(super) fn graph(source: &Source) -> Result<Vec<u8>, WeightsErrorKind> {
     let mut archive = Archive::open(source)?;
-    let model = Model::find(&archive)?;
-    Ok(unpacked(&mut archive, &model.entry)?.unwrap_or_default())
+    let names = archive.names();
+    let (entry, _) = model(&names)?;
+    Ok(unpacked(&mut archive, entry)?.unwrap_or_default())
 }
 
 /// Parses what lists the tensors, under the names of the state dict, then the constants; none is read.
 pub(super) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
     let mut archive = Archive::open(source)?;
-    let Model { entry, folder } = Model::find(&archive)?;
-    archive.check_byte_order(&folder)?;
+    let names = archive.names();
+    let (entry, folder) = model(&names)?;
+    archive.check_byte_order(folder)?;
     let name = entry[folder.len() + MODELS.len()..].trim_end_matches(".json");
     let mut entries = Vec::new();
     for kind in ["weights", "constants"] {
@@ -126,10 +115,11 @@ pub(super) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
             let Some(Location::Plain { part, .. }) = saved else {
                 return Err(WeightsErrorKind::Damaged(format!("it lacks {config}")));
             };
-            entries.extend(torch::open_zip(&part)?.entries);
+            entries.extend(torch::open_zip(&part)?);
             continue;
         };
-        let payloads: Payloads = parsed(&config, &bytes)?;
+        let payloads: Payloads = serde_json::from_slice(&bytes)
+            .map_err(|error| WeightsErrorKind::Damaged(format!("{config}: {error}")))?;
         let mut storages = HashMap::new();
         for (name, payload) in payloads.config {
             entries.extend(payload.entry(name, &within, &mut archive, &mut storages)?);
@@ -161,53 +151,29 @@ impl Payload {
             let missing = || Location::Missing(format!("{within}{} is not there", self.path_name));
             storages.insert(self.path_name.clone(), location.unwrap_or_else(missing));
         }
-        if self.use_pickle {
-            let storage = &storages[&self.path_name];
-            return Ok(Some(pickled(name, storage, &meta.sizes)));
-        }
-        let dtype = dtype(meta.dtype);
         let sizes = |all: Vec<Size>| all.into_iter().map(|size| size.as_int).collect::<Vec<_>>();
         let (shape, stride) = (sizes(meta.sizes), sizes(meta.strides));
-        let location = match (dtype.size(), extent(&shape, &stride)) {
-            (None, _) => Location::Missing(format!("it holds {dtype}")),
-            (_, None) => Location::Missing(format!(
+        let dtype = if self.use_pickle {
+            // A subclass of tensors, which is a file of `torch.save`.
+            DType::Other("an object".to_owned())
+        } else {
+            DType::numbered(meta.dtype)
+        };
+        let problem = match extent(&shape, &stride) {
+            None => Some(format!(
                 "its strides {stride:?} do not belong to its shape {shape:?}"
             )),
-            (_, Some(span))
-                if elements(&shape).is_none_or(|count| count > span.max(MOST_REPEATED)) =>
-            {
-                Location::Missing(format!(
-                    "its shape {shape:?} repeats {span} elements too often"
-                ))
-            }
-            (Some(size), _) => Location::Storage {
-                key: self.path_name,
-                skip: meta.storage_offset.as_int.saturating_mul(size) as u64,
-            },
+            Some(span) => elements(&shape)
+                .is_none_or(|count| count > span.max(MOST_REPEATED))
+                .then(|| format!("its shape {shape:?} repeats {span} elements too often")),
         };
-        let tensor = Tensor {
-            dtype,
-            stride: Some(stride).filter(|stride| !is_contiguous(&shape, stride)),
-            shape,
-            location,
-        };
+        let offset = meta.storage_offset.as_int;
+        let mut tensor = Tensor::view(dtype, shape, stride, self.path_name, offset);
+        if let Some(problem) = problem {
+            tensor.location = Location::Missing(problem);
+        }
         Ok(Some(Entry::new(name, tensor.placed(storages))))
     }
-}
-
-/// A tensor that is a file of `torch.save`.
-fn pickled(name: String, storage: &Location, sizes: &[Size]) -> Entry {
-    let tensor = match storage {
-        Location::Plain { part, .. } => torch::open_zip(part).ok(),
-        _ => None,
-    };
-    let tensor = tensor.and_then(|saved| saved.entries.into_iter().next());
-    let tensor = tensor.map(|entry| entry.tensor);
-    let unreadable = || {
-        let shape = sizes.iter().map(|size| size.as_int).collect();
-        Tensor::unreadable(DType::Other("an object".to_owned()), shape)
-    };
-    Entry::new(name, tensor.unwrap_or_else(unreadable))
 }
 
 fn unpacked(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, WeightsErrorKind> {
@@ -227,34 +193,4 @@ fn unpacked(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, We
     Err(WeightsErrorKind::NotWeights(format!(
         "has {name} of more than {beyond}"
     )))
-}
-
-fn parsed<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, WeightsErrorKind> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| WeightsErrorKind::Damaged(format!("{name}: {error}")))
-}
-
-/// Source: `ScalarType` in `torch/_export/serde/schema.py`.
-fn dtype(number: u32) -> DType {
-    match number {
-        4 => DType::I32,
-        5 => DType::I64,
-        6 => DType::F16,
-        7 => DType::F32,
-        8 => DType::F64,
-        12 => DType::Bool,
-        13 => DType::BF16,
-        other => DType::Other(
-            match other {
-                1 => "uint8",
-                2 => "int8",
-                3 => "int16",
-                9 => "complex32",
-                10 => "complex64",
-                11 => "complex128",
-                _ => "numbers of another type",
-            }
-            .to_owned(),
-        ),
-    }
 }

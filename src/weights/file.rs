@@ -13,7 +13,7 @@ use super::format::{self, Format};
 use super::reparametrized;
 use super::search::{self, Found, Layout, Network};
 use super::source::{Source, crc32c, sha256};
-use super::torch::{self, Checkpoint};
+use super::torch;
 use super::{burnpack, exported, foreign, named, safetensors};
 
 /// Names that are suggested in place of one that is missing.
@@ -65,7 +65,7 @@ impl WeightsFile {
     /// Like [`open_under`](Self::open_under), for a network of any kind, by the file's own names.
     pub(crate) fn open_any(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
         let opened = Header::read(path).and_then(|header| {
-            let names = named::own_names(&header.checkpoint.entries, key);
+            let names = named::own_names(&header.entries, key);
             Self::open_inner(path, key, Some(&names))
         });
         opened.map_err(|kind| WeightsError::new(path, kind))
@@ -79,23 +79,16 @@ impl WeightsFile {
         let Header {
             source,
             format,
-            checkpoint,
+            mut entries,
         } = Header::read(path)?;
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
-        let entries = &checkpoint.entries;
-        let Found { network, others } = match names {
-            Some(names) => search::found(
-                key,
-                |key| named::find_named(entries, names, key),
-                || foreign::other(&checkpoint, names),
-            )?,
-            None => search::found(
-                key,
-                |key| search::find(entries, is_sorted, key),
-                || foreign::network(&checkpoint),
-            )?,
+        let found = match names {
+            Some(names) => search::pick(named::networks(&entries, names), key)?
+                .ok_or_else(|| foreign::other(&entries, names))?,
+            None => search::pick(search::networks(&entries, is_sorted), key)?
+                .ok_or_else(|| foreign::network(&entries))?,
         };
-        let mut entries = checkpoint.entries;
+        let Found { network, others } = found;
         for entry in &mut entries {
             entry.name = network.name(entry.name());
         }
@@ -283,7 +276,7 @@ impl WeightsFile {
 struct Header {
     source: Source,
     format: Format,
-    checkpoint: Checkpoint,
+    entries: Vec<Entry>,
 }
 
 impl Header {
@@ -293,22 +286,18 @@ impl Header {
         }
         let source = Source::new(File::open(path)?)?;
         let format = format::recognize(&source, path)?;
-        let flat = |entries| Checkpoint {
-            entries,
-            root: "no tensors".to_owned(),
-        };
-        let checkpoint = match format {
-            Format::Safetensors => flat(safetensors::open(&source)?),
-            Format::BurnPack => flat(burnpack::open(&source, path)?),
+        let entries = match format {
+            Format::Safetensors => safetensors::open(&source)?,
+            Format::BurnPack => burnpack::open(&source, path)?,
             Format::TorchZip => torch::open_zip(&source)?,
-            Format::ExportedProgram => flat(exported::open(&source)?),
+            Format::ExportedProgram => exported::open(&source)?,
             Format::TorchLegacy => torch::open_legacy(&source)?,
             Format::Pickle => return Err(torch::refuse_pickle(&source)),
         };
         Ok(Self {
             source,
             format,
-            checkpoint,
+            entries,
         })
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::chain::ENOUGH;
 use super::dtype::{META, SPARSE};
 use super::entry::Entry;
-use super::error::{Framework, WeightsErrorKind, instead};
-use super::torch::{Checkpoint, NUMPY_ARRAY};
+use super::error::{WeightsErrorKind, instead};
+use super::torch::NUMPY_ARRAY;
 use crate::one_line::shell_quoted;
 
 /// How the names of weights files end.
@@ -24,6 +24,19 @@ const ONNX: &str = "is an ONNX model; in Python, `torch.save({t.name: torch.tens
 
 const LUA: &str =
     "is a file of Lua Torch, which vggscope does not read; in Python, torchfile.load reads it";
+
+const CAFFE: &str = "is a Caffe model, which vggscope does not read; https://github.com/jcjohnson/pytorch-vgg has VGG's Caffe \
+    weights as .pth";
+
+/// HDF5, as Keras writes it; its `Layer.get_weights` has `[height, width, inputs, outputs]`.
+const HDF5: &str = "is an HDF5 file (Keras?), which vggscope does not read; in Python, \
+    `torch.save({l.name.replace(\"block\", \"conv\").replace(\"_conv\", \"_\") + s: torch.tensor(w.transpose(3, 2, 0, 1) \
+    if w.ndim == 4 else w) for l in keras.models.load_model(FILE).layers if \"_conv\" in l.name for s, w in zip([\".weight\", \
+    \".bias\"], l.get_weights())}, \"weights.pth\")` saves the convolutions of Keras' VGG for it";
+
+const MATLAB: &str = "is a MATLAB file, which vggscope does not read";
+
+const TENSORFLOW: &str = "is a TensorFlow checkpoint, which vggscope does not read";
 
 /// How compressed files begin.
 const COMPRESSED: [(&[u8], &str); 5] = [
@@ -83,7 +96,11 @@ fn folder(path: &Path) -> WeightsErrorKind {
     let dir = shell_quoted(path);
     let has = |name: &str| path.join(name).exists();
     if has("saved_model.pb") {
-        return WeightsErrorKind::Framework(Framework::TensorFlowModel);
+        let what = "is a TensorFlow model, which vggscope does not read";
+        return WeightsErrorKind::Framework {
+            what,
+            is_bgr: false,
+        };
     }
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -154,19 +171,17 @@ pub(super) fn file(path: &Path, head: &[u8]) -> WeightsErrorKind {
     let name = name.to_lowercase();
     let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     let starts = |mark: &[u8]| head.starts_with(mark);
-    let framework = if starts(b"\x89HDF\r\n") || has(&[".h5", ".hdf5", ".keras"]) {
-        Some(Framework::Hdf5)
-    } else if has(&[".index", ".meta"]) || name.contains(".data-0") {
-        Some(Framework::TensorFlowCheckpoint)
-    } else if has(&[".caffemodel", ".prototxt"]) {
-        Some(Framework::Caffe)
-    } else if has(&[".mat"]) {
-        Some(Framework::Matlab)
-    } else {
-        None
-    };
-    if let Some(framework) = framework.filter(|_| !head.is_empty()) {
-        return WeightsErrorKind::Framework(framework);
+    let is_hdf5 = starts(b"\x89HDF\r\n") || has(&[".h5", ".hdf5", ".keras"]);
+    let is_tensorflow = has(&[".index", ".meta"]) || name.contains(".data-0");
+    let frameworks = [
+        (is_hdf5, HDF5, true),
+        (is_tensorflow, TENSORFLOW, false),
+        (has(&[".caffemodel", ".prototxt"]), CAFFE, true),
+        (has(&[".mat"]), MATLAB, false),
+    ];
+    let framework = frameworks.into_iter().find(|(is_it, ..)| *is_it);
+    if let Some((_, what, is_bgr)) = framework.filter(|_| !head.is_empty()) {
+        return WeightsErrorKind::Framework { what, is_bgr };
     }
     WeightsErrorKind::NotWeights(if head.is_empty() {
         "is empty: the save or the download did not finish".to_owned()
@@ -234,18 +249,17 @@ pub(super) fn archive(names: &[String]) -> String {
 }
 
 /// What a checkpoint without any of these names holds instead.
-pub(super) fn other(checkpoint: &Checkpoint, names: &HashSet<&str>) -> WeightsErrorKind {
+pub(super) fn other(entries: &[Entry], names: &HashSet<&str>) -> WeightsErrorKind {
     let first = |name: Option<&str>| name.map_or("none".to_owned(), |name| format!("`{name}`"));
     WeightsErrorKind::NotWeights(format!(
         "holds {}, expected the parameters of the network, as {}",
-        first(checkpoint.entries.first().map(Entry::raw_name)),
+        first(entries.first().map(Entry::raw_name)),
         first(names.iter().min().copied()),
     ))
 }
 
 /// What a checkpoint without a VGG holds instead.
-pub(super) fn network(checkpoint: &Checkpoint) -> WeightsErrorKind {
-    let entries = &checkpoint.entries;
+pub(super) fn network(entries: &[Entry]) -> WeightsErrorKind {
     let names = entries.iter().map(Entry::raw_name);
     let holds = |what: &str| {
         entries
@@ -258,9 +272,13 @@ pub(super) fn network(checkpoint: &Checkpoint) -> WeightsErrorKind {
             .to_owned()
     } else if names.clone().all(str::is_empty) {
         // A tensor at the root has no name.
+        let what = if entries.is_empty() {
+            "no tensors"
+        } else {
+            "a single tensor"
+        };
         format!(
-            "holds {}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one",
-            checkpoint.root
+            "holds {what}, not a state dict; in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes one"
         )
     } else if names
         .clone()

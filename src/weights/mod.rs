@@ -49,7 +49,7 @@ pub(crate) use chain::BLOCKS;
 pub(crate) use classifier::Classifier;
 pub use dtype::DType;
 pub use entry::Entry;
-pub use error::{Framework, WeightsError, WeightsErrorKind};
+pub use error::{WeightsError, WeightsErrorKind};
 pub use file::WeightsFile;
 pub use format::Format;
 pub(crate) use program::exported_graph;

@@ -1,18 +1,13 @@
-//! Finds the network of any kind whose names are known, whatever stands before them in a file.
+//! Finds networks of any kind whose names are known, whatever stands before them in a file.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::chain::WRAPPERS;
 use super::entry::Entry;
-use super::search::{Found, Layout, Network, USUAL, best, without_wrappers};
+use super::search::{Layout, Network, USUAL, without_wrappers};
 
-/// The one whose tensors have most of these names, under `key` if there is one; it gives what [`super::search::find`] gives.
-pub(super) fn find_named(
-    entries: &[Entry],
-    names: &HashSet<&str>,
-    key: Option<&str>,
-) -> Result<Option<Found>, Vec<String>> {
-    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
+/// Those whose tensors have some of these names.
+pub(super) fn networks(entries: &[Entry], names: &HashSet<&str>) -> Vec<Network> {
     let mut all_names = names.iter();
     let has_wrappers = all_names.any(|name| name.split('.').any(|part| WRAPPERS.contains(&part)));
     let mut prefixes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
@@ -29,23 +24,17 @@ pub(super) fn find_named(
             prefixes.entry(&raw[..start]).or_insert([0, at])[0] += 1;
         }
     }
-    prefixes.retain(|prefix, _| key.as_deref().is_none_or(|key| prefix.starts_with(key)));
-    let most = prefixes.values().map(|[count, _]| *count).max();
-    let all = prefixes
-        .into_iter()
-        .filter(|(_, [count, _])| Some(*count) == most);
-    best(
-        all.map(|(prefix, [_, first])| Network {
-            prefix: prefix.to_owned(),
-            layout: Layout::default(),
-            layers: Vec::new(),
-            exact: Some(has_wrappers),
-            is_bare: false,
-            is_named: true,
-            first,
-        })
-        .collect(),
-    )
+    let all = prefixes.into_iter();
+    all.map(|(prefix, [known, first])| Network {
+        prefix: prefix.to_owned(),
+        layout: Layout::default(),
+        layers: Vec::new(),
+        exact: Some(has_wrappers),
+        is_bare: false,
+        known,
+        first,
+    })
+    .collect()
 }
 
 /// The names of a network of any kind: those behind what training scripts put before them, or under `key`, of which most

@@ -24,7 +24,7 @@ pub(crate) fn exported_graph(path: &Path) -> Result<Vec<u8>, WeightsError> {
             ))),
             Err(
                 kind @ (WeightsErrorKind::NotWeights(_)
-                | WeightsErrorKind::Framework(_)
+                | WeightsErrorKind::Framework { .. }
                 | WeightsErrorKind::TooOld(_)),
             ) => Err(not_program(&kind.to_string())),
             Err(kind) => Err(kind),

@@ -53,8 +53,8 @@ pub(super) struct Network {
     pub(super) exact: Option<bool>,
     /// Whether layers alone were saved, as in `vgg.features.state_dict()`.
     pub(super) is_bare: bool,
-    /// Whether its names are torchvision's, LPIPS' or the paper's.
-    pub(super) is_named: bool,
+    /// How many of its names are known; of a VGG 1 where they are torchvision's, LPIPS' or the paper's.
+    pub(super) known: usize,
     /// The place of its first tensor in the file.
     pub(super) first: usize,
 }
@@ -116,75 +116,63 @@ pub(super) struct Found {
     pub(super) others: Vec<String>,
 }
 
-/// Finds the network, under `key` if there is one: `Ok(None)` if there is none, `Err` with their prefixes if there are
-/// several that are as good. `is_sorted`: the file has tensors by name, not in the network's order.
-pub(super) fn find(
-    entries: &[Entry],
-    is_sorted: bool,
-    key: Option<&str>,
-) -> Result<Option<Found>, Vec<String>> {
-    let key = key.map(|key| format!("{}.", key.trim_end_matches('.')));
-    let key = key.unwrap_or_default();
+/// The networks of a file. `is_sorted`: it has tensors by name, not in the network's order.
+pub(super) fn networks(entries: &[Entry], is_sorted: bool) -> Vec<Network> {
     let modules = Modules::of(entries, is_sorted);
     let mut all = modules.networks(&is_image);
     if all.is_empty() {
         all = modules.networks(&|_| true);
-        all.retain(|network| network.is_named);
+        all.retain(|network| network.known > 0);
     }
-    all.retain(|network| network.prefix.starts_with(&key));
-    if all.iter().any(|network| network.is_named) {
-        all.retain(|network| network.is_named);
-    }
-    best(all)
+    all
 }
 
-/// The network that `find` finds, under the `key` if there is one; `none` says what the file holds instead.
-pub(super) fn found(
+/// The one of these networks that is meant, under `key` if there is one; `None` where there is none at all.
+pub(super) fn pick(
+    all: Vec<Network>,
     key: Option<&str>,
-    find: impl Fn(Option<&str>) -> Result<Option<Found>, Vec<String>>,
-    none: impl Fn() -> WeightsErrorKind,
-) -> Result<Found, WeightsErrorKind> {
-    match (find(key), key) {
-        (Ok(Some(found)), _) => Ok(found),
-        (Err(found), _) => Err(WeightsErrorKind::Ambiguous(found)),
-        (Ok(None), Some(key)) => {
-            let found = match find(None) {
-                Ok(None) => return Err(none()),
-                Ok(Some(found)) => [vec![found.network.prefix], found.others].concat(),
-                Err(found) => found,
-            };
-            let key = key.to_owned();
-            Err(WeightsErrorKind::NoKey { key, found })
+) -> Result<Option<Found>, WeightsErrorKind> {
+    let under = key.map(|key| format!("{}.", key.trim_end_matches('.')));
+    let is_under = |network: &Network| network.prefix.starts_with(under.as_deref().unwrap_or(""));
+    let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_under);
+    let own = most_known(own);
+    let prefixes = |all: Vec<Network>| all.into_iter().map(|network| network.prefix).collect();
+    let is_no_average = |network: &Network| !network.is_average();
+    let kinds: [&dyn Fn(&Network) -> bool; 3] = [&Network::is_usual, &is_no_average, &|_| true];
+    let best = kinds.into_iter().find(|is_best| own.iter().any(is_best));
+    let (mut best, rest): (Vec<_>, Vec<_>) = match best {
+        Some(is_best) => own.into_iter().partition(is_best),
+        None => (Vec::new(), Vec::new()),
+    };
+    match (best.pop(), best.is_empty(), key) {
+        (Some(network), true, _) => Ok(Some(Found {
+            network,
+            others: prefixes(rest),
+        })),
+        (Some(last), ..) => {
+            best.push(last);
+            best.extend(rest);
+            Err(WeightsErrorKind::Ambiguous(prefixes(best)))
         }
-        (Ok(None), None) => Err(none()),
+        (None, _, Some(key)) if !others.is_empty() => Err(WeightsErrorKind::NoKey {
+            key: key.to_owned(),
+            found: prefixes(most_known(others)),
+        }),
+        _ => Ok(None),
     }
+}
+
+/// Those of which most is known by name.
+fn most_known(mut all: Vec<Network>) -> Vec<Network> {
+    let most = all.iter().map(|network| network.known).max();
+    all.retain(|network| Some(network.known) == most);
+    all
 }
 
 /// The parts of a name that no wrapper added.
 pub(super) fn without_wrappers(name: &str) -> Vec<&str> {
     let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
     parts.collect()
-}
-
-/// The only one of the best kind.
-pub(super) fn best(mut all: Vec<Network>) -> Result<Option<Found>, Vec<String>> {
-    let is_usual: &dyn Fn(&&Network) -> bool = &|network| network.is_usual();
-    let is_no_average: &dyn Fn(&&Network) -> bool = &|network| !network.is_average();
-    let best = [is_usual, is_no_average, &|_| true]
-        .into_iter()
-        .find_map(|is_best| {
-            let best: Vec<usize> = (0..all.len()).filter(|&at| is_best(&&all[at])).collect();
-            (!best.is_empty()).then_some(best)
-        });
-    let prefixes = |all: Vec<Network>| all.into_iter().map(|network| network.prefix).collect();
-    match best.as_deref() {
-        None => Ok(None),
-        Some(&[best]) => Ok(Some(Found {
-            network: all.remove(best),
-            others: prefixes(all),
-        })),
-        Some(_) => Err(prefixes(all)),
-    }
 }
 
 fn is_image(channels: usize) -> bool {
@@ -319,7 +307,7 @@ impl<'a> Modules<'a> {
             },
             exact: None,
             is_bare,
-            is_named: first.is_named_first(),
+            known: first.is_named_first().into(),
             first: first.at,
             layers,
             prefix,

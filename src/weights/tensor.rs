@@ -34,6 +34,26 @@ impl Tensor {
         }
     }
 
+    /// What lies in the storage `key` from its element `first` on.
+    pub(super) fn view(
+        dtype: DType,
+        shape: Vec<usize>,
+        stride: Vec<usize>,
+        key: String,
+        first: usize,
+    ) -> Self {
+        let Some(size) = dtype.size() else {
+            return Self::unreadable(dtype, shape);
+        };
+        let skip = first.saturating_mul(size) as u64;
+        Self {
+            dtype,
+            stride: Some(stride).filter(|stride| !is_contiguous(&shape, stride)),
+            shape,
+            location: Location::Storage { key, skip },
+        }
+    }
+
     /// Bytes of what names its type, its storage and what is wrong with it.
     pub(super) fn names_size(&self) -> usize {
         let location = match &self.location {
@@ -141,7 +161,7 @@ pub(super) fn extent(shape: &[usize], stride: &[usize]) -> Option<usize> {
 }
 
 /// Whether a view is row-major and without gaps. Axes of one element may have any stride.
-pub(super) fn is_contiguous(shape: &[usize], stride: &[usize]) -> bool {
+fn is_contiguous(shape: &[usize], stride: &[usize]) -> bool {
     let mut expected = 1_usize;
     for (&dim, &step) in shape.iter().zip(stride).rev() {
         if dim > 1 && step != expected {

@@ -8,9 +8,7 @@ use crate::network::{ForwardError, InputError, SelectError};
 
 pub(super) fn select(error: &SelectError) -> &'static str {
     match error {
-        SelectError::Unknown { .. }
-        | SelectError::Classifier { .. }
-        | SelectError::Beyond { .. } => {
+        SelectError::Unknown(_) => {
             "`vggscope layers`, with the same --model or --weights, lists them all"
         }
         SelectError::TooDeep { .. } => "choose --layers up to that one",
@@ -77,7 +75,7 @@ pub(super) fn exported(error: &Pt2Error) -> Option<String> {
             "export a module whose forward takes the image alone, the rest fixed in it"
         }
         Pt2Error::NoImage { .. } => "export it with such an image as its example",
-        Pt2Error::Json(_) | Pt2Error::Graph(_) => "export it again",
+        Pt2Error::Graph(_) => "export it again",
         _ => return None,
     };
     Some(advice.to_owned())

@@ -1,7 +1,7 @@
 //! What to do about weights files that cannot be used.
 
 use crate::weights::imagenet::ImagenetError;
-use crate::weights::{Framework, WeightsError, WeightsErrorKind};
+use crate::weights::{WeightsError, WeightsErrorKind};
 
 pub(super) fn imagenet(error: &ImagenetError) -> Option<&'static str> {
     match error {
@@ -18,13 +18,11 @@ pub(super) fn weights(error: &WeightsError) -> Option<&'static str> {
         WeightsErrorKind::NotProgram(_) => {
             "in Python, `torch.export.save(torch.export.export(net.eval(), (image,)), \"net.pt2\")` writes one"
         }
-        WeightsErrorKind::Framework(Framework::Caffe | Framework::Hdf5) => {
-            "with such weights, use --preset caffe"
-        }
+        WeightsErrorKind::Framework { is_bgr: true, .. } => "with such weights, use --preset caffe",
         WeightsErrorKind::OtherNetwork(_) => {
             "other networks are shown by --model, as docs/any-network.md says"
         }
-        WeightsErrorKind::Framework(_) => "--weights imagenet has the published networks",
+        WeightsErrorKind::Framework { .. } => "--weights imagenet has the published networks",
         _ => return None,
     })
 }
@@ -43,24 +41,15 @@ mod tests {
         let of = |kind| explain(&WeightsError::new(Path::new("a.pth"), kind));
         let found = vec!["net.".to_owned()];
         let key = "swa".to_owned();
+        let framework = |is_bgr| WeightsErrorKind::Framework { what: "", is_bgr };
         for (text, advice) in [
             (
                 of(WeightsErrorKind::Ambiguous(found.clone())),
                 "; choose one with --weights-key",
             ),
             (of(WeightsErrorKind::NoKey { key, found }), "--weights-key"),
-            (
-                of(WeightsErrorKind::Framework(Framework::Caffe)),
-                "--preset caffe",
-            ),
-            (
-                of(WeightsErrorKind::Framework(Framework::Hdf5)),
-                "--preset caffe",
-            ),
-            (
-                of(WeightsErrorKind::Framework(Framework::TensorFlowModel)),
-                "--weights imagenet",
-            ),
+            (of(framework(true)), "--preset caffe"),
+            (of(framework(false)), "--weights imagenet"),
             (
                 explain(&ImagenetError::Unavailable {
                     file: "vgg16.pth".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::Pt2Error;
-use super::schema::{Argument, Literal, Name};
+use super::schema::{Argument, Name};
 use super::value::{Place, Value};
 
 /// Any graph has fewer values.
@@ -13,6 +13,7 @@ const MOST_PLACES: usize = 1 << 16;
 const MOST_LISTED: usize = 1 << 14;
 
 /// The values whose names are known.
+#[derive(Default)]
 pub(super) struct Names {
     pub(super) places: HashMap<String, Place>,
 }
@@ -50,21 +51,10 @@ impl Names {
             Argument::AsNone(_) => Ok(Value::None),
             Argument::AsTensor(Name { name }) | Argument::AsName(name) => self.value(name),
             Argument::AsTensors(all) => Self::list(all, |tensor| self.value(&tensor.name)),
-            Argument::AsInt(literal) => Ok(literal.into()),
-            Argument::AsInts(all) => Self::list(all, |literal| Ok(literal.into())),
+            Argument::AsInt(literal) => Ok(literal.clone()),
+            Argument::AsInts(all) => Self::list(all, |literal| Ok(literal.clone())),
             Argument::AsSymInt(one) => self.argument(one),
             Argument::AsSymInts(all) => Self::list(all, |one| self.argument(one)),
-        }
-    }
-}
-
-impl From<&Literal> for Value {
-    fn from(literal: &Literal) -> Self {
-        match literal {
-            Literal::Bool(value) => Self::Bool(*value),
-            Literal::Int(value) => Self::Int(*value),
-            Literal::Float(value) => Self::Float(*value),
-            Literal::Text(text) => Self::Text(text.clone()),
         }
     }
 }

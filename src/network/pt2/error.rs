@@ -6,15 +6,14 @@ use thiserror::Error;
 
 use crate::device::BackendError;
 use crate::one_line::listed;
+use crate::weights::WeightsError;
 
 /// What is wrong with the graph of an exported program.
 #[derive(Debug, Error)]
 pub(crate) enum Pt2Error {
-    #[error("its graph cannot be read: {0}")]
-    Json(String),
     #[error("its graph is of schema {found}, expected 8{}", by(.torch.as_deref()))]
     Schema { found: u64, torch: Option<String> },
-    #[error("its graph is damaged: {0}")]
+    #[error("its graph cannot be read: {0}")]
     Graph(String),
     #[error("takes {}, expected one image", inputs(.0))]
     Inputs(Vec<String>),
@@ -60,10 +59,11 @@ pub(crate) enum Pt2Error {
 }
 
 #[derive(Debug, Error)]
-#[error("{path}")]
-pub(crate) struct GraphError {
-    pub(crate) path: PathBuf,
-    pub(crate) source: Pt2Error,
+pub(crate) enum ProgramError {
+    #[error("{0}")]
+    Weights(#[from] WeightsError),
+    #[error("{path}")]
+    Graph { path: PathBuf, source: Pt2Error },
 }
 
 fn by(torch: Option<&str>) -> String {

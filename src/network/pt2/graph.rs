@@ -1,6 +1,6 @@
 //! The graph of an exported program: nodes in the order in which they are computed, and the values between them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::arguments::Names;
 use super::error::Pt2Error;
@@ -10,6 +10,7 @@ use super::schema;
 use super::size::Size;
 use super::value::{Place, Value};
 use crate::device::BackendError;
+use crate::weights::DType;
 
 /// Any graph has fewer.
 const MOST_NODES: usize = 1 << 14;
@@ -109,10 +110,8 @@ impl Graph {
         if nodes.len() > MOST_NODES {
             return Err(Pt2Error::Graph(format!("it has {} nodes", nodes.len())));
         }
-        let mut names = Names {
-            places: HashMap::new(),
-        };
-        let Inputs { stored, given } = inputs(module, &mut names)?;
+        let mut names = Names::default();
+        let (stored, given) = inputs(module, &mut names)?;
         let (input, image) = image_input(&module.graph, &given)?;
         let mut layers = LayerNames::of(nodes).into_iter();
         let mut graph = Self {
@@ -151,7 +150,7 @@ impl Graph {
                 module: part.module,
                 layer: part.layer,
                 class: part.class,
-                shape: first.filter(|meta| is_float(meta.dtype)).and_then(shape_of),
+                shape: first.filter(|meta| is_float(meta)).and_then(shape_of),
             });
         }
         graph.places = names.places.len();
@@ -252,14 +251,14 @@ fn short_name(target: &str) -> (String, bool) {
     (format!("{space}.{plain}"), is_in_place)
 }
 
-/// What the graph does not make itself.
-struct Inputs<'a> {
-    stored: Vec<Stored>,
-    given: Vec<(&'a str, Place)>,
-}
+/// What a network is given: names and places.
+type Given<'a> = Vec<(&'a str, Place)>;
 
-/// Tensors of the weights and of the file, and the names of what the network is given.
-fn inputs<'a>(module: &'a schema::Module, names: &mut Names) -> Result<Inputs<'a>, Pt2Error> {
+/// What the graph does not make itself: tensors of the weights and of the file, and what the network is given.
+fn inputs<'a>(
+    module: &'a schema::Module,
+    names: &mut Names,
+) -> Result<(Vec<Stored>, Given<'a>), Pt2Error> {
     let (mut stored, mut given) = (Vec::new(), Vec::new());
     for input in &module.signature.input_specs {
         let (tensor, is_saved) = match input {
@@ -280,11 +279,11 @@ fn inputs<'a>(module: &'a schema::Module, names: &mut Names) -> Result<Inputs<'a
             place: names.add(&tensor.arg.name)?,
             name: tensor.name.clone(),
             is_saved,
-            is_integer: meta.is_some_and(|meta| !is_float(meta.dtype)),
+            is_integer: meta.is_some_and(|meta| !is_float(meta)),
             shape: shape.iter().map(Size::example).collect(),
         });
     }
-    Ok(Inputs { stored, given })
+    Ok((stored, given))
 }
 
 /// The input that is an image.
@@ -297,7 +296,7 @@ fn image_input(
         return Err(Pt2Error::Inputs(names));
     };
     let meta = graph.tensor_values.get(name);
-    let image = meta.filter(|meta| is_float(meta.dtype)).and_then(shape_of);
+    let image = meta.filter(|meta| is_float(meta)).and_then(shape_of);
     match image.and_then(|image| <[Size; 4]>::try_from(image).ok()) {
         Some(image) if matches!(image[1], Size::Known(1 | 3)) && is_small(&image) => {
             Ok((place, image))
@@ -320,23 +319,13 @@ fn is_small(image: &[Size; 4]) -> bool {
 fn described(meta: &schema::Meta) -> String {
     let size = |size| Size::of(size).map_or("?".to_owned(), |size| size.example().to_string());
     let sizes: Vec<String> = meta.sizes.iter().map(size).collect();
-    let dtype = match meta.dtype {
-        6 => "float16",
-        7 => "float32",
-        8 => "float64",
-        13 => "bfloat16",
-        9..=11 => "complex numbers",
-        12 => "bool",
-        _ => "integers",
-    };
-    format!("{dtype} [{}]", sizes.join(", "))
+    format!("{} [{}]", DType::numbered(meta.dtype), sizes.join(", "))
+}
+
+fn is_float(meta: &schema::Meta) -> bool {
+    DType::numbered(meta.dtype).is_float()
 }
 
 fn shape_of(meta: &schema::Meta) -> Option<Vec<Size>> {
     meta.sizes.iter().map(Size::of).collect()
-}
-
-/// float16, float32, float64, bfloat16.
-fn is_float(dtype: u32) -> bool {
-    matches!(dtype, 6..=8 | 13)
 }

@@ -20,9 +20,9 @@ mod schema;
 mod size;
 mod value;
 
-pub(crate) use error::Pt2Error;
+pub(crate) use error::{ProgramError, Pt2Error};
 pub(crate) use network::ExportedNetwork;
-pub(crate) use program::{Program, ProgramError};
+pub(crate) use program::Program;
 
 /// What is found out about a graph before anything is computed.
 #[cfg(feature = "fuzz")]

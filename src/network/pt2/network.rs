@@ -7,10 +7,10 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::error::{GraphError, Pt2Error};
+use super::error::{ProgramError, Pt2Error};
 use super::graph::Stored;
 use super::operations::part;
-use super::program::{Program, ProgramError};
+use super::program::Program;
 use super::run::{Plan, as_maps};
 use super::size::Size;
 use super::value::{Floats, Place, reshape, sizes};
@@ -92,10 +92,7 @@ impl ExportedNetwork {
     }
 
     fn named(&self, source: Pt2Error) -> BackendError {
-        BackendError::Graph(one_line(&GraphError {
-            path: self.program.path.clone(),
-            source,
-        }))
+        BackendError::Graph(one_line(&self.program.failed(source)))
     }
 }
 
@@ -115,7 +112,7 @@ fn read(file: &WeightsFile, stored: &Stored, place: Placement<'_>) -> Result<Flo
             WeightsErrorKind::Shape {
                 name: stored.name.clone(),
                 found: found.to_vec(),
-                expected: stored.shape.clone(),
+                expected: format!("{:?}", stored.shape),
             },
         ));
     }

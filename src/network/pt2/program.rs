@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::error::{GraphError, Pt2Error};
+use super::error::{ProgramError, Pt2Error};
 use super::graph::{Graph, Stored};
 use super::layers::{ShownLayer, last_of_each_resolution, layers};
 use super::run::Plan;
@@ -28,22 +28,14 @@ pub(crate) struct Program {
     pub(super) shown: Vec<ShownLayer>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ProgramError {
-    #[error("{0}")]
-    Weights(#[from] WeightsError),
-    #[error("{0}")]
-    Graph(#[from] GraphError),
-}
-
 impl Program {
     /// Reads the graph of a file; no tensor is read.
     pub(crate) fn open(path: &Path) -> Result<Self, ProgramError> {
         let json = exported_graph(path)?;
-        Ok(Self::of(path, &json).map_err(|source| GraphError {
+        Self::of(path, &json).map_err(|source| ProgramError::Graph {
             path: path.to_owned(),
             source,
-        })?)
+        })
     }
 
     pub(super) fn of(path: &Path, json: &[u8]) -> Result<Self, Pt2Error> {
@@ -117,12 +109,14 @@ impl Program {
         WeightsFile::open_named(path, key, &self.names())
     }
 
-    pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, GraphError> {
+    pub(super) fn plan(&self, wanted: &[Layer]) -> Result<Plan, ProgramError> {
         let plan = Plan::new(&self.graph, &self.shown_of(wanted), &self.shown);
-        plan.map_err(|source| GraphError {
-            path: self.path.clone(),
-            source,
-        })
+        plan.map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn failed(&self, source: Pt2Error) -> ProgramError {
+        let path = self.path.clone();
+        ProgramError::Graph { path, source }
     }
 
     pub(super) fn shown_of(&self, wanted: &[Layer]) -> Vec<&ShownLayer> {
@@ -151,7 +145,7 @@ struct Version {
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Pt2Error> {
-    serde_json::from_slice(json).map_err(|error| Pt2Error::Json(error.to_string()))
+    serde_json::from_slice(json).map_err(|error| Pt2Error::Graph(error.to_string()))
 }
 
 impl Architecture for Program {

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::value::Value;
+
 #[derive(Deserialize)]
 pub(super) struct Program {
     pub(super) graph_module: Module,
@@ -81,9 +83,9 @@ pub(super) enum Argument {
         alias = "as_string",
         alias = "as_scalar_type"
     )]
-    AsInt(Literal),
+    AsInt(Value),
     #[serde(alias = "as_floats", alias = "as_bools", alias = "as_strings")]
-    AsInts(Vec<Literal>),
+    AsInts(Vec<Value>),
     #[serde(
         alias = "as_sym_float",
         alias = "as_sym_bool",
@@ -109,16 +111,6 @@ impl Argument {
             Self::AsNone(_) | Self::AsInt(_) | Self::AsInts(_) => Vec::new(),
         }
     }
-}
-
-/// JSON has no infinite numbers: they are text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Literal {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
 }
 
 #[derive(Deserialize)]

@@ -12,17 +12,9 @@ pub(super) enum Size {
     Known(usize),
     /// One that the input decides, and what it was for the example.
     Free {
-        expression: Option<Expression>,
+        expression: String,
         example: usize,
     },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Expression {
-    Integer(i64),
-    Symbol(String),
-    /// A function and what it is of.
-    Of(String, Vec<Expression>),
 }
 
 impl Size {
@@ -30,7 +22,7 @@ impl Size {
         match size {
             schema::Size::AsInt(size) => usize::try_from(*size).ok().map(Self::Known),
             schema::Size::AsExpr(size) => Some(Self::Free {
-                expression: Expression::parse(&size.expr_str),
+                expression: size.expr_str.clone(),
                 example: usize::try_from(size.hint.as_ref()?.as_int?).ok()?,
             }),
         }
@@ -48,13 +40,11 @@ impl Size {
 
     /// Its symbol, if it is nothing else.
     pub(super) fn symbol(&self) -> Option<&str> {
-        match self {
-            Self::Free {
-                expression: Some(Expression::Symbol(name)),
-                ..
-            } => Some(name),
-            _ => None,
-        }
+        let Self::Free { expression, .. } = self else {
+            return None;
+        };
+        let whole = expression.strip_prefix("Symbol(")?.strip_suffix(')')?;
+        (!whole.contains(')')).then(|| symbol(whole))
     }
 
     /// What it is where symbols have these values; below 1 it is 0. The example's where it is not known.
@@ -64,58 +54,52 @@ impl Size {
             Self::Free {
                 expression,
                 example,
-            } => {
-                let value = expression.as_ref().and_then(|of| of.value(symbols));
-                value.map_or(*example, |value| usize::try_from(value).unwrap_or(0))
-            }
+            } => value(expression, symbols)
+                .map_or(*example, |value| usize::try_from(value).unwrap_or(0)),
         }
     }
 }
 
-impl Expression {
-    fn parse(text: &str) -> Option<Self> {
-        let (parsed, rest) = Self::parse_first(text, 0)?;
-        rest.is_empty().then_some(parsed)
-    }
+/// The name of `Symbol('s0', positive=True)` among its arguments.
+fn symbol(arguments: &str) -> &str {
+    let name = arguments.split(',').next().unwrap_or_default();
+    name.trim_matches('\'')
+}
 
-    /// The expression at the beginning of a text, and what follows it.
-    fn parse_first(text: &str, depth: usize) -> Option<(Self, &str)> {
-        let (name, mut rest) = text.split_once('(')?;
-        match name {
-            _ if depth > DEEPEST => return None,
-            "Integer" => {
-                let (number, rest) = rest.split_once(')')?;
-                return Some((Self::Integer(number.parse().ok()?), rest));
-            }
-            "Symbol" => {
-                let (arguments, rest) = rest.split_once(')')?;
-                let name = arguments.split(',').next()?.trim_matches('\'');
-                return Some((Self::Symbol(name.to_owned()), rest));
-            }
-            // Known ones give a number.
-            function => drop(combined(function, 1, 1)?),
-        }
-        let mut all = Vec::new();
-        loop {
-            let (argument, behind) = Self::parse_first(rest, depth + 1)?;
-            all.push(argument);
-            if let Some(end) = behind.strip_prefix(')') {
-                return Some((Self::Of(name.to_owned(), all), end));
-            }
-            rest = behind.strip_prefix(", ")?;
-        }
-    }
+fn value(expression: &str, symbols: &HashMap<&str, usize>) -> Option<i64> {
+    let (value, rest) = first_value(expression, symbols, 0)?;
+    rest.is_empty().then_some(value)
+}
 
-    fn value(&self, symbols: &HashMap<&str, usize>) -> Option<i64> {
-        match self {
-            Self::Integer(value) => Some(*value),
-            Self::Symbol(name) => i64::try_from(*symbols.get(name.as_str())?).ok(),
-            Self::Of(function, all) => {
-                let mut values = all.iter().map(|of| of.value(symbols));
-                let first = values.next()??;
-                values.try_fold(first, |a, b| combined(function, a, b?))
-            }
+/// The value of the expression at the beginning of a text, and what follows it.
+fn first_value<'a>(
+    text: &'a str,
+    symbols: &HashMap<&str, usize>,
+    depth: usize,
+) -> Option<(i64, &'a str)> {
+    let (function, mut rest) = text.split_once('(').filter(|_| depth <= DEEPEST)?;
+    if let "Integer" | "Symbol" = function {
+        let (own, rest) = rest.split_once(')')?;
+        let value = match function {
+            "Integer" => own.parse().ok()?,
+            _ => i64::try_from(*symbols.get(symbol(own))?).ok()?,
+        };
+        return Some((value, rest));
+    }
+    // Known ones give a number.
+    combined(function, 1, 1)?;
+    let mut all = None;
+    loop {
+        let (value, behind) = first_value(rest, symbols, depth + 1)?;
+        let combined = match all {
+            Some(before) => combined(function, before, value)?,
+            None => value,
+        };
+        if let Some(end) = behind.strip_prefix(')') {
+            return Some((combined, end));
         }
+        all = Some(combined);
+        rest = behind.strip_prefix(", ")?;
     }
 }
 
@@ -145,7 +129,7 @@ mod tests {
     fn a_size_follows_the_inputs() {
         let text = "Add(FloorDiv(Add(Symbol('s53', positive=True, integer=True), Integer(-1)), Integer(32)), Integer(1))";
         let size = Size::Free {
-            expression: Expression::parse(text),
+            expression: text.to_owned(),
             example: 7,
         };
         let at = |height| size.at(&HashMap::from([("s53", height)]));
@@ -157,7 +141,7 @@ mod tests {
     fn what_is_no_expression_is_not_known() {
         let deep = "Add(".repeat(1000);
         for text in ["", "s0", "Add(", "Log(Integer(1))", "Integer(1))", &deep] {
-            assert_eq!(Expression::parse(text), None, "{text}");
+            assert_eq!(value(text, &HashMap::new()), None, "{text}");
         }
     }
 }

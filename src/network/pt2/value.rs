@@ -11,17 +11,24 @@ pub(super) type Floats = FloatTensor<Dispatch>;
 /// Where a value of the graph is kept while it is needed.
 pub(super) type Place = usize;
 
-#[derive(Debug, Clone)]
+/// What a graph's file has as it is comes first.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(untagged)]
 pub(super) enum Value {
-    None,
+    Bool(bool),
     Int(i64),
     Float(f64),
-    Bool(bool),
+    /// Infinite numbers too, which JSON does not have.
     Text(String),
+    #[serde(skip)]
+    None,
     /// Of floats, whatever numbers PyTorch has: what is true is 1, and places in a list are counted exactly.
+    #[serde(skip)]
     Tensor(Floats),
+    #[serde(skip)]
     List(Vec<Value>),
     /// What is at a place, before it is computed.
+    #[serde(skip)]
     At(Place),
 }
 

@@ -8,13 +8,12 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNormConfig, Linear, PaddingConfig2d, Relu};
 use burn::tensor::{Tensor, TensorData};
 
-use super::arch::Arch;
 use super::batch_norm::BatchNorm;
 use super::error::NetworkError;
 use super::model::{Classifier, Feature, Vgg};
 use super::variant::Variant;
 use crate::network::{Kernels, Layer, LayerKind, Placement};
-use crate::weights::WeightsError;
+use crate::weights::{WeightsError, WeightsErrorKind};
 
 /// Parameters of a network by torchvision's names (`features.0.weight`).
 pub(crate) trait ParameterSource {
@@ -53,11 +52,7 @@ pub(crate) fn build(
     extent: Extent,
     place: Placement<'_>,
 ) -> Result<Vgg, NetworkError> {
-    let builder = Builder {
-        source,
-        arch: variant.arch,
-        place,
-    };
+    let builder = Builder { source, place };
     let mut layers = variant.arch.layers();
     if let Extent::Features { deepest } = extent {
         layers.truncate(deepest + 1);
@@ -78,7 +73,6 @@ pub(crate) fn build(
 
 struct Builder<'a> {
     source: &'a dyn ParameterSource,
-    arch: Arch,
     place: Placement<'a>,
 }
 
@@ -151,13 +145,13 @@ impl Builder<'_> {
     }
 
     fn mismatch(&self, name: &str, found: Vec<usize>, expected: String) -> NetworkError {
-        NetworkError::Shape {
-            path: self.source.path().to_owned(),
-            name: name.to_owned(),
+        let name = name.to_owned();
+        let kind = WeightsErrorKind::Shape {
+            name,
             found,
             expected,
-            arch: self.arch,
-        }
+        };
+        WeightsError::new(self.source.path(), kind).into()
     }
 
     fn feature(&self, layer: &Layer, width: usize) -> Result<Feature, NetworkError> {

@@ -27,15 +27,4 @@ pub(crate) enum NetworkError {
         "{path}: its first convolution takes {channels} channels; vggscope feeds images of 3 (color) or 1 (gray), and cannot know what the others stand for"
     )]
     Channels { path: PathBuf, channels: usize },
-    /// A parameter has a shape that does not fit its neighbors.
-    #[error(
-        "{path}: {name} has shape {found:?}, expected {expected}: these are not the weights of a {arch}"
-    )]
-    Shape {
-        path: PathBuf,
-        name: String,
-        found: Vec<usize>,
-        expected: String,
-        arch: Arch,
-    },
 }

@@ -48,13 +48,9 @@ struct Parameter {
     /// Place in the state dict; separates the random streams.
     stream: u64,
     shape: Vec<usize>,
-    values: Values,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Values {
-    Constant(f32),
-    Normal { std: f32 },
+    /// Of the normal distribution that the values are drawn from.
+    mean: f32,
+    std: f32,
 }
 
 impl RandomParameters {
@@ -62,12 +58,13 @@ impl RandomParameters {
     pub(crate) fn new(arch: Arch, sizes: Sizes, seed: u64) -> Self {
         let mut parameters = HashMap::new();
         // In the order of torchvision's state dict, which numbers the streams.
-        let mut add = |name: String, shape: Vec<usize>, values| {
+        let mut add = |name: String, shape: Vec<usize>, mean, std| {
             let stream = parameters.len() as u64;
             let parameter = Parameter {
                 stream,
                 shape,
-                values,
+                mean,
+                std,
             };
             parameters.insert(name, parameter);
         };
@@ -80,8 +77,8 @@ impl RandomParameters {
                     let out = widths.next().unwrap_or_default();
                     let std = (2.0 / (9 * out) as f32).sqrt();
                     let shape = vec![out, channels, 3, 3];
-                    add(format!("{name}.weight"), shape, Values::Normal { std });
-                    add(format!("{name}.bias"), vec![out], Values::Constant(0.0));
+                    add(format!("{name}.weight"), shape, 0.0, std);
+                    add(format!("{name}.bias"), vec![out], 0.0, 0.0);
                     channels = out;
                 }
                 LayerKind::BatchNorm => {
@@ -91,8 +88,7 @@ impl RandomParameters {
                         ("running_mean", 0.0),
                         ("running_var", 1.0),
                     ] {
-                        let values = Values::Constant(value);
-                        add(format!("{name}.{part}"), vec![channels], values);
+                        add(format!("{name}.{part}"), vec![channels], value, 0.0);
                     }
                 }
                 _ => {}
@@ -100,9 +96,9 @@ impl RandomParameters {
         }
         let mut input = channels * 49;
         for (index, output) in [(0, sizes.hidden), (3, sizes.hidden), (6, sizes.classes)] {
-            let (name, values) = (format!("classifier.{index}"), Values::Normal { std: 0.01 });
-            add(format!("{name}.weight"), vec![output, input], values);
-            add(format!("{name}.bias"), vec![output], Values::Constant(0.0));
+            let name = format!("classifier.{index}");
+            add(format!("{name}.weight"), vec![output, input], 0.0, 0.01);
+            add(format!("{name}.bias"), vec![output], 0.0, 0.0);
             input = output;
         }
         Self { seed, parameters }
@@ -130,14 +126,13 @@ impl ParameterSource for RandomParameters {
     fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let parameter = self.find(name)?;
         let count = parameter.shape.iter().product();
-        Ok(match parameter.values {
-            Values::Constant(value) => vec![value; count],
-            Values::Normal { std } => {
-                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                rng.set_stream(parameter.stream);
-                normal(&mut rng, std, count)
-            }
-        })
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(parameter.stream);
+        // A finite standard deviation is all that Normal asks for.
+        Ok(Normal::new(parameter.mean, parameter.std).map_or_else(
+            |_| vec![0.0; count],
+            |distribution| distribution.sample_iter(rng).take(count).collect(),
+        ))
     }
 }
 
@@ -175,14 +170,6 @@ impl ParameterSource for Grafted {
     fn batches_tracked(&self, norm: &str) -> Result<i64, WeightsError> {
         self.source_of(norm).batches_tracked(norm)
     }
-}
-
-fn normal(rng: &mut ChaCha8Rng, std: f32, count: usize) -> Vec<f32> {
-    // A finite standard deviation is all that Normal asks for.
-    Normal::new(0.0, std).map_or_else(
-        |_| vec![0.0; count],
-        |distribution| distribution.sample_iter(rng).take(count).collect(),
-    )
 }
 
 #[cfg(test)]

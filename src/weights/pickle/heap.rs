@@ -77,13 +77,6 @@ pub(in crate::weights) struct StorageView {
     pub(super) end: usize,
 }
 
-/// The bytes of a storage and of its elements, as its persistent id gives them.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::weights) struct StorageSize {
-    pub(in crate::weights) bytes: usize,
-    pub(in crate::weights) element: usize,
-}
-
 pub(super) fn malformed<T>(what: impl Display) -> Result<T, WeightsErrorKind> {
     Err(WeightsErrorKind::Damaged(format!(
         "its pickle is malformed: {what}"
@@ -99,7 +92,8 @@ pub(in crate::weights) struct Heap {
     /// Opcodes, and bytes of values, that are still allowed.
     steps: u64,
     bytes: u64,
-    pub(in crate::weights) storages: HashMap<String, StorageSize>,
+    /// How many elements each storage has, and the bytes of one; their product does not overflow.
+    pub(in crate::weights) storages: HashMap<String, [usize; 2]>,
 }
 
 impl Heap {
@@ -196,16 +190,5 @@ impl Heap {
             table("_buffers")?,
             table("_modules")?,
         ])
-    }
-
-    /// A description of a value in which no named tensors were found.
-    pub(in crate::weights) fn describe(&self, id: Id) -> String {
-        match self.get(id) {
-            Node::Seq(_) => "a list without tensors".into(),
-            Node::Object(object) if object.class.is_empty() => "a dict without tensors".into(),
-            Node::Object(object) => format!("a {} object", object.class),
-            Node::Tensor(_) => "a single tensor".into(),
-            _ => "a single value".into(),
-        }
     }
 }

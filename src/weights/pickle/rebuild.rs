@@ -2,10 +2,9 @@
 
 use super::super::dtype::{DType, META, SPARSE};
 use super::super::error::WeightsErrorKind;
-use super::super::location::Location;
-use super::super::tensor::{Tensor, elements, extent, is_contiguous};
+use super::super::tensor::{Tensor, elements, extent};
 use super::danger::{is_getattr, runs_code};
-use super::heap::{Heap, Id, Node, Object, StorageSize, StorageView, malformed};
+use super::heap::{Heap, Id, Node, Object, StorageView, malformed};
 
 /// What `callable(*arguments)` would give, for the calls that are known; else an inert object.
 pub(super) fn call(heap: &mut Heap, callable: Id, arguments: Id) -> Result<Id, WeightsErrorKind> {
@@ -193,15 +192,10 @@ fn rebuild(heap: &Heap, arguments: &[Id], dtype: Option<DType>) -> Result<Node, 
         .and_then(|_| extent(&shape, &stride))
         .and_then(|extent| first?.checked_add(extent));
     match (first, reach) {
-        (Some(first), Some(reach)) if reach <= end => Ok(Node::Tensor(Box::new(Tensor {
-            dtype,
-            stride: (!is_contiguous(&shape, &stride)).then_some(stride),
-            shape,
-            location: Location::Storage {
-                key: key.clone(),
-                skip: first.saturating_mul(size) as u64,
-            },
-        }))),
+        (Some(first), Some(reach)) if reach <= end => {
+            let tensor = Tensor::view(dtype, shape, stride, key.clone(), first);
+            Ok(Node::Tensor(Box::new(tensor)))
+        }
         _ => malformed(format!(
             "a tensor of shape {shape:?} does not fit into storage {key} of {end} elements"
         )),
@@ -240,14 +234,10 @@ fn storage(
     let Some((_, name, element)) = STORAGES.iter().find(|(name, ..)| *name == class) else {
         return malformed(format!("torch.{class} is a storage of an unknown type"));
     };
-    let Some(bytes) = count.checked_mul(*element) else {
+    if count.checked_mul(*element).is_none() {
         return malformed(format!("storage {key} is too large"));
-    };
-    let size = StorageSize {
-        bytes,
-        element: *element,
-    };
-    heap.storages.insert(key.clone(), size);
+    }
+    heap.storages.insert(key.clone(), [count, *element]);
     // (key of the view, offset, size), in early legacy files.
     let view = view.and_then(|view| match *heap.seq(view)? {
         [_, offset, size] => heap.count(offset).zip(heap.count(size)),

@@ -17,6 +17,20 @@ fn tensors<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
     entries.collect()
 }
 
+/// What is picked of networks in a file: `Err` has those that are as good.
+fn find(
+    entries: &[Entry],
+    is_sorted: bool,
+    key: Option<&str>,
+) -> Result<Option<Found>, Vec<String>> {
+    match pick(networks(entries, is_sorted), key) {
+        Ok(found) => Ok(found),
+        Err(WeightsErrorKind::Ambiguous(all)) => Err(all),
+        Err(WeightsErrorKind::NoKey { .. }) => Ok(None),
+        Err(other) => panic!("{other}"),
+    }
+}
+
 fn root(names: &[&str]) -> Option<Network> {
     let found = find(&tensors(names.iter().copied()), false, None).unwrap();
     found.map(|found| found.network)

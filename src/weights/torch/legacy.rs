@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek};
 
+use super::super::entry::Entry;
 use super::super::error::WeightsErrorKind;
 use super::super::location::Location;
 use super::super::pickle::{Heap, load};
 use super::super::source::Source;
-use super::walk::{Checkpoint, Saved};
+use super::walk::tensors;
 
 /// The only version of the format.
 const PROTOCOL: usize = 1001;
@@ -20,7 +21,7 @@ const PROTOCOL: usize = 1001;
 const COUNT: u64 = 8;
 
 /// Parses the pickles; no tensor is read.
-pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
+pub(in crate::weights) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
     let mut heap = Heap::new(source.len());
     let mut input = BufReader::new(source.whole());
     let mut next = || load(&mut input, &mut heap);
@@ -38,10 +39,10 @@ pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErr
     let mut at = input.stream_position()?;
     for &key in keys {
         let key = heap.text(key).unwrap_or_default();
-        let Some(size) = heap.storages.get(&key) else {
+        let Some(&[count, element]) = heap.storages.get(&key) else {
             return damaged(format!("it lists a storage `{key}` that nothing uses"));
         };
-        let (start, bytes) = (at + COUNT, size.bytes as u64);
+        let (start, bytes) = (at + COUNT, (count * element) as u64);
         let end = start.saturating_add(bytes);
         if end > source.len() {
             return Err(WeightsErrorKind::Truncated(format!(
@@ -49,9 +50,9 @@ pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErr
                 source.len()
             )));
         }
-        let mut count = [0; 8];
-        source.part(at, COUNT).read_exact(&mut count)?;
-        if u64::from_le_bytes(count).checked_mul(size.element as u64) != Some(bytes) {
+        let mut found = [0; 8];
+        source.part(at, COUNT).read_exact(&mut found)?;
+        if u64::from_le_bytes(found) != count as u64 {
             return damaged(format!(
                 "storage `{key}` has another size than its pickle says"
             ));
@@ -60,12 +61,7 @@ pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErr
         storages.insert(key, Location::Plain { part, crc32: None });
         at = end;
     }
-    let saved = Saved {
-        heap,
-        root,
-        storages,
-    };
-    saved.collect()
+    tensors(&heap, root, &storages)
 }
 
 fn damaged<T>(how: String) -> Result<T, WeightsErrorKind> {

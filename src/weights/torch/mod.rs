@@ -11,7 +11,7 @@ use super::pickle::{Heap, load};
 use super::source::Source;
 
 pub(super) use legacy::open as open_legacy;
-pub(super) use walk::{Checkpoint, NUMPY_ARRAY};
+pub(super) use walk::NUMPY_ARRAY;
 pub(super) use zip::{open as open_zip, other_archive};
 
 /// Says why a plain pickle is not read: what it calls, else that `torch.save` did not write it.

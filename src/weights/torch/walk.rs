@@ -22,48 +22,35 @@ const MAX_DEPTH: usize = 64;
 /// Deepest nesting of values: each name is a few of them, and a chain of objects has none.
 const MAX_NESTING: usize = 8 * MAX_DEPTH;
 
-#[derive(Debug)]
-pub(in crate::weights) struct Checkpoint {
-    pub(in crate::weights) entries: Vec<Entry>,
-    pub(in crate::weights) root: String,
-}
-
-/// The value that a checkpoint's pickle makes, and where the storages that it names are.
-pub(super) struct Saved {
-    pub(super) heap: Heap,
-    pub(super) root: Id,
-    pub(super) storages: HashMap<String, Location>,
-}
-
-impl Saved {
-    /// Collects the tensors; none is read.
-    pub(super) fn collect(&self) -> Result<Checkpoint, WeightsErrorKind> {
-        let mut walk = Walk {
-            saved: self,
-            visits: 0,
-            bytes: 0,
-            nesting: 0,
-            keys: Vec::new(),
-            seen: HashSet::new(),
-            found: Vec::new(),
-        };
-        walk.value(self.root)?;
-        // A key that a dictionary has twice means its last value, as in Python.
-        let places = walk.found.iter().enumerate();
-        let last: HashMap<String, usize> = places
-            .map(|(at, entry)| (entry.raw_name.clone(), at))
-            .collect();
-        let entries = walk.found.into_iter().enumerate();
-        let entries = entries.filter(|(at, entry)| last.get(&entry.raw_name) == Some(at));
-        Ok(Checkpoint {
-            entries: entries.map(|(_, entry)| entry).collect(),
-            root: self.heap.describe(self.root),
-        })
-    }
+/// Collects the tensors of the value that a checkpoint's pickle makes; none is read. `storages`: where those are that it names.
+pub(super) fn tensors(
+    heap: &Heap,
+    root: Id,
+    storages: &HashMap<String, Location>,
+) -> Result<Vec<Entry>, WeightsErrorKind> {
+    let mut walk = Walk {
+        heap,
+        storages,
+        visits: 0,
+        bytes: 0,
+        nesting: 0,
+        keys: Vec::new(),
+        seen: HashSet::new(),
+        found: Vec::new(),
+    };
+    walk.value(root)?;
+    // A key that a dictionary has twice means its last value, as in Python.
+    let mut known = HashSet::new();
+    let mut last = walk.found;
+    last.reverse();
+    last.retain(|entry| known.insert(entry.raw_name.clone()));
+    last.reverse();
+    Ok(last)
 }
 
 struct Walk<'a> {
-    saved: &'a Saved,
+    heap: &'a Heap,
+    storages: &'a HashMap<String, Location>,
     visits: u64,
     bytes: usize,
     /// Values around the one that is visited.
@@ -76,7 +63,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn value(&mut self, id: Id) -> Result<(), WeightsErrorKind> {
         self.visits += 1;
-        if self.visits > MAX_VISITS.min(self.saved.heap.limit) || self.bytes > MAX_BYTES {
+        if self.visits > MAX_VISITS.min(self.heap.limit) || self.bytes > MAX_BYTES {
             return Err(WeightsErrorKind::Damaged(
                 "its values repeat too often".into(),
             ));
@@ -86,8 +73,8 @@ impl Walk<'_> {
             return Ok(());
         }
         self.nesting += 1;
-        match self.saved.heap.get(id) {
-            Node::Tensor(tensor) => self.add((**tensor).clone().placed(&self.saved.storages)),
+        match self.heap.get(id) {
+            Node::Tensor(tensor) => self.add((**tensor).clone().placed(self.storages)),
             Node::Seq(items) => {
                 for (index, item) in items.iter().enumerate() {
                     self.under(index.to_string(), *item)?;
@@ -113,11 +100,11 @@ impl Walk<'_> {
         }
         for &(key, value) in &object.items {
             // Tuples and objects as keys lead to nothing that has a name.
-            if let Some(key) = self.saved.heap.text(key) {
+            if let Some(key) = self.heap.text(key) {
                 self.under(key, value)?;
             }
         }
-        match (self.saved.heap.module_tables(object), object.state) {
+        match (self.heap.module_tables(object), object.state) {
             (Some(tables), _) => tables.into_iter().try_for_each(|table| self.value(table)),
             (None, Some(state)) => self.value(state),
             (None, None) => Ok(()),

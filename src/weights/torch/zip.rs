@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 
 use super::super::archive::Archive;
+use super::super::entry::Entry;
 use super::super::error::WeightsErrorKind;
 use super::super::foreign;
 use super::super::pickle::{Heap, Id, load};
 use super::super::source::Source;
-use super::walk::{Checkpoint, Saved};
+use super::walk::tensors;
 
 /// Bytes that are unpacked of `data.pkl`, or as many as the file has: it holds names and shapes.
 const MAX_PICKLE: u64 = 100 << 20;
 
 /// Parses the pickle; no tensor is read.
-pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErrorKind> {
+pub(in crate::weights) fn open(source: &Source) -> Result<Vec<Entry>, WeightsErrorKind> {
     let mut archive = Archive::open(source)?;
     let names = archive.names();
     let folder = folder(&names)?;
@@ -31,12 +32,7 @@ pub(in crate::weights) fn open(source: &Source) -> Result<Checkpoint, WeightsErr
             storages.insert(key.clone(), location);
         }
     }
-    let saved = Saved {
-        heap,
-        root,
-        storages,
-    };
-    saved.collect()
+    tensors(&heap, root, &storages)
 }
 
 /// The folder inside the archive that holds `data.pkl`, with its slash.

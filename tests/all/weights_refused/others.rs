@@ -135,7 +135,7 @@ fn other_objects_are_named() {
     );
     assert_says(
         &message("no_tensors.pth"),
-        &["holds a dict without tensors", "torch.save"],
+        &["holds no tensors, not a state dict", "torch.save"],
     );
     assert_says(&message("plain.pkl"), &["plain pickle", "torch.save"]);
     assert_says(

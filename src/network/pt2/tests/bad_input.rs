@@ -210,7 +210,7 @@ const CHANGES: &[Change] = &[
     (
         |all| input(all)["dtype"] = json!(5),
         &[
-            "`x` is integers [2, 3, 32, 32]",
+            "`x` is int64 [2, 3, 32, 32]",
             "expected an image",
             "as its example",
         ],
