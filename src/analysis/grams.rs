@@ -7,8 +7,8 @@
 //! Source: <https://github.com/huggingface/safetensors>.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Metadata, TensorView};
@@ -17,15 +17,13 @@ use thiserror::Error;
 
 use super::similarity::Gram;
 use crate::durable;
+use crate::weights::{Source, WeightsError, safetensors_header};
 
 pub(crate) const GRAMS: &str = "grams";
 
 /// The version of what the tensors mean, and its key, which other files do not have.
 const VERSION: &str = "2";
 const VERSION_KEY: &str = "vggscope-grams";
-
-/// The largest header that the format allows. Units: bytes.
-const MAX_HEADER: u64 = 100_000_000;
 
 pub(crate) type Grams = BTreeMap<String, Gram>;
 
@@ -47,12 +45,8 @@ pub(crate) enum GramsError {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} is truncated: expected {expected} bytes, found {found}")]
-    Truncated {
-        path: PathBuf,
-        expected: u64,
-        found: u64,
-    },
+    #[error("{0}")]
+    File(#[from] WeightsError),
     #[error("{path} is damaged: {why}")]
     Damaged { path: PathBuf, why: String },
     #[error("{path} has the format {found}, and this vggscope reads {VERSION}")]
@@ -194,7 +188,7 @@ fn steps(folder: &Path) -> Result<BTreeMap<i64, PathBuf>, GramsError> {
 
 /// The file of a step, of which all but the matrices is read.
 struct GramsFile {
-    file: File,
+    file: Source,
     path: PathBuf,
     header: Metadata,
     /// Where the tensors begin. Units: bytes.
@@ -204,30 +198,8 @@ struct GramsFile {
 
 impl GramsFile {
     fn open(path: &Path) -> Result<Self, GramsError> {
-        let failed = |source| read_failed(path, source);
         let damaged = |why| damaged(path, why);
-        let mut file = File::open(path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?.len();
-        let enough = |expected| {
-            let path = path.to_owned();
-            let truncated = GramsError::Truncated {
-                path,
-                expected,
-                found,
-            };
-            (found >= expected).then_some(()).ok_or(truncated)
-        };
-        enough(8)?;
-        let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(failed)?;
-        let length = u64::from_le_bytes(length);
-        if length > MAX_HEADER {
-            return Err(damaged("it is no safetensors file".to_owned()));
-        }
-        let data = 8 + length;
-        enough(data)?;
-        let header: Metadata = serde_json::from_reader(BufReader::new((&file).take(length)))
-            .map_err(|error| damaged(format!("safetensors header: {error}")))?;
+        let (file, header, data) = safetensors_header(path)?;
         let texts = header.metadata().as_ref();
         match texts.and_then(|texts| texts.get(VERSION_KEY)) {
             Some(version) if version == VERSION => {}
@@ -238,11 +210,6 @@ impl GramsFile {
                 });
             }
             None => return Err(damaged("it holds no Gram matrices".to_owned())),
-        }
-        let expected = data.saturating_add(header.data_len() as u64);
-        enough(expected)?;
-        if found > expected {
-            return Err(damaged(format!("expected {expected} bytes, found {found}")));
         }
         Ok(Self {
             about: GramsAbout::parse(&header).map_err(damaged)?,
@@ -257,7 +224,7 @@ impl GramsFile {
         self.header.offset_keys().into_iter()
     }
 
-    fn gram(&mut self, layer: &str) -> Result<Option<Gram>, GramsError> {
+    fn gram(&self, layer: &str) -> Result<Option<Gram>, GramsError> {
         let Some(info) = self.header.info(layer) else {
             return Ok(None);
         };
@@ -271,9 +238,9 @@ impl GramsFile {
         }
         // The header was checked: the file has them, unless it became shorter.
         let mut bytes = vec![0; values * 4];
-        let start = SeekFrom::Start(self.data + info.data_offsets.0 as u64);
-        let read = self.file.seek(start);
-        let read = read.and_then(|_| self.file.read_exact(&mut bytes));
+        let start = self.data + info.data_offsets.0 as u64;
+        let mut part = self.file.part(start, bytes.len() as u64);
+        let read = part.read_exact(&mut bytes);
         read.map_err(|source| read_failed(&self.path, source))?;
         let mut values = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
         let blocks = squares.map(|count| values.by_ref().take(count).collect());

@@ -29,7 +29,7 @@ pub(crate) struct LoadError {
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
     #[error("cannot be read; check the path and its permissions")]
-    Read(#[source] io::Error),
+    Read(#[from] io::Error),
     #[error("this is not an image: {found}; expected PNG, JPEG, WebP, BMP, TIFF, GIF or PPM")]
     NotAnImage {
         /// Its first bytes, escaped and in hexadecimal.

@@ -11,7 +11,7 @@ use super::entry::{Entry, Stored};
 use super::error::{WeightsError, WeightsErrorKind};
 use super::format::{self, Format};
 use super::reparametrized;
-use super::search::{self, Found, Layout, Network};
+use super::search::{self, Layout, Network};
 use super::source::{Source, crc32c, sha256};
 use super::torch;
 use super::{burnpack, exported, foreign, named, safetensors};
@@ -64,8 +64,8 @@ impl WeightsFile {
 
     /// Like [`open_under`](Self::open_under), for a network of any kind, by the file's own names.
     pub(crate) fn open_any(path: &Path, key: Option<&str>) -> Result<Self, WeightsError> {
-        let opened = Header::read(path).and_then(|header| {
-            let names = named::own_names(&header.entries, key);
+        let opened = listed(path).and_then(|(_, _, entries)| {
+            let names = named::own_names(&entries, key);
             Self::open_inner(path, key, Some(&names))
         });
         opened.map_err(|kind| WeightsError::new(path, kind))
@@ -76,11 +76,7 @@ impl WeightsFile {
         key: Option<&str>,
         names: Option<&HashSet<&str>>,
     ) -> Result<Self, WeightsErrorKind> {
-        let Header {
-            source,
-            format,
-            mut entries,
-        } = Header::read(path)?;
+        let (source, format, mut entries) = listed(path)?;
         let is_sorted = matches!(format, Format::Safetensors | Format::BurnPack);
         let found = match names {
             Some(names) => search::pick(named::networks(&entries, names), key)?
@@ -88,7 +84,7 @@ impl WeightsFile {
             None => search::pick(search::networks(&entries, is_sorted), key)?
                 .ok_or_else(|| foreign::network(&entries))?,
         };
-        let Found { network, others } = found;
+        let (network, others) = found;
         for entry in &mut entries {
             entry.name = network.name(entry.name());
         }
@@ -273,33 +269,21 @@ impl WeightsFile {
 }
 
 /// What a file has before it is known whose network that is.
-struct Header {
-    source: Source,
-    format: Format,
-    entries: Vec<Entry>,
-}
-
-impl Header {
-    fn read(path: &Path) -> Result<Self, WeightsErrorKind> {
-        if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
-            return Err(other);
-        }
-        let source = Source::new(File::open(path)?)?;
-        let format = format::recognize(&source, path)?;
-        let entries = match format {
-            Format::Safetensors => safetensors::open(&source)?,
-            Format::BurnPack => burnpack::open(&source, path)?,
-            Format::TorchZip => torch::open_zip(&source)?,
-            Format::ExportedProgram => exported::open(&source)?,
-            Format::TorchLegacy => torch::open_legacy(&source)?,
-            Format::Pickle => return Err(torch::refuse_pickle(&source)),
-        };
-        Ok(Self {
-            source,
-            format,
-            entries,
-        })
+fn listed(path: &Path) -> Result<(Source, Format, Vec<Entry>), WeightsErrorKind> {
+    if let Some(other) = foreign::no_file(path, &fs::metadata(path)?) {
+        return Err(other);
     }
+    let source = Source::new(File::open(path)?)?;
+    let format = format::recognize(&source, path)?;
+    let entries = match format {
+        Format::Safetensors => safetensors::open(&source)?,
+        Format::BurnPack => burnpack::open(&source, path)?,
+        Format::TorchZip => torch::open_zip(&source)?,
+        Format::ExportedProgram => exported::open(&source)?,
+        Format::TorchLegacy => torch::open_legacy(&source)?,
+        Format::Pickle => return Err(torch::refuse_pickle(&source)),
+    };
+    Ok((source, format, entries))
 }
 
 /// The names nearest to one that is missing, nearest first.

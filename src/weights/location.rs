@@ -47,23 +47,21 @@ impl Location {
             Self::Compressed { len, .. } => *len,
             Self::Storage { .. } | Self::Pack(_) | Self::Missing(_) => return self.clone(),
         };
-        match self {
-            Self::Plain { part, crc32 } if skip.saturating_add(wanted) <= len => Self::Plain {
-                part: part.part(skip, wanted),
-                crc32: crc32.filter(|_| wanted == len),
-            },
-            Self::Compressed { archive, index, .. } if skip.saturating_add(wanted) <= len => {
-                Self::Compressed {
-                    archive: archive.clone(),
-                    index: *index,
-                    skip,
-                    len,
-                }
-            }
-            _ => Self::Missing(format!(
+        if skip.saturating_add(wanted) > len {
+            return Self::Missing(format!(
                 "it needs {wanted} bytes at {skip} of storage {key}, which has {len}"
-            )),
+            ));
         }
+        let mut view = self.clone();
+        match &mut view {
+            Self::Plain { part, crc32 } => {
+                *part = part.part(skip, wanted);
+                *crc32 = crc32.filter(|_| wanted == len);
+            }
+            Self::Compressed { skip: before, .. } => *before = skip,
+            _ => {}
+        }
+        view
     }
 
     /// Gives `take` what is stored, from the first byte on.

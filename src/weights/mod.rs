@@ -53,4 +53,5 @@ pub use error::{WeightsError, WeightsErrorKind};
 pub use file::WeightsFile;
 pub use format::Format;
 pub(crate) use program::exported_graph;
-pub(crate) use source::{crc32c, sha256};
+pub(crate) use safetensors::safetensors_header;
+pub(crate) use source::{Source, crc32c, sha256};

@@ -109,13 +109,6 @@ impl Network {
     }
 }
 
-/// A network in a file, and the prefixes of those beside it.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) network: Network,
-    pub(super) others: Vec<String>,
-}
-
 /// The networks of a file. `is_sorted`: it has tensors by name, not in the network's order.
 pub(super) fn networks(entries: &[Entry], is_sorted: bool) -> Vec<Network> {
     let modules = Modules::of(entries, is_sorted);
@@ -127,11 +120,12 @@ pub(super) fn networks(entries: &[Entry], is_sorted: bool) -> Vec<Network> {
     all
 }
 
-/// The one of these networks that is meant, under `key` if there is one; `None` where there is none at all.
+/// The one of these networks that is meant, under `key` if there is one, and the prefixes of the others; `None` where there is
+/// none at all.
 pub(super) fn pick(
     all: Vec<Network>,
     key: Option<&str>,
-) -> Result<Option<Found>, WeightsErrorKind> {
+) -> Result<Option<(Network, Vec<String>)>, WeightsErrorKind> {
     let under = key.map(|key| format!("{}.", key.trim_end_matches('.')));
     let is_under = |network: &Network| network.prefix.starts_with(under.as_deref().unwrap_or(""));
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_under);
@@ -145,10 +139,7 @@ pub(super) fn pick(
         None => (Vec::new(), Vec::new()),
     };
     match (best.pop(), best.is_empty(), key) {
-        (Some(network), true, _) => Ok(Some(Found {
-            network,
-            others: prefixes(rest),
-        })),
+        (Some(network), true, _) => Ok(Some((network, prefixes(rest)))),
         (Some(last), ..) => {
             best.push(last);
             best.extend(rest);

@@ -13,7 +13,7 @@ const PIECE: usize = 1 << 20;
 /// The crate forbids `unsafe`, which a memory map needs; positional reads use as little memory and
 /// copy once, straight into the tensor.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     file: Arc<File>,
     start: u64,
     len: u64,
@@ -40,7 +40,7 @@ impl Source {
     }
 
     /// The bytes from `start`, `len` of them or as many as there are.
-    pub(super) fn part(&self, start: u64, len: u64) -> Self {
+    pub(crate) fn part(&self, start: u64, len: u64) -> Self {
         let start = start.min(self.len);
         Self {
             file: Arc::clone(&self.file),

@@ -166,7 +166,7 @@ fn damaged_files_are_refused() {
         assert!(text.contains("truncated"), "{length}: {text}");
     }
     let longer = [&bytes[..], &[0]].concat();
-    assert!(error_of(&longer).contains("damaged: expected"));
+    assert!(error_of(&longer).contains("damaged: its header describes"));
     assert!(error_of(b"GIF89a, for sure not safetensors").contains("no safetensors file"));
 
     // Of the same length, so that only one thing is wrong.

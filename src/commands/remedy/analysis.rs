@@ -21,8 +21,7 @@ pub(super) fn grams(error: &GramsError) -> Option<&'static str> {
     match error {
         GramsError::Write { .. } => Some("free some space or choose another folder with --logdir"),
         GramsError::Read { .. } => None,
-        GramsError::Truncated { .. } => Some("copy it again"),
-        GramsError::Damaged { .. } | GramsError::OtherImages { .. } => {
+        GramsError::File(_) | GramsError::Damaged { .. } | GramsError::OtherImages { .. } => {
             Some("delete it, or repeat its run with --compare-images")
         }
         GramsError::Version { .. } => {

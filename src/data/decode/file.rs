@@ -25,7 +25,7 @@ pub(crate) struct Oddities {
 }
 
 /// Bytes of the file that identify its format and its kind of BMP or PNG.
-const HEAD: u64 = 70;
+const HEAD: usize = 70;
 
 const BUFFER: usize = 1 << 16;
 
@@ -46,23 +46,22 @@ impl<T: BufRead + Seek> BufReadSeek for T {}
 
 impl ImageFile {
     pub(super) fn open(path: &Path) -> Result<Self, ImageError> {
-        let mut file = File::open(path).map_err(ImageError::Read)?;
+        let mut file = File::open(path)?;
         let mut head = Vec::new();
-        let read = file.by_ref().take(HEAD).read_to_end(&mut head);
-        read.map_err(ImageError::Read)?;
+        file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
         let (format, name) = sniff(&head).map_err(|error| match error {
             ImageError::NotAnImage { .. } if is_weights(path, &head) => ImageError::Weights,
             error => error,
         })?;
-        let metadata = file.metadata().map_err(ImageError::Read)?;
+        let metadata = file.metadata()?;
         let (reader, length): (Box<dyn BufReadSeek>, u64) = if metadata.is_file() {
-            file.rewind().map_err(ImageError::Read)?;
+            file.rewind()?;
             let reader = BufReader::with_capacity(BUFFER, file);
             (Box::new(reader), metadata.len())
         } else {
             // A pipe: decoders go back and forth.
             let mut bytes = head.clone();
-            file.read_to_end(&mut bytes).map_err(ImageError::Read)?;
+            file.read_to_end(&mut bytes)?;
             let length = bytes.len() as u64;
             (Box::new(Cursor::new(bytes)), length)
         };
@@ -76,9 +75,7 @@ impl ImageFile {
     }
 
     pub(super) fn of_bytes(bytes: Vec<u8>) -> Result<Self, ImageError> {
-        let mut head = Vec::new();
-        let read = bytes.as_slice().take(HEAD).read_to_end(&mut head);
-        read.map_err(ImageError::Read)?;
+        let head = bytes[..bytes.len().min(HEAD)].to_vec();
         let (format, name) = sniff(&head)?;
         Ok(Self {
             head,

@@ -34,7 +34,7 @@ pub(super) fn decode(mut file: ImageFile) -> Result<Decoded, ImageError> {
         name,
         length,
     } = file;
-    reader.rewind().map_err(ImageError::Read)?;
+    reader.rewind()?;
     // Their decoders do not get as far as the size of some that are refused.
     let is_early = matches!(format, ImageFormat::Tiff | ImageFormat::Png);
     if let Some(refused) = refused.take_if(|_| is_early) {

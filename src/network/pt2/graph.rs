@@ -52,12 +52,7 @@ pub(super) struct Node {
     pub(super) is_in_place: bool,
     pub(super) arguments: Vec<(String, Value)>,
     pub(super) outputs: Vec<Place>,
-    /// The path of the module that it is in.
-    pub(super) module: String,
-    /// The layer whose output it gives.
-    pub(super) layer: Option<String>,
-    /// The class of the module of `torch.nn` that the layer is, if it is one.
-    pub(super) class: Option<String>,
+    pub(super) names: LayerNames,
     /// The shape of its output; `None` where it is no tensor of floats.
     pub(super) shape: Option<Vec<Size>>,
 }
@@ -90,7 +85,7 @@ impl Node {
     pub(super) fn failed(&self, source: BackendError) -> Pt2Error {
         Pt2Error::Operation {
             operation: self.operation.clone(),
-            module: self.module.clone(),
+            module: self.names.module.clone(),
             source,
         }
     }
@@ -135,7 +130,7 @@ impl Graph {
                 .first()
                 .and_then(|name| module.graph.tensor_values.get(*name));
             let names = made.iter().map(|name| names.add(name));
-            let part = layers.next().unwrap_or_default();
+            let of_layer = layers.next().unwrap_or_default();
             if made.is_empty() && !is_in_place {
                 // A check, which nothing needs.
                 continue;
@@ -147,9 +142,7 @@ impl Graph {
                 is_in_place,
                 arguments,
                 outputs: names.collect::<Result<_, _>>()?,
-                module: part.module,
-                layer: part.layer,
-                class: part.class,
+                names: of_layer,
                 shape: first.filter(|meta| is_float(meta)).and_then(shape_of),
             });
         }

@@ -98,7 +98,7 @@ fn changes_once(
         if let Some(step) = all.iter().find(may_copy) {
             return Err(Pt2Error::InPlace {
                 operation: node.operation.clone(),
-                module: node.module.clone(),
+                module: node.names.module.clone(),
                 view: graph.nodes[step.node].operation.clone(),
             });
         }

@@ -44,12 +44,12 @@ pub(super) fn layers(graph: &Graph) -> Vec<ShownLayer> {
     let count = graph
         .nodes
         .iter()
-        .filter(|node| node.layer.is_some())
+        .filter(|node| node.names.layer.is_some())
         .count();
     let digits = count.saturating_sub(1).to_string().len().max(2);
     let mut shown = Vec::new();
     let named = graph.nodes.iter().enumerate();
-    let named = named.filter_map(|(at, node)| Some((at, node, node.layer.as_deref()?)));
+    let named = named.filter_map(|(at, node)| Some((at, node, node.names.layer.as_deref()?)));
     for (index, (node, of, name)) in named.enumerate() {
         let Some((order, shape)) = maps(of, orders[node], &graph.image, &shown) else {
             continue;
@@ -164,20 +164,15 @@ fn kind(graph: &Graph, node: &Node) -> (LayerKind, String) {
         "aten.batch_norm" => (LayerKind::BatchNorm, "batch norm".to_owned()),
         "aten.relu" => (LayerKind::Relu, "ReLU".to_owned()),
         "aten.relu6" => (LayerKind::Relu, "ReLU6".to_owned()),
-        "aten.hardtanh" => {
-            if node.argument("min_val").and_then(Value::float) == Some(0.0) {
-                (LayerKind::Relu, "ReLU6".to_owned())
-            } else {
-                (LayerKind::Other, name.to_owned())
-            }
+        "aten.hardtanh" if node.argument("min_val").and_then(Value::float) == Some(0.0) => {
+            (LayerKind::Relu, "ReLU6".to_owned())
         }
+        "aten.hardtanh" => (LayerKind::Other, name.to_owned()),
         "aten.max_pool2d" => (LayerKind::MaxPool, "max pool".to_owned()),
         // The same maps with a frame.
-        "aten.pad"
-        | "aten.constant_pad_nd"
-        | "aten.reflection_pad2d"
-        | "aten.replication_pad2d" => (LayerKind::View, "padding".to_owned()),
-        operation => match node.class.as_deref() {
+        "aten.pad" | "aten.constant_pad_nd" => (LayerKind::View, "padding".to_owned()),
+        operation if operation.ends_with("_pad2d") => (LayerKind::View, "padding".to_owned()),
+        operation => match node.names.class.as_deref() {
             Some(class) if !DOES_NOTHING.contains(&class) => (LayerKind::Other, class.to_owned()),
             _ if is_view(operation) => (LayerKind::View, name.to_owned()),
             _ => (LayerKind::Other, name.replace('_', " ")),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::schema::{Argument, Node};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct LayerNames {
     /// The path of the innermost module around it.
     pub(super) module: String,

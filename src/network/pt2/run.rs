@@ -41,7 +41,7 @@ impl Plan {
         match plan.nodes.iter().find(|at| graph.nodes[**at].trains()) {
             Some(at) => Err(Pt2Error::Training {
                 operation: graph.nodes[*at].operation.clone(),
-                module: graph.nodes[*at].module.clone(),
+                module: graph.nodes[*at].names.module.clone(),
             }),
             None => Ok(plan),
         }
@@ -221,7 +221,7 @@ fn unknown_operation(
     Some(Pt2Error::Unknown {
         layer: behind.layer.name().to_owned(),
         operation: node.operation.clone(),
-        module: node.module.clone(),
+        module: node.names.module.clone(),
         count: nodes.iter().filter(same).count(),
         last: last.map(|of| of.layer.name().to_owned()),
     })

@@ -97,7 +97,7 @@ fn compare(
     let (mut seen, mut wrong) = (0, Wrong::new());
     let check = &mut |at: usize, tensor: &Floats| {
         let node = &program.graph.nodes[at];
-        let Some(name) = node.layer.as_ref().filter(|_| nodes.contains(&at)) else {
+        let Some(name) = node.names.layer.as_ref().filter(|_| nodes.contains(&at)) else {
             return;
         };
         seen += 1;
@@ -132,7 +132,7 @@ fn every_layer_gives_what_pytorch_gives() {
         let program = Arc::new(Program::open(&path).unwrap_or_else(|error| panic!("{error:?}")));
         let expected = expected(&path);
         let named = program.graph.nodes.iter().enumerate();
-        let named = named.filter(|(_, node)| node.layer.is_some() && node.shape.is_some());
+        let named = named.filter(|(_, node)| node.names.layer.is_some() && node.shape.is_some());
         let nodes: Vec<usize> = named.map(|(at, _)| at).collect();
         assert_eq!(nodes.len(), expected.len() - 1, "{}", path.display());
         for device in test_devices() {

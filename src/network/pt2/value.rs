@@ -47,6 +47,15 @@ pub(super) fn sizes(tensor: &Floats) -> Vec<usize> {
     tensor.shape().to_vec()
 }
 
+/// The sizes of a tensor that has so many axes.
+pub(super) fn axes<const N: usize>(tensor: &Floats) -> Result<[usize; N]> {
+    let all = sizes(tensor);
+    match all.as_slice().try_into() {
+        Ok(axes) => Ok(axes),
+        Err(_) => refused(format!("it is given {all:?}, expected {N} axes")),
+    }
+}
+
 pub(super) fn shape(sizes: &[usize]) -> Shape {
     Shape::from(sizes.to_vec())
 }
@@ -117,7 +126,14 @@ impl Call {
         Some(std::mem::replace(value, Value::None))
     }
 
-    /// The same, which has to be a tensor.
+    /// The same and its sizes.
+    pub(super) fn sized(&mut self) -> Result<(Floats, Vec<usize>)> {
+        let x = self.subject()?;
+        let own = sizes(&x);
+        Ok((x, own))
+    }
+
+    /// The first argument, which has to be a tensor.
     pub(super) fn subject(&mut self) -> Result<Floats> {
         match self.first().and_then(Value::tensor) {
             Some(tensor) => Ok(tensor),

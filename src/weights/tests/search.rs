@@ -22,7 +22,7 @@ fn find(
     entries: &[Entry],
     is_sorted: bool,
     key: Option<&str>,
-) -> Result<Option<Found>, Vec<String>> {
+) -> Result<Option<(Network, Vec<String>)>, Vec<String>> {
     match pick(networks(entries, is_sorted), key) {
         Ok(found) => Ok(found),
         Err(WeightsErrorKind::Ambiguous(all)) => Err(all),
@@ -33,7 +33,7 @@ fn find(
 
 fn root(names: &[&str]) -> Option<Network> {
     let found = find(&tensors(names.iter().copied()), false, None).unwrap();
-    found.map(|found| found.network)
+    found.map(|(network, _)| network)
 }
 
 fn prefix(names: &[&str]) -> Result<Option<String>, Vec<String>> {
@@ -42,7 +42,7 @@ fn prefix(names: &[&str]) -> Result<Option<String>, Vec<String>> {
 
 fn under(names: &[&str], key: Option<&str>) -> Result<Option<String>, Vec<String>> {
     let found = find(&tensors(names.iter().copied()), false, key);
-    found.map(|found| found.map(|found| found.network.prefix))
+    found.map(|found| found.map(|(network, _)| network.prefix))
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn convolutions_behind_it_need_not_have_its_prefix() {
     let pointwise = Tensor::unreadable(DType::F32, vec![3, 5, 1, 1]);
     entries.push(Entry::new("features.40.weight".to_owned(), pointwise));
     let found = find(&entries, false, None).unwrap();
-    let beyond = found.map(|found| found.network.layout.beyond);
+    let beyond = found.map(|(network, _)| network.layout.beyond);
     assert_eq!(beyond, Some(vec!["features.40".to_owned()]));
 }
 
@@ -83,9 +83,9 @@ fn an_average_is_not_taken_for_the_network_and_the_others_are_known() {
     for average in ["net_ema", "ema_net", "averaged", "swa.module", "ema.shadow"] {
         let other = format!("{average}.features.0.weight");
         let found = find(&tensors(["net.features.0.weight", &other]), false, None);
-        let found = found.unwrap().unwrap();
-        assert_eq!(found.network.prefix, "net.");
-        assert_eq!(found.others, [format!("{average}.")]);
+        let (network, others) = found.unwrap().unwrap();
+        assert_eq!(network.prefix, "net.");
+        assert_eq!(others, [format!("{average}.")]);
     }
     assert_eq!(prefix(&["ema.features.0.weight"]), Ok(Some("ema.".into())));
 }
@@ -157,10 +157,7 @@ fn ssds_other_numbered_layers_are_no_network() {
     for tensor in &mut all[4..] {
         tensor.tensor.shape = vec![16, 3, 3, 3];
     }
-    assert_eq!(
-        find(&all, false, None).unwrap().unwrap().network.prefix,
-        "vgg."
-    );
+    assert_eq!(find(&all, false, None).unwrap().unwrap().0.prefix, "vgg.");
 }
 
 #[test]
@@ -221,8 +218,8 @@ fn chain(names: &[String], widths: &[usize]) -> Vec<Entry> {
 
 /// The convolutions of each block of a chain that is found, and how many there are beyond.
 fn blocks_of(names: &[String], widths: &[usize]) -> Option<(Vec<usize>, usize)> {
-    let found = find(&chain(names, widths), false, None).unwrap()?;
-    let layout = found.network.layout;
+    let (network, _) = find(&chain(names, widths), false, None).unwrap()?;
+    let layout = network.layout;
     Some((layout.blocks, layout.beyond.len()))
 }
 
@@ -299,8 +296,8 @@ fn convolutions_may_follow_the_last_layer_but_none_may_lack() {
     // where it is checked.
     let mut broken = chain(&indices(VGG16), &[8; 13]);
     broken[6].tensor.shape[1] = 9;
-    let found = find(&broken, false, None).unwrap().unwrap();
-    assert_eq!(found.network.layout.blocks, [2, 2, 3, 3, 3]);
+    let (network, _) = find(&broken, false, None).unwrap().unwrap();
+    assert_eq!(network.layout.blocks, [2, 2, 3, 3, 3]);
     let numbered: Vec<String> = (1..=13).map(|at| format!("vgg.{at}")).collect();
     let mut broken = chain(&numbered, &[8; 13]);
     broken[6].tensor.shape[1] = 9;

@@ -305,7 +305,7 @@ fn what_is_no_other_run_is_refused() {
     let bytes = fs::read(step("a")).unwrap();
     rewrite(&place, "c", |_| ());
     fs::write(step("c"), &bytes[..3000]).unwrap();
-    let parts = ["runs/c/grams/000030.safetensors is truncated", "found 3000"];
+    let parts = ["runs/c/grams/000030.safetensors: is truncated", "has 3000"];
     refused(&place, "compare runs/a runs/c", 1, &parts);
 
     let outside = place.run("compare runs/a runs/b --run ../x", &NOTHING);

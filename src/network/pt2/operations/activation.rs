@@ -2,9 +2,10 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
+use burn::tensor::{Tensor, activation};
 
 use super::Table;
-use super::arithmetic::{like, map, together};
+use super::arithmetic::{map, together};
 use crate::network::pt2::value::{Call, Floats, Result, Value, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
@@ -12,10 +13,14 @@ pub(super) const TABLE: Table = &[
     ("aten.relu6", |call| map(call, |x| clamp(x, 0.0, 6.0))),
     ("aten.sigmoid", |call| map(call, Dispatch::sigmoid)),
     ("aten.tanh", |call| map(call, Dispatch::float_tanh)),
-    ("aten.silu", |call| map(call, silu)),
-    ("aten.mish", |call| map(call, mish)),
-    ("aten.hardswish", |call| map(call, hardswish)),
-    ("aten.hardsigmoid", |call| map(call, hardsigmoid)),
+    ("aten.silu", |call| by_burn(call, activation::silu)),
+    ("aten.mish", |call| by_burn(call, activation::mish)),
+    ("aten.hardswish", |call| {
+        by_burn(call, activation::hard_swish)
+    }),
+    ("aten.hardsigmoid", |call| {
+        by_burn(call, |x| activation::hard_sigmoid(x, 1.0 / 6.0, 0.5))
+    }),
     ("aten.softplus", softplus),
     ("aten.hardtanh", hardtanh),
     ("aten.leaky_relu", leaky_relu),
@@ -35,8 +40,8 @@ pub(super) const TABLE: Table = &[
 ];
 
 fn along(call: &mut Call, of: impl Fn(Floats, usize) -> Floats) -> Result<Value> {
-    let x = call.subject()?;
-    let axis = call.axis("dim", -1, sizes(&x).len())?;
+    let (x, own) = call.sized()?;
+    let axis = call.axis("dim", -1, own.len())?;
     Ok(Value::Tensor(of(x, axis)))
 }
 
@@ -48,38 +53,16 @@ fn times(x: Floats, factor: f64) -> Floats {
     Dispatch::float_mul_scalar(x, factor.into())
 }
 
-fn plus(x: Floats, more: f64) -> Floats {
-    Dispatch::float_add_scalar(x, more.into())
-}
-
-fn silu(x: Floats) -> Floats {
-    Dispatch::float_mul(x.clone(), Dispatch::sigmoid(x))
-}
-
-/// `ln(1 + exp(x))`, which does not overflow.
-fn log_of_sum(x: Floats) -> Floats {
-    let beyond = Dispatch::float_neg(Dispatch::float_abs(x.clone()));
-    let rest = Dispatch::float_log1p(Dispatch::float_exp(beyond));
-    Dispatch::float_add(Dispatch::relu(x), rest)
-}
-
-fn mish(x: Floats) -> Floats {
-    Dispatch::float_mul(x.clone(), Dispatch::float_tanh(log_of_sum(x)))
-}
-
-/// `clamp(x + 3, 0, 6) / 6`
-fn hardsigmoid(x: Floats) -> Floats {
-    Dispatch::float_div_scalar(clamp(plus(x, 3.0), 0.0, 6.0), 6.0.into())
-}
-
-fn hardswish(x: Floats) -> Floats {
-    let product = Dispatch::float_mul(x.clone(), clamp(plus(x, 3.0), 0.0, 6.0));
-    Dispatch::float_div_scalar(product, 6.0.into())
+/// What Burn has for tensors of a known rank, and does value by value: this one has the rank that it has.
+fn by_burn(call: &mut Call, of: impl Fn(Tensor<1>) -> Tensor<1>) -> Result<Value> {
+    map(call, |x| of(Tensor::from_dispatch(x)).into_dispatch())
 }
 
 fn softplus(call: &mut Call) -> Result<Value> {
-    let (beta, _) = (call.float("beta", 1.0)?, call.float("threshold", 20.0)?);
-    map(call, |x| times(log_of_sum(times(x, beta)), 1.0 / beta))
+    let (beta, threshold) = (call.float("beta", 1.0)?, call.float("threshold", 20.0)?);
+    by_burn(call, |x| {
+        activation::softplus_with_threshold(x, beta, threshold)
+    })
 }
 
 fn hardtanh(call: &mut Call) -> Result<Value> {
@@ -99,18 +82,18 @@ fn prelu(call: &mut Call) -> Result<Value> {
     if let Some(channels) = slopes.get_mut(1) {
         *channels = sizes(&weight).iter().product();
     }
-    let slopes = like(reshape(weight, &slopes), &x);
-    let below = Dispatch::float_clamp_max(x.clone(), 0.0.into());
-    let (below, slopes) = together(below, slopes, call.most)?;
-    let below = Dispatch::float_mul(below, slopes);
-    Ok(Value::Tensor(Dispatch::float_add(Dispatch::relu(x), below)))
+    let (x, slopes) = together(x, reshape(weight, &slopes), call.most)?;
+    Ok(Value::Tensor(Dispatch::prelu(x, slopes)))
 }
 
 /// `scale · (max(x, 0) + alpha · (exp(min(x, 0) · slope) − 1))`
 fn exponential(x: Floats, alpha: f64, scale: f64, slope: f64) -> Floats {
     let below = times(Dispatch::float_clamp_max(x.clone(), 0.0.into()), slope);
-    let below = times(plus(Dispatch::float_exp(below), -1.0), alpha);
-    times(Dispatch::float_add(Dispatch::relu(x), below), scale)
+    let below = Dispatch::float_sub_scalar(Dispatch::float_exp(below), 1.0.into());
+    times(
+        Dispatch::float_add(Dispatch::relu(x), times(below, alpha)),
+        scale,
+    )
 }
 
 fn elu(call: &mut Call, alpha: f64, scale: f64) -> Result<Value> {
@@ -128,11 +111,5 @@ fn gelu(call: &mut Call) -> Result<Value> {
     if call.text("approximate").as_deref() != Some("tanh") {
         return map(call, Dispatch::gelu);
     }
-    map(call, |x| {
-        // x / 2 · (1 + tanh(√(2 / π) · (x + 0.044715 · x³)))
-        let square = Dispatch::float_mul(x.clone(), x.clone());
-        let inner = Dispatch::float_mul(x.clone(), plus(times(square, 0.044_715), 1.0));
-        let inner = times(inner, (2.0 / std::f64::consts::PI).sqrt());
-        Dispatch::float_mul(times(x, 0.5), plus(Dispatch::float_tanh(inner), 1.0))
-    })
+    by_burn(call, activation::gelu_approximate)
 }

@@ -5,9 +5,11 @@ use burn::backend::ops::{ConvOptions, ConvTransposeOptions, FloatTensorOps, Modu
 
 use super::Table;
 use super::arithmetic::{aligned, broadcast, like, together};
-use super::pooling::places;
+use super::pooling::{images, places};
 use crate::device::convolve_with;
-use crate::network::pt2::value::{Call, Floats, Most, Result, Value, refused, reshape, sizes};
+use crate::network::pt2::value::{
+    Call, Floats, Most, Result, Value, axes, refused, reshape, sizes,
+};
 
 pub(super) const TABLE: Table = &[
     ("aten.conv2d", |call| convolved(call, 2)),
@@ -35,30 +37,25 @@ impl Kernels {
 
     /// Convolves images with them.
     fn convolve(self, x: Floats, options: ConvOptions<2>, most: Most) -> Result<Floats> {
-        let (own, weight, groups) = (sizes(&x), sizes(&self.weight), options.groups);
-        let ([batch, channels, height, width], [out, of_group, down, across]) =
-            (&own[..], &weight[..])
-        else {
-            return refused(format!(
-                "it is given {own:?} and a weight of {weight:?}, expected four axes"
-            ));
-        };
-        if of_group.checked_mul(groups) != Some(*channels) || out % groups != 0 {
+        let [batch, channels, height, width] = axes(&x)?;
+        let weight @ [out, of_group, down, across] = axes(&self.weight)?;
+        let groups = options.groups;
+        if of_group.checked_mul(groups) != Some(channels) || out % groups != 0 {
             return refused(format!(
                 "{channels} channels in {groups} groups do not go with its weight, {weight:?}"
             ));
         }
-        self.check_bias(*out)?;
+        self.check_bias(out)?;
         let along = |axis: usize, size: usize, kernel: usize| {
             let (stride, dilation) = (options.stride[axis], options.dilation[axis]);
             let (before, behind) = options.padding[axis];
             let wide = size.saturating_add(before).saturating_add(behind);
             Ok((wide, places(wide, kernel, stride, dilation)?))
         };
-        let (high, down) = along(0, *height, *down)?;
-        let (wide, across) = along(1, *width, *across)?;
-        most.check(&[*batch, *channels, high, wide])?;
-        most.check(&[*batch, *out, down, across])?;
+        let (high, down) = along(0, height, down)?;
+        let (wide, across) = along(1, width, across)?;
+        most.check(&[batch, channels, high, wide])?;
+        most.check(&[batch, out, down, across])?;
         Ok(convolve_with(x, self.weight, self.bias, options))
     }
 
@@ -77,21 +74,17 @@ fn pair(call: &mut Call, name: &str, default: usize) -> Result<[usize; 2]> {
 }
 
 /// Of images, or with one axis of images that are one pixel high; a single one has no batch.
-fn convolved(call: &mut Call, axes: usize) -> Result<Value> {
-    let mut x = call.subject()?;
-    let own = sizes(&x);
-    let is_alone = own.len() == axes + 1;
+fn convolved(call: &mut Call, spatial: usize) -> Result<Value> {
+    let (mut x, own) = call.sized()?;
+    let is_alone = own.len() == spatial + 1;
     if is_alone {
         x = reshape(x, &[&[1], &own[..]].concat());
     }
     let mut kernels = Kernels::of(call, &x)?;
-    if axes == 1 {
-        (x, kernels.weight) = (one_high(x)?, one_high(kernels.weight)?);
+    if spatial == 1 {
+        (x, kernels.weight) = (images(x, 1)?, images(kernels.weight, 1)?);
     }
-    let side = sizes(&kernels.weight);
-    let [.., height, width] = side[..] else {
-        return refused(format!("its weight is {side:?}, expected four axes"));
-    };
+    let [_, _, height, width] = axes(&kernels.weight)?;
     let dilation = pair(call, "dilation", 1)?;
     let mut options = ConvOptions {
         stride: pair(call, "stride", 1)?,
@@ -99,30 +92,22 @@ fn convolved(call: &mut Call, axes: usize) -> Result<Value> {
         dilation,
         groups: call.count("groups", Some(1))?,
     };
-    if axes == 1 {
+    if spatial == 1 {
         (options.stride[0], options.padding[0], options.dilation[0]) = (1, (0, 0), 1);
     }
     let maps = kernels.convolve(x, options, call.most)?;
     let mut all = sizes(&maps);
-    if axes == 1 {
+    if spatial == 1 {
         all.remove(2);
     }
     if is_alone {
         all.remove(0);
     }
-    Ok(Value::Tensor(if axes == 1 || is_alone {
+    Ok(Value::Tensor(if spatial == 1 || is_alone {
         reshape(maps, &all)
     } else {
         maps
     }))
-}
-
-fn one_high(x: Floats) -> Result<Floats> {
-    let own = sizes(&x);
-    match own[..] {
-        [a, b, length] => Ok(reshape(x, &[a, b, 1, length])),
-        _ => refused(format!("it is given {own:?}, expected three axes")),
-    }
 }
 
 /// Zeros before and behind along each axis; "same" puts one more behind where their number is odd.
@@ -159,13 +144,8 @@ fn conv_transpose2d(call: &mut Call) -> Result<Value> {
         pair(call, "dilation", 1)?,
         call.count("groups", Some(1))?,
     );
-    let (own, weight) = (sizes(&x), sizes(&kernels.weight));
-    let ([batch, channels, height, width], [input, out, down, across]) = (&own[..], &weight[..])
-    else {
-        return refused(format!(
-            "it is given {own:?} and a weight of {weight:?}, expected four axes"
-        ));
-    };
+    let [batch, channels, height, width] = axes(&x)?;
+    let weight @ [input, out, down, across] = axes(&kernels.weight)?;
     if channels != input || channels % options.groups != 0 {
         return refused(format!(
             "{channels} channels in {} groups do not go with its weight, {weight:?}",
@@ -186,8 +166,8 @@ fn conv_transpose2d(call: &mut Call) -> Result<Value> {
             _ => refused(format!("it cuts off {} of {all}", options.padding[axis])),
         }
     };
-    let all = [along(0, *height, *down)?, along(1, *width, *across)?];
-    call.most.check(&[*batch, out, all[0], all[1]])?;
+    let all = [along(0, height, down)?, along(1, width, across)?];
+    call.most.check(&[batch, out, all[0], all[1]])?;
     Ok(Value::Tensor(Dispatch::conv_transpose2d(
         x,
         kernels.weight,
@@ -202,10 +182,7 @@ fn linear(call: &mut Call) -> Result<Value> {
     let own = sizes(&x);
     let features = own.last().copied().unwrap_or_default();
     let rows = own.iter().product::<usize>() / features.max(1);
-    let weight = sizes(&kernels.weight);
-    let [outputs, inputs] = weight[..] else {
-        return refused(format!("its weight is {weight:?}, expected two axes"));
-    };
+    let weight @ [outputs, inputs] = axes(&kernels.weight)?;
     if inputs != features {
         return refused(format!("it is given {own:?}, its weight is {weight:?}"));
     }

@@ -49,8 +49,7 @@ fn joined(call: &mut Call, is_new: bool) -> Result<Value> {
 
 /// By one list of places along one axis.
 fn index(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let own = sizes(&x);
+    let (x, own) = call.sized()?;
     let (axis, places) = match call.take("indices") {
         Some(Value::List(all)) => {
             let is_given = |(_, value): &(usize, Value)| !matches!(value, Value::None);

@@ -165,7 +165,7 @@ fn arange(call: &mut Call) -> Result<Value> {
 }
 
 fn cumsum(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let axis = call.axis("dim", 0, sizes(&x).len())?;
+    let (x, own) = call.sized()?;
+    let axis = call.axis("dim", 0, own.len())?;
     Ok(Value::Tensor(Dispatch::float_cumsum(x, axis)))
 }

@@ -91,8 +91,7 @@ fn scaled(call: &mut Call, mut maps: Floats) -> Result<Value> {
 
 /// Over the last axes, as many as `normalized_shape` has.
 fn layer_norm(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let all = sizes(&x);
+    let (x, all) = call.sized()?;
     let axes = call.needed_ints("normalized_shape")?.len();
     if axes == 0 || axes > all.len() {
         return refused("its normalized shape is longer than its input's");
@@ -110,8 +109,7 @@ fn layer_norm(call: &mut Call) -> Result<Value> {
 
 /// Each group of the channels of an image has its own mean and variance; without `groups` each channel.
 fn in_groups(call: &mut Call, groups: Option<usize>) -> Result<Value> {
-    let x = call.subject()?;
-    let all = sizes(&x);
+    let (x, all) = call.sized()?;
     let [batch, channels, ..] = all[..] else {
         return refused(format!("it is given {all:?}, expected channels"));
     };

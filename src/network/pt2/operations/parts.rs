@@ -33,8 +33,7 @@ struct Whole {
 
 impl Whole {
     fn of(call: &mut Call) -> Result<Self> {
-        let x = call.subject()?;
-        let own = sizes(&x);
+        let (x, own) = call.sized()?;
         let axis = call.axis("dim", 0, own.len())?;
         match own.get(axis) {
             Some(&size) => Ok(Self { x, own, axis, size }),

@@ -4,7 +4,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
 
 use super::Table;
-use crate::network::pt2::value::{Call, Floats, Result, Value, refused, reshape, sizes};
+use crate::network::pt2::value::{Call, Floats, Result, Value, axes, refused, reshape, sizes};
 
 pub(super) const TABLE: Table = &[
     ("aten.max_pool2d", |call| max_pool(call, 2)),
@@ -19,15 +19,13 @@ pub(super) const TABLE: Table = &[
     ("aten.adaptive_max_pool2d", adaptive_max),
 ];
 
-/// The first argument, whose last axes are those of an image.
-fn images(call: &mut Call, axes: usize) -> Result<Floats> {
-    let x = call.subject()?;
-    let own = sizes(&x);
-    match own.len() {
-        3 if axes == 1 => Ok(reshape(x, &[own[0], own[1], 1, own[2]])),
-        4 if axes == 2 => Ok(x),
-        _ => refused(format!("it is given {own:?}, expected images")),
+/// Images, those of one axis one pixel high.
+pub(super) fn images(x: Floats, of_axes: usize) -> Result<Floats> {
+    if of_axes == 2 {
+        return axes::<4>(&x).map(|_| x);
     }
+    let [batch, channels, width] = axes(&x)?;
+    Ok(reshape(x, &[batch, channels, 1, width]))
 }
 
 /// The result for images, without the axis that [`images`] put in.
@@ -92,7 +90,7 @@ pub(super) fn places(size: usize, window: usize, stride: usize, dilation: usize)
 }
 
 fn max_pool(call: &mut Call, axes: usize) -> Result<Value> {
-    let x = images(call, axes)?;
+    let x = images(call.subject()?, axes)?;
     let by = Window::of(call, &x, axes)?;
     let (stride, padding) = (by.stride, by.padding);
     let x = Dispatch::max_pool2d(x, by.size, stride, padding, by.dilation, by.rounds_up);
@@ -100,7 +98,7 @@ fn max_pool(call: &mut Call, axes: usize) -> Result<Value> {
 }
 
 fn avg_pool(call: &mut Call, axes: usize) -> Result<Value> {
-    let x = images(call, axes)?;
+    let x = images(call.subject()?, axes)?;
     let by = Window::of(call, &x, axes)?;
     let counts_padding = call.bool("count_include_pad", true)?;
     if call.take("divisor_override").is_some() {
@@ -124,7 +122,7 @@ fn output(call: &mut Call, x: &Floats) -> Result<[usize; 2]> {
 }
 
 fn adaptive_avg(call: &mut Call, axes: usize) -> Result<Value> {
-    let x = images(call, axes)?;
+    let x = images(call.subject()?, axes)?;
     let mut size = output(call, &x)?;
     if axes == 1 {
         size[0] = 1;
@@ -134,7 +132,7 @@ fn adaptive_avg(call: &mut Call, axes: usize) -> Result<Value> {
 
 /// Windows of one size, where the input is a multiple of the output, or the largest of all.
 fn adaptive_max(call: &mut Call) -> Result<Value> {
-    let x = images(call, 2)?;
+    let x = images(call.subject()?, 2)?;
     let (own, size) = (sizes(&x), output(call, &x)?);
     if own[2] % size[0] != 0 || own[3] % size[1] != 0 {
         return refused(format!(

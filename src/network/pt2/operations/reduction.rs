@@ -30,8 +30,8 @@ struct Axes {
 impl Axes {
     /// Those of `dim`; all where it is left out or empty.
     fn of(call: &mut Call) -> Result<Self> {
-        let x = call.subject()?;
-        let rank = sizes(&x).len();
+        let (x, own) = call.sized()?;
+        let rank = own.len();
         let axes = call.axes("dim", rank)?.filter(|axes| !axes.is_empty());
         Ok(Self {
             x,

@@ -5,7 +5,7 @@ use burn::backend::ops::{FloatTensorOps, InterpolateMode, InterpolateOptions, Mo
 
 use super::Table;
 use super::parts::part;
-use crate::network::pt2::value::{Call, Floats, Result, Value, axis_of, refused, reshape, sizes};
+use crate::network::pt2::value::{Call, Floats, Result, Value, axes, axis_of, refused, reshape};
 
 pub(super) const TABLE: Table = &[
     ("aten.upsample_nearest2d", |call| {
@@ -28,21 +28,10 @@ pub(super) const TABLE: Table = &[
     ("aten.flip", flip),
 ];
 
-/// `[batch, channels, height, width]`
-fn images(x: &Floats) -> Result<[usize; 4]> {
-    let own = sizes(x);
-    match own[..] {
-        [batch, channels, height, width] => Ok([batch, channels, height, width]),
-        _ => refused(format!(
-            "it is given {own:?}, expected [batch, channels, height, width]"
-        )),
-    }
-}
-
 /// To a size, or by factors.
 fn resampled(call: &mut Call, mode: InterpolateMode) -> Result<Value> {
     let x = call.subject()?;
-    let [batch, channels, height, width] = images(&x)?;
+    let [batch, channels, height, width] = axes(&x)?;
     let factors = match call.take("scale_factors") {
         Some(Value::List(all)) => all.iter().filter_map(Value::float).collect(),
         _ => Vec::new(),
@@ -74,8 +63,8 @@ fn pad(call: &mut Call) -> Result<Value> {
 
 /// Before and behind the last axis, then the one before it, and so on. What is below 0 is cut off.
 fn padded(call: &mut Call, mode: &str) -> Result<Value> {
-    let mut x = call.subject()?;
-    let (own, value) = (sizes(&x), call.float("value", 0.0)?);
+    let (mut x, own) = call.sized()?;
+    let value = call.float("value", 0.0)?;
     let given = match call.ints("pad")? {
         Some(given) => given,
         None => call.ints("padding")?.unwrap_or_default(),
@@ -137,7 +126,7 @@ fn rearranged(x: Floats, apart: &[usize], order: &[usize], together: &[usize]) -
 fn pixel_shuffle(call: &mut Call) -> Result<Value> {
     let x = call.subject()?;
     let by = factor(call, "upscale_factor")?;
-    let [batch, channels, height, width] = images(&x)?;
+    let [batch, channels, height, width] = axes(&x)?;
     if channels % (by * by) != 0 {
         return refused(format!("{channels} channels are not {by} x {by} parts"));
     }
@@ -150,7 +139,7 @@ fn pixel_shuffle(call: &mut Call) -> Result<Value> {
 fn pixel_unshuffle(call: &mut Call) -> Result<Value> {
     let x = call.subject()?;
     let by = factor(call, "downscale_factor")?;
-    let [batch, channels, height, width] = images(&x)?;
+    let [batch, channels, height, width] = axes(&x)?;
     if height % by != 0 || width % by != 0 {
         return refused(format!(
             "{height} x {width} pixels are not {by} x {by} parts"
@@ -165,7 +154,7 @@ fn pixel_unshuffle(call: &mut Call) -> Result<Value> {
 fn channel_shuffle(call: &mut Call) -> Result<Value> {
     let x = call.subject()?;
     let groups = factor(call, "groups")?;
-    let [batch, channels, height, width] = images(&x)?;
+    let [batch, channels, height, width] = axes(&x)?;
     if channels % groups != 0 {
         return refused(format!("{channels} channels are not {groups} groups"));
     }
@@ -175,15 +164,14 @@ fn channel_shuffle(call: &mut Call) -> Result<Value> {
 }
 
 fn flip(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let axes = call.axes("dims", sizes(&x).len())?.unwrap_or_default();
+    let (x, own) = call.sized()?;
+    let axes = call.axes("dims", own.len())?.unwrap_or_default();
     Ok(Value::Tensor(Dispatch::float_flip(x, &axes)))
 }
 
 /// What moves out at one end comes in at the other.
 fn roll(call: &mut Call) -> Result<Value> {
-    let mut x = call.subject()?;
-    let own = sizes(&x);
+    let (mut x, own) = call.sized()?;
     let shifts = call.ints("shifts")?.unwrap_or_default();
     let along = call.ints("dims")?.unwrap_or_default();
     if along.len() != shifts.len() {

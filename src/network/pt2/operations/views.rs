@@ -103,8 +103,7 @@ fn view(call: &mut Call) -> Result<Value> {
 }
 
 fn flatten(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let own = sizes(&x);
+    let (x, own) = call.sized()?;
     let first = call.axis("start_dim", 0, own.len())?;
     let last = call.axis("end_dim", -1, own.len())?;
     if own.is_empty() {
@@ -119,8 +118,7 @@ fn flatten(call: &mut Call) -> Result<Value> {
 }
 
 fn unflatten(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let own = sizes(&x);
+    let (x, own) = call.sized()?;
     let axis = call.axis("dim", 0, own.len())?;
     let size = own.get(axis).copied().unwrap_or(1);
     let parts = filled(&call.needed_ints("sizes")?, size)?;
@@ -175,8 +173,7 @@ fn transpose(call: &mut Call) -> Result<Value> {
 }
 
 fn squeeze(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let own = sizes(&x);
+    let (x, own) = call.sized()?;
     let axes = call.axes("dim", own.len())?;
     let is_in = |axis: &usize| axes.as_ref().is_none_or(|axes| axes.contains(axis));
     let left = own.iter().enumerate();
@@ -186,8 +183,7 @@ fn squeeze(call: &mut Call) -> Result<Value> {
 }
 
 fn unsqueeze(call: &mut Call) -> Result<Value> {
-    let x = call.subject()?;
-    let mut own = sizes(&x);
+    let (x, mut own) = call.sized()?;
     let axis = call.axis("dim", 0, own.len() + 1)?;
     own.insert(axis, 1);
     Ok(Value::Tensor(reshape(x, &own)))
