@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::events::{Kind, median};
+use super::events::{FilterEvent, Kind, median};
 use super::found::Change;
 use super::summary::{LayerStep, NonFiniteSpans, Span, StandOut, Summary};
 use crate::analysis::name_of;
@@ -126,16 +126,37 @@ impl Summary {
         line("stands out from its own trend", &named)
     }
 
+    /// What happened to filters, those of a layer and a step together: the most changed layer first.
     fn of_filters(&self, what: &str) -> Option<String> {
-        let events = self.unusual_filters(what).into_iter().map(|event| {
-            let (filter, layer, step) = (event.filter, name_of(&event.layer), event.step);
+        let mut together: Vec<Vec<&FilterEvent>> = Vec::new();
+        for event in self.unusual_filters(what) {
+            let is_near =
+                |other: &FilterEvent| (&other.layer, other.step) == (&event.layer, event.step);
+            match together.iter_mut().find(|events| is_near(events[0])) {
+                Some(events) => events.push(event),
+                None => together.push(vec![event]),
+            }
+        }
+        let events = together.into_iter().map(|events| {
+            let (layer, step) = (name_of(&events[0].layer), events[0].step);
+            let mut filters: Vec<usize> = events.iter().map(|event| event.filter).collect();
+            filters.sort_unstable();
             let one = if layer == FIRST { "kernel" } else { "filter" };
-            let how = match event.kind {
-                Kind::Zeroed | Kind::CameBack => String::new(),
-                Kind::Turned(cosine) => format!(" (cosine to the step before: {cosine:.3})"),
-                Kind::Changed(relative) => format!(" by {} of its norm", percent(relative)),
+            let (s, their) = if filters.len() == 1 {
+                ("", "its")
+            } else {
+                ("s", "their")
             };
-            format!("{one} {filter} of {layer} at step {step}{how}")
+            let how = match events[0].kind {
+                Kind::Zeroed | Kind::CameBack => String::new(),
+                Kind::Turned(_) => {
+                    let cosines = between(&events, |cosine| format!("{cosine:.3}"));
+                    format!(" (cosine to the step before: {cosines})")
+                }
+                Kind::Changed(_) => format!(" by {} of {their} norm", between(&events, percent)),
+            };
+            let filters = listed(filters, ", ", NAMED);
+            format!("{one}{s} {filters} of {layer} at step {step}{how}")
         });
         line(what, &events.collect::<Vec<_>>())
     }
@@ -280,6 +301,22 @@ fn how(change: &Change) -> String {
             format!("x {:.2}", change.factor)
         }
         relative => format!("by {}", percent(relative)),
+    }
+}
+
+/// The numbers of these events: one, or from the lowest to the highest.
+fn between(events: &[&FilterEvent], text: impl Fn(f64) -> String) -> String {
+    let mut numbers: Vec<f64> = (events.iter())
+        .filter_map(|event| match event.kind {
+            Kind::Zeroed | Kind::CameBack => None,
+            Kind::Turned(number) | Kind::Changed(number) => Some(number),
+        })
+        .collect();
+    numbers.sort_by(f64::total_cmp);
+    let ends = [numbers.first(), numbers.last()].map(|end| text(*end.unwrap_or(&f64::NAN)));
+    match ends {
+        [low, high] if low == high => low,
+        [low, high] => format!("{low} to {high}"),
     }
 }
 

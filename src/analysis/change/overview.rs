@@ -13,7 +13,7 @@ use feature_grid::Colormap;
 const MOST: usize = 48;
 
 /// Up to so many columns a cell has room for its number.
-const NUMBERED: usize = 16;
+const NUMBERED: usize = 12;
 
 /// The same in every run, so that their colors can be compared.
 const CHANGES: Scale = Scale::Log {
@@ -94,16 +94,22 @@ impl Summary {
         let mut values = Vec::new();
         let mut notes = BTreeMap::new();
         for spans in self.inactive.values() {
-            for steps in &columns.steps {
+            let mut before = String::new();
+            for (column, steps) in columns.steps.iter().enumerate() {
                 let of_step = |step: &i64| {
                     let channels = spans.spans.values();
                     let dead = channels.filter(|spans| is_in(spans, *step)).count();
                     dead as f32 / spans.of.max(1) as f32
                 };
-                values.push(steps.iter().map(of_step).fold(0.0, f32::max));
-            }
-            if let Some(last) = values.last().filter(|last| **last > 0.0) {
-                notes.insert(values.len() - 1, percent(f64::from(*last)));
+                let dead = steps.iter().map(of_step).fold(0.0, f32::max);
+                let number = percent(f64::from(dead));
+                let is_last = column + 1 == columns.steps.len();
+                let is_new = number != before && columns.steps.len() <= NUMBERED;
+                if dead > 0.0 && (is_last || is_new) {
+                    notes.insert(values.len(), number.clone());
+                }
+                values.push(dead);
+                before = number;
             }
         }
         Figure {

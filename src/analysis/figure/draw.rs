@@ -180,24 +180,36 @@ impl<'a> Layout<'a> {
         // Few letters are as high as a line, or as deep.
         let every = stride(line - line / 6, plot.height, rows);
         let right = plot.x - self.gap;
-        for (at, label) in (0..).zip(&figure.rows).step_by(every) {
-            let y = plot.y + (2 * at + 1) * plot.height / (2 * rows);
-            let label = self.fitted(label, right - axis);
+        let columns = figure.columns.len().max(1);
+        for at in named(
+            figure.rows.len(),
+            every,
+            self.marked().map(|at| at / columns),
+        ) {
+            let cell = self.cell(plot, at * columns);
+            let y = cell.y + cell.height / 2;
+            let label = self.fitted(&figure.rows[at], right - axis);
             self.text([right, y], HPos::Right, label);
         }
     }
 
     fn draw_columns(&mut self, plot: Place, below: i32, is_upward: bool) {
-        let (figure, line, (_, columns)) = (self.figure, self.line, self.counts());
+        let (figure, line) = (self.figure, self.line);
         let each = if is_upward {
             line
         } else {
             self.longest(&figure.columns) + self.gap
         };
-        let every = stride(each, plot.width, columns);
+        let columns = figure.columns.len().max(1);
+        let every = stride(each, plot.width, self.counts().1);
         let top = plot.bottom() + self.gap;
-        for (at, label) in (0..).zip(&figure.columns).step_by(every) {
-            let x = plot.x + (2 * at + 1) * plot.width / (2 * columns);
+        for at in named(
+            figure.columns.len(),
+            every,
+            self.marked().map(|at| at % columns),
+        ) {
+            let (cell, label) = (self.cell(plot, at), &figure.columns[at]);
+            let x = cell.x + cell.width / 2;
             if is_upward {
                 self.upward([x, top], HPos::Right, label, below);
             } else {
@@ -206,6 +218,16 @@ impl<'a> Layout<'a> {
         }
         let at = [plot.x + plot.width / 2, top + below + line / 2];
         self.text(at, HPos::Center, &figure.column_axis);
+    }
+
+    /// The cells that carry a frame or a note.
+    fn marked(&self) -> impl Iterator<Item = usize> {
+        let notes = match &self.figure.cells {
+            Cells::Matrix(matrix) => Some(matrix.notes.keys()),
+            Cells::Tiles(_) => None,
+        };
+        let framed = self.figure.framed.iter();
+        framed.chain(notes.into_iter().flatten()).copied()
     }
 
     fn cell(&self, plot: Place, at: usize) -> Place {
@@ -238,11 +260,12 @@ impl<'a> Layout<'a> {
                 self.write_in(matrix, self.cell(plot, at), at, text);
             }
         }
+        let thick = (3 * self.gap / 5).max(1);
+        for at in self.figure.framed.iter().filter(|at| **at < count) {
+            self.frame(self.cell(plot, *at).grown(thick / 2), thick, RED);
+        }
         for (at, text) in matrix.notes.iter().filter(|(at, _)| **at < count) {
             self.write_in(matrix, self.cell(plot, *at), *at, text.clone());
-        }
-        for at in self.figure.framed.iter().filter(|at| **at < count) {
-            self.frame(self.cell(plot, *at), (3 * self.gap / 5).max(1), RED);
         }
         self.frame(plot.grown(1), 1, BLACK);
     }
@@ -334,6 +357,17 @@ impl<'a> Layout<'a> {
         self.shapes
             .extend(pictures.map(|(place, picture)| Shape::Tile(place, picture)));
     }
+}
+
+/// Which of so many names are written where those so far apart have room: of what is marked first.
+fn named(count: usize, apart: usize, marked: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut named: Vec<usize> = Vec::new();
+    for at in marked.filter(|at| *at < count).chain(0..count) {
+        if named.iter().all(|other| other.abs_diff(at) >= apart) {
+            named.push(at);
+        }
+    }
+    named
 }
 
 /// Every how many names there is room for one, each of which takes so much of all.

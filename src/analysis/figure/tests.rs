@@ -142,6 +142,16 @@ fn what_stands_out_is_framed_and_carries_its_number() {
 }
 
 #[test]
+fn where_not_all_names_fit_those_of_what_stands_out_are_written() {
+    let mut figure = heat_map(60, 200, |_| 0.0);
+    let named = |figure: &Figure, name: &str| figure.svg(700, 420).contains(&format!("\n{name}\n"));
+    assert!(!named(&figure, "row 41") && !named(&figure, "56500"));
+    figure.framed.insert(41 * 200 + 113);
+    assert!(named(&figure, "row 41") && named(&figure, "56500"));
+    assert!(named(&figure, "row 0") && !named(&figure, "row 42"));
+}
+
+#[test]
 fn numbers_have_the_digits_that_their_scale_asks_for() {
     let scale = |low, high| Scale::Linear { low, high };
     for (scale, value, text) in [
