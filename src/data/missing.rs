@@ -19,12 +19,17 @@ pub(crate) fn is_missing(path: &Path) -> bool {
 /// What a path that leads nowhere was probably meant to be: a run by its name alone, else the most similar name in the
 /// same folder, else that of a run.
 pub(crate) fn meant(path: &Path) -> Option<PathBuf> {
+    meant_here_or(path, Path::new(RUNS))
+}
+
+fn meant_here_or(path: &Path, runs: &Path) -> Option<PathBuf> {
     path.file_name()?;
-    let run = Path::new(RUNS).join(path);
+    let run = runs.join(path);
     if run.exists() {
         return Some(run);
     }
-    similar(path).or_else(|| similar(&run))
+    // Where there are no runs, what is called like their folder is not meant.
+    similar(path).or_else(|| similar(&run).filter(|_| runs.exists()))
 }
 
 /// The path with its first part that is not there replaced by the most similar name.
@@ -83,5 +88,18 @@ mod tests {
         ] {
             assert_eq!(meant(&at(typed)), found.map(at), "{typed}");
         }
+    }
+
+    #[test]
+    fn a_run_is_meant_by_its_name_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("runs25/sweep")).unwrap();
+        let runs = folder.path().join("runs");
+        let found = |typed: &str| meant_here_or(Path::new(typed), &runs);
+        assert_eq!(found("no/such"), None);
+        fs::create_dir_all(runs.join("sweep12")).unwrap();
+        assert_eq!(found("sweep12"), Some(runs.join("sweep12")));
+        assert_eq!(found("no/such"), None);
+        assert_eq!(found("swep12"), Some(runs.join("sweep12")));
     }
 }
