@@ -46,8 +46,8 @@ impl Summary {
         }
         lines.extend(dead);
         lines.extend(self.of_revived());
-        lines.extend(self.of_non_finite("weights", &self.non_finite));
-        lines.extend(self.of_non_finite("channels", &self.non_finite_maps));
+        lines.extend(self.of_non_finite("weight", &self.non_finite));
+        lines.extend(self.of_non_finite("channel", &self.non_finite_maps));
         lines.extend(self.of_updates());
         lines
     }
@@ -257,7 +257,8 @@ impl Summary {
         // What one layer has, all layers after it have.
         let mut by_spans: Vec<(&[Span], Vec<String>)> = Vec::new();
         for (layer, known) in layers {
-            let name = format!("{} {of} of {}", known.count, name_of(layer));
+            let s = if known.count == 1 { "" } else { "s" };
+            let name = format!("{} {of}{s} of {}", known.count, name_of(layer));
             match by_spans.iter_mut().find(|(spans, _)| *spans == known.spans) {
                 Some((_, names)) => names.push(name),
                 None => by_spans.push((&known.spans, vec![name])),

@@ -190,7 +190,7 @@ fn other_things_that_happen_are_named_too() {
     });
     assert!(
         nan.join("\n")
-            .contains("NaN or infinite: 1 weights of conv4_1 (from step 10 on)"),
+            .contains("NaN or infinite: 1 weight of conv4_1 (from step 10 on)"),
         "{nan:?}"
     );
     assert!(!nan.join("\n").contains("only biases"), "{nan:?}");

@@ -257,7 +257,7 @@ impl<'a> Layout<'a> {
             |text: &str| width_of(text, small) + 4 <= cell.width && small as i32 <= cell.height;
         if matrix.has_numbers && numbers().all(|(_, text)| fits(&text)) {
             for (at, text) in numbers().filter(|(at, _)| !matrix.values[*at].is_nan()) {
-                self.write_in(matrix, self.cell(plot, at), at, text);
+                self.write_in(matrix, plot, at, text);
             }
         }
         let thick = (3 * self.gap / 5).max(1);
@@ -265,20 +265,22 @@ impl<'a> Layout<'a> {
             self.frame(self.cell(plot, *at).grown(thick / 2), thick, RED);
         }
         for (at, text) in matrix.notes.iter().filter(|(at, _)| **at < count) {
-            self.write_in(matrix, self.cell(plot, *at), *at, text.clone());
+            self.write_in(matrix, plot, *at, text.clone());
         }
         self.frame(plot.grown(1), 1, BLACK);
     }
 
-    /// Writes into a cell, and beyond it where it is too small.
-    fn write_in(&mut self, matrix: &Matrix, cell: Place, at: usize, text: String) {
+    /// Writes into a cell, and beyond it where it is too small, but not beyond the plot.
+    fn write_in(&mut self, matrix: &Matrix, plot: Place, at: usize, text: String) {
         let size = SMALL * self.size;
         let color = match matrix.values.get(at) {
             Some(value) if !value.is_nan() => matrix.color(*value),
             _ => NONE,
         };
-        let (x, y) = (cell.x + cell.width / 2, cell.y + cell.height / 2);
+        let cell = self.cell(plot, at);
         let (width, height) = (width_of(&text, size) + 2, size as i32);
+        let (x, y) = (cell.x + cell.width / 2, cell.y + cell.height / 2);
+        let x = x.min(plot.right() - width / 2).max(plot.x + width / 2);
         self.fill(
             Place::new(x - width / 2, y - height / 2, width, height),
             color,
