@@ -228,17 +228,29 @@ impl Summary {
         )
     }
 
+    /// The channels that were dead and are not any more, those of a layer and the same steps together.
     fn of_revived(&self) -> Option<String> {
-        let mut revived = Vec::new();
+        let mut together: Vec<(&str, Span, Vec<usize>)> = Vec::new();
         for (layer, spans) in self.inactive.iter().filter(|_| self.images.is_enough()) {
             for (channel, spans) in &spans.spans {
-                if let Some(span) = spans.last().filter(|span| span.until.is_some()) {
-                    let when = self.when(*span);
-                    revived.push(format!("{}, channel {channel} ({when})", name_of(layer)));
+                let Some(span) = spans.last().filter(|span| span.until.is_some()) else {
+                    continue;
+                };
+                let channel = channel.parse().unwrap_or_default();
+                let mut known = together.iter_mut();
+                match known.find(|(of, when, _)| (*of, *when) == (name_of(layer), *span)) {
+                    Some((.., channels)) => channels.push(channel),
+                    None => together.push((name_of(layer), *span, vec![channel])),
                 }
             }
         }
-        line("dead for a while", &revived)
+        let revived = together.into_iter().map(|(layer, span, mut channels)| {
+            channels.sort_unstable();
+            let s = if channels.len() == 1 { "" } else { "s" };
+            let (channels, when) = (listed(channels, ", ", NAMED), self.when(span));
+            format!("{layer}, channel{s} {channels} ({when})")
+        });
+        line("dead for a while", &revived.collect::<Vec<_>>())
     }
 
     /// `at step 5` or `at steps 5 to 8`, and whether that was the end of it.

@@ -79,7 +79,7 @@ impl Summary {
         Figure {
             title: "what changed: weights from step to step".to_owned(),
             row_axis: String::new(),
-            column_axis: "step".to_owned(),
+            column_axis: columns.axis(),
             rows,
             columns: columns.labels,
             cells: Cells::Matrix(matrix),
@@ -115,7 +115,7 @@ impl Summary {
         Figure {
             title: format!("{} channels, {}", self.images.word(), self.images.over()),
             row_axis: String::new(),
-            column_axis: "step".to_owned(),
+            column_axis: columns.axis(),
             rows: self
                 .inactive
                 .keys()
@@ -141,6 +141,7 @@ fn is_in(spans: &[Span], step: i64) -> bool {
 /// Steps as columns: one each, or several where they are many.
 struct Columns {
     steps: Vec<Vec<i64>>,
+    /// The last step of each.
     labels: Vec<String>,
 }
 
@@ -152,6 +153,13 @@ impl Columns {
         Self {
             labels: steps.iter().map(label).collect(),
             steps,
+        }
+    }
+
+    fn axis(&self) -> String {
+        match self.steps.first().map_or(1, Vec::len) {
+            1 => "step".to_owned(),
+            each => format!("step, the last of {each} in a column"),
         }
     }
 }

@@ -363,10 +363,10 @@ fn dead_channels_are_named_first_where_they_are_many() {
         let mut next = networks.last().unwrap().clone();
         add_noise(&mut rng, &mut next, 0.01);
         networks.push(next);
-        // 1 was never alive, 2 comes back, 3 dies.
+        // 1 was never alive, 2 and 0 come back, 3 dies.
         let dead: &[usize] = match step {
             0..2 => &[1],
-            2 => &[1, 2],
+            2 => &[0, 1, 2],
             _ => &[1, 3],
         };
         let found = found(&networks, dead);
@@ -381,7 +381,7 @@ fn dead_channels_are_named_first_where_they_are_many() {
         "dead (never above 0 on 65 images) at step 6: relu1_1, 2 of 8 channels (first: 1)"
     );
     let text = lines.join("\n");
-    let expected = "dead for a while: relu1_1, channel 2 (step 3)";
+    let expected = "dead for a while: relu1_1, channels 0, 2 (step 3)";
     assert!(text.contains(expected), "{text}");
     let text = few.lines().join("\n");
     let expected = "not active on your 1 probe image (too few to call dead: --compare-images) at step 6: relu1_1, channel 3, since step 4";
