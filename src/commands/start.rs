@@ -11,8 +11,7 @@ use crate::data::prepared::file_name;
 use crate::network::Model;
 use crate::network::select;
 use crate::network::vgg::{
-    Arch, Extent, Grafted, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS, RandomParameters, Sizes, Variant,
-    Vgg, fitting_classifier, last_width,
+    Arch, Extent, Grafted, RandomParameters, Sizes, Variant, Vgg, fitting_classifier, last_width,
 };
 use crate::settings::TrainSettings;
 use crate::train::{classes_of, graph};
@@ -35,8 +34,10 @@ pub(super) fn open_network(
     }
     let hidden = settings.optimization.hidden;
     let sizes = Sizes {
-        widths: PUBLISHED_WIDTHS.map(|width| scaled(width, settings.optimization.width)),
-        hidden: hidden.map_or(PUBLISHED_HIDDEN, Into::into),
+        widths: Sizes::PUBLISHED
+            .widths
+            .map(|width| scaled(width, settings.optimization.width)),
+        hidden: hidden.map_or(Sizes::PUBLISHED.hidden, Into::into),
         classes: dataset.classes.len(),
     };
     let (arch, terminal) = (asked.unwrap_or(Arch::VGG16), &context.terminal);
@@ -100,7 +101,7 @@ fn from_file(
     };
     let asked = settings.optimization.hidden.map(usize::from);
     let mut sizes = Sizes {
-        hidden: asked.unwrap_or(PUBLISHED_HIDDEN),
+        hidden: asked.unwrap_or(Sizes::PUBLISHED.hidden),
         classes,
         ..Sizes::PUBLISHED
     };

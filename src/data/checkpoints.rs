@@ -31,16 +31,10 @@ fn note_left_out(
     }
 }
 
-/// A text that says nothing of where steps come from.
+/// Why a text says nothing of where steps come from.
 #[derive(Debug, Error)]
-pub(crate) enum StepSourceError {
-    #[error(
-        "expected \"name\", \"index\", or a regular expression with one group that matches the step, as in 'epoch_(\\d+)'"
-    )]
-    Groups,
-    #[error("no regular expression: {}", reason(.0))]
-    Expression(regex::Error),
-}
+#[error("{0}")]
+pub(crate) struct StepSourceError(String);
 
 /// The last line of a message, of which the others draw where in the expression it is.
 fn reason(error: &regex::Error) -> String {
@@ -68,8 +62,15 @@ impl FromStr for StepSource {
             "index" => Ok(Self::Index),
             expression => match Regex::new(expression) {
                 Ok(regex) if regex.captures_len() == 2 => Ok(Self::Captured(regex)),
-                Ok(_) => Err(StepSourceError::Groups),
-                Err(error) => Err(StepSourceError::Expression(error)),
+                Ok(_) => Err(StepSourceError(
+                    "expected \"name\", \"index\", or a regular expression with one group that matches the step, as in \
+                     'epoch_(\\d+)'"
+                        .to_owned(),
+                )),
+                Err(error) => Err(StepSourceError(format!(
+                    "no regular expression: {}",
+                    reason(&error)
+                ))),
             },
         }
     }

@@ -49,24 +49,20 @@ impl Entry {
 
     /// torchvision's name (`features.0.weight`); the name in the file, if the tensor is not one
     /// of the network's.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.raw_name)
     }
 
-    #[must_use]
     pub fn raw_name(&self) -> &str {
         &self.raw_name
     }
 
     /// Extents, outermost first, in torchvision's layout: convolutions are
     /// `[outputs, inputs, height, width]`, linear weights `[outputs, inputs]`.
-    #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.tensor.shape
     }
 
-    #[must_use]
     pub fn dtype(&self) -> &DType {
         &self.tensor.dtype
     }

@@ -118,18 +118,15 @@ impl WeightsFile {
     }
 
     /// The file, as it was given to [`WeightsFile::open`].
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
     /// What stands before the names of the network in the file (`state_dict.module.`); may be empty.
-    #[must_use]
     pub fn prefix(&self) -> &str {
         &self.network.prefix
     }
@@ -152,7 +149,6 @@ impl WeightsFile {
         &self.classifier
     }
 
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {
         self.index.get(name).and_then(|&at| self.entries.get(at))
     }

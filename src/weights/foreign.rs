@@ -84,11 +84,17 @@ pub(super) fn no_file(path: &Path, metadata: &Metadata) -> Option<WeightsErrorKi
     if metadata.is_dir() {
         return Some(folder(path));
     }
-    let what = "is a pipe or a device, and weights are read from several places of a file at once: write it into one first";
-    let is_other = !metadata.is_file();
-    is_other
-        .then(|| WeightsErrorKind::NotWeights(what.to_owned()))
-        .or_else(|| part(path))
+    // Each part is a file of torch.save's that says nothing alone.
+    let is_part = path.extension().is_some_and(|ending| ending == "distcp");
+    Some(WeightsErrorKind::NotWeights(if !metadata.is_file() {
+        "is a pipe or a device, and weights are read from several places of a file at once: write it into one first"
+            .to_owned()
+    } else if is_part {
+        let what = "is a part of a distributed checkpoint (FSDP, DCP)";
+        distributed(what, parent(path))
+    } else {
+        return None;
+    }))
 }
 
 /// What a folder is that was given in place of a file.
@@ -150,14 +156,6 @@ fn distributed(what: &str, dir: &Path) -> String {
         "{what}: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch {} weights.pth` makes one file of it",
         shell_quoted(dir)
     )
-}
-
-/// Whether a file is a part of a distributed checkpoint: each is a file of torch.save's that says nothing
-/// alone.
-fn part(path: &Path) -> Option<WeightsErrorKind> {
-    let is_part = path.extension()? == "distcp";
-    let what = "is a part of a distributed checkpoint (FSDP, DCP)";
-    is_part.then(|| WeightsErrorKind::NotWeights(distributed(what, parent(path))))
 }
 
 fn parent(path: &Path) -> &Path {

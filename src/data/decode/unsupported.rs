@@ -11,16 +11,16 @@ use super::file::ImageFile;
 use crate::data::error::ImageError;
 
 /// TIFF's tags, with the values that matter here (TIFF 6.0, sections 3 to 22).
-const BITS_PER_SAMPLE: u16 = 258;
-const COMPRESSION: u16 = 259;
-const PHOTOMETRIC: u16 = 262;
-const FILL_ORDER: u16 = 266;
-const ORIENTATION: u16 = 274;
-const SAMPLES_PER_PIXEL: u16 = 277;
-const PLANAR_CONFIGURATION: u16 = 284;
-const TILE_WIDTH: u16 = 322;
-const EXTRA_SAMPLES: u16 = 338;
-const SAMPLE_FORMAT: u16 = 339;
+const BITS_PER_SAMPLE: u32 = 258;
+const COMPRESSION: u32 = 259;
+const PHOTOMETRIC: u32 = 262;
+const FILL_ORDER: u32 = 266;
+const ORIENTATION: u32 = 274;
+const SAMPLES_PER_PIXEL: u32 = 277;
+const PLANAR_CONFIGURATION: u32 = 284;
+const TILE_WIDTH: u32 = 322;
+const EXTRA_SAMPLES: u32 = 338;
+const SAMPLE_FORMAT: u32 = 339;
 
 /// Why this image is not read; a damaged one is left to the decoder, which says what is wrong.
 pub(super) fn kind(file: &mut ImageFile) -> Option<ImageError> {
@@ -54,10 +54,10 @@ fn next<const N: usize>(file: &mut impl Read) -> Option<[u8; N]> {
 
 struct TiffTag {
     count: u32,
-    value: u16,
+    value: u32,
 }
 
-fn tiff(tags: &HashMap<u16, TiffTag>) -> Option<String> {
+fn tiff(tags: &HashMap<u32, TiffTag>) -> Option<String> {
     let tag = |name| tags.get(&name).map(|tag| tag.value);
     let has = |name, value| tag(name) == Some(value);
     let has_any = |name| tags.contains_key(&name);
@@ -95,32 +95,24 @@ fn tiff(tags: &HashMap<u16, TiffTag>) -> Option<String> {
 
 /// The first page's tags, each with its first value as it stands in the entry: right for one or two
 /// 16-bit values, which is what the tags above have for gray.
-fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u16, TiffTag>> {
+fn tiff_tags(file: &mut (impl BufRead + Seek)) -> Option<HashMap<u32, TiffTag>> {
     let [order, _, _, _, offset @ ..] = next::<8>(file)?;
-    let is_little = order == b'I';
-    let short = |value| {
-        if is_little {
-            u16::from_le_bytes(value)
-        } else {
-            u16::from_be_bytes(value)
+    let number = |bytes: &[u8]| {
+        let join = |number: u32, byte: &u8| number << 8 | u32::from(*byte);
+        match order {
+            b'I' => bytes.iter().rev().fold(0, join),
+            _ => bytes.iter().fold(0, join),
         }
     };
-    let long = |value| {
-        if is_little {
-            u32::from_le_bytes(value)
-        } else {
-            u32::from_be_bytes(value)
-        }
-    };
-    file.seek(SeekFrom::Start(long(offset).into())).ok()?;
-    let entries = short(next(file)?);
+    file.seek(SeekFrom::Start(number(&offset).into())).ok()?;
+    let entries = number(&next::<2>(file)?);
     let mut entry = || {
         let [a, b, _, _, count @ .., c, d, _, _] = next::<12>(file)?;
         let tag = TiffTag {
-            count: long(count),
-            value: short([c, d]),
+            count: number(&count),
+            value: number(&[c, d]),
         };
-        Some((short([a, b]), tag))
+        Some((number(&[a, b]), tag))
     };
     Some((0..entries).map_while(|_| entry()).collect())
 }

@@ -40,18 +40,8 @@ pub(super) struct Change {
 }
 
 /// By the turn of each operation in place among `nodes`. What they need to make others again is kept until then:
-/// `last_use` has the last turn of each value.
+/// `last_use` has the last turn of each value, and what is kept longer may be changed by operations before.
 pub(super) fn changes(
-    graph: &Graph,
-    nodes: &[usize],
-    last_use: &mut HashMap<Place, usize>,
-) -> std::result::Result<HashMap<usize, Change>, Pt2Error> {
-    // A whole that is kept for a later change is changed by those before it.
-    changes_once(graph, nodes, last_use)?;
-    changes_once(graph, nodes, last_use)
-}
-
-fn changes_once(
     graph: &Graph,
     nodes: &[usize],
     last_use: &mut HashMap<Place, usize>,

@@ -200,10 +200,12 @@ fn name_as_paper(shown: &mut [ShownLayer]) {
 }
 
 /// The last layer of each resolution that is more than a pixel.
-pub(super) fn last_of_each_resolution(shown: &[ShownLayer]) -> Vec<Layer> {
+pub(super) fn last_of_each_resolution<'a>(
+    shown: impl Iterator<Item = &'a ShownLayer>,
+) -> Vec<Layer> {
     let size = |of: &ShownLayer| [1, 2].map(|axis: usize| of.shape[axis].example());
     let is_worth = |of: &&ShownLayer| of.layer.kind != LayerKind::View && size(of) != [1, 1];
-    let shown: Vec<&ShownLayer> = shown.iter().filter(is_worth).collect();
+    let shown: Vec<&ShownLayer> = shown.filter(is_worth).collect();
     let is_last = |at: usize| {
         !shown[at + 1..]
             .iter()

@@ -1,6 +1,6 @@
 //! An exported network with its parameters, on a device.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use burn::backend::Dispatch;
@@ -168,32 +168,30 @@ impl Network for ExportedNetwork {
             Size::Known(most) => *most,
             Size::Free { .. } => images,
         };
-        if images == most {
-            let seen = &mut |node: usize, values: &Floats| {
-                if let Some(at) = shown.iter().position(|of| of.node == node) {
-                    take(at, values);
-                }
-            };
-            self.run(batch.into_dispatch(), seen)?;
-            return wrong.map_or(Ok(()), |error| Err(self.named(error)));
-        }
         // A fixed number of images: as many turns as it takes, the last filled up with the last image.
-        let mut parts: HashMap<usize, Vec<Floats>> = HashMap::new();
+        let mut parts: BTreeMap<usize, Vec<Floats>> = BTreeMap::new();
         for first in (0..images).step_by(most.max(1)) {
             let here = most.min(images - first);
-            let mut turn = vec![batch.clone().narrow(0, first, here)];
-            let last = batch.clone().narrow(0, first + here - 1, 1);
-            turn.extend(std::iter::repeat_n(last, most - here));
+            let mut turn = batch.clone();
+            if images != most {
+                let last = batch.clone().narrow(0, first + here - 1, 1);
+                let filled = std::iter::repeat_n(last, most - here);
+                let own = batch.clone().narrow(0, first, here);
+                turn = Tensor::cat([own].into_iter().chain(filled).collect(), 0);
+            }
             let seen = &mut |node: usize, values: &Floats| {
-                if shown.iter().any(|of| of.node == node) {
-                    let own = part(values.clone(), 0, 0..here, 1);
-                    parts.entry(node).or_default().push(own);
+                let Some(at) = shown.iter().position(|of| of.node == node) else {
+                    return;
+                };
+                if images == most {
+                    return take(at, values);
                 }
+                let own = part(values.clone(), 0, 0..here, 1);
+                parts.entry(at).or_default().push(own);
             };
-            self.run(Tensor::cat(turn, 0).into_dispatch(), seen)?;
+            self.run(turn.into_dispatch(), seen)?;
         }
-        for (at, of) in shown.iter().enumerate() {
-            let all = parts.remove(&of.node).unwrap_or_default();
+        for (at, all) in parts {
             take(at, &Dispatch::float_cat(all, 0));
         }
         wrong.map_or(Ok(()), |error| Err(self.named(error)))

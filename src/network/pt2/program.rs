@@ -159,9 +159,7 @@ impl Architecture for Program {
 
     fn default_layers(&self) -> Vec<Layer> {
         let known = self.graph.known();
-        let known = self.shown.iter().filter(|of| known[of.node]);
-        let known: Vec<ShownLayer> = known.cloned().collect();
-        last_of_each_resolution(&known)
+        last_of_each_resolution(self.shown.iter().filter(|of| known[of.node]))
     }
 
     fn hash(&self) -> Option<String> {

@@ -60,6 +60,8 @@ impl Plan {
                 plan.last_use.insert(place, turn);
             }
         }
+        // A whole that is kept for a later change is changed by those before it.
+        changes(graph, &plan.nodes, &mut plan.last_use)?;
         plan.changes = changes(graph, &plan.nodes, &mut plan.last_use)?;
         Ok(plan)
     }

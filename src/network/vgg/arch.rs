@@ -8,11 +8,21 @@ use thiserror::Error;
 use crate::network::{Layer, LayerKind};
 use crate::weights::BLOCKS;
 
-pub(crate) const PUBLISHED_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
+/// Output channels of the convolutions of each block, and of the classifier's layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) widths: [usize; 5],
+    pub(crate) hidden: usize,
+    pub(crate) classes: usize,
+}
 
-pub(crate) const PUBLISHED_CLASSES: usize = 1000;
-
-pub(crate) const PUBLISHED_HIDDEN: usize = 4096;
+impl Sizes {
+    pub(crate) const PUBLISHED: Self = Self {
+        widths: [64, 128, 256, 512, 512],
+        hidden: 4096,
+        classes: 1000,
+    };
+}
 
 /// One network of the family: how many convolutions a block has, and whether each is followed by
 /// batch normalization.

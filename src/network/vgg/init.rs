@@ -7,27 +7,12 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
-use super::arch::{Arch, PUBLISHED_CLASSES, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
+use super::arch::{Arch, Sizes};
 use super::build::ParameterSource;
 use crate::network::LayerKind;
 use crate::weights::{WeightsError, WeightsErrorKind, WeightsFile};
 
 const INPUT_CHANNELS: usize = 3;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sizes {
-    pub(crate) widths: [usize; 5],
-    pub(crate) hidden: usize,
-    pub(crate) classes: usize,
-}
-
-impl Sizes {
-    pub(crate) const PUBLISHED: Self = Self {
-        widths: PUBLISHED_WIDTHS,
-        hidden: PUBLISHED_HIDDEN,
-        classes: PUBLISHED_CLASSES,
-    };
-}
 
 /// Seeded random parameters of one network.
 ///

@@ -15,11 +15,11 @@ mod model;
 mod parameters;
 mod variant;
 
-pub(crate) use arch::{Arch, PUBLISHED_HIDDEN, PUBLISHED_WIDTHS};
+pub(crate) use arch::{Arch, Sizes};
 pub(crate) use build::{Extent, ParameterSource, build};
 pub(crate) use error::NetworkError;
 pub(crate) use file::{fitting_classifier, input_side, last_width};
-pub(crate) use init::{Grafted, RandomParameters, Sizes};
+pub(crate) use init::{Grafted, RandomParameters};
 pub(crate) use model::{Classifier, Feature, Vgg};
 pub(crate) use variant::Variant;
 

@@ -1,7 +1,7 @@
 //! Which VGG it is, how deep its weights go and how wide its layers are: all that is known of a network
 //! without its parameters.
 
-use super::arch::{Arch, PUBLISHED_WIDTHS};
+use super::arch::{Arch, Sizes};
 use crate::network::{Architecture, InputError, Layer, LayerKind};
 
 /// A VGG of some depth and widths.
@@ -28,7 +28,7 @@ impl Variant {
     }
 
     pub(crate) fn published(arch: Arch) -> Self {
-        Self::whole(arch, PUBLISHED_WIDTHS)
+        Self::whole(arch, Sizes::PUBLISHED.widths)
     }
 
     pub(crate) fn is_gray(&self) -> bool {

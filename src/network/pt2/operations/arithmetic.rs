@@ -87,7 +87,7 @@ pub(super) fn aligned(a: Floats, b: Floats) -> (Floats, Floats) {
     (extended(a, rank), extended(b, rank))
 }
 
-/// A tensor with so many axes, the new ones in front.
+/// A tensor with at least so many axes, the new ones in front.
 pub(super) fn extended(tensor: Floats, rank: usize) -> Floats {
     let own = sizes(&tensor);
     match rank.saturating_sub(own.len()) {
