@@ -25,7 +25,7 @@ const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
 
 pub(super) struct FileSettings {
     pub(super) flags: Vec<OsString>,
-    /// What it says in keys of an earlier version.
+    /// Whose settings these are where the file is lost, or which keys are gone.
     pub(super) note: Option<String>,
 }
 
@@ -58,16 +58,21 @@ pub(super) fn read(
             "this is for `vggscope {theirs}`, not `vggscope {ours}`: use that command, or take the line \"command\" out"
         )));
     }
-    let is_key = |key: &str| command.get_arguments().any(|arg| key_of(arg) == key);
-    let note = old_keys::replace(path, &mut table, is_key);
-    let mut flags = Vec::new();
+    let (mut flags, mut gone) = (Vec::new(), Vec::new());
     for (key, value) in &table {
-        let arg = find(command, key)?;
+        let arg = match (find(command, key), old_keys::gone(key)) {
+            (Err(_), Some(why)) => {
+                gone.push(why);
+                continue;
+            }
+            (arg, _) => arg?,
+        };
         if !typed.contains(&arg.get_id().as_str()) {
             flags.extend(as_flags(arg, key, value)?);
         }
     }
-    let note = lost.or(note);
+    let gone = (!gone.is_empty()).then(|| format!("{}: {}", path.display(), gone.join("; ")));
+    let note = lost.or(gone);
     Ok(FileSettings { flags, note })
 }
 

@@ -105,7 +105,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) command: Command,
-    /// What the configuration file says in the words of an earlier version.
+    /// What there is to say of the configuration file.
     pub(crate) note: Option<String>,
 }
 
@@ -114,11 +114,6 @@ pub(crate) struct Parsed {
 /// The file's keys become flags before the typed ones, so both are read by the same rules and typed flags
 /// win.
 pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
-    if let Some((words, note)) = old_keys::retyped(typed) {
-        let parsed = parse(&words)?;
-        let note = parsed.note.or(Some(note));
-        return Ok(Parsed { note, ..parsed });
-    }
     let mut note = None;
     let mut matches = match cli().try_get_matches_from(typed) {
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {

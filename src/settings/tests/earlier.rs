@@ -105,130 +105,34 @@ fn help_ends_with_two_examples_that_can_be_typed() {
     assert_eq!(pairs.len() + 1, commands);
 }
 
-/// The note on a file's old keys, and the settings of the run as this version writes them.
-fn of_old_file(command: &str, text: &str) -> (String, toml::Table) {
+/// What a file said, and what became of its keys since.
+#[test]
+fn a_key_that_is_gone_is_a_note() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, text).unwrap();
-    let words = ["vggscope", command, "--config", path.to_str().unwrap()].map(OsString::from);
-    let note = parse(&words).unwrap().note.unwrap_or_default();
-    (note, rewritten(command, &path).unwrap().parse().unwrap())
-}
-
-/// What the version before wrote, whose runs go on.
-#[test]
-fn keys_of_an_earlier_version_are_a_note_and_keep_their_meaning() {
-    let (note, now) = of_old_file(
-        "checkpoints",
-        r#"
-        checkpoints = ["/c"]
-        images = ["/i"]
-        step-from = "name"
-        step-regex = 'e(\d+)'
-        calibrate = "first,last"
-        late = "skip"
-        follow = true
-        idle-exit = "PT10M"
-        change = true
-        against = "previous"
-        compare-features = "mean-pooled"
-        no-comparison = false
-        dtype = "f32"
-        tf32 = true
-        render = "auto"
-        seed = 0
-        mean = "-0.5,0,0.5"
-        std = "0.25,0.25,0.25"
-        range = "run"
-        ranges = "/r/ranges.toml"
-        maps = "all"
-        maps-from = "/r"
-        quiet = false
-        verbose = false
-        "#,
-    );
-    for (key, value) in [
-        ("step", r"e(\d+)"),
-        ("follow", "10m"),
-        ("change", "previous"),
-        ("compare", "mean-pooled"),
-        ("precision", "tf32"),
-        ("normalize", "mean=-0.5,0,0.5,std=0.25,0.25,0.25"),
-        ("range", "/r/ranges.toml"),
-        ("maps", "/r"),
-    ] {
-        assert_eq!(now[key].as_str(), Some(value), "{key}");
-    }
+    let words = |command| ["vggscope", command, "--config", path.to_str().unwrap()];
+    let note = |command, text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let parsed = parse(&words(command).map(OsString::from)).unwrap();
+        parsed.note.unwrap_or_default()
+    };
+    let text = "images = ['/i']\nmax-maps = 64\nverbose = true\nmean = [0, 0, 0]\nmaps = '7'";
+    let said = note("images", text);
     for part in [
-        "config.toml",
-        "maps-from (now maps)",
-        "late (gone)",
-        "seed (gone)",
+        "config.toml: ",
+        "max-maps is gone: write maps instead",
+        "verbose is gone: leave it out",
+        "mean is gone: write normalize instead",
     ] {
-        assert!(note.contains(part), "{note}");
+        assert!(said.contains(part), "{said}");
     }
-}
-
-#[test]
-fn keys_of_an_earlier_training_keep_their_meaning() {
-    let (note, now) = of_old_file(
-        "train",
-        r#"
-        data = "/d"
-        images = ["/i"]
-        no-augment = false
-        scale = "0.3,1"
-        aspect = "0.9,1.1"
-        flip = 0.2
-        jitter = "0.1,0.2,0.3,0.05"
-        optimizer = "sgd"
-        nesterov = true
-        schedule = "step=3,0.5"
-        warm-up = 2
-        change = false
-        against = "first"
-        no-comparison = true
-        dtype = "f32"
-        tf32 = false
-        seed = 7
-        maps = "5"
-        verbose = true
-        "#,
-    );
-    let augment = "scale=0.3,1,aspect=0.9,1.1,flip=0.2,jitter=0.1,0.2,0.3,0.05";
-    for (key, value) in [
-        ("augment", augment),
-        ("optimizer", "nesterov"),
-        ("schedule", "step=3,0.5,warm-up=2"),
-        ("change", "off"),
-        ("compare", "off"),
-        ("precision", "f32"),
-        ("maps", "5,"),
-    ] {
-        assert_eq!(now[key].as_str(), Some(value), "{key}");
-    }
-    assert_eq!(now["seed"].as_integer(), Some(7));
-    assert!(!note.contains("seed"), "{note}");
-}
-
-#[test]
-fn old_keys_of_one_setting_are_put_together() {
-    let (_, now) = of_old_file(
-        "images",
-        "images = [\"/i\"]\nmax-maps = 64\nscale-to = 255\nmean = 0\nstd = 1",
-    );
-    assert_eq!(now["maps"].as_str(), Some("64"));
-    assert_eq!(
-        now["normalize"].as_str(),
-        Some("mean=0,0,0,std=1,1,1,scale=255")
-    );
-    let (_, now) = of_old_file(
-        "train",
-        "data = \"/d\"\nimages = [\"/i\"]\nno-augment = true\nflip = 0.5",
-    );
-    assert_eq!(now["augment"].as_str(), Some("off"));
-    let (note, _) = of_old_file("images", "images = [\"/i\"]");
-    assert_eq!(note, "");
+    let now: toml::Table = rewritten("images", &path).unwrap().parse().unwrap();
+    assert_eq!(now["maps"].as_str(), Some("7"));
+    assert_eq!(note("images", "images = ['/i']"), "");
+    // Gone from one command, and a setting of another.
+    let sweep = "checkpoints = ['/c']\nimages = ['/i']\nseed = 7";
+    assert!(note("checkpoints", sweep).contains("seed is gone: leave it out"));
+    assert_eq!(note("train", "data = '/d'\nimages = ['/i']\nseed = 7"), "");
 }
 
 #[test]

@@ -295,11 +295,12 @@ fn following_nothing_says_so() {
         "{}",
         ran.err()
     );
-    sweep(&place, "--idle-exit 1s").fails(2, &["--idle-exit", "--follow"]);
-    // As scripts of an earlier version have it.
-    for old in ["--follow --idle-exit 1s", "--idle-exit=1s --follow"] {
-        let ran = sweep(&place, old).fails(1, &["no complete checkpoint came"]);
-        assert!(ran.err().contains("--follow=1s"), "{}", ran.err());
+    for old in [
+        "--idle-exit 1s",
+        "--follow --idle-exit 1s",
+        "--idle-exit=1s --follow",
+    ] {
+        sweep(&place, old).fails(2, &["--idle-exit is gone: write --follow instead"]);
     }
     sweep(&place, "--follow=soon").fails(2, &["--follow", "10m"]);
     sweep(&place, "--follow --step index").fails(2, &["--follow", "--step REGEX"]);
