@@ -20,7 +20,7 @@ mod validation;
 
 pub(crate) use batches::Reading;
 pub(crate) use checkpoint::classes_of;
-pub(crate) use divergence::Symptom;
+pub(crate) use divergence::{Divergence, Symptom};
 pub(crate) use error::{CheckpointError, TrainError};
 pub(crate) use graph::graph;
 pub(crate) use optimizer::Optimizer;

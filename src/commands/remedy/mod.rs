@@ -1,23 +1,17 @@
 //! From an error of any room to what the user can do next: the only place where errors and flags meet.
 
-mod analysis;
-mod data;
-mod device;
-mod events;
-mod grid;
-mod logger;
-mod network;
-mod state;
-mod train;
-mod weights;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::iter::successors;
 
-use crate::one_line::one_line;
-
-/// Where the system starts no more threads.
-const FEWER_THREADS: &str = "raise the limit on processes (ulimit -u) or end some";
+use crate::data::error::{ImageError, LoadError};
+use crate::one_line::{one_line, shell_quoted};
+use crate::state::WidthMismatch;
+use crate::train::TrainError;
+use crate::weights::WeightsError;
 
 /// What happened, why, and what to do next, as one line.
 pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
@@ -32,43 +26,34 @@ pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
 /// The advice on the first error of the chain that there is any on.
 fn next_step(error: &(dyn Error + 'static)) -> Option<String> {
     successors(Some(error), |&error| error.source()).find_map(|error| {
-        None.or_else(|| on(error, analysis::measurement))
-            .or_else(|| on(error, analysis::grams))
-            .or_else(|| on(error, analysis::comparison))
-            .or_else(|| on(error, data::checkpoints))
-            .or_else(|| on(error, data::find))
-            .or_else(|| on(error, data::load))
-            .or_else(|| on(error, data::image))
-            .or_else(|| on(error, data::batches))
-            .or_else(|| on(error, device::device))
-            .or_else(|| on(error, device::backend))
-            .or_else(|| on(error, |error| Some(device::unavailable(error))))
-            .or_else(|| on(error, events::file))
-            .or_else(|| on(error, events::step))
-            .or_else(|| on(error, events::reading))
-            .or_else(|| on(error, grid::render))
-            .or_else(|| on(error, grid::png))
-            .or_else(|| on(error, logger::logger))
-            .or_else(|| on(error, |error| Some(network::select(error))))
-            .or_else(|| on(error, |error| Some(network::input(error))))
-            .or_else(|| on(error, network::exported))
-            .or_else(|| on(error, network::forward))
-            .or_else(|| on(error, network::network))
-            .or_else(|| on(error, |error| Some(state::width(error))))
-            .or_else(|| on(error, |error| Some(state::toml(error))))
-            .or_else(|| on(error, state::state))
-            .or_else(|| on(error, train::boxed))
-            .or_else(|| on(error, train::training))
-            .or_else(|| on(error, train::checkpoint))
-            .or_else(|| on(error, weights::imagenet))
-            .or_else(|| on(error, weights::weights))
+        if let Some(error) = error.downcast_ref() {
+            return load(error);
+        }
+        if let Some(WeightsError { kind, .. }) = error.downcast_ref() {
+            return table::advice(kind);
+        }
+        // The cause of an error that has one is boxed.
+        if let Some(error) = error.downcast_ref::<Box<TrainError>>() {
+            return table::advice(&**error);
+        }
+        let advice = if error.is::<WidthMismatch>() {
+            "show it in a run of its own, or leave it out with --exclude or --on-error skip"
+        } else if error.is::<toml::ser::Error>() {
+            "config.toml takes paths in UTF-8 only: rename the file or folder"
+        } else {
+            return table::advice(error);
+        };
+        Some(advice.to_owned())
     })
 }
 
-/// The advice on an error, if it is of this type.
-fn on<E: Error + 'static, A: Into<String>>(
-    error: &(dyn Error + 'static),
-    advice: fn(&E) -> Option<A>,
-) -> Option<String> {
-    error.downcast_ref().and_then(advice).map(Into::into)
+/// What to do about a weights file that was given as an image.
+fn load(LoadError { path, error }: &LoadError) -> Option<String> {
+    let file = shell_quoted(path);
+    let flag = match path.extension() {
+        Some(end) if end == "pt2" => format!("--model {file}"),
+        _ => format!("--weights {file}, or to `vggscope checkpoints`"),
+    };
+    let is_weights = matches!(error, ImageError::Weights);
+    is_weights.then(|| format!("give it with {flag}, and name the images"))
 }
