@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::error::RunError;
 use super::event_runs::{EventRun, event_runs};
+use super::table::aligned;
 use super::tensorboard::{command, shown_by_default};
 use crate::one_line::one_line;
 use crate::settings::InspectSettings;
@@ -112,14 +113,8 @@ impl Run {
         if self.tags.is_empty() {
             return text;
         }
-        let long = self.tags.iter().map(|tag| tag.name.chars().count());
-        let width = long.max().unwrap_or(0).clamp(3, 60);
-        let row = |[tag, plugin, steps, first, last, size, shown]: [&str; 7]| {
-            format!(
-                "  {tag:width$}  {plugin:10}  {steps:>6}  {first:>8}  {last:>8}  {size:>10}  {shown}\n"
-            )
-        };
-        text += &row([
+        let head = [
+            "",
             "tag",
             "plugin",
             "steps",
@@ -127,23 +122,26 @@ impl Run {
             "last",
             "size",
             "TensorBoard",
-        ]);
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
         let step = |step: Option<i64>| step.map_or_else(|| "-".to_owned(), |step| step.to_string());
         for tag in &self.tags {
-            text += &row([
-                &tag.name,
-                if tag.plugin.is_empty() {
-                    "-"
-                } else {
-                    &tag.plugin
-                },
-                &tag.fast.steps.to_string(),
-                &step(tag.first_step),
-                &step(tag.last_step),
-                &HumanBytes(tag.bytes).to_string(),
-                &tag.shown(),
+            let plugin = match &*tag.plugin {
+                "" => "-",
+                plugin => plugin,
+            };
+            rows.push(vec![
+                String::new(),
+                tag.name.clone(),
+                plugin.to_owned(),
+                tag.fast.steps.to_string(),
+                step(tag.first_step),
+                step(tag.last_step),
+                HumanBytes(tag.bytes).to_string(),
+                tag.shown(),
             ]);
         }
+        text += &aligned(&rows, &[1, 2, 7]);
         text + "  to see every step:  " + &self.tensorboard + "\n"
     }
 }

@@ -1,13 +1,13 @@
 //! `vggscope layers`: the table of layers with their shapes.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::error::RunError;
 use super::parameters::{notes, open_model};
+use super::table::aligned;
 use super::terminal::Terminal;
 use crate::network::vgg::{Arch, Variant};
-use crate::network::{Architecture, Layer, Model, select};
+use crate::network::{Architecture, Model, select};
 use crate::settings::{IMAGENET, LayersSettings};
 
 /// Input size when nothing is cropped: the shapes then are only an example.
@@ -45,29 +45,21 @@ pub(crate) fn table(settings: &LayersSettings) -> Result<String, RunError> {
     if let Model::Exported(program) = &model {
         text.extend(program.notes().into_iter().map(|note| note + "\n"));
     }
-    let longest = |least: usize, name: fn(&Layer) -> &str| {
-        let lengths = chosen.iter().map(|layer| name(layer).len());
-        lengths.fold(least, usize::max)
+    let origin = match model {
+        Model::Vgg(_) => "torchvision",
+        Model::Exported(_) => "module",
     };
-    let (names, kinds) = (longest(9, Layer::name), longest(15, Layer::what));
-    let paths = longest(12, Layer::torch_name);
-    let is_vgg = matches!(model, Model::Vgg(_));
-    let origin = if is_vgg { "torchvision" } else { "module" };
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "index  {:<names$}  {origin:<paths$}  {:<kinds$}  output (channels x height x width)",
-        "name", "kind"
-    );
+    let output = "output (channels x height x width)";
+    let head = ["index", "name", origin, "kind", output];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (layer, [channels, height, width]) in chosen.iter().zip(shapes) {
-        let _ = writeln!(
-            text,
-            "{:>5}  {:<names$}  {:<paths$}  {:<kinds$}  {channels} x {height} x {width}",
-            layer.index,
-            layer.name(),
-            layer.torch_name(),
-            layer.what(),
-        );
+        rows.push(vec![
+            layer.index.to_string(),
+            layer.name().to_owned(),
+            layer.torch_name().to_owned(),
+            layer.what().to_owned(),
+            format!("{channels} x {height} x {width}"),
+        ]);
     }
-    Ok(text)
+    Ok(text + &aligned(&rows, &[1, 2, 3, 4]))
 }

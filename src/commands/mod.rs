@@ -20,6 +20,7 @@ pub(crate) mod report;
 mod resumed;
 mod start;
 mod summary;
+mod table;
 mod tensorboard;
 pub(crate) mod terminal;
 pub(crate) mod train;

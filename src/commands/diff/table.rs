@@ -2,6 +2,7 @@
 
 use super::Diff;
 use super::layer::LayerDiff;
+use crate::commands::table::aligned;
 
 const HEAD: [&str; 8] = [
     "layer",
@@ -31,7 +32,7 @@ pub(super) fn text(diff: &Diff) -> String {
         diff.old.display(),
         diff.new.display()
     );
-    text += &aligned(&rows);
+    text += &aligned(&rows, &[0]);
     for line in &diff.verdict {
         text += line;
         text.push('\n');
@@ -69,26 +70,6 @@ fn row(layer: &LayerDiff) -> [String; 8] {
         moved.unwrap_or_else(none),
         dead.unwrap_or_else(none),
     ]
-}
-
-/// The first column from the left, the others to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let cell = |(at, (cell, width)): (usize, (&String, &usize))| match at {
-        0 => format!("{cell:<width$}"),
-        _ => format!("  {cell:>width$}"),
-    };
-    rows.iter()
-        .flat_map(|row| {
-            let cells = row.iter().zip(&widths).enumerate().map(cell);
-            cells.chain(["\n".to_owned()])
-        })
-        .collect()
 }
 
 /// At most six significant digits; 0 and 1 only where it is exactly that.
