@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::paths;
 use super::text::written_as_text;
-use super::values::{ParseValueError, expected, numbers};
+use super::values::{expected, numbers};
 use crate::data::missing::meant;
 use feature_grid::Range;
 
@@ -27,9 +27,9 @@ pub(crate) enum RangeChoice {
 }
 
 impl FromStr for RangeChoice {
-    type Err = ParseValueError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "map (or channel), layer, run, fixed=LO,HI with two finite numbers, LO below HI (as in fixed=0,6.5), \
                                 or the ranges.toml of another run";
         let ends: Vec<f32> = numbers(text.strip_prefix("fixed=").unwrap_or(text));
@@ -43,7 +43,7 @@ impl FromStr for RangeChoice {
             _ if is_path(text) || Path::new(text).extension().is_some_and(|end| end == "toml") => {
                 Ok(Self::File(paths::parse(text.into())?))
             }
-            _ => expected(EXPECTED),
+            _ => Err(expected(EXPECTED)),
         }
     }
 }
@@ -73,9 +73,9 @@ pub(crate) enum MapsChoice {
 }
 
 impl FromStr for MapsChoice {
-    type Err = ParseValueError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "all, a number from 1, top:N, changed:N, channels counted from 0 such as 3,17,42 (a single \
                                 one: 42,), or the folder of another run";
         let (kind, number) = text.split_once(':').unwrap_or(("first", text));
@@ -89,9 +89,9 @@ impl FromStr for MapsChoice {
             _ if text.contains(',') => {
                 let channels = text.strip_suffix(',').unwrap_or(text).split(',');
                 let channels: Result<_, _> = channels.map(|one| one.trim().parse()).collect();
-                channels.map(Self::Channels).or_else(|_| expected(EXPECTED))
+                channels.map(Self::Channels).map_err(|_| expected(EXPECTED))
             }
-            _ => expected(EXPECTED),
+            _ => Err(expected(EXPECTED)),
         }
     }
 }
@@ -142,9 +142,9 @@ impl ChangeChoice {
 }
 
 impl FromStr for ChangeChoice {
-    type Err = ParseValueError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         Ok(match text {
             "off" | "false" => Self::Off,
             "first" | "true" => Self::First,
@@ -177,15 +177,17 @@ pub(crate) enum FollowChoice {
 }
 
 impl FromStr for FollowChoice {
-    type Err = ParseValueError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.parse::<SignedDuration>()) {
             ("off" | "false", _) => Ok(Self::Off),
             ("on" | "true", _) => Ok(Self::On),
             ("stdin", _) => Ok(Self::Stdin),
             (_, Ok(duration)) if duration.is_positive() => Ok(Self::Idle(duration)),
-            _ => expected("a time above 0, such as 10m, 90s or 1h30m, or stdin"),
+            _ => Err(expected(
+                "a time above 0, such as 10m, 90s or 1h30m, or stdin",
+            )),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::SettingsError;
-use super::values::ParseValueError;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -44,16 +43,16 @@ pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(parse)
 }
 
-pub(super) fn parse(path: PathBuf) -> Result<PathBuf, ParseValueError> {
+pub(super) fn parse(path: PathBuf) -> Result<PathBuf, String> {
     parse_path(path, env::home_dir())
 }
 
-fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, ParseValueError> {
+fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, String> {
     if let Some(scheme) = scheme(&path) {
-        return Err(ParseValueError(format!(
+        return Err(format!(
             "expected a path on this machine, found an address ({scheme}://): mount or download what is read, and copy \
              what is written afterwards"
-        )));
+        ));
     }
     let Some(Component::Normal(first)) = path.components().next() else {
         return Ok(path);
@@ -64,14 +63,14 @@ fn parse_path(path: PathBuf, home: Option<PathBuf>) -> Result<PathBuf, ParseValu
             let below: PathBuf = path.components().skip(1).collect();
             let unknown =
                 "~ has no meaning here: no home folder is known; set HOME, or write the whole path";
-            let home = home.ok_or_else(|| ParseValueError(unknown.to_owned()))?;
+            let home = home.ok_or_else(|| unknown.to_owned())?;
             Ok(home.join(below))
         }
         // It may be a file's name.
         _ if path.exists() => Ok(path),
-        name => Err(ParseValueError(format!(
+        name => Err(format!(
             "the home folder of another user ({name}) is not looked up; write the whole path"
-        ))),
+        )),
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
 
     fn parsed(text: &str) -> Result<PathBuf, String> {
         let home = Some(PathBuf::from("/home/me"));
-        parse_path(text.into(), home).map_err(|error| error.to_string())
+        parse_path(text.into(), home)
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! `vggscope inspect`, `export` and `view`.
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use glob::Pattern;
 
 use super::error::{SettingsError, exclude};
-use super::values::{ParseValueError, expected};
+use super::values::{read_from_text, within};
 
 /// Settings of `vggscope inspect`.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -50,11 +48,11 @@ pub(crate) struct ExportSettings {
     #[arg(long = "as", value_name = "FORMAT", default_value = "png")]
     pub(crate) format: ExportFormat,
     /// Milliseconds that a frame of an animation stays; the last one stays 2 seconds
-    #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_delay)]
-    pub(crate) delay: NonZeroU16,
+    #[arg(long, value_name = "MS", default_value = "500", value_parser = within(1_u16.., "milliseconds from 1 to 65535"))]
+    pub(crate) delay: u16,
     /// Enlarge the pictures of animations so many times [default: to about 192 pixels]
-    #[arg(long, value_name = "N", value_parser = parse_scale)]
-    pub(crate) scale: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = within(1_u32..=64, "a whole number from 1 to 64"))]
+    pub(crate) scale: Option<u32>,
     /// Draw figures (heat maps, evolution) again at this size, for png and svg [default: pictures as they were logged;
     /// for svg 700x420]
     #[arg(long, value_name = "WxH")]
@@ -79,20 +77,13 @@ pub(crate) enum ExportFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FigureSize(pub(crate) [u32; 2]);
 
-impl FromStr for FigureSize {
-    type Err = ParseValueError;
+read_from_text!(FigureSize: "WIDTHxHEIGHT, such as 1400x840, each from 64 to 8192");
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let pixels = |text: &str| {
-            let pixels = text.trim().parse().ok();
-            pixels.filter(|pixels| (64..=8192).contains(pixels))
-        };
-        let sides = text.split_once('x');
-        let size = sides.and_then(|(width, height)| Some(Self([pixels(width)?, pixels(height)?])));
-        size.map_or_else(
-            || expected("WIDTHxHEIGHT, such as 1400x840, each from 64 to 8192"),
-            Ok,
-        )
+impl FigureSize {
+    fn read(text: &str) -> Option<Self> {
+        let pixels = |text: &str| within(64..=8192, "")(text.trim()).ok();
+        let (width, height) = text.split_once('x')?;
+        Some(Self([pixels(width)?, pixels(height)?]))
     }
 }
 
@@ -138,6 +129,22 @@ pub(crate) enum StepChoice {
 }
 
 impl StepChoice {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "first" => return Some(Self::First),
+            "last" => return Some(Self::Last),
+            "" => return None,
+            _ => {}
+        }
+        let end = |text: &str, open: i64| match text {
+            "" => Some(open),
+            number => number.parse().ok(),
+        };
+        let (from, to) = text.split_once("..").unwrap_or((text, text));
+        let (from, to) = (end(from, i64::MIN)?, end(to, i64::MAX)?);
+        (from <= to).then_some(Self::Range(from, to))
+    }
+
     /// Whether it is one of the `steps` of a tag, which rise.
     pub(crate) fn takes(self, step: i64, steps: &[i64]) -> bool {
         match self {
@@ -148,42 +155,7 @@ impl StepChoice {
     }
 }
 
-impl FromStr for StepChoice {
-    type Err = ParseValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let end = |text: &str, open: i64| match text {
-            "" => Some(open),
-            number => number.parse().ok(),
-        };
-        let range = |from: &str, to: &str| {
-            let (from, to) = (end(from, i64::MIN)?, end(to, i64::MAX)?);
-            (from <= to).then_some(Self::Range(from, to))
-        };
-        let choice = match (text, text.split_once("..")) {
-            ("first", _) => Some(Self::First),
-            ("last", _) => Some(Self::Last),
-            ("", None) => None,
-            (_, Some((from, to))) => range(from, to),
-            (number, None) => range(number, number),
-        };
-        choice.map_or_else(
-            || expected("a step, first, last, or a range such as 100..200 or ..50, or several with commas"),
-            Ok,
-        )
-    }
-}
-
-fn parse_scale(text: &str) -> Result<NonZeroU16, ParseValueError> {
-    let scale = text.parse::<NonZeroU16>().ok();
-    let scale = scale.filter(|scale| scale.get() <= 64);
-    scale.map_or_else(|| expected("a whole number from 1 to 64"), Ok)
-}
-
-fn parse_delay(text: &str) -> Result<NonZeroU16, ParseValueError> {
-    text.parse()
-        .or_else(|_| expected("milliseconds from 1 to 65535"))
-}
+read_from_text!(StepChoice: "a step, first, last, or a range such as 100..200 or ..50, or several with commas");
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,9 @@
 //! `--shard`: which part of a run this process makes.
 
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 
 use super::error::SettingsError;
-use super::values::{ParseValueError, expected};
+use super::values::read_from_text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShardChoice {
@@ -28,19 +27,17 @@ impl Shard {
     }
 }
 
-impl FromStr for ShardChoice {
-    type Err = ParseValueError;
+read_from_text!(ShardChoice: "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job");
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "I/N, the part and how many there are, from 0/N to N-1/N; or auto, or auto/N, in a Slurm or Kubernetes job";
-        let choice = match text.split_once('/') {
+impl ShardChoice {
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once('/') {
             None => (text == "auto").then_some(Self::Auto(None)),
-            Some(("auto", count)) => count.parse().ok().map(|count| Self::Auto(Some(count))),
-            Some((index, count)) => (index.parse().ok().zip(count.parse().ok()))
-                .and_then(|(index, count)| Shard::new(index, count))
-                .map(Self::Given),
-        };
-        choice.map_or_else(|| expected(FORM), Ok)
+            Some(("auto", count)) => Some(Self::Auto(Some(count.parse().ok()?))),
+            Some((index, count)) => {
+                Shard::new(index.parse().ok()?, count.parse().ok()?).map(Self::Given)
+            }
+        }
     }
 }
 

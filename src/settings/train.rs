@@ -14,10 +14,7 @@ use super::shared::{RunSettings, make_weights_absolute};
 use super::summary::SummarySettings;
 use super::text::toml_text;
 use super::tuning::{Augment, Schedule};
-use super::values::{
-    Count, NormLimit, parse_above_0, parse_below_1, parse_count, parse_count_or_zero,
-    parse_fraction, parse_from_0, parse_positive,
-};
+use super::values::{Count, NormLimit, parse_count, parse_fraction, parse_positive, within};
 use super::{Command, command};
 use crate::device::Precision;
 use crate::network::ForwardPass;
@@ -121,7 +118,7 @@ pub(crate) struct OptimizationSettings {
     #[arg(long, value_name = "0..1", default_value_t = 0.9, value_parser = parse_fraction)]
     pub(crate) momentum: f64,
     /// Weight decay
-    #[arg(long, value_name = "X", default_value_t = 5e-4, value_parser = parse_from_0)]
+    #[arg(long, value_name = "X", default_value_t = 5e-4, value_parser = within(0.0..=f64::MAX, "a number from 0"))]
     pub(crate) weight_decay: f64,
     /// Learning rate schedule: constant, cosine (to zero at the end) or step=N,FACTOR; then ,warm-up=N for linear
     /// warm-up steps from a hundredth of the learning rate
@@ -134,7 +131,7 @@ pub(crate) struct OptimizationSettings {
     #[arg(long, value_name = "0..1", default_value_t = 0.0, value_parser = parse_fraction)]
     pub(crate) label_smoothing: f64,
     /// Dropout probability in the classifier
-    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = parse_below_1)]
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = within(0.0..1.0, "a number from 0, below 1"))]
     pub(crate) dropout: f64,
     /// Frozen layers: "features", or all up to one (pool3)
     #[arg(long, value_name = "none|features|LAYER", default_value = "none")]
@@ -143,7 +140,7 @@ pub(crate) struct OptimizationSettings {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) hidden: Option<NonZeroUsize>,
     /// Channels of a random network, as a fraction of the published ones
-    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = parse_above_0)]
+    #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = within(f64::MIN_POSITIVE..=1.0, "a number above 0, at most 1"))]
     pub(crate) width: f64,
     /// Abort if the loss exceeds this
     #[arg(long, value_name = "X", default_value_t = 1000.0, value_parser = parse_positive)]
@@ -171,7 +168,7 @@ pub(crate) struct RecordSettings {
     #[arg(long, value_name = "N|all", default_value = "5")]
     pub(crate) keep: Count,
     /// Most misclassified validation images to show, 0 for none
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = parse_count_or_zero)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = within(0_usize.., "a whole number from 0"))]
     pub(crate) misclassified: usize,
 }
 

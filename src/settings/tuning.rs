@@ -1,14 +1,21 @@
 //! Settings of several numbers: `key=value,...`, whose lists go on to the next key.
 
 use std::fmt::{self, Display};
-use std::str::FromStr;
 
 use super::text::written_as_text;
-use super::values::{ParseValueError, expected, numbers, parse_fraction};
+use super::values::{numbers, parse_fraction, read_from_text};
 use crate::data::labeled::augment::ColorJitter;
 use crate::schedule::Decay;
 
 written_as_text!(Normalize, Augment, Schedule);
+
+read_from_text!(Normalize: "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
+                            or one for all, and a std above 0");
+read_from_text!(Augment: "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these: LO and HI are two numbers above 0, \
+                          the second not below the first, of scale at most 1; P is a number from 0 to 1; jitter is four numbers from 0, the last \
+                          at most 0.5");
+read_from_text!(Schedule: "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
+                           step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing");
 
 /// The pairs of `a=1,2,b=3`; `None` where text stands before the first key.
 fn pairs(text: &str) -> Option<Vec<(&str, String)>> {
@@ -66,16 +73,6 @@ fn channels(text: &str, is_valid: fn(f32) -> bool) -> Option<[f32; 3]> {
     channels.into_iter().all(is_valid).then_some(channels)
 }
 
-impl FromStr for Normalize {
-    type Err = ParseValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
-                            or one for all, and a std above 0";
-        Self::read(text).map_or_else(|| expected(FORM), Ok)
-    }
-}
-
 impl Display for Normalize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channels = |name, values: Option<[f32; 3]>| {
@@ -120,67 +117,46 @@ impl Default for Augment {
     }
 }
 
-impl FromStr for Augment {
-    type Err = ParseValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str =
-            "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these";
+impl Augment {
+    fn read(text: &str) -> Option<Self> {
         let mut augment = Self::default();
-        let pairs = match text {
-            "default" => Vec::new(),
-            "off" => {
-                augment.is_on = false;
-                Vec::new()
-            }
-            _ => pairs(text).map_or_else(|| expected(FORM), Ok)?,
-        };
-        for (key, value) in pairs {
+        if text == "default" {
+            return Some(augment);
+        }
+        if text == "off" {
+            augment.is_on = false;
+            return Some(augment);
+        }
+        for (key, value) in pairs(text)? {
             match key {
                 "scale" => augment.scale = span(&value, 1.0)?,
                 "aspect" => augment.aspect = span(&value, f64::MAX)?,
-                "flip" => augment.flip = parse_fraction(&value)?,
+                "flip" => augment.flip = parse_fraction(&value).ok()?,
                 "jitter" => augment.jitter = jitter(&value)?,
-                _ => return expected(FORM),
+                _ => return None,
             }
         }
-        Ok(augment)
+        Some(augment)
     }
 }
 
-fn span(text: &str, most: f64) -> Result<[f64; 2], ParseValueError> {
-    match numbers::<f64>(text)[..] {
-        [from, to] if from > 0.0 && from <= to && to <= most => Ok([from, to]),
-        _ if most > 1.0 => {
-            expected("two numbers above 0, the second not below the first, as in aspect=0.75,1.33")
-        }
-        _ => expected(
-            "two numbers above 0 and at most 1, the second not below the first, as in scale=0.08,1",
-        ),
-    }
+fn span(text: &str, most: f64) -> Option<[f64; 2]> {
+    let &[from, to] = numbers::<f64>(text).as_array()?;
+    (from > 0.0 && from <= to && to <= most).then_some([from, to])
 }
 
-fn jitter(text: &str) -> Result<ColorJitter, ParseValueError> {
-    let is_factor = |x: f64| x >= 0.0 && x.is_finite();
-    match numbers::<f64>(text)[..] {
-        _ if text == "off" => Ok(ColorJitter::default()),
-        [brightness, contrast, saturation, hue]
-            if [brightness, contrast, saturation]
-                .into_iter()
-                .all(is_factor)
-                && (0.0..=0.5).contains(&hue) =>
-        {
-            Ok(ColorJitter {
-                brightness,
-                contrast,
-                saturation,
-                hue,
-            })
-        }
-        _ => expected(
-            "\"off\" or four numbers from 0, the last at most 0.5, as in jitter=0.4,0.4,0.4,0.1",
-        ),
-    }
+fn jitter(text: &str) -> Option<ColorJitter> {
+    let &[brightness, contrast, saturation, hue] = numbers::<f64>(text).as_array()?;
+    let factors = [brightness, contrast, saturation];
+    let is_valid = factors
+        .iter()
+        .all(|factor| (0.0..=f64::MAX).contains(factor));
+    (is_valid && (0.0..=0.5).contains(&hue)).then_some(ColorJitter {
+        brightness,
+        contrast,
+        saturation,
+        hue,
+    })
 }
 
 impl Display for Augment {
@@ -227,16 +203,6 @@ impl Schedule {
         };
         let warm_up = warm_up.parse().ok()?;
         Some(Self { decay, warm_up })
-    }
-}
-
-impl FromStr for Schedule {
-    type Err = ParseValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
-                            step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing";
-        Self::read(text).map_or_else(|| expected(FORM), Ok)
     }
 }
 
@@ -315,7 +281,7 @@ mod tests {
             assert!(text.parse::<Normalize>().is_err(), "{text}");
         }
         for text in ["1,0.5", "0,1", "1", "a,b", "0.1,inf", "0.1,nan", "2,1"] {
-            assert!(span(text, f64::MAX).is_err(), "{text}");
+            assert!(span(text, f64::MAX).is_none(), "{text}");
         }
         for text in [
             "on",

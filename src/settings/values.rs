@@ -3,22 +3,30 @@
 
 use std::fmt::{self, Display};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeBounds;
 use std::str::FromStr;
-
-use thiserror::Error;
 
 use super::text::written_as_text;
 use crate::data::transform::Crop;
 use crate::schedule::Interval;
 
-/// Why a value is none that its setting takes.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub(crate) struct ParseValueError(pub(super) String);
-
-pub(super) fn expected<T>(what: &str) -> Result<T, ParseValueError> {
-    Err(ParseValueError(format!("expected {what}")))
+pub(super) fn expected(what: &str) -> String {
+    format!("expected {what}")
 }
+
+/// A type that has `read`, which gives none where the text is not what is expected.
+macro_rules! read_from_text {
+    ($name:ident: $expected:expr) => {
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::read(text).ok_or_else(|| $crate::settings::values::expected($expected))
+            }
+        }
+    };
+}
+pub(super) use read_from_text;
 
 /// A setting that is one keyword or a number.
 macro_rules! keyword_or_number {
@@ -30,15 +38,15 @@ macro_rules! keyword_or_number {
             pub(crate) Option<$number>,
         );
 
-        impl FromStr for $name {
-            type Err = ParseValueError;
+        read_from_text!($name: $expected);
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+        impl $name {
+            fn read(text: &str) -> Option<Self> {
                 let valid: fn($number) -> bool = $valid;
                 match text.parse() {
-                    Ok(number) if valid(number) => Ok(Self(Some(number))),
-                    Err(_) if text.eq_ignore_ascii_case($keyword) => Ok(Self(None)),
-                    _ => expected($expected),
+                    Ok(number) if valid(number) => Some(Self(Some(number))),
+                    Err(_) if text.eq_ignore_ascii_case($keyword) => Some(Self(None)),
+                    _ => None,
                 }
             }
         }
@@ -77,14 +85,14 @@ keyword_or_number! {
 }
 
 impl FromStr for Interval {
-    type Err = ParseValueError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(n) if n > 0 => Ok(Self::Steps(n)),
             Err(_) if text.eq_ignore_ascii_case("epoch") => Ok(Self::Epoch),
             Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Never),
-            _ => expected("a number of steps from 1, \"epoch\" or \"off\""),
+            _ => Err(expected("a number of steps from 1, \"epoch\" or \"off\"")),
         }
     }
 }
@@ -99,51 +107,27 @@ impl Display for Interval {
     }
 }
 
-pub(super) fn parse_count(text: &str) -> Result<NonZeroUsize, ParseValueError> {
-    text.parse().or_else(|_| expected("a whole number from 1"))
-}
-
-pub(super) fn parse_count_or_zero(text: &str) -> Result<usize, ParseValueError> {
-    text.parse().or_else(|_| expected("a whole number from 0"))
-}
-
-pub(super) fn parse_fraction(text: &str) -> Result<f64, ParseValueError> {
-    number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
-}
-
-/// A number above 0 and at most 1.
-pub(super) fn parse_above_0(text: &str) -> Result<f64, ParseValueError> {
-    match parse_fraction(text)? {
-        0.0 => expected("a number above 0"),
-        fraction => Ok(fraction),
+/// Parses a number in a range.
+pub(super) fn within<T: FromStr + PartialOrd>(
+    range: impl RangeBounds<T> + Clone,
+    what: &str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| expected(what))
     }
 }
 
-/// A number from 0 to 1, without 1.
-pub(super) fn parse_below_1(text: &str) -> Result<f64, ParseValueError> {
-    match parse_fraction(text)? {
-        1.0 => expected("a number below 1"),
-        fraction => Ok(fraction),
-    }
+pub(super) fn parse_count(text: &str) -> Result<NonZeroUsize, String> {
+    within(NonZeroUsize::MIN.., "a whole number from 1")(text)
 }
 
-pub(super) fn parse_positive(text: &str) -> Result<f64, ParseValueError> {
-    number(text, |x| x > 0.0, "a number above 0")
+pub(super) fn parse_fraction(text: &str) -> Result<f64, String> {
+    within(0.0..=1.0, "a number from 0 to 1")(text)
 }
 
-pub(super) fn parse_from_0(text: &str) -> Result<f64, ParseValueError> {
-    number(text, |x| x >= 0.0, "a number from 0")
-}
-
-fn number(
-    text: &str,
-    is_valid: fn(f64) -> bool,
-    what: &'static str,
-) -> Result<f64, ParseValueError> {
-    match text.parse() {
-        Ok(number) if f64::is_finite(number) && is_valid(number) => Ok(number),
-        _ => expected(what),
-    }
+pub(super) fn parse_positive(text: &str) -> Result<f64, String> {
+    within(f64::MIN_POSITIVE..=f64::MAX, "a number above 0")(text)
 }
 
 /// The numbers of a comma-separated list; NaN, which fits no range, for what is none.
@@ -199,7 +183,7 @@ mod tests {
         assert!("0".parse::<Interval>().is_err());
         assert!("0".parse::<NormLimit>().is_err() && "nan".parse::<NormLimit>().is_err());
         assert!(parse_count("0").is_err() && parse_count("1.5").is_err());
-        assert!(parse_count_or_zero("-1").is_err());
         assert!(parse_fraction("1.1").is_err() && parse_fraction("nan").is_err());
+        assert!(parse_positive("0").is_err() && parse_positive("inf").is_err());
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn write(
             }
         }
         let current = shown.iter().map(|(_, current)| current.as_ref());
-        let delay = settings.delay.get();
+        let delay = settings.delay;
         let delay = if Some(step) == last {
             delay.max(HOLD)
         } else {
@@ -204,11 +204,10 @@ struct Layout {
 
 impl Layout {
     fn of(strips: &[&Strip<'_>], steps: &BTreeSet<i64>, settings: &ExportSettings) -> Self {
-        let scale = settings.scale.map(|scale| u32::from(scale.get()));
         let longest = steps.iter().map(|step| label(*step).len()).max();
         let longest = longest.unwrap_or_default();
         if let [strip] = strips {
-            let whole = Panel::new(strip.size, longest, scale);
+            let whole = Panel::new(strip.size, longest, settings.scale);
             let each = vec![(whole, None)];
             return Self { each, whole };
         }
@@ -217,7 +216,7 @@ impl Layout {
             title, size: own, ..
         } in strips
         {
-            let panel = Panel::new(*own, title.chars().count(), scale);
+            let panel = Panel::new(*own, title.chars().count(), settings.scale);
             size = [
                 size[0].saturating_add(panel.width + GAP),
                 size[1].max(panel.height),
