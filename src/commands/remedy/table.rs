@@ -31,11 +31,9 @@ use crate::weights::{Framework, WeightsErrorKind};
 macro_rules! table {
     ($($error:ident { $($($variant:ident $fields:tt)|+ $(if $guard:expr)? => $advice:expr,)+ })+) => {
         pub(super) fn advice(error: &(dyn Error + 'static)) -> Option<String> {
-            $(if let Some(error) = error.downcast_ref::<$error>() {
-                $(if let $($error::$variant $fields)|+ = error $(&& $guard)? {
-                    return Some(String::from($advice));
-                })+
-            })+
+            $($(if let Some($($error::$variant $fields)|+) = error.downcast_ref() $(&& $guard)? {
+                return Some(String::from($advice));
+            })+)+
             None
         }
     };
