@@ -13,8 +13,7 @@ use crate::settings::CheckpointsSettings;
 use crate::state::{Entry, RunNetwork, Stamp, StateError};
 use crate::weights::{WeightsError, WeightsFile};
 
-/// Checkpoints that are opened to find the network that most of them hold, and of those that come, that are open at a
-/// time.
+/// Checkpoints that are open at a time: of those that come, and of those in which no network was found twice.
 pub(super) const OPENED: usize = 64;
 
 /// A checkpoint that comes, which is open where that showed that it is complete.
@@ -76,23 +75,20 @@ struct Candidate {
     weights: WeightsFile,
     place: usize,
     held: Arc<dyn Architecture>,
-    /// `None` where it lacks layers that are to be shown.
-    network: Option<RunNetwork>,
+    network: RunNetwork,
 }
 
 impl Candidate {
     /// Whether another one holds what this one would have a run show.
     fn fits(&self, other: &Self) -> bool {
-        let is_same = |network: &RunNetwork| network.check(&other.weights).is_ok();
         let depth = |candidate: &Self| (candidate.held.name(), candidate.held.layers().len());
-        let is_as_deep = depth(self) == depth(other);
-        is_as_deep && self.network.as_ref().is_some_and(is_same)
+        depth(self) == depth(other) && self.network.check(&other.weights).is_ok()
     }
 }
 
 impl ShownNetwork {
     /// That of a run which goes on (`known`), or else that of the first checkpoint. Where those that do not fit are
-    /// skipped, the one that fits most of them, so that a stray file at the beginning does not cost all others.
+    /// skipped, the first that two of them hold, so that a stray file at the beginning does not cost all others.
     pub(super) fn find(
         sequence: &[Checkpoint],
         mut model: Model,
@@ -102,36 +98,41 @@ impl ShownNetwork {
     ) -> Result<Self, RunError> {
         let (on_error, layers) = (settings.on_error(), &settings.run.network.layers);
         let key = settings.run.network.weights_key.as_deref();
-        let (mut opened, mut first_error) = (Vec::new(), None);
+        let (mut opened, mut first_error) = (Vec::<Candidate>::new(), None);
+        let mut shown = 0;
         for (place, file) in sequence.iter().enumerate() {
             let candidate = || {
                 let weights = model.weights(&file.path, key)?;
                 known.map_or(Ok(()), |known| known.check(&weights))?;
                 let held = model.architecture(&weights)?;
-                Ok::<_, RunError>((weights, held))
-            };
-            let mut keep = |error| {
-                first_error.get_or_insert(error);
-            };
-            match candidate() {
-                Ok((weights, held)) => opened.push(Candidate {
-                    network: network_of(&weights, &*held, layers).map_err(&mut keep).ok(),
+                Ok::<_, RunError>(Candidate {
+                    network: network_of(&weights, &*held, layers)?,
                     weights,
                     place,
                     held,
-                }),
-                Err(error) => keep(error),
+                })
+            };
+            match candidate() {
+                Ok(candidate) => {
+                    let same = opened.iter().position(|one| one.fits(&candidate));
+                    opened.push(candidate);
+                    if let Some(same) = same {
+                        shown = same;
+                        break;
+                    }
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
             }
             if on_error == OnError::Stop || opened.len() == OPENED {
                 break;
             }
         }
-        let count = |one: &&Candidate| opened.iter().filter(|other| one.fits(other)).count();
-        // The last of the highest, so the first in the reversed order.
-        let shown = opened.iter().rev().max_by_key(count);
-        let Some((shown, network)) = shown.and_then(|one| Some((one, one.network.clone()?))) else {
+        if opened.is_empty() {
             return Err(first_error.unwrap_or_else(|| none_given().into()));
-        };
+        }
+        let shown = opened.swap_remove(shown);
         let crop = settings.run.input.preprocess().crop;
         let notes = notes(&shown.weights, &model, crop);
         context.terminal.notes(&notes);
@@ -141,8 +142,8 @@ impl ShownNetwork {
         }
         Ok(Self {
             model,
-            held: Arc::clone(&shown.held),
-            network,
+            held: shown.held,
+            network: shown.network,
             first: shown.place,
         })
     }
