@@ -17,9 +17,7 @@ const LINES: usize = 8;
 pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<Report, RunError> {
     let runs = ComparedRun::open_all(&settings.runs)?;
     let pairs = pairs(&runs)?;
-    let mut output = settings.output();
-    let folder = reserve(&mut output, "compare", context)?;
-    settings.run.clone_from(&output.run);
+    let folder = reserve(&mut settings.folder, "compare", context)?;
     let config = settings.resolved()?;
 
     let steps: BTreeSet<i64> = pairs
@@ -44,7 +42,7 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
             layers.extend(pair.json().map_err(CompareError::from)?);
         }
     }
-    let report = conclude(logger, ended, &output, &due, Vec::new(), context)?;
+    let report = conclude(logger, ended, &settings.folder, &due, Vec::new(), context)?;
     let json = json!({"version": 1, "lines": summary, "layers": layers});
     report.sum_up(summary, &json, &settings.summary)
 }

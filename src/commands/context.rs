@@ -17,7 +17,7 @@ use crate::device::{OpenDevice, traffic};
 use crate::interrupt::Interrupt;
 use crate::logger::{Builder, FeatureLogger, LoggerError, RenderOn};
 use crate::network::{Architecture, ForwardPass, Kernels, Placement, select};
-use crate::settings::{CompareBy, ComparisonSettings, OutputSettings, RunSettings};
+use crate::settings::{CompareBy, ComparisonSettings, FolderSettings, RunSettings};
 use crate::state::{RunFolder, StateError};
 
 /// What a command has besides its settings.
@@ -37,7 +37,7 @@ impl Context {
 
 /// The folder of a new run: the one that `output` names, or one that is named by `command` and the time.
 pub(crate) fn reserve(
-    output: &mut OutputSettings,
+    output: &mut FolderSettings,
     command: &str,
     context: &Context,
 ) -> Result<RunFolder, StateError> {
@@ -194,11 +194,17 @@ impl<'a> RunContext<'a> {
     ) -> Result<Report, RunError> {
         let output = &self.settings.output;
         let run_folder = self.folder.path().to_owned();
-        let report = conclude(logger, ended, output, steps, self.skipped, self.context)?;
-        let report = report.with(self.notes.lines());
+        let folder = &output.folder;
+        let report = conclude(logger, ended, folder, steps, self.skipped, self.context)?;
+        let timings = output.timings.then(|| {
+            let steps = report.logged.steps;
+            let table = report.logged.timings.table(steps);
+            format!("{table}\n{}", traffic(steps))
+        });
         Ok(Report {
             run_folder,
-            ..report
+            timings,
+            ..report.with(self.notes.lines())
         })
     }
 }
@@ -280,7 +286,7 @@ pub(crate) fn report_steps(
 pub(crate) fn conclude(
     logger: FeatureLogger,
     ended: Result<(), RunError>,
-    output: &OutputSettings,
+    output: &FolderSettings,
     steps: &Steps,
     skipped: Vec<String>,
     context: &Context,
@@ -315,10 +321,6 @@ pub(crate) fn conclude(
         run_folder: output.run_folder(),
         logdir: output.logdir.clone(),
         earlier_steps: steps.earlier,
-        timings: output.timings.then(|| {
-            let table = outcome.timings.table(outcome.steps);
-            format!("{table}\n{}", traffic(outcome.steps))
-        }),
         logged: outcome,
         skipped,
         interrupted,

@@ -188,7 +188,7 @@ impl CheckpointsSettings {
             "with --follow nobody knows how many checkpoints there are to be split: leave one of the two out",
         )?;
         require(
-            self.shard.is_none() || self.run.output.run.is_some(),
+            self.shard.is_none() || self.run.output.folder.run.is_some(),
             "name of the run",
             "with --shard all parts go to one run: add the same --run to each",
         )?;
@@ -208,12 +208,11 @@ impl CheckpointsSettings {
 
     /// Those of a configuration file, for the run in this folder.
     pub(crate) fn of_run(config: &Path, run: &Path) -> Result<Self, UsageError> {
-        let words = ["vggscope", "checkpoints", "--config"].map(OsStr::new);
-        let words = [&words[..], &[config.as_ref()]].concat();
-        let Command::Checkpoints(mut settings) = command(&words)? else {
+        let [name, flag] = ["checkpoints", "--config"].map(OsStr::new);
+        let Command::Checkpoints(mut settings) = command(&[name, flag, config.as_ref()])? else {
             return Err(clap::Error::new(ErrorKind::InvalidSubcommand).into());
         };
-        let (run, output) = (absolute(run), &mut settings.run.output);
+        let (run, output) = (absolute(run), &mut settings.run.output.folder);
         run.parent()
             .unwrap_or(Path::new(""))
             .clone_into(&mut output.logdir);
@@ -236,7 +235,7 @@ impl CheckpointsSettings {
 
     /// The same where nothing is asked for, which stands for what an older version, or a newer one, does not note.
     pub(crate) fn default_shown(pass: &ForwardPass) -> Table {
-        match command(&["vggscope", "checkpoints", ".", "--images", "."].map(OsStr::new)) {
+        match command(&["checkpoints", ".", "--images", "."]) {
             Ok(Command::Checkpoints(settings)) => settings.shown(pass).unwrap_or_default(),
             _ => Table::new(),
         }

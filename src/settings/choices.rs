@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::paths;
 use super::text::written_as_text;
-use super::values::{expected, numbers};
+use super::values::{expected, numbers, words_or_value};
 use crate::data::missing::meant;
 use feature_grid::Range;
 
@@ -141,28 +141,9 @@ impl ChangeChoice {
     }
 }
 
-impl FromStr for ChangeChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(match text {
-            "off" | "false" => Self::Off,
-            "first" | "true" => Self::First,
-            "previous" => Self::Previous,
-            file => Self::File(paths::parse(file.into())?),
-        })
-    }
-}
-
-impl Display for ChangeChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::First => f.write_str("first"),
-            Self::Previous => f.write_str("previous"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
+words_or_value! {
+    ChangeChoice: Off "off" or "false", First "first" or "true", Previous "previous";
+    File path => paths::parse(path.into()), path => path.display()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,31 +157,14 @@ pub(crate) enum FollowChoice {
     Stdin,
 }
 
-impl FromStr for FollowChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.parse::<SignedDuration>()) {
-            ("off" | "false", _) => Ok(Self::Off),
-            ("on" | "true", _) => Ok(Self::On),
-            ("stdin", _) => Ok(Self::Stdin),
-            (_, Ok(duration)) if duration.is_positive() => Ok(Self::Idle(duration)),
-            _ => Err(expected(
-                "a time above 0, such as 10m, 90s or 1h30m, or stdin",
-            )),
-        }
-    }
+words_or_value! {
+    FollowChoice: Off "off" or "false", On "on" or "true", Stdin "stdin";
+    Idle time => idle_time(time), time => format!("{time:#}")
 }
 
-impl Display for FollowChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::On => f.write_str("on"),
-            Self::Stdin => f.write_str("stdin"),
-            Self::Idle(duration) => write!(f, "{duration:#}"),
-        }
-    }
+fn idle_time(text: &str) -> Result<SignedDuration, String> {
+    let time = text.parse().ok().filter(SignedDuration::is_positive);
+    time.ok_or_else(|| expected("a time above 0, such as 10m, 90s or 1h30m, or stdin"))
 }
 
 /// How steps are compared.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Command, ValueEnum};
 
 use super::error::SettingsError;
-use super::shared::{InputSettings, NetworkSettings};
+use super::shared::InputSettings;
 use crate::device::DeviceChoice;
 use crate::network::vgg::Arch;
 
@@ -26,11 +26,11 @@ pub(crate) struct DiffSettings {
     pub(crate) new: PathBuf,
     /// Network: vgg11, vgg13, vgg16 or vgg19, each also with _bn [default: that of the weights]
     #[arg(long, value_name = "NAME")]
-    arch: Option<Arch>,
+    pub(crate) arch: Option<Arch>,
     /// The network in files that hold several (`ema`, `model.teacher`): the key, or dotted keys, that
     /// it stands under [default: the one that is plainly the network]
     #[arg(long, value_name = "KEY")]
-    weights_key: Option<String>,
+    pub(crate) weights_key: Option<String>,
     /// Images for the CKA of each layer (of the features): files, folders or glob patterns, at least 16; 256 are
     /// recommended
     #[arg(long, value_name = "IMAGE", num_args = 1..)]
@@ -70,14 +70,5 @@ impl DiffSettings {
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.input.check()
-    }
-
-    pub(crate) fn network(&self) -> NetworkSettings {
-        NetworkSettings {
-            arch: self.arch,
-            model: None,
-            weights_key: self.weights_key.clone(),
-            layers: "all".to_owned(),
-        }
     }
 }

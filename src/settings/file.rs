@@ -23,13 +23,8 @@ const MOST: u64 = 1 << 20;
 
 const NOT_KEYS: [&str; 3] = ["config", "help", "version"];
 
-pub(super) struct FileSettings {
-    pub(super) flags: Vec<OsString>,
-    /// Whose settings these are where the file is lost, or which keys are gone.
-    pub(super) note: Option<String>,
-}
-
-/// The flags that the file at `path` stands for, or the text that is `kept` in its place, as `command` reads them.
+/// The flags that the file at `path` stands for, or the text that is `kept` in its place, as `command` reads them; and a
+/// note on whose settings these are where the file is lost, or on keys that are gone.
 ///
 /// Keys in `typed` are left out: they are lists (files, patterns) that were typed as well, and a
 /// typed list replaces the file's instead of adding to it.
@@ -38,7 +33,7 @@ pub(super) fn read(
     kept: Option<String>,
     command: &clap::Command,
     typed: &[&str],
-) -> Result<FileSettings, SettingsError> {
+) -> Result<(Vec<OsString>, Option<String>), SettingsError> {
     let lost = kept.is_some().then(|| {
         format!(
             "{} is lost: with the settings of the newest checkpoint",
@@ -72,8 +67,7 @@ pub(super) fn read(
         }
     }
     let gone = (!gone.is_empty()).then(|| format!("{}: {}", path.display(), gone.join("; ")));
-    let note = lost.or(gone);
-    Ok(FileSettings { flags, note })
+    Ok((flags, lost.or(gone)))
 }
 
 pub(crate) fn text(path: &Path) -> io::Result<String> {

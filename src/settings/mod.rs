@@ -45,7 +45,7 @@ pub(crate) use layers::LayersSettings;
 pub(crate) use pictures::{ComparisonSettings, PictureSettings};
 pub(crate) use read_back::{ExportFormat, ExportSettings, InspectSettings, ViewSettings};
 pub(crate) use shard::{Shard, array_task};
-pub(crate) use shared::{ComputeSettings, IMAGENET, NetworkSettings, OutputSettings, RunSettings};
+pub(crate) use shared::{ComputeSettings, FolderSettings, IMAGENET, NetworkSettings, RunSettings};
 pub(crate) use summary::{Condition, SummarySettings, write_json};
 pub(crate) use text::rewritten;
 pub(crate) use train::{OptimizerName, RecordSettings, TrainSettings};
@@ -139,12 +139,12 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
             let path = path.clone();
             return Err(FindError::Missing { path }.into());
         }
-        let mut from_file = file::read(path, kept, command, &lists).map_err(failed)?;
-        from_file.flags.extend(moved_run(path, of_command));
-        note = from_file.note;
+        let (mut flags, noted) = file::read(path, kept, command, &lists).map_err(failed)?;
+        flags.extend(moved_run(path, of_command));
+        note = noted;
         // The command is always the first word: no flag can stand before it.
         let (head, rest) = typed.split_at(2.min(typed.len()));
-        let with_file: Vec<OsString> = [head, &from_file.flags].concat();
+        let with_file: Vec<OsString> = [head, &flags].concat();
         // Read alone first, so that a mistake in the file is reported as the file's.
         cli()
             .try_get_matches_from(&with_file)
@@ -156,9 +156,10 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
     Ok(Parsed { command, note })
 }
 
-/// What these words mean, without a note.
-fn command(words: &[&OsStr]) -> Result<Command, UsageError> {
-    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+/// What these words mean behind the program's name, without a note.
+fn command<W: AsRef<OsStr>>(words: &[W]) -> Result<Command, UsageError> {
+    let words = words.iter().map(|word| word.as_ref().to_owned());
+    let words: Vec<OsString> = std::iter::once("vggscope".into()).chain(words).collect();
     parse(&words).map(|parsed| parsed.command)
 }
 
@@ -294,9 +295,9 @@ impl Command {
 
     pub(crate) fn is_quiet(&self) -> bool {
         match self {
-            Self::Compare(settings) => settings.quiet,
+            Self::Compare(settings) => settings.folder.quiet,
             Self::Merge(settings) => settings.quiet,
-            _ => self.run().is_some_and(|run| run.output.quiet),
+            _ => self.run().is_some_and(|run| run.output.folder.quiet),
         }
     }
 

@@ -107,17 +107,34 @@ pub(crate) struct InputSettings {
     pub(crate) normalize: Normalize,
 }
 
-/// Where the results go.
+/// The folder of the run that is written, and what is said meanwhile.
 #[derive(Debug, Clone, PartialEq, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Run")]
-pub(crate) struct OutputSettings {
+pub(crate) struct FolderSettings {
     /// The folder to give to TensorBoard
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) logdir: PathBuf,
     /// The run's folder in it [default: the time and the command's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<PathBuf>,
+    /// Read settings from a TOML file; flags win
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, PartialEq, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Run")]
+pub(crate) struct OutputSettings {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) folder: FolderSettings,
     /// Also write PNG files: every grid and every map, into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) png: Option<PathBuf>,
@@ -133,37 +150,16 @@ pub(crate) struct OutputSettings {
     /// At an image or checkpoint that cannot be read: stop, or skip it and exit with 1 at the end
     #[arg(long, value_name = "stop|skip", default_value = "stop")]
     pub(crate) on_error: OnError,
-    /// Read settings from a TOML file; flags win
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub(crate) config: Option<PathBuf>,
-    /// Print nothing but errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
     /// Show where each step's time went, and write it as scalars too
     // For those who make it faster: docs/speed.md has it.
     #[arg(long, hide = true)]
     pub(crate) timings: bool,
 }
 
-/// A run is a folder inside the one that TensorBoard gets.
-pub(super) fn check_run(run: Option<&Path>) -> Result<(), SettingsError> {
-    let inside = |part| matches!(part, Component::Normal(_));
-    match run {
-        Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
-            let run = run.to_string_lossy();
-            Err(SettingsError::new(format!(
-                "--run {run:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl RunSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.input.check()?;
-        check_run(self.output.run.as_deref())
+        self.output.folder.check()
     }
 
     /// Prepares images as a network takes them that says how large, `[height, width]`, where nothing else was asked for: the
@@ -204,7 +200,7 @@ impl RunSettings {
         self.input.resize = Some(Size(preprocess.resize));
         self.input.crop = Some(CropSize(preprocess.crop));
         self.pictures.resolve();
-        self.output.logdir = absolute(&self.output.logdir);
+        self.output.folder.resolve();
         self.output.png = self.output.png.as_deref().map(absolute);
     }
 }
@@ -248,7 +244,25 @@ impl InputSettings {
     }
 }
 
-impl OutputSettings {
+impl FolderSettings {
+    /// A run is a folder inside the one that TensorBoard gets.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        let inside = |part| matches!(part, Component::Normal(_));
+        match &self.run {
+            Some(run) if run.as_os_str().is_empty() || !run.components().all(inside) => {
+                let run = run.to_string_lossy();
+                Err(SettingsError::new(format!(
+                    "--run {run:?} must be a name inside the log folder, without \"..\" and not absolute; use --logdir for another log folder"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn resolve(&mut self) {
+        self.logdir = absolute(&self.logdir);
+    }
+
     pub(crate) fn run_folder(&self) -> PathBuf {
         self.logdir
             .join(self.run.as_deref().unwrap_or(Path::new("")))

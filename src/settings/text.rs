@@ -85,12 +85,7 @@ pub(super) fn toml_text(
 
 /// The settings in a run's `config.toml` as this version writes them.
 pub(crate) fn rewritten(name: &str, config: &Path) -> Result<String, UsageError> {
-    let words = [
-        "vggscope".as_ref(),
-        name.as_ref(),
-        "--config".as_ref(),
-        config.as_os_str(),
-    ];
+    let words = [name.as_ref(), "--config".as_ref(), config.as_os_str()];
     let text = match &command(&words)? {
         Command::Images(settings) => toml_text(name, settings),
         Command::Checkpoints(settings) => toml_text(name, settings),

@@ -1,6 +1,5 @@
 //! `vggscope train`.
 
-use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -193,7 +192,7 @@ impl TrainSettings {
              --model`",
         )?;
         require(
-            !self.resume || self.run.output.run.is_some(),
+            !self.resume || self.run.output.folder.run.is_some(),
             "run to resume",
             "name it with --run, or give its configuration: --config runs/NAME/config.toml --resume",
         )?;
@@ -238,8 +237,7 @@ impl TrainSettings {
         let others = "arch weights preset resize crop normalize seed epochs".split(' ');
         let names = names.filter(|name| name != "threads");
         let mut names: Vec<String> = names.chain(others.map(str::to_owned)).collect();
-        let words = ["vggscope", "train", ".", "--images", "."].map(OsStr::new);
-        let default = match command(&words) {
+        let default = match command(&["train", ".", "--images", "."]) {
             Ok(Command::Train(settings)) => toml::Table::try_from(&settings),
             _ => Ok(toml::Table::new()),
         };

@@ -84,27 +84,35 @@ keyword_or_number! {
     NormLimit: "off" or f64, |norm| norm > 0.0 && norm.is_finite(), "a number above 0, or \"off\""
 }
 
-impl FromStr for Interval {
-    type Err = String;
+/// A setting that is one of several words, or else a value: how that is read, and how it is written.
+macro_rules! words_or_value {
+    ($name:ident: $($variant:ident $word:literal $(or $alias:literal)?),+; $other:ident $text:ident => $read:expr, $value:ident => $write:expr) => {
+        impl std::str::FromStr for $name {
+            type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(n) if n > 0 => Ok(Self::Steps(n)),
-            Err(_) if text.eq_ignore_ascii_case("epoch") => Ok(Self::Epoch),
-            Err(_) if text.eq_ignore_ascii_case("off") => Ok(Self::Never),
-            _ => Err(expected("a number of steps from 1, \"epoch\" or \"off\"")),
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word $(| $alias)? => Ok(Self::$variant),)+
+                    $text => $read.map(Self::$other),
+                }
+            }
         }
-    }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant => f.write_str($word),)+
+                    Self::$other($value) => std::fmt::Display::fmt(&$write, f),
+                }
+            }
+        }
+    };
 }
+pub(super) use words_or_value;
 
-impl Display for Interval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Never => f.write_str("off"),
-            Self::Epoch => f.write_str("epoch"),
-            Self::Steps(n) => n.fmt(f),
-        }
-    }
+words_or_value! {
+    Interval: Never "off", Epoch "epoch";
+    Steps text => within(1.., "a number of steps from 1, \"epoch\" or \"off\"")(text), steps => steps
 }
 
 /// Parses a number in a range.

@@ -118,7 +118,7 @@ fn a_tilde_is_the_home_folder_in_a_file_and_behind_an_equals_sign() {
         &["images", "--png=~/out"],
     );
     assert_eq!(settings.images, [home.join("a.png")]);
-    assert_eq!(settings.run.output.logdir, home.join(""));
+    assert_eq!(settings.run.output.folder.logdir, home.join(""));
     assert_eq!(settings.run.output.png, Some(home.join("out")));
 }
 
@@ -168,7 +168,7 @@ fn a_run_that_was_moved_resumes_where_its_configuration_lies() {
     let run_folder = |more: &[&str]| {
         let line = ["train", "--config", config.to_str().unwrap()];
         match parse_line(&[&line[..], more].concat()).unwrap() {
-            Command::Train(settings) => settings.run.output.run_folder(),
+            Command::Train(settings) => settings.run.output.folder.run_folder(),
             other => panic!("{other:?}"),
         }
     };
