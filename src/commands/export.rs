@@ -2,15 +2,15 @@
 
 mod animation;
 mod figures;
-mod names;
+pub(super) mod names;
 mod scalars;
 mod series;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use super::error::{CommandError, RunError};
 use super::event_runs::{EventRun, event_runs};
@@ -22,31 +22,12 @@ use names::{Names, file_path};
 use series::Series;
 use tensorboard_events::{Inventory, Place, TagInventory};
 
-struct Kind {
-    plugin: &'static str,
-    one: &'static str,
-    many: &'static str,
-}
+/// The plugins of what is exported, each with what one of its values is called.
+const IMAGES: (&str, &str) = ("images", "image");
+const SCALARS: (&str, &str) = ("scalars", "scalar");
+const FIGURES: (&str, &str) = (figure::PLUGIN, "figure");
 
-const IMAGES: Kind = Kind {
-    plugin: "images",
-    one: "image",
-    many: "pictures",
-};
-
-const SCALARS: Kind = Kind {
-    plugin: "scalars",
-    one: "scalar",
-    many: "scalars",
-};
-
-const FIGURES: Kind = Kind {
-    plugin: figure::PLUGIN,
-    one: "figure",
-    many: "figures to draw again",
-};
-
-fn kinds(settings: &ExportSettings) -> &'static [Kind] {
+fn kinds(settings: &ExportSettings) -> &'static [(&'static str, &'static str)] {
     match settings.format {
         ExportFormat::Csv => &[SCALARS, FIGURES],
         ExportFormat::Npz | ExportFormat::Svg => &[FIGURES],
@@ -84,8 +65,10 @@ pub(crate) struct Exported {
 
 impl Exported {
     /// What is there; or nothing, and why among what was skipped.
-    fn or_skip<T, E: Error>(&mut self, what: &str, read: Result<T, E>) -> Option<T> {
-        let skip = |error: &E| self.skipped.push(format!("{what}: {}", one_line(error)));
+    fn or_skip<T>(&mut self, what: &str, read: Result<T, RunError>) -> Option<T> {
+        let skip = |error: &RunError| {
+            (self.skipped).push(format!("{what}: {}", one_line(&**error)));
+        };
         read.inspect_err(skip).ok()
     }
 
@@ -133,13 +116,14 @@ fn export_run(
     let kinds = kinds(settings);
     let tags = tags.into_iter().filter(|(_, tag)| {
         let mut kinds = kinds.iter();
-        kinds.any(|kind| kind.plugin == tag.plugin)
+        kinds.any(|(plugin, _)| *plugin == tag.plugin)
     });
     let tags: BTreeMap<String, TagInventory> = tags.collect();
     let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(name_of(tag)));
     let mut chosen: Vec<_> = tags.iter().filter(|(tag, _)| is_chosen(tag)).collect();
     if chosen.is_empty() {
-        let error = no_tag(settings, run, kinds, &tags);
+        let kinds: Vec<&str> = kinds.iter().map(|(_, kind)| *kind).collect();
+        let error = no_tag(settings, run, &kinds.join(" or "), &tags);
         exported.nothing.get_or_insert(error);
     }
     if settings.format != ExportFormat::Csv {
@@ -173,18 +157,19 @@ fn export_run(
         });
     }
     if settings.together && all.len() > 1 {
-        return animate_together(&mut all, settings, out, exported);
+        all.sort_by(|a, b| a.tag.cmp(b.tag));
+        return animate(&all, settings, &out.join(TOGETHER), exported);
     }
     for series in &all {
-        if series.plugin == SCALARS.plugin {
+        if series.plugin == SCALARS.0 {
             scalars::add(series, &settings.run, exported);
             continue;
         }
         let path = claim(name_of(series.tag), out, exported);
-        if series.plugin == FIGURES.plugin {
+        if series.plugin == FIGURES.0 {
             figures::write(series, settings, &path, exported)?;
         } else if settings.is_animation() {
-            animate(series, settings, &path, exported)?;
+            animate(slice::from_ref(series), settings, &path, exported)?;
         } else {
             series.write_pictures(&path, exported)?;
         }
@@ -205,43 +190,30 @@ fn claim(tag: &str, out: &Path, exported: &mut Exported) -> PathBuf {
     path
 }
 
-/// Writes an animation of the first pictures of all steps, one of the second ones, if a step has them, and so on.
+/// Writes one animation of all tags next to each other; of a single tag one of the first pictures of all steps, one of
+/// the second ones, if a step has them, and so on.
 fn animate(
-    series: &Series<'_>,
+    all: &[Series<'_>],
     settings: &ExportSettings,
     path: &Path,
     exported: &mut Exported,
 ) -> Result<(), CommandError> {
     make_folder(path.parent().unwrap_or(path))?;
-    let strips = Strip::all_of(series, exported);
-    for (number, strip) in strips.iter().enumerate() {
-        let mut name = path.as_os_str().to_owned();
-        if strips.len() > 1 {
-            name.push(format!("_{number}"));
-            name = exported.names.claim(PathBuf::from(name)).into_os_string();
-        }
-        animation::write(&[strip], name, settings)?;
-        exported.files += 1;
-    }
-    Ok(())
-}
-
-fn animate_together(
-    all: &mut [Series<'_>],
-    settings: &ExportSettings,
-    out: &Path,
-    exported: &mut Exported,
-) -> Result<(), CommandError> {
-    make_folder(out)?;
-    all.sort_by(|a, b| a.tag.cmp(b.tag));
     let mut strips = Vec::new();
-    for series in &*all {
+    for series in all {
         strips.extend(Strip::all_of(series, exported));
     }
     let strips: Vec<&Strip<'_>> = strips.iter().collect();
-    if !strips.is_empty() {
-        let name = exported.names.claim(out.join(TOGETHER)).into_os_string();
-        animation::write(&strips, name, settings)?;
+    let together = if all.len() > 1 { strips.len() } else { 1 };
+    for (number, strips_of_file) in strips.chunks(together.max(1)).enumerate() {
+        let mut name = path.as_os_str().to_owned();
+        if together < strips.len() {
+            name.push(format!("_{number}"));
+        }
+        if strips.len() > 1 {
+            name = exported.names.claim(PathBuf::from(name)).into_os_string();
+        }
+        animation::write(strips_of_file, name, settings)?;
         exported.files += 1;
     }
     Ok(())
@@ -250,24 +222,17 @@ fn animate_together(
 fn no_tag(
     settings: &ExportSettings,
     run: &EventRun,
-    kinds: &[Kind],
+    kinds: &str,
     tags: &BTreeMap<String, TagInventory>,
 ) -> CommandError {
-    let [one, many] = [|kind: &Kind| kind.one, |kind: &Kind| kind.many];
-    let one: Vec<&str> = kinds.iter().map(one).collect();
-    let many: Vec<&str> = kinds.iter().map(many).collect();
     let given = settings.tag.iter().map(|glob| format!("'{glob}'"));
     let there = match tags.len() {
-        0 => format!("it has no {}", many.join(" or ")),
-        _ => format!(
-            "it has {}",
-            listed(tags.keys().map(|tag| name_of(tag)), ", ", NAMED)
-        ),
+        0 => "none".to_owned(),
+        _ => listed(tags.keys().map(|tag| name_of(tag)), ", ", NAMED),
     };
     CommandError::wrong_use(format!(
-        "{}: no {} tag is matched by --tag {}; {there}",
+        "{}: no {kinds} tag is matched by --tag {}; it has {there}",
         run.path.display(),
-        one.join(" or "),
         given.collect::<Vec<_>>().join(" or ")
     ))
 }

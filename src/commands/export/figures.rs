@@ -8,9 +8,9 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::Exported;
 use super::scalars::field;
-use super::series::{Point, Series, ValueError};
+use super::series::{Point, Series, changed};
 use crate::analysis::figure::{Cells, Figure, Matrix, SIZE};
-use crate::commands::error::CommandError;
+use crate::commands::error::{CommandError, RunError};
 use crate::settings::{ExportFormat, ExportSettings};
 use tensorboard_events::Value;
 
@@ -34,7 +34,7 @@ pub(super) fn write(
             (ExportFormat::Csv | ExportFormat::Npz, Cells::Tiles(_)) => continue,
             _ => {
                 let png = figure.picture(width, height).to_png();
-                ("png", png.map_err(ValueError::Png))
+                ("png", png.map_err(RunError::from))
             }
         };
         if let Some(bytes) = exported.or_skip(&series.name(step), bytes) {
@@ -44,13 +44,13 @@ pub(super) fn write(
     Ok(())
 }
 
-fn of_point(point: Point) -> Result<Figure, ValueError> {
+fn of_point(point: Point) -> Result<Figure, RunError> {
     match point.value {
         Value::Data { strings, .. } => {
             let figure = Figure::from_data(&strings).filter(is_whole);
-            figure.ok_or(ValueError::Figure)
+            figure.ok_or_else(|| "the figure is of another version".into())
         }
-        _ => Err(ValueError::Changed),
+        _ => Err(changed()),
     }
 }
 
@@ -76,7 +76,7 @@ fn table(figure: &Figure, matrix: &Matrix) -> Vec<u8> {
 }
 
 /// `values`, float32 `[rows, columns]`, and the names `rows` and `columns`, as `numpy.load` reads them.
-fn arrays(figure: &Figure, matrix: &Matrix) -> Result<Vec<u8>, ValueError> {
+fn arrays(figure: &Figure, matrix: &Matrix) -> Result<Vec<u8>, RunError> {
     let (rows, columns) = (figure.rows.len(), figure.columns.len());
     let bytes = matrix.values.iter().flat_map(|value| value.to_le_bytes());
     let bytes: Vec<u8> = bytes.collect();

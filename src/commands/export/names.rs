@@ -8,11 +8,11 @@ const LONGEST_PART: usize = 200;
 
 /// The paths that were given out, in lower case: some file systems do not tell cases apart.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<String>);
+pub(crate) struct Names(HashSet<String>);
 
 impl Names {
     /// The path, or the first with a number behind it that no other tag or animation has.
-    pub(super) fn claim(&mut self, path: PathBuf) -> PathBuf {
+    pub(crate) fn claim(&mut self, path: PathBuf) -> PathBuf {
         let numbered = |number: usize| {
             let mut name = path.as_os_str().to_owned();
             name.push(format!("_{number}"));

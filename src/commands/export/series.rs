@@ -1,39 +1,21 @@
 //! The values of a tag that are exported.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 
 use image::ImageFormat;
-use thiserror::Error;
 
 use super::Exported;
-use crate::commands::error::CommandError;
+use crate::commands::error::{CommandError, RunError};
 use crate::commands::event_runs::EventRun;
 use crate::data::decode;
-use crate::data::error::ImageError;
 use feature_grid::Picture;
-use feature_grid::png::PngError;
-use tensorboard_events::{Content, EventReader, Place, ReadError, Value};
+use tensorboard_events::{Content, EventReader, Place, Value};
 
-#[derive(Debug, Error)]
-pub(super) enum ValueError {
-    #[error("the file was changed meanwhile")]
-    Changed,
-    #[error("the event cannot be read")]
-    Seek(#[from] io::Error),
-    #[error("{0}")]
-    Event(#[from] ReadError),
-    #[error("the picture cannot be read")]
-    Image(#[from] image::ImageError),
-    #[error("the picture cannot be read")]
-    Jpeg(#[from] ImageError),
-    #[error("the figure is of another version")]
-    Figure,
-    #[error("the figure cannot be drawn")]
-    Png(#[from] PngError),
-    #[error("the arrays cannot be written")]
-    Zip(#[from] zip::result::ZipError),
+/// Of a file that was changed while it was read.
+pub(super) fn changed() -> RunError {
+    CommandError::failed("the file was changed meanwhile").into()
 }
 
 pub(super) struct Series<'a> {
@@ -49,15 +31,9 @@ pub(super) struct Point {
     pub(super) value: Value,
 }
 
-/// An event file that stays open while values are read of it.
-struct Open {
-    file: usize,
-    events: EventReader<BufReader<File>>,
-}
-
 impl Series<'_> {
     /// Each step with its value, one at a time.
-    pub(super) fn read(&self) -> impl Iterator<Item = (i64, Result<Point, ValueError>)> {
+    pub(super) fn read(&self) -> impl Iterator<Item = (i64, Result<Point, RunError>)> {
         let mut open = None;
         self.places.iter().map(move |place| {
             let point = self.point(place, &mut open);
@@ -68,19 +44,23 @@ impl Series<'_> {
         })
     }
 
-    fn point(&self, place: &Place, open: &mut Option<Open>) -> Result<Point, ValueError> {
-        if open.as_ref().is_none_or(|open| open.file != place.file) {
-            let path = self.run.files.get(place.file).ok_or(ValueError::Changed)?;
+    /// Reads a value; its file, which has a number, stays `open` for the next ones.
+    fn point(
+        &self,
+        place: &Place,
+        open: &mut Option<(usize, EventReader<BufReader<File>>)>,
+    ) -> Result<Point, RunError> {
+        if open.as_ref().is_none_or(|(file, _)| *file != place.file) {
+            let path = self.run.files.get(place.file).ok_or_else(changed)?;
             let mut events = EventReader::open(path)?;
             events.set_plugin(self.tag, self.plugin);
-            let file = place.file;
-            *open = Some(Open { file, events });
+            *open = Some((place.file, events));
         }
-        let events = &mut open.as_mut().ok_or(ValueError::Changed)?.events;
+        let (_, events) = open.as_mut().ok_or_else(changed)?;
         events.go_to(place.offset)?;
-        let event = events.next().ok_or(ValueError::Changed)??;
+        let event = events.next().ok_or_else(changed)??;
         let Content::Summaries(summaries) = event.content else {
-            return Err(ValueError::Changed);
+            return Err(changed());
         };
         // A later value of the same tag replaces it.
         let mut summaries = summaries.into_iter();
@@ -88,17 +68,17 @@ impl Series<'_> {
         let value = summary.and_then(|summary| summary.value);
         Ok(Point {
             wall_time: event.wall_time,
-            value: value.ok_or(ValueError::Changed)?,
+            value: value.ok_or_else(changed)?,
         })
     }
 
-    pub(super) fn pictures(&self) -> impl Iterator<Item = (i64, Result<Vec<Vec<u8>>, ValueError>)> {
+    pub(super) fn pictures(&self) -> impl Iterator<Item = (i64, Result<Vec<Vec<u8>>, RunError>)> {
         self.read().map(|(step, point)| match point {
             Ok(Point {
                 value: Value::Image { pngs, .. },
                 ..
             }) => (step, Ok(pngs)),
-            Ok(_) => (step, Err(ValueError::Changed)),
+            Ok(_) => (step, Err(changed())),
             Err(error) => (step, Err(error)),
         })
     }
@@ -133,13 +113,13 @@ impl Series<'_> {
     }
 }
 
-fn ending(bytes: &[u8]) -> Result<&'static str, ValueError> {
+fn ending(bytes: &[u8]) -> Result<&'static str, RunError> {
     let endings = image::guess_format(bytes)?.extensions_str();
     Ok(endings.first().copied().unwrap_or("png"))
 }
 
 /// The pixels of a picture, of an animation its first one.
-pub(super) fn pixels(bytes: Vec<u8>) -> Result<Picture, ValueError> {
+pub(super) fn pixels(bytes: Vec<u8>) -> Result<Picture, RunError> {
     if image::guess_format(&bytes)? == ImageFormat::Jpeg {
         return Ok(decode::decode_bytes(bytes)?);
     }

@@ -406,5 +406,5 @@ fn figures_are_drawn_again() {
     let plain = [fixtures().join("by_pytorch/plain")];
     place
         .run("export --out x --as svg", &plain)
-        .fails(2, &["no figure tag", "it has no figures to draw again"]);
+        .fails(2, &["no figure tag", "it has none"]);
 }
