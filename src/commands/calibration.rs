@@ -1,93 +1,22 @@
 //! What is fixed before the first step of a run over several networks: one range a layer, the channels that are
 //! shown, and what the steps are compared with.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use burn::tensor::Tensor;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::RunContext;
 use super::error::{CommandError, RunError};
-use super::terminal::Terminal;
-use crate::analysis::change::Summary;
+use super::run_style::{CHANNELS, RANGES, ReferenceMaps, RunStyle, references};
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
-use crate::analysis::{BASES, Bases, Calibration, ObservedNetwork, Observers};
-use crate::logger::{Against, Builder, Channels, FeatureLogger, Ranges};
+use crate::analysis::{BASES, Bases, Calibration, ComparisonImages, ObservedNetwork, Observers};
+use crate::logger::{Against, Channels, Ranges};
 use crate::network::ForwardPass;
 use crate::settings::{
     ChangeChoice, ComparisonSettings, MapsChoice, PictureSettings, RangeChoice, settings_text,
 };
-use crate::state::{RunFolder, StateError, binary};
-
-const RANGES: &str = "ranges.toml";
-
-const CHANNELS: &str = "channels.toml";
-
-/// Maps, or kernels, that those of a tag are compared with.
-pub(super) struct ReferenceMaps {
-    tag: String,
-    maps: Tensor<4>,
-    as_what: Against,
-}
-
-/// How a run is shown, fixed before its first step.
-pub(super) struct RunStyle {
-    ranges: Ranges,
-    channels: Channels,
-    changes: Option<Against>,
-    compare: bool,
-    /// Maps of networks that are none of this process's steps.
-    pub(super) references: Vec<ReferenceMaps>,
-    pub(super) bases: Option<Bases>,
-}
-
-impl RunStyle {
-    pub(super) fn apply(&self, builder: Builder) -> Builder {
-        let builder = builder
-            .ranges(self.ranges.clone())
-            .channels(self.channels.clone())
-            .compare(self.compare);
-        match self.changes {
-            Some(against) => builder.changes(against),
-            None => builder,
-        }
-    }
-
-    /// Hands over maps and bases to what shows the run, and describes its tags.
-    pub(super) fn hand_over(
-        &mut self,
-        logger: &mut FeatureLogger,
-        probes: &mut ProbeImages,
-        pass: &ForwardPass,
-    ) {
-        for reference in self.references.drain(..) {
-            logger.reference(reference.tag, reference.maps, reference.as_what);
-        }
-        probes.show_pca(self.bases.take());
-        probes.describe(pass, logger);
-    }
-
-    /// The files in a run's folder that hold ranges and channels, by name, for its later steps and for other runs.
-    pub(super) fn files(&self) -> Result<BTreeMap<String, String>, RunError> {
-        let mut files = BTreeMap::new();
-        if !self.ranges.is_empty() {
-            let about = "The range of each layer at every step: --range THIS_FILE shows another run with the same ones.";
-            files.insert(RANGES.to_owned(), toml_text(about, &self.ranges)?);
-        }
-        if !self.channels.is_empty() {
-            let about = "The channels of each layer that are shown: --maps THIS_FOLDER shows the same ones of another run.";
-            files.insert(CHANNELS.to_owned(), toml_text(about, &self.channels)?);
-        }
-        if let Some(bases) = &self.bases {
-            files.insert(BASES.to_owned(), binary(&bases.to_bytes()?));
-        }
-        Ok(files)
-    }
-}
 
 /// The bases of a run that is resumed, or those next to the ranges of another run. `None` where they are to be made,
 /// since there are none or those are of another network.
@@ -125,21 +54,6 @@ pub(super) fn known_bases(
     Ok(None)
 }
 
-/// Writes those files of a run that is resumed where they are not as it left them: all its steps are shown alike.
-pub(super) fn restore(
-    folder: &RunFolder,
-    files: &BTreeMap<String, String>,
-    terminal: &Terminal,
-) -> Result<(), StateError> {
-    for name in folder.restore(files)? {
-        terminal.note(&format!(
-            "{} is not as the run left it, and is written again",
-            folder.path().join(name).display()
-        ));
-    }
-    Ok(())
-}
-
 /// What is found out of a few networks before the first step of a run.
 pub(super) struct Calibrator<'a> {
     run: &'a RunContext<'a>,
@@ -150,17 +64,23 @@ pub(super) struct Calibrator<'a> {
     calibration: Calibration,
     references: Vec<ReferenceMaps>,
     bases: Option<Bases>,
+    pub(super) observers: Option<Observers>,
 }
 
 impl<'a> Calibrator<'a> {
-    /// Of a run that is resumed, takes the bases, ranges and channels that it has, unless others are asked for.
+    /// Of a run that is resumed, takes the bases, ranges and channels that it has, unless others are asked for. Its
+    /// observers compare `images`, and draw `total` steps if so many are known to come.
     pub(super) fn new(
         run: &'a RunContext<'a>,
         probes: &'a ProbeImages,
         comparison: &'a ComparisonSettings,
         mut pictures: PictureSettings,
         is_resumed: bool,
+        images: Option<ComparisonImages>,
+        total: Option<usize>,
     ) -> Result<Self, RunError> {
+        let is_bgr = run.preprocess.is_bgr();
+        let observers = || Observers::new(images, total, is_bgr, probes);
         let bases = known_bases(run, &pictures, is_resumed)?;
         let folder = run.folder.path();
         let ranges = folder.join(RANGES);
@@ -180,6 +100,7 @@ impl<'a> Calibrator<'a> {
             calibration: Calibration::default(),
             references: Vec::new(),
             bases,
+            observers: comparison.is_on().then(observers),
         })
     }
 
@@ -230,15 +151,12 @@ impl<'a> Calibrator<'a> {
     }
 
     /// How the run is shown; observers get the calibration as well.
-    pub(super) fn finish(
-        mut self,
-        observers: Option<&mut Observers>,
-    ) -> Result<RunStyle, RunError> {
+    pub(super) fn finish(mut self) -> Result<RunStyle, RunError> {
         let (run, ranges) = (self.run, self.run.folder.path().join(RANGES));
         if self.is_resumed && ranges.exists() {
             self.calibration.ranges.keep_changes(read_toml(&ranges)?);
         }
-        if let Some(observers) = observers {
+        if let Some(observers) = &mut self.observers {
             let style = run.settings.pictures.style();
             observers.set_calibration(&self.calibration, &run.pass, style);
         }
@@ -247,6 +165,7 @@ impl<'a> Calibrator<'a> {
         Ok(RunStyle {
             references: self.references,
             bases: self.bases,
+            observers: self.observers,
             ..style
         })
     }
@@ -260,7 +179,9 @@ pub(super) fn run_style(
     pass: &ForwardPass,
 ) -> Result<RunStyle, RunError> {
     let mut ranges = match &pictures.range {
-        Some(RangeChoice::File(file)) => read_ranges(file, pass)?,
+        Some(RangeChoice::File(file)) => {
+            read_all(file, pass, |ranges: &Ranges, tag| ranges.get(tag).is_some())?
+        }
         Some(RangeChoice::Run) => calibration.ranges.clone(),
         Some(RangeChoice::By(_)) | None => Ranges::default(),
     };
@@ -281,19 +202,8 @@ pub(super) fn run_style(
         compare: comparison.is_some_and(ComparisonSettings::is_on),
         references: Vec::new(),
         bases: None,
+        observers: None,
     })
-}
-
-/// What a network makes of the probe images, as maps that steps are compared with.
-pub(super) fn references(
-    network: &ObservedNetwork<'_>,
-    probes: &ProbeImages,
-    as_what: Against,
-) -> Vec<ReferenceMaps> {
-    let of_probes = network.probes.each();
-    let of_probes = of_probes.map(|(image, layer, maps)| (probes.tag(image, layer), maps));
-    let reference = |(tag, maps)| ReferenceMaps { tag, maps, as_what };
-    of_probes.map(reference).collect()
 }
 
 /// The channels that are shown of each layer, where they are not the first ones.
@@ -310,7 +220,10 @@ fn channels(
     };
     match &pictures.maps {
         MapsChoice::All | MapsChoice::First(_) => {}
-        MapsChoice::Of(run) => return read_channels(&run.join(CHANNELS), pass),
+        MapsChoice::Of(run) => {
+            let has = |channels: &Channels, tag: &str| channels.get(tag).is_some();
+            return read_all(&run.join(CHANNELS), pass, has);
+        }
         MapsChoice::Top(count) => choose(*count, &|tag| calibration.by_variance(tag)),
         MapsChoice::Changed(count) => choose(*count, &|tag| calibration.by_change(tag)),
         MapsChoice::Channels(chosen) => choose(usize::MAX, &|_| chosen.clone()),
@@ -318,30 +231,21 @@ fn channels(
     Ok(channels)
 }
 
-fn read_ranges(file: &Path, pass: &ForwardPass) -> Result<Ranges, RunError> {
-    let ranges: Ranges = read_toml(file)?;
-    check_all(file, pass, |tag| ranges.get(tag).is_some())?;
-    Ok(ranges)
-}
-
-fn read_channels(file: &Path, pass: &ForwardPass) -> Result<Channels, RunError> {
-    let channels: Channels = read_toml(file)?;
-    check_all(file, pass, |tag| channels.get(tag).is_some())?;
-    Ok(channels)
-}
-
-fn check_all(
+/// What a file has for the layers that are shown, each of which it has to have.
+fn read_all<T: DeserializeOwned>(
     file: &Path,
     pass: &ForwardPass,
-    has: impl Fn(&str) -> bool,
-) -> Result<(), CommandError> {
-    match pass.wanted.iter().find(|layer| !has(&layer.tag())) {
+    has: fn(&T, &str) -> bool,
+) -> Result<T, RunError> {
+    let all = read_toml(file)?;
+    match pass.wanted.iter().find(|layer| !has(&all, &layer.tag())) {
         Some(layer) => Err(CommandError::wrong_use(format!(
             "{} has nothing for {}: take it from a run that shows this layer, or leave the layer out with --layers",
             file.display(),
             layer.name()
-        ))),
-        None => Ok(()),
+        ))
+        .into()),
+        None => Ok(all),
     }
 }
 
@@ -363,25 +267,4 @@ fn other_file(file: &Path, why: &str) -> CommandError {
     CommandError::wrong_use(format!(
         "{file}: {why}; expected the file that a run left there"
     ))
-}
-
-fn toml_text(about: &str, values: &impl Serialize) -> Result<String, RunError> {
-    Ok(format!("# {about}\n{}", toml::to_string(values)?))
-}
-
-/// Draws and sums up what is known only after the last step, if there was one. What ended the run early stands
-/// before what goes wrong here.
-pub(super) fn finish(
-    observers: Option<Observers>,
-    logger: &mut FeatureLogger,
-    last: Option<i64>,
-    ended: Result<(), RunError>,
-) -> (Summary, Result<(), RunError>) {
-    let (Some(observers), Some(last)) = (observers, last) else {
-        return (Summary::default(), ended);
-    };
-    match observers.finish(logger, last) {
-        Ok(summary) => (summary, ended),
-        Err(error) => (Summary::default(), ended.and(Err(error.into()))),
-    }
 }

@@ -15,11 +15,11 @@ mod step_log;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::calibration;
 use super::context::{self, Context, Steps};
 use super::error::{CommandError, RunError};
 use super::parameters::open_model;
 use super::report::Report;
+use super::run_style;
 use crate::analysis::change::Summary;
 use crate::data::checkpoints::{Checkpoint, Sequence, list_checkpoints};
 use crate::settings::{CheckpointsSettings, array_task};
@@ -57,7 +57,7 @@ pub(crate) fn run(
         list(settings, context)?
     };
     let total = listed.len();
-    let run_folder = settings.run.output.run_folder();
+    let run_folder = settings.run.output.folder.run_folder();
     let mut part = None;
     if let Some(shard) = shard {
         refuse_merged(&run_folder, &listed, settings.every)?;
@@ -106,13 +106,13 @@ fn show(
     if state.last().is_some() {
         let folder = &run.context.folder;
         folder.is_used();
-        calibration::restore(folder, &state.files, run.terminal())?;
+        run_style::restore(folder, &state.files, run.terminal())?;
     }
     let as_before = |name| format!("{name} could not be read before, and did not change");
     let unreadable = remaining.unreadable.iter().map(as_before);
     run.context.skipped.extend(unreadable);
-    let mut calibrated = run.calibrate(&loader, &remaining)?;
-    if let Some(observers) = &mut calibrated.observers {
+    let mut run_style = run.calibrate(&loader, &remaining)?;
+    if let Some(observers) = &mut run_style.observers {
         *observers.summary() = found(&state, i64::MAX);
     }
     if let (Some(follow), Some(last)) = (&mut follow, state.last()) {
@@ -122,7 +122,7 @@ fn show(
         state.files.clear();
     }
     // A run of an older version may lack some.
-    for (name, held) in calibrated.run_style.files()? {
+    for (name, held) in run_style.files()? {
         state.files.entry(name).or_insert(held);
     }
     run.context.folder.restore(&state.files)?;
@@ -147,7 +147,7 @@ fn show(
     let due = std::mem::take(&mut remaining.due);
     let due = due.into_iter().map(NextCheckpoint::from);
     let networks = loader.load_ahead(due.chain(follow.into_iter().flatten()));
-    let log = StepLog::open(run, builder, calibrated, writer, remaining)?;
+    let log = StepLog::open(run, builder, run_style, writer, remaining)?;
     log.show_all(&networks, steps)
 }
 
@@ -188,7 +188,7 @@ fn reserve(
     part: Option<&PartOf>,
     context: &Context,
 ) -> Result<RunFolder, RunError> {
-    let output = &mut settings.run.output;
+    let output = &mut settings.run.output.folder;
     let path = match part {
         Some(part) => RunFolder::part(&output.run_folder(), part.index),
         None if output.run.is_none() => {

@@ -79,8 +79,9 @@ pub(crate) fn compare(
 /// Opens both files, as VGGs, or where neither is one, by their own names. The first layers alone fit several networks,
 /// among which the other file's decides.
 fn open(settings: &DiffSettings) -> Result<(Option<Arch>, WeightsFile, WeightsFile), RunError> {
-    let network = settings.network();
-    let [old, new] = [&settings.old, &settings.new].map(|path| open_file(path, &network));
+    let key = settings.weights_key.as_deref();
+    let files = [&settings.old, &settings.new];
+    let [old, new] = files.map(|path| open_file(path, key, settings.arch));
     let is_other = |error: &RunError| {
         let weights = error.downcast_ref::<WeightsError>();
         weights.is_some_and(|error| matches!(error.kind, WeightsErrorKind::OtherNetwork(_)))
@@ -88,10 +89,9 @@ fn open(settings: &DiffSettings) -> Result<(Option<Arch>, WeightsFile, WeightsFi
     if let (Err(of_old), Err(of_new)) = (&old, &new)
         && is_other(of_old)
         && is_other(of_new)
-        && network.arch.is_none()
+        && settings.arch.is_none()
     {
-        let key = network.weights_key.as_deref();
-        let both = [&settings.old, &settings.new].map(|path| WeightsFile::open_any(path, key));
+        let both = files.map(|path| WeightsFile::open_any(path, key));
         // What is no network at all is said as it was.
         if let [Ok(old), Ok(new)] = both {
             return Ok((None, old, new));

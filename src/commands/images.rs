@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::calibration::{self, RunStyle};
+use super::calibration;
 use super::context::{Context, RunContext, Steps, as_markdown, placement, reserve};
 use super::devices::open_devices;
 use super::error::RunError;
 use super::parameters::{ShownNetwork, open_model};
 use super::report::Report;
+use super::run_style::RunStyle;
 use crate::analysis::probe::{BatchPictures, describe, describe_pca, log_kernels};
 use crate::analysis::{Bases, Calibration};
 use crate::data::error::LoadError;
@@ -35,7 +36,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     let files = list_images(&settings.images, &notes)?;
     let total = files.len();
     let devices = open_devices(&settings.run.compute, context)?;
-    let folder = reserve(&mut settings.run.output, "images", context)?;
+    let folder = reserve(&mut settings.run.output.folder, "images", context)?;
     let weights = settings.weights.as_deref();
     let start = ShownNetwork::open(&model, weights, settings.seed, &settings.run, context)?;
     let architecture = Arc::clone(&start.architecture);
@@ -48,7 +49,7 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
         .peekable();
     let mut timings = StageTimings::default();
     let place = placement(&run.pass, total);
-    let network = timings.time(Stage::Load, || start.build(&run.pass.wanted, place))?;
+    let network = timings.time(Stage::Load, || (start.build)(&run.pass.wanted, place))?;
     let pictures = &settings.run.pictures;
     let bases = calibration::known_bases(&run, pictures, false)?;
     let is_waiting = bases.is_none() && !pictures.no_pca;

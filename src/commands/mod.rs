@@ -18,6 +18,7 @@ pub mod program;
 pub(crate) mod remedy;
 pub(crate) mod report;
 mod resumed;
+mod run_style;
 mod start;
 mod summary;
 mod table;

@@ -53,16 +53,13 @@ impl OpenNetwork {
     }
 }
 
+type Build = dyn FnOnce(&[Layer], Placement<'_>) -> Result<Box<dyn Network>, ModelError>;
+
 /// A network that images go through, opened before they are read.
 pub(crate) struct ShownNetwork {
     pub(crate) architecture: Arc<dyn Architecture>,
-    parameters: ShownParameters,
+    pub(crate) build: Box<Build>,
     pub(crate) label: Box<dyn FnOnce() -> String + Send>,
-}
-
-enum ShownParameters {
-    OfFile(Model, Box<WeightsFile>),
-    Random(Box<OpenNetwork>),
 }
 
 impl ShownNetwork {
@@ -82,33 +79,22 @@ impl ShownNetwork {
             return Ok(Self {
                 architecture: Arc::new(random.variant.clone()),
                 label: Box::new(move || format!("random, seed {seed}")),
-                parameters: ShownParameters::Random(Box::new(random)),
+                build: Box::new(move |wanted, place| {
+                    let deepest = wanted.last().map_or(0, |layer| layer.index);
+                    Ok(Box::new(random.build(Extent::Features { deepest }, place)?))
+                }),
             });
         };
         let file = model.weights(&path, network.weights_key.as_deref())?;
         let architecture = model.architecture(&file)?;
         terminal.notes(&notes(&file, model, settings.input.preprocess().crop));
-        let hashed = path.clone();
+        let (model, hashed) = (model.clone(), path.clone());
         let hash = move || sha256(&mut File::open(&hashed)?);
         Ok(Self {
             architecture,
-            parameters: ShownParameters::OfFile(model.clone(), Box::new(file)),
+            build: Box::new(move |wanted, place| model.build(&file, wanted, place)),
             label: hashed_label(file_name(&path), network, hash),
         })
-    }
-
-    pub(crate) fn build(
-        &self,
-        wanted: &[Layer],
-        place: Placement<'_>,
-    ) -> Result<Box<dyn Network>, ModelError> {
-        match &self.parameters {
-            ShownParameters::OfFile(model, file) => model.build(file, wanted, place),
-            ShownParameters::Random(random) => {
-                let deepest = wanted.last().map_or(0, |layer| layer.index);
-                Ok(Box::new(random.build(Extent::Features { deepest }, place)?))
-            }
-        }
     }
 }
 
@@ -147,10 +133,11 @@ fn download(arch: Arch, context: &Context) -> Result<PathBuf, RunError> {
 
 pub(crate) fn open_file(
     path: &Path,
-    settings: &NetworkSettings,
+    key: Option<&str>,
+    arch: Option<Arch>,
 ) -> Result<(Variant, WeightsFile), RunError> {
-    let file = WeightsFile::open_under(path, settings.weights_key.as_deref())?;
-    let variant = Variant::of(&file, settings.arch)?;
+    let file = WeightsFile::open_under(path, key)?;
+    let variant = Variant::of(&file, arch)?;
     Ok((variant, file))
 }
 

@@ -15,7 +15,7 @@ use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
 use crate::one_line::{panic_text, printable};
 use crate::settings::{
-    Command, DiffSettings, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
+    Command, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
 };
 
 const DONE: u8 = 0;
@@ -47,19 +47,9 @@ pub fn main() -> ! {
             Err(error) => fail(&error, WRONG_USE),
         });
     exit(outcome.unwrap_or_else(|payload| {
-        unexpected(&BackendError::of(panic_text(payload.as_ref())));
-        FAILED
+        let error = BackendError::of(panic_text(payload.as_ref()));
+        fail(&error, FAILED)
     }))
-}
-
-fn unexpected(error: &BackendError) {
-    let text = explain(error);
-    match error {
-        BackendError::Other(_) => print_error(&format!(
-            "unexpected failure: {text}; please report it with the command you ran"
-        )),
-        _ => print_error(&text),
-    }
 }
 
 /// Ends the process without running the destructors of libtorch: they take a tenth of a second, and crash
@@ -99,7 +89,15 @@ fn run(command: Command) -> u8 {
             Ok(table) => Ok(print(&table)),
             Err(error) => return fail(&*error, WRONG_USE),
         },
-        Command::Diff(settings) => return compare_files(&settings),
+        // As diff(1) ends: 0 if the weights are equal, 1 if they differ, 2 if that cannot be said.
+        Command::Diff(settings) => {
+            let compared = caught(|| diff::compare(&settings, &Terminal::new(false)));
+            match compared.unwrap_or_else(|panic| Err(panic.into())) {
+                Ok((text, is_equal)) if print(&text) == DONE => Ok(u8::from(!is_equal)),
+                Ok(_) => Ok(WRONG_USE),
+                Err(error) => return fail(&*error, WRONG_USE),
+            }
+        }
         Command::Inspect(settings) => inspect::inspect(&settings)
             .map(|(text, is_whole)| print(&text).max(u8::from(!is_whole))),
         Command::Export(settings) => {
@@ -120,20 +118,6 @@ fn run(command: Command) -> u8 {
         };
         fail(&*error, code)
     })
-}
-
-/// 0 if the weights are equal, 1 if they differ, 2 if that cannot be said, as diff(1) ends. A closed pipe does
-/// not change what was found.
-fn compare_files(settings: &DiffSettings) -> u8 {
-    match caught(|| diff::compare(settings, &Terminal::new(false))) {
-        Ok(Ok((text, is_equal))) if print(&text) == DONE => u8::from(!is_equal),
-        Ok(Ok(_)) => WRONG_USE,
-        Ok(Err(error)) => fail(&*error, WRONG_USE),
-        Err(panic) => {
-            unexpected(&panic);
-            WRONG_USE
-        }
-    }
 }
 
 fn log_run(
@@ -271,7 +255,13 @@ fn printed(result: std::io::Result<()>) -> u8 {
 }
 
 fn fail(error: &(dyn std::error::Error + 'static), code: u8) -> u8 {
-    print_error(&explain(error));
+    let text = explain(error);
+    match error.downcast_ref() {
+        Some(BackendError::Other(_)) => print_error(&format!(
+            "unexpected failure: {text}; please report it with the command you ran"
+        )),
+        _ => print_error(&text),
+    }
     code
 }
 

@@ -1,8 +1,8 @@
 //! The checkpoint that a training resumes from.
 
-use super::calibration;
 use super::context::Context;
 use super::error::{CommandError, RunError};
+use super::run_style;
 use crate::data::labeled::Dataset;
 use crate::one_line::one_line;
 use crate::settings::{self, TrainSettings};
@@ -43,7 +43,7 @@ impl Resumed {
             saved => {
                 let saved = saved?;
                 let progress = saved.read_progress()?;
-                calibration::restore(folder, &progress.files, &context.terminal)?;
+                run_style::restore(folder, &progress.files, &context.terminal)?;
                 Ok(Some(Self { saved, progress }))
             }
         }

@@ -79,13 +79,11 @@ fn from_file(
     is_resumed: bool,
     context: &Context,
 ) -> Result<OpenNetwork, RunError> {
-    let mut network = settings.run.network.clone();
-    if is_resumed {
-        // Its own checkpoints hold one network.
-        network.weights_key = None;
-    }
+    let network = &settings.run.network;
+    // Its own checkpoints hold one network.
+    let key = network.weights_key.as_deref().filter(|_| !is_resumed);
     let classes = dataset.classes.len();
-    let (held, file) = parameters::open_file(path, &network)?;
+    let (held, file) = parameters::open_file(path, key, network.arch)?;
     // The crop is what it is trained at from now on.
     context.terminal.notes(&parameters::notes(
         &file,

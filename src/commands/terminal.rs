@@ -25,7 +25,6 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 struct Count {
     unit: Unit,
-    from: u64,
     last: Option<Instant>,
 }
 
@@ -35,7 +34,6 @@ pub(crate) enum Unit {
     /// Steps of a run, nobody knows how many.
     OpenSteps,
     Bytes,
-    Networks,
 }
 
 impl Unit {
@@ -46,7 +44,6 @@ impl Unit {
             Self::Bytes => {
                 "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}"
             }
-            Self::Networks => "{bar:32} {pos}/{len} networks  {wide_msg}",
         }
     }
 }
@@ -60,7 +57,6 @@ impl Terminal {
             bar: ProgressBar::hidden(),
             count: Mutex::new(Count {
                 unit: Unit::Steps,
-                from: 0,
                 last: None,
             }),
         }
@@ -87,11 +83,7 @@ impl Terminal {
         // The elapsed time begins here, and with it the rate.
         self.bar.set_position(done);
         self.bar.reset_eta();
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Count {
-            unit,
-            from: done,
-            last: None,
-        };
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Count { unit, last: None };
         if self.has_bar {
             if let Ok(style) = ProgressStyle::with_template(unit.style()) {
                 self.bar.set_style(style);
@@ -115,7 +107,7 @@ impl Terminal {
         let is_due = |last: Instant| last.elapsed() >= between;
         if is_last || count.last.is_none_or(is_due) {
             count.last = Some(Instant::now());
-            eprintln_unless_closed(&self.line(&count, done, what));
+            eprintln_unless_closed(&self.line(count.unit, done, what));
         }
     }
 
@@ -123,21 +115,19 @@ impl Terminal {
         self.bar.finish_and_clear();
     }
 
-    fn line(&self, Count { unit, from, .. }: &Count, done: u64, what: &str) -> String {
+    fn line(&self, unit: Unit, done: u64, what: &str) -> String {
         let total = self.bar.length().unwrap_or_default();
-        let (here, elapsed) = (done.saturating_sub(*from), self.bar.elapsed());
-        let rate = here as f64 / elapsed.as_secs_f64().max(1e-9);
-        let left = total.saturating_sub(done) as f64 / rate.max(1e-9);
-        let left = HumanDuration(Duration::from_secs_f64(left.min(1e9)));
+        let left = HumanDuration(self.bar.eta());
         match unit {
-            Unit::Steps => format!("step {done}/{total}  {rate:.2}/s  {left} left  {what}"),
+            Unit::Steps => {
+                let rate = self.bar.per_sec();
+                format!("step {done}/{total}  {rate:.2}/s  {left} left  {what}")
+            }
             Unit::OpenSteps => format!("{done} steps  {what}"),
             Unit::Bytes => {
-                let rate = HumanBytes(here / elapsed.as_secs().max(1));
                 let (done, total) = (HumanBytes(done), HumanBytes(total));
-                format!("{done}/{total}  {rate}/s  {left} left  {what}")
+                format!("{done}/{total}  {left} left  {what}")
             }
-            Unit::Networks => format!("network {done}/{total}  {what}"),
         }
     }
 }

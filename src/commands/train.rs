@@ -11,7 +11,7 @@ use super::parameters::OpenNetwork;
 use super::report::Report;
 use super::resumed::Resumed;
 use super::training_sweep::{Length, Training};
-use super::{calibration, start};
+use super::{run_style, start};
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
@@ -66,7 +66,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         length: &length,
         found: resumed.as_ref().map(|resumed| &*resumed.progress.found),
     };
-    let (mut run_style, observers) = training.calibrate(images)?;
+    let mut run_style = training.calibrate(images)?;
     // A parameter that is held twice is copied.
     drop(network);
 
@@ -101,7 +101,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         interrupt: &context.interrupt,
         logger,
         probes,
-        observers,
+        observers: run_style.observers,
         dataset,
         reading,
         trainer,
@@ -128,7 +128,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
         ..
     } = session;
     run.skipped = skipped;
-    let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
+    let (summary, ended) = run_style::finish(observers, &mut logger, last, ended);
     let report = run.conclude(logger, ended, &steps)?;
     (report.with(notes)).sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
@@ -168,7 +168,7 @@ impl Length {
         }
         Err(CommandError::nothing_to_do(format!(
             "{} is trained to its end: step {taken} of {total}; to train further, resume with a larger --epochs or --steps",
-            settings.run.output.run_folder().display()
+            settings.run.output.folder.run_folder().display()
         )))
     }
 
@@ -183,7 +183,7 @@ impl Length {
 }
 
 fn reserve(settings: &mut TrainSettings, context: &Context) -> Result<RunFolder, RunError> {
-    let output = &mut settings.run.output;
+    let output = &mut settings.run.output.folder;
     if settings.resume {
         let folder = output.run_folder();
         if !folder.is_dir() {

@@ -1,13 +1,14 @@
 //! What a training compares its logged steps with.
 
-use super::calibration::{self, Calibrator, ReferenceMaps, RunStyle};
+use super::calibration::Calibrator;
 use super::context::{RunContext, placement};
 use super::error::RunError;
 use super::parameters;
+use super::run_style::{RunStyle, references};
 use super::start;
 use crate::analysis::grams::GRAMS;
 use crate::analysis::probe::ProbeImages;
-use crate::analysis::{ComparisonImages, ObservedNetwork, Observers, Role};
+use crate::analysis::{ComparisonImages, ObservedNetwork};
 use crate::commands::remedy::explain;
 use crate::data::labeled::Dataset;
 use crate::logger::Against;
@@ -37,16 +38,23 @@ pub(super) struct Training<'a> {
 
 impl Training<'_> {
     /// Calibrates, by the network before the first step of this process, what all steps are shown and compared with.
-    pub(super) fn calibrate(
-        &self,
-        images: Option<ComparisonImages>,
-    ) -> Result<(RunStyle, Option<Observers>), RunError> {
+    pub(super) fn calibrate(&self, images: Option<ComparisonImages>) -> Result<RunStyle, RunError> {
         let (settings, run, probes) = (self.settings, self.run, self.probes);
         let comparison = &settings.comparison;
         let pictures = run.settings.pictures.clone();
-        let mut calibrator = Calibrator::new(run, probes, comparison, pictures, settings.resume)?;
+        let mut calibrator = Calibrator::new(
+            run,
+            probes,
+            comparison,
+            pictures,
+            settings.resume,
+            images,
+            Some(self.logged_steps().len()),
+        )?;
         if let Some(path) = comparison.change.file() {
-            let (held, weights) = parameters::open_file(path, &run.settings.network)?;
+            let network = &run.settings.network;
+            let key = network.weights_key.as_deref();
+            let (held, weights) = parameters::open_file(path, key, network.arch)?;
             let model = Model::Vgg(Some(held.arch));
             let network = model.build(&weights, &run.pass.wanted, placement(&run.pass, 1))?;
             let name = path.display().to_string();
@@ -60,59 +68,50 @@ impl Training<'_> {
             let step = self.length.resumed.unwrap_or(0);
             calibrator.find_bases([&network.probes], &format!("the network at step {step}"))?;
         }
-        let mut observers = comparison.is_on().then(|| {
-            let total = Some(self.logged_steps().len());
-            let mut observers = Observers::new(images, total, run.preprocess.is_bgr(), probes);
-            if let Some(found) = self.found {
-                // Older checkpoints hold none.
-                *observers.summary() = toml::from_str(found).unwrap_or_default();
-            }
-            observers
-        });
-        let mut run_style = calibrator.finish(observers.as_mut())?;
+        let mut run_style = calibrator.finish()?;
+        if let (Some(observers), Some(found)) = (&mut run_style.observers, self.found) {
+            // Older checkpoints hold none.
+            *observers.summary() = toml::from_str(found).unwrap_or_default();
+        }
         if let (Some(step), Some(seen)) = (self.length.resumed, &seen)
-            && (observers.is_some() || comparison.change.is_shown())
+            && run_style.compares()
         {
-            let references = self.resume(observers.as_mut(), step, seen)?;
-            run_style.references.extend(references);
+            self.resume(&mut run_style, step, seen)?;
         }
-        if let Some(observers) = &mut observers {
-            self.keep_grams(observers)?;
+        let next = self.length.resumed.map(|step| step.saturating_add(1));
+        let next = next.and_then(|step| i64::try_from(step).ok());
+        if !run_style.keep_grams(run, next)? {
+            run.context.terminal.note(&format!(
+                "{GRAMS} lacks earlier steps: they were compared over other images or layers, or not at all, or their files are damaged or gone"
+            ));
         }
-        Ok((run_style, observers))
+        Ok(run_style)
     }
 
     /// Continues the comparison where an earlier process left it: with the network that the training started
-    /// from, and the one that it resumes from. Returns what the maps of the next steps are compared with.
+    /// from, and the one that it resumes from.
     fn resume(
         &self,
-        mut observers: Option<&mut Observers>,
+        style: &mut RunStyle,
         step: u64,
         now: &ObservedNetwork<'_>,
-    ) -> Result<Vec<ReferenceMaps>, RunError> {
+    ) -> Result<(), RunError> {
         let (run, probes) = (self.run, self.probes);
-        let mut references = match self.initial(step) {
+        match self.initial(step) {
             Some(first) => {
                 let name = "the network that the training started from";
                 let network = probes.run(&run.pass, &first, name)?;
-                if let Some(observers) = observers.as_deref_mut() {
-                    observers.replay(0, Role::First, &network)?;
-                }
-                calibration::references(&network, probes, Against::First)
+                style.replay(0, &network, probes, Against::First)?;
             }
-            None => calibration::references(now, probes, Against::First),
-        };
+            None => (style.references).extend(references(now, probes, Against::First)),
+        }
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         if self.logged_steps().binary_search(&step).is_err() {
             run.context.terminal.note(&format!(
                 "the next logged step is compared with step {step}, from which the run resumes, instead of the last logged one"
             ));
         }
-        if let Some(observers) = observers {
-            observers.replay(step, Role::Previous, now)?;
-        }
-        references.extend(calibration::references(now, probes, Against::Previous));
-        Ok(references)
+        style.replay(step, now, probes, Against::Previous)
     }
 
     /// The network that the training started from, if it can be made again.
@@ -126,21 +125,6 @@ impl Training<'_> {
             "steps are compared with step {step} instead of the first: the network that the training started from cannot be made again: {why}"
         ));
         None
-    }
-
-    fn keep_grams(&self, observers: &mut Observers) -> Result<(), RunError> {
-        let run = self.run;
-        let resumed = self
-            .length
-            .resumed
-            .and_then(|step| i64::try_from(step + 1).ok());
-        let (folder, preprocess) = (run.folder.claim(GRAMS), run.preprocess.to_string());
-        if !observers.keep_grams(folder, resumed, &run.pass, preprocess)? {
-            run.context.terminal.note(&format!(
-                "{GRAMS} lacks earlier steps: they were compared over other images or layers, or not at all, or their files are damaged or gone"
-            ));
-        }
-        Ok(())
     }
 
     /// The steps that show the probe images, the first and the last among them.

@@ -1,6 +1,5 @@
 //! `vggscope view`: TensorBoard with room for every step.
 
-use std::collections::HashSet;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::error::{CommandError, RunError};
 use super::event_runs::event_runs;
+use super::export::names::Names;
 use super::tensorboard::{ALL_SAMPLES, samples_flag};
 use crate::one_line::word_quoted;
 use crate::settings::ViewSettings;
@@ -71,7 +71,7 @@ fn folder_of(path: &Path) -> String {
 /// Source: `_parse_event_files_spec` of TensorBoard's `backend/event_processing/data_ingester.py`. A name ends at the
 /// first colon and does not begin with a slash; a folder has no comma.
 fn specification(paths: &[PathBuf]) -> Result<String, CommandError> {
-    let mut names = HashSet::new();
+    let mut names = Names::default();
     let mut all = Vec::new();
     for path in paths {
         let folder = folder_of(path);
@@ -84,10 +84,8 @@ fn specification(paths: &[PathBuf]) -> Result<String, CommandError> {
         }
         let plain = folder.trim_start_matches(['/', '.']).replace(':', "_");
         let plain = if plain.is_empty() { "run" } else { &plain };
-        let numbered = (2..).map(|number| format!("{plain}_{number}"));
-        let mut candidates = std::iter::once(plain.to_owned()).chain(numbered);
-        let name = candidates.find(|name| names.insert(name.clone()));
-        all.push(format!("{}:{folder}", name.unwrap_or_default()));
+        let name = names.claim(PathBuf::from(plain));
+        all.push(format!("{}:{folder}", name.display()));
     }
     Ok(all.join(","))
 }

@@ -3,47 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use super::loading::{LoadedNetwork, Loader};
+use super::loading::Loader;
 use super::remaining::Remaining;
 use super::setup::CheckpointRun;
-use crate::analysis::grams::GRAMS;
-use crate::analysis::probe::ProbeActivations;
 use crate::analysis::{Observers, Role};
-use crate::commands::calibration::{self, Calibrator, ReferenceMaps, RunStyle};
+use crate::commands::calibration::Calibrator;
 use crate::commands::error::RunError;
+use crate::commands::run_style::RunStyle;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
 use crate::settings::{ChangeChoice, MapsChoice, RangeChoice};
-
-/// What the steps are shown and compared with.
-pub(super) struct Calibrated {
-    pub(super) run_style: RunStyle,
-    /// What measures them, unless they are not compared.
-    pub(super) observers: Option<Observers>,
-    pub(super) first: Option<FirstPass>,
-}
-
-/// What the first checkpoint made of the probe images, which spares its step a forward pass.
-pub(super) struct FirstPass {
-    pub(super) step: i64,
-    pub(super) probes: ProbeActivations,
-}
 
 impl CheckpointRun<'_> {
     pub(super) fn calibrate(
         &mut self,
         loader: &Loader,
         remaining: &Remaining,
-    ) -> Result<Calibrated, RunError> {
+    ) -> Result<RunStyle, RunError> {
         let images = self.comparison.take();
         let (settings, run) = (self.settings, &self.context);
         let comparison = &settings.comparison;
-        let mut observers = comparison.is_on().then(|| {
-            // Of a part nothing is drawn before all are done.
-            let columns = self.part.map_or(remaining.steps().len(), |_| 0);
-            let total = (!settings.follows()).then_some(columns);
-            Observers::new(images, total, run.preprocess.is_bgr(), &self.probes)
-        });
+        // Of a part nothing is drawn before all are done.
+        let columns = self.part.map_or(remaining.steps().len(), |_| 0);
+        let total = (!settings.follows()).then_some(columns);
         let mut pictures = settings.pictures();
         if !remaining.is_new() {
             // The steps that follow are shown as those before them: what other files said then is in the run's own.
@@ -55,7 +37,15 @@ impl CheckpointRun<'_> {
             }
         }
         let is_resumed = !remaining.is_new();
-        let mut calibrator = Calibrator::new(run, &self.probes, comparison, pictures, is_resumed)?;
+        let mut calibrator = Calibrator::new(
+            run,
+            &self.probes,
+            comparison,
+            pictures,
+            is_resumed,
+            images,
+            total,
+        )?;
         if let Some(path) = comparison.change.file() {
             let file = Checkpoint {
                 path: path.to_owned(),
@@ -65,32 +55,19 @@ impl CheckpointRun<'_> {
             let network = loader.network(&file)?;
             calibrator.set_base(&self.probes.run(&run.pass, &*network, &file.name)?);
         }
-        let first = self.run_ends(loader, &mut calibrator, observers.as_mut())?;
-        let mut run_style = calibrator.finish(observers.as_mut())?;
-        if remaining.goes_on() && (observers.is_some() || comparison.change.is_shown()) {
-            let references = self.resume(observers.as_mut(), loader, remaining)?;
-            run_style.references.extend(references);
+        self.run_ends(loader, &mut calibrator)?;
+        let mut run_style = calibrator.finish()?;
+        if remaining.goes_on() && run_style.compares() {
+            self.resume(&mut run_style, loader, remaining)?;
         }
-        if let Some(observers) = &mut observers {
-            let (folder, preprocess) = (run.folder.claim(GRAMS), run.preprocess.to_string());
-            observers.keep_grams(folder, remaining.resumed, &run.pass, preprocess)?;
-        }
-        Ok(Calibrated {
-            run_style,
-            observers,
-            first,
-        })
+        run_style.keep_grams(run, remaining.resumed)?;
+        Ok(run_style)
     }
 
     /// Runs the end points of the sequence, where anything is to be known of them before the first step.
-    fn run_ends(
-        &self,
-        loader: &Loader,
-        calibrator: &mut Calibrator<'_>,
-        mut observers: Option<&mut Observers>,
-    ) -> Result<Option<FirstPass>, RunError> {
+    fn run_ends(&self, loader: &Loader, calibrator: &mut Calibrator<'_>) -> Result<(), RunError> {
         if !calibrator.is_needed() {
-            return Ok(None);
+            return Ok(());
         }
         let (sequence, mut first) = (self.shown(), None);
         let last = sequence.len() - 1;
@@ -100,41 +77,37 @@ impl CheckpointRun<'_> {
         let places: BTreeSet<usize> = [0, last].into_iter().chain(second).collect();
         for place in places {
             let found = loader.nearest(sequence, place, self.settings.on_error())?;
-            let Some(LoadedNetwork { file, network }) = found else {
+            let Some((Checkpoint { name, step, .. }, network)) = found else {
                 continue;
             };
-            let Checkpoint { name, step, .. } = file;
             let observed = self.probes.run(&self.context.pass, &*network, name)?;
             calibrator.add(&observed, !is_previous || place == 1)?;
             if place == last {
-                if let Some(observers) = observers.as_deref_mut() {
+                if let Some(observers) = &mut calibrator.observers {
                     observers.replay(*step, Role::Last, &observed)?;
                 }
                 let of = match &first {
-                    Some(FirstPass { step: first, .. }) => {
-                        format!("the checkpoints at steps {first} and {step}")
-                    }
+                    Some((first, _)) => format!("the checkpoints at steps {first} and {step}"),
                     None => format!("the checkpoint at step {step}"),
                 };
-                let ends = first.iter().map(|first: &FirstPass| &first.probes);
+                let ends = first.iter().map(|(_, probes)| probes);
                 calibrator.find_bases(ends.chain([&observed.probes]), &of)?;
             }
             if place == 0 {
-                let (step, probes) = (*step, observed.probes);
-                first = Some(FirstPass { step, probes });
+                first = Some((*step, observed.probes));
             }
         }
-        Ok(first)
+        Ok(())
     }
 
     /// Runs the first step that was shown and the last one again, where their files are still there, so that the
-    /// comparison goes on. Returns what the maps of the next steps are compared with.
-    pub(super) fn resume(
+    /// comparison goes on.
+    fn resume(
         &self,
-        mut observers: Option<&mut Observers>,
+        style: &mut RunStyle,
         loader: &Loader,
         remaining: &Remaining,
-    ) -> Result<Vec<ReferenceMaps>, RunError> {
+    ) -> Result<(), RunError> {
         let terminal = self.terminal();
         let on_error = self.settings.on_error();
         // Of those that other processes show, some may not be readable.
@@ -142,38 +115,30 @@ impl CheckpointRun<'_> {
         let readable = |place| loader.nearest(shown, place, on_error);
         let first = (0..shown.len()).find_map(|place| readable(place).transpose());
         let last = readable(shown.len().saturating_sub(1))?;
-        let (Some(first), Some(last)) = (first.transpose()?, last) else {
+        let (Some((first, network)), Some((last, last_network))) = (first.transpose()?, last)
+        else {
             terminal.note(
                 "steps are compared with the first one of this process: no file of the earlier steps is there any more",
             );
-            return Ok(Vec::new());
+            return Ok(());
         };
         if !remaining.has_first {
             terminal.note(&format!(
                 "steps are compared with {} instead of the first, whose file is gone",
-                first.file.name
+                first.name
             ));
         }
-        let mut references = Vec::new();
-        let first_file = first.file;
-        for (loaded, as_what) in [(first, Against::First), (last, Against::Previous)] {
-            let checkpoint = loaded.file;
-            let network =
-                (self.probes).run(&self.context.pass, &*loaded.network, &checkpoint.name)?;
-            match (observers.as_deref_mut(), as_what) {
-                (Some(observers), Against::First) => {
-                    observers.begin_behind(remaining.earlier.len());
-                    observers.replay(checkpoint.step, Role::First, &network)?;
-                    self.add_columns(observers, first_file, loader, remaining)?;
-                }
-                (Some(observers), _) => {
-                    observers.replay(checkpoint.step, Role::Previous, &network)?;
-                }
-                (None, _) => {}
-            }
-            references.extend(calibration::references(&network, &self.probes, as_what));
+        if let Some(observers) = &mut style.observers {
+            observers.begin_behind(remaining.earlier.len());
         }
-        Ok(references)
+        let pass = &self.context.pass;
+        let network = self.probes.run(pass, &*network, &first.name)?;
+        style.replay(first.step, &network, &self.probes, Against::First)?;
+        if let Some(observers) = &mut style.observers {
+            self.add_columns(observers, first, loader, remaining)?;
+        }
+        let network = self.probes.run(pass, &*last_network, &last.name)?;
+        style.replay(last.step, &network, &self.probes, Against::Previous)
     }
 
     /// Runs the checkpoints after the `first` again that have a column in the pictures over time, where their files

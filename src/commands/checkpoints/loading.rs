@@ -30,10 +30,7 @@ pub(super) struct FailedCheckpoint {
     pub(super) why: RunError,
 }
 
-pub(super) struct LoadedNetwork<'a> {
-    pub(super) file: &'a Checkpoint,
-    pub(super) network: Box<dyn Network>,
-}
+type LoadedNetwork<'a> = (&'a Checkpoint, Box<dyn Network>);
 
 /// Loads the networks of a run.
 pub(super) struct Loader {
@@ -106,7 +103,7 @@ impl Loader {
     ) -> Result<Option<LoadedNetwork<'a>>, RunError> {
         for file in sequence.iter().take(place + 1).rev() {
             match self.network(file) {
-                Ok(network) => return Ok(Some(LoadedNetwork { file, network })),
+                Ok(network) => return Ok(Some((file, network))),
                 Err(error) if on_error == OnError::Stop => return Err(error),
                 // It is skipped, and said so, when its step comes.
                 Err(_) => {}

@@ -59,13 +59,6 @@ pub(crate) fn run(settings: &MergeSettings, context: &Context) -> Result<Report,
     report.sum_up(summary.lines(), &summary.json(), &settings.summary)
 }
 
-/// The parts in one event file, which has no name yet.
-struct Joined {
-    folder: RunFolder,
-    bytes: u64,
-    summary: Summary,
-}
-
 /// All parts of a run, each of them whole, and held so that no process makes it again.
 struct Parts {
     folders: BTreeMap<usize, PathBuf>,
@@ -147,19 +140,11 @@ impl Parts {
         let config = CheckpointsSettings::of_run(&path, run)?;
         let events = EventFile::join(run, &parts)?;
         let hidden = events.path().to_owned();
-        let Joined {
-            folder,
-            bytes,
-            summary,
-        } = match self.state.last() {
+        let (folder, bytes, summary) = match self.state.last() {
             Some(last) if config.comparison.is_on() => {
                 self.draw(&config, folder, events, last, context)?
             }
-            _ => Joined {
-                folder,
-                bytes: events.close()?,
-                summary: Summary::default(),
-            },
+            _ => (folder, events.close()?, Summary::default()),
         };
         let text = fs::read_to_string(&path);
         folder.write_config(&text.map_err(|source| StateError::Read { path, source })?)?;
@@ -185,8 +170,8 @@ impl Parts {
         Ok((logged, summary))
     }
 
-    /// Runs the checkpoints again that have a column in the images over time, and draws these. Returns the length of
-    /// the event file, and the summary.
+    /// Runs the checkpoints again that have a column in the images over time, and draws these. Returns the folder, the
+    /// length of the event file in bytes, and the summary.
     fn draw(
         &self,
         settings: &CheckpointsSettings,
@@ -194,7 +179,7 @@ impl Parts {
         events: EventFile,
         last: i64,
         context: &Context,
-    ) -> Result<Joined, RunError> {
+    ) -> Result<(RunFolder, u64, Summary), RunError> {
         context.terminal.note("drawing the images over all steps");
         let quiet = context.quiet();
         let model = open_model(&settings.run.network)?;
@@ -207,11 +192,11 @@ impl Parts {
         let known = Some(&self.state.run.network);
         let mut run = inputs.run(settings, &quiet, folder, None, &sequence, known)?;
         let loader = run.loader();
-        let calibrated = run.calibrate(&loader, &Remaining::all(&sequence))?;
+        let run_style = run.calibrate(&loader, &Remaining::all(&sequence))?;
         let builder = run.context.quiet_logger(run.label(&loader)?).events(events);
-        let mut logger = calibrated.run_style.apply(builder).create()?;
+        let mut logger = run_style.apply(builder).create()?;
         let mut summary = Summary::default();
-        if let Some(mut observers) = calibrated.observers {
+        if let Some(mut observers) = run_style.observers {
             self.replay(&run, &loader, &mut observers, &mut logger)?;
             *observers.summary() = found(&self.state, last);
             let file = |step: i64| run.sequence.iter().find(|file| file.step == step);
@@ -221,11 +206,7 @@ impl Parts {
             }
             summary = observers.finish(&mut logger, last)?;
         }
-        Ok(Joined {
-            folder: run.context.folder,
-            bytes: logger.finish()?.bytes,
-            summary,
-        })
+        Ok((run.context.folder, logger.finish()?.bytes, summary))
     }
 
     /// Gives the observers the steps that have a column.

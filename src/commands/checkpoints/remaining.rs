@@ -16,7 +16,7 @@ use tensorboard_events::event_files;
 const NAMED: usize = 3;
 
 /// What a run lacks of a sequence.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Remaining {
     /// The steps that earlier processes wrote into this run folder.
     pub(super) earlier: Vec<i64>,
@@ -34,12 +34,8 @@ pub(super) struct Remaining {
 impl Remaining {
     pub(super) fn all(sequence: &[Checkpoint]) -> Self {
         Self {
-            earlier: Vec::new(),
-            shown: Vec::new(),
-            has_first: false,
             due: sequence.to_vec(),
-            unreadable: Vec::new(),
-            resumed: None,
+            ..Self::default()
         }
     }
 

@@ -51,17 +51,18 @@ impl Inputs {
         sequence: &'a [Checkpoint],
         known: Option<&RunNetwork>,
     ) -> Result<CheckpointRun<'a>, RunError> {
-        let Self {
-            model,
-            images,
-            notes,
-            devices,
-        } = self;
-        let network = ShownNetwork::find(sequence, model, known, settings, context)?;
+        let network = ShownNetwork::find(sequence, self.model, known, settings, context)?;
         let held = Arc::clone(&network.held);
-        let mut context = RunContext::new(&settings.run, folder, devices, held, notes, context)?;
+        let mut context = RunContext::new(
+            &settings.run,
+            folder,
+            self.devices,
+            held,
+            self.notes,
+            context,
+        )?;
         let config = settings.resolved(&context.pass)?;
-        let probes = context.probes(&images)?;
+        let probes = context.probes(&self.images)?;
         let comparison = context.comparison_images(&settings.comparison, &probes)?;
         Ok(CheckpointRun {
             context,
@@ -70,7 +71,7 @@ impl Inputs {
             sequence,
             network,
             config,
-            images: images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
+            images: self.images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
             probes,
             comparison,
         })

@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::calibrate::{Calibrated, FirstPass};
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
 use super::remaining::Remaining;
 use super::setup::CheckpointRun;
-use crate::analysis::{ObservedNetwork, Observers, charts};
-use crate::commands::calibration;
+use crate::analysis::{Observers, charts};
 use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::{Ends, RunError, ends};
 use crate::commands::remedy::explain;
 use crate::commands::report::Report;
+use crate::commands::run_style::{self, RunStyle};
 use crate::data::on_error::OnError;
 use crate::logger::{Builder, FeatureLogger};
 use crate::state::StateWriter;
@@ -23,8 +22,6 @@ const IDLE: Duration = Duration::from_secs(3);
 
 pub(super) struct StepLog<'a> {
     run: CheckpointRun<'a>,
-    /// What the checkpoint of a step that is to come has made of the probe images.
-    first: Option<FirstPass>,
     observers: Option<Observers>,
     logger: FeatureLogger,
     /// Written with the first step.
@@ -41,15 +38,10 @@ impl<'a> StepLog<'a> {
     pub(super) fn open(
         mut run: CheckpointRun<'a>,
         builder: Builder,
-        calibrated: Calibrated,
+        mut run_style: RunStyle,
         state: StateWriter,
         before: Remaining,
     ) -> Result<Self, RunError> {
-        let Calibrated {
-            mut run_style,
-            observers,
-            first,
-        } = calibrated;
         let mut logger = run_style.apply(builder).create()?;
         let goes_on = before.goes_on();
         if goes_on {
@@ -57,8 +49,7 @@ impl<'a> StepLog<'a> {
         }
         run_style.hand_over(&mut logger, &mut run.probes, &run.context.pass);
         Ok(Self {
-            first,
-            observers,
+            observers: run_style.observers,
             logger,
             config: (!goes_on).then(|| run.config.clone()),
             run,
@@ -99,37 +90,30 @@ impl<'a> StepLog<'a> {
             // How many come, nobody knew.
             steps.due = taken;
         }
-        let Self {
-            run,
-            mut logger,
-            state,
-            last,
-            files,
-            before,
-            ..
-        } = self;
-        let is_part = run.part.is_some();
+        let is_part = self.run.part.is_some();
         if is_part {
             // Even of files that cannot be read `merge` has to know.
-            run.context.folder.is_used();
+            self.run.context.folder.is_used();
         }
         // What all parts have in common is drawn once they are merged.
         let mut observers = self.observers.filter(|_| !is_part);
-        if let (Some(observers), [Some(first), Some(last)]) = (&mut observers, &files) {
-            run.add_rest(observers.summary(), first, last);
+        if let (Some(observers), [Some(first), Some(last)]) = (&mut observers, &self.files) {
+            self.run.add_rest(observers.summary(), first, last);
         }
-        let (summary, ended) = calibration::finish(observers, &mut logger, last, ended);
-        let report = run.context.conclude(logger, ended, &steps);
+        let (summary, ended) = run_style::finish(observers, &mut self.logger, self.last, ended);
+        let report = self.run.context.conclude(self.logger, ended, &steps);
         match &report {
-            Ok(report) if report.interrupted.is_some() => state.check()?,
+            Ok(report) if report.interrupted.is_some() => self.state.check()?,
             Ok(report) => {
-                let last = last.or(before.earlier.last().copied());
-                state.end(last, report.logged.bytes)?;
+                let last = self.last.or(self.before.earlier.last().copied());
+                self.state.end(last, report.logged.bytes)?;
             }
-            Err(error) if is_part && ends(&**error, Ends::NothingLeft) => state.end(None, 0)?,
+            Err(error) if is_part && ends(&**error, Ends::NothingLeft) => {
+                self.state.end(None, 0)?;
+            }
             Err(_) => {}
         }
-        let settings = &run.settings.summary;
+        let settings = &self.run.settings.summary;
         report?.sum_up(summary.lines(), &summary.json(), settings)
     }
 
@@ -173,15 +157,7 @@ impl<'a> StepLog<'a> {
         let CheckpointRun {
             context, probes, ..
         } = &mut self.run;
-        let observed = match self.first.take() {
-            Some(first) if first.step == entry.step => ObservedNetwork {
-                pass: &context.pass,
-                network: &*network,
-                probes: first.probes,
-                name: &entry.name,
-            },
-            _ => probes.run(&context.pass, &*network, &entry.name)?,
-        };
+        let observed = probes.run(&context.pass, &*network, &entry.name)?;
         if let Some(observers) = &mut self.observers {
             observers.observe(&mut step, &observed)?;
             entry.found = toml::to_string(observers.latest()).ok();

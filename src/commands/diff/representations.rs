@@ -66,7 +66,7 @@ pub(super) fn similarities(
         &mut loader,
     )?;
     terminal.notes(&input.lines());
-    terminal.begin(0, 2, Unit::Networks);
+    terminal.begin(0, 2, Unit::Steps);
     let [old, new] = [(1, old, of_old), (2, new, of_new)].map(|(number, file, variant)| {
         let grams = run(&pass, &variant, file, &set)?;
         terminal.reached(number, &file.path().display().to_string());

@@ -47,7 +47,6 @@ table! {
     }
     GramsError {
         Write { .. } => "free some space or choose another folder with --logdir",
-        Truncated { .. } => "copy it again",
         Damaged { .. } | OtherImages { .. } => "delete it, or repeat its run with --compare-images",
         Version { .. } => "use the version that wrote it, or repeat its run with --compare-images",
     }
@@ -61,7 +60,6 @@ table! {
         NoFolder(_) => "restore it, and repeat the command",
         AllExcluded { .. } => "leave an --exclude out",
         NoNumber { .. } => "name one file alone, or number the checkpoints in natural order with --step index",
-        NoMatch { .. } => "change --step",
         Ambiguous { .. } => "capture the step with --step, such as 'epoch(\\d+)', or number the checkpoints in natural order with --step index",
         SameStep { .. } => "leave one out with --exclude, capture another number with --step, or number the checkpoints in natural order with --step index",
         OutOfRange { .. } => "leave the file out with --exclude, rename it, or number the checkpoints in natural order with --step index",
@@ -173,7 +171,6 @@ table! {
     SavedError {
         Read { network, .. } => format!("no checkpoint before {} can be resumed from: start in another --run", network.display()),
         Write { .. } => "free space on that disk, then continue with --resume",
-        Open { .. } => "check its permissions",
         Nothing { .. } => "start without --resume, in another --run",
     }
     ImagenetError {
