@@ -16,7 +16,10 @@ const LINES: usize = 8;
 
 pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<Report, RunError> {
     let runs = ComparedRun::open_all(&settings.runs)?;
-    let pairs = pairs(&runs)?;
+    let is_named = runs.len() > 2;
+    let others = runs.iter().skip(1);
+    let pairs = others.map(|other| Pair::new(&runs[0], other, is_named));
+    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
     let folder = reserve(&mut settings.folder, "compare", context)?;
     let config = settings.resolved()?;
 
@@ -45,15 +48,6 @@ pub(crate) fn run(settings: &mut CompareSettings, context: &Context) -> Result<R
     let report = conclude(logger, ended, &settings.folder, &due, Vec::new(), context)?;
     let json = json!({"version": 1, "lines": summary, "layers": layers});
     report.sum_up(summary, &json, &settings.summary)
-}
-
-fn pairs(runs: &[ComparedRun]) -> Result<Vec<Pair<'_>>, CompareError> {
-    let Some((first, others)) = runs.split_first() else {
-        return Ok(Vec::new());
-    };
-    let is_named = others.len() > 1;
-    let pair = |other| Pair::new(first, other, is_named);
-    others.iter().map(pair).collect()
 }
 
 fn logger(

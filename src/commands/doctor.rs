@@ -1,7 +1,5 @@
 //! `vggscope doctor`: which devices this build can use on this machine, and why not the others.
 
-use std::process::Command;
-
 use indicatif::HumanBytes;
 
 use super::remedy::explain;
@@ -24,7 +22,7 @@ pub(crate) fn report() -> String {
          CPU        {} cores, libtorch computes on {}\n",
         env!("CARGO_PKG_VERSION"),
         libtorch_line(libtorch),
-        cuda_line(libtorch, &nvidia_gpus()),
+        cuda_line(libtorch),
         gpu_lines(&survey).collect::<String>(),
         names.join(", "),
         names.first().map_or("none", String::as_str),
@@ -93,16 +91,12 @@ fn libtorch_line(libtorch: Option<&Libtorch>) -> String {
     format!("{version} ({kind}) from {dir}")
 }
 
-fn cuda_line(libtorch: Option<&Libtorch>, gpus: &[String]) -> String {
+fn cuda_line(libtorch: Option<&Libtorch>) -> String {
     let Some(libtorch) = libtorch else {
         return "not usable: this build has no libtorch".to_owned();
     };
-    let seen = match gpus {
-        [] => "nvidia-smi lists no GPU".to_owned(),
-        gpus => format!("nvidia-smi lists {}", gpus.join(", ")),
-    };
     if let Some(why) = libtorch.why_no_cuda(0) {
-        return format!("not usable: {} ({seen})", explain(&why));
+        return format!("not usable: {}", explain(&why));
     }
     let cudnn = if libtorch.has_cudnn {
         "found"
@@ -110,21 +104,7 @@ fn cuda_line(libtorch: Option<&Libtorch>, gpus: &[String]) -> String {
         "not found"
     };
     let devices = libtorch.cuda_devices;
-    format!("usable: {devices} device(s), cuDNN {cudnn} ({seen})")
-}
-
-/// The GPUs that NVIDIA's driver knows; none where there is no driver.
-fn nvidia_gpus() -> Vec<String> {
-    let Ok(output) = Command::new("nvidia-smi").arg("-L").output() else {
-        return Vec::new();
-    };
-    if !output.status.success() {
-        return Vec::new();
-    }
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(|line| line.split(" (UUID").next().unwrap_or(line).to_owned())
-        .collect()
+    format!("usable: {devices} device(s), cuDNN {cudnn}")
 }
 
 #[cfg(test)]

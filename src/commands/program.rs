@@ -14,9 +14,7 @@ use super::{compare, diff, doctor, export, images, inspect, layers, train, view}
 use crate::device::{BackendError, caught};
 use crate::interrupt::Interrupt;
 use crate::one_line::{panic_text, printable};
-use crate::settings::{
-    Command, ExportSettings, Parsed, UsageError, completions, manual_page, parse,
-};
+use crate::settings::{Command, ExportSettings, UsageError, completions, manual_page, parse};
 
 const DONE: u8 = 0;
 /// Something failed or was skipped.
@@ -33,7 +31,7 @@ pub fn main() -> ! {
     report_full_files();
     let outcome =
         std::panic::catch_unwind(|| match parse(&std::env::args_os().collect::<Vec<_>>()) {
-            Ok(Parsed { command, note }) => {
+            Ok((command, note)) => {
                 if let Some(note) = note.filter(|_| !command.is_quiet()) {
                     Terminal::new(false).note(&note);
                 }

@@ -102,18 +102,11 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug)]
-pub(crate) struct Parsed {
-    pub(crate) command: Command,
-    /// What there is to say of the configuration file.
-    pub(crate) note: Option<String>,
-}
-
-/// Reads the command line, and the configuration file if it names one.
+/// Reads the command line, and the configuration file if it names one. Returns what there is to say of that, too.
 ///
 /// The file's keys become flags before the typed ones, so both are read by the same rules and typed flags
 /// win.
-pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
+pub(crate) fn parse(typed: &[OsString]) -> Result<(Command, Option<String>), UsageError> {
     let mut note = None;
     let mut matches = match cli().try_get_matches_from(typed) {
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
@@ -153,14 +146,14 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, UsageError> {
     }
     let command = Cli::from_arg_matches(&matches)?.command;
     command.check()?;
-    Ok(Parsed { command, note })
+    Ok((command, note))
 }
 
 /// What these words mean behind the program's name, without a note.
 fn command<W: AsRef<OsStr>>(words: &[W]) -> Result<Command, UsageError> {
     let words = words.iter().map(|word| word.as_ref().to_owned());
     let words: Vec<OsString> = std::iter::once("vggscope".into()).chain(words).collect();
-    parse(&words).map(|parsed| parsed.command)
+    parse(&words).map(|(command, _)| command)
 }
 
 /// The command line as help describes it.

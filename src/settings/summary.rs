@@ -4,11 +4,11 @@ use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 
 use super::error::SettingsError;
+use super::values::read_from_text;
 use crate::analysis::NUMBERS;
 use crate::durable;
 
@@ -80,6 +80,14 @@ pub(crate) struct Condition {
 const SIGNS: [&str; 4] = [">=", "<=", ">", "<"];
 
 impl Condition {
+    fn read(text: &str) -> Option<Self> {
+        let sign = SIGNS.into_iter().find(|sign| text.contains(sign))?;
+        let (name, limit) = text.split_once(sign)?;
+        let (name, limit) = (name.trim().to_owned(), limit.trim().parse().ok()?);
+        let is_known = NUMBERS.contains(&&*name) && f64::is_finite(limit);
+        is_known.then_some(Self { name, sign, limit })
+    }
+
     pub(crate) fn holds(&self, value: f64) -> bool {
         match self.sign {
             ">=" => value >= self.limit,
@@ -96,29 +104,7 @@ impl Display for Condition {
     }
 }
 
-impl FromStr for Condition {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = SIGNS.into_iter().find_map(|sign| {
-            let (name, limit) = text.split_once(sign)?;
-            Some((name.trim().to_owned(), sign, limit.trim()))
-        });
-        let names = NUMBERS.join(", ");
-        let Some((name, sign, limit)) = found else {
-            return Err(format!(
-                "expected NAME OP NUMBER with >, >=, < or <=, such as dead>0.1; names: {names}"
-            ));
-        };
-        if !NUMBERS.contains(&&*name) {
-            return Err(format!("no number is called {name:?}; names: {names}"));
-        }
-        match limit.parse() {
-            Ok(limit) if f64::is_finite(limit) => Ok(Self { name, sign, limit }),
-            _ => Err(format!("{limit:?} is no number")),
-        }
-    }
-}
+read_from_text!(Condition: &format!("NAME OP NUMBER with >, >=, < or <=, such as dead>0.1; names: {}", NUMBERS.join(", ")));
 
 #[cfg(test)]
 mod tests {

@@ -45,20 +45,15 @@ pub(super) fn write(
 }
 
 fn of_point(point: Point) -> Result<Figure, RunError> {
-    match point.value {
-        Value::Data { strings, .. } => {
-            let figure = Figure::from_data(&strings).filter(is_whole);
-            figure.ok_or_else(|| "the figure is of another version".into())
-        }
-        _ => Err(changed()),
-    }
-}
-
-fn is_whole(figure: &Figure) -> bool {
-    match &figure.cells {
+    let Value::Data { strings, .. } = point.value else {
+        return Err(changed());
+    };
+    let is_whole = |figure: &Figure| match &figure.cells {
         Cells::Matrix(matrix) => matrix.values.len() == figure.rows.len() * figure.columns.len(),
         Cells::Tiles(_) => true,
-    }
+    };
+    let figure = Figure::from_data(&strings).filter(is_whole);
+    figure.ok_or_else(|| "the figure is of another version".into())
 }
 
 /// A row a row of the figure, under the names of its columns and behind its own.

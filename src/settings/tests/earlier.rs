@@ -113,8 +113,8 @@ fn a_key_that_is_gone_is_a_note() {
     let words = |command| ["vggscope", command, "--config", path.to_str().unwrap()];
     let note = |command, text: &str| {
         std::fs::write(&path, text).unwrap();
-        let parsed = parse(&words(command).map(OsString::from)).unwrap();
-        parsed.note.unwrap_or_default()
+        let (_, note) = parse(&words(command).map(OsString::from)).unwrap();
+        note.unwrap_or_default()
     };
     let text = "images = ['/i']\nmax-maps = 64\nverbose = true\nmean = [0, 0, 0]\nmaps = '7'";
     let said = note("images", text);

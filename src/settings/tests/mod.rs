@@ -19,7 +19,7 @@ fn parse_line(line: &[&str]) -> Result<Command, UsageError> {
         .chain(line.iter().copied())
         .map(OsString::from)
         .collect();
-    parse(&words).map(|parsed| parsed.command)
+    parse(&words).map(|(command, _)| command)
 }
 
 fn toml_of(command: &Command) -> String {
