@@ -24,8 +24,8 @@ use crate::network::{ForwardError, InputError, SelectError};
 use crate::one_line::shell_quoted;
 use crate::state::StateError;
 use crate::train::{CheckpointError as SavedError, Divergence, Symptom, TrainError};
+use crate::weights::WeightsErrorKind;
 use crate::weights::imagenet::ImagenetError;
-use crate::weights::{Framework, WeightsErrorKind};
 
 /// Of the variants of an error's type, the first that fits has the advice, if there is any.
 macro_rules! table {
@@ -47,7 +47,7 @@ table! {
     }
     GramsError {
         Write { .. } => "free some space or choose another folder with --logdir",
-        Damaged { .. } | OtherImages { .. } => "delete it, or repeat its run with --compare-images",
+        File(_) | Damaged { .. } | OtherImages { .. } => "delete it, or repeat its run with --compare-images",
         Version { .. } => "use the version that wrote it, or repeat its run with --compare-images",
     }
     CompareError {
@@ -127,7 +127,7 @@ table! {
         Panicked(_, BackendError::Other(_)) => "please report it with the command you ran",
     }
     SelectError {
-        Unknown { .. } | Classifier { .. } | Beyond { .. } => "`vggscope layers`, with the same --model or --weights, lists them all",
+        Unknown(_) => "`vggscope layers`, with the same --model or --weights, lists them all",
         TooDeep { .. } => "choose --layers up to that one",
         Empty(_) => "exclude fewer of them, or write \"all\"",
     }
@@ -151,7 +151,7 @@ table! {
         Schema { .. } => "export it with torch 2.8 or newer",
         Inputs(_) => "export a module whose forward takes the image alone, the rest fixed in it",
         NoImage { .. } => "export it with such an image as its example",
-        Json(_) | Graph(_) => "export it again",
+        Graph(_) => "export it again",
     }
     StateError {
         Folder { .. } => "choose another with --logdir or --run",
@@ -182,8 +182,8 @@ table! {
         NoKey { .. } => "choose one of these with --weights-key",
         NotProgram(_) => "in Python, `torch.export.save(torch.export.export(net.eval(), (image,)), \"net.pt2\")` writes one",
         OtherNetwork(_) => "other networks are shown by --model, as docs/any-network.md says",
-        Framework(Framework::Caffe | Framework::Hdf5) => "with such weights, use --preset caffe",
-        Framework(_) => "--weights imagenet has the published networks",
+        Framework { is_bgr: true, .. } => "with such weights, use --preset caffe",
+        Framework { .. } => "--weights imagenet has the published networks",
     }
 }
 

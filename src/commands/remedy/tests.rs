@@ -11,7 +11,7 @@ use crate::data::labeled::LoaderError;
 use crate::device::BackendError;
 use crate::logger::LoggerError;
 use crate::weights::imagenet::{DownloadError, ImagenetError};
-use crate::weights::{Framework, WeightsError, WeightsErrorKind};
+use crate::weights::{WeightsError, WeightsErrorKind};
 use feature_grid::RenderError;
 use feature_grid::png::PngError;
 use tensorboard_events::{EventFileError, ReadError, StepError};
@@ -181,24 +181,15 @@ fn flags_that_help_are_named() {
     let of = |kind| explain(&WeightsError::new(Path::new("a.pth"), kind));
     let found = vec!["net.".to_owned()];
     let key = "swa".to_owned();
+    let framework = |is_bgr| WeightsErrorKind::Framework { what: "", is_bgr };
     for (text, advice) in [
         (
             of(WeightsErrorKind::Ambiguous(found.clone())),
             "; choose one with --weights-key",
         ),
         (of(WeightsErrorKind::NoKey { key, found }), "--weights-key"),
-        (
-            of(WeightsErrorKind::Framework(Framework::Caffe)),
-            "--preset caffe",
-        ),
-        (
-            of(WeightsErrorKind::Framework(Framework::Hdf5)),
-            "--preset caffe",
-        ),
-        (
-            of(WeightsErrorKind::Framework(Framework::TensorFlowModel)),
-            "--weights imagenet",
-        ),
+        (of(framework(true)), "--preset caffe"),
+        (of(framework(false)), "--weights imagenet"),
         (
             explain(&ImagenetError::Unavailable {
                 file: "vgg16.pth".to_owned(),
