@@ -137,7 +137,6 @@ impl Step<'_> {
     }
 
     /// Logs a picture as it is.
-    ///
     pub fn image(&mut self, tag: impl Into<String>, picture: Picture) {
         let tag = tag.into();
         let (slot, describe) = (self.next_slot(), self.is_new(&tag));
