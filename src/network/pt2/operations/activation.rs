@@ -15,12 +15,8 @@ pub(super) const TABLE: Table = &[
     ("aten.tanh", |call| map(call, Dispatch::float_tanh)),
     ("aten.silu", |call| by_burn(call, activation::silu)),
     ("aten.mish", |call| by_burn(call, activation::mish)),
-    ("aten.hardswish", |call| {
-        by_burn(call, activation::hard_swish)
-    }),
-    ("aten.hardsigmoid", |call| {
-        by_burn(call, |x| activation::hard_sigmoid(x, 1.0 / 6.0, 0.5))
-    }),
+    ("aten.hardswish", |call| map(call, hardswish)),
+    ("aten.hardsigmoid", |call| map(call, hardsigmoid)),
     ("aten.softplus", softplus),
     ("aten.hardtanh", hardtanh),
     ("aten.leaky_relu", leaky_relu),
@@ -53,9 +49,23 @@ fn times(x: Floats, factor: f64) -> Floats {
     Dispatch::float_mul_scalar(x, factor.into())
 }
 
+fn plus(x: Floats, more: f64) -> Floats {
+    Dispatch::float_add_scalar(x, more.into())
+}
+
 /// What Burn has for tensors of a known rank, and does value by value: this one has the rank that it has.
 fn by_burn(call: &mut Call, of: impl Fn(Tensor<1>) -> Tensor<1>) -> Result<Value> {
     map(call, |x| of(Tensor::from_dispatch(x)).into_dispatch())
+}
+
+/// `clamp(x + 3, 0, 6) / 6`, rounded as PyTorch does: where a map is one pixel, a range of its own shows every bit.
+fn hardsigmoid(x: Floats) -> Floats {
+    Dispatch::float_div_scalar(clamp(plus(x, 3.0), 0.0, 6.0), 6.0.into())
+}
+
+fn hardswish(x: Floats) -> Floats {
+    let product = Dispatch::float_mul(x.clone(), clamp(plus(x, 3.0), 0.0, 6.0));
+    Dispatch::float_div_scalar(product, 6.0.into())
 }
 
 fn softplus(call: &mut Call) -> Result<Value> {
@@ -89,7 +99,7 @@ fn prelu(call: &mut Call) -> Result<Value> {
 /// `scale · (max(x, 0) + alpha · (exp(min(x, 0) · slope) − 1))`
 fn exponential(x: Floats, alpha: f64, scale: f64, slope: f64) -> Floats {
     let below = times(Dispatch::float_clamp_max(x.clone(), 0.0.into()), slope);
-    let below = Dispatch::float_sub_scalar(Dispatch::float_exp(below), 1.0.into());
+    let below = plus(Dispatch::float_exp(below), -1.0);
     times(
         Dispatch::float_add(Dispatch::relu(x), times(below, alpha)),
         scale,
@@ -111,5 +121,11 @@ fn gelu(call: &mut Call) -> Result<Value> {
     if call.text("approximate").as_deref() != Some("tanh") {
         return map(call, Dispatch::gelu);
     }
-    by_burn(call, activation::gelu_approximate)
+    map(call, |x| {
+        // x / 2 · (1 + tanh(√(2 / π) · (x + 0.044715 · x³))); Burn's takes the cube as a power.
+        let square = Dispatch::float_mul(x.clone(), x.clone());
+        let inner = Dispatch::float_mul(x.clone(), plus(times(square, 0.044_715), 1.0));
+        let inner = times(inner, (2.0 / std::f64::consts::PI).sqrt());
+        Dispatch::float_mul(times(x, 0.5), plus(Dispatch::float_tanh(inner), 1.0))
+    })
 }
