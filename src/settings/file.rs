@@ -54,8 +54,9 @@ pub(super) fn read(
         )));
     }
     let (mut flags, mut gone) = (Vec::new(), Vec::new());
+    let takes = |key: &str| find(command, key).is_ok();
     for (key, value) in &table {
-        let arg = match (find(command, key), old_keys::gone(key)) {
+        let arg = match (find(command, key), old_keys::gone(key, takes)) {
             (Err(_), Some(why)) => {
                 gone.push(why);
                 continue;

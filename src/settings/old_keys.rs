@@ -20,13 +20,13 @@ const GONE: [(&str, &str); 12] = [
     ("", "late calibrate verbose render seed resize"),
 ];
 
-/// That a key or flag is gone, and what to write; `None` for any other one.
-pub(super) fn gone(name: &str) -> Option<String> {
+/// That a key or flag is gone, and what to write, where the command `takes` that; `None` for any other one.
+pub(super) fn gone(name: &str, takes: impl Fn(&str) -> bool) -> Option<String> {
     let plain = name.trim_start_matches("--");
     let mut all = GONE.into_iter();
     let (now, _) = all.find(|(_, gone)| gone.split(' ').any(|gone| gone == plain))?;
     let now = match now {
-        "" => "leave it out".to_owned(),
+        now if now.is_empty() || !takes(now) => "leave it out".to_owned(),
         now => format!(
             "write {} instead, which --help explains",
             name.replace(plain, now)
@@ -41,7 +41,8 @@ pub(super) fn renamed(error: clap::Error) -> UsageError {
         Some(ContextValue::String(flag))
             if error.kind() == ErrorKind::UnknownArgument && flag.starts_with("--") =>
         {
-            gone(flag).map_or_else(|| error.into(), |gone| SettingsError::new(gone).into())
+            gone(flag, |_| true)
+                .map_or_else(|| error.into(), |gone| SettingsError::new(gone).into())
         }
         _ => error.into(),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::loading::Loader;
 use super::remaining::Remaining;
-use super::setup::CheckpointRun;
+use super::setup::{CheckpointRun, FirstPass};
 use crate::analysis::{Observers, Role};
 use crate::commands::calibration::Calibrator;
 use crate::commands::error::RunError;
@@ -55,19 +55,25 @@ impl CheckpointRun<'_> {
             let network = loader.network(&file)?;
             calibrator.set_base(&self.probes.run(&run.pass, &*network, &file.name)?);
         }
-        self.run_ends(loader, &mut calibrator)?;
+        let first = self.run_ends(loader, &mut calibrator)?;
         let mut run_style = calibrator.finish()?;
         if remaining.goes_on() && run_style.compares() {
             self.resume(&mut run_style, loader, remaining)?;
         }
         run_style.keep_grams(run, remaining.resumed)?;
+        self.first = first;
         Ok(run_style)
     }
 
-    /// Runs the end points of the sequence, where anything is to be known of them before the first step.
-    fn run_ends(&self, loader: &Loader, calibrator: &mut Calibrator<'_>) -> Result<(), RunError> {
+    /// Runs the end points of the sequence, where anything is to be known of them before the first step. Returns what
+    /// the first made of the probe images.
+    fn run_ends(
+        &self,
+        loader: &Loader,
+        calibrator: &mut Calibrator<'_>,
+    ) -> Result<Option<FirstPass>, RunError> {
         if !calibrator.is_needed() {
-            return Ok(());
+            return Ok(None);
         }
         let (sequence, mut first) = (self.shown(), None);
         let last = sequence.len() - 1;
@@ -87,17 +93,20 @@ impl CheckpointRun<'_> {
                     observers.replay(*step, Role::Last, &observed)?;
                 }
                 let of = match &first {
-                    Some((first, _)) => format!("the checkpoints at steps {first} and {step}"),
+                    Some(FirstPass { step: first, .. }) => {
+                        format!("the checkpoints at steps {first} and {step}")
+                    }
                     None => format!("the checkpoint at step {step}"),
                 };
-                let ends = first.iter().map(|(_, probes)| probes);
+                let ends = first.iter().map(|first: &FirstPass| &first.probes);
                 calibrator.find_bases(ends.chain([&observed.probes]), &of)?;
             }
             if place == 0 {
-                first = Some((*step, observed.probes));
+                let (step, probes) = (*step, observed.probes);
+                first = Some(FirstPass { step, probes });
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Runs the first step that was shown and the last one again, where their files are still there, so that the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::open::ShownNetwork;
 use crate::analysis::ComparisonImages;
-use crate::analysis::probe::ProbeImages;
+use crate::analysis::probe::{ProbeActivations, ProbeImages};
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::open_devices;
 use crate::commands::error::RunError;
@@ -74,6 +74,7 @@ impl Inputs {
             images: self.images.len() + comparison.as_ref().map_or(0, ComparisonImages::count),
             probes,
             comparison,
+            first: None,
         })
     }
 }
@@ -91,6 +92,14 @@ pub(super) struct CheckpointRun<'a> {
     pub(super) comparison: Option<ComparisonImages>,
     /// Images that each network is shown.
     pub(super) images: usize,
+    /// What the first step is spared, where it was calibrated.
+    pub(super) first: Option<FirstPass>,
+}
+
+/// What a checkpoint made of the probe images before its step came.
+pub(super) struct FirstPass {
+    pub(super) step: i64,
+    pub(super) probes: ProbeActivations,
 }
 
 impl<'a> CheckpointRun<'a> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::loading::{FailedCheckpoint, LoadedCheckpoint};
 use super::remaining::Remaining;
 use super::setup::CheckpointRun;
-use crate::analysis::{Observers, charts};
+use crate::analysis::{ObservedNetwork, Observers, charts};
 use crate::commands::context::{Steps, as_markdown};
 use crate::commands::error::{Ends, RunError, ends};
 use crate::commands::remedy::explain;
@@ -155,9 +155,20 @@ impl<'a> StepLog<'a> {
         }
         step.text("checkpoint", format!("`{}`", entry.name));
         let CheckpointRun {
-            context, probes, ..
+            context,
+            probes,
+            first,
+            ..
         } = &mut self.run;
-        let observed = probes.run(&context.pass, &*network, &entry.name)?;
+        let observed = match first.take() {
+            Some(first) if first.step == entry.step => ObservedNetwork {
+                pass: &context.pass,
+                network: &*network,
+                probes: first.probes,
+                name: &entry.name,
+            },
+            _ => probes.run(&context.pass, &*network, &entry.name)?,
+        };
         if let Some(observers) = &mut self.observers {
             observers.observe(&mut step, &observed)?;
             entry.found = toml::to_string(observers.latest()).ok();

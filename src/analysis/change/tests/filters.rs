@@ -15,9 +15,9 @@ fn what_happens_to_filters_of_a_layer_at_once_is_one_event() {
         }
         if step == 7 {
             rotate(filter(&mut network[0], 12));
-            filter(&mut network[0], 3)
-                .iter_mut()
-                .for_each(|value| *value = -*value);
+            for value in filter(&mut network[0], 3) {
+                *value = -*value;
+            }
         }
     });
     let text = lines.join("\n");
