@@ -12,7 +12,7 @@ written_as_text!(Normalize, Augment, Schedule);
 read_from_text!(Normalize: "preset, or mean=R,G,B,std=R,G,B,scale=1|255 or some of these: three finite numbers for red, green and blue, \
                             or one for all, and a std above 0");
 read_from_text!(Augment: "default, off, or scale=LO,HI,aspect=LO,HI,flip=P,jitter=B,C,S,H or some of these: LO and HI are two numbers above 0, \
-                          the second not below the first, of scale at most 1; P is a number from 0 to 1; jitter is four numbers from 0, the last \
+                          the second not below the first, of scale at most 1; P is a number from 0 to 1; jitter is off or four numbers from 0, the last \
                           at most 0.5");
 read_from_text!(Schedule: "constant, cosine or step=N,FACTOR with N steps from 1 and FACTOR above 0 and at most 1, as in \
                            step=1000,0.1; then ,warm-up=N with N a whole number from 0, or nothing");
@@ -146,6 +146,9 @@ fn span(text: &str, most: f64) -> Option<[f64; 2]> {
 }
 
 fn jitter(text: &str) -> Option<ColorJitter> {
+    if text == "off" {
+        return Some(ColorJitter::default());
+    }
     let &[brightness, contrast, saturation, hue] = numbers::<f64>(text).as_array()?;
     let factors = [brightness, contrast, saturation];
     let is_valid = factors
@@ -251,6 +254,7 @@ mod tests {
             ..Augment::default()
         };
         assert_eq!("flip=0".parse::<Augment>().unwrap(), flip);
+        assert_eq!("flip=0,jitter=off".parse::<Augment>().unwrap(), flip);
         for text in [
             "constant",
             "cosine,warm-up=4",

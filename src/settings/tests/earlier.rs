@@ -148,3 +148,24 @@ fn a_flag_of_an_earlier_version_says_what_to_write_now() {
         assert!(error.contains(flag) && error.contains(now), "{error}");
     }
 }
+
+/// The files in configs/ are what people begin with.
+#[test]
+fn the_files_that_come_along_are_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut read = 0;
+    for entry in folder.read_dir().unwrap() {
+        let file = entry.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let named = text
+            .lines()
+            .find_map(|line| line.strip_prefix("command = "));
+        let command = named.map_or("checkpoints", |name| name.trim_matches('"'));
+        let file = file.to_str().unwrap();
+        let parsed = parse_line(&[command, "x", "--images", "x", "--config", file]);
+        let others = parse_line(&["images", "x", "--config", file]);
+        assert!(parsed.is_ok() || others.is_ok(), "{file}: {parsed:?}");
+        read += 1;
+    }
+    assert_eq!(read, 5);
+}
