@@ -22,12 +22,23 @@ use names::{Names, file_path};
 use series::Series;
 use tensorboard_events::{Inventory, Place, TagInventory};
 
-/// The plugins of what is exported, each with what one of its values is called.
-const IMAGES: (&str, &str) = ("images", "image");
-const SCALARS: (&str, &str) = ("scalars", "scalar");
-const FIGURES: (&str, &str) = (figure::PLUGIN, "figure");
+/// What is exported: the plugin of its tags, and what one of its values is called.
+struct Kind {
+    plugin: &'static str,
+    one: &'static str,
+}
 
-fn kinds(settings: &ExportSettings) -> &'static [(&'static str, &'static str)] {
+impl Kind {
+    const fn new(plugin: &'static str, one: &'static str) -> Self {
+        Self { plugin, one }
+    }
+}
+
+const IMAGES: Kind = Kind::new("images", "image");
+const SCALARS: Kind = Kind::new("scalars", "scalar");
+const FIGURES: Kind = Kind::new(figure::PLUGIN, "figure");
+
+fn kinds(settings: &ExportSettings) -> &'static [Kind] {
     match settings.format {
         ExportFormat::Csv => &[SCALARS, FIGURES],
         ExportFormat::Npz | ExportFormat::Svg => &[FIGURES],
@@ -116,13 +127,13 @@ fn export_run(
     let kinds = kinds(settings);
     let tags = tags.into_iter().filter(|(_, tag)| {
         let mut kinds = kinds.iter();
-        kinds.any(|(plugin, _)| *plugin == tag.plugin)
+        kinds.any(|kind| kind.plugin == tag.plugin)
     });
     let tags: BTreeMap<String, TagInventory> = tags.collect();
     let is_chosen = |tag: &String| settings.tag.iter().any(|glob| glob.matches(name_of(tag)));
     let mut chosen: Vec<_> = tags.iter().filter(|(tag, _)| is_chosen(tag)).collect();
     if chosen.is_empty() {
-        let kinds: Vec<&str> = kinds.iter().map(|(_, kind)| *kind).collect();
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.one).collect();
         let error = no_tag(settings, run, &kinds.join(" or "), &tags);
         exported.nothing.get_or_insert(error);
     }
@@ -161,12 +172,12 @@ fn export_run(
         return animate(&all, settings, &out.join(TOGETHER), exported);
     }
     for series in &all {
-        if series.plugin == SCALARS.0 {
+        if series.plugin == SCALARS.plugin {
             scalars::add(series, &settings.run, exported);
             continue;
         }
         let path = claim(name_of(series.tag), out, exported);
-        if series.plugin == FIGURES.0 {
+        if series.plugin == FIGURES.plugin {
             figures::write(series, settings, &path, exported)?;
         } else if settings.is_animation() {
             animate(slice::from_ref(series), settings, &path, exported)?;

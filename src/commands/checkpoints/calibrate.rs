@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::loading::Loader;
+use super::loading::{LoadedNetwork, Loader};
 use super::remaining::Remaining;
 use super::setup::{CheckpointRun, FirstPass};
 use crate::analysis::{Observers, Role};
@@ -83,9 +83,10 @@ impl CheckpointRun<'_> {
         let places: BTreeSet<usize> = [0, last].into_iter().chain(second).collect();
         for place in places {
             let found = loader.nearest(sequence, place, self.settings.on_error())?;
-            let Some((Checkpoint { name, step, .. }, network)) = found else {
+            let Some(LoadedNetwork { file, network }) = found else {
                 continue;
             };
+            let Checkpoint { name, step, .. } = file;
             let observed = self.probes.run(&self.context.pass, &*network, name)?;
             calibrator.add(&observed, !is_previous || place == 1)?;
             if place == last {
@@ -124,8 +125,7 @@ impl CheckpointRun<'_> {
         let readable = |place| loader.nearest(shown, place, on_error);
         let first = (0..shown.len()).find_map(|place| readable(place).transpose());
         let last = readable(shown.len().saturating_sub(1))?;
-        let (Some((first, network)), Some((last, last_network))) = (first.transpose()?, last)
-        else {
+        let (Some(first), Some(last)) = (first.transpose()?, last) else {
             terminal.note(
                 "steps are compared with the first one of this process: no file of the earlier steps is there any more",
             );
@@ -134,20 +134,22 @@ impl CheckpointRun<'_> {
         if !remaining.has_first {
             terminal.note(&format!(
                 "steps are compared with {} instead of the first, whose file is gone",
-                first.name
+                first.file.name
             ));
         }
         if let Some(observers) = &mut style.observers {
             observers.begin_behind(remaining.earlier.len());
         }
         let pass = &self.context.pass;
-        let network = self.probes.run(pass, &*network, &first.name)?;
-        style.replay(first.step, &network, &self.probes, Against::First)?;
+        let LoadedNetwork { file, network } = first;
+        let observed = self.probes.run(pass, &*network, &file.name)?;
+        style.replay(file.step, &observed, &self.probes, Against::First)?;
         if let Some(observers) = &mut style.observers {
-            self.add_columns(observers, first, loader, remaining)?;
+            self.add_columns(observers, file, loader, remaining)?;
         }
-        let network = self.probes.run(pass, &*last_network, &last.name)?;
-        style.replay(last.step, &network, &self.probes, Against::Previous)
+        let LoadedNetwork { file, network } = last;
+        let observed = self.probes.run(pass, &*network, &file.name)?;
+        style.replay(file.step, &observed, &self.probes, Against::Previous)
     }
 
     /// Runs the checkpoints after the `first` again that have a column in the pictures over time, where their files

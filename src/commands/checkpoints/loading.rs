@@ -30,7 +30,10 @@ pub(super) struct FailedCheckpoint {
     pub(super) why: RunError,
 }
 
-type LoadedNetwork<'a> = (&'a Checkpoint, Box<dyn Network>);
+pub(super) struct LoadedNetwork<'a> {
+    pub(super) file: &'a Checkpoint,
+    pub(super) network: Box<dyn Network>,
+}
 
 /// Loads the networks of a run.
 pub(super) struct Loader {
@@ -103,7 +106,7 @@ impl Loader {
     ) -> Result<Option<LoadedNetwork<'a>>, RunError> {
         for file in sequence.iter().take(place + 1).rev() {
             match self.network(file) {
-                Ok(network) => return Ok(Some((file, network))),
+                Ok(network) => return Ok(Some(LoadedNetwork { file, network })),
                 Err(error) if on_error == OnError::Stop => return Err(error),
                 // It is skipped, and said so, when its step comes.
                 Err(_) => {}
