@@ -92,8 +92,10 @@ pub(crate) fn run(settings: &mut ImagesSettings, context: &Context) -> Result<Re
     run.conclude(log.logger, ended, &steps)
 }
 
-/// A step, and the image that it shows.
-type Item = (i64, PreparedImage);
+struct Item {
+    step: i64,
+    image: PreparedImage,
+}
 
 /// The next images of one size, at most `most`; none at the end. One that cannot be read ends the run or is left
 /// out; it ends the batch before it, so that what was read first is shown.
@@ -104,7 +106,7 @@ fn next_batch(
 ) -> Result<Vec<Item>, RunError> {
     let mut batch: Vec<Item> = Vec::new();
     while batch.len() < most {
-        let size = batch.first().map(|(_, first)| first.size());
+        let size = batch.first().map(|first| first.image.size());
         let fits = |image: &PreparedImage| size.is_none_or(|size| image.size() == size);
         let next = images.next_if(|(_, next)| match next {
             Ok(image) => fits(image),
@@ -120,7 +122,7 @@ fn next_batch(
         match checked {
             Ok(image) => {
                 run.notes.add(&image.path, image.oddities);
-                batch.push((step, image));
+                batch.push(Item { step, image });
             }
             Err(error) => run.skip(error)?,
         }
@@ -159,9 +161,9 @@ struct ImageLog<'a> {
 
 impl ImageLog<'_> {
     fn add(&mut self, batch: Vec<Item>, run: &RunContext<'_>) -> Result<(), RunError> {
-        let what = batch.first().map(|(_, first)| first.title());
+        let what = batch.first().map(|first| first.image.title());
         let what = what.unwrap_or_default();
-        let images: Vec<&PreparedImage> = batch.iter().map(|(_, image)| image).collect();
+        let images: Vec<&PreparedImage> = batch.iter().map(|item| &item.image).collect();
         let (seen, span) = (run.pass).run(self.network, &self.copies, self.turn, &images, &what)?;
         self.turn += 1;
         let forwarded = Forwarded { batch, seen, span };
@@ -208,8 +210,8 @@ impl ImageLog<'_> {
         let mut pictures = BatchPictures::of(&seen, self.run_style.bases.as_ref())?;
         drop(seen);
         let mut span = Some(span);
-        for (at, (number, image)) in batch.iter().enumerate() {
-            let mut step = self.logger.step(*number)?;
+        for (at, Item { step, image }) in batch.iter().enumerate() {
+            let mut step = self.logger.step(*step)?;
             step.set_title(image.title());
             step.set_png_folder(format!("{number:06}_{}", image.name));
             // The whole batch's time counts for its first step.

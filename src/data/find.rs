@@ -34,14 +34,18 @@ impl LeftOut {
         self.links.insert(format!("{} ({what})", link.display()));
     }
 
+    fn add_loop(&mut self, link: &Path, above: &Path) {
+        let above = above.display();
+        self.add_link(link, format_args!("a link to {above}, a folder above it"));
+    }
+
     /// Whether this is a link to a folder that it is in, which is noted.
     pub(crate) fn is_loop(&mut self, folder: &Path) -> bool {
         let target = folder.is_symlink().then(|| folder.canonicalize().ok());
         let inside = parent(folder).canonicalize();
         match (target.flatten(), inside) {
             (Some(target), Ok(inside)) if inside.starts_with(&target) => {
-                let above = target.display();
-                self.add_link(folder, format_args!("a link to {above}, a folder above it"));
+                self.add_loop(folder, &target);
                 true
             }
             _ => false,
@@ -259,8 +263,10 @@ pub(crate) fn walk(
                 if is_hidden(&path) && path != folder {
                     continue;
                 }
-                if error.loop_ancestor().is_some() {
-                    _ = wanted.recursive && left_out.is_loop(&path);
+                if let Some(above) = error.loop_ancestor() {
+                    if wanted.recursive {
+                        left_out.add_loop(&path, above);
+                    }
                 } else if !left_out.is_dangling(&path) && (path.is_dir() || wanted.accepts(&path)) {
                     return Err(unreadable(&path, error.into()));
                 }

@@ -18,7 +18,12 @@ pub(crate) struct NaturalKey {
 
 /// A character; or `'0'`, where ASCII has its digits, and the length and digits of a number without
 /// leading zeros: so the longer number is the larger one, whatever its length.
-type Piece = (char, usize, String);
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    character: char,
+    length: usize,
+    digits: String,
+}
 
 impl NaturalKey {
     pub(crate) fn new(path: &Path) -> Self {
@@ -33,7 +38,11 @@ impl NaturalKey {
 }
 
 fn pieces(text: &str) -> Vec<Piece> {
-    let piece = |character, digits: &str| (character, digits.len(), digits.to_owned());
+    let piece = |character, digits: &str| Piece {
+        character,
+        length: digits.len(),
+        digits: digits.to_owned(),
+    };
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -36,8 +36,13 @@ pub(crate) struct Batch {
 pub(super) struct Loaded {
     pub(super) plan: Arc<BatchPlan>,
     pub(super) sample: usize,
-    /// As the network sees it, and its normalized pixels.
-    pub(super) image: Result<(Picture, Vec<f32>), LoadError>,
+    pub(super) image: Result<LoadedImage, LoadError>,
+}
+
+#[derive(Debug)]
+pub(super) struct LoadedImage {
+    pub(super) picture: Picture,
+    pub(super) pixels: Vec<f32>,
 }
 
 pub(super) struct Batches<I: Iterator<Item = Loaded>> {
@@ -58,7 +63,7 @@ impl<I: Iterator<Item = Loaded>> Batches<I> {
             sample,
             image,
         } = loaded;
-        let (picture, pixels) = match image {
+        let LoadedImage { picture, pixels } = match image {
             Ok(image) => image,
             Err(error) if self.on_error == OnError::Skip => {
                 if self.reported.insert(sample) {

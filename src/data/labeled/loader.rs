@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use feature_grid::Picture;
 
 use super::augment::Recipe;
-use super::batch::{Batch, Batches, Loaded};
+use super::batch::{Batch, Batches, Loaded, LoadedImage};
 use super::error::LoaderError;
 use super::open::Sample;
 use super::order::{BatchPlan, Batching, Position};
@@ -99,7 +99,7 @@ impl Loader {
             notes.add(path, decoded.oddities);
             let picture = see(&decoded.picture, at, sample).map_err(|error| error.in_file(path))?;
             let pixels = normalize.apply(&picture);
-            Ok((picture, pixels))
+            Ok(LoadedImage { picture, pixels })
         };
         Self::with(samples, plan, per_epoch, work, load)
     }
@@ -110,7 +110,7 @@ impl Loader {
         plan: impl Iterator<Item = BatchPlan> + Send + 'static,
         per_epoch: u64,
         work: &Work,
-        load: impl Fn(Position, usize) -> Result<(Picture, Vec<f32>), LoadError> + Send + Sync + 'static,
+        load: impl Fn(Position, usize) -> Result<LoadedImage, LoadError> + Send + Sync + 'static,
     ) -> Result<Self, LoaderError> {
         let threads = work.threads.get();
         let failed = |source| LoaderError::Threads { threads, source };

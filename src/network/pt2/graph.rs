@@ -106,7 +106,7 @@ impl Graph {
             return Err(Pt2Error::Graph(format!("it has {} nodes", nodes.len())));
         }
         let mut names = Names::default();
-        let (stored, given) = inputs(module, &mut names)?;
+        let Inputs { stored, given } = inputs(module, &mut names)?;
         let (input, image) = image_input(&module.graph, &given)?;
         let mut layers = LayerNames::of(nodes).into_iter();
         let mut graph = Self {
@@ -244,14 +244,14 @@ fn short_name(target: &str) -> (String, bool) {
     (format!("{space}.{plain}"), is_in_place)
 }
 
-/// What a network is given: names and places.
-type Given<'a> = Vec<(&'a str, Place)>;
+/// What the graph does not make itself.
+struct Inputs<'a> {
+    stored: Vec<Stored>,
+    given: Vec<(&'a str, Place)>,
+}
 
-/// What the graph does not make itself: tensors of the weights and of the file, and what the network is given.
-fn inputs<'a>(
-    module: &'a schema::Module,
-    names: &mut Names,
-) -> Result<(Vec<Stored>, Given<'a>), Pt2Error> {
+/// Tensors of the weights and of the file, and the names of what the network is given.
+fn inputs<'a>(module: &'a schema::Module, names: &mut Names) -> Result<Inputs<'a>, Pt2Error> {
     let (mut stored, mut given) = (Vec::new(), Vec::new());
     for input in &module.signature.input_specs {
         let (tensor, is_saved) = match input {
@@ -276,7 +276,7 @@ fn inputs<'a>(
             shape: shape.iter().map(Size::example).collect(),
         });
     }
-    Ok((stored, given))
+    Ok(Inputs { stored, given })
 }
 
 /// The input that is an image.

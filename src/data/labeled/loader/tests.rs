@@ -29,10 +29,10 @@ fn plan(batch: usize) -> Batching {
     }
 }
 
-fn ready(sample: usize) -> (Picture, Vec<f32>) {
+fn ready(sample: usize) -> LoadedImage {
     let picture = Picture::rgb(1, 1, vec![u8::try_from(sample % 256).unwrap(); 3]);
     let pixels = Preset::Caffe.preprocess().normalize.apply(&picture);
-    (picture, pixels)
+    LoadedImage { picture, pixels }
 }
 
 /// A loader of `count` samples in batches of two, around a `prepare` of the test's own.
@@ -40,7 +40,7 @@ fn ready(sample: usize) -> (Picture, Vec<f32>) {
 fn loader(
     count: usize,
     work: Work,
-    prepare: impl Fn(Position, usize) -> Result<(Picture, Vec<f32>), LoadError> + Send + Sync + 'static,
+    prepare: impl Fn(Position, usize) -> Result<LoadedImage, LoadError> + Send + Sync + 'static,
 ) -> Loader {
     let plan = plan(2);
     let batches = plan.shuffled(count, Position::default());
