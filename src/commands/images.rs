@@ -210,8 +210,9 @@ impl ImageLog<'_> {
         let mut pictures = BatchPictures::of(&seen, self.run_style.bases.as_ref())?;
         drop(seen);
         let mut span = Some(span);
-        for (at, Item { step, image }) in batch.iter().enumerate() {
-            let mut step = self.logger.step(*step)?;
+        for (at, item) in batch.iter().enumerate() {
+            let (number, image) = (item.step, &item.image);
+            let mut step = self.logger.step(number)?;
             step.set_title(image.title());
             step.set_png_folder(format!("{number:06}_{}", image.name));
             // The whole batch's time counts for its first step.
