@@ -73,7 +73,8 @@ pub(crate) fn run(
     let nth = EveryNth::new(settings.every, earlier.as_ref());
     let mut follow = None;
     let sequence = if settings.follows() {
-        let follow = follow.insert(Follow::new(settings, &inputs.model, nth, context));
+        let shown = earlier.as_ref().and_then(State::last);
+        let follow = follow.insert(Follow::new(settings, &inputs.model, nth, shown, context));
         follow.wait_for_first(&mut skipped)?
     } else if part.is_some() {
         listed

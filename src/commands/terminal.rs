@@ -40,7 +40,7 @@ impl Unit {
     fn style(self) -> &'static str {
         match self {
             Self::Steps => "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {wide_msg}",
-            Self::OpenSteps => "{spinner} {pos} steps  {wide_msg}",
+            Self::OpenSteps => "{spinner} step {pos}  {wide_msg}",
             Self::Bytes => {
                 "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}"
             }
@@ -123,7 +123,7 @@ impl Terminal {
                 let rate = self.bar.per_sec();
                 format!("step {done}/{total}  {rate:.2}/s  {left} left  {what}")
             }
-            Unit::OpenSteps => format!("{done} steps  {what}"),
+            Unit::OpenSteps => format!("step {done}  {what}"),
             Unit::Bytes => {
                 let (done, total) = (HumanBytes(done), HumanBytes(total));
                 format!("{done}/{total}  {left} left  {what}")

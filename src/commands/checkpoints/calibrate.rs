@@ -9,6 +9,7 @@ use super::setup::{CheckpointRun, FirstPass};
 use crate::analysis::{Observers, Role};
 use crate::commands::calibration::Calibrator;
 use crate::commands::error::RunError;
+use crate::commands::report::counted;
 use crate::commands::run_style::RunStyle;
 use crate::data::checkpoints::Checkpoint;
 use crate::logger::Against;
@@ -177,7 +178,8 @@ impl CheckpointRun<'_> {
         }
         if gone > 0 {
             self.terminal().note(&format!(
-                "{gone} earlier steps are not in the pictures over time: their files are gone"
+                "left out of the pictures over time, with checkpoints that are gone or changed: {}",
+                counted(gone, "step")
             ));
         }
         observers.place = remaining.earlier.len();

@@ -31,7 +31,11 @@ impl EveryNth {
         let is_new = self.is_new(step);
         let is_due = is_new && self.count.is_multiple_of(self.every);
         // Without --every the run says which ones came late.
-        self.every > 1 && !is_due && !self.known.contains(&step)
+        self.every > 1 && !is_due && !self.knows(step)
+    }
+
+    pub(super) fn knows(&self, step: i64) -> bool {
+        self.known.contains(&step)
     }
 
     pub(super) fn advance(&mut self, step: i64) {

@@ -47,6 +47,8 @@ pub(super) struct Follow {
     /// The step of each file that was given or passed over.
     given: HashMap<PathBuf, i64>,
     last: i64,
+    /// The last step that an earlier process showed.
+    shown: Option<i64>,
     /// Found in the same look at the folders, and not given yet.
     ready: VecDeque<NextCheckpoint>,
     /// For how long the next file is at rest, where it is there and may still be written to.
@@ -73,6 +75,7 @@ impl Follow {
         settings: &CheckpointsSettings,
         model: &Model,
         nth: EveryNth,
+        shown: Option<i64>,
         context: &Context,
     ) -> Self {
         let arguments = settings.checkpoints.iter();
@@ -86,6 +89,7 @@ impl Follow {
             seen: HashMap::new(),
             given: HashMap::new(),
             last: i64::MIN,
+            shown,
             ready: VecDeque::new(),
             grows: None,
             stuck: None,
@@ -181,10 +185,10 @@ impl Follow {
                 }
                 Some(was) => {
                     let (path, now) = (file.path.display(), file.step);
-                    Err(CommandError::failed(format!(
+                    Some(Err(CommandError::failed(format!(
                         "{path} is step {now} now, and was step {was}: the names that came changed which number is the step; capture it with --step REGEX"
                     ))
-                    .into())
+                    .into()))
                 }
                 None if file.step <= self.last => {
                     self.say(&format!(
@@ -193,27 +197,29 @@ impl Follow {
                     ));
                     continue;
                 }
-                None => match self.rest(&file.path) {
-                    rest if rest >= REST && self.nth.passes(file.step) => {
+                None => {
+                    let rest = self.rest(&file.path);
+                    // Compared with what it was when it was shown, whether or not it is written to again.
+                    let is_shown = Some(file.step) <= self.shown && self.nth.knows(file.step);
+                    if self.nth.passes(file.step) && rest >= REST {
                         // Nor is it noted when it changes.
                         self.seen.remove(&file.path);
                         self.since = Instant::now();
                         self.give(&file);
                         continue;
                     }
-                    rest => {
-                        let Some(opened) = self.open(&file, rest) else {
-                            self.grows = Some(rest);
-                            return;
-                        };
-                        opened
+                    let opened = self.open(&file, rest);
+                    if opened.is_none() && !is_shown {
+                        self.grows = Some(rest);
+                        return;
                     }
-                },
+                    opened
+                }
             };
             self.give(&file);
             // The others are opened again: so many files are not kept open.
-            let is_kept = opened.is_err() || self.ready.len() < OPENED;
-            let opened = is_kept.then_some(opened);
+            let is_kept = |opened: &Result<_, _>| opened.is_err() || self.ready.len() < OPENED;
+            let opened = opened.filter(is_kept);
             self.ready.push_back(NextCheckpoint { file, opened });
         }
     }

@@ -63,7 +63,7 @@ impl Remaining {
             if !files.is_empty() {
                 let files = named(files);
                 terminal.note(&format!(
-                    "left out: {files} {why} (the run is at step {last}); to show it too, name another --run"
+                    "left out: {files} {why}; to show it too, name another --run"
                 ));
             }
         };
