@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 
 use super::change::{ImageCount, Inactive};
 use super::figure::{Cells, Figure, Matrix};
+use super::probe::ProbeImages;
 use super::{
     AnalysisError, ComparisonImages, Images, LayerMaps, Moment, ObservedNetwork, Observer, Role,
     Shared, asking, channel_sums, name_of, read_all,
@@ -35,18 +36,11 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(probes: usize, images: Option<&ComparisonImages>) -> Self {
-        let compared: BTreeSet<usize> = images
-            .into_iter()
-            .flat_map(ComparisonImages::probes)
-            .collect();
-        let comparison = images.map_or(0, ComparisonImages::count);
+    pub(super) fn new(probes: &ProbeImages, images: Option<&ComparisonImages>) -> Self {
+        let compared = images.into_iter().flat_map(ComparisonImages::probes);
         Self {
-            images: ImageCount {
-                probe: probes,
-                comparison: comparison - compared.len().min(comparison),
-            },
-            compared,
+            images: ImageCount::of(probes, images),
+            compared: compared.collect(),
             ..Self::default()
         }
     }

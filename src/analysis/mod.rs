@@ -40,7 +40,7 @@ use columns::Columns;
 use tensorboard_events::Summary;
 
 pub(crate) use calibration::Calibration;
-pub(crate) use change::NUMBERS;
+pub(crate) use change::{ImageCount, NUMBERS};
 pub(crate) use charts::charts;
 pub(crate) use comparison_images::{ComparisonImages, Features};
 pub(crate) use error::AnalysisError;

@@ -43,7 +43,7 @@ impl Observers {
         };
         Self {
             representations: Representations::new(images.as_ref()),
-            health: Health::new(probes.names().count(), images.as_ref()),
+            health: Health::new(probes, images.as_ref()),
             change: WeightChange::default(),
             evolution: Evolution::default(),
             shared: Shared {

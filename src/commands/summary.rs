@@ -3,8 +3,25 @@
 use serde_json::Value;
 
 use super::error::{CommandError, RunError};
-use super::report::Report;
+use super::report::{Report, counted};
+use crate::analysis::ImageCount;
 use crate::settings::{Condition, SummarySettings, write_json};
+
+/// Refuses a condition on dead channels over images that are too few to call any of them dead.
+pub(super) fn check_dead(
+    settings: &SummarySettings,
+    images: ImageCount,
+) -> Result<(), CommandError> {
+    let mut conditions = settings.fail_if.iter();
+    match conditions.find(|one| one.name == "dead") {
+        Some(condition) if !images.is_enough() => Err(CommandError::wrong_use(format!(
+            "--fail-if {condition}: channels are called dead over {} images or more, found {}: name more with --compare-images, or write inactive for dead",
+            ImageCount::ENOUGH,
+            images.all(),
+        ))),
+        _ => Ok(()),
+    }
+}
 
 impl Report {
     pub(crate) fn sum_up(
@@ -37,12 +54,8 @@ fn judge(condition: &Condition, json: &Value) -> Option<String> {
     let all: Vec<(&str, &Value)> = all.collect();
     if all.iter().all(|(_, value)| value.is_null()) {
         return Some(format!(
-            "--fail-if {condition}: no layer of this run has the number {:?}{}",
+            "--fail-if {condition}: no layer of this run has the number {:?}",
             condition.name,
-            match condition.name.as_str() {
-                "dead" | "cka" => " (it takes --compare-images)",
-                _ => "",
-            }
         ));
     }
     let mut holds = all.into_iter().filter_map(|(layer, value)| {
@@ -51,12 +64,13 @@ fn judge(condition: &Condition, json: &Value) -> Option<String> {
             return Some(format!("{layer} has none that is finite"));
         };
         let holds = condition.holds(value);
-        holds.then(|| format!("{layer} has {value}"))
+        let rounded = (value * 1e6).round() / 1e6;
+        holds.then(|| format!("{layer} has {rounded}"))
     });
     let first = holds.next()?;
     let more = match holds.count() {
         0 => String::new(),
-        more => format!(", and so it is for {more} more layers"),
+        more => format!(", and so it is for {}", counted(more as u64, "more layer")),
     };
     Some(format!("--fail-if {condition}: {first}{more}"))
 }

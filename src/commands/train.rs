@@ -10,8 +10,10 @@ use super::error::{CommandError, RunError};
 use super::parameters::OpenNetwork;
 use super::report::Report;
 use super::resumed::Resumed;
+use super::summary::check_dead;
 use super::training_sweep::{Length, Training};
 use super::{run_style, start};
+use crate::analysis::ImageCount;
 use crate::data::labeled::augment::RandomResizedCrop;
 use crate::data::labeled::{Augment, Batching, Dataset, Recipe, Split, Work};
 use crate::data::list::list_images;
@@ -56,6 +58,7 @@ pub(crate) fn run(settings: &mut TrainSettings, context: &Context) -> Result<Rep
     let trainer = trainer(settings, &run, &start, length.total, resumed.as_ref())?;
 
     let images = run.comparison_images(&settings.comparison, &probes)?;
+    check_dead(&settings.summary, ImageCount::of(&probes, images.as_ref()))?;
     let network = trainer.network();
     let training = Training {
         settings,

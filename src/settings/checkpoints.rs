@@ -168,6 +168,10 @@ impl CheckpointsSettings {
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        self.summary.check(|name| match name {
+            "update_ratio" => Some("`vggscope train` measures it"),
+            _ => self.comparison.lacks(name),
+        })?;
         if self.checkpoints.is_empty() {
             swallowed("checkpoints", &self.images, "checkpoints")?;
         }

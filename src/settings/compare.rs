@@ -29,6 +29,10 @@ pub(crate) struct CompareSettings {
 
 impl CompareSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        self.summary.check(|name| match name {
+            "cka" | "procrustes" | "neighbors" => None,
+            _ => Some("runs are compared by cka, procrustes, and neighbors"),
+        })?;
         let how = "name two or more folders, as in `vggscope compare runs/a runs/b`";
         require(self.runs.len() > 1, "runs to compare", how)?;
         self.folder.check()

@@ -96,8 +96,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of vggscope, or of one of its commands
     Man {
-        /// images, checkpoints, train, compare, diff, layers, inspect, export, view or doctor
-        #[arg(value_parser = ["images", "checkpoints", "train", "compare", "diff", "layers", "inspect", "export", "view", "doctor"], hide_possible_values = true)]
+        /// images, checkpoints, merge, train, compare, diff, layers, inspect, export, view or doctor
+        #[arg(value_parser = ["images", "checkpoints", "merge", "train", "compare", "diff", "layers", "inspect", "export", "view", "doctor"], hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -357,10 +357,10 @@ impl Command {
     fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Images(settings) => settings.check(),
-            Self::Checkpoints(settings) => settings.summary.check().and(settings.check()),
-            Self::Merge(settings) => settings.summary.check(),
-            Self::Train(settings) => settings.summary.check().and(settings.check()),
-            Self::Compare(settings) => settings.summary.check().and(settings.check()),
+            Self::Checkpoints(settings) => settings.check(),
+            Self::Merge(settings) => settings.summary.check(|_| None),
+            Self::Train(settings) => settings.check(),
+            Self::Compare(settings) => settings.check(),
             Self::Diff(settings) => settings.check(),
             Self::Export(settings) => settings.check(),
             _ => Ok(()),

@@ -142,6 +142,18 @@ impl ComparisonSettings {
         )
     }
 
+    /// How a number of the summary would be had that these settings do not measure.
+    pub(super) fn lacks(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "procrustes" | "neighbors" => Some("`vggscope compare` measures it of two runs"),
+            _ if !self.is_on() => Some("leave --compare off out"),
+            "cka" if self.compare_images.is_empty() => {
+                Some("name 16 images or more with --compare-images")
+            }
+            _ => None,
+        }
+    }
+
     /// The comparison images and the weights that changes are shown against.
     pub(super) fn reads(&self) -> impl Iterator<Item = &Path> {
         let images = self.compare_images.iter().map(PathBuf::as_path);

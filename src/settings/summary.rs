@@ -30,8 +30,17 @@ impl SummarySettings {
         self.json.is_some() || !self.fail_if.is_empty()
     }
 
-    /// Refuses a file that cannot be written, before hours of work for it.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    /// Refuses a condition on what the command does not measure, and a file that cannot be written, before hours of work
+    /// for it. `lacks` says how a number would be had.
+    pub(super) fn check(
+        &self,
+        lacks: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), SettingsError> {
+        let mut conditions = self.fail_if.iter();
+        if let Some((one, how)) = conditions.find_map(|one| Some((one, lacks(&one.name)?))) {
+            let text = format!("--fail-if {one}: {} is not measured here: {how}", one.name);
+            return Err(SettingsError::new(text));
+        }
         let Some(path) = &self.json else {
             return Ok(());
         };

@@ -179,6 +179,7 @@ impl TrainSettings {
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        self.summary.check(|name| self.comparison.lacks(name))?;
         if self.data.is_none() {
             swallowed("train", &self.images, "data set")?;
         }

@@ -1,11 +1,13 @@
 //! What is found at one step, as the state of a run keeps it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::events::{FilterEvent, of_filters};
 use super::layer::LayerChange;
+use crate::analysis::ComparisonImages;
+use crate::analysis::probe::ProbeImages;
 use crate::device::PairSums;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,7 +55,17 @@ pub(crate) struct ImageCount {
 
 impl ImageCount {
     /// Fewer images say nothing about whether a channel ever answers.
-    const ENOUGH: usize = 64;
+    pub(crate) const ENOUGH: usize = 64;
+
+    pub(crate) fn of(probes: &ProbeImages, images: Option<&ComparisonImages>) -> Self {
+        let images = images.into_iter();
+        let both: BTreeSet<usize> = images.clone().flat_map(ComparisonImages::probes).collect();
+        let comparison: usize = images.map(ComparisonImages::count).sum();
+        Self {
+            probe: probes.names().count(),
+            comparison: comparison.saturating_sub(both.len()),
+        }
+    }
 
     pub(crate) fn all(self) -> usize {
         self.probe + self.comparison

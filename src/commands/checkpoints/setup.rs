@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::open::ShownNetwork;
-use crate::analysis::ComparisonImages;
 use crate::analysis::probe::{ProbeActivations, ProbeImages};
+use crate::analysis::{ComparisonImages, ImageCount};
 use crate::commands::context::{Context, RunContext};
 use crate::commands::devices::open_devices;
 use crate::commands::error::RunError;
+use crate::commands::summary::check_dead;
 use crate::commands::terminal::Terminal;
 use crate::data::checkpoints::Checkpoint;
 use crate::data::list::{ImageFile, list_images};
@@ -64,6 +65,10 @@ impl Inputs {
         let config = settings.resolved(&context.pass)?;
         let probes = context.probes(&self.images)?;
         let comparison = context.comparison_images(&settings.comparison, &probes)?;
+        check_dead(
+            &settings.summary,
+            ImageCount::of(&probes, comparison.as_ref()),
+        )?;
         Ok(CheckpointRun {
             context,
             settings,

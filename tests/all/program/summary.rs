@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::comparison::{tensors, write};
 use super::continued::args;
-use crate::program::support::{Place, Ran};
+use crate::program::support::{Place, Ran, photo};
 
 const LINE: &str = "checkpoints ckpts --resize 64 --crop 64 --layers conv1_1,relu3_1 --run";
 
@@ -52,6 +52,30 @@ fn a_file_that_cannot_be_written_is_refused_before_work_begins() {
     place
         .run::<&str>("images x.png --json s.json", &[])
         .fails(2, &["--json"]);
+}
+
+/// It was said at the end, after all of the work.
+#[test]
+fn what_is_not_measured_is_no_condition() {
+    let place = place();
+    for (flags, why) in [
+        (
+            "--fail-if turned>0 --compare off",
+            "leave --compare off out",
+        ),
+        ("--fail-if procrustes<0.9", "vggscope compare"),
+        ("--fail-if update_ratio>0.1", "vggscope train"),
+        ("--fail-if dead>0.1", "64 images or more, found 25: "),
+    ] {
+        sweep(&place, &format!("a {flags}")).fails(2, &[flags.split(" --c").next().unwrap(), why]);
+    }
+    let line = format!("{LINE} a --fail-if cka<0.9 --images");
+    place
+        .run(&line, &[photo("chelsea.png")])
+        .fails(2, &["--fail-if cka<0.9", "--compare-images"]);
+    let compare = place.run::<&str>("compare runs/a runs/b --fail-if dead>0.1", &[]);
+    compare.fails(2, &["--fail-if dead>0.1", "procrustes"]);
+    assert!(!place.path("runs/a").exists());
 }
 
 /// What is no file is written to, and stays what it is.
