@@ -77,6 +77,8 @@ reference: $(LIBTORCH_STEP) ## write docs/reference.md again, from what the prog
 .PHONY: messages
 messages: $(LIBTORCH_STEP) ## write tests/all/messages/ again, from what the program says
 	INSTA_UPDATE=always $(CARGO) test --release $(CHECKED) $(ALL) --test all -- program::messages
+	@rm -f tests/all/messages/errors.txt
+	VGGSCOPE_WRITE_ERRORS=1 $(CARGO) test --release $(CHECKED) $(ALL) --test all -- program:: --skip messages:: --skip torture::
 
 .PHONY: examples
 examples: ## run every program in examples/: runs/example-*

@@ -47,6 +47,10 @@ pub(crate) enum ImagenetError {
     },
     #[error("no cache folder is known for {0}")]
     NoCache(String),
+    #[error(
+        "VGGSCOPE_WEIGHTS_URL is {0:?}, expected an address that begins with https:// or http://"
+    )]
+    NoAddress(String),
 }
 
 fn listed(locations: &[PathBuf]) -> String {
@@ -131,6 +135,12 @@ fn resolve_file(
     let Some(own) = &locations.own else {
         return Err(ImagenetError::NoCache(file.to_owned()));
     };
+    if !["https://", "http://"]
+        .iter()
+        .any(|scheme| locations.url.starts_with(scheme))
+    {
+        return Err(ImagenetError::NoAddress(locations.url.clone()));
+    }
     let url = format!("{}/{file}", locations.url);
     let target = own.join(file);
     let stem = file.split('.').next().unwrap_or_default();

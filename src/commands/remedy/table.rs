@@ -176,6 +176,7 @@ table! {
     ImagenetError {
         Unavailable { .. } => "put the file there, or pass --weights FILE",
         NoCache(_) => "set VGGSCOPE_CACHE, or pass --weights FILE",
+        NoAddress(_) => "leave the variable out, or pass --weights FILE",
     }
     WeightsErrorKind {
         Ambiguous(_) => "choose one with --weights-key",

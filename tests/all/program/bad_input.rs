@@ -246,6 +246,7 @@ fn threads_that_cannot_be_started() {
         words.extend(program.get_args().map(ToOwned::to_owned));
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(place.path(""));
+        // Not in the book: which thread is the one too many is chance.
         let ran = Ran(command.env("HOME", place.path("")).output().unwrap());
         if ran.code() == 126 {
             // Nobody may not read the program.
@@ -286,7 +287,7 @@ fn a_full_standard_output() {
         };
         let command = command.stdout(full()).stderr(std::process::Stdio::piped());
         let ended = command.spawn().unwrap().wait_with_output().unwrap();
-        Ran(ended).fails(1, &["cannot write to the standard output"]);
+        Ran::of(ended).fails(1, &["cannot write to the standard output"]);
     }
     assert_eq!(steps(&events(&place.path("runs/a")), "input"), [0]);
 }

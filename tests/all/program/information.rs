@@ -1,6 +1,6 @@
 //! `vggscope layers`, `vggscope doctor`, help and version.
 
-use crate::program::support::{Place, weights};
+use crate::program::support::{Place, root, weights};
 
 const NOTHING: [&str; 0] = [];
 
@@ -122,6 +122,25 @@ fn completions_and_manual_pages_are_printed() {
     let page = place.run("man checkpoints", &NOTHING).ok().out();
     assert!(page.contains("every\\fR"), "{page}");
     assert_eq!(place.run("man imges", &NOTHING).code(), 2);
+}
+
+#[test]
+fn every_command_has_a_manual_page_that_is_installed() {
+    let place = Place::new();
+    let help = place.run("--help", &NOTHING).ok().out();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let names = commands
+        .lines()
+        .map_while(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names
+        .filter(|name| !["completions", "man", "help"].contains(name))
+        .collect();
+    assert!(names.contains(&"merge"), "{names:?}");
+    let install = std::fs::read_to_string(root().join("scripts/install.py")).unwrap();
+    for name in names {
+        place.run(&format!("man {name}"), &NOTHING).ok();
+        assert!(install.contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 #[test]

@@ -7,12 +7,16 @@ use regex::{Captures, Regex};
 
 use super::support::{Place, photo, root, weights};
 
+mod downloads;
 mod files;
+mod summary;
 
 /// A page: commands, what they print, and their exit codes. Paths begin at the folder in which they run.
 struct Page {
     place: Place,
     text: String,
+    /// Where weights are downloaded from.
+    weights_url: Option<String>,
 }
 
 impl Page {
@@ -52,14 +56,23 @@ impl Page {
             let to = root().join("tests/fixtures").join(folder);
             std::os::unix::fs::symlink(to, place.path(folder)).unwrap();
         }
-        let text = String::new();
-        Self { place, text }
+        Self {
+            place,
+            text: String::new(),
+            weights_url: None,
+        }
     }
 
     /// Runs a command, and adds what it said.
     fn say(&mut self, line: &str) {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let ran = self.place.run(&line, &[""; 0]);
+        let ran = self.place.run_with(&line, &[""; 0], |command| {
+            command.envs(
+                self.weights_url
+                    .iter()
+                    .map(|url| ("VGGSCOPE_WEIGHTS_URL", url)),
+            );
+        });
         let said = format!("{}{}", ran.out(), ran.err());
         let errors = said.lines().filter(|line| line.starts_with("error: "));
         assert!(errors.count() <= 1, "{line}: {said}");
@@ -92,8 +105,12 @@ impl Page {
             (r"events\.out\.tfevents\.[\w.-]+", "EVENTS"),
             (r"\d+(\.\d+)? (B|KiB|MiB)\b", "SIZE"),
             (r" \(os error \d+\)", ""),
-            // Progress.
-            (r"(?m)^step \d+/\d+ .*\n", ""),
+            (r"127\.0\.0\.1:\d+", "HOST"),
+            // Progress, as far as there is time for it.
+            (
+                r"(?m)^(step \d+(/\d+)? |.*  \d+ seconds left  |waiting for the first complete checkpoint$).*\n",
+                "",
+            ),
             // Each line of `weights.snap` has the same layer.
             (r"(?m)^index .*\n    0  conv1_1 .*\n", ""),
         ] {

@@ -2,6 +2,7 @@
 
 mod any_network;
 mod bad_input;
+mod book;
 mod checkpoints;
 mod compare;
 mod comparison;

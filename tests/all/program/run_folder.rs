@@ -22,7 +22,7 @@ fn together(place: &Place, line: &str, count: usize) -> Vec<Ran> {
     };
     let running: Vec<Child> = (0..count).map(start).collect();
     let ended = running.into_iter().map(Child::wait_with_output);
-    ended.map(|output| Ran(output.unwrap())).collect()
+    ended.map(|output| Ran::of(output.unwrap())).collect()
 }
 
 #[test]

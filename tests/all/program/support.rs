@@ -90,7 +90,7 @@ impl Place {
     ) -> Ran {
         let mut command = Command::from_std(self.command(line, more));
         set(&mut command);
-        Ran(command.output().unwrap())
+        Ran::of(command.output().unwrap())
     }
 
     /// The program as [`run`](Self::run) starts it, not started yet.
@@ -126,6 +126,12 @@ impl Place {
 pub(crate) struct Ran(pub(crate) Output);
 
 impl Ran {
+    /// Asserts that what it said of an error is in the book.
+    pub(crate) fn of(output: Output) -> Self {
+        super::book::assert_has_errors_of(&String::from_utf8_lossy(&output.stderr));
+        Self(output)
+    }
+
     pub(crate) fn code(&self) -> i32 {
         self.0.status.code().unwrap_or(-1)
     }

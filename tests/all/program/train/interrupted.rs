@@ -41,7 +41,7 @@ fn start_until(place: &Place, flags: &str, file: &Path) -> Child {
             file.display()
         );
         if child.try_wait().unwrap().is_some() {
-            let ran = Ran(child.wait_with_output().unwrap());
+            let ran = Ran::of(child.wait_with_output().unwrap());
             panic!("ended before {}: {}", file.display(), ran.err());
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -209,7 +209,7 @@ fn end_by(signal: &str, code: i32) {
     let child = start_until(&place, &format!("--run a {flags}"), &first);
     std::thread::sleep(Duration::from_millis(100));
     send(signal, &child);
-    let ran = Ran(child.wait_with_output().unwrap());
+    let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code(), code, "{}", ran.err());
     assert!(
         ran.err().contains("ending after this step"),
@@ -247,7 +247,7 @@ fn a_signal_during_a_validation_waits_for_it() {
     let child = start_until(&place, flags, &checkpoint(&place, "runs/a", 0));
     std::thread::sleep(Duration::from_millis(150));
     send("-TERM", &child);
-    let ran = Ran(child.wait_with_output().unwrap());
+    let ran = Ran::of(child.wait_with_output().unwrap());
     assert!([0, 143].contains(&ran.code()), "{}", ran.err());
     let seen = run_of(&place, "runs/a");
     assert_eq!(steps(&seen, "val/loss"), steps(&seen, "train/loss"));

@@ -130,7 +130,7 @@ fn a_limit_on_the_size_of_files_is_an_error() {
     command.args(["-c", "ulimit -f 300; exec \"$@\"", "bash"]);
     command.arg(program.get_program()).args(program.get_args());
     let ended = command.current_dir(place.path("")).output().unwrap();
-    crate::program::support::Ran(ended).fails(1, &["runs/a", "--resume"]);
+    crate::program::support::Ran::of(ended).fails(1, &["runs/a", "--resume"]);
 }
 
 /// The newest checkpoint holds the ranges and bases that the steps so far were shown with.
