@@ -25,7 +25,7 @@ CLONE = Path(__file__).resolve().parent.parent
 LIBRARY = re.compile(r".+\.(so[.0-9]*|dylib)$")
 
 
-COMMANDS = ["images", "checkpoints", "train", "compare", "diff", "layers", "doctor"]
+COMMANDS = ["images", "checkpoints", "merge", "train", "compare", "diff", "layers", "inspect", "export", "view", "doctor"]
 # What the program prints, and where shells and man look for it.
 DOCUMENTS = {
     "share/bash-completion/completions/vggscope": ["completions", "bash"],

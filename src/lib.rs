@@ -1,5 +1,6 @@
 //! Feature maps, kernels, images and numbers of convolutional networks into TensorBoard, at almost no
-//! cost beside the forward pass. The library of the program `vggscope`, which does it for VGG networks.
+//! cost beside the forward pass. The library of the program `vggscope`, which does it for VGG and what
+//! `torch.export` wrote.
 //!
 //! [`logger::FeatureLogger`] takes tensors of any Burn network on any device:
 //!

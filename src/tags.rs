@@ -37,7 +37,7 @@ impl Scalars {
             (_, Written::Where) => value > 0.0,
             (Self::All, _) => true,
             // Kernels have no activations, and their change says more.
-            (Self::Few, _) if tag.starts_with("range/kernels/") => false,
+            (Self::Few | Self::One, _) if tag.starts_with("range/kernels/") => false,
             (Self::Few, written) => written != Written::OnRequest,
             (Self::One, _) => of.group != "range" || of.name == "max",
         }
@@ -149,6 +149,12 @@ const SCALARS: &[ScalarTag] = &[
     row("intervals", "cka_to_", OnRequest, CKA),
     row("intervals", "procrustes_to_", OnRequest, PROCRUSTES),
     row("intervals", "neighbors_to_", OnRequest, NEIGHBORS),
+    row("intervals", "cka_", Always, CKA),
+    row("intervals", "procrustes_", Always, PROCRUSTES),
+    row("intervals", "neighbors_", Always, NEIGHBORS),
+    row("compare", "cka", Always, CKA),
+    row("compare", "procrustes", Always, PROCRUSTES),
+    row("compare", "neighbors", Always, NEIGHBORS),
     row("weight_change", "to_previous", Always, "The norm of the change of the layer's weights from the step before, relative to theirs there."),
     row("weight_change", "to_first", OnRequest, "The norm of the change of the layer's weights from the first step, relative to theirs there."),
     row("weight_change", "update_ratio", Always, "The norm of one optimization step's change of the layer's weights, relative to theirs: near 1e-3 as a rule of thumb."),
@@ -190,7 +196,9 @@ mod tests {
         assert!(!few("range/05_conv2_1/nan") && !Scalars::All.include("range/a/nan", 0.0));
         assert!(Scalars::Few.include("range/05_conv2_1/nan", 3.0));
         assert!(
-            Scalars::One.include("range/a/max", 0.0) && !Scalars::One.include("range/a/min", 0.0)
+            Scalars::One.include("range/a/max", 0.0)
+                && !Scalars::One.include("range/a/min", 0.0)
+                && !Scalars::One.include("range/kernels/a/max", 0.0)
         );
     }
 
