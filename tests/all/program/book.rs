@@ -95,9 +95,9 @@ impl Book {
             let new = errors
                 .iter()
                 .filter(|(key, _)| known.insert((*key).clone()));
-            let lines: String = new.map(|(_, line)| format!("{line}\n")).collect();
+            let lines: Vec<&str> = new.map(|(_, line)| line.as_str()).collect();
             if !lines.is_empty() {
-                chapters.push(format!("## {module}\n{lines}"));
+                chapters.push(format!("## {module}\n{}\n", lines.join("\n")));
             }
         }
         fs::write(errors_file(), chapters.join("\n")).unwrap();

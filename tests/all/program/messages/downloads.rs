@@ -1,6 +1,7 @@
 //! What is said of weights that are downloaded, by a server on this machine.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::thread;
 
@@ -43,7 +44,7 @@ fn of_downloads() {
         ("no address", "models".to_owned()),
     ] {
         page.weights_url = Some(url);
-        page.text += &format!("The server: {what}\n");
+        let _ = writeln!(page.text, "The server: {what}");
         page.say(line);
     }
     page.say("images probes --weights imagenet --arch vgg9 --layers conv1_1 --run a");
