@@ -108,7 +108,7 @@ impl Page {
             (r"127\.0\.0\.1:\d+", "HOST"),
             // Progress, as far as there is time for it.
             (
-                r"(?m)^(step \d+(/\d+)? |.*  \d+ seconds left  |waiting for the first complete checkpoint$).*\n",
+                r"(?m)^(step \d+(/\d+)? |.*  \d+ \w+ left  |waiting for the first complete checkpoint$).*\n",
                 "",
             ),
             // Each line of `weights.snap` has the same layer.
